@@ -1,0 +1,23 @@
+# How every C target of UPA is compiled, and how a test is added.
+
+# Strict warnings and the chosen sanitizers: for our own code, not for third-party sources.
+add_library(upa_strict INTERFACE)
+target_compile_options(upa_strict INTERFACE -Wall -Wextra -Werror)
+target_compile_definitions(upa_strict INTERFACE _GNU_SOURCE)
+if(UPA_SANITIZE)
+  list(JOIN UPA_SANITIZE "," upa_sanitizers)
+  set(upa_sanitize_flags -fsanitize=${upa_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_options(upa_strict INTERFACE ${upa_sanitize_flags})
+  target_link_options(upa_strict INTERFACE ${upa_sanitize_flags})
+endif()
+
+# upa_test(name source... [LIBS library...]): one test program per subject, run by ctest. It links libupa and threads;
+# exit status 77 means skipped, with the reason printed.
+function(upa_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LIBS")
+  add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE upa_strict upa Threads::Threads ${arg_LIBS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+endfunction()
