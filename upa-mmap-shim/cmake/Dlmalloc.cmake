@@ -1,0 +1,34 @@
+# dlmalloc 2.8.6, fetched and unmodified, once on the kernel's mmap and twice on libupa: see include/upa/dlmalloc.h.
+
+set(dlmalloc_source "${UPA_DEPS_DIR}/dlmalloc/malloc.c")
+set(dlmalloc_fetch "${CMAKE_CURRENT_SOURCE_DIR}/cmake/fetch-dlmalloc.sh")
+set(dlmalloc_redirect "${CMAKE_CURRENT_SOURCE_DIR}/src/dlmalloc-on-upa.h")
+
+add_custom_command(
+  OUTPUT "${dlmalloc_source}"
+  COMMAND "${dlmalloc_fetch}" "${UPA_DEPS_DIR}/dlmalloc"
+  DEPENDS "${dlmalloc_fetch}"
+  COMMENT "Fetching dlmalloc 2.8.6"
+  VERBATIM)
+# One fetch for all three libraries, whatever runs in parallel.
+add_custom_target(dlmalloc_fetched DEPENDS "${dlmalloc_source}")
+
+# Never sanitized and not held to our warnings: it is not our code, and it is what we measure.
+function(upa_dlmalloc name)
+  add_library(${name} SHARED "${dlmalloc_source}")
+  add_dependencies(${name} dlmalloc_fetched)
+  target_include_directories(${name} INTERFACE include)
+  target_compile_definitions(${name} PRIVATE
+    __wasilibc_unmodified_upstream USE_DL_PREFIX USE_LOCKS=1 HAVE_MORECORE=0 _GNU_SOURCE= ${ARGN})
+  set_target_properties(${name} PROPERTIES C_VISIBILITY_PRESET default)
+  target_link_libraries(${name} PRIVATE Threads::Threads)
+endfunction()
+
+upa_dlmalloc(dlmalloc_kernel)
+upa_dlmalloc(dlmalloc_upa MMAP_CLEARS=1)
+upa_dlmalloc(dlmalloc_upa_uncleared MMAP_CLEARS=0)
+foreach(name dlmalloc_upa dlmalloc_upa_uncleared)
+  target_compile_options(${name} PRIVATE "SHELL:-include ${dlmalloc_redirect}")
+  set_property(SOURCE "${dlmalloc_source}" APPEND PROPERTY OBJECT_DEPENDS "${dlmalloc_redirect}")
+  target_link_libraries(${name} PRIVATE upa)
+endforeach()
