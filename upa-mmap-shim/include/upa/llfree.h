@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upa/llfree.h - a lock-free page allocator whose whole state is shared memory.
+ *
+ * An upa_llfree hands out page *numbers* 0 .. pages-1: single pages, naturally aligned blocks of
+ * 2^order pages, and runs of any length. It never touches the pages themselves. The design follows
+ * LLFree (Wrenger et al., USENIX ATC'23); what differs is said in ARCHITECTURE.md: runs of any
+ * length, allocation bits with a polarity per child, and a record of which free pages hold old bytes.
+ *
+ * Thread-safety: every function but upa_llfree_init, _recover and _validate may be called at any
+ * time from any thread, signal handler or process that has the state mapped. There is no lock: a
+ * caller that is stopped or killed blocks nobody. The Java twin (upa.core.LlFree) works on the
+ * same bytes with the same protocol.
+ *
+ * Errors are returned as -errno. A shortage is -ENOMEM, misuse is -EINVAL.
+ *
+ * Vital statistics: metadata is 132 bytes per 2 MiB (0.0063 %) + 4 bytes per 32 MiB + 64 bytes per
+ * slot + 4 KiB. Zero bytes are a valid "all free" state, so a state is created in constant time and
+ * a huge sparse one costs only what is used of it.
+ *
+ *
+ * Layout of the state, ABI version 1 (little endian; offsets from the start of the state)
+ *
+ *   0                         header, 4096 bytes, see struct upa_llfree_header
+ *   header.slot_offset        slots    x 64 bytes   reservation and counters of one thread
+ *   header.tree_offset        trees    x u32        one word per 16 children
+ *   header.child_offset       children x u32        one word per 512 pages
+ *   header.bitmap_offset      children x 128 bytes  8 x u64 allocation bits, 8 x u64 dirty bits
+ *
+ *   each array starts on a 64-byte boundary; the array of children is padded to whole trees.
+ *   Every word that is changed with compare-and-swap is changed with that one width by everybody.
+ *
+ *   child word (u32)
+ *     31                    14  13 12  11  10 9         0
+ *    +------------------------+------+----+---+----------+
+ *    |       reserved (0)     | state| T  | P |   used   |
+ *    +------------------------+------+----+---+----------+
+ *     used   pages of the child that are allocated or promised to a caller, 0..512
+ *     P      polarity: the value of an allocation bit that means "free"
+ *     T      tainted: see upa_llfree_taint()
+ *     state  what the free pages of the child hold: UPA_ABSENT, _ZEROED, _DIRTY or _MIXED
+ *
+ *   tree word (u32):  bits 0..13 used 0..8192, bit 31 reserved by a slot
+ *   slot word (u64):  bits 0..13 free 0..8192, bits 16..55 child where the search starts (its tree
+ *                     is the tree reserved), bit 63 present
+ *
+ *   Polarity is what makes a whole child one word: taking all 512 pages of a free child, and giving
+ *   them back, changes used and inverts P in one compare-and-swap and leaves the bits alone.
+ *   A part of such a child is freed like any other pages, so there is no "split" to race in.
+ *
+ * Invariants. At every instant, with free(x) = capacity - x.used:
+ *     number of free bits of a child  >=  free(child)
+ *     sum of free(child) over a tree  >=  free(tree) + free of the slot that reserves it
+ * so a unit of a counter is a ticket: who has taken it will find its page. Allocation takes tickets
+ * from the top (slot or tree, then child), then the bits; freeing gives back bits, then child, then
+ * slot or tree. The polarity and the "ABSENT or ZEROED => no dirty bit" rule can change only while
+ * free(child) is 512, hence never under somebody who holds a page or a ticket of the child.
+ */
+#ifndef UPA_LLFREE_H
+#define UPA_LLFREE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <upa/api.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPA_LLFREE_MAGIC 0x0031454552465055ull /* the bytes "UPFREE1\0" */
+#define UPA_LLFREE_ABI 1u
+
+#define UPA_PAGE_SHIFT 12u           /* a page is 4096 bytes */
+#define UPA_CHILD_PAGES 512u         /* pages of a child: 2 MiB */
+#define UPA_TREE_CHILDREN 16u        /* children of a tree: one cache line of child words */
+#define UPA_TREE_PAGES 8192u         /* pages of a tree: 32 MiB */
+#define UPA_MAX_ORDER 9u             /* 2^9 pages = one child */
+#define UPA_MAX_PAGES (1ull << 35)   /* 128 TiB, the user half of a 48-bit address space */
+#define UPA_MAX_SLOTS 4096u
+
+/* What the free pages of a child hold. */
+#define UPA_ABSENT 0u                /* no memory behind them: a touch faults and reads zero */
+#define UPA_ZEROED 1u                /* populated, known to be zero */
+#define UPA_DIRTY 2u                 /* populated, old bytes */
+#define UPA_MIXED 3u                 /* those whose dirty bit is set hold old bytes, the others read zero */
+
+/* Flags of the get functions. */
+#define UPA_GET_ZEROS 1u             /* the caller needs zeros: prefer pages that need no clearing */
+
+/* Flags of upa_llfree_put_run(): at most one of them; none means the pages hold old bytes. */
+#define UPA_PUT_ABSENT 1u            /* the caller has given their memory back to the kernel */
+#define UPA_PUT_ZEROED 2u            /* the caller has cleared them */
+
+/* Start of the state. Written once by upa_llfree_init(), but for touched_children. */
+struct upa_llfree_header {
+	uint64_t magic;              /* UPA_LLFREE_MAGIC, written last */
+	uint32_t abi;                /* UPA_LLFREE_ABI */
+	uint32_t slots;
+	uint64_t state_bytes;        /* size of the whole state */
+	uint64_t pages;
+	uint64_t slot_offset;
+	uint64_t tree_offset;
+	uint64_t child_offset;
+	uint64_t bitmap_offset;
+	uint64_t touched_children;   /* no child from here on has ever been handed out (u64 CAS; a hint for searches) */
+};
+
+/*
+ * A process's view of a state: plain pointers and sizes, checked once by init or attach and never
+ * read from shared memory again. Copyable; owns nothing.
+ */
+struct upa_llfree {
+	void *state;
+	void *slot;
+	void *tree;
+	void *child;
+	void *bitmap;
+	uint64_t pages;
+	uint64_t children;
+	uint64_t trees;
+	uint32_t slots;
+	uint32_t padding;
+};
+
+/* Counters, summed over all slots and children. Exact when nobody else is at work. */
+struct upa_llfree_stats {
+	uint64_t pages;              /* managed */
+	uint64_t free_pages;
+	uint64_t free_children;      /* children of which every page is free */
+	uint64_t retained_pages;     /* free pages that have memory behind them (upper bound) */
+	uint64_t gets;               /* successful gets, and the pages they took */
+	uint64_t got_pages;
+	uint64_t puts;               /* successful puts, and the pages they returned */
+	uint64_t put_pages;
+	uint64_t failures;           /* gets that found nothing */
+	uint64_t searches;           /* gets that had to search beyond the slot's own tree */
+};
+
+/* Bytes of state for so many pages (1 .. UPA_MAX_PAGES) and slots (1 .. UPA_MAX_SLOTS); 0 if out of range. */
+UPA_API size_t upa_llfree_state_size(uint64_t pages, uint32_t slots);
+
+/*
+ * Makes an all-free allocator in `state`: `bytes` of zeroed memory, 64-byte aligned, all pages
+ * absent. -EINVAL: out of range, misaligned, or bytes < upa_llfree_state_size().
+ */
+UPA_API int upa_llfree_init(struct upa_llfree *a, void *state, size_t bytes, uint64_t pages, uint32_t slots);
+
+/*
+ * Takes a state that init has made, here or in another process. Nothing in it is trusted:
+ * -EBADMSG: no magic; -EPROTO: another ABI version; -ERANGE: truncated, or sizes that contradict
+ * each other; -EINVAL: misaligned.
+ */
+UPA_API int upa_llfree_attach(struct upa_llfree *a, void *state, size_t bytes);
+
+/*
+ * Rebuilds every counter from the allocation bits, for a state whose users have all gone, some
+ * killed at work. What was allocated stays allocated; a killed thread leaves behind at most the
+ * pages of the one call it was in. Nobody else may use the state meanwhile.
+ * Returns the number of pages whose counters were wrong.
+ */
+UPA_API int64_t upa_llfree_recover(struct upa_llfree *a);
+
+/* Checks every invariant of a quiet state. 0, or -EUCLEAN with one line about the first fault in message. */
+UPA_API int upa_llfree_validate(const struct upa_llfree *a, char *message, size_t message_bytes);
+
+/*
+ * Takes 2^order pages, order 0 .. UPA_MAX_ORDER, naturally aligned. Returns the first page.
+ * `slot` is any number; callers with different numbers (modulo slots) do not disturb each other.
+ * -ENOMEM only when nothing free can serve the request. -EINVAL: order or flags.
+ */
+UPA_API int64_t upa_llfree_get(const struct upa_llfree *a, uint32_t slot, uint32_t order, uint32_t flags);
+
+/*
+ * Takes `pages` consecutive pages, any number >= 1. Runs of up to 512 pages lie within one child
+ * and longer ones start at a child wherever the free memory allows it. No page beyond the end is held.
+ */
+UPA_API int64_t upa_llfree_get_run(const struct upa_llfree *a, uint32_t slot, uint64_t pages, uint32_t flags);
+
+/* Takes exactly the pages first .. first+pages-1: 0, -EBUSY if one of them is not free, -EINVAL if out of range. */
+UPA_API int upa_llfree_get_at(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages);
+
+/*
+ * Frees pages first .. first+pages-1: all or any part of what gets have returned, across their
+ * borders too. -EINVAL, and nothing freed, if the range is foreign or any page of it is free
+ * already. (Two threads that free the same page in the same instant break the rules: each page is
+ * then freed once, and one of them may see -EINVAL after a part of its range has been freed.)
+ */
+UPA_API int upa_llfree_put_run(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages, uint32_t flags);
+
+/* The inverse of upa_llfree_get(): put_run() of 2^order pages; page must be aligned to the order. */
+UPA_API int upa_llfree_put(const struct upa_llfree *a, uint32_t slot, uint64_t page, uint32_t order);
+
+/*
+ * Of pages the caller holds (first .. first+pages-1): the first one that may hold old bytes, and in
+ * *length how many follow it without a gap; -1 if all of them read zero.
+ */
+UPA_API int64_t upa_llfree_next_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length);
+
+/*
+ * The first page in first .. first+pages-1 that is free (free != 0) or allocated (free == 0), and in *length how
+ * many like it follow; -1 if there is none. A snapshot: only what the caller holds is sure to stay.
+ */
+UPA_API int64_t upa_llfree_next(const struct upa_llfree *a, uint64_t first, uint64_t pages, int free, uint64_t *length);
+
+/*
+ * Marks the children of pages the caller holds: their mapping carries kernel state of its own
+ * (protection, advice, something foreign mapped over it), which whoever frees them must reset first.
+ * The mark goes when the child becomes wholly free. upa_llfree_tainted() says whether any child of a
+ * range has it.
+ */
+UPA_API int upa_llfree_taint(const struct upa_llfree *a, uint64_t first, uint64_t pages);
+UPA_API int upa_llfree_tainted(const struct upa_llfree *a, uint64_t first, uint64_t pages);
+
+/* Gives the reservations of all slots back to their trees. */
+UPA_API void upa_llfree_drain(const struct upa_llfree *a);
+
+/* UPA_ABSENT .. UPA_MIXED of the child that holds `page`, or -EINVAL. */
+UPA_API int upa_llfree_child_state(const struct upa_llfree *a, uint64_t page);
+
+/* Number of children, from the start, that have ever been handed out; the rest is absent. */
+UPA_API uint64_t upa_llfree_touched_children(const struct upa_llfree *a);
+
+UPA_API int upa_llfree_get_stats(const struct upa_llfree *a, struct upa_llfree_stats *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

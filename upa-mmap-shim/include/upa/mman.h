@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upa/mman.h - mmap(2), munmap(2), mremap(2) and madvise(2) over one region of the process, with
+ * their signatures, flags, results and errno.
+ *
+ * Private anonymous readable and writable memory comes from the process's default region, which is
+ * made by the first such call. Everything else (files, MAP_SHARED, MAP_FIXED and its kin, other
+ * protections, MAP_HUGETLB, MAP_LOCKED, MAP_GROWSDOWN, MAP_32BIT, a range partly outside the region) has
+ * the kernel's own meaning and goes to it. If the region cannot be made or is full, the kernel serves.
+ *
+ * What differs from the kernel: a page that has been unmapped stays accessible, holding old bytes,
+ * until it is handed out again or given back. A program must not rely on a fault after munmap.
+ *
+ * Environment: UPA_REGION_BYTES sets the size of the default region, in bytes (suffixes K, M, G, T).
+ *
+ * Thread- and signal-safety: as the system calls.
+ */
+#ifndef UPA_MMAN_H
+#define UPA_MMAN_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <upa/api.h>
+#include <upa/region.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A flag of upa_mmap() beside MAP_*: the caller does not need zeros. (Linux uses no bit above 26.) */
+#define UPA_MAP_UNCLEARED 0x40000000
+
+/* As mmap(2). */
+UPA_API void *upa_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
+
+/* As munmap(2): any page-aligned part, mapped or not, of one or several mappings. */
+UPA_API int upa_munmap(void *address, size_t length);
+
+/* As mremap(2); the fifth argument, void *new_address, only with MREMAP_FIXED or MREMAP_DONTUNMAP. */
+UPA_API void *upa_mremap(void *old_address, size_t old_size, size_t new_size, int flags, ...);
+
+/* As madvise(2). */
+UPA_API int upa_madvise(void *address, size_t length, int advice);
+
+/* The process's default region, made now if need be; NULL with errno if it cannot be. */
+UPA_API struct upa_region *upa_mman_region(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

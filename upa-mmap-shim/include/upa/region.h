@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upa/region.h - a region: one contiguous, 2 MiB-aligned range of addresses whose pages are
+ * allocated here and not by the kernel (back end `linear`: page i is always at base + i * 4096).
+ *
+ * The range is reserved at once and may be far larger than memory; the kernel puts memory behind a
+ * page on its first touch. A freed page keeps its memory, so that the next caller gets it without a
+ * system call, a fault or a TLB flush, until upa_region_give_back() returns it to the kernel.
+ *
+ * Two kinds:
+ *   private  anonymous memory, data and metadata. fork() gives the child a copy of both.
+ *   shared   a file (on tmpfs for memory) that holds metadata and data; processes attach to it by its
+ *            path. The file survives its users; upa_region_recover() mends it after a killed one.
+ *
+ * Thread-safety: map, unmap, resize, give_back, populate, clear and stats may be called from any
+ * thread or signal handler at any time. A block may be resized or unmapped only by one thread at a time.
+ *
+ * Errors: -errno from functions that return int or a count; NULL with errno set from those that
+ * return an address. ENOMEM is a shortage; EINVAL is misuse: a size of 0 or one that overflows, an
+ * address that is misaligned, foreign or not allocated, an unknown flag.
+ */
+#ifndef UPA_REGION_H
+#define UPA_REGION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <upa/api.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPA_REGION_MAGIC 0x31304e4f49474552ull /* the bytes "REGION01" */
+#define UPA_REGION_ABI 1u
+
+/* Flags of create. */
+#define UPA_REGION_HUGEPAGE 1u       /* advise transparent huge pages for the whole range */
+#define UPA_REGION_NOHUGEPAGE 2u     /* advise against them, whatever the system's default */
+
+/* Flags of map and resize. */
+#define UPA_MAP_ZEROS 1u             /* the new pages must read zero */
+#define UPA_MAP_FAULTED 2u           /* map: populate now whatever has no memory yet (one system call) */
+#define UPA_MAP_INPLACE 4u           /* resize: do not move; ENOMEM if the pages behind are taken */
+
+/* A process's handle of a region. */
+struct upa_region;
+
+struct upa_region_stats {
+	uint64_t capacity_bytes;
+	uint64_t allocated_bytes;
+	uint64_t retained_bytes;     /* free, with memory behind it (upper bound) */
+	uint64_t metadata_bytes;     /* address space of the metadata; touched only as far as it is used */
+	uint64_t maps;               /* calls that succeeded */
+	uint64_t unmaps;
+	uint64_t failures;           /* maps that found no room */
+	uint64_t cleared_bytes;      /* old bytes overwritten with zeros for a caller that needed them */
+	uint64_t moved_bytes;        /* by resize: copied, or their page tables moved */
+	uint64_t given_back_bytes;
+};
+
+/* Creates a private region of `bytes` (rounded up to 2 MiB). 0, -EINVAL, -ENOMEM. */
+UPA_API int upa_region_create(struct upa_region **out, uint64_t bytes, uint32_t flags);
+
+/* Creates the file `path` (it must not exist: -EEXIST) and a shared region in it. Also the errors of open(2), ftruncate(2). */
+UPA_API int upa_region_create_shared(struct upa_region **out, const char *path, uint64_t bytes, uint32_t flags);
+
+/*
+ * Attaches to a shared region that this or another process has created. Nothing in the file is
+ * trusted: -EBADMSG: not a region; -EPROTO: another ABI version; -ERANGE: truncated or contradictory.
+ */
+UPA_API int upa_region_attach(struct upa_region **out, const char *path);
+
+/* Unmaps the region from this process and frees the handle. Pages of a private region are gone, a shared file stays. */
+UPA_API int upa_region_destroy(struct upa_region *r);
+
+/* Allocates `bytes` (rounded up to pages), 4 KiB-aligned; from 2 MiB on normally 2 MiB-aligned. */
+UPA_API void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags);
+
+/* Takes exactly this range of the region if all of it is free. 0, -EBUSY, -EINVAL. */
+UPA_API int upa_region_map_at(struct upa_region *r, void *address, size_t bytes, uint32_t flags);
+
+/* Frees any part of what has been mapped; the pages keep their memory. 0 or -EINVAL, with nothing freed. */
+UPA_API int upa_region_unmap(struct upa_region *r, void *address, size_t bytes);
+
+/*
+ * Makes a block larger or smaller, in place where the pages behind it are free, else (without
+ * UPA_MAP_INPLACE) elsewhere; the contents up to the smaller size are kept. Large blocks are moved by moving
+ * page tables, not bytes. Returns the block's address; on NULL the old block is as it was.
+ */
+UPA_API void *upa_region_resize(struct upa_region *r, void *address, size_t old_bytes, size_t new_bytes, uint32_t flags);
+
+/* Gives memory behind free pages back to the kernel until at most `retain_bytes` stay. Returns the bytes given back. */
+UPA_API int64_t upa_region_give_back(struct upa_region *r, uint64_t retain_bytes);
+
+/* Puts zeroed memory behind up to `bytes` of free absent pages, ahead of need. Returns the bytes populated. */
+UPA_API int64_t upa_region_populate(struct upa_region *r, uint64_t bytes);
+
+/* Clears up to `bytes` of free pages with old bytes, ahead of need. Returns the bytes cleared. */
+UPA_API int64_t upa_region_clear(struct upa_region *r, uint64_t bytes);
+
+/* For a shared region none of whose other users is alive: see upa_llfree_recover(). */
+UPA_API int64_t upa_region_recover(struct upa_region *r);
+
+/* See upa_llfree_validate(). */
+UPA_API int upa_region_validate(const struct upa_region *r, char *message, size_t message_bytes);
+
+UPA_API int upa_region_get_stats(const struct upa_region *r, struct upa_region_stats *out);
+
+UPA_API void *upa_region_base(const struct upa_region *r);
+UPA_API uint64_t upa_region_bytes(const struct upa_region *r);
+
+/* The allocation state, for a twin in another language: see upa/llfree.h. */
+UPA_API void *upa_region_state(const struct upa_region *r);
+UPA_API size_t upa_region_state_bytes(const struct upa_region *r);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
