@@ -28,6 +28,10 @@
 #define CHILD_STATE (3u << CHILD_STATE_SHIFT)
 #define CHILD_KNOWN (CHILD_USED | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE)
 
+/* Sets of child states. */
+#define ONLY(state) (1u << (state))
+#define ANY_STATE 15u
+
 #define TREE_USED 0x3fffu
 #define TREE_RESERVED (1u << 31)
 
@@ -36,7 +40,7 @@
 #define SLOT_CHILD (0xffffffffffull << SLOT_CHILD_SHIFT)
 #define SLOT_PRESENT (1ull << 63)
 
-/* A put that leaves what is known of the pages as it was: they have not been written to. */
+/* Beside the states of a child: what is known of the pages stays as it is. */
 #define UNCHANGED 4u
 
 /* Trees to try for a run that their counters promise but their fragments may not hold. */
@@ -324,15 +328,15 @@ static void child_record(child_t *child, struct bitmap *b, uint32_t lo, uint32_t
 		 */
 		if (now != UPA_MIXED) {
 			set_dirty(b, 0, UPA_CHILD_PAGES);
-			child_set_state(child, 1u << UPA_DIRTY | 1u << UPA_ZEROED, UPA_MIXED);
+			child_set_state(child, ONLY(UPA_DIRTY) | ONLY(UPA_ZEROED), UPA_MIXED);
 		}
 		clear_dirty(b, lo, hi);
 	} else if (now == UPA_ZEROED) {
 		if (state == UPA_DIRTY)
-			child_set_state(child, 1u << UPA_ZEROED, UPA_DIRTY);
+			child_set_state(child, ONLY(UPA_ZEROED), UPA_DIRTY);
 	} else if (now != UPA_DIRTY) {
 		set_dirty(b, lo, hi);
-		child_set_state(child, 1u << UPA_ABSENT, UPA_MIXED);
+		child_set_state(child, ONLY(UPA_ABSENT), UPA_MIXED);
 	}
 }
 
@@ -496,6 +500,8 @@ void upa_llfree_drain(const struct upa_llfree *a)
 /* How well a child suits a request, 0 best: what saves a fault first, then what saves or wastes clearing. */
 static uint32_t rank(uint32_t state, uint32_t flags)
 {
+	if (flags & UPA_GET_ABSENT)
+		return state == UPA_ABSENT ? 0 : 2;
 	if (state == UPA_ABSENT)
 		return 2;
 	return (state == UPA_ZEROED) != (flags & UPA_GET_ZEROS);
@@ -542,7 +548,7 @@ static bool tree_barred(const struct upa_llfree *a, const struct slot *own, uint
 
 /* First child >= from of n consecutive wholly free ones below end, or -1. own == NULL: in any tree. */
 static int64_t search_children(const struct upa_llfree *a, const struct slot *own, uint64_t from, uint64_t end,
-			       uint64_t n, bool populated)
+			       uint64_t n, uint32_t states)
 {
 	uint64_t run = 0;
 
@@ -555,7 +561,7 @@ static int64_t search_children(const struct upa_llfree *a, const struct slot *ow
 			continue;
 		}
 		w = load32(child_at(a, c));
-		if (child_used(w) || (populated && child_state(w) == UPA_ABSENT))
+		if (child_used(w) || !(states >> child_state(w) & 1))
 			run = 0;
 		else if (++run == n)
 			return (int64_t)(c + 1 - n);
@@ -745,20 +751,21 @@ static int64_t get_small(const struct upa_llfree *a, struct slot *s, uint32_t n,
 }
 
 /* More than 512 pages: whole children, the last of which may be taken in part. */
-static int64_t get_large(const struct upa_llfree *a, struct slot *s, uint64_t n)
+static int64_t get_large(const struct upa_llfree *a, struct slot *s, uint64_t n, uint32_t flags)
 {
+	uint32_t preferred = flags & UPA_GET_ABSENT ? ONLY(UPA_ABSENT) : ANY_STATE & ~ONLY(UPA_ABSENT);
 	uint64_t children = (n + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
 	uint64_t hint = load64(&s->run_hint);
 
-	/* Where this slot freed or took its last run; then populated memory; then any; then what others have reserved. */
+	/* Where this slot freed or took its last run; then any preferred memory; then any; then what others have reserved. */
 	for (int pass = 0; pass < 4; pass++) {
 		uint64_t from = pass == 0 ? hint : 0;
-		uint64_t end = pass == 0 ? hint + children : pass == 1 ? touched_children(a) : a->children;
+		uint64_t end = pass == 0 ? hint + children : pass == 1 && !(flags & UPA_GET_ABSENT) ? touched_children(a) : a->children;
 		int64_t c;
 
 		if (end > a->children)
 			continue;
-		while ((c = search_children(a, pass < 3 ? s : NULL, from, end, children, pass < 2)) >= 0) {
+		while ((c = search_children(a, pass < 3 ? s : NULL, from, end, children, pass < 2 ? preferred : ANY_STATE)) >= 0) {
 			if (!range_get(a, s, (uint64_t)c * UPA_CHILD_PAGES, n)) {
 				atomic_store_explicit(&s->run_hint, (uint64_t)c, memory_order_relaxed);
 				return c * UPA_CHILD_PAGES;
@@ -773,7 +780,7 @@ int64_t upa_llfree_get(const struct upa_llfree *a, uint32_t slot, uint32_t order
 {
 	struct slot *s = slot_at(a, slot);
 
-	if (order > UPA_MAX_ORDER || flags & ~UPA_GET_ZEROS)
+	if (order > UPA_MAX_ORDER || flags & ~(UPA_GET_ZEROS | UPA_GET_ABSENT))
 		return -EINVAL;
 	return got(s, get_small(a, s, 1u << order, 1u << order, flags), 1u << order);
 }
@@ -782,11 +789,11 @@ int64_t upa_llfree_get_run(const struct upa_llfree *a, uint32_t slot, uint64_t p
 {
 	struct slot *s = slot_at(a, slot);
 
-	if (!pages || flags & ~UPA_GET_ZEROS)
+	if (!pages || flags & ~(UPA_GET_ZEROS | UPA_GET_ABSENT))
 		return -EINVAL;
 	if (pages > a->pages)
 		return got(s, -ENOMEM, 0);
-	return got(s, pages <= UPA_CHILD_PAGES ? get_small(a, s, (uint32_t)pages, 1, flags) : get_large(a, s, pages), pages);
+	return got(s, pages <= UPA_CHILD_PAGES ? get_small(a, s, (uint32_t)pages, 1, flags) : get_large(a, s, pages, flags), pages);
 }
 
 static bool in_range(const struct upa_llfree *a, uint64_t first, uint64_t pages)
@@ -814,14 +821,15 @@ int upa_llfree_get_at(const struct upa_llfree *a, uint32_t slot, uint64_t first,
 int upa_llfree_put_run(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages, uint32_t flags)
 {
 	struct slot *s = slot_at(a, slot);
-	uint32_t state = flags == UPA_PUT_ABSENT ? UPA_ABSENT : flags == UPA_PUT_ZEROED ? UPA_ZEROED : UPA_DIRTY;
+	static const uint32_t states[] = { UPA_DIRTY, [UPA_PUT_ABSENT] = UPA_ABSENT, [UPA_PUT_ZEROED] = UPA_ZEROED,
+					   [UPA_PUT_UNTOUCHED] = UNCHANGED };
 	uint64_t freed;
 
-	if (!in_range(a, first, pages) || flags > UPA_PUT_ZEROED)
+	if (!in_range(a, first, pages) || flags > UPA_PUT_UNTOUCHED)
 		return -EINVAL;
 	if (next_page(a, first, first + pages, true) != first + pages)
 		return -EINVAL;
-	freed = range_put(a, s, first, pages, state);
+	freed = range_put(a, s, first, pages, states[flags]);
 	if (pages > UPA_CHILD_PAGES)
 		atomic_store_explicit(&s->run_hint, first / UPA_CHILD_PAGES, memory_order_relaxed);
 	count(&s->puts, freed == pages);

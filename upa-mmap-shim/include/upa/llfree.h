@@ -87,10 +87,12 @@ extern "C" {
 
 /* Flags of the get functions. */
 #define UPA_GET_ZEROS 1u             /* the caller needs zeros: prefer pages that need no clearing */
+#define UPA_GET_ABSENT 2u            /* the caller brings memory of its own: prefer pages without any */
 
 /* Flags of upa_llfree_put_run(): at most one of them; none means the pages hold old bytes. */
 #define UPA_PUT_ABSENT 1u            /* the caller has given their memory back to the kernel */
 #define UPA_PUT_ZEROED 2u            /* the caller has cleared them */
+#define UPA_PUT_UNTOUCHED 3u         /* the caller has not used them: they hold what they held */
 
 /* Start of the state. Written once by upa_llfree_init(), but for touched_children. */
 struct upa_llfree_header {

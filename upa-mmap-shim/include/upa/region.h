@@ -84,6 +84,12 @@ UPA_API int upa_region_map_at(struct upa_region *r, void *address, size_t bytes,
 UPA_API int upa_region_unmap(struct upa_region *r, void *address, size_t bytes);
 
 /*
+ * Says that the caller has changed how the kernel treats these pages of his (mprotect, madvise, mlock,
+ * something mapped over them). unmap then restores them, at the price of a system call and of their memory.
+ */
+UPA_API int upa_region_taint(struct upa_region *r, void *address, size_t bytes);
+
+/*
  * Makes a block larger or smaller, in place where the pages behind it are free, else (without
  * UPA_MAP_INPLACE) elsewhere; the contents up to the smaller size are kept. Large blocks are moved by moving
  * page tables, not bytes. Returns the block's address; on NULL the old block is as it was.

@@ -1,0 +1,724 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The region on a stock kernel: reserves the range, keeps the allocation state beside it, clears what
+ * must be clear, moves blocks and gives memory back. Which page goes to whom is decided in llfree.c.
+ *
+ * Metadata of a private region is anonymous memory; a shared region is one file:
+ *
+ *   0              struct region_header, 4096 bytes
+ *   4096           slots x 64 bytes, struct region_counters
+ *   state_offset   the allocation state, see upa/llfree.h
+ *   data_offset    the pages, 2 MiB-aligned (shared regions only)
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <upa/llfree.h>
+#include <upa/region.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+#define PAGE_BYTES (1ull << UPA_PAGE_SHIFT)
+#define CHILD_BYTES (UPA_CHILD_PAGES * PAGE_BYTES)
+
+/* Batches in which background work holds free children: long enough to amortise a TLB flush, short enough to hide little. */
+#define BATCH_CHILDREN 16u
+
+/*
+ * Each move of page tables may leave one more VMA behind, of which a process has 65 530 by default.
+ * After so many, blocks are copied.
+ */
+#define MAX_TABLE_MOVES 16384u
+
+struct region_header {
+	uint64_t magic;
+	uint32_t abi;
+	uint32_t slots;
+	uint64_t data_bytes;
+	uint64_t state_offset;
+	uint64_t state_bytes;
+	uint64_t data_offset;
+	uint64_t file_bytes;
+};
+
+struct region_counters {
+	_Atomic uint64_t cleared_pages;
+	_Atomic uint64_t moved_pages;
+	_Atomic uint64_t given_back_pages;
+	uint64_t unused[5];
+};
+
+_Static_assert(sizeof(struct region_header) == 56, "layout");
+_Static_assert(sizeof(struct region_counters) == 64, "layout");
+
+struct upa_region {
+	struct upa_llfree llfree;
+	char *base;
+	uint64_t bytes;
+	struct region_header *header;
+	size_t metadata_bytes;
+	struct region_counters *counters;
+	uint32_t slots;
+	bool shared;
+	uint32_t flags;
+	_Atomic uint32_t table_moves;
+};
+
+/* ---- slots ---------------------------------------------------------------------------------- */
+
+/*
+ * Threads take slots in turn and keep them: a thread then finds the pages again that it has freed,
+ * which a slot per processor would lose with every migration.
+ */
+static _Thread_local uint32_t thread_slot __attribute__((tls_model("initial-exec")));
+static _Atomic uint32_t next_thread_slot;
+
+static uint32_t this_slot(void)
+{
+	if (__builtin_expect(!thread_slot, 0)) {
+		uint32_t slot = atomic_fetch_add_explicit(&next_thread_slot, 1, memory_order_relaxed) + 1;
+
+		thread_slot = slot ? slot : 1;
+	}
+	return thread_slot - 1;
+}
+
+/* Twice the processors, so that threads that come and go seldom meet; few enough to leave trees for large runs. */
+static uint32_t default_slots(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_CONF);
+	uint32_t slots = 8;
+
+	while (slots < 2 * processors && slots < 1024)
+		slots *= 2;
+	return slots;
+}
+
+static void add(const struct upa_region *r, size_t counter, uint64_t pages)
+{
+	struct region_counters *c = &r->counters[this_slot() % r->slots];
+
+	atomic_fetch_add_explicit((_Atomic uint64_t *)((char *)c + counter), pages, memory_order_relaxed);
+}
+
+#define ADD(r, counter, pages) add(r, offsetof(struct region_counters, counter), pages)
+
+/* ---- making and unmaking -------------------------------------------------------------------- */
+
+static uint64_t round_up(uint64_t n, uint64_t unit)
+{
+	return (n + unit - 1) / unit * unit;
+}
+
+/* False if the sizes are out of range. */
+static bool lay_out(struct region_header *h, uint64_t bytes, uint32_t slots, bool shared)
+{
+	uint64_t metadata;
+
+	if (!bytes || bytes > UPA_MAX_PAGES * PAGE_BYTES || !slots || slots > UPA_MAX_SLOTS)
+		return false;
+	*h = (struct region_header){ .magic = UPA_REGION_MAGIC, .abi = UPA_REGION_ABI, .slots = slots };
+	h->data_bytes = round_up(bytes, CHILD_BYTES);
+	h->state_offset = round_up(PAGE_BYTES + slots * sizeof(struct region_counters), PAGE_BYTES);
+	h->state_bytes = upa_llfree_state_size(h->data_bytes / PAGE_BYTES, slots);
+	metadata = round_up(h->state_offset + h->state_bytes, PAGE_BYTES);
+	h->data_offset = shared ? round_up(metadata, CHILD_BYTES) : 0;
+	h->file_bytes = shared ? h->data_offset + h->data_bytes : 0;
+	return true;
+}
+
+static size_t metadata_bytes(const struct region_header *h)
+{
+	return round_up(h->state_offset + h->state_bytes, PAGE_BYTES);
+}
+
+static int map_anonymous(void **out, size_t bytes)
+{
+	*out = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return *out == MAP_FAILED ? -errno : 0;
+}
+
+/* A 2 MiB-aligned range: of fd at offset, or anonymous if fd is -1. */
+static int map_data(char **out, uint64_t bytes, int fd, uint64_t offset)
+{
+	char *wide = mmap(NULL, bytes + CHILD_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *base;
+	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
+
+	if (wide == MAP_FAILED)
+		return -errno;
+	base = (char *)round_up((uintptr_t)wide, CHILD_BYTES);
+	if (mmap(base, bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, fd < 0 ? 0 : (off_t)offset) == MAP_FAILED) {
+		int error = -errno;
+
+		munmap(wide, bytes + CHILD_BYTES);
+		return error;
+	}
+	if (base > wide)
+		munmap(wide, (size_t)(base - wide));
+	munmap(base + bytes, (size_t)(wide + CHILD_BYTES - base));
+	*out = base;
+	return 0;
+}
+
+/* Maps metadata and data of a region laid out as h says and gives it a handle, in memory of its own: malloc may stand on us. */
+static int open_region(struct upa_region **out, const struct region_header *h, int fd)
+{
+	struct upa_region *r;
+	void *metadata;
+	void *handle;
+	char *base = NULL;
+	int error = map_anonymous(&handle, PAGE_BYTES);
+
+	if (error)
+		return error;
+	if (fd < 0) {
+		error = map_anonymous(&metadata, metadata_bytes(h));
+	} else {
+		metadata = mmap(NULL, metadata_bytes(h), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		error = metadata == MAP_FAILED ? -errno : 0;
+	}
+	if (error)
+		goto no_metadata;
+	error = map_data(&base, h->data_bytes, fd, h->data_offset);
+	if (error)
+		goto no_data;
+	r = handle;
+	r->base = base;
+	r->bytes = h->data_bytes;
+	r->header = metadata;
+	r->metadata_bytes = metadata_bytes(h);
+	r->counters = (struct region_counters *)((char *)metadata + PAGE_BYTES);
+	r->slots = h->slots;
+	r->shared = fd >= 0;
+	*out = r;
+	return 0;
+
+no_data:
+	munmap(metadata, metadata_bytes(h));
+no_metadata:
+	munmap(handle, PAGE_BYTES);
+	return error;
+}
+
+static int advise(const struct upa_region *r, char *address, uint64_t bytes)
+{
+	/* A name for /proc/PID/maps; kernels without CONFIG_ANON_VMA_NAME do without. */
+	if (!r->shared)
+		prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, address, bytes, "upa region");
+	if (r->flags & UPA_REGION_HUGEPAGE && madvise(address, bytes, MADV_HUGEPAGE))
+		return -errno;
+	if (r->flags & UPA_REGION_NOHUGEPAGE && madvise(address, bytes, MADV_NOHUGEPAGE))
+		return -errno;
+	return 0;
+}
+
+static int create(struct upa_region **out, uint64_t bytes, uint32_t flags, int fd)
+{
+	struct region_header h;
+	struct upa_region *r;
+	int error;
+
+	if (flags & ~(UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE) || !lay_out(&h, bytes, default_slots(), fd >= 0) ||
+	    flags == (UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE))
+		return -EINVAL;
+	if (fd >= 0 && ftruncate(fd, (off_t)h.file_bytes))
+		return -errno;
+	error = open_region(&r, &h, fd);
+	if (error)
+		return error;
+	r->flags = flags;
+	error = advise(r, r->base, r->bytes);
+	if (!error)
+		error = upa_llfree_init(&r->llfree, (char *)r->header + h.state_offset, h.state_bytes,
+					h.data_bytes / PAGE_BYTES, h.slots);
+	if (error) {
+		upa_region_destroy(r);
+		return error;
+	}
+	*r->header = h;
+	*out = r;
+	return 0;
+}
+
+int upa_region_create(struct upa_region **out, uint64_t bytes, uint32_t flags)
+{
+	return create(out, bytes, flags, -1);
+}
+
+int upa_region_create_shared(struct upa_region **out, const char *path, uint64_t bytes, uint32_t flags)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = create(out, bytes, flags, fd);
+	close(fd);
+	if (error)
+		unlink(path);
+	return error;
+}
+
+static int check_header(const struct region_header *h, ssize_t read_bytes, const struct stat *st)
+{
+	struct region_header expected;
+
+	if (read_bytes < (ssize_t)sizeof(h->magic) || h->magic != UPA_REGION_MAGIC)
+		return -EBADMSG;
+	if (read_bytes < (ssize_t)sizeof(*h))
+		return -ERANGE;
+	if (h->abi != UPA_REGION_ABI)
+		return -EPROTO;
+	if (!lay_out(&expected, h->data_bytes, h->slots, true) || memcmp(h, &expected, sizeof(*h)) ||
+	    (uint64_t)st->st_size < h->file_bytes)
+		return -ERANGE;
+	return 0;
+}
+
+int upa_region_attach(struct upa_region **out, const char *path)
+{
+	struct region_header h = { 0 };
+	struct upa_region *r;
+	struct stat st;
+	int error = 0;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st))
+		error = -errno;
+	if (!error)
+		error = check_header(&h, pread(fd, &h, sizeof(h), 0), &st);
+	if (!error)
+		error = open_region(&r, &h, fd);
+	close(fd);
+	if (error)
+		return error;
+	error = upa_llfree_attach(&r->llfree, (char *)r->header + h.state_offset, h.state_bytes);
+	if (!error && r->llfree.pages != h.data_bytes / PAGE_BYTES)
+		error = -ERANGE;
+	if (error) {
+		upa_region_destroy(r);
+		return error;
+	}
+	*out = r;
+	return 0;
+}
+
+int upa_region_destroy(struct upa_region *r)
+{
+	if (!r)
+		return -EINVAL;
+	munmap(r->base, r->bytes);
+	munmap(r->header, r->metadata_bytes);
+	munmap(r, PAGE_BYTES);
+	return 0;
+}
+
+/* ---- map and unmap -------------------------------------------------------------------------- */
+
+static char *address_of(const struct upa_region *r, uint64_t page)
+{
+	return r->base + page * PAGE_BYTES;
+}
+
+static uint64_t pages_of(size_t bytes)
+{
+	return bytes / PAGE_BYTES + (bytes % PAGE_BYTES != 0);
+}
+
+/* The pages of a block that lies wholly in the region; false if it does not. */
+static bool block(const struct upa_region *r, const void *address, size_t bytes, uint64_t *first, uint64_t *pages)
+{
+	uint64_t offset = (uint64_t)((uintptr_t)address - (uintptr_t)r->base);
+
+	if (!bytes || offset % PAGE_BYTES || offset >= r->bytes || bytes > r->bytes - offset)
+		return false;
+	*first = offset / PAGE_BYTES;
+	*pages = pages_of(bytes);
+	return true;
+}
+
+static void clear(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	uint64_t end = first + pages;
+	uint64_t cleared = 0;
+
+	while (first < end) {
+		uint64_t length;
+		int64_t page = upa_llfree_next_dirty(&r->llfree, first, end - first, &length);
+
+		if (page < 0)
+			break;
+		memset(address_of(r, (uint64_t)page), 0, length * PAGE_BYTES);
+		cleared += length;
+		first = (uint64_t)page + length;
+	}
+	if (cleared)
+		ADD(r, cleared_pages, cleared);
+}
+
+static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+{
+	if (flags & UPA_MAP_FAULTED && madvise(address_of(r, first), pages * PAGE_BYTES, MADV_POPULATE_WRITE)) {
+		int error = -errno;
+
+		upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_UNTOUCHED);
+		return error;
+	}
+	if (flags & UPA_MAP_ZEROS)
+		clear(r, first, pages);
+	return 0;
+}
+
+void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags)
+{
+	int64_t page;
+	int error;
+
+	if (!bytes || flags & ~(UPA_MAP_ZEROS | UPA_MAP_FAULTED)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	page = upa_llfree_get_run(&r->llfree, this_slot(), pages_of(bytes), flags & UPA_MAP_ZEROS ? UPA_GET_ZEROS : 0);
+	error = page < 0 ? (int)page : flags ? prepare(r, (uint64_t)page, pages_of(bytes), flags) : 0;
+	if (error) {
+		errno = -error;
+		return NULL;
+	}
+	return address_of(r, (uint64_t)page);
+}
+
+int upa_region_map_at(struct upa_region *r, void *address, size_t bytes, uint32_t flags)
+{
+	uint64_t first, pages;
+	int error;
+
+	if (!block(r, address, bytes, &first, &pages) || flags & ~(UPA_MAP_ZEROS | UPA_MAP_FAULTED))
+		return -EINVAL;
+	error = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
+	return error ? error : prepare(r, first, pages, flags);
+}
+
+int upa_region_taint(struct upa_region *r, void *address, size_t bytes)
+{
+	uint64_t first, pages;
+
+	return block(r, address, bytes, &first, &pages) ? upa_llfree_taint(&r->llfree, first, pages) : -EINVAL;
+}
+
+/* Makes pages whose mapping has been changed ordinary, absent pages of a private region again. */
+static int restore(const struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	char *address = address_of(r, first);
+
+	if (mmap(address, pages * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		 -1, 0) == MAP_FAILED)
+		return -errno;
+	return advise(r, address, pages * PAGE_BYTES);
+}
+
+int upa_region_unmap(struct upa_region *r, void *address, size_t bytes)
+{
+	uint64_t first, pages, length;
+	int error;
+
+	if (!block(r, address, bytes, &first, &pages))
+		return -EINVAL;
+	if (r->shared || upa_llfree_tainted(&r->llfree, first, pages) <= 0)
+		return upa_llfree_put_run(&r->llfree, this_slot(), first, pages, 0);
+	if (upa_llfree_next(&r->llfree, first, pages, true, &length) >= 0)
+		return -EINVAL;
+	error = restore(r, first, pages);
+	return error ? error : upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_ABSENT);
+}
+
+/* ---- resize --------------------------------------------------------------------------------- */
+
+/*
+ * Moves memory to a range that has none: the page tables where the kernel can, else the bytes. A
+ * source of several VMAs, as earlier moves leave it, is refused as a whole (EFAULT) and taken in
+ * halves. True if all of it went by page tables, so that no memory stays behind at the source.
+ */
+static bool move_tables(char *to, char *from, size_t bytes)
+{
+	size_t half = round_up(bytes / 2, CHILD_BYTES);
+	bool first_half;
+
+	if (mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to)
+		return true;
+	if (errno != EFAULT || bytes <= CHILD_BYTES) {
+		memcpy(to, from, bytes);
+		return false;
+	}
+	first_half = move_tables(to, from, half);
+	return move_tables(to + half, from + half, bytes - half) && first_half;
+}
+
+static void *relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages, uint32_t flags)
+{
+	bool large = old_pages >= UPA_CHILD_PAGES && !r->shared &&
+		     atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES;
+	int64_t page = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, large ? UPA_GET_ABSENT : 0);
+	uint64_t length;
+	bool moved = false;
+
+	if (page < 0) {
+		errno = (int)-page;
+		return NULL;
+	}
+	/* Over populated pages a copy is cheaper: the kernel would have to free each of them first. */
+	if (large && upa_llfree_next_dirty(&r->llfree, (uint64_t)page, old_pages, &length) < 0) {
+		atomic_fetch_add_explicit(&r->table_moves, 1, memory_order_relaxed);
+		moved = move_tables(address_of(r, (uint64_t)page), address_of(r, first), old_pages * PAGE_BYTES);
+	} else {
+		memcpy(address_of(r, (uint64_t)page), address_of(r, first), old_pages * PAGE_BYTES);
+	}
+	if (flags & UPA_MAP_ZEROS)
+		clear(r, (uint64_t)page + old_pages, new_pages - old_pages);
+	upa_llfree_put_run(&r->llfree, this_slot(), first, old_pages, moved ? UPA_PUT_ABSENT : 0);
+	ADD(r, moved_pages, old_pages);
+	return address_of(r, (uint64_t)page);
+}
+
+void *upa_region_resize(struct upa_region *r, void *address, size_t old_bytes, size_t new_bytes, uint32_t flags)
+{
+	uint64_t first, old_pages, length;
+	uint64_t new_pages = pages_of(new_bytes);
+	int error = 0;
+
+	if (!block(r, address, old_bytes, &first, &old_pages) || !new_bytes || flags & ~(UPA_MAP_ZEROS | UPA_MAP_INPLACE) ||
+	    upa_llfree_next(&r->llfree, first, old_pages, true, &length) >= 0) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (new_pages > r->llfree.pages) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (new_pages < old_pages)
+		error = upa_region_unmap(r, address_of(r, first + new_pages), (old_pages - new_pages) * PAGE_BYTES);
+	if (new_pages > old_pages) {
+		error = upa_llfree_get_at(&r->llfree, this_slot(), first + old_pages, new_pages - old_pages);
+		if (error && !(flags & UPA_MAP_INPLACE))
+			return relocate(r, first, old_pages, new_pages, flags);
+		if (!error && flags & UPA_MAP_ZEROS)
+			clear(r, first + old_pages, new_pages - old_pages);
+	}
+	if (error) {
+		errno = new_pages < old_pages ? -error : ENOMEM;
+		return NULL;
+	}
+	return address;
+}
+
+/* ---- giving back, populating and clearing ahead --------------------------------------------- */
+
+static int drop(const struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	return madvise(address_of(r, first), pages * PAGE_BYTES, r->shared ? MADV_REMOVE : MADV_DONTNEED) ? -errno : 0;
+}
+
+/* Takes free pages, drops their memory and frees them again. Returns the pages dropped, 0 if somebody was faster. */
+static int64_t give_back_run(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	int error;
+
+	if (upa_llfree_get_at(&r->llfree, this_slot(), first, pages))
+		return 0;
+	error = drop(r, first, pages);
+	upa_llfree_put_run(&r->llfree, this_slot(), first, pages, error ? UPA_PUT_UNTOUCHED : UPA_PUT_ABSENT);
+	return error ? error : (int64_t)pages;
+}
+
+/* Populated free runs of one child. */
+static int64_t give_back_parts(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	uint64_t end = first + pages;
+	int64_t total = 0;
+
+	while (first < end) {
+		uint64_t free_length, length;
+		int64_t page = upa_llfree_next(&r->llfree, first, end - first, true, &free_length);
+		int64_t dropped;
+
+		if (page < 0)
+			break;
+		first = (uint64_t)page + free_length;
+		if (upa_llfree_child_state(&r->llfree, (uint64_t)page) != UPA_ZEROED) {
+			page = upa_llfree_next_dirty(&r->llfree, (uint64_t)page, free_length, &length);
+			if (page < 0)
+				continue;
+			first = (uint64_t)page + length;
+			free_length = length;
+		}
+		dropped = give_back_run(r, (uint64_t)page, free_length);
+		if (dropped < 0)
+			return total ? total : dropped;
+		total += dropped;
+	}
+	return total;
+}
+
+/* Is child c wholly free, in a state of the set? */
+static bool whole(const struct upa_region *r, uint64_t c, uint32_t states)
+{
+	uint64_t length;
+	uint64_t first = c * UPA_CHILD_PAGES;
+
+	return states >> upa_llfree_child_state(&r->llfree, first) & 1 &&
+	       upa_llfree_next(&r->llfree, first, UPA_CHILD_PAGES, false, &length) < 0;
+}
+
+#define POPULATED (1u << UPA_ZEROED | 1u << UPA_DIRTY | 1u << UPA_MIXED)
+
+int64_t upa_region_give_back(struct upa_region *r, uint64_t retain_bytes)
+{
+	struct upa_llfree_stats st;
+	uint64_t retain = retain_bytes / PAGE_BYTES;
+	uint64_t total = 0;
+
+	upa_llfree_get_stats(&r->llfree, &st);
+	/* From the far end: what stays is where the next searches begin. */
+	for (uint64_t c = upa_llfree_touched_children(&r->llfree); c && st.retained_pages > retain + total;) {
+		uint64_t excess = st.retained_pages - retain - total;
+		uint64_t n = 0;
+		int64_t dropped;
+
+		while (n < c && n < BATCH_CHILDREN && n * UPA_CHILD_PAGES < excess && whole(r, c - n - 1, POPULATED))
+			n++;
+		if (n) {
+			c -= n;
+			dropped = give_back_run(r, c * UPA_CHILD_PAGES, n * UPA_CHILD_PAGES);
+		} else {
+			c--;
+			dropped = give_back_parts(r, c * UPA_CHILD_PAGES, UPA_CHILD_PAGES);
+		}
+		if (dropped < 0 && !total)
+			return dropped;
+		total += dropped > 0 ? (uint64_t)dropped : 0;
+	}
+	ADD(r, given_back_pages, total);
+	return (int64_t)(total * PAGE_BYTES);
+}
+
+int64_t upa_region_populate(struct upa_region *r, uint64_t bytes)
+{
+	uint64_t pages = bytes / PAGE_BYTES;
+	uint64_t total = 0;
+
+	for (uint64_t c = 0; c < r->llfree.children && total + UPA_CHILD_PAGES <= pages; c++) {
+		uint64_t first = c * UPA_CHILD_PAGES;
+		int error;
+
+		if (!whole(r, c, 1u << UPA_ABSENT) || upa_llfree_get_at(&r->llfree, this_slot(), first, UPA_CHILD_PAGES))
+			continue;
+		error = madvise(address_of(r, first), CHILD_BYTES, MADV_POPULATE_WRITE) ? -errno : 0;
+		upa_llfree_put_run(&r->llfree, this_slot(), first, UPA_CHILD_PAGES, error ? 0 : UPA_PUT_ZEROED);
+		if (error)
+			return total ? (int64_t)(total * PAGE_BYTES) : error;
+		total += UPA_CHILD_PAGES;
+	}
+	return (int64_t)(total * PAGE_BYTES);
+}
+
+int64_t upa_region_clear(struct upa_region *r, uint64_t bytes)
+{
+	uint64_t pages = bytes / PAGE_BYTES;
+	uint64_t touched = upa_llfree_touched_children(&r->llfree);
+	uint64_t total = 0;
+
+	for (uint64_t c = 0; c < touched && total + UPA_CHILD_PAGES <= pages; c++) {
+		uint64_t first = c * UPA_CHILD_PAGES;
+		uint64_t length;
+		bool populated;
+
+		if (!whole(r, c, 1u << UPA_DIRTY | 1u << UPA_MIXED) ||
+		    upa_llfree_get_at(&r->llfree, this_slot(), first, UPA_CHILD_PAGES))
+			continue;
+		/* A child with absent pages among them stays as it is: clearing would populate those. */
+		populated = upa_llfree_next_dirty(&r->llfree, first, UPA_CHILD_PAGES, &length) == (int64_t)first &&
+			    length == UPA_CHILD_PAGES;
+		if (populated) {
+			clear(r, first, UPA_CHILD_PAGES);
+			total += UPA_CHILD_PAGES;
+		}
+		upa_llfree_put_run(&r->llfree, this_slot(), first, UPA_CHILD_PAGES, populated ? UPA_PUT_ZEROED : UPA_PUT_UNTOUCHED);
+	}
+	return (int64_t)(total * PAGE_BYTES);
+}
+
+/* ---- questions ------------------------------------------------------------------------------ */
+
+int64_t upa_region_recover(struct upa_region *r)
+{
+	return upa_llfree_recover(&r->llfree);
+}
+
+int upa_region_validate(const struct upa_region *r, char *message, size_t message_bytes)
+{
+	return upa_llfree_validate(&r->llfree, message, message_bytes);
+}
+
+int upa_region_get_stats(const struct upa_region *r, struct upa_region_stats *out)
+{
+	struct upa_llfree_stats st;
+	int error = upa_llfree_get_stats(&r->llfree, &st);
+
+	*out = (struct upa_region_stats){
+		.capacity_bytes = r->bytes,
+		.allocated_bytes = (st.pages - st.free_pages) * PAGE_BYTES,
+		.retained_bytes = st.retained_pages * PAGE_BYTES,
+		.metadata_bytes = r->metadata_bytes,
+		.maps = st.gets,
+		.unmaps = st.puts,
+		.failures = st.failures,
+	};
+	for (uint32_t i = 0; i < r->slots; i++) {
+		struct region_counters *c = &r->counters[i];
+
+		out->cleared_bytes += atomic_load_explicit(&c->cleared_pages, memory_order_relaxed) * PAGE_BYTES;
+		out->moved_bytes += atomic_load_explicit(&c->moved_pages, memory_order_relaxed) * PAGE_BYTES;
+		out->given_back_bytes += atomic_load_explicit(&c->given_back_pages, memory_order_relaxed) * PAGE_BYTES;
+	}
+	return error;
+}
+
+void *upa_region_base(const struct upa_region *r)
+{
+	return r->base;
+}
+
+uint64_t upa_region_bytes(const struct upa_region *r)
+{
+	return r->bytes;
+}
+
+void *upa_region_state(const struct upa_region *r)
+{
+	return r->llfree.state;
+}
+
+size_t upa_region_state_bytes(const struct upa_region *r)
+{
+	return upa_llfree_state_size(r->llfree.pages, r->slots);
+}
