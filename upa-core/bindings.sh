@@ -12,7 +12,8 @@ command -v "$jextract" >/dev/null || { echo "bindings.sh: no jextract: put it on
 include=upa-mmap-shim/include
 headers=("$include"/upa/{llfree,region,mman}.h)
 package=upa.core.internal.bindings
-sources=upa-core/src/main/java
+directory=${package//.//}
+sources=upa-core/src/main/java/$directory
 tests=upa-core/src/test
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -38,7 +39,7 @@ constants+='|MADV_(DONTNEED|FREE|HUGEPAGE|NOHUGEPAGE|POPULATE_READ|POPULATE_WRIT
 constants+='|E(PERM|NOENT|INTR|IO|AGAIN|NOMEM|ACCES|FAULT|BUSY|EXIST|INVAL|NOSPC|RANGE|NOSYS|OVERFLOW|BADMSG|PROTO)'
 generate Libc "^--include-(function ($functions)|constant ($constants)) " sys/mman.h errno.h string.h
 
-rm -rf "$sources/${package//.//}"
-mkdir -p "$sources/${package//.//}" "$tests/resources/${package//.//}"
-cp "$work/out/${package//.//}"/*.java "$sources/${package//.//}/"
-"$java" "$tests/java/${package//.//}/HeaderHash.java" "${headers[@]}" >"$tests/resources/${package//.//}/headers.sha256"
+rm -rf "${sources:?}"
+mkdir -p "$sources" "$tests/resources/$directory"
+cp "$work/out/$directory"/*.java "$sources/"
+"$java" "$tests/java/$directory/HeaderHash.java" "${headers[@]}" >"$tests/resources/$directory/headers.sha256"

@@ -1583,6 +1583,68 @@ public class Upa extends Upa$shared {
         }
     }
 
+    private static class upa_region_taint {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Upa.C_INT,
+            Upa.C_POINTER,
+            Upa.C_POINTER,
+            Upa.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_region_taint");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int upa_region_taint(struct upa_region *r, void *address, size_t bytes)
+     * }
+     */
+    public static FunctionDescriptor upa_region_taint$descriptor() {
+        return upa_region_taint.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int upa_region_taint(struct upa_region *r, void *address, size_t bytes)
+     * }
+     */
+    public static MethodHandle upa_region_taint$handle() {
+        return upa_region_taint.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int upa_region_taint(struct upa_region *r, void *address, size_t bytes)
+     * }
+     */
+    public static MemorySegment upa_region_taint$address() {
+        return upa_region_taint.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int upa_region_taint(struct upa_region *r, void *address, size_t bytes)
+     * }
+     */
+    public static int upa_region_taint(MemorySegment r, MemorySegment address, long bytes) {
+        var mh$ = upa_region_taint.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("upa_region_taint", r, address, bytes);
+            }
+            return (int)mh$.invokeExact(r, address, bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class upa_region_resize {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Upa.C_POINTER,
@@ -2699,6 +2761,15 @@ public class Upa extends Upa$shared {
     public static int UPA_GET_ZEROS() {
         return UPA_GET_ZEROS;
     }
+    private static final int UPA_GET_ABSENT = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_GET_ABSENT 2
+     * }
+     */
+    public static int UPA_GET_ABSENT() {
+        return UPA_GET_ABSENT;
+    }
     private static final int UPA_PUT_ABSENT = (int)1L;
     /**
      * {@snippet lang=c :
@@ -2716,6 +2787,15 @@ public class Upa extends Upa$shared {
      */
     public static int UPA_PUT_ZEROED() {
         return UPA_PUT_ZEROED;
+    }
+    private static final int UPA_PUT_UNTOUCHED = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_PUT_UNTOUCHED 3
+     * }
+     */
+    public static int UPA_PUT_UNTOUCHED() {
+        return UPA_PUT_UNTOUCHED;
     }
     private static final long UPA_REGION_MAGIC = 3544419009179370834L;
     /**
