@@ -13,7 +13,7 @@ add_custom_command(
 # One fetch for all three libraries, whatever runs in parallel.
 add_custom_target(dlmalloc_fetched DEPENDS "${dlmalloc_source}")
 
-# Never sanitized and not held to our warnings: it is not our code, and it is what we measure.
+# Not held to our warnings and not sanitized, since it is not our code; but ThreadSanitizer must see its locks.
 function(upa_dlmalloc name)
   add_library(${name} SHARED "${dlmalloc_source}")
   add_dependencies(${name} dlmalloc_fetched)
@@ -22,6 +22,9 @@ function(upa_dlmalloc name)
     __wasilibc_unmodified_upstream USE_DL_PREFIX USE_LOCKS=1 HAVE_MORECORE=0 _GNU_SOURCE= ${ARGN})
   set_target_properties(${name} PROPERTIES C_VISIBILITY_PRESET default)
   target_link_libraries(${name} PRIVATE Threads::Threads)
+  if("thread" IN_LIST UPA_SANITIZE)
+    target_compile_options(${name} PRIVATE -fsanitize=thread)
+  endif()
 endfunction()
 
 upa_dlmalloc(dlmalloc_kernel)

@@ -35,7 +35,7 @@ for list in "$etc"/sources.list.d/*.sources; do
 done
 
 apt_get() {
-  apt-get -q -o Dir::State="$apt/state" -o Dir::Cache="$apt/cache" -o Dir::Etc::SourceList=/dev/null \
+  apt-get -qq -o Dir::State="$apt/state" -o Dir::Cache="$apt/cache" -o Dir::Etc::SourceList=/dev/null \
     -o Dir::Etc::SourceParts="$apt/sources" -o APT::Sandbox::User=root "$@"
 }
 # A third-party source without source packages makes "update" fail; whether ours was found, the next step tells.

@@ -26,6 +26,15 @@
 		}                                                                     \
 	} while (0)
 
+#if __SANITIZE_THREAD__
+/* dlmalloc's spin lock first looks with a plain volatile read. */
+const char *__tsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void)
+{
+	return "race:spin_acquire_lock\n";
+}
+#endif
+
 static void check_filled(const unsigned char *block, size_t bytes, unsigned char value)
 {
 	for (size_t i = 0; i < bytes; i++)

@@ -1,0 +1,125 @@
+# doctor.sh: what this machine offers to UPA, and what each missing thing costs. Sourced by ./upa; builds nothing but a
+# small probe, and does without that where there is no compiler.
+
+# row NAME VALUE; cost TEXT: what the row above takes from the user
+row() { printf '%-22s %s\n' "$1" "$2"; }
+cost() { printf '%-22s   -> %s\n' '' "$1"; }
+head_of() { [[ -r $1 ]] && head -n 1 "$1" || echo unknown; }
+selected() { local text; text=$(head_of "$1"); [[ $text =~ \[([^]]+)\] ]] && echo "${BASH_REMATCH[1]}" || echo unknown; }
+meminfo() { awk -v key="$1:" '$1 == key { printf "%.1f GiB", $2 / 1048576 }' /proc/meminfo; }
+
+doctor() {
+  machine
+  echo
+  memory_policy
+  echo
+  userfaultfd
+  echo
+  limits
+  echo
+  tools
+}
+
+machine() {
+  row kernel "$(uname -sr), $(uname -m)"
+  row system "$(. /etc/os-release 2>/dev/null && echo "${PRETTY_NAME:-unknown}" || echo unknown)"
+  row CPUs "$(nproc), $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)"
+  [[ $(nproc) -gt 1 ]] || cost "no second CPU: the two-thread experiments measure time slicing, not sharing"
+  row memory "$(meminfo MemTotal), $(meminfo MemAvailable) available, swap $(meminfo SwapTotal)"
+  [[ $(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo) -ge 6291456 ]] ||
+    cost "under 6 GiB available: ./upa bench --full, which keeps blocks of 1 GiB alive, may refuse to run"
+  if grep -qm1 '^flags.* hypervisor' /proc/cpuinfo; then
+    row "virtual machine" "yes"
+    if free_page_reporting; then
+      row "free page reporting" "on"
+      cost "the host takes freed memory back; its next first touch costs 5-7 us a page instead of about 1.3: measure with memory kept warm"
+    else
+      row "free page reporting" "off"
+    fi
+  else
+    row "virtual machine" "no"
+  fi
+  if [[ -r /dev/kvm && -w /dev/kvm ]]; then
+    row KVM "yes"
+  else
+    row KVM "no"
+    cost "kernel module tests run in an emulated machine: the same results, more slowly"
+  fi
+}
+
+# Feature bit 5 of a virtio balloon.
+free_page_reporting() { grep -qsE '^.{5}1' /sys/bus/virtio/drivers/virtio_balloon/virtio*/features; }
+
+memory_policy() {
+  local thp overcommit
+  thp=$(selected /sys/kernel/mm/transparent_hugepage/enabled)
+  row "huge pages (THP)" "enabled=$thp defrag=$(selected /sys/kernel/mm/transparent_hugepage/defrag)"
+  case $thp in
+    never | unknown) cost "huge-page options have no effect: every first touch is a 4 KiB fault" ;;
+    always) cost "the kernel's own mmap gets huge pages unasked: figures are not comparable with a machine on madvise" ;;
+  esac
+  overcommit=$(head_of /proc/sys/vm/overcommit_memory)
+  row overcommit "mode $overcommit"
+  [[ $overcommit != 2 ]] || cost "a region may be no larger than the commit limit: set UPA_REGION_BYTES"
+}
+
+userfaultfd() {
+  local probe pagemap_scan='' uffd='' uffd_error='' uffd_wp='' uffd_wp_async='' uffd_sigbus='' uffd_poison='' uffd_move=''
+  probe=$(mktemp)
+  if cc -O1 -o "$probe" "$root/apps/launcher/userfaultfd.c" 2>/dev/null; then
+    eval "$("$probe")"
+  fi
+  rm -f "$probe"
+  case $uffd in
+    '') row userfaultfd "not probed: no C compiler" ;;
+    no) row userfaultfd "no: $uffd_error" ;;
+    user) row userfaultfd "faults from user mode only (vm.unprivileged_userfaultfd=0)" ;;
+    all) row userfaultfd "yes" ;;
+  esac
+  [[ $uffd != user ]] || cost "a system call on a missing registered page gets EFAULT: pages are populated before they are handed out"
+  [[ $uffd != no ]] || cost "no paging, no moving of pages: only the back end linear"
+  [[ -n $uffd ]] || return 0
+  feature "  move pages" "$uffd_move" "Linux 6.8" "no back end move: free pages elsewhere cannot make up a contiguous run"
+  feature "  write-protect" "$uffd_wp" "Linux 5.7" "no tracking of written pages"
+  feature "  asynchronous wp" "$uffd_wp_async" "Linux 6.7" "tracking written pages costs a fault handled by another thread for each"
+  feature "  poison" "$uffd_poison" "Linux 6.6" "a page whose copy in the pager's store is lost cannot be marked so that reading it fails"
+  feature "  SIGBUS mode" "$uffd_sigbus" "Linux 4.14" "faults are handled by another thread: about 54 us each instead of 5"
+  feature "  PAGEMAP_SCAN" "$pagemap_scan" "Linux 6.7" "finding written pages reads all of /proc/self/pagemap"
+}
+
+# feature NAME 0|1 SINCE COST
+feature() {
+  if [[ $2 == 1 ]]; then
+    row "$1" "yes"
+  else
+    row "$1" "no ($3)"
+    cost "$4"
+  fi
+}
+
+limits() {
+  local maps
+  row "address space limit" "$(ulimit -v) (ulimit -v, KiB)"
+  [[ $(ulimit -v) == unlimited ]] || cost "a region is limited by it: set UPA_REGION_BYTES"
+  row "locked memory limit" "$(ulimit -l) (ulimit -l, KiB)"
+  maps=$(head_of /proc/sys/vm/max_map_count)
+  row "mappings per process" "$maps (vm.max_map_count)"
+  [[ $maps == unknown || $maps -ge 65530 ]] || cost "partial unmaps and protections of many ranges fail with ENOMEM sooner"
+}
+
+tools() {
+  local jdk absent
+  jdk=$(find_jdk)
+  if [[ -n $jdk ]]; then
+    row JDK "$(jdk_version "$jdk") in $jdk"
+  else
+    row JDK "none of version $java_needed or newer"
+    cost "nothing in Java builds, ./upa bench included; looked in JAVA_HOME, PATH, /usr/lib/jvm, /opt, ~/.sdkman, ~/.jdks"
+  fi
+  mapfile -t absent < <(missing "${packages[@]}")
+  row "build packages" "${absent[*]:-all there}"
+  [[ ${#absent[@]} -eq 0 ]] || cost "missing, nothing builds; ./upa installs them if it may: apt-get install ${absent[*]}"
+  mapfile -t absent < <(missing "${peers[@]}")
+  row "allocators to compare" "${absent[*]:-all there}"
+  [[ ${#absent[@]} -eq 0 ]] || cost "missing, left out of the comparison: apt-get install ${absent[*]}"
+}

@@ -1,0 +1,67 @@
+# test.sh: every test of the project: C ones plain and under sanitizers (ctest), Java ones (Surefire, jcstress).
+# Sourced by ./upa. All of them run even when one fails; the last line sums them up.
+
+run_tests() {
+  local preset results="$root/build/test-results" failed=0
+  case "$*" in
+    '') export UPA_FULL= ;;
+    --full) export UPA_FULL=1 ;; # tests read it: longer stress, more rounds
+    *) usage_error "test takes nothing or --full, got argument=$1" ;;
+  esac
+  set_up_packages
+  for preset in release asan tsan; do
+    build_c "$preset"
+  done
+  build_java
+  rm -rf "$results" "$root"/*/target/surefire-reports "$log/jcstress.log"
+  mkdir -p "$results"
+
+  for preset in release asan tsan; do
+    (cd "$root" && ctest --preset "$preset" --output-junit "$results/$preset.xml") || failed=1
+  done
+  java_tests || failed=1
+  jcstress || failed=1
+  sum_up || failed=1
+  return "$failed"
+}
+
+java_tests() {
+  echo "Java tests (whole log: build/log/maven-test.log)"
+  maven test --fail-at-end 2>&1 | tee "$log/maven-test.log" | grep -E 'Tests run:|BUILD|^\[ERROR\] .*(\.java|<<<|::|:[0-9]+ )'
+}
+
+# The races between Java threads, in every way jcstress can compile and schedule them, within a time budget.
+jcstress() {
+  local budget=60s results="$root/build/jcstress" class_path
+  [[ -z $UPA_FULL ]] || budget=30m
+  [[ -e $root/upa-core/target/jcstress-classes/META-INF/TestList ]] || return 0
+  mkdir -p "$results"
+  step jcstress-classpath "finding jcstress's class path" maven -pl upa-core \
+    org.apache.maven.plugins:maven-dependency-plugin:build-classpath -Dmdep.outputFile="$results/classpath"
+  class_path="$root/upa-core/target/jcstress-classes:$root/upa-core/target/classes:$(<"$results/classpath")"
+  echo "Java concurrency tests, time budget $budget (whole log: build/log/jcstress.log)"
+  (cd "$results" && "$JAVA_HOME/bin/java" -cp "$class_path" org.openjdk.jcstress.Main -tb "$budget" -r "$results" \
+    -jvmArgsPrepend "--enable-native-access=ALL-UNNAMED -Dupa.library.path=$root/build/release/lib") 2>&1 |
+    tee "$log/jcstress.log" | grep -E 'FAILED|FORBIDDEN|Results:'
+}
+
+# Adds up what ctest and Surefire report in XML and jcstress in its last line of results: the last line printed.
+sum_up() {
+  {
+    grep -hoE '^[[:space:]]*(tests|failures|errors|skipped)="[0-9]+"|<testsuite [^>]*' \
+      "$root"/build/test-results/*.xml "$root"/*/target/surefire-reports/TEST-*.xml
+    sed -nE 's/.* ([0-9]+) passed, ([0-9]+) failed, .* ([0-9]+) hard errs.*/tests="\1" tests="\2" failures="\2" tests="\3" errors="\3"/p' \
+      "$log/jcstress.log" 2>/dev/null | tail -n 1
+  } | awk '
+    { while (match($0, /(tests|failures|errors|skipped)="[0-9]+"/)) {
+        split(substr($0, RSTART, RLENGTH), pair, /="|"/)
+        count[pair[1]] += pair[2]
+        $0 = substr($0, RSTART + RLENGTH)
+    } }
+    END {
+      failed = count["failures"] + count["errors"]
+      passed = count["tests"] - failed - count["skipped"]
+      printf "%d passed, %d failed, %d skipped\n", passed, failed, count["skipped"]
+      exit !(passed > 0 && failed == 0)
+    }'
+}
