@@ -30,17 +30,17 @@ java_tests() {
   maven test --fail-at-end 2>&1 | tee "$log/maven-test.log" | grep -E 'Tests run:|BUILD|^\[ERROR\] .*(\.java|<<<|::|:[0-9]+ )'
 }
 
-# The races between Java threads, in every way jcstress can compile and schedule them, within a time budget.
+# The races between Java threads, in every way jcstress can compile and schedule them.
 jcstress() {
-  local budget=60s results="$root/build/jcstress" class_path
-  [[ -z $UPA_FULL ]] || budget=30m
+  local mode=quick results="$root/build/jcstress" class_path
+  [[ -z $UPA_FULL ]] || mode=default
   [[ -e $root/upa-core/target/jcstress-classes/META-INF/TestList ]] || return 0
   mkdir -p "$results"
   step jcstress-classpath "finding jcstress's class path" maven -pl upa-core \
     org.apache.maven.plugins:maven-dependency-plugin:build-classpath -Dmdep.outputFile="$results/classpath"
   class_path="$root/upa-core/target/jcstress-classes:$root/upa-core/target/classes:$(<"$results/classpath")"
-  echo "Java concurrency tests, time budget $budget (whole log: build/log/jcstress.log)"
-  (cd "$results" && "$JAVA_HOME/bin/java" -cp "$class_path" org.openjdk.jcstress.Main -tb "$budget" -r "$results" \
+  echo "Java concurrency tests, mode $mode (whole log: build/log/jcstress.log)"
+  (cd "$results" && "$JAVA_HOME/bin/java" -cp "$class_path" org.openjdk.jcstress.Main -m "$mode" -r "$results" \
     -jvmArgsPrepend "--enable-native-access=ALL-UNNAMED -Dupa.library.path=$root/build/release/lib") 2>&1 |
     tee "$log/jcstress.log" | grep -E 'FAILED|FORBIDDEN|Results:'
 }
