@@ -4,4 +4,5 @@
  * <p>Calls native code: run with {@code --enable-native-access=upa.core}.
  */
 module upa.core {
+    exports upa.core;
 }
