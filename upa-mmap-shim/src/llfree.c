@@ -593,12 +593,16 @@ static uint64_t next_page(const struct upa_llfree *a, uint64_t from, uint64_t en
 	return end;
 }
 
-/* First page >= from of n consecutive free ones, aligned; -1 if none. Crosses children at will. */
-static int64_t search_pages(const struct upa_llfree *a, uint64_t from, uint64_t n, uint64_t align)
+/* First page >= from of n consecutive free ones, aligned; -1 if none. May cross children unless `inside` one. */
+static int64_t search_pages(const struct upa_llfree *a, uint64_t from, uint64_t n, uint64_t align, bool inside)
 {
 	while ((from = next_page(a, from, a->pages, true)) < a->pages) {
 		uint64_t start = (from + align - 1) & ~(align - 1);
 
+		if (inside && start % UPA_CHILD_PAGES + n > UPA_CHILD_PAGES) {
+			from = (start / UPA_CHILD_PAGES + 1) * UPA_CHILD_PAGES;
+			continue;
+		}
 		if (start >= a->pages || a->pages - start < n)
 			break;
 		from = next_page(a, start, start + n, false);
@@ -679,19 +683,33 @@ static int64_t got(struct slot *s, int64_t page, uint64_t n)
 	return page;
 }
 
-/* The last resort: any place for n pages, page by page, whoever has reserved its tree. */
+/* Takes the first n free aligned pages there are, whoever has reserved their trees. */
+static int64_t get_first(const struct upa_llfree *a, struct slot *s, uint64_t n, uint64_t align, bool inside)
+{
+	uint64_t from = 0;
+	int64_t page;
+
+	while ((page = search_pages(a, from, n, align, inside)) >= 0) {
+		if (!range_get(a, s, (uint64_t)page, n))
+			return page;
+		from = (uint64_t)page + align;
+	}
+	return -ENOMEM;
+}
+
+/* The last resort, page by page: where a run should lie (in one child, or from the start of one), then anywhere. */
 static int64_t get_anywhere(const struct upa_llfree *a, struct slot *s, uint64_t n, uint64_t align)
 {
+	bool small = n <= UPA_CHILD_PAGES;
+
 	count(&s->searches, 1);
 	for (int pass = 0; pass < 2; pass++) {
-		uint64_t from = 0;
-		int64_t page;
+		int64_t page = get_first(a, s, n, small ? align : UPA_CHILD_PAGES, small);
 
-		while ((page = search_pages(a, from, n, align)) >= 0) {
-			if (!range_get(a, s, (uint64_t)page, n))
-				return page;
-			from = (uint64_t)page + align;
-		}
+		if (page < 0 && align == 1 && n > 1)
+			page = get_first(a, s, n, 1, false);
+		if (page >= 0)
+			return page;
 		upa_llfree_drain(a);
 	}
 	return -ENOMEM;
