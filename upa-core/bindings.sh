@@ -32,12 +32,13 @@ generate() {
 
 generate Upa "# header: .*$include/upa/" "${headers[@]#"$include"/}"
 
-functions='mmap|munmap|mremap|madvise|mprotect|memset|memcpy|strerror'
+functions='mmap|munmap|mremap|madvise|memset|memcpy|prctl|open|close|ftruncate|lseek|pread|strerrorname_np'
 constants='PROT_(NONE|READ|WRITE)|MREMAP_(MAYMOVE|FIXED|DONTUNMAP)'
 constants+='|MAP_(PRIVATE|SHARED|ANONYMOUS|FIXED|FIXED_NOREPLACE|NORESERVE|POPULATE)'
-constants+='|MADV_(DONTNEED|FREE|HUGEPAGE|NOHUGEPAGE|POPULATE_READ|POPULATE_WRITE)'
+constants+='|MADV_(DONTNEED|REMOVE|FREE|HUGEPAGE|NOHUGEPAGE|POPULATE_READ|POPULATE_WRITE)'
+constants+='|O_(RDWR|CREAT|EXCL|CLOEXEC)|SEEK_END|PR_SET_VMA(_ANON_NAME)?'
 constants+='|E(PERM|NOENT|INTR|IO|AGAIN|NOMEM|ACCES|FAULT|BUSY|EXIST|INVAL|NOSPC|RANGE|NOSYS|OVERFLOW|BADMSG|PROTO)'
-generate Libc "^--include-(function ($functions)|constant ($constants)) " sys/mman.h errno.h string.h
+generate Libc "^--include-(function ($functions)|constant ($constants)) " sys/mman.h sys/prctl.h fcntl.h unistd.h errno.h string.h
 
 rm -rf "${sources:?}"
 mkdir -p "$sources" "$tests/resources/$directory"
