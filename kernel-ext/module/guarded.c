@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guarded mode: from the shadow table, which the process may fill with anything at any time, to the page tables, which only
+ * the kernel writes. Reading the shadow entry, checking it and setting the page table entry happen under one holding of
+ * the page table lock. Hence a call that empties entries, made after the process cleared the shadow entries, cannot be
+ * overtaken by a fault that still saw the old ones: whoever locks the table later sees the cleared shadow.
+ */
+#include <linux/mmap_lock.h>
+#include <linux/nospec.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "region.h"
+
+#define HARVEST_PAGES	32768		/* per holding of mmap_lock: one page for each bit map */
+
+/*
+ * Sets the entries of pages @page .. @page + @count - 1 of one locked table. Returns the number of pages looked at before
+ * an entry out of range, @count if there was none. With @present NULL, entries that are present stay as they are.
+ */
+static unsigned int install(struct upa_region *r, struct upa_table *t, u64 page, unsigned int count, u64 *changed, bool *present)
+{
+	unsigned long address = r->data_start + page * PAGE_SIZE;
+	/* Pairs with the release in upa_pool_grow(). */
+	u64 frames = smp_load_acquire(&r->frames);
+	const u32 *shadow = r->shadow + page;
+	unsigned int i;
+	u64 set = 0;
+
+	for (i = 0; i < count; i++) {
+		u32 frame = READ_ONCE(shadow[i]);
+		pte_t *pte = t->pte + i, old;
+		u64 entry;
+
+		if (!frame)
+			continue;
+		if (unlikely(frame > frames)) {
+			/* A fault passes over it; only the page that was touched has to be good. */
+			if (present)
+				break;
+			continue;
+		}
+		entry = r->entries[array_index_nospec(frame - 1, frames)];
+		old = *pte;
+		if (!pte_none(old)) {
+			if (!present || !((pte_val(old) ^ entry) & PTE_PFN_MASK))
+				continue;
+			*present = true;
+		}
+		set_pte_at(r->mm, address + i * PAGE_SIZE, pte, __pte(entry));
+		set++;
+	}
+	*changed += set;
+	return i;
+}
+
+static unsigned int empty(struct upa_region *r, struct upa_table *t, u64 page, unsigned int count, u64 *changed)
+{
+	unsigned long address = r->data_start + page * PAGE_SIZE;
+	unsigned int i;
+	u64 cleared = 0;
+
+	for (i = 0; i < count; i++) {
+		if (pte_none(t->pte[i]))
+			continue;
+		ptep_get_and_clear(r->mm, address + i * PAGE_SIZE, t->pte + i);
+		cleared++;
+	}
+	*changed += cleared;
+	return count;
+}
+
+/* A touch of a page that is not installed: fills the table around it. Called with mmap_lock held. */
+vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf)
+{
+	u64 page = (vmf->address - r->data_start) / PAGE_SIZE;
+	u64 first = round_down(page, UPA_BLOCK_PAGES), changed = 0;
+	unsigned long address = vmf->address & PMD_MASK;
+	struct upa_table t;
+	u32 frame;
+	bool good;
+
+	if (page >= r->pages)
+		goto bad;
+	frame = READ_ONCE(r->shadow[page]);
+	if (!frame || frame > READ_ONCE(r->frames))
+		goto bad;
+	if (!upa_table_lock(r->mm, address, &t)) {
+		if (upa_table_make(r->mm, address))
+			return VM_FAULT_OOM;
+		if (!upa_table_lock(r->mm, address, &t))
+			return VM_FAULT_SIGBUS;
+	}
+	install(r, &t, first, UPA_BLOCK_PAGES, &changed, NULL);
+	good = !pte_none(t.pte[page - first]);
+	spin_unlock(t.lock);
+	atomic64_add(changed, &r->count.fault_pages);
+	if (!good)	/* the entry went away or bad since the first look */
+		goto bad;
+	atomic64_inc(&r->count.faults);
+	return VM_FAULT_NOPAGE;
+bad:
+	atomic64_inc(&r->count.bad_faults);
+	return VM_FAULT_SIGBUS;
+}
+
+static bool any_entry(const struct upa_region *r, u64 page, unsigned int count)
+{
+	while (count--)
+		if (READ_ONCE(r->shadow[page++]))
+			return true;
+	return false;
+}
+
+/* One range, table by table. */
+static int batch_range(struct upa_region *r, const struct upa_range *range, struct upa_batch *batch, bool map, bool *flush)
+{
+	u64 page = range->page, end = page + range->count;
+
+	while (page < end) {
+		unsigned long address = r->data_start + page * PAGE_SIZE;
+		unsigned int count = min(end, round_down(page, UPA_BLOCK_PAGES) + UPA_BLOCK_PAGES) - page;
+		unsigned int done = count;
+		struct upa_table t;
+		u64 before = batch->changed;
+
+		if (!upa_table_lock(r->mm, address, &t)) {
+			if (!map || !any_entry(r, page, count))
+				goto next;
+			if (upa_table_make(r->mm, address) || !upa_table_lock(r->mm, address, &t))
+				return -ENOMEM;
+		}
+		if (map) {
+			done = install(r, &t, page, count, &batch->changed, flush);
+		} else {
+			empty(r, &t, page, count, &batch->changed);
+			*flush |= batch->changed != before;
+		}
+		spin_unlock(t.lock);
+		if (done < count) {
+			batch->stopped_at = page + done;
+			return -EINVAL;
+		}
+next:
+		page += count;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Has the kernel itself clear and flush one range. */
+static void zap_range(struct upa_region *r, struct vm_area_struct *vma, const struct upa_range *range)
+{
+	zap_vma_ptes(vma, r->data_start + range->page * PAGE_SIZE, range->count * PAGE_SIZE);
+	atomic64_inc(&r->count.shootdowns);
+}
+
+int upa_guarded_batch(struct upa_region *r, struct upa_batch *batch, bool map)
+{
+	struct upa_range few[8], *ranges = few;
+	struct vm_area_struct *vma;
+	bool flush = false;
+	int ret = 0;
+	u32 i;
+
+	batch->changed = 0;
+	batch->stopped_at = ~0ULL;
+	if (batch->count < 1 || batch->count > UPA_MAX_RANGES || batch->reserved[0] || batch->reserved[1] ||
+	    batch->flags & ~(map ? 0 : UPA_BATCH_PER_RANGE))
+		return -EINVAL;
+	if (batch->count > ARRAY_SIZE(few)) {
+		ranges = kvmalloc_array(batch->count, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
+		if (!ranges)
+			return -ENOMEM;
+	}
+	if (copy_from_user(ranges, u64_to_user_ptr(batch->ranges), batch->count * sizeof(*ranges))) {
+		ret = -EFAULT;
+		goto out;
+	}
+	for (i = 0; i < batch->count; i++) {
+		if (!ranges[i].count || ranges[i].page >= r->pages || ranges[i].count > r->pages - ranges[i].page) {
+			ret = -EINVAL;
+			goto out;
+		}
+	}
+	if (mmap_read_lock_killable(r->mm)) {
+		ret = -EINTR;
+		goto out;
+	}
+	vma = upa_data_vma(r);
+	if (!vma) {
+		ret = -ENXIO;
+	} else {
+		for (i = 0; i < batch->count && !ret; i++) {
+			if (batch->flags & UPA_BATCH_PER_RANGE)
+				zap_range(r, vma, &ranges[i]);
+			else
+				ret = batch_range(r, &ranges[i], batch, map, &flush);
+		}
+		if (flush)
+			upa_flush(r, vma);
+	}
+	mmap_read_unlock(r->mm);
+	atomic64_inc(map ? &r->count.map_calls : &r->count.unmap_calls);
+	atomic64_add(batch->changed, map ? &r->count.map_pages : &r->count.unmap_pages);
+out:
+	if (ranges != few)
+		kvfree(ranges);
+	return ret;
+}
+
+/* Bits of @count pages from @page on, into the zeroed bit maps. Needs mmap_lock. */
+static bool harvest_chunk(struct upa_region *r, u64 page, u64 count, struct upa_harvest *h, u64 *accessed, u64 *dirty)
+{
+	bool clear_accessed = h->flags & UPA_HARVEST_CLEAR_ACCESSED, clear_dirty = h->flags & UPA_HARVEST_CLEAR_DIRTY;
+	bool flush = false;
+	u64 i = 0;
+
+	while (i < count) {
+		u64 here = min(count - i, UPA_BLOCK_PAGES - (page + i) % UPA_BLOCK_PAGES), end = i + here;
+		struct upa_table t;
+
+		if (!upa_table_lock(r->mm, r->data_start + (page + i) * PAGE_SIZE, &t)) {
+			i = end;
+			continue;
+		}
+		for (; i < end; i++, t.pte++) {
+			u64 entry = pte_val(*t.pte);
+
+			if (!(entry & (_PAGE_ACCESSED | _PAGE_DIRTY)))
+				continue;
+			if (entry & _PAGE_ACCESSED) {
+				accessed[i / 64] |= BIT_ULL(i % 64);
+				h->accessed_pages++;
+				if (clear_accessed)	/* the CPU may be setting the other bit */
+					clear_bit(_PAGE_BIT_ACCESSED, (unsigned long *)t.pte);
+			}
+			if (entry & _PAGE_DIRTY) {
+				dirty[i / 64] |= BIT_ULL(i % 64);
+				h->dirty_pages++;
+				if (clear_dirty)
+					clear_bit(_PAGE_BIT_DIRTY, (unsigned long *)t.pte);
+			}
+			flush |= clear_dirty && entry & _PAGE_DIRTY;
+			flush |= clear_accessed && h->flags & UPA_HARVEST_FLUSH && entry & _PAGE_ACCESSED;
+		}
+		spin_unlock(t.lock);
+		cond_resched();
+	}
+	return flush;
+}
+
+static bool put_bits(u64 user, u64 first, const u64 *bits, u64 words)
+{
+	return user && copy_to_user(u64_to_user_ptr(user) + first / 8, bits, words * sizeof(*bits));
+}
+
+int upa_guarded_harvest(struct upa_region *r, struct upa_harvest *h)
+{
+	u64 done, *bits;
+	int ret = 0;
+
+	if (h->flags & ~(UPA_HARVEST_CLEAR_ACCESSED | UPA_HARVEST_CLEAR_DIRTY | UPA_HARVEST_FLUSH) || h->pad ||
+	    h->reserved[0] || h->reserved[1] || !h->count || h->page >= r->pages || h->count > r->pages - h->page)
+		return -EINVAL;
+	h->accessed_pages = 0;
+	h->dirty_pages = 0;
+	bits = kmalloc(2 * HARVEST_PAGES / 8, GFP_KERNEL_ACCOUNT);
+	if (!bits)
+		return -ENOMEM;
+	for (done = 0; done < h->count && !ret; done += HARVEST_PAGES) {
+		u64 count = min_t(u64, h->count - done, HARVEST_PAGES), words = DIV_ROUND_UP(count, 64);
+		struct vm_area_struct *vma;
+
+		memset(bits, 0, 2 * words * sizeof(*bits));
+		if (mmap_read_lock_killable(r->mm)) {
+			ret = -EINTR;
+			break;
+		}
+		vma = upa_data_vma(r);
+		if (!vma)
+			ret = -ENXIO;
+		else if (harvest_chunk(r, h->page + done, count, h, bits, bits + words))
+			upa_flush(r, vma);
+		mmap_read_unlock(r->mm);
+		/* Not under mmap_lock: writing to the process may fault. */
+		if (!ret && (put_bits(h->accessed, done, bits, words) || put_bits(h->dirty, done, bits + words, words)))
+			ret = -EFAULT;
+	}
+	kfree(bits);
+	return ret;
+}
+
+/*
+ * Lowers the pool to @frames; needs create_lock. First no frame above can be installed any more, then all tables are emptied,
+ * then everything is flushed, also what a concurrent call has cleared but not flushed yet. Only then do they go.
+ */
+int upa_guarded_shrink(struct upa_region *r, u64 frames)
+{
+	u64 before = r->frames;
+	struct vm_area_struct *vma;
+
+	if (mmap_read_lock_killable(r->mm))
+		return -EINTR;
+	WRITE_ONCE(r->frames, frames);
+	vma = upa_data_vma(r);
+	if (vma) {
+		zap_vma_ptes(vma, r->data_start, upa_data_bytes(r));
+		upa_flush(r, vma);
+	}
+	mmap_read_unlock(r->mm);
+	upa_pool_free(r, frames, before);
+	return 0;
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The pool of page frames of a region: taken from the kernel zeroed and charged to the memory cgroup, in blocks of 2 MiB where
+ * the kernel has such, else page by page. Frame n is described by its ready-made page table entry alone.
+ */
+#include <linux/gfp.h>
+#include <linux/sched/signal.h>
+
+#include "region.h"
+
+#define BLOCK_ORDER	9
+#define POOL_GFP	(GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT)
+
+static u64 frame_entry(const struct upa_region *r, struct page *page)
+{
+	pgprot_t prot = vm_get_page_prot(VM_READ | VM_WRITE | VM_SHARED);
+	pte_t pte = pte_mkspecial(pfn_pte(page_to_pfn(page), prot));
+
+	if (!r->track)
+		pte = pte_mkyoung(pte_set_flags(pte, _PAGE_DIRTY));
+	else
+		pte = pte_clear_flags(pte, _PAGE_ACCESSED | _PAGE_DIRTY);
+	if (r->mode == UPA_RAW_PMD)
+		pte = pte_set_flags(pte, _PAGE_PSE);
+	return pte_val(pte);
+}
+
+static struct page *entry_page(u64 entry)
+{
+	return pfn_to_page(pte_pfn(__pte(entry)));
+}
+
+static void free_block(struct upa_region *r, u64 block)
+{
+	u64 frame = block * UPA_BLOCK_PAGES, i;
+
+	if (r->mode == UPA_RAW_PMD) {
+		__free_pages(entry_page(r->entries[block]), BLOCK_ORDER);
+	} else if (test_bit(block, r->whole_blocks)) {
+		__free_pages(entry_page(r->entries[frame]), BLOCK_ORDER);
+	} else {
+		for (i = 0; i < UPA_BLOCK_PAGES; i++)
+			__free_page(entry_page(r->entries[frame + i]));
+	}
+}
+
+static int take_block(struct upa_region *r, u64 block)
+{
+	u64 frame = block * UPA_BLOCK_PAGES, i;
+	struct page *page = alloc_pages(POOL_GFP | __GFP_NORETRY | __GFP_NOWARN, BLOCK_ORDER);
+
+	if (r->mode == UPA_RAW_PMD) {
+		if (!page)
+			return -ENOMEM;
+		r->entries[block] = frame_entry(r, page);
+		return 0;
+	}
+	if (page) {
+		set_bit(block, r->whole_blocks);
+		for (i = 0; i < UPA_BLOCK_PAGES; i++)
+			r->entries[frame + i] = frame_entry(r, page + i);
+		return 0;
+	}
+	clear_bit(block, r->whole_blocks);
+	for (i = 0; i < UPA_BLOCK_PAGES; i++) {
+		page = alloc_page(POOL_GFP | __GFP_NOWARN);
+		if (!page) {
+			while (i--)
+				__free_page(entry_page(r->entries[frame + i]));
+			return -ENOMEM;
+		}
+		r->entries[frame + i] = frame_entry(r, page);
+	}
+	return 0;
+}
+
+/* Gives the frames @from .. @to - 1 back to the kernel. No table or TLB may hold any of them. */
+void upa_pool_free(struct upa_region *r, u64 from, u64 to)
+{
+	u64 block = to / UPA_BLOCK_PAGES;
+
+	while (block-- > from / UPA_BLOCK_PAGES) {
+		free_block(r, block);
+		cond_resched();
+	}
+}
+
+/* Needs create_lock. Either grows the pool to @frames or leaves it as it was. */
+int upa_pool_grow(struct upa_region *r, u64 frames)
+{
+	u64 before = r->frames / UPA_BLOCK_PAGES, block;
+	int ret = 0;
+
+	for (block = before; block < frames / UPA_BLOCK_PAGES; block++) {
+		ret = fatal_signal_pending(current) ? -EINTR : take_block(r, block);
+		if (ret)
+			break;
+		cond_resched();
+	}
+	if (ret) {
+		while (block-- > before)
+			free_block(r, block);
+		return ret;
+	}
+	/* Pairs with the acquire of those who check a frame number: the entry is there before the number is valid. */
+	smp_store_release(&r->frames, frames);
+	return 0;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a region is inside the module, and which file does what with it.
+ *
+ * A region lives as long as its struct file: mappings hold the file, so release() runs when neither a descriptor nor a
+ * mapping is left, and no frame can then be reached through any table or TLB entry. All safety of guarded mode rests on
+ * this: frames leave the pool only in release() and in upa_guarded_shrink(), which empties and flushes the tables first.
+ *
+ * Locks, in the order in which they are taken:
+ *   create_lock    creating and resizing, the only writers of `frames` and of the entries table
+ *   mmap_lock      of the owner, held for reading by every call that walks its page tables
+ *   flush_lock     one shoot-down at a time
+ *   page table     the kernel's own lock; shadow entry, `frames` and page table entry are read and written under it
+ */
+#ifndef UPA_REGION_H
+#define UPA_REGION_H
+
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/version.h>
+
+#include "upa.h"
+
+#if defined(CONFIG_X86_64) == 0
+#error "upa knows the page tables of x86-64 only"
+#endif
+
+struct upa_counters {
+	atomic64_t faults, fault_pages, bad_faults;
+	atomic64_t map_calls, map_pages, unmap_calls, unmap_pages;
+	atomic64_t shootdowns, shared_shootdowns;
+};
+
+struct upa_region {
+	struct mutex create_lock;
+	bool ready;			/* released once everything below is set */
+	u32 mode;
+	bool track;
+	struct mm_struct *mm;		/* owner, held by mmgrab(); compared, and charged */
+	u64 pages;
+	u64 max_frames;
+	u64 charged_pages;
+
+	/* pool.c */
+	u64 frames;			/* READ_ONCE() under the page table lock */
+	u64 *entries;			/* page table entry of each frame; raw PMD: of each block */
+	unsigned long *whole_blocks;	/* bit set: one allocation of 2 MiB, else 512 single pages */
+
+	u32 *shadow;			/* written by the process at any time: READ_ONCE(), then check */
+	void *state;			/* never read here */
+	u64 state_bytes;
+
+	/* vma.c; changed with mmap_lock held for writing */
+	unsigned long data_start;	/* 0: data not mapped */
+	bool data_was_mapped;
+
+	/* table.c */
+	struct mutex flush_lock;
+	u64 flushes_begun;
+
+	/* raw.c */
+	struct mmu_notifier notifier;
+	bool notified;
+	struct page **tables;		/* pages of page tables shown to the process, each held by get_page() */
+	u64 nr_tables;			/* how many of them are held */
+	u64 *displaced;			/* raw PMD: entry that stood in slot 0 of each table */
+
+	struct upa_counters count;
+};
+
+static inline u64 upa_data_bytes(const struct upa_region *r)
+{
+	return r->pages * UPA_PAGE_BYTES;
+}
+
+/* Entries of the hardware table that one page of it, or one frame block, stands for. */
+static inline u64 upa_nr_entries(const struct upa_region *r)
+{
+	return r->mode == UPA_RAW_PMD ? r->max_frames / UPA_BLOCK_PAGES : r->max_frames;
+}
+
+static inline u64 upa_nr_tables(const struct upa_region *r)
+{
+	return r->pages / UPA_BLOCK_PAGES / (r->mode == UPA_RAW_PMD ? UPA_BLOCK_PAGES : 1);
+}
+
+/* pool.c: page frames */
+int upa_pool_grow(struct upa_region *r, u64 frames);
+void upa_pool_free(struct upa_region *r, u64 from, u64 to);
+
+/* table.c: page tables of the owner and their TLB entries */
+struct upa_table {
+	pte_t *pte;
+	spinlock_t *lock;
+};
+
+bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_table *t);
+int upa_table_make(struct mm_struct *mm, unsigned long address);
+int upa_fence_make(struct upa_region *r);
+void upa_flush(struct upa_region *r, struct vm_area_struct *vma);
+struct vm_area_struct *upa_data_vma(struct upa_region *r);
+
+/* guarded.c: shadow table to page tables */
+vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf);
+int upa_guarded_batch(struct upa_region *r, struct upa_batch *batch, bool map);
+int upa_guarded_harvest(struct upa_region *r, struct upa_harvest *harvest);
+int upa_guarded_shrink(struct upa_region *r, u64 frames);
+
+/* raw.c: page tables shown to the process */
+int upa_raw_prepare(struct upa_region *r);
+int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct *vma);
+void upa_raw_release(struct upa_region *r);
+
+/* vma.c */
+int upa_mmap(struct file *file, struct vm_area_struct *vma);
+bool upa_is_data_vma(const struct vm_area_struct *vma);
+
+#endif /* UPA_REGION_H */

@@ -1,0 +1,214 @@
+/*
+ * What the tests of the module share: making a region, and checks that say file, line and the values compared.
+ * Exit status: 0 passed, 1 failed, 77 skipped with a reason.
+ */
+#ifndef UPA_TEST_HARNESS_H
+#define UPA_TEST_HARNESS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "upa.h"
+
+#define PAGE ((size_t)UPA_PAGE_BYTES)
+
+#define FAIL(...)                                                                                                    \
+	do {                                                                                                         \
+		fprintf(stderr, "%s:%d: ", __FILE__, __LINE__);                                                      \
+		fprintf(stderr, __VA_ARGS__);                                                                        \
+		fputc('\n', stderr);                                                                                 \
+		exit(1);                                                                                             \
+	} while (0)
+#define CHECK(condition)                                                                                             \
+	do {                                                                                                         \
+		if (!(condition))                                                                                    \
+			FAIL("%s does not hold (errno=%d %s)", #condition, errno, strerror(errno));                  \
+	} while (0)
+#define CHECK_EQUAL(actual, expected)                                                                                \
+	do {                                                                                                         \
+		long long actual_ = (long long)(actual), expected_ = (long long)(expected);                          \
+		if (actual_ != expected_)                                                                            \
+			FAIL("%s = %lld, expected %lld (errno=%d)", #actual, actual_, expected_, errno);             \
+	} while (0)
+/* The call fails with this errno. */
+#define CHECK_ERRNO(call, code)                                                                                      \
+	do {                                                                                                         \
+		errno = 0;                                                                                           \
+		long result_ = (long)(call);                                                                         \
+		if (result_ != -1 || errno != (code))                                                                \
+			FAIL("%s: result=%ld errno=%d (%s), expected %s", #call, result_, errno, strerror(errno), #code); \
+	} while (0)
+
+static inline void skip(const char *reason)
+{
+	printf("skipped: %s\n", reason);
+	exit(77);
+}
+
+struct region {
+	int fd;
+	struct upa_create created;
+	unsigned char *data;
+	_Atomic uint32_t *shadow;
+	void *state;
+	const uint64_t *entries;
+	volatile uint64_t *tables;
+};
+
+static inline int open_device(void)
+{
+	int fd = open("/dev/upa", O_RDWR | O_CLOEXEC);
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
+/* Aligned address range for a mapping of the data. */
+static inline void *reserve(size_t bytes, size_t alignment)
+{
+	unsigned char *range = mmap(NULL, bytes + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	CHECK(range != MAP_FAILED);
+	return (void *)(((uintptr_t)range + alignment - 1) & ~(uintptr_t)(alignment - 1));
+}
+
+static inline void *map_part(int fd, size_t bytes, uint64_t offset, int protection)
+{
+	void *part = mmap(NULL, bytes, protection, MAP_SHARED, fd, (off_t)offset);
+
+	CHECK(part != MAP_FAILED);
+	return part;
+}
+
+static inline void map_data(struct region *r)
+{
+	size_t alignment = r->created.mode == UPA_RAW_PMD ? 1UL << 30 : 2UL << 20;
+	void *range = reserve(r->created.data_bytes, alignment);
+
+	r->data = mmap(range, r->created.data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r->fd, UPA_MAP_DATA);
+	CHECK(r->data != MAP_FAILED);
+}
+
+static inline struct region make_region(uint32_t mode, uint32_t flags, uint64_t pages, uint64_t frames, uint64_t max_frames)
+{
+	struct region r = {
+		.fd = open_device(),
+		.created = { .version = UPA_ABI_VERSION, .mode = mode, .flags = flags, .pages = pages, .frames = frames,
+			     .max_frames = max_frames, .state_bytes = PAGE },
+	};
+
+	if (mode != UPA_GUARDED) {
+		struct upa_info info;
+
+		CHECK_EQUAL(ioctl(r.fd, UPA_IOC_INFO, &info), 0);
+		if (!(info.modes & 1U << mode))
+			skip("raw modes are off: load the module with raw=1");
+	}
+	CHECK_EQUAL(ioctl(r.fd, UPA_IOC_CREATE, &r.created), 0);
+	map_data(&r);
+	r.state = map_part(r.fd, r.created.state_bytes, UPA_MAP_STATE, PROT_READ | PROT_WRITE);
+	if (mode == UPA_GUARDED) {
+		r.shadow = map_part(r.fd, r.created.shadow_bytes, UPA_MAP_SHADOW, PROT_READ | PROT_WRITE);
+	} else {
+		r.entries = map_part(r.fd, r.created.entries_bytes, UPA_MAP_ENTRIES, PROT_READ);
+		r.tables = map_part(r.fd, r.created.tables_bytes, UPA_MAP_TABLES, PROT_READ | PROT_WRITE);
+	}
+	return r;
+}
+
+static inline struct region guarded(uint64_t pages, uint64_t frames)
+{
+	return make_region(UPA_GUARDED, 0, pages, frames, frames);
+}
+
+static inline int batch(const struct region *r, unsigned long call, uint64_t page, uint64_t count, struct upa_batch *result)
+{
+	struct upa_range range = { page, count };
+	struct upa_batch local, *b = result ? result : &local;
+
+	*b = (struct upa_batch){ .ranges = (uintptr_t)&range, .count = 1 };
+	return ioctl(r->fd, call, b);
+}
+
+static inline int map_pages(const struct region *r, uint64_t page, uint64_t count)
+{
+	return batch(r, UPA_IOC_MAP, page, count, NULL);
+}
+
+static inline int unmap_pages(const struct region *r, uint64_t page, uint64_t count)
+{
+	return batch(r, UPA_IOC_UNMAP, page, count, NULL);
+}
+
+static inline struct upa_stats stats(const struct region *r)
+{
+	struct upa_stats s;
+
+	CHECK_EQUAL(ioctl(r->fd, UPA_IOC_STATS, &s), 0);
+	return s;
+}
+
+static inline volatile uint64_t *word(const struct region *r, uint64_t page)
+{
+	return (volatile uint64_t *)(r->data + page * PAGE);
+}
+
+/* Signal that a touch of the address raises, or 0. */
+static sigjmp_buf touch_return;
+static inline void touch_failed(int signal_number) { siglongjmp(touch_return, signal_number); }
+
+static inline int touch(volatile void *address, bool write)
+{
+	struct sigaction action = { .sa_handler = touch_failed, .sa_flags = SA_NODEFER }, bus, segv;
+	int signal_number;
+
+	sigaction(SIGBUS, &action, &bus);
+	sigaction(SIGSEGV, &action, &segv);
+	signal_number = sigsetjmp(touch_return, 1);
+	if (!signal_number) {
+		if (write)
+			*(volatile unsigned char *)address = 1;
+		else
+			(void)*(volatile unsigned char *)address;
+	}
+	sigaction(SIGBUS, &bus, NULL);
+	sigaction(SIGSEGV, &segv, NULL);
+	return signal_number;
+}
+
+/* Pages the kernel has free, after the delayed work of earlier exits. */
+static inline long free_pages(void)
+{
+	char line[128];
+	long kib = -1;
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemFree: %ld", &kib) == 1)
+			break;
+	fclose(f);
+	return kib / 4;
+}
+
+static inline int wait_status(pid_t child)
+{
+	int status;
+
+	CHECK_EQUAL(waitpid(child, &status, 0), child);
+	return status;
+}
+
+#endif
