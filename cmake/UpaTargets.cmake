@@ -3,7 +3,7 @@
 # Strict warnings and the chosen sanitizers: for our own code, not for third-party sources.
 add_library(upa_strict INTERFACE)
 target_compile_options(upa_strict INTERFACE -Wall -Wextra -Werror)
-target_compile_definitions(upa_strict INTERFACE _GNU_SOURCE)
+target_compile_definitions(upa_strict INTERFACE _GNU_SOURCE=) # as a source that defines it itself does
 if(UPA_SANITIZE)
   list(JOIN UPA_SANITIZE "," upa_sanitizers)
   set(upa_sanitize_flags -fsanitize=${upa_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
