@@ -111,12 +111,18 @@ public final class LlFree {
 
     /** Flag of the get methods: the caller needs zeros, so pages that need no clearing are preferred. */
     public static final int GET_ZEROS = 1;
+    /** Flag of the get methods: the caller brings memory of its own, so pages without any are preferred. */
+    public static final int GET_ABSENT = 2;
     /** Flag of {@link #putRun}: the caller has given the pages' memory back to the kernel. */
     public static final int PUT_ABSENT = 1;
     /** Flag of {@link #putRun}: the caller has cleared the pages. */
     public static final int PUT_ZEROED = 2;
+    /** Flag of {@link #putRun}: the caller has not used the pages, so they hold what they held. */
+    public static final int PUT_UNTOUCHED = 3;
 
-    /** A put that leaves what is known of the pages as it was: they have not been written to. */
+    /** A set of child states. */
+    private static final int ANY_STATE = 15;
+    /** Beside the states of a child: what is known of the pages stays as it is. */
     private static final int UNCHANGED = 4;
     /** Trees to try for a run that their counters promise but their fragments may not hold. */
     private static final int RESERVE_TRIES = 4;
@@ -235,8 +241,8 @@ public final class LlFree {
         long state = segment.address();
         long magic = getLongAcquire(state + MAGIC_OFFSET);
         if (magic != MAGIC) {
-            throw new IllegalArgumentException(String.format("not an allocation state: expected magic=%#x found magic=%#x",
-                    MAGIC, magic));
+            throw new IllegalArgumentException(String.format(
+                    "not an allocation state: expected magic=%#x found magic=%#x", MAGIC, magic));
         }
         expect("abi", ABI, getIntOpaque(state + ABI_OFFSET));
         long pages = getLongOpaque(state + PAGES_OFFSET);
@@ -339,6 +345,11 @@ public final class LlFree {
 
     private static int childState(int w) {
         return (w & CHILD_STATE) >> CHILD_STATE_SHIFT;
+    }
+
+    /** The set of this one child state. */
+    private static int only(int state) {
+        return 1 << state;
     }
 
     private static int withState(int w, int state) {
@@ -578,16 +589,16 @@ public final class LlFree {
             // ZEROED loses nothing by not setting its own.
             if (now != MIXED) {
                 setDirty(bits, 0, CHILD_PAGES);
-                childSetState(child, 1 << DIRTY | 1 << ZEROED, MIXED);
+                childSetState(child, only(DIRTY) | only(ZEROED), MIXED);
             }
             clearDirty(bits, lo, hi);
         } else if (now == ZEROED) {
             if (state == DIRTY) {
-                childSetState(child, 1 << ZEROED, DIRTY);
+                childSetState(child, only(ZEROED), DIRTY);
             }
         } else if (now != DIRTY) {
             setDirty(bits, lo, hi);
-            childSetState(child, 1 << ABSENT, MIXED);
+            childSetState(child, only(ABSENT), MIXED);
         }
     }
 
@@ -736,10 +747,13 @@ public final class LlFree {
 
     /** How well a child suits a request, 0 best: what saves a fault first, then what saves or wastes clearing. */
     private static int rank(int state, int flags) {
+        if ((flags & GET_ABSENT) != 0) {
+            return state == ABSENT ? 0 : 2;
+        }
         if (state == ABSENT) {
             return 2;
         }
-        return (state == ZEROED) != (flags == GET_ZEROS) ? 1 : 0;
+        return (state == ZEROED) != ((flags & GET_ZEROS) != 0) ? 1 : 0;
     }
 
     /** Takes n pages of the tree for which the caller has tickets, from the child hint on. */
@@ -781,7 +795,7 @@ public final class LlFree {
     }
 
     /** First child >= from of n consecutive wholly free ones below end, or -1. own == 0: in any tree. */
-    private long searchChildren(long own, long from, long end, long n, boolean populated) {
+    private long searchChildren(long own, long from, long end, long n, int states) {
         long run = 0;
         for (long c = from; c < end; c++) {
             if ((c % TREE_CHILDREN == 0 || c == from) && own != 0 && treeBarred(own, c / TREE_CHILDREN)) {
@@ -790,7 +804,7 @@ public final class LlFree {
                 continue;
             }
             int w = getIntOpaque(childAt(c));
-            if (childUsed(w) != 0 || populated && childState(w) == ABSENT) {
+            if (childUsed(w) != 0 || (states >> childState(w) & 1) == 0) {
                 run = 0;
             } else if (++run == n) {
                 return c + 1 - n;
@@ -821,10 +835,14 @@ public final class LlFree {
         return end;
     }
 
-    /** First page >= from of n consecutive free ones, aligned; -1 if none. Crosses children at will. */
-    private long searchPages(long from, long n, long align) {
+    /** First page >= from of n consecutive free ones, aligned; -1 if none. May cross children unless inside one. */
+    private long searchPages(long from, long n, long align, boolean inside) {
         while ((from = nextPage(from, pages, true)) < pages) {
             long start = from + align - 1 & -align;
+            if (inside && start % CHILD_PAGES + n > CHILD_PAGES) {
+                from = (start / CHILD_PAGES + 1) * CHILD_PAGES;
+                continue;
+            }
             if (start >= pages || pages - start < n) {
                 break;
             }
@@ -900,17 +918,30 @@ public final class LlFree {
         return page;
     }
 
-    /** The last resort: any place for n pages, page by page, whoever has reserved its tree. */
+    /** Takes the first n free aligned pages there are, whoever has reserved their trees. */
+    private long getFirst(long s, long n, long align, boolean inside) {
+        long from = 0;
+        long page;
+        while ((page = searchPages(from, n, align, inside)) >= 0) {
+            if (rangeGet(s, page, n)) {
+                return page;
+            }
+            from = page + align;
+        }
+        return NO_MEMORY;
+    }
+
+    /** The last resort, page by page: where a run should lie (in one child, or from the start of one), or anywhere. */
     private long getAnywhere(long s, long n, long align) {
+        boolean small = n <= CHILD_PAGES;
         count(s + SLOT_SEARCHES, 1);
         for (int pass = 0; pass < 2; pass++) {
-            long from = 0;
-            long page;
-            while ((page = searchPages(from, n, align)) >= 0) {
-                if (rangeGet(s, page, n)) {
-                    return page;
-                }
-                from = page + align;
+            long page = getFirst(s, n, small ? align : CHILD_PAGES, small);
+            if (page < 0 && align == 1 && n > 1) {
+                page = getFirst(s, n, 1, false);
+            }
+            if (page >= 0) {
+                return page;
             }
             drain();
         }
@@ -969,18 +1000,21 @@ public final class LlFree {
     }
 
     /** More than 512 pages: whole children, the last of which may be taken in part. */
-    private long getLarge(long s, long n) {
+    private long getLarge(long s, long n, int flags) {
+        boolean absent = (flags & GET_ABSENT) != 0;
+        int preferred = absent ? only(ABSENT) : ANY_STATE & ~only(ABSENT);
         long count = (n + CHILD_PAGES - 1) / CHILD_PAGES;
         long hint = getLongOpaque(s + SLOT_RUN_HINT);
-        // Where this slot freed or took its last run; then populated memory; then any; then what others have reserved.
+        // Where this slot freed or took its last run; then any preferred memory; then any; then what
+        // others have reserved.
         for (int pass = 0; pass < 4; pass++) {
             if (pass == 0 && (hint < 0 || hint > children - count)) {
                 continue;
             }
             long from = pass == 0 ? hint : 0;
-            long end = pass == 0 ? hint + count : pass == 1 ? touchedChildren() : children;
+            long end = pass == 0 ? hint + count : pass == 1 && !absent ? touchedChildren() : children;
             long c;
-            while ((c = searchChildren(pass < 3 ? s : 0, from, end, count, pass < 2)) >= 0) {
+            while ((c = searchChildren(pass < 3 ? s : 0, from, end, count, pass < 2 ? preferred : ANY_STATE)) >= 0) {
                 if (rangeGet(s, c * CHILD_PAGES, n)) {
                     putLongOpaque(s + SLOT_RUN_HINT, c);
                     return c * CHILD_PAGES;
@@ -996,7 +1030,7 @@ public final class LlFree {
      *
      * @param slot  any number, see above
      * @param order 0 .. {@link LlFreeDescriptor#MAX_ORDER}
-     * @param flags 0 or {@link #GET_ZEROS}
+     * @param flags 0, {@link #GET_ZEROS}, {@link #GET_ABSENT} or both
      * @return the first page, or {@link #NO_MEMORY}, only when nothing free can serve the request
      * @throws IllegalArgumentException if order or flags is out of range
      */
@@ -1015,7 +1049,7 @@ public final class LlFree {
      *
      * @param slot  any number, see above
      * @param pages how many, at least 1
-     * @param flags 0 or {@link #GET_ZEROS}
+     * @param flags 0, {@link #GET_ZEROS}, {@link #GET_ABSENT} or both
      * @return the first page, or {@link #NO_MEMORY}, only when nothing free can serve the request
      * @throws IllegalArgumentException if pages or flags is out of range
      */
@@ -1028,7 +1062,7 @@ public final class LlFree {
         if (pages > this.pages) {
             return got(s, NO_MEMORY, 0);
         }
-        return got(s, pages <= CHILD_PAGES ? getSmall(s, (int) pages, 1, flags) : getLarge(s, pages), pages);
+        return got(s, pages <= CHILD_PAGES ? getSmall(s, (int) pages, 1, flags) : getLarge(s, pages, flags), pages);
     }
 
     /**
@@ -1051,8 +1085,9 @@ public final class LlFree {
     }
 
     private static void checkGetFlags(int flags) {
-        if ((flags & ~GET_ZEROS) != 0) {
-            throw new IllegalArgumentException("unknown flags: flags=" + flags + " (0 or GET_ZEROS=" + GET_ZEROS + ")");
+        if ((flags & ~(GET_ZEROS | GET_ABSENT)) != 0) {
+            throw new IllegalArgumentException("unknown flags: flags=" + flags + " (of GET_ZEROS=" + GET_ZEROS
+                    + " and GET_ABSENT=" + GET_ABSENT + ")");
         }
     }
 
@@ -1074,23 +1109,24 @@ public final class LlFree {
      * @param slot  any number, see above
      * @param first first page
      * @param pages how many, at least 1
-     * @param flags {@link #PUT_ABSENT}, {@link #PUT_ZEROED}, or 0: the pages hold old bytes
+     * @param flags {@link #PUT_ABSENT}, {@link #PUT_ZEROED}, {@link #PUT_UNTOUCHED}, or 0: the pages hold old bytes
      * @throws IllegalArgumentException if the range is not within the pages managed, a page of it is free already, or
      *                                  the flags are unknown; nothing is freed then
      * @throws IllegalStateException    if another thread has freed a part of the range meanwhile
      */
     public void putRun(int slot, long first, long pages, int flags) {
         checkRange(first, pages);
-        if (flags < 0 || flags > PUT_ZEROED) {
+        if (flags < 0 || flags > PUT_UNTOUCHED) {
             throw new IllegalArgumentException("unknown flags: flags=" + flags + " (0, PUT_ABSENT=" + PUT_ABSENT
-                    + " or PUT_ZEROED=" + PUT_ZEROED + ")");
+                    + ", PUT_ZEROED=" + PUT_ZEROED + " or PUT_UNTOUCHED=" + PUT_UNTOUCHED + ")");
         }
         long free = nextPage(first, first + pages, true);
         if (free != first + pages) {
-            throw new IllegalArgumentException("not allocated: page=" + free + " of first=" + first + " pages=" + pages);
+            throw new IllegalArgumentException("not allocated: page=" + free + " of first=" + first + " pages="
+                    + pages);
         }
         long s = slotAt(slot);
-        long freed = rangePut(s, first, pages, flags == PUT_ABSENT ? ABSENT : flags == PUT_ZEROED ? ZEROED : DIRTY);
+        long freed = rangePut(s, first, pages, putState(flags));
         if (pages > CHILD_PAGES) {
             putLongOpaque(s + SLOT_RUN_HINT, first / CHILD_PAGES);
         }
@@ -1100,6 +1136,15 @@ public final class LlFree {
             throw new IllegalStateException("freed by two threads at once: first=" + first + " pages=" + pages
                     + " freed=" + freed);
         }
+    }
+
+    private static int putState(int flags) {
+        return switch (flags) {
+            case PUT_ABSENT -> ABSENT;
+            case PUT_ZEROED -> ZEROED;
+            case PUT_UNTOUCHED -> UNCHANGED;
+            default -> DIRTY;
+        };
     }
 
     /**
@@ -1253,7 +1298,8 @@ public final class LlFree {
         }
         int n = 0;
         for (int i = 0; i < ROWS; i++) {
-            n += Long.bitCount(~(getLongOpaque(row(bits, i)) ^ polarity(w)) & getLongOpaque(row(bits + BITMAP_DIRTY, i)));
+            long free = ~(getLongOpaque(row(bits, i)) ^ polarity(w));
+            n += Long.bitCount(free & getLongOpaque(row(bits + BITMAP_DIRTY, i)));
         }
         return n;
     }
