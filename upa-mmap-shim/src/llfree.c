@@ -26,7 +26,8 @@
 #define CHILD_TAINTED (1u << 11)
 #define CHILD_STATE_SHIFT 12u
 #define CHILD_STATE (3u << CHILD_STATE_SHIFT)
-#define CHILD_KNOWN (CHILD_USED | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE)
+#define CHILD_RESIDENT (1u << 14)
+#define CHILD_KNOWN (CHILD_USED | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT)
 
 /* Sets of child states. */
 #define ONLY(state) (1u << (state))
@@ -307,6 +308,10 @@ static uint32_t child_put_whole(const struct upa_llfree *a, uint64_t c, uint32_t
 		next = (w ^ CHILD_POLARITY) & ~(CHILD_USED | CHILD_TAINTED);
 		if (state != UNCHANGED)
 			next = with_state(next, state);
+		if (state == UPA_ABSENT)
+			next &= ~CHILD_RESIDENT;
+		if (state == UPA_ZEROED)
+			next |= CHILD_RESIDENT;
 	} while (!cas32(child, &w, next));
 	return UPA_CHILD_PAGES;
 }
@@ -322,6 +327,8 @@ static void child_record(child_t *child, struct bitmap *b, uint32_t lo, uint32_t
 	if (state == UPA_ABSENT) {
 		if (now == UPA_ABSENT)
 			return;
+		if (load32(child) & CHILD_RESIDENT)
+			atomic_fetch_and_explicit(child, ~CHILD_RESIDENT, memory_order_relaxed);
 		/*
 		 * All bits are set before the state tells anybody to look at them, so a put that still sees
 		 * DIRTY or ZEROED loses nothing by not setting its own.
@@ -522,7 +529,8 @@ static int64_t tree_get(const struct upa_llfree *a, uint64_t hint, uint32_t n, u
 			uint32_t r = rank(child_state(w), flags);
 			int64_t page;
 
-			if (child_free(w) < n)
+			/* The last tree may be short of children, whose words say so unless somebody has overwritten them. */
+			if (child_free(w) < n || c >= a->children)
 				continue;
 			ranks |= 1u << r;
 			if (r != want)
@@ -867,7 +875,8 @@ static uint64_t next_content(const struct upa_llfree *a, uint64_t from, uint64_t
 {
 	while (from < end) {
 		uint64_t c = from / UPA_CHILD_PAGES;
-		uint32_t state = child_state(load32(child_at(a, c)));
+		/* Acquire: who sees MIXED must see the dirty bits that were set before it. */
+		uint32_t state = child_state(atomic_load_explicit(child_at(a, c), memory_order_acquire));
 
 		if (state != UPA_MIXED) {
 			if (dirty == (state == UPA_DIRTY))
@@ -930,6 +939,20 @@ int upa_llfree_tainted(const struct upa_llfree *a, uint64_t first, uint64_t page
 		if (load32(child_at(a, c)) & CHILD_TAINTED)
 			return 1;
 	return 0;
+}
+
+int upa_llfree_set_resident(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+{
+	if (!in_range(a, first, pages))
+		return -EINVAL;
+	for (uint64_t c = (first + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES; (c + 1) * UPA_CHILD_PAGES <= first + pages; c++)
+		atomic_fetch_or_explicit(child_at(a, c), CHILD_RESIDENT, memory_order_relaxed);
+	return 0;
+}
+
+int upa_llfree_resident(const struct upa_llfree *a, uint64_t page)
+{
+	return page < a->pages ? !!(load32(child_at(a, page / UPA_CHILD_PAGES)) & CHILD_RESIDENT) : -EINVAL;
 }
 
 int upa_llfree_child_state(const struct upa_llfree *a, uint64_t page)
@@ -1079,15 +1102,16 @@ int upa_llfree_attach(struct upa_llfree *a, void *state, size_t bytes)
 	__atomic_load(&((struct upa_llfree_header *)state)->magic, &h.magic, __ATOMIC_ACQUIRE);
 	if (h.magic != UPA_LLFREE_MAGIC)
 		return -EBADMSG;
-	h = *(volatile struct upa_llfree_header *)state;
+	/* One copy, for the words may change; not of touched_children, which does. */
+	memcpy(&h, state, offsetof(struct upa_llfree_header, touched_children));
+	atomic_signal_fence(memory_order_seq_cst);
 	if (h.abi != UPA_LLFREE_ABI)
 		return -EPROTO;
 	if (!lay_out(&expected, h.pages, h.slots))
 		return -ERANGE;
-	expected.touched_children = h.touched_children;
-	if (memcmp(&h, &expected, sizeof(h)) || bytes < h.state_bytes)
+	if (memcmp(&h, &expected, offsetof(struct upa_llfree_header, touched_children)) || bytes < expected.state_bytes)
 		return -ERANGE;
-	bind(a, state, &h);
+	bind(a, state, &expected);
 	return 0;
 }
 
@@ -1112,15 +1136,18 @@ int64_t upa_llfree_recover(struct upa_llfree *a)
 		for (uint64_t c = t * UPA_TREE_CHILDREN; c < (t + 1) * UPA_TREE_CHILDREN; c++) {
 			uint32_t w = load32(child_at(a, c));
 			uint32_t used = c < a->children ? count_allocated(a, c, w) : UPA_CHILD_PAGES;
+			uint32_t missing = c == a->children - 1 ? (uint32_t)(a->children * UPA_CHILD_PAGES - a->pages) : 0;
+			uint32_t next;
 
 			wrong += used > child_used(w) ? used - child_used(w) : child_used(w) - used;
-			if (used != child_used(w))
-				*child_at(a, c) = (w & ~CHILD_USED) | used;
+			next = ((used ? w : w & ~CHILD_TAINTED) & ~CHILD_USED) | used;
+			if (next != w)
+				*child_at(a, c) = next;
 			tree_used += used;
 			/* A put killed before its state was changed. */
 			if (c < a->children && child_state(w) < UPA_DIRTY)
 				clear_dirty(bitmap_at(a, c), 0, UPA_CHILD_PAGES);
-			if (c < a->children && (used || child_state(w) != UPA_ABSENT))
+			if (c < a->children && (used != missing || child_state(w) != UPA_ABSENT))
 				touch_children(a, c + 1);
 		}
 		if (*tree_at(a, t) != tree_used)

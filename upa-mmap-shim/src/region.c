@@ -17,30 +17,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <upa/llfree.h>
 #include <upa/region.h>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP 4
-#endif
-#ifndef PR_SET_VMA
-#define PR_SET_VMA 0x53564d41
-#define PR_SET_VMA_ANON_NAME 0
-#endif
+#include "os.h"
+#include "region_private.h"
 
 #define PAGE_BYTES (1ull << UPA_PAGE_SHIFT)
 #define CHILD_BYTES (UPA_CHILD_PAGES * PAGE_BYTES)
 
 /* Batches in which background work holds free children: long enough to amortise a TLB flush, short enough to hide little. */
 #define BATCH_CHILDREN 16u
+
+/* Below so many pages clearing is cheaper than asking the kernel which of them have memory. */
+#define ASK_PAGES 32u
 
 /*
  * Each move of page tables may leave one more VMA behind, of which a process has 65 530 by default.
@@ -150,32 +143,41 @@ static size_t metadata_bytes(const struct region_header *h)
 	return round_up(h->state_offset + h->state_bytes, PAGE_BYTES);
 }
 
+#define PRIVATE (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
+static int map_range(void **out, void *address, size_t bytes, int protection, int flags, int fd, uint64_t offset)
+{
+	long result = os_mmap(address, bytes, protection, flags, fd, (off_t)offset);
+
+	if (os_failed(result))
+		return (int)result;
+	*out = (void *)result;
+	return 0;
+}
+
 static int map_anonymous(void **out, size_t bytes)
 {
-	*out = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	return *out == MAP_FAILED ? -errno : 0;
+	return map_range(out, NULL, bytes, PROT_READ | PROT_WRITE, PRIVATE, -1, 0);
 }
 
 /* A 2 MiB-aligned range: of fd at offset, or anonymous if fd is -1. */
-static int map_data(char **out, uint64_t bytes, int fd, uint64_t offset)
+static int map_data(void **out, uint64_t bytes, int fd, uint64_t offset)
 {
-	char *wide = mmap(NULL, bytes + CHILD_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *wide;
+	int error = map_range(&wide, NULL, bytes + CHILD_BYTES, PROT_NONE, PRIVATE, -1, 0);
 	char *base;
-	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
 
-	if (wide == MAP_FAILED)
-		return -errno;
+	if (error)
+		return error;
 	base = (char *)round_up((uintptr_t)wide, CHILD_BYTES);
-	if (mmap(base, bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, fd < 0 ? 0 : (off_t)offset) == MAP_FAILED) {
-		int error = -errno;
-
-		munmap(wide, bytes + CHILD_BYTES);
+	error = map_range(out, base, bytes, PROT_READ | PROT_WRITE, (fd < 0 ? PRIVATE : MAP_SHARED) | MAP_FIXED, fd, offset);
+	if (error) {
+		os_munmap(wide, bytes + CHILD_BYTES);
 		return error;
 	}
-	if (base > wide)
-		munmap(wide, (size_t)(base - wide));
-	munmap(base + bytes, (size_t)(wide + CHILD_BYTES - base));
-	*out = base;
+	if (base > (char *)wide)
+		os_munmap(wide, (size_t)(base - (char *)wide));
+	os_munmap(base + bytes, (size_t)((char *)wide + CHILD_BYTES - base));
 	return 0;
 }
 
@@ -183,19 +185,17 @@ static int map_data(char **out, uint64_t bytes, int fd, uint64_t offset)
 static int open_region(struct upa_region **out, const struct region_header *h, int fd)
 {
 	struct upa_region *r;
-	void *metadata;
-	void *handle;
-	char *base = NULL;
+	void *metadata = NULL;
+	void *handle = NULL;
+	void *base = NULL;
 	int error = map_anonymous(&handle, PAGE_BYTES);
 
 	if (error)
 		return error;
-	if (fd < 0) {
+	if (fd < 0)
 		error = map_anonymous(&metadata, metadata_bytes(h));
-	} else {
-		metadata = mmap(NULL, metadata_bytes(h), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		error = metadata == MAP_FAILED ? -errno : 0;
-	}
+	else
+		error = map_range(&metadata, NULL, metadata_bytes(h), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (error)
 		goto no_metadata;
 	error = map_data(&base, h->data_bytes, fd, h->data_offset);
@@ -213,21 +213,20 @@ static int open_region(struct upa_region **out, const struct region_header *h, i
 	return 0;
 
 no_data:
-	munmap(metadata, metadata_bytes(h));
+	os_munmap(metadata, metadata_bytes(h));
 no_metadata:
-	munmap(handle, PAGE_BYTES);
+	os_munmap(handle, PAGE_BYTES);
 	return error;
 }
 
-static int advise(const struct upa_region *r, char *address, uint64_t bytes)
+static int advise(const struct upa_region *r, void *address, uint64_t bytes)
 {
-	/* A name for /proc/PID/maps; kernels without CONFIG_ANON_VMA_NAME do without. */
 	if (!r->shared)
-		prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, address, bytes, "upa region");
-	if (r->flags & UPA_REGION_HUGEPAGE && madvise(address, bytes, MADV_HUGEPAGE))
-		return -errno;
-	if (r->flags & UPA_REGION_NOHUGEPAGE && madvise(address, bytes, MADV_NOHUGEPAGE))
-		return -errno;
+		os_name(address, bytes, "upa region");
+	if (r->flags & UPA_REGION_HUGEPAGE)
+		return os_madvise(address, bytes, MADV_HUGEPAGE);
+	if (r->flags & UPA_REGION_NOHUGEPAGE)
+		return os_madvise(address, bytes, MADV_NOHUGEPAGE);
 	return 0;
 }
 
@@ -328,9 +327,9 @@ int upa_region_destroy(struct upa_region *r)
 {
 	if (!r)
 		return -EINVAL;
-	munmap(r->base, r->bytes);
-	munmap(r->header, r->metadata_bytes);
-	munmap(r, PAGE_BYTES);
+	os_munmap(r->base, r->bytes);
+	os_munmap(r->header, r->metadata_bytes);
+	os_munmap(r, PAGE_BYTES);
 	return 0;
 }
 
@@ -358,20 +357,55 @@ static bool block(const struct upa_region *r, const void *address, size_t bytes,
 	return true;
 }
 
+/*
+ * Clears at most one child's worth of dirty pages without putting memory behind those that have none: a
+ * block whose holder touched little of it must not become resident because somebody needs zeros. What the
+ * kernel calls not resident may be swapped out, hence MADV_DONTNEED rather than nothing.
+ */
+static uint64_t clear_resident(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	unsigned char resident[UPA_CHILD_PAGES];
+	uint64_t cleared = 0;
+
+	if (os_mincore(address_of(r, first), pages * PAGE_BYTES, resident))
+		memset(resident, 1, sizeof(resident));
+	for (uint64_t i = 0, end; i < pages; i = end) {
+		end = i + 1;
+		while (end < pages && (resident[end] & 1) == (resident[i] & 1))
+			end++;
+		if (!(resident[i] & 1) && !os_madvise(address_of(r, first + i), (end - i) * PAGE_BYTES, MADV_DONTNEED))
+			continue;
+		memset(address_of(r, first + i), 0, (end - i) * PAGE_BYTES);
+		cleared += end - i;
+	}
+	if (cleared == pages)
+		upa_llfree_set_resident(&r->llfree, first, pages);
+	return cleared;
+}
+
 static void clear(struct upa_region *r, uint64_t first, uint64_t pages)
 {
 	uint64_t end = first + pages;
 	uint64_t cleared = 0;
+	uint64_t length;
+	int64_t page;
 
-	while (first < end) {
-		uint64_t length;
-		int64_t page = upa_llfree_next_dirty(&r->llfree, first, end - first, &length);
-
-		if (page < 0)
-			break;
-		memset(address_of(r, (uint64_t)page), 0, length * PAGE_BYTES);
-		cleared += length;
-		first = (uint64_t)page + length;
+	for (; first < end && (page = upa_llfree_next_dirty(&r->llfree, first, end - first, &length)) >= 0; first += length) {
+		first = (uint64_t)page;
+		if (length < ASK_PAGES || r->shared) {
+			memset(address_of(r, first), 0, length * PAGE_BYTES);
+			cleared += length;
+			continue;
+		}
+		/* Child by child, which is also what fits a cache. */
+		if (length > UPA_CHILD_PAGES - first % UPA_CHILD_PAGES)
+			length = UPA_CHILD_PAGES - first % UPA_CHILD_PAGES;
+		if (upa_llfree_resident(&r->llfree, first)) {
+			memset(address_of(r, first), 0, length * PAGE_BYTES);
+			cleared += length;
+		} else {
+			cleared += clear_resident(r, first, length);
+		}
 	}
 	if (cleared)
 		ADD(r, cleared_pages, cleared);
@@ -379,12 +413,14 @@ static void clear(struct upa_region *r, uint64_t first, uint64_t pages)
 
 static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
 {
-	if (flags & UPA_MAP_FAULTED && madvise(address_of(r, first), pages * PAGE_BYTES, MADV_POPULATE_WRITE)) {
-		int error = -errno;
+	int error = flags & UPA_MAP_FAULTED ? os_madvise(address_of(r, first), pages * PAGE_BYTES, MADV_POPULATE_WRITE) : 0;
 
+	if (error) {
 		upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_UNTOUCHED);
 		return error;
 	}
+	if (flags & UPA_MAP_FAULTED)
+		upa_llfree_set_resident(&r->llfree, first, pages);
 	if (flags & UPA_MAP_ZEROS)
 		clear(r, first, pages);
 	return 0;
@@ -429,12 +465,10 @@ int upa_region_taint(struct upa_region *r, void *address, size_t bytes)
 /* Makes pages whose mapping has been changed ordinary, absent pages of a private region again. */
 static int restore(const struct upa_region *r, uint64_t first, uint64_t pages)
 {
-	char *address = address_of(r, first);
+	void *address = address_of(r, first);
+	int error = map_range(&address, address, pages * PAGE_BYTES, PROT_READ | PROT_WRITE, PRIVATE | MAP_FIXED, -1, 0);
 
-	if (mmap(address, pages * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-		 -1, 0) == MAP_FAILED)
-		return -errno;
-	return advise(r, address, pages * PAGE_BYTES);
+	return error ? error : advise(r, address, pages * PAGE_BYTES);
 }
 
 int upa_region_unmap(struct upa_region *r, void *address, size_t bytes)
@@ -452,6 +486,38 @@ int upa_region_unmap(struct upa_region *r, void *address, size_t bytes)
 	return error ? error : upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_ABSENT);
 }
 
+/* ---- for mman.c: ranges of which only a part need be allocated ------------------------------- */
+
+bool upa_region_next(const struct upa_region *r, const void *address, size_t bytes, bool free, struct range *out)
+{
+	uint64_t first, pages, length;
+	int64_t page;
+
+	if (!block(r, address, bytes, &first, &pages))
+		return false;
+	page = upa_llfree_next(&r->llfree, first, pages, free, &length);
+	if (page < 0)
+		return false;
+	*out = (struct range){ address_of(r, (uint64_t)page), length * PAGE_BYTES };
+	return true;
+}
+
+bool upa_region_tainted(const struct upa_region *r, const void *address, size_t bytes)
+{
+	uint64_t first, pages;
+
+	return block(r, address, bytes, &first, &pages) && upa_llfree_tainted(&r->llfree, first, pages) > 0;
+}
+
+int upa_region_unmap_moved(struct upa_region *r, const void *address, size_t bytes)
+{
+	uint64_t first, pages;
+
+	if (!block(r, address, bytes, &first, &pages))
+		return -EINVAL;
+	return upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_ABSENT);
+}
+
 /* ---- resize --------------------------------------------------------------------------------- */
 
 /*
@@ -464,9 +530,11 @@ static bool move_tables(char *to, char *from, size_t bytes)
 	size_t half = round_up(bytes / 2, CHILD_BYTES);
 	bool first_half;
 
-	if (mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to)
+	long result = os_mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+
+	if (!os_failed(result))
 		return true;
-	if (errno != EFAULT || bytes <= CHILD_BYTES) {
+	if (result != -EFAULT || bytes <= CHILD_BYTES) {
 		memcpy(to, from, bytes);
 		return false;
 	}
@@ -535,19 +603,39 @@ void *upa_region_resize(struct upa_region *r, void *address, size_t old_bytes, s
 
 static int drop(const struct upa_region *r, uint64_t first, uint64_t pages)
 {
-	return madvise(address_of(r, first), pages * PAGE_BYTES, r->shared ? MADV_REMOVE : MADV_DONTNEED) ? -errno : 0;
+	return os_madvise(address_of(r, first), pages * PAGE_BYTES, r->shared ? MADV_REMOVE : MADV_DONTNEED);
+}
+
+/* Pages the caller holds that counted as retained. */
+static uint64_t populated_pages(const struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	uint64_t end = first + pages;
+	uint64_t total = 0;
+	uint64_t length;
+	int64_t page;
+
+	for (uint64_t at = first; at < end; at = (at / UPA_CHILD_PAGES + 1) * UPA_CHILD_PAGES)
+		if (upa_llfree_child_state(&r->llfree, at) == UPA_ZEROED)
+			total += end - at < UPA_CHILD_PAGES ? end - at : UPA_CHILD_PAGES - at % UPA_CHILD_PAGES;
+	while (first < end && (page = upa_llfree_next_dirty(&r->llfree, first, end - first, &length)) >= 0) {
+		total += length;
+		first = (uint64_t)page + length;
+	}
+	return total;
 }
 
 /* Takes free pages, drops their memory and frees them again. Returns the pages dropped, 0 if somebody was faster. */
 static int64_t give_back_run(struct upa_region *r, uint64_t first, uint64_t pages)
 {
+	uint64_t populated;
 	int error;
 
 	if (upa_llfree_get_at(&r->llfree, this_slot(), first, pages))
 		return 0;
+	populated = populated_pages(r, first, pages);
 	error = drop(r, first, pages);
 	upa_llfree_put_run(&r->llfree, this_slot(), first, pages, error ? UPA_PUT_UNTOUCHED : UPA_PUT_ABSENT);
-	return error ? error : (int64_t)pages;
+	return error ? error : (int64_t)populated;
 }
 
 /* Populated free runs of one child. */
@@ -632,7 +720,7 @@ int64_t upa_region_populate(struct upa_region *r, uint64_t bytes)
 
 		if (!whole(r, c, 1u << UPA_ABSENT) || upa_llfree_get_at(&r->llfree, this_slot(), first, UPA_CHILD_PAGES))
 			continue;
-		error = madvise(address_of(r, first), CHILD_BYTES, MADV_POPULATE_WRITE) ? -errno : 0;
+		error = os_madvise(address_of(r, first), CHILD_BYTES, MADV_POPULATE_WRITE);
 		upa_llfree_put_run(&r->llfree, this_slot(), first, UPA_CHILD_PAGES, error ? 0 : UPA_PUT_ZEROED);
 		if (error)
 			return total ? (int64_t)(total * PAGE_BYTES) : error;

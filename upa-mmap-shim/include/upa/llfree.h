@@ -31,14 +31,15 @@
  *   Every word that is changed with compare-and-swap is changed with that one width by everybody.
  *
  *   child word (u32)
- *     31                    14  13 12  11  10 9         0
- *    +------------------------+------+----+---+----------+
- *    |       reserved (0)     | state| T  | P |   used   |
- *    +------------------------+------+----+---+----------+
+ *     31                15  14  13 12  11  10 9         0
+ *    +--------------------+---+------+----+---+----------+
+ *    |    reserved (0)    | R | state| T  | P |   used   |
+ *    +--------------------+---+------+----+---+----------+
  *     used   pages of the child that are allocated or promised to a caller, 0..512
  *     P      polarity: the value of an allocation bit that means "free"
  *     T      tainted: see upa_llfree_taint()
  *     state  what the free pages of the child hold: UPA_ABSENT, _ZEROED, _DIRTY or _MIXED
+ *     R      resident, a hint: every page of the child is known to have memory, see upa_llfree_set_resident()
  *
  *   tree word (u32):  bits 0..13 used 0..8192, bit 31 reserved by a slot
  *   slot word (u64):  bits 0..13 free 0..8192, bits 16..55 child where the search starts (its tree
@@ -82,8 +83,8 @@ extern "C" {
 /* What the free pages of a child hold. */
 #define UPA_ABSENT 0u                /* no memory behind them: a touch faults and reads zero */
 #define UPA_ZEROED 1u                /* populated, known to be zero */
-#define UPA_DIRTY 2u                 /* populated, old bytes */
-#define UPA_MIXED 3u                 /* those whose dirty bit is set hold old bytes, the others read zero */
+#define UPA_DIRTY 2u                 /* old bytes, wherever their last holder touched them */
+#define UPA_MIXED 3u                 /* those whose dirty bit is set are dirty, the others absent */
 
 /* Flags of the get functions. */
 #define UPA_GET_ZEROS 1u             /* the caller needs zeros: prefer pages that need no clearing */
@@ -213,6 +214,14 @@ UPA_API int64_t upa_llfree_next(const struct upa_llfree *a, uint64_t first, uint
  */
 UPA_API int upa_llfree_taint(const struct upa_llfree *a, uint64_t first, uint64_t pages);
 UPA_API int upa_llfree_tainted(const struct upa_llfree *a, uint64_t first, uint64_t pages);
+
+/*
+ * Remembers that every page of the children wholly within a range the caller holds has memory behind
+ * it, so that nobody need ask the kernel again. A hint: it goes when pages are put back as absent, and
+ * is not told of what else may take memory away. upa_llfree_resident() asks for the child of one page.
+ */
+UPA_API int upa_llfree_set_resident(const struct upa_llfree *a, uint64_t first, uint64_t pages);
+UPA_API int upa_llfree_resident(const struct upa_llfree *a, uint64_t page);
 
 /* Gives the reservations of all slots back to their trees. */
 UPA_API void upa_llfree_drain(const struct upa_llfree *a);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * upa/mman.h - mmap(2), munmap(2), mremap(2) and madvise(2) over one region of the process, with
- * their signatures, flags, results and errno.
+ * upa/mman.h - mmap(2), munmap(2), mremap(2), madvise(2) and mprotect(2) over one region of the process,
+ * with their signatures, flags, results and errno.
  *
  * Private anonymous readable and writable memory comes from the process's default region, which is
  * made by the first such call. Everything else (files, MAP_SHARED, MAP_FIXED and its kin, other
@@ -42,6 +42,9 @@ UPA_API void *upa_mremap(void *old_address, size_t old_size, size_t new_size, in
 
 /* As madvise(2). */
 UPA_API int upa_madvise(void *address, size_t length, int advice);
+
+/* As mprotect(2). Memory from upa_mmap() must be protected with this call, so that its next holder finds it unprotected. */
+UPA_API int upa_mprotect(void *address, size_t length, int protection);
 
 /* The process's default region, made now if need be; NULL with errno if it cannot be. */
 UPA_API struct upa_region *upa_mman_region(void);

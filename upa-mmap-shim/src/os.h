@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every memory call to the kernel goes through here: as a bare system call, since in a preloaded
+ * library the libc functions of the same names are ours. Results are addresses, 0 or -errno; errno
+ * itself is left alone, so that a call that ends well changes nothing a caller could see.
+ */
+#ifndef UPA_OS_H
+#define UPA_OS_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+static inline long os_call(long number, long a, long b, long c, long d, long e, long f)
+{
+#ifdef __x86_64__
+	long result;
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
+#else
+	int saved = errno;
+	long result = syscall(number, a, b, c, d, e, f);
+
+	if (result == -1) {
+		result = -errno;
+		errno = saved;
+	}
+	return result;
+#endif
+}
+
+/* A result that is an address: the last page of the address space holds the error numbers. */
+static inline bool os_failed(long result)
+{
+	return (unsigned long)result > -4096ul;
+}
+
+static inline long os_mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
+{
+	return os_call(SYS_mmap, (long)address, (long)bytes, protection, flags, fd, offset);
+}
+
+static inline int os_munmap(void *address, size_t bytes)
+{
+	return (int)os_call(SYS_munmap, (long)address, (long)bytes, 0, 0, 0, 0);
+}
+
+static inline long os_mremap(void *address, size_t old_bytes, size_t new_bytes, int flags, void *to)
+{
+	return os_call(SYS_mremap, (long)address, (long)old_bytes, (long)new_bytes, flags, (long)to, 0);
+}
+
+static inline int os_madvise(void *address, size_t bytes, int advice)
+{
+	return (int)os_call(SYS_madvise, (long)address, (long)bytes, advice, 0, 0, 0);
+}
+
+static inline int os_mprotect(void *address, size_t bytes, int protection)
+{
+	return (int)os_call(SYS_mprotect, (long)address, (long)bytes, protection, 0, 0, 0);
+}
+
+static inline int os_mincore(void *address, size_t bytes, unsigned char *resident)
+{
+	return (int)os_call(SYS_mincore, (long)address, (long)bytes, (long)resident, 0, 0, 0);
+}
+
+/* A name for /proc/PID/maps; kernels without CONFIG_ANON_VMA_NAME do without. */
+static inline void os_name(void *address, size_t bytes, const char *name)
+{
+	os_call(SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, (long)address, (long)bytes, (long)name, 0);
+}
+
+#endif
