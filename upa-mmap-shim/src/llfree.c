@@ -325,10 +325,10 @@ static void child_record(child_t *child, struct bitmap *b, uint32_t lo, uint32_t
 	uint32_t now = child_state(load32(child));
 
 	if (state == UPA_ABSENT) {
-		if (now == UPA_ABSENT)
-			return;
 		if (load32(child) & CHILD_RESIDENT)
 			atomic_fetch_and_explicit(child, ~CHILD_RESIDENT, memory_order_relaxed);
+		if (now == UPA_ABSENT)
+			return;
 		/*
 		 * All bits are set before the state tells anybody to look at them, so a put that still sees
 		 * DIRTY or ZEROED loses nothing by not setting its own.
