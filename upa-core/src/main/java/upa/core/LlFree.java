@@ -1,63 +1,7 @@
 package upa.core;
 
-import static upa.core.LlFreeDescriptor.ABI;
-import static upa.core.LlFreeDescriptor.ABI_OFFSET;
-import static upa.core.LlFreeDescriptor.BITMAP_DIRTY;
-import static upa.core.LlFreeDescriptor.BITMAP_OFFSET;
-import static upa.core.LlFreeDescriptor.BITMAP_SHIFT;
-import static upa.core.LlFreeDescriptor.CHILD_KNOWN;
-import static upa.core.LlFreeDescriptor.CHILD_OFFSET;
-import static upa.core.LlFreeDescriptor.CHILD_PAGES;
-import static upa.core.LlFreeDescriptor.CHILD_POLARITY;
-import static upa.core.LlFreeDescriptor.CHILD_STATE;
-import static upa.core.LlFreeDescriptor.CHILD_STATE_SHIFT;
-import static upa.core.LlFreeDescriptor.CHILD_TAINTED;
-import static upa.core.LlFreeDescriptor.CHILD_USED;
-import static upa.core.LlFreeDescriptor.HEADER_BYTES;
-import static upa.core.LlFreeDescriptor.LINE_BYTES;
-import static upa.core.LlFreeDescriptor.MAGIC;
-import static upa.core.LlFreeDescriptor.MAGIC_OFFSET;
-import static upa.core.LlFreeDescriptor.MAX_ORDER;
-import static upa.core.LlFreeDescriptor.MAX_PAGES;
-import static upa.core.LlFreeDescriptor.MAX_SLOTS;
-import static upa.core.LlFreeDescriptor.PAGES_OFFSET;
-import static upa.core.LlFreeDescriptor.ROWS;
-import static upa.core.LlFreeDescriptor.ROW_BITS;
-import static upa.core.LlFreeDescriptor.SLOTS_OFFSET;
-import static upa.core.LlFreeDescriptor.SLOT_CHILD;
-import static upa.core.LlFreeDescriptor.SLOT_CHILD_SHIFT;
-import static upa.core.LlFreeDescriptor.SLOT_FAILURES;
-import static upa.core.LlFreeDescriptor.SLOT_FREE;
-import static upa.core.LlFreeDescriptor.SLOT_GETS;
-import static upa.core.LlFreeDescriptor.SLOT_GOT_PAGES;
-import static upa.core.LlFreeDescriptor.SLOT_OFFSET;
-import static upa.core.LlFreeDescriptor.SLOT_PRESENT;
-import static upa.core.LlFreeDescriptor.SLOT_PUTS;
-import static upa.core.LlFreeDescriptor.SLOT_PUT_PAGES;
-import static upa.core.LlFreeDescriptor.SLOT_RUN_HINT;
-import static upa.core.LlFreeDescriptor.SLOT_SEARCHES;
-import static upa.core.LlFreeDescriptor.SLOT_SHIFT;
-import static upa.core.LlFreeDescriptor.STATE_BYTES_OFFSET;
-import static upa.core.LlFreeDescriptor.TOUCHED_CHILDREN_OFFSET;
-import static upa.core.LlFreeDescriptor.TREE_CHILDREN;
-import static upa.core.LlFreeDescriptor.TREE_OFFSET;
-import static upa.core.LlFreeDescriptor.TREE_PAGES;
-import static upa.core.LlFreeDescriptor.TREE_RESERVED;
-import static upa.core.LlFreeDescriptor.TREE_USED;
-import static upa.core.LlFreeDescriptor.WORD_SHIFT;
-import static upa.core.internal.RawMemory.compareAndSetLong;
-import static upa.core.internal.RawMemory.getAndAddInt;
-import static upa.core.internal.RawMemory.getAndBitwiseAndLong;
-import static upa.core.internal.RawMemory.getAndBitwiseOrInt;
-import static upa.core.internal.RawMemory.getAndBitwiseOrLong;
-import static upa.core.internal.RawMemory.getIntOpaque;
-import static upa.core.internal.RawMemory.getLongAcquire;
-import static upa.core.internal.RawMemory.getLongOpaque;
-import static upa.core.internal.RawMemory.putIntOpaque;
-import static upa.core.internal.RawMemory.putLongOpaque;
-import static upa.core.internal.RawMemory.putLongRelease;
-import static upa.core.internal.RawMemory.weakCompareAndSetInt;
-import static upa.core.internal.RawMemory.weakCompareAndSetLong;
+import static upa.core.LlFreeDescriptor.*;
+import static upa.core.internal.RawMemory.*;
 
 import java.lang.foreign.MemorySegment;
 
@@ -104,9 +48,9 @@ public final class LlFree {
     public static final int ABSENT = 0;
     /** State of a child: its free pages are populated and known to be zero. */
     public static final int ZEROED = 1;
-    /** State of a child: its free pages are populated and hold old bytes. */
+    /** State of a child: its free pages hold old bytes, wherever their last holder touched them. */
     public static final int DIRTY = 2;
-    /** State of a child: free pages whose dirty bit is set hold old bytes, the others read zero. */
+    /** State of a child: free pages whose dirty bit is set are dirty, the others absent. */
     public static final int MIXED = 3;
 
     /** Flag of the get methods: the caller needs zeros, so pages that need no clearing are preferred. */
@@ -281,9 +225,14 @@ public final class LlFree {
         }
     }
 
+    /** Pages that a child lacks: none but perhaps for the last one. */
+    private int missing(long c) {
+        return c == children - 1 ? (int) (children * CHILD_PAGES - pages) : 0;
+    }
+
     /** Marks what the last child and tree lack as used for good. */
     private void closeEnd() {
-        int missing = (int) (children * CHILD_PAGES - pages);
+        int missing = missing(children - 1);
         if (missing != 0) {
             int lo = CHILD_PAGES - missing;
             for (int i = lo / ROW_BITS; i < ROWS; i++) {
@@ -571,6 +520,12 @@ public final class LlFree {
             if (state != UNCHANGED) {
                 next = withState(next, state);
             }
+            if (state == ABSENT) {
+                next &= ~CHILD_RESIDENT;
+            }
+            if (state == ZEROED) {
+                next |= CHILD_RESIDENT;
+            }
         } while (!weakCompareAndSetInt(childAt(c), w, next));
         return CHILD_PAGES;
     }
@@ -582,6 +537,9 @@ public final class LlFree {
     private static void childRecord(long child, long bits, int lo, int hi, int state) {
         int now = childState(getIntOpaque(child));
         if (state == ABSENT) {
+            if ((getIntOpaque(child) & CHILD_RESIDENT) != 0) {
+                getAndBitwiseAndInt(child, ~CHILD_RESIDENT);
+            }
             if (now == ABSENT) {
                 return;
             }
@@ -767,7 +725,8 @@ public final class LlFree {
             for (int i = 0; i < TREE_CHILDREN; i++) {
                 long c = base + (hint + i) % TREE_CHILDREN;
                 int w = getIntOpaque(childAt(c));
-                if (childFree(w) < n) {
+                // The last tree may be short of children, whose words say so unless somebody has overwritten them.
+                if (childFree(w) < n || c >= children) {
                     continue;
                 }
                 int r = rank(childState(w), flags);
@@ -1167,7 +1126,8 @@ public final class LlFree {
     private long nextContent(long from, long end, boolean dirty) {
         while (from < end) {
             long c = from / CHILD_PAGES;
-            int state = childState(getIntOpaque(childAt(c)));
+            // Acquire: who sees MIXED must see the dirty bits that were set before it.
+            int state = childState(getIntAcquire(childAt(c)));
             if (state != MIXED) {
                 if (dirty == (state == DIRTY)) {
                     return from;
@@ -1275,6 +1235,34 @@ public final class LlFree {
     }
 
     /**
+     * Remembers that every page of the children wholly within a range the caller holds has memory behind it, so that
+     * nobody need ask the kernel again. A hint: it goes when pages are put back as absent, and is not told of what else
+     * may take memory away.
+     *
+     * @param first first page
+     * @param pages how many, at least 1
+     * @throws IllegalArgumentException if the range is not within the pages managed
+     */
+    public void setResident(long first, long pages) {
+        checkRange(first, pages);
+        for (long c = (first + CHILD_PAGES - 1) / CHILD_PAGES; (c + 1) * CHILD_PAGES <= first + pages; c++) {
+            getAndBitwiseOrInt(childAt(c), CHILD_RESIDENT);
+        }
+    }
+
+    /**
+     * Whether the child of a page has the mark of {@link #setResident}.
+     *
+     * @param page any page of the child
+     * @return whether it is marked
+     * @throws IllegalArgumentException if page is not managed
+     */
+    public boolean resident(long page) {
+        checkRange(page, 1);
+        return (getIntOpaque(childAt(page / CHILD_PAGES)) & CHILD_RESIDENT) != 0;
+    }
+
+    /**
      * What the free pages of a child hold.
      *
      * @param page any page of the child
@@ -1362,15 +1350,16 @@ public final class LlFree {
                 int w = getIntOpaque(childAt(c));
                 int used = c < children ? countAllocated(c, w) : CHILD_PAGES;
                 wrong += Math.abs(used - childUsed(w));
-                if (used != childUsed(w)) {
-                    putIntOpaque(childAt(c), w & ~CHILD_USED | used);
+                int next = (used != 0 ? w : w & ~CHILD_TAINTED) & ~CHILD_USED | used;
+                if (next != w) {
+                    putIntOpaque(childAt(c), next);
                 }
                 treeUsed += used;
                 // A put killed before its state was changed.
                 if (c < children && childState(w) < DIRTY) {
                     clearDirty(bitmapAt(c), 0, CHILD_PAGES);
                 }
-                if (c < children && (used != 0 || childState(w) != ABSENT)) {
+                if (c < children && (used != missing(c) || childState(w) != ABSENT)) {
                     touchChildren(c + 1);
                 }
             }
@@ -1434,7 +1423,7 @@ public final class LlFree {
         if (c >= children) {
             return 0;
         }
-        int missing = c == children - 1 ? (int) (children * CHILD_PAGES - pages) : 0;
+        int missing = missing(c);
         if (missing != 0 && nextBit(bitmapAt(c), ~polarity(w), CHILD_PAGES - missing) < CHILD_PAGES) {
             throw fault("child=%d: a page beyond the end is free", c);
         }

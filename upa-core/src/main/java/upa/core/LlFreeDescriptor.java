@@ -36,14 +36,15 @@ package upa.core;
  *      +---------------------------------+
  *
  *   child word (int)
- *     31                    14  13 12  11  10 9         0
- *    +------------------------+------+----+---+----------+
- *    |       reserved (0)     | state| T  | P |   used   |
- *    +------------------------+------+----+---+----------+
+ *     31                15  14  13 12  11  10 9         0
+ *    +--------------------+---+------+----+---+----------+
+ *    |    reserved (0)    | R | state| T  | P |   used   |
+ *    +--------------------+---+------+----+---+----------+
  *     used   pages of the child that are allocated or promised to a caller, 0..512
  *     P      polarity: the value of an allocation bit that means "free"
  *     T      tainted, see LlFree.taint()
  *     state  what the free pages of the child hold: ABSENT, ZEROED, DIRTY or MIXED
+ *     R      resident, a hint: every page of the child is known to have memory, see LlFree.setResident()
  *
  *   tree word (int)
  *      31  30                      14 13                0
@@ -128,7 +129,8 @@ public final class LlFreeDescriptor {
     static final int CHILD_TAINTED = 1 << 11;
     static final int CHILD_STATE_SHIFT = 12;
     static final int CHILD_STATE = 3 << CHILD_STATE_SHIFT;
-    static final int CHILD_KNOWN = CHILD_USED | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE;
+    static final int CHILD_RESIDENT = 1 << 14;
+    static final int CHILD_KNOWN = CHILD_USED | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT;
 
     static final int TREE_USED = 0x3fff;
     static final int TREE_RESERVED = 1 << 31;

@@ -25,6 +25,11 @@ public final class RawMemory {
         return (int) INT.getOpaque(ALL, address);
     }
 
+    /** Reads an int; what its writer wrote before is then visible. */
+    public static int getIntAcquire(long address) {
+        return (int) INT.getAcquire(ALL, address);
+    }
+
     /** Writes an int, whole, in no order with other writes. */
     public static void putIntOpaque(long address, int value) {
         INT.setOpaque(ALL, address, value);
@@ -73,6 +78,11 @@ public final class RawMemory {
     /** Sets bits of an int. */
     public static void getAndBitwiseOrInt(long address, int mask) {
         int ignored = (int) INT.getAndBitwiseOr(ALL, address, mask);
+    }
+
+    /** Clears the bits of an int that are not in the mask. */
+    public static void getAndBitwiseAndInt(long address, int mask) {
+        int ignored = (int) INT.getAndBitwiseAnd(ALL, address, mask);
     }
 
     /** Sets bits of a long. */

@@ -2578,6 +2578,68 @@ public class Upa extends Upa$shared {
         }
     }
 
+    private static class upa_mprotect {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Upa.C_INT,
+            Upa.C_POINTER,
+            Upa.C_LONG,
+            Upa.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_mprotect");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int upa_mprotect(void *address, size_t length, int protection)
+     * }
+     */
+    public static FunctionDescriptor upa_mprotect$descriptor() {
+        return upa_mprotect.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int upa_mprotect(void *address, size_t length, int protection)
+     * }
+     */
+    public static MethodHandle upa_mprotect$handle() {
+        return upa_mprotect.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int upa_mprotect(void *address, size_t length, int protection)
+     * }
+     */
+    public static MemorySegment upa_mprotect$address() {
+        return upa_mprotect.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int upa_mprotect(void *address, size_t length, int protection)
+     * }
+     */
+    public static int upa_mprotect(MemorySegment address, long length, int protection) {
+        var mh$ = upa_mprotect.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("upa_mprotect", address, length, protection);
+            }
+            return (int)mh$.invokeExact(address, length, protection);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class upa_mman_region {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Upa.C_POINTER    );
