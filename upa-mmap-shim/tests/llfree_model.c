@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * llfree_model.c - random operations against a plain array with one byte per page. What a get returns must be free,
+ * aligned and lie where the contract wants it; a get that fails must have had no room; every page that holds old bytes
+ * must be reported as such to who gets it, and no page without memory.
+ *
+ *   llfree_model [--full] [--seed N]   many seeds, or one
+ *   llfree_model --record N            one small run as a vector file, for vectors/random-*.vec
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "check.h"
+
+enum content { NO_MEMORY, ZERO, OLD };
+
+static struct upa_llfree a;
+static uint64_t pages;
+static uint64_t seed;
+static uint64_t rng;
+static bool record;
+static uint64_t made[4];         /* operations, gets, gets that failed for good reason, gets in an untidy place */
+
+static unsigned char *held;      /* 1: allocated */
+static unsigned char *content;
+static unsigned char *written;   /* 1: its holder has written to it */
+static unsigned char *populated; /* 1: known to have memory: cleared by a holder, or declared resident */
+static unsigned char *tainted;   /* by child */
+
+/* Prints an operation and its answer as a line of a vector file. */
+__attribute__((format(printf, 1, 2)))
+static void note(const char *format, ...)
+{
+	va_list arguments;
+
+	if (!record)
+		return;
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	putchar('\n');
+}
+
+static const char *name(int64_t result)
+{
+	static char text[24];
+
+	if (result >= 0)
+		snprintf(text, sizeof(text), "%" PRId64, result);
+	return result >= 0 ? text : result == -ENOMEM ? "ENOMEM" : result == -EBUSY ? "EBUSY" : result == -EINVAL ? "EINVAL" : "?";
+}
+
+static uint64_t below(uint64_t n) { return random_below(&rng, n); }
+static bool one_in(uint64_t n) { return below(n) == 0; }
+static uint64_t lesser(uint64_t x, uint64_t y) { return x < y ? x : y; }
+
+/* Length of the run of pages like `from` that starts there. */
+static uint64_t like(uint64_t from)
+{
+	uint64_t end = from + 1;
+
+	while (end < pages && held[end] == held[from])
+		end++;
+	return end - from;
+}
+
+/* Is there room for n pages that starts at a multiple of align and, if inside, lies within one child? */
+static bool room(uint64_t n, uint64_t align, bool inside)
+{
+	uint64_t run = 0;
+
+	for (uint64_t p = pages; p-- > 0;) {
+		run = held[p] ? 0 : run + 1;
+		if (run >= n && p % align == 0 && !(inside && p % UPA_CHILD_PAGES + n > UPA_CHILD_PAGES))
+			return true;
+	}
+	return false;
+}
+
+/* What next_dirty says of pages just taken, against what they hold. */
+static void check_content(uint64_t first, uint64_t n)
+{
+	uint64_t p = first;
+
+	while (p < first + n) {
+		uint64_t length = 0;
+		int64_t dirty = upa_llfree_next_dirty(&a, p, first + n - p, &length);
+		uint64_t from = dirty < 0 ? first + n : (uint64_t)dirty;
+
+		if (dirty < 0)
+			note("dirty %" PRIu64 " %" PRIu64 " = none", p, first + n - p);
+		else
+			note("dirty %" PRIu64 " %" PRIu64 " = %" PRId64 " %" PRIu64, p, first + n - p, dirty, length);
+		CHECK(dirty == -1 || (from >= p && length && from + length <= first + n),
+		      "seed=%" PRIu64 " dirty=%" PRId64 " length=%" PRIu64, seed, dirty, length);
+		for (; p < from; p++)
+			CHECK(content[p] != OLD, "seed=%" PRIu64 " page=%" PRIu64 " old bytes handed out as zero", seed, p);
+		for (; p < from + length; p++)
+			CHECK(content[p] != NO_MEMORY, "seed=%" PRIu64 " page=%" PRIu64 " has no memory and is reported dirty", seed, p);
+	}
+}
+
+static void took(int64_t page, uint64_t n)
+{
+	uint64_t first = (uint64_t)page;
+
+	CHECK(first < pages && n <= pages - first, "seed=%" PRIu64 " page=%" PRId64 " n=%" PRIu64, seed, page, n);
+	for (uint64_t p = first; p < first + n; p++) {
+		CHECK(!held[p], "seed=%" PRIu64 " page=%" PRIu64 " is held already", seed, p);
+		held[p] = 1;
+		written[p] = 0;
+	}
+	check_content(first, n);
+	for (uint64_t c = first / UPA_CHILD_PAGES; c <= (first + n - 1) / UPA_CHILD_PAGES; c++)
+		if (upa_llfree_resident(&a, c * UPA_CHILD_PAGES))
+			for (uint64_t p = c * UPA_CHILD_PAGES; p < lesser((c + 1) * UPA_CHILD_PAGES, pages); p++)
+				CHECK(populated[p], "seed=%" PRIu64 " page=%" PRIu64 " is not resident", seed, p);
+	if (one_in(2))
+		for (uint64_t p = first; p < first + n; p++)
+			if (!one_in(4)) {
+				written[p] = 1;
+				content[p] = OLD;
+			}
+}
+
+static void op_get(void)
+{
+	uint32_t slot = (uint32_t)below(8);
+	uint32_t order = (uint32_t)(one_in(2) ? below(10) : below(4));
+	uint32_t flags = (uint32_t)below(4);
+	int64_t page = upa_llfree_get(&a, slot, order, flags);
+
+	note("get %u %u %u = %s", slot, order, flags, name(page));
+	made[page >= 0 ? 1 : 2]++;
+	if (page >= 0) {
+		CHECK(page % (1 << order) == 0, "seed=%" PRIu64 " page=%" PRId64 " order=%u", seed, page, order);
+		took(page, 1ull << order);
+	} else {
+		CHECK(page == -ENOMEM && !room(1ull << order, 1ull << order, false), "seed=%" PRIu64 " order=%u result=%" PRId64, seed, order, page);
+	}
+}
+
+static void op_run(void)
+{
+	uint32_t slot = (uint32_t)below(8);
+	uint64_t n = 1 + (one_in(3) ? below(pages) : one_in(2) ? below(5000) : below(600));
+	uint32_t flags = (uint32_t)below(4);
+	int64_t page = upa_llfree_get_run(&a, slot, n, flags);
+
+	note("run %u %" PRIu64 " %u = %s", slot, n, flags, name(page));
+	made[page >= 0 ? 1 : 2]++;
+	if (page < 0) {
+		CHECK(page == -ENOMEM && !room(n, 1, false), "seed=%" PRIu64 " run=%" PRIu64 " result=%" PRId64, seed, n, page);
+		return;
+	}
+	made[3] += page % UPA_CHILD_PAGES + n > UPA_CHILD_PAGES && page % UPA_CHILD_PAGES;
+	if (n <= UPA_CHILD_PAGES && page % UPA_CHILD_PAGES + n > UPA_CHILD_PAGES)
+		CHECK(!room(n, 1, true), "seed=%" PRIu64 " run=%" PRIu64 " page=%" PRId64 " crosses a child", seed, n, page);
+	if (n > UPA_CHILD_PAGES && page % UPA_CHILD_PAGES)
+		CHECK(!room(n, UPA_CHILD_PAGES, false), "seed=%" PRIu64 " run=%" PRIu64 " page=%" PRId64 " starts within a child", seed, n, page);
+	took(page, n);
+}
+
+static void op_at(void)
+{
+	uint32_t slot = (uint32_t)below(8);
+	uint64_t first = below(pages);
+	uint64_t n = 1 + below(one_in(3) ? pages - first : held[first] ? lesser(40, pages - first) : like(first));
+	int error;
+
+	if (one_in(4)) {
+		first -= first % UPA_CHILD_PAGES;
+		n = lesser(UPA_CHILD_PAGES, pages - first);
+	}
+	error = upa_llfree_get_at(&a, slot, first, n);
+	note("at %u %" PRIu64 " %" PRIu64 " = %s", slot, first, n, name(error));
+	if (error) {
+		CHECK(error == -EBUSY && (held[first] || like(first) < n), "seed=%" PRIu64 " first=%" PRIu64 " n=%" PRIu64 " error=%d",
+		      seed, first, n, error);
+		return;
+	}
+	took((int64_t)first, n);
+}
+
+static void put(uint64_t first, uint64_t n)
+{
+	uint32_t slot = (uint32_t)below(8);
+	uint32_t flags = (uint32_t)below(4);
+	int error;
+
+	for (uint64_t p = first; p < first + n && flags == UPA_PUT_UNTOUCHED; p++)
+		if (written[p])
+			flags = 0;
+	error = upa_llfree_put_run(&a, slot, first, n, flags);
+	note("put %u %" PRIu64 " %" PRIu64 " %u = %s", slot, first, n, flags, name(error));
+	CHECK(!error, "seed=%" PRIu64 " first=%" PRIu64 " n=%" PRIu64 " error=%d", seed, first, n, error);
+	for (uint64_t p = first; p < first + n; p++) {
+		held[p] = 0;
+		if (flags != UPA_PUT_UNTOUCHED)
+			content[p] = flags == UPA_PUT_ABSENT ? NO_MEMORY : flags == UPA_PUT_ZEROED ? ZERO : OLD;
+		if (flags == UPA_PUT_ABSENT)
+			populated[p] = 0;
+		else if (flags == UPA_PUT_ZEROED)
+			populated[p] = 1;
+	}
+	for (uint64_t c = first / UPA_CHILD_PAGES; c <= (first + n - 1) / UPA_CHILD_PAGES; c++) {
+		uint64_t start = c * UPA_CHILD_PAGES;
+
+		if (!held[start] && like(start) >= UPA_CHILD_PAGES)
+			tainted[c] = 0;
+	}
+}
+
+static void op_put(void)
+{
+	uint64_t p = below(pages);
+	uint64_t n;
+
+	for (int i = 0; !held[p] && i < 200; i++)
+		p = below(pages);
+	if (!held[p])
+		return;
+	if (one_in(2))
+		while (p && held[p - 1])
+			p--;
+	n = like(p);
+	put(p, one_in(3) ? n : 1 + below(one_in(2) ? n : lesser(n, 700)));
+}
+
+/* Frees a range of which a part is free: nothing may change. */
+static void op_misuse(void)
+{
+	uint64_t first = below(pages);
+	uint64_t n = 1 + below(pages - first);
+	bool whole = held[first] && like(first) >= n;
+	uint32_t slot = (uint32_t)below(8);
+	int error;
+
+	if (whole)
+		return;
+	error = upa_llfree_put_run(&a, slot, first, n, 0);
+	note("put %u %" PRIu64 " %" PRIu64 " 0 = %s", slot, first, n, name(error));
+	CHECK(error == -EINVAL, "seed=%" PRIu64 " first=%" PRIu64 " n=%" PRIu64 " error=%d", seed, first, n, error);
+}
+
+static void op_next(void)
+{
+	uint64_t first = below(pages);
+	uint64_t n = 1 + below(pages - first);
+	int want_free = (int)below(2);
+	uint64_t p = first;
+	uint64_t length = 0;
+	int64_t found = upa_llfree_next(&a, first, n, want_free, &length);
+
+	while (p < first + n && held[p] == want_free)
+		p++;
+	CHECK(found == (p == first + n ? -1 : (int64_t)p), "seed=%" PRIu64 " first=%" PRIu64 " n=%" PRIu64 " found=%" PRId64, seed, first, n, found);
+	if (found >= 0)
+		CHECK(length == lesser(like(p), first + n - p), "seed=%" PRIu64 " page=%" PRIu64 " length=%" PRIu64, seed, p, length);
+}
+
+/* Marks a child of which a page is held, or declares whole held children resident. */
+static void op_mark(void)
+{
+	uint64_t p = below(pages);
+	uint64_t c = p / UPA_CHILD_PAGES;
+
+	if (!held[p])
+		return;
+	if (one_in(2)) {
+		upa_llfree_taint(&a, p, 1);
+		note("taint %" PRIu64 " 1 = 0", p);
+		tainted[c] = 1;
+	} else {
+		uint64_t n = like(p);
+
+		upa_llfree_set_resident(&a, p, n);
+		note("setresident %" PRIu64 " %" PRIu64 " = 0", p, n);
+		memset(populated + p, 1, n);
+	}
+	/* A last child that is not whole keeps its mark. */
+	c = below(pages) / UPA_CHILD_PAGES;
+	if ((c + 1) * UPA_CHILD_PAGES <= pages)
+		CHECK(upa_llfree_tainted(&a, c * UPA_CHILD_PAGES, 1) == tainted[c], "seed=%" PRIu64 " child=%" PRIu64, seed, c);
+}
+
+static void check_all(void)
+{
+	struct upa_llfree_stats st;
+	uint64_t free_pages = 0;
+	uint64_t with_memory = 0;
+
+	check_valid(&a);
+	upa_llfree_get_stats(&a, &st);
+	for (uint64_t p = 0; p < pages; p++) {
+		free_pages += !held[p];
+		with_memory += !held[p] && content[p] != NO_MEMORY;
+	}
+	CHECK(st.free_pages == free_pages, "seed=%" PRIu64 " free_pages=%" PRIu64 " model=%" PRIu64, seed, st.free_pages, free_pages);
+	CHECK(st.retained_pages >= with_memory, "seed=%" PRIu64 " retained=%" PRIu64 " model=%" PRIu64, seed, st.retained_pages, with_memory);
+	CHECK(st.got_pages - st.put_pages == pages - free_pages, "seed=%" PRIu64 " got=%" PRIu64 " put=%" PRIu64, seed, st.got_pages, st.put_pages);
+}
+
+static void one_operation(void)
+{
+	static bool filling;
+	uint64_t draw = below(100);
+
+	if (one_in(50))
+		filling = one_in(2);
+
+	if (draw < (filling ? 30 : 20))
+		op_get();
+	else if (draw < (filling ? 45 : 30))
+		op_run();
+	else if (draw < (filling ? 52 : 35))
+		op_at();
+	else if (draw < (filling ? 75 : 85))
+		op_put();
+	else if (draw < 88)
+		op_misuse();
+	else if (draw < 93)
+		op_next();
+	else if (draw < 97)
+		op_mark();
+	else if (draw < 98) {
+		int64_t wrong = upa_llfree_recover(&a);
+
+		note("recover = %" PRId64, wrong);
+		CHECK(!wrong, "seed=%" PRIu64 " wrong=%" PRId64, seed, wrong);
+	} else {
+		upa_llfree_drain(&a);
+		note("drain");
+	}
+}
+
+static void one_seed(int operations)
+{
+	static const uint64_t scale[] = { 70, 600, 3000, 10000, 40000 };
+	uint32_t slots;
+	size_t bytes;
+	void *state;
+
+	rng = seed;
+	rng = random_next(&rng);
+	pages = 1 + below(scale[record ? 3 : below(5)]);
+	if (record)
+		pages += 8192;
+	if (one_in(2))
+		pages = (pages + UPA_CHILD_PAGES - 1) & ~(uint64_t)(UPA_CHILD_PAGES - 1);
+	slots = 1 + (uint32_t)below(5);
+	bytes = upa_llfree_state_size(pages, slots);
+	state = map_state(bytes, 0);
+	CHECK(!upa_llfree_init(&a, state, bytes, pages, slots), "pages=%" PRIu64, pages);
+	note("init %" PRIu64 " %u", pages, slots);
+	held = calloc(pages, 1);
+	content = calloc(pages, 1);
+	written = calloc(pages, 1);
+	populated = calloc(pages, 1);
+	tainted = calloc(pages / UPA_CHILD_PAGES + 1, 1);
+	for (int i = 0; i < operations; i++) {
+		one_operation();
+		made[0]++;
+		if (i % 32 == 0)
+			check_all();
+	}
+	check_all();
+	for (uint64_t p = 0; p < pages; p++)
+		if (held[p])
+			put(p, like(p));
+	check_all();
+	CHECK(!upa_llfree_get_at(&a, 0, 0, pages), "seed=%" PRIu64 " the whole range is not free", seed);
+	note("at 0 0 %" PRIu64 " = 0", pages);
+	took(0, pages);
+	put(0, pages);
+	check_all();
+	note("validate");
+	if (record) {
+		uint64_t h = 0xcbf29ce484222325ull;
+
+		for (size_t i = ((struct upa_llfree_header *)state)->slot_offset; i < bytes; i++)
+			h = (h ^ ((unsigned char *)state)[i]) * 0x100000001b3ull;
+		note("hash = %#" PRIx64, h);
+	}
+	free(held);
+	free(content);
+	free(written);
+	free(populated);
+	free(tainted);
+	munmap(state, bytes);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seeds = argc == 2 && !strcmp(argv[1], "--full") ? 5000 : 200;
+	uint64_t first = 1;
+
+	if (argc == 3 && (!strcmp(argv[1], "--seed") || !strcmp(argv[1], "--record"))) {
+		record = !strcmp(argv[1], "--record");
+		first = strtoull(argv[2], NULL, 0);
+		seeds = 1;
+	}
+	if (record)
+		printf("# A random run whose answers agreed with a plain bitmap: llfree_model --record %" PRIu64 "\n", first);
+	for (seed = first; seed < first + seeds; seed++)
+		one_seed(record ? 700 : 1000);
+	if (!record)
+		printf("seeds %" PRIu64 "..%" PRIu64 " passed: %" PRIu64 " operations, %" PRIu64 " gets, %" PRIu64 " rightly without room, %" PRIu64
+		       " across children\n", first, first + seeds - 1, made[0], made[1], made[2], made[3]);
+	return 0;
+}
