@@ -34,3 +34,35 @@ content_key() {
 # Only one process at a time fills the cache.
 lock_cache() { mkdir -p "$vm_cache"; exec 9>"$vm_cache/lock"; flock 9; }
 unlock_cache() { exec 9>&-; }
+
+# debian_packages SUITES: makes a package state of our own, so that neither root nor a change of the host's package sources
+# is needed, and sets apt_options to it.
+debian_packages() {
+	local state=$vm_cache/apt-${1// /-} known main suite uri
+	require apt-get=apt dpkg-deb=dpkg
+	mkdir -p "$state/lists/partial" "$state/archives/partial"
+	known=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' | sort -u)
+	main=$(awk '$2 == "bookworm" { print $1; exit }' <<<"$known")
+	[ -n "$main" ] || fail "no package source for Debian bookworm is known: add one and run 'apt-get update'"
+	for suite in $1; do
+		uri=$(awk -v suite="$suite" '$2 == suite { print $1; exit }' <<<"$known")
+		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${uri:-$main} $suite main"
+	done >"$state/sources.list"
+	apt_options=(-qq -o "Dir::Etc::sourcelist=$state/sources.list" -o Dir::Etc::sourceparts=/dev/null
+		-o Dir::Etc::preferencesparts=/dev/null -o "Dir::State::lists=$state/lists"
+		-o "Dir::Cache=$state" -o APT::Sandbox::User="$(id -un)")
+	apt-get "${apt_options[@]}" update >&2 || fail "could not read the package lists of $1"
+}
+
+# unpack_packages DIRECTORY PACKAGE...: downloads them and unpacks them there, afresh.
+unpack_packages() {
+	local directory=$1 package
+	shift
+	rm -rf "$directory"
+	mkdir -p "$directory/debs"
+	(cd "$directory/debs" && apt-get "${apt_options[@]}" download "$@" >&2) || fail "could not download $*"
+	for package in "$directory"/debs/*.deb; do
+		dpkg-deb -x "$package" "$directory"
+	done
+	rm -r "$directory/debs"
+}
