@@ -909,6 +909,129 @@ public class Upa extends Upa$shared {
         }
     }
 
+    private static class upa_llfree_set_resident {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Upa.C_INT,
+            Upa.C_POINTER,
+            Upa.C_LONG,
+            Upa.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_llfree_set_resident");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int upa_llfree_set_resident(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static FunctionDescriptor upa_llfree_set_resident$descriptor() {
+        return upa_llfree_set_resident.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int upa_llfree_set_resident(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static MethodHandle upa_llfree_set_resident$handle() {
+        return upa_llfree_set_resident.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int upa_llfree_set_resident(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static MemorySegment upa_llfree_set_resident$address() {
+        return upa_llfree_set_resident.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int upa_llfree_set_resident(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static int upa_llfree_set_resident(MemorySegment a, long first, long pages) {
+        var mh$ = upa_llfree_set_resident.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("upa_llfree_set_resident", a, first, pages);
+            }
+            return (int)mh$.invokeExact(a, first, pages);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class upa_llfree_resident {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Upa.C_INT,
+            Upa.C_POINTER,
+            Upa.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_llfree_resident");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int upa_llfree_resident(const struct upa_llfree *a, uint64_t page)
+     * }
+     */
+    public static FunctionDescriptor upa_llfree_resident$descriptor() {
+        return upa_llfree_resident.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int upa_llfree_resident(const struct upa_llfree *a, uint64_t page)
+     * }
+     */
+    public static MethodHandle upa_llfree_resident$handle() {
+        return upa_llfree_resident.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int upa_llfree_resident(const struct upa_llfree *a, uint64_t page)
+     * }
+     */
+    public static MemorySegment upa_llfree_resident$address() {
+        return upa_llfree_resident.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int upa_llfree_resident(const struct upa_llfree *a, uint64_t page)
+     * }
+     */
+    public static int upa_llfree_resident(MemorySegment a, long page) {
+        var mh$ = upa_llfree_resident.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("upa_llfree_resident", a, page);
+            }
+            return (int)mh$.invokeExact(a, page);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class upa_llfree_drain {
         public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             Upa.C_POINTER
