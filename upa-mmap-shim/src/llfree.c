@@ -8,6 +8,7 @@
  * then relied on; every successful compare-and-swap is acquire and release.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -46,6 +47,9 @@
 
 /* Trees to try for a run that their counters promise but their fragments may not hold. */
 #define RESERVE_TRIES 4
+
+/* Searches of the whole state before a get fails though it has seen room: a killed thread may have taken the tickets along. */
+#define SEARCH_TRIES 32
 
 /* A get must not spin for ever on words that a hostile or broken process keeps changing. */
 #define TICKET_TRIES 1024
@@ -691,8 +695,8 @@ static int64_t got(struct slot *s, int64_t page, uint64_t n)
 	return page;
 }
 
-/* Takes the first n free aligned pages there are, whoever has reserved their trees. */
-static int64_t get_first(const struct upa_llfree *a, struct slot *s, uint64_t n, uint64_t align, bool inside)
+/* Takes the first n free aligned pages there are, whoever has reserved their trees. Sets *missed if some could not be had. */
+static int64_t get_first(const struct upa_llfree *a, struct slot *s, uint64_t n, uint64_t align, bool inside, bool *missed)
 {
 	uint64_t from = 0;
 	int64_t page;
@@ -700,6 +704,7 @@ static int64_t get_first(const struct upa_llfree *a, struct slot *s, uint64_t n,
 	while ((page = search_pages(a, from, n, align, inside)) >= 0) {
 		if (!range_get(a, s, (uint64_t)page, n))
 			return page;
+		*missed = true;
 		from = (uint64_t)page + align;
 	}
 	return -ENOMEM;
@@ -711,14 +716,20 @@ static int64_t get_anywhere(const struct upa_llfree *a, struct slot *s, uint64_t
 	bool small = n <= UPA_CHILD_PAGES;
 
 	count(&s->searches, 1);
-	for (int pass = 0; pass < 2; pass++) {
-		int64_t page = get_first(a, s, n, small ? align : UPA_CHILD_PAGES, small);
+	for (int tries = 0; tries < SEARCH_TRIES; tries++) {
+		bool missed = false;
+		int64_t page = get_first(a, s, n, small ? align : UPA_CHILD_PAGES, small, &missed);
 
 		if (page < 0 && align == 1 && n > 1)
-			page = get_first(a, s, n, 1, false);
+			page = get_first(a, s, n, 1, false, &missed);
 		if (page >= 0)
 			return page;
 		upa_llfree_drain(a);
+		if (!missed && tries)
+			break;
+		/* Free pages without tickets: another thread is moving them between a tree and a slot. */
+		if (missed)
+			sched_yield();
 	}
 	return -ENOMEM;
 }
