@@ -544,7 +544,7 @@ static bool move_tables(char *to, char *from, size_t bytes)
 
 static void *relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages, uint32_t flags)
 {
-	bool large = old_pages >= UPA_CHILD_PAGES && !r->shared &&
+	bool large = old_pages >= UPA_CHILD_PAGES && !r->shared && upa_llfree_tainted(&r->llfree, first, old_pages) <= 0 &&
 		     atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES;
 	int64_t page = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, large ? UPA_GET_ABSENT : 0);
 	uint64_t length;
@@ -563,7 +563,10 @@ static void *relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, 
 	}
 	if (flags & UPA_MAP_ZEROS)
 		clear(r, (uint64_t)page + old_pages, new_pages - old_pages);
-	upa_llfree_put_run(&r->llfree, this_slot(), first, old_pages, moved ? UPA_PUT_ABSENT : 0);
+	if (moved)
+		upa_llfree_put_run(&r->llfree, this_slot(), first, old_pages, UPA_PUT_ABSENT);
+	else
+		upa_region_unmap(r, address_of(r, first), old_pages * PAGE_BYTES);
 	ADD(r, moved_pages, old_pages);
 	return address_of(r, (uint64_t)page);
 }

@@ -92,7 +92,7 @@ UPA_API int upa_region_taint(struct upa_region *r, void *address, size_t bytes);
 /*
  * Makes a block larger or smaller, in place where the pages behind it are free, else (without
  * UPA_MAP_INPLACE) elsewhere; the contents up to the smaller size are kept. Large blocks are moved by moving
- * page tables, not bytes. Returns the block's address; on NULL the old block is as it was.
+ * page tables, not bytes; tainted ones, which must be readable, by copying: the mark does not go along. Returns the block's address; on NULL the old block is as it was.
  */
 UPA_API void *upa_region_resize(struct upa_region *r, void *address, size_t old_bytes, size_t new_bytes, uint32_t flags);
 
