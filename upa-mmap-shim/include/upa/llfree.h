@@ -209,8 +209,8 @@ UPA_API int64_t upa_llfree_next(const struct upa_llfree *a, uint64_t first, uint
 /*
  * Marks the children of pages the caller holds: their mapping carries kernel state of its own
  * (protection, advice, something foreign mapped over it), which whoever frees them must reset first.
- * The mark goes when the child becomes wholly free. upa_llfree_tainted() says whether any child of a
- * range has it.
+ * The mark goes when the child becomes wholly free; from a last child of fewer than 512 pages it never
+ * goes. upa_llfree_tainted() says whether any child of a range has it.
  */
 UPA_API int upa_llfree_taint(const struct upa_llfree *a, uint64_t first, uint64_t pages);
 UPA_API int upa_llfree_tainted(const struct upa_llfree *a, uint64_t first, uint64_t pages);
