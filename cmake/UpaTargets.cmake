@@ -8,7 +8,8 @@ if(UPA_SANITIZE)
   list(JOIN UPA_SANITIZE "," upa_sanitizers)
   set(upa_sanitize_flags -fsanitize=${upa_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_compile_options(upa_strict INTERFACE ${upa_sanitize_flags})
-  target_link_options(upa_strict INTERFACE ${upa_sanitize_flags})
+  # A sanitizer's dlopen() looks in the RUNPATH of its own library; an executable's RPATH counts for all.
+  target_link_options(upa_strict INTERFACE ${upa_sanitize_flags} -Wl,--disable-new-dtags)
 endif()
 
 # upa_test(name source... [LIBS library...]): one test program per subject, run by ctest. It links libupa and threads;
