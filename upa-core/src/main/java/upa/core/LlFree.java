@@ -70,6 +70,13 @@ public final class LlFree {
     private static final int UNCHANGED = 4;
     /** Trees to try for a run that their counters promise but their fragments may not hold. */
     private static final int RESERVE_TRIES = 4;
+    /**
+     * Searches of the whole state before a get fails though it has seen room: a killed thread may have taken the
+     * tickets along.
+     */
+    private static final int SEARCH_TRIES = 32;
+    /** A search has seen room but could not have it. */
+    private static final int MISSED = -2;
     /** A get must not spin for ever on words that a hostile or broken process keeps changing. */
     private static final int TICKET_TRIES = 1024;
 
@@ -877,32 +884,43 @@ public final class LlFree {
         return page;
     }
 
-    /** Takes the first n free aligned pages there are, whoever has reserved their trees. */
+    /** Takes the first n free aligned pages there are, whoever has reserved their trees; NO_MEMORY, or MISSED some. */
     private long getFirst(long s, long n, long align, boolean inside) {
         long from = 0;
         long page;
+        long failure = NO_MEMORY;
         while ((page = searchPages(from, n, align, inside)) >= 0) {
             if (rangeGet(s, page, n)) {
                 return page;
             }
+            failure = MISSED;
             from = page + align;
         }
-        return NO_MEMORY;
+        return failure;
     }
 
     /** The last resort, page by page: where a run should lie (in one child, or from the start of one), or anywhere. */
     private long getAnywhere(long s, long n, long align) {
         boolean small = n <= CHILD_PAGES;
         count(s + SLOT_SEARCHES, 1);
-        for (int pass = 0; pass < 2; pass++) {
+        for (int tries = 0; tries < SEARCH_TRIES; tries++) {
             long page = getFirst(s, n, small ? align : CHILD_PAGES, small);
+            boolean missed = page == MISSED;
             if (page < 0 && align == 1 && n > 1) {
                 page = getFirst(s, n, 1, false);
+                missed |= page == MISSED;
             }
             if (page >= 0) {
                 return page;
             }
             drain();
+            if (!missed && tries > 0) {
+                break;
+            }
+            if (missed) {
+                // Free pages without tickets: another thread is moving them between a tree and a slot.
+                Thread.yield();
+            }
         }
         return NO_MEMORY;
     }
@@ -1203,7 +1221,7 @@ public final class LlFree {
     /**
      * Marks the children of pages the caller holds: their mapping carries kernel state of its own (protection, advice,
      * something foreign mapped over it), which whoever frees them must reset first. The mark goes when the child
-     * becomes wholly free.
+     * becomes wholly free; from a last child of fewer than 512 pages it never goes.
      *
      * @param first first page
      * @param pages how many, at least 1
