@@ -1,0 +1,167 @@
+package upa.core;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import upa.core.internal.bindings.Upa;
+import upa.core.internal.bindings.upa_llfree;
+import upa.core.internal.bindings.upa_llfree_stats;
+
+/** The allocator of libupa.so, through its generated bindings. */
+final class NativeTwin implements Twin {
+    private static final int MESSAGE_BYTES = 200;
+    private static final Path LIBRARY = library("libupa.so");
+
+    private MemorySegment view = MemorySegment.NULL;
+
+    /** Where CMake has put a library. */
+    static Path library(String name) {
+        return Path.of(System.getProperty("upa.library.path", "."), name).toAbsolutePath();
+    }
+
+    /** Whether libupa.so is there; it is then loaded. */
+    static boolean isAvailable() {
+        if (!Files.exists(LIBRARY)) {
+            return false;
+        }
+        System.load(LIBRARY.toString());
+        return true;
+    }
+
+    static String whyNot() {
+        return "no " + LIBRARY + ": build it with ./upa build";
+    }
+
+    @Override
+    public long stateSize(long pages, int slots) {
+        return Upa.upa_llfree_state_size(pages, slots);
+    }
+
+    @Override
+    public int init(MemorySegment state, long pages, int slots) {
+        MemorySegment made = upa_llfree.allocate(Arena.ofAuto());
+        int error = Upa.upa_llfree_init(made, state, state.byteSize(), pages, slots);
+        if (error == 0) {
+            view = made;
+        }
+        return error;
+    }
+
+    @Override
+    public int attach(MemorySegment state) {
+        MemorySegment made = upa_llfree.allocate(Arena.ofAuto());
+        int error = Upa.upa_llfree_attach(made, state, state.byteSize());
+        if (error == 0) {
+            view = made;
+        }
+        return error;
+    }
+
+    @Override
+    public long get(int slot, int order, int flags) {
+        return Upa.upa_llfree_get(view, slot, order, flags);
+    }
+
+    @Override
+    public long getRun(int slot, long pages, int flags) {
+        return Upa.upa_llfree_get_run(view, slot, pages, flags);
+    }
+
+    @Override
+    public int getAt(int slot, long first, long pages) {
+        return Upa.upa_llfree_get_at(view, slot, first, pages);
+    }
+
+    @Override
+    public int putRun(int slot, long first, long pages, int flags) {
+        return Upa.upa_llfree_put_run(view, slot, first, pages, flags);
+    }
+
+    @Override
+    public int put(int slot, long page, int order) {
+        return Upa.upa_llfree_put(view, slot, page, order);
+    }
+
+    @Override
+    public long nextDirty(long first, long pages, Length length) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(ValueLayout.JAVA_LONG);
+            long page = Upa.upa_llfree_next_dirty(view, first, pages, out);
+            length.value = out.get(ValueLayout.JAVA_LONG, 0);
+            return page;
+        }
+    }
+
+    @Override
+    public long next(long first, long pages, boolean free, Length length) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(ValueLayout.JAVA_LONG);
+            long page = Upa.upa_llfree_next(view, first, pages, free ? 1 : 0, out);
+            length.value = out.get(ValueLayout.JAVA_LONG, 0);
+            return page;
+        }
+    }
+
+    @Override
+    public int taint(long first, long pages) {
+        return Upa.upa_llfree_taint(view, first, pages);
+    }
+
+    @Override
+    public int tainted(long first, long pages) {
+        return Upa.upa_llfree_tainted(view, first, pages);
+    }
+
+    @Override
+    public int setResident(long first, long pages) {
+        return Upa.upa_llfree_set_resident(view, first, pages);
+    }
+
+    @Override
+    public int resident(long page) {
+        return Upa.upa_llfree_resident(view, page);
+    }
+
+    @Override
+    public int childState(long page) {
+        return Upa.upa_llfree_child_state(view, page);
+    }
+
+    @Override
+    public long touchedChildren() {
+        return Upa.upa_llfree_touched_children(view);
+    }
+
+    @Override
+    public void drain() {
+        Upa.upa_llfree_drain(view);
+    }
+
+    @Override
+    public long recover() {
+        return Upa.upa_llfree_recover(view);
+    }
+
+    @Override
+    public String validate() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment message = arena.allocate(MESSAGE_BYTES);
+            int error = Upa.upa_llfree_validate(view, message, MESSAGE_BYTES);
+            return error == 0 ? "" : "error=" + error + " " + message.getString(0);
+        }
+    }
+
+    @Override
+    public LlFreeStats stats() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment s = upa_llfree_stats.allocate(arena);
+            Upa.upa_llfree_get_stats(view, s);
+            return new LlFreeStats(upa_llfree_stats.pages(s), upa_llfree_stats.free_pages(s),
+                    upa_llfree_stats.free_children(s), upa_llfree_stats.retained_pages(s), upa_llfree_stats.gets(s),
+                    upa_llfree_stats.got_pages(s), upa_llfree_stats.puts(s), upa_llfree_stats.put_pages(s),
+                    upa_llfree_stats.failures(s), upa_llfree_stats.searches(s));
+        }
+    }
+}
