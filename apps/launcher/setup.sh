@@ -110,11 +110,12 @@ set_up_jdk() {
   export JAVA_HOME
 }
 
-# fingerprint EXCEPT PATH...: changes when a file below, unless its name matches EXCEPT, is added, removed or changed
+# fingerprint EXCEPT PATH...: changes when a file below, unless its name matches EXCEPT, is added, removed or changed.
+# Java tests are no part of it: Maven itself sees to them.
 fingerprint() {
   local except=$1
   shift
-  (cd "$root" && find "$@" -name target -prune -o -type f -not -name "$except" -printf '%p %s %T@\n' | sort | sha256sum)
+  (cd "$root" && find "$@" \( -name target -o -name test \) -prune -o -type f -not -name "$except" -printf '%p %s %T@\n' | sort | sha256sum)
 }
 
 # if_changed NAME FINGERPRINT OUTPUT COMMAND...: runs the command unless it has succeeded with this fingerprint
@@ -142,7 +143,7 @@ cmake_build() (
 build_java() {
   local sources
   set_up_jdk
-  sources=$(fingerprint '*.[ch]' pom.xml {upa-core,montecarlo-bench,apps}/{pom.xml,src})
+  sources=$(fingerprint '*.[ch]' pom.xml upa-core montecarlo-bench apps)
   if_changed java "$JAVA_HOME $sources" "$root/montecarlo-bench/target/lib" \
     step java "building Java" maven package -Dmaven.test.skip=true
 }
