@@ -32,7 +32,7 @@ generate() {
 
 generate Upa "# header: .*$include/upa/" "${headers[@]#"$include"/}"
 
-functions='mmap|munmap|mremap|madvise|memset|memcpy|prctl|open|close|ftruncate|lseek|pread|strerrorname_np'
+functions='mmap|munmap|mremap|madvise|mincore|memset|memcpy|prctl|open|close|ftruncate|lseek|pread|strerrorname_np'
 constants='PROT_(NONE|READ|WRITE)|MREMAP_(MAYMOVE|FIXED|DONTUNMAP)'
 constants+='|MAP_(PRIVATE|SHARED|ANONYMOUS|FIXED|FIXED_NOREPLACE|NORESERVE|POPULATE)'
 constants+='|MADV_(DONTNEED|REMOVE|FREE|HUGEPAGE|NOHUGEPAGE|POPULATE_READ|POPULATE_WRITE)'
