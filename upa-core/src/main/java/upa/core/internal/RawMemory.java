@@ -75,6 +75,11 @@ public final class RawMemory {
         int ignored = (int) INT.getAndAdd(ALL, address, delta);
     }
 
+    /** Adds to a long. */
+    public static void getAndAddLong(long address, long delta) {
+        long ignored = (long) LONG.getAndAdd(ALL, address, delta);
+    }
+
     /** Sets bits of an int. */
     public static void getAndBitwiseOrInt(long address, int mask) {
         int ignored = (int) INT.getAndBitwiseOr(ALL, address, mask);

@@ -1,0 +1,850 @@
+package upa.core;
+
+import static upa.core.LlFreeDescriptor.CHILD_PAGES;
+import static upa.core.LlFreeDescriptor.PAGE_SHIFT;
+import static upa.core.RegionDescriptor.CHILD_BYTES;
+import static upa.core.RegionDescriptor.CLEARED_PAGES;
+import static upa.core.RegionDescriptor.COUNTERS_BYTES;
+import static upa.core.RegionDescriptor.COUNTERS_OFFSET;
+import static upa.core.RegionDescriptor.GIVEN_BACK_PAGES;
+import static upa.core.RegionDescriptor.MOVED_PAGES;
+import static upa.core.RegionDescriptor.PAGE_BYTES;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.lang.ref.Reference;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLongArray;
+import upa.core.internal.RawMemory;
+import upa.core.internal.SystemCalls;
+
+/**
+ * One contiguous, 2 MiB-aligned range of addresses whose pages are allocated here and not by the kernel (back end
+ * {@code linear}: page i is always at base + i * 4096).
+ *
+ * <p>The range is reserved at once and may be far larger than memory; the kernel puts memory behind a page on its first
+ * touch. A freed page keeps its memory, so that the next caller gets it without a system call, a fault or a TLB flush,
+ * until {@link #giveBack} returns it to the kernel. Which page goes to whom is decided by an {@link LlFree}.
+ *
+ * <p>Two kinds: a <em>private</em> region is anonymous memory, data and metadata; a <em>shared</em> one is a file (on
+ * tmpfs for memory) to which other processes attach by its path, those that use the C twin ({@code upa/region.h}) too.
+ * The file survives its users; {@link #recover} mends it after a killed one.
+ *
+ * <p><b>Errors:</b> a shortage is a value: {@link #NO_MEMORY}, or {@code false}; methods that return a segment throw
+ * {@link OutOfMemoryError} instead, as the JDK's arenas do. Misuse throws {@link IllegalArgumentException} (a size of 0,
+ * negative or too large; an address that is misaligned, foreign or not allocated) or {@link IllegalStateException} (the
+ * region is closed), with a message that says name=value, and changes nothing. A refusal by the kernel is a
+ * {@link SystemCallException}.
+ *
+ * <p><b>Thread-safety:</b> all methods but {@link #recover} and {@link #validate} may be called from any thread, virtual
+ * ones included, at any time. A block may be resized or unmapped only by one thread at a time. Addresses are as unsafe
+ * as they are in C: who unmaps a block must not use it any more. {@link PageArena} is the safe way to use a region.
+ *
+ * <p><b>Closing</b> while other threads are at work does not harm the process: see {@link #close}. A region that is never
+ * closed keeps its pages, like an {@link Arena#ofShared}.
+ */
+public final class Region implements AutoCloseable {
+    /** Result of a map or resize for which there is no room. */
+    public static final long NO_MEMORY = 0;
+
+    /** Flag of map and resize: the new pages must read zero. */
+    public static final int ZEROS = 1;
+    /** Flag of map: populate now whatever has no memory yet (one system call). */
+    public static final int FAULTED = 2;
+    /** Flag of resize: do not move. */
+    public static final int IN_PLACE = 4;
+
+    /** Batches in which background work holds free children: long enough to amortise a TLB flush, short enough to hide little. */
+    private static final int BATCH_CHILDREN = 16;
+    /** Below so many pages clearing is cheaper than asking the kernel which of them have memory. */
+    private static final int ASK_PAGES = 32;
+    /** Each move of page tables may leave one more mapping behind, of which a process has 65 530 by default. */
+    private static final int MAX_TABLE_MOVES = 16384;
+    private static final int POPULATED = 1 << LlFree.ZEROED | 1 << LlFree.DIRTY | 1 << LlFree.MIXED;
+
+    private static final int OPEN = 0;
+    private static final int CLOSING = 1;
+    private static final int CLOSED = 2;
+    private static final VarHandle PHASE;
+    /** Pages of a chunk, in which arenas keep small allocations. */
+    static final int CHUNK_PAGES = 16;
+    /** Longs from one slot's part of {@link #uses} to the next: two cache lines, since processors fetch them in pairs. */
+    private static final int USE_STRIDE = 16;
+    /** In that part, behind the number of uses: the address of a chunk to be used again, or 0. */
+    private static final int CHUNK = 1;
+
+    static {
+        try {
+            PHASE = MethodHandles.lookup().findVarHandle(Region.class, "phase", int.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private final RegionMemory memory;
+    private final LlFree pages;
+    private final long base;
+    private final long bytes;
+    private final int slots;
+    /** Scope of the segments handed out. */
+    private final Arena arena;
+    private final MemorySegment all;
+    /**
+     * Arenas that are open and calls that touch pages, counted per slot; while there are any, the region stays open.
+     * Beside each count a chunk that its arena no longer needs and the next one gets for one exchange: allocating one
+     * anew would cost more than all else that a small arena does. Private regions only, since other processes could
+     * neither see nor use it. Whoever needs the region's free pages exactly calls {@link #freeChunks} first.
+     */
+    private final AtomicLongArray uses;
+    private final AtomicInteger tableMoves = new AtomicInteger();
+    private volatile int phase = OPEN;
+
+    private Region(RegionMemory memory) {
+        this.memory = memory;
+        pages = memory.state;
+        base = memory.base;
+        bytes = memory.bytes;
+        slots = pages.slots();
+        arena = Arena.ofShared();
+        all = MemorySegment.ofAddress(base).reinterpret(bytes, arena, null);
+        uses = new AtomicLongArray(slots * USE_STRIDE);
+    }
+
+    // ---- making and unmaking ----------------------------------------------------------------------------------
+
+    /**
+     * Creates a private region with the system's default for huge pages.
+     *
+     * @param bytes size, rounded up to 2 MiB; 1 .. {@link RegionDescriptor#MAX_BYTES}
+     * @return the region
+     * @throws IllegalArgumentException if bytes is out of range
+     * @throws SystemCallException      if the kernel has no room for the range (ENOMEM)
+     */
+    public static Region create(long bytes) {
+        return create(bytes, HugePages.SYSTEM_DEFAULT);
+    }
+
+    /**
+     * Creates a private region.
+     *
+     * @param bytes     size, rounded up to 2 MiB; 1 .. {@link RegionDescriptor#MAX_BYTES}
+     * @param hugePages advice for the whole range
+     * @return the region
+     * @throws IllegalArgumentException if bytes is out of range
+     * @throws SystemCallException      if the kernel has no room for the range (ENOMEM) or no huge pages (EINVAL)
+     */
+    public static Region create(long bytes, HugePages hugePages) {
+        return new Region(RegionMemory.create(bytes, hugePages));
+    }
+
+    /**
+     * Creates a file and a shared region in it. The file is sparse; put it on tmpfs ({@code /dev/shm}) for memory.
+     *
+     * @param path  the file, which must not exist
+     * @param bytes size of the pages, rounded up to 2 MiB; 1 .. {@link RegionDescriptor#MAX_BYTES}
+     * @return the region
+     * @throws IllegalArgumentException                   if bytes is out of range
+     * @throws java.nio.file.FileAlreadyExistsException if the file exists
+     * @throws IOException                                if the file cannot be made or be made so large
+     * @throws SystemCallException                        if the kernel has no room for the range (ENOMEM)
+     */
+    public static Region createShared(Path path, long bytes) throws IOException {
+        return new Region(RegionMemory.createShared(path, bytes, HugePages.SYSTEM_DEFAULT));
+    }
+
+    /**
+     * Attaches to a shared region that this or another process has created, in Java or in C. Nothing in the file is
+     * trusted.
+     *
+     * @param path the file
+     * @return the region
+     * @throws java.nio.file.NoSuchFileException   if there is no such file
+     * @throws java.nio.file.FileSystemException if the file is not a region, of another version, truncated, or
+     *                                             contradicts itself; the message says what was found and expected
+     * @throws IOException                         if the file cannot be opened or read
+     * @throws SystemCallException                 if the kernel has no room for the range (ENOMEM)
+     */
+    public static Region attach(Path path) throws IOException {
+        return new Region(RegionMemory.attach(path));
+    }
+
+    /**
+     * Unmaps the region from this process. Pages of a private region are gone, a shared file stays.
+     *
+     * <p>Segments of the region throw {@link IllegalStateException} from then on, and so do calls. A call under way in
+     * another thread at this instant either keeps the region open or ends in that exception or in the address of a page
+     * that is gone; none of them faults. In a shared region it may leave behind what a killed thread leaves.
+     *
+     * @throws IllegalStateException if the region is closed already, or in use: by an open {@link PageArena}, by a call
+     *                               that touches pages, or by a native function that has been given a segment of it. The
+     *                               region then stays open.
+     */
+    @Override
+    public void close() {
+        while (!PHASE.compareAndSet(this, OPEN, CLOSING)) {
+            awaitOpen();
+        }
+        long n = 0;
+        for (int i = 0; i < slots; i++) {
+            n += uses.get(i * USE_STRIDE);
+        }
+        if (n != 0) {
+            phase = OPEN;
+            throw new IllegalStateException("region in use: uses=" + n + " (open arenas and calls under way) of " + this);
+        }
+        try {
+            arena.close();
+        } catch (IllegalStateException e) {
+            phase = OPEN;
+            throw new IllegalStateException("region in use: a native call holds a segment of " + this, e);
+        }
+        phase = CLOSED;
+        memory.unmap();
+    }
+
+    /** Waits for another thread that is closing the region to succeed, which throws, or to fail. */
+    private void awaitOpen() {
+        while (phase == CLOSING) {
+            Thread.onSpinWait();
+        }
+        if (phase == CLOSED) {
+            throw new IllegalStateException("region is closed: " + this);
+        }
+    }
+
+    private void checkOpen() {
+        if (phase != OPEN) {
+            awaitOpen();
+        }
+    }
+
+    /** Keeps the region open until {@link #release}, which may come from another thread. */
+    void hold() {
+        int use = slot() * USE_STRIDE;
+        uses.getAndIncrement(use);
+        while (phase != OPEN) {
+            uses.getAndDecrement(use);
+            awaitOpen();
+            uses.getAndIncrement(use);
+        }
+    }
+
+    void release() {
+        uses.getAndDecrement(slot() * USE_STRIDE);
+    }
+
+    // ---- map and unmap ----------------------------------------------------------------------------------------
+
+    /** Threads have slots by their numbers, which the JDK counts up: a thread then finds the pages again that it has freed. */
+    private int slot() {
+        return (int) Thread.currentThread().threadId() & slots - 1;
+    }
+
+    private static long pagesOf(long bytes) {
+        return bytes + PAGE_BYTES - 1 >>> PAGE_SHIFT;
+    }
+
+    private static void checkSize(String name, long bytes) {
+        if (bytes <= 0) {
+            throw new IllegalArgumentException("out of range: " + name + "=" + bytes + " (1 or more)");
+        }
+    }
+
+    private static void checkFlags(int flags, int known) {
+        if ((flags & ~known) != 0) {
+            throw new IllegalArgumentException("unknown flags: flags=" + flags + " known=" + known);
+        }
+    }
+
+    /** The first page of a block that lies wholly in the region. */
+    private long pageOf(long address, long bytes) {
+        long offset = address - base;
+        if (bytes <= 0 || (offset & PAGE_BYTES - 1) != 0 || offset < 0 || offset >= this.bytes
+                || bytes > this.bytes - offset) {
+            throw foreign(address, bytes);
+        }
+        return offset >> PAGE_SHIFT;
+    }
+
+    private IllegalArgumentException foreign(long address, long bytes) {
+        checkSize("bytes", bytes);
+        String what = (address & PAGE_BYTES - 1) != 0 ? "misaligned" : "not in the region";
+        return new IllegalArgumentException(String.format("%s: address=%#x bytes=%d of %s", what, address, bytes, this));
+    }
+
+    private long addressOf(long page) {
+        return base + (page << PAGE_SHIFT);
+    }
+
+    /**
+     * Allocates pages that may hold old bytes.
+     *
+     * @param bytes size, rounded up to pages; 1 or more
+     * @return the address, a multiple of 4096 and from 2 MiB on normally of 2 MiB; or {@link #NO_MEMORY}
+     * @throws IllegalArgumentException if bytes is out of range
+     * @throws IllegalStateException    if the region is closed
+     */
+    public long map(long bytes) {
+        checkSize("bytes", bytes);
+        checkOpen();
+        try {
+            long page = getRun(pagesOf(bytes), 0);
+            return page < 0 ? NO_MEMORY : addressOf(page);
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    /**
+     * Allocates pages.
+     *
+     * @param bytes size, rounded up to pages; 1 or more
+     * @param flags 0, {@link #ZEROS}, {@link #FAULTED} or both
+     * @return as {@link #map(long)}; {@link #NO_MEMORY} also if there is no memory to populate the pages with
+     * @throws IllegalArgumentException if bytes or flags is out of range
+     * @throws IllegalStateException    if the region is closed
+     */
+    public long map(long bytes, int flags) {
+        checkSize("bytes", bytes);
+        checkFlags(flags, ZEROS | FAULTED);
+        hold();
+        try {
+            long n = pagesOf(bytes);
+            long page = getRun(n, (flags & ZEROS) != 0 ? LlFree.GET_ZEROS : 0);
+            return page >= 0 && prepare(page, n, flags) ? addressOf(page) : NO_MEMORY;
+        } finally {
+            release();
+        }
+    }
+
+    /**
+     * Allocates pages as a segment whose scope is the region's: it ends when the region is closed, not when the pages
+     * are unmapped.
+     *
+     * @param bytes size of the segment; 1 or more
+     * @param flags as {@link #map(long, int)}
+     * @return the segment
+     * @throws IllegalArgumentException if bytes or flags is out of range
+     * @throws IllegalStateException    if the region is closed
+     * @throws OutOfMemoryError         if there is no room
+     */
+    public MemorySegment mapSegment(long bytes, int flags) {
+        long address = map(bytes, flags);
+        if (address == NO_MEMORY) {
+            throw full(bytes);
+        }
+        return all.asSlice(address - base, bytes);
+    }
+
+    OutOfMemoryError full(long bytes) {
+        return new OutOfMemoryError("region is full: bytes=" + bytes + " of " + this);
+    }
+
+    /**
+     * Takes exactly this range of the region if all of it is free.
+     *
+     * @param address a page's address in the region
+     * @param bytes   size, rounded up to pages; 1 or more
+     * @param flags   as {@link #map(long, int)}
+     * @return false if a page of it is not free, or if there is no memory to populate it with
+     * @throws IllegalArgumentException if the range is misaligned or not in the region, or flags is out of range
+     * @throws IllegalStateException    if the region is closed
+     */
+    public boolean mapAt(long address, long bytes, int flags) {
+        long page = pageOf(address, bytes);
+        checkFlags(flags, ZEROS | FAULTED);
+        hold();
+        try {
+            return getAt(page, pagesOf(bytes)) && prepare(page, pagesOf(bytes), flags);
+        } finally {
+            release();
+        }
+    }
+
+    private long getRun(long n, int flags) {
+        long page = pages.getRun(slot(), n, flags);
+        return page < 0 && freeChunks() ? pages.getRun(slot(), n, flags) : page;
+    }
+
+    private boolean getAt(long page, long n) {
+        return pages.getAt(slot(), page, n) >= 0 || freeChunks() && pages.getAt(slot(), page, n) >= 0;
+    }
+
+    /** For a holder of the region: n pages, or {@link #NO_MEMORY}. */
+    long take(long n, boolean zeros) {
+        long page = getRun(n, zeros ? LlFree.GET_ZEROS : 0);
+        return page < 0 ? NO_MEMORY : addressOf(page);
+    }
+
+    /** For a holder of the region: a chunk, or {@link #NO_MEMORY}. */
+    long takeChunk() {
+        int chunk = slot() * USE_STRIDE + CHUNK;
+        long address = uses.getPlain(chunk) == 0 ? 0 : uses.getAndSet(chunk, 0);
+        return address != 0 ? address : take(CHUNK_PAGES, false);
+    }
+
+    /** For a holder of the region: frees his chunk. */
+    void freeChunk(long address) {
+        if (memory.shared || !uses.compareAndSet(slot() * USE_STRIDE + CHUNK, 0, address)) {
+            free(address, CHUNK_PAGES);
+        }
+    }
+
+    /** Frees the chunks kept for later. False if there was none. */
+    private boolean freeChunks() {
+        boolean any = false;
+        for (int i = 0; i < slots; i++) {
+            long address = uses.getAndSet(i * USE_STRIDE + CHUNK, 0);
+            if (address != 0) {
+                free(address, CHUNK_PAGES);
+                any = true;
+            }
+        }
+        return any;
+    }
+
+    /** For a holder of the region: clears those of his pages that may hold old bytes. */
+    void zero(long address, long n) {
+        clear(address - base >> PAGE_SHIFT, n);
+    }
+
+    /** For a holder of the region: frees his pages. */
+    void free(long address, long n) {
+        pages.putRun(slot(), address - base >> PAGE_SHIFT, n, 0);
+    }
+
+    /** Makes pages taken what the flags ask for; if that fails, they are free again. */
+    private boolean prepare(long page, long n, int flags) {
+        if ((flags & FAULTED) != 0) {
+            if (memory.populate(addressOf(page), n << PAGE_SHIFT) < 0) {
+                pages.putRun(slot(), page, n, LlFree.PUT_UNTOUCHED);
+                return false;
+            }
+            pages.setResident(page, n);
+        }
+        if ((flags & ZEROS) != 0) {
+            clear(page, n);
+        }
+        return true;
+    }
+
+    /** Clears those of the caller's pages that may hold old bytes. */
+    private void clear(long page, long n) {
+        long end = page + n;
+        long cleared = 0;
+        while (page < end && (page = pages.nextDirty(page, end - page)) >= 0) {
+            long length = pages.dirtyLength(page, end - page);
+            if (length < ASK_PAGES || memory.shared) {
+                memory.zero(addressOf(page), length << PAGE_SHIFT);
+                cleared += length;
+            } else {
+                // Child by child, which is also what fits a cache.
+                length = Math.min(length, CHILD_PAGES - page % CHILD_PAGES);
+                cleared += clearPart(page, (int) length);
+            }
+            page += length;
+        }
+        if (cleared != 0) {
+            count(CLEARED_PAGES, cleared);
+        }
+    }
+
+    private long clearPart(long page, int n) {
+        if (pages.resident(page)) {
+            memory.zero(addressOf(page), (long) n << PAGE_SHIFT);
+            return n;
+        }
+        long cleared = memory.zeroResident(addressOf(page), n);
+        if (cleared == n) {
+            pages.setResident(page, n);
+        }
+        return cleared;
+    }
+
+    private void count(int counter, long n) {
+        RawMemory.getAndAddLong(memory.metadata.address() + COUNTERS_OFFSET + (long) slot() * COUNTERS_BYTES
+                + counter, n);
+    }
+
+    private long sum(int counter) {
+        long n = 0;
+        for (int i = 0; i < slots; i++) {
+            n += RawMemory.getLongOpaque(memory.metadata.address() + COUNTERS_OFFSET + (long) i * COUNTERS_BYTES + counter);
+        }
+        return n;
+    }
+
+    /**
+     * Frees any part of what has been mapped; the pages keep their memory.
+     *
+     * @param address a page's address in the region
+     * @param bytes   size, rounded up to pages; 1 or more
+     * @throws IllegalArgumentException if the range is misaligned, not in the region, or a page of it is not allocated;
+     *                                  nothing is freed then
+     * @throws IllegalStateException    if the region is closed, or another thread frees a part of the range at this
+     *                                  instant
+     */
+    public void unmap(long address, long bytes) {
+        long page = pageOf(address, bytes);
+        checkOpen();
+        try {
+            pages.putRun(slot(), page, pagesOf(bytes), 0);
+        } catch (IllegalArgumentException | IllegalStateException e) {
+            checkOpen();
+            throw blame(e, address, bytes);
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    private RuntimeException blame(RuntimeException e, long address, long bytes) {
+        String message = String.format("address=%#x bytes=%d of %s: %s", address, bytes, this, e.getMessage());
+        return e instanceof IllegalArgumentException ? new IllegalArgumentException(message, e)
+                : new IllegalStateException(message, e);
+    }
+
+    /**
+     * Frees what {@link #mapSegment} has returned, or any part of it that starts at a page.
+     *
+     * @param segment the segment, which must not be used any more
+     * @throws IllegalArgumentException as {@link #unmap(long, long)}
+     * @throws IllegalStateException    as {@link #unmap(long, long)}
+     */
+    public void unmap(MemorySegment segment) {
+        if (!segment.isNative()) {
+            throw new IllegalArgumentException("not in the region: segment=" + segment);
+        }
+        unmap(segment.address(), segment.byteSize());
+    }
+
+    /**
+     * A view of addresses of the region, with the region's scope.
+     *
+     * @param address any address in the region
+     * @param bytes   size, 1 or more
+     * @return the segment
+     * @throws IllegalArgumentException if the range is not in the region
+     */
+    public MemorySegment segment(long address, long bytes) {
+        long offset = address - base;
+        if (bytes <= 0 || offset < 0 || offset >= this.bytes || bytes > this.bytes - offset) {
+            checkSize("bytes", bytes);
+            throw new IllegalArgumentException(String.format("not in the region: address=%#x bytes=%d of %s", address,
+                    bytes, this));
+        }
+        return all.asSlice(offset, bytes);
+    }
+
+    // ---- resize -----------------------------------------------------------------------------------------------
+
+    /**
+     * Makes a block larger or smaller, in place where the pages behind it are free, else (without {@link #IN_PLACE})
+     * elsewhere; the contents up to the smaller size are kept. Large blocks of a private region are moved by moving page
+     * tables, not bytes.
+     *
+     * @param address  the block
+     * @param oldBytes its size, rounded up to pages; 1 or more
+     * @param newBytes the size wanted, rounded up to pages; 1 or more
+     * @param flags    0, {@link #ZEROS} (for pages gained), {@link #IN_PLACE} or both
+     * @return the block's address from now on, or {@link #NO_MEMORY}: the old block is as it was
+     * @throws IllegalArgumentException if a size or flags is out of range, or the old block is misaligned, not in the
+     *                                  region, or not allocated
+     * @throws IllegalStateException    if the region is closed
+     */
+    public long resize(long address, long oldBytes, long newBytes, int flags) {
+        long page = pageOf(address, oldBytes);
+        checkSize("newBytes", newBytes);
+        checkFlags(flags, ZEROS | IN_PLACE);
+        long oldPages = pagesOf(oldBytes);
+        long newPages = pagesOf(newBytes);
+        hold();
+        try {
+            long free = pages.next(page, oldPages, true);
+            if (free >= 0) {
+                throw new IllegalArgumentException(String.format("not allocated: page=%d (first=%d) address=%#x oldBytes=%d"
+                        + " of %s", free, page, address, oldBytes, this));
+            }
+            if (newPages < oldPages) {
+                pages.putRun(slot(), page + newPages, oldPages - newPages, 0);
+            } else if (newPages > oldPages && !grow(page, oldPages, newPages, flags)) {
+                return (flags & IN_PLACE) != 0 ? NO_MEMORY : relocate(page, oldPages, newPages, flags);
+            }
+            return address;
+        } finally {
+            release();
+        }
+    }
+
+    private boolean grow(long page, long oldPages, long newPages, int flags) {
+        long gained = newPages - oldPages;
+        if (newPages > pages.pages() - page || !getAt(page + oldPages, gained)) {
+            return false;
+        }
+        if ((flags & ZEROS) != 0) {
+            clear(page + oldPages, gained);
+        }
+        return true;
+    }
+
+    private long relocate(long from, long oldPages, long newPages, int flags) {
+        boolean large = oldPages >= CHILD_PAGES && !memory.shared && tableMoves.get() < MAX_TABLE_MOVES;
+        long to = getRun(newPages, large ? LlFree.GET_ABSENT : 0);
+        if (to < 0) {
+            return NO_MEMORY;
+        }
+        boolean moved = false;
+        // Over populated pages a copy is cheaper: the kernel would have to free each of them first.
+        if (large && pages.nextDirty(to, oldPages) < 0) {
+            tableMoves.getAndIncrement();
+            moved = memory.moveTables(addressOf(to), addressOf(from), oldPages << PAGE_SHIFT);
+        } else {
+            memory.copy(addressOf(to), addressOf(from), oldPages << PAGE_SHIFT);
+        }
+        if ((flags & ZEROS) != 0) {
+            clear(to + oldPages, newPages - oldPages);
+        }
+        pages.putRun(slot(), from, oldPages, moved ? LlFree.PUT_ABSENT : 0);
+        count(MOVED_PAGES, oldPages);
+        return addressOf(to);
+    }
+
+    // ---- giving back, populating and clearing ahead ----------------------------------------------------------
+
+    /**
+     * Gives memory behind free pages back to the kernel until at most so much stays.
+     *
+     * @param retainBytes bytes of free pages that may keep their memory, 0 or more
+     * @return the bytes given back
+     * @throws IllegalArgumentException if retainBytes is negative
+     * @throws IllegalStateException    if the region is closed
+     * @throws SystemCallException      if the kernel takes nothing back
+     */
+    public long giveBack(long retainBytes) {
+        if (retainBytes < 0) {
+            throw new IllegalArgumentException("out of range: retainBytes=" + retainBytes + " (0 or more)");
+        }
+        hold();
+        long total = 0;
+        try {
+            freeChunks();
+            long excess = pages.stats().retainedPages() - (retainBytes >> PAGE_SHIFT);
+            // From the far end: what stays is where the next searches begin.
+            for (long c = pages.touchedChildren(); c > 0 && total < excess; ) {
+                int n = 0;
+                while (n < c && n < BATCH_CHILDREN && (long) n * CHILD_PAGES < excess - total && isWhole(c - n - 1, POPULATED)) {
+                    n++;
+                }
+                c -= Math.max(n, 1);
+                total += n > 0 ? drop(c * CHILD_PAGES, (long) n * CHILD_PAGES) : dropParts(c * CHILD_PAGES, CHILD_PAGES);
+            }
+            return total << PAGE_SHIFT;
+        } catch (SystemCallException e) {
+            if (total == 0) {
+                throw e;
+            }
+            return total << PAGE_SHIFT;
+        } finally {
+            count(GIVEN_BACK_PAGES, total);
+            release();
+        }
+    }
+
+    /** Takes free pages, drops their memory and frees them again. Returns the pages dropped, 0 if somebody was faster. */
+    private long drop(long page, long n) {
+        if (pages.getAt(slot(), page, n) < 0) {
+            return 0;
+        }
+        boolean done = false;
+        try {
+            memory.drop(addressOf(page), n << PAGE_SHIFT);
+            done = true;
+            return n;
+        } finally {
+            pages.putRun(slot(), page, n, done ? LlFree.PUT_ABSENT : LlFree.PUT_UNTOUCHED);
+        }
+    }
+
+    /** Populated free runs of one child. */
+    private long dropParts(long first, long n) {
+        long end = Math.min(first + n, pages.pages());
+        long total = 0;
+        while (first < end && (first = pages.next(first, end - first, true)) >= 0) {
+            long length = pages.length(first, end - first, true);
+            if (length == 0) {
+                continue;
+            }
+            if (pages.childState(first) != LlFree.ZEROED) {
+                long dirty = pages.nextDirty(first, length);
+                if (dirty < 0) {
+                    first += length;
+                    continue;
+                }
+                length = Math.max(pages.dirtyLength(dirty, first + length - dirty), 1);
+                first = dirty;
+            }
+            total += drop(first, length);
+            first += length;
+        }
+        return total;
+    }
+
+    /** Is a child wholly free, in a state of the set? */
+    private boolean isWhole(long child, int states) {
+        long first = child * CHILD_PAGES;
+        return (states >> pages.childState(first) & 1) != 0 && pages.next(first, CHILD_PAGES, false) < 0;
+    }
+
+    /**
+     * Puts zeroed memory behind free absent pages, ahead of need, in units of 2 MiB.
+     *
+     * @param bytes at most so much, 0 or more
+     * @return the bytes populated
+     * @throws IllegalArgumentException if bytes is negative
+     * @throws IllegalStateException    if the region is closed
+     * @throws SystemCallException      if there is no memory at all
+     */
+    public long populate(long bytes) {
+        long wanted = checkAmount(bytes);
+        long total = 0;
+        hold();
+        try {
+            for (long c = 0; c < this.bytes / CHILD_BYTES && total < wanted; c++) {
+                long first = c * CHILD_PAGES;
+                if (!isWhole(c, 1 << LlFree.ABSENT) || pages.getAt(slot(), first, CHILD_PAGES) < 0) {
+                    continue;
+                }
+                long result = memory.populate(addressOf(first), CHILD_BYTES);
+                pages.putRun(slot(), first, CHILD_PAGES, result < 0 ? 0 : LlFree.PUT_ZEROED);
+                if (result < 0) {
+                    if (total == 0) {
+                        SystemCalls.check(result, "madvise", addressOf(first), CHILD_BYTES);
+                    }
+                    break;
+                }
+                total++;
+            }
+            return total * CHILD_BYTES;
+        } finally {
+            release();
+        }
+    }
+
+    /**
+     * Clears free pages that hold old bytes, ahead of need, in units of 2 MiB.
+     *
+     * @param bytes at most so much, 0 or more
+     * @return the bytes cleared
+     * @throws IllegalArgumentException if bytes is negative
+     * @throws IllegalStateException    if the region is closed
+     */
+    public long clear(long bytes) {
+        long wanted = checkAmount(bytes);
+        long total = 0;
+        hold();
+        try {
+            for (long c = 0; c < pages.touchedChildren() && total < wanted; c++) {
+                long first = c * CHILD_PAGES;
+                if (!isWhole(c, 1 << LlFree.DIRTY | 1 << LlFree.MIXED) || pages.getAt(slot(), first, CHILD_PAGES) < 0) {
+                    continue;
+                }
+                // A child with absent pages among them stays as it is: clearing would populate those.
+                boolean populated = pages.dirtyLength(first, CHILD_PAGES) == CHILD_PAGES;
+                if (populated) {
+                    clear(first, CHILD_PAGES);
+                    total++;
+                }
+                pages.putRun(slot(), first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
+            }
+            return total * CHILD_BYTES;
+        } finally {
+            release();
+        }
+    }
+
+    private static long checkAmount(long bytes) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("out of range: bytes=" + bytes + " (0 or more)");
+        }
+        return bytes / CHILD_BYTES;
+    }
+
+    // ---- questions --------------------------------------------------------------------------------------------
+
+    /**
+     * Rebuilds the counters of a shared region none of whose other users is alive: see {@link LlFree#recover}.
+     *
+     * @return the number of pages whose counters were wrong
+     * @throws IllegalStateException if the region is closed
+     */
+    public long recover() {
+        hold();
+        try {
+            freeChunks();
+            return pages.recover();
+        } finally {
+            release();
+        }
+    }
+
+    /**
+     * Checks every invariant of a quiet region.
+     *
+     * @throws IllegalStateException with one line about the first fault, if there is one, or if the region is closed
+     */
+    public void validate() {
+        hold();
+        try {
+            freeChunks();
+            pages.validate();
+        } finally {
+            release();
+        }
+    }
+
+    /**
+     * {@return the counters, in a time proportional to the memory ever used}
+     *
+     * @throws IllegalStateException if the region is closed
+     */
+    public RegionStats stats() {
+        hold();
+        try {
+            freeChunks();
+            LlFreeStats s = pages.stats();
+            return new RegionStats(bytes, s.pages() - s.freePages() << PAGE_SHIFT, s.retainedPages() << PAGE_SHIFT,
+                    memory.metadata.byteSize(), s.gets(), s.puts(), s.failures(), sum(CLEARED_PAGES) << PAGE_SHIFT,
+                    sum(MOVED_PAGES) << PAGE_SHIFT, sum(GIVEN_BACK_PAGES) << PAGE_SHIFT);
+        } finally {
+            release();
+        }
+    }
+
+    /** {@return the address of the first page} */
+    public long base() {
+        return base;
+    }
+
+    /** {@return the size in bytes} */
+    public long bytes() {
+        return bytes;
+    }
+
+    /**
+     * {@return the allocation state; who frees pages there frees them here}
+     *
+     * <p>Up to one chunk of 64 KiB per slot may be allocated there without being in use; {@link #stats} frees it.
+     */
+    public LlFree state() {
+        return pages;
+    }
+
+    /** {@return kind, address and size, for messages} */
+    @Override
+    public String toString() {
+        return String.format("Region[%s, base=%#x, bytes=%d]", memory.shared ? "shared" : "private", base, bytes);
+    }
+}

@@ -1,0 +1,20 @@
+package upa.core;
+
+/**
+ * Counters of a {@link Region}, in bytes or calls. Those of a shared region count what all its processes did. Exact when
+ * nobody else is at work.
+ *
+ * @param capacityBytes  size of the region
+ * @param allocatedBytes mapped now
+ * @param retainedBytes  free, with memory behind it (upper bound)
+ * @param metadataBytes  address space of the metadata; touched only as far as it is used
+ * @param maps           calls that took pages
+ * @param unmaps         calls that freed pages
+ * @param failures       maps that found no room
+ * @param clearedBytes   old bytes overwritten with zeros for a caller that needed them
+ * @param movedBytes     by resize: copied, or their page tables moved
+ * @param givenBackBytes given back to the kernel
+ */
+public record RegionStats(long capacityBytes, long allocatedBytes, long retainedBytes, long metadataBytes, long maps,
+                          long unmaps, long failures, long clearedBytes, long movedBytes, long givenBackBytes) {
+}
