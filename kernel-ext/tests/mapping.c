@@ -1,0 +1,104 @@
+/* mmap of each part, and what munmap, mremap, mprotect and madvise may do with the mappings. */
+#include "harness.h"
+
+static struct region r;
+
+static void refuse_map(uint64_t bytes, int protection, int flags, uint64_t offset, int code)
+{
+	CHECK_ERRNO(mmap(NULL, bytes, protection, flags, r.fd, (off_t)offset), code);
+}
+
+static void still_works(void)
+{
+	r.shadow[3] = 4;
+	*word(&r, 3) = 33;
+	CHECK_EQUAL(*word(&r, 3), 33);
+}
+
+int main(void)
+{
+	const int both = PROT_READ | PROT_WRITE;
+	size_t bytes;
+	unsigned char *range, *second;
+	struct region empty = { .fd = open_device() };
+
+	CHECK_ERRNO(mmap(NULL, PAGE, both, MAP_SHARED, empty.fd, 0), ENXIO);
+
+	r = guarded(1024, 512);
+	bytes = r.created.data_bytes;
+	still_works();
+	range = reserve(bytes, 2 << 20);
+
+	/* Second data mapping; wrong length, address, protection, sharing, offset. */
+	CHECK_ERRNO(mmap(range, bytes, both, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EBUSY);
+	range = reserve(bytes, 2 << 20);
+	CHECK_EQUAL(munmap(r.data, bytes), 0);
+	CHECK_ERRNO(mmap(range + PAGE, bytes, both, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
+	CHECK_ERRNO(mmap(range, bytes - PAGE, both, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
+	CHECK_ERRNO(mmap(range, bytes + PAGE, both, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
+	CHECK_ERRNO(mmap(range, bytes, both, MAP_PRIVATE | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
+	CHECK_ERRNO(mmap(range, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
+	CHECK_ERRNO(mmap(range, bytes, both | PROT_EXEC, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
+	refuse_map(r.created.shadow_bytes + PAGE, both, MAP_SHARED, UPA_MAP_SHADOW, EINVAL);
+	refuse_map(r.created.shadow_bytes, both, MAP_PRIVATE, UPA_MAP_SHADOW, EINVAL);
+	refuse_map(r.created.shadow_bytes, both | PROT_EXEC, MAP_SHARED, UPA_MAP_SHADOW, EINVAL);
+	refuse_map(2 * PAGE, both, MAP_SHARED, UPA_MAP_STATE, EINVAL);
+	refuse_map(PAGE, both, MAP_SHARED, UPA_MAP_STATE + PAGE, EINVAL);
+	refuse_map(PAGE, PROT_READ, MAP_SHARED, UPA_MAP_ENTRIES, EINVAL); /* would show physical addresses */
+	refuse_map(2 * PAGE, both, MAP_SHARED, UPA_MAP_TABLES, EINVAL);
+	refuse_map(PAGE, both, MAP_SHARED, 5ULL << 40, EINVAL);
+	map_data(&r);
+	CHECK_EQUAL(*word(&r, 3), 33); /* the frame kept its contents, the shadow its entry */
+
+	/* A part of it: no. */
+	CHECK_ERRNO(munmap(r.data, PAGE), EINVAL);
+	CHECK_ERRNO(munmap(r.data + bytes - PAGE, PAGE), EINVAL);
+	CHECK_ERRNO(munmap(r.data + (2 << 20), 2 << 20), EINVAL);
+	CHECK(mmap(r.data, PAGE, both, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED);
+	CHECK_ERRNO(mprotect(r.data, bytes, PROT_READ), EACCES);
+	CHECK_ERRNO(mprotect(r.data, bytes, both | PROT_EXEC), EACCES);
+	CHECK(mprotect(r.data, PAGE, PROT_NONE) == -1);
+	still_works();
+
+	/* Moving, growing, shrinking, doubling, with and without a fixed target. */
+	CHECK_ERRNO(mremap(r.data, bytes, bytes + PAGE, 0), EFAULT);
+	CHECK_ERRNO(mremap(r.data, bytes, bytes + PAGE, MREMAP_MAYMOVE), EFAULT);
+	CHECK_ERRNO(mremap(r.data, bytes, PAGE, 0), EINVAL);
+	CHECK(mremap(r.data, 0, bytes, MREMAP_MAYMOVE) == MAP_FAILED);
+	second = reserve(bytes, 2 << 20);
+	CHECK_ERRNO(mremap(r.data, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, second), EINVAL);
+	second = reserve(bytes, 2 << 20);
+	CHECK_ERRNO(mremap(r.data, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, second + PAGE), EINVAL);
+	second = reserve(bytes, 2 << 20);
+	CHECK(mremap(r.data, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, second) == MAP_FAILED);
+	CHECK(mremap(r.data, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP) == MAP_FAILED);
+	still_works();
+	r.shadow[3] = 0;
+	CHECK_EQUAL(unmap_pages(&r, 3, 1), 0);
+	CHECK_EQUAL(touch(r.data + 3 * PAGE, false), SIGBUS);
+	still_works();
+
+	/* madvise that would break fork or drop what the table says. */
+	CHECK_ERRNO(madvise(r.data, bytes, MADV_DOFORK), EINVAL);
+	CHECK_ERRNO(madvise(r.data, bytes, MADV_DONTNEED), EINVAL);
+	CHECK(madvise(r.data, bytes, MADV_FREE) == -1);
+	CHECK(madvise(r.data, bytes, MADV_REMOVE) == -1);
+	CHECK(madvise(r.data, PAGE, MADV_DONTFORK) == 0 || errno == EINVAL);
+	still_works();
+	CHECK_EQUAL(*word(&r, 3), 33);
+
+	/* The same for the shadow table. */
+	CHECK_ERRNO(mremap((void *)r.shadow, r.created.shadow_bytes, r.created.shadow_bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+			   reserve(r.created.shadow_bytes, PAGE)), EINVAL);
+	CHECK_ERRNO(mprotect((void *)r.shadow, r.created.shadow_bytes, PROT_READ | PROT_EXEC), EACCES);
+	still_works();
+
+	/* Closed while mapped: faults go on, and unmapping everything ends it. */
+	close(r.fd);
+	r.shadow[4] = 1;
+	*word(&r, 4) = 5;
+	CHECK_EQUAL(*word(&r, 4), 5);
+	CHECK_EQUAL(munmap(r.data, bytes), 0);
+	CHECK_EQUAL(touch(r.data, false), SIGSEGV);
+	return 0;
+}

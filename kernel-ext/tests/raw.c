@@ -1,0 +1,117 @@
+/* Raw modes: hardware entries stored by the process, at both levels; what they refuse; and the end of it in every state. */
+#include "harness.h"
+
+static void stores_entries(uint32_t mode)
+{
+	const uint64_t unit = mode == UPA_RAW_PMD ? 512 : 1; /* pages for each entry */
+	struct region r = make_region(mode, 0, 262144, 4096, 8192);
+	uint64_t slots = 262144 / unit, i, n = 4096 / unit;
+	struct upa_batch b;
+
+	for (i = 0; i < slots; i++)
+		if (mode == UPA_RAW_PTE || i)
+			CHECK_EQUAL(r.tables[i], 0);
+	CHECK_EQUAL(touch(r.data, false), SIGBUS);
+	for (i = 0; i < n; i++)
+		r.tables[slots - n + i] = r.entries[i];
+	for (i = 0; i < n; i++) {
+		volatile uint64_t *w = word(&r, (slots - n + i) * unit);
+
+		CHECK_EQUAL(w[0], 0);
+		CHECK_EQUAL(w[unit * 512 - 1], 0);
+		*w = i + 1;
+	}
+	/* Moved to the front, in reverse order. */
+	for (i = 0; i < n; i++) {
+		r.tables[slots - n + i] = 0;
+		r.tables[i] = r.entries[n - 1 - i];
+	}
+	CHECK_EQUAL(ioctl(r.fd, UPA_IOC_FLUSH), 0);
+	CHECK_EQUAL(stats(&r).shootdowns >= 1, 1);
+	for (i = 0; i < n; i++) {
+		CHECK_EQUAL(*word(&r, i * unit), n - i);
+		CHECK_EQUAL(touch(word(&r, (slots - n + i) * unit), false), SIGBUS);
+	}
+	CHECK_EQUAL(ioctl(r.fd, UPA_IOC_RESIZE, &(struct upa_resize){ .frames = 8192 }), 0);
+	r.tables[n] = r.entries[2 * n - 1];
+	CHECK_EQUAL(*word(&r, n * unit), 0);
+
+	CHECK_ERRNO(ioctl(r.fd, UPA_IOC_RESIZE, &(struct upa_resize){ .frames = 512 }), EOPNOTSUPP);
+	CHECK_ERRNO(batch(&r, UPA_IOC_MAP, 0, 1, &b), EOPNOTSUPP);
+	CHECK_ERRNO(batch(&r, UPA_IOC_UNMAP, 0, 1, &b), EOPNOTSUPP);
+	CHECK_ERRNO(ioctl(r.fd, UPA_IOC_HARVEST, &(struct upa_harvest){ .count = 1 }), EOPNOTSUPP);
+	CHECK_ERRNO(mmap(NULL, r.created.entries_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, UPA_MAP_ENTRIES), EINVAL);
+	CHECK_ERRNO(mprotect((void *)r.entries, r.created.entries_bytes, PROT_READ | PROT_WRITE), EACCES);
+	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, UPA_MAP_SHADOW), EINVAL);
+	CHECK_ERRNO(munmap(r.data + (512 << 20), 2 << 20), EINVAL);
+	CHECK_ERRNO(mremap(r.data, r.created.data_bytes, r.created.data_bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+			   reserve(r.created.data_bytes, 1 << 30)), EINVAL);
+	/* Still mapped, with the tables still shown, left to exit(); and the data only once in a life. */
+	if (mode == UPA_RAW_PTE) {
+		CHECK_EQUAL(munmap(r.data, r.created.data_bytes), 0);
+		CHECK_ERRNO(mmap(reserve(r.created.data_bytes, 2 << 20), r.created.data_bytes, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EBUSY);
+		CHECK_ERRNO(ioctl(r.fd, UPA_IOC_FLUSH), ENXIO);
+		r.tables[0] = 1; /* a page of its own by now */
+	}
+}
+
+/* Leaves any words in the tables and ends in one of several ways. The kernel log is what tells whether that went well. */
+static void leaves_garbage(uint32_t mode, int ending, unsigned int seed)
+{
+	struct region r = make_region(mode, 0, 262144, 1024, 1024);
+	uint64_t slots = mode == UPA_RAW_PMD ? 512 : 262144, i;
+	uint64_t n = mode == UPA_RAW_PMD ? 2 : 1024;
+
+	for (i = 0; i < slots; i++) {
+		uint64_t random = (uint64_t)rand_r(&seed) << 33 ^ (uint64_t)rand_r(&seed) << 11 ^ (uint64_t)rand_r(&seed);
+
+		switch (rand_r(&seed) % 4) {
+		case 0: r.tables[i] = r.entries[random % n]; break;
+		case 1: r.tables[i] = random & ~1ULL; break;	/* not present: looks like swap, migration, poison */
+		case 2: r.tables[i] = 0; break;
+		default: r.tables[i] = random | (random & 2 ? 1 : 0);
+		}
+	}
+	switch (ending) {
+	case 0: exit(0);
+	case 1: kill(getpid(), SIGKILL); break;
+	case 2: CHECK_EQUAL(munmap(r.data, r.created.data_bytes), 0); close(r.fd); break;
+	case 3: close(r.fd); munmap((void *)r.tables, r.created.tables_bytes); break;
+	default: execl("/bin/busybox", "true", NULL);
+	}
+	exit(0);
+}
+
+static void clean_end(uint32_t mode)
+{
+	long before = 0, lost;
+
+	for (int i = 0; i < 20; i++) {
+		pid_t child = fork();
+		int status;
+
+		if (!child)
+			leaves_garbage(mode, i % 5, (unsigned int)i);
+		status = wait_status(child);
+		if (status != 0 && status != SIGKILL)
+			FAIL("mode=%u ending=%d status=%#x", mode, i % 5, status);
+		if (i == 4) {
+			usleep(300000);
+			before = free_pages();
+		}
+	}
+	usleep(500000);
+	lost = before - free_pages();
+	printf("mode=%u lost=%ld pages after 15 ends of holders of 1024\n", mode, lost);
+	CHECK(lost < 512);
+}
+
+int main(void)
+{
+	stores_entries(UPA_RAW_PTE);
+	stores_entries(UPA_RAW_PMD);
+	clean_end(UPA_RAW_PTE);
+	clean_end(UPA_RAW_PMD);
+	return 0;
+}
