@@ -13,8 +13,9 @@ run_tests() {
     build_c "$preset"
   done
   build_java
-  rm -rf "$results" "$root"/*/target/surefire-reports "$log/jcstress.log"
+  rm -rf "$results" "$root"/*/target/surefire-reports
   mkdir -p "$results"
+  : >"$log/jcstress.log"
 
   for preset in release asan tsan; do
     (cd "$root" && ctest --preset "$preset" --output-junit "$results/$preset.xml") || failed=1
@@ -51,7 +52,7 @@ sum_up() {
     grep -hoE '^[[:space:]]*(tests|failures|errors|skipped)="[0-9]+"|<testsuite [^>]*' \
       "$root"/build/test-results/*.xml "$root"/*/target/surefire-reports/TEST-*.xml
     sed -nE 's/.* ([0-9]+) passed, ([0-9]+) failed, .* ([0-9]+) hard errs.*/tests="\1" tests="\2" failures="\2" tests="\3" errors="\3"/p' \
-      "$log/jcstress.log" 2>/dev/null | tail -n 1
+      "$log/jcstress.log" | tail -n 1
   } | awk '
     { while (match($0, /(tests|failures|errors|skipped)="[0-9]+"/)) {
         split(substr($0, RSTART, RLENGTH), pair, /="|"/)
