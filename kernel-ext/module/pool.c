@@ -9,7 +9,8 @@
 #include "region.h"
 
 #define BLOCK_ORDER	9
-#define POOL_GFP	(GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT)
+/* A pool too large for the machine or the memory cgroup is ENOMEM for who asks, never a reason to kill anybody. */
+#define POOL_GFP	(GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT | __GFP_NOWARN)
 
 static u64 frame_entry(const struct upa_region *r, struct page *page)
 {
@@ -47,7 +48,7 @@ static void free_block(struct upa_region *r, u64 block)
 static int take_block(struct upa_region *r, u64 block)
 {
 	u64 frame = block * UPA_BLOCK_PAGES, i;
-	struct page *page = alloc_pages(POOL_GFP | __GFP_NORETRY | __GFP_NOWARN, BLOCK_ORDER);
+	struct page *page = alloc_pages(POOL_GFP | __GFP_NORETRY, BLOCK_ORDER);
 
 	if (r->mode == UPA_RAW_PMD) {
 		if (!page)
@@ -63,7 +64,7 @@ static int take_block(struct upa_region *r, u64 block)
 	}
 	clear_bit(block, r->whole_blocks);
 	for (i = 0; i < UPA_BLOCK_PAGES; i++) {
-		page = alloc_page(POOL_GFP | __GFP_NOWARN);
+		page = alloc_page(POOL_GFP | __GFP_RETRY_MAYFAIL);
 		if (!page) {
 			while (i--)
 				__free_page(entry_page(r->entries[frame + i]));

@@ -88,9 +88,11 @@ static void clean_end(uint32_t mode)
 	long before = 0, lost;
 
 	for (int i = 0; i < 20; i++) {
-		pid_t child = fork();
 		int status;
+		pid_t child;
 
+		fflush(stdout);
+		child = fork();
 		if (!child)
 			leaves_garbage(mode, i % 5, (unsigned int)i);
 		status = wait_status(child);
