@@ -49,7 +49,7 @@
 #define RESERVE_TRIES 4
 
 /* Searches of the whole state before a get fails though it has seen room: a killed thread may have taken the tickets along. */
-#define SEARCH_TRIES 32
+#define SEARCH_TRIES 128
 
 /* A get must not spin for ever on words that a hostile or broken process keeps changing. */
 #define TICKET_TRIES 1024
@@ -103,7 +103,8 @@ static inline uint32_t with_state(uint32_t w, uint32_t s) { return (w & ~CHILD_S
 /* Xored with a row, gives 1 for allocated. */
 static inline uint64_t polarity(uint32_t w) { return w & CHILD_POLARITY ? ~0ull : 0; }
 
-static inline uint32_t tree_free(uint32_t w) { return UPA_TREE_PAGES - (w & TREE_USED); }
+/* At most UPA_TREE_PAGES whatever the word, for it goes into the slot word beside the child. */
+static inline uint32_t tree_free(uint32_t w) { return (w & TREE_USED) < UPA_TREE_PAGES ? UPA_TREE_PAGES - (w & TREE_USED) : 0; }
 static inline uint32_t slot_free(uint64_t w) { return (uint32_t)(w & SLOT_FREE); }
 static inline uint64_t slot_child(uint64_t w) { return (w & SLOT_CHILD) >> SLOT_CHILD_SHIFT; }
 static inline uint64_t slot_tree(uint64_t w) { return slot_child(w) / UPA_TREE_CHILDREN; }
@@ -496,9 +497,9 @@ void upa_llfree_drain(const struct upa_llfree *a)
 {
 	for (uint32_t i = 0; i < a->slots; i++) {
 		struct slot *s = slot_at(a, i);
-		uint64_t w = slot_load(a, s);
+		uint64_t w;
 
-		while (w & SLOT_PRESENT)
+		while ((w = slot_load(a, s)) & SLOT_PRESENT)
 			if (cas64(&s->reservation, &w, 0)) {
 				tree_release(a, w);
 				break;
@@ -533,14 +534,14 @@ static int64_t tree_get(const struct upa_llfree *a, uint64_t hint, uint32_t n, u
 			uint32_t r = rank(child_state(w), flags);
 			int64_t page;
 
-			/* The last tree may be short of children, whose words say so unless somebody has overwritten them. */
+			/* The last tree may be short of children and pages. Its words say so, unless somebody has overwritten them. */
 			if (child_free(w) < n || c >= a->children)
 				continue;
 			ranks |= 1u << r;
 			if (r != want)
 				continue;
 			page = child_get(a, c, n, align);
-			if (page >= 0)
+			if (page >= 0 && (uint64_t)page + n <= a->pages)
 				return page;
 		}
 	}
@@ -652,10 +653,12 @@ static uint64_t range_put(const struct upa_llfree *a, struct slot *s, uint64_t f
 	return freed;
 }
 
+/* Takes exactly these pages: 0, -EBUSY if one of them is not free, -EAGAIN if their tickets are not to be found. */
 static int range_get(const struct upa_llfree *a, struct slot *s, uint64_t first, uint64_t pages)
 {
 	uint64_t end = first + pages;
 	uint64_t at = first;
+	int error = -EAGAIN;
 
 	while (at < end) {
 		uint64_t tree = at / UPA_TREE_PAGES;
@@ -670,6 +673,7 @@ static int range_get(const struct upa_llfree *a, struct slot *s, uint64_t first,
 
 			if (!child_get_at(a, c, lo, lo + (uint32_t)(child_end - at))) {
 				tickets_give(a, s, tree, (uint32_t)(tree_end - at));
+				error = -EBUSY;
 				goto undo;
 			}
 			at = child_end;
@@ -679,7 +683,7 @@ static int range_get(const struct upa_llfree *a, struct slot *s, uint64_t first,
 	return 0;
 undo:
 	range_put(a, s, first, at - first, UNCHANGED);
-	return -EBUSY;
+	return error;
 }
 
 /* ---- get ---------------------------------------------------------------------------------- */
@@ -702,10 +706,17 @@ static int64_t get_first(const struct upa_llfree *a, struct slot *s, uint64_t n,
 	int64_t page;
 
 	while ((page = search_pages(a, from, n, align, inside)) >= 0) {
-		if (!range_get(a, s, (uint64_t)page, n))
+		uint64_t first = (uint64_t)page;
+		int error = range_get(a, s, first, n);
+
+		if (!error)
 			return page;
 		*missed = true;
-		from = (uint64_t)page + align;
+		/* A tree without tickets has none for its next page either. */
+		if (error == -EAGAIN && first / UPA_TREE_PAGES == (first + n - 1) / UPA_TREE_PAGES)
+			from = (first / UPA_TREE_PAGES + 1) * UPA_TREE_PAGES;
+		else
+			from = first + align;
 	}
 	return -ENOMEM;
 }
@@ -803,7 +814,7 @@ static int64_t get_large(const struct upa_llfree *a, struct slot *s, uint64_t n,
 		if (end > a->children)
 			continue;
 		while ((c = search_children(a, pass < 3 ? s : NULL, from, end, children, pass < 2 ? preferred : ANY_STATE)) >= 0) {
-			if (!range_get(a, s, (uint64_t)c * UPA_CHILD_PAGES, n)) {
+			if ((uint64_t)c * UPA_CHILD_PAGES + n <= a->pages && !range_get(a, s, (uint64_t)c * UPA_CHILD_PAGES, n)) {
 				atomic_store_explicit(&s->run_hint, (uint64_t)c, memory_order_relaxed);
 				return c * UPA_CHILD_PAGES;
 			}
@@ -850,7 +861,7 @@ int upa_llfree_get_at(const struct upa_llfree *a, uint32_t slot, uint64_t first,
 	error = range_get(a, s, first, pages);
 	if (!error)
 		got(s, 0, pages);
-	return error;
+	return error ? -EBUSY : 0;
 }
 
 /* ---- put and questions -------------------------------------------------------------------- */
