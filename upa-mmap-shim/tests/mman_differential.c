@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mman_differential.c - random sequences of calls, each made twice: through upa_*() on memory of the region and
+ * through the kernel's own calls on a twin of the same shape. Results, errno, which pages are mapped, what
+ * may be done to them and what they hold must agree. A sequence that disagrees is cut down to a minimal one.
+ *
+ *   mman_differential [SEED [SEQUENCES]]
+ *   mman_differential --replay 'OPERATIONS'    as a failing run prints them
+ *
+ * The window is a whole small region and a border of foreign (shared) pages on either side. Every sequence runs
+ * in a process of its own. What may differ, and how it is brought in line again, is said at the place.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <upa/mman.h>
+
+#include "check.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+#define PAGE 4096l
+#define INNER 1024l                   /* pages of the region: two children */
+#define BORDER 8l
+#define MAX_OPS 48
+#define ERRNO_BEFORE 4242             /* a call that ends well leaves errno alone */
+
+enum { WRITE, UNMAP, MAP_AT, MAP_NEW, PROTECT, ADVISE, REMAP, REMAP_MOVE, KINDS };
+enum { SAME, DIFFERENT, DIVERGED };
+
+static const char *const kind_names[KINDS] = { "write", "munmap", "mmap-at", "mmap-new", "mprotect", "madvise", "mremap", "mremap-move" };
+
+/* One call: offsets and lengths in bytes, relative to the first page of the region. */
+struct op {
+	int kind;
+	long at, bytes, to, new_bytes, flags, protection;
+};
+
+/* The two sides; all calls of a side go through its functions. */
+struct side {
+	const char *name;
+	char *base;
+	int files[2];
+	void *(*map)(void *, size_t, int, int, int, off_t);
+	int (*unmap)(void *, size_t);
+	void *(*remap)(void *, size_t, size_t, int, ...);
+	int (*advise)(void *, size_t, int);
+	int (*protect)(void *, size_t, int);
+};
+
+static void *kernel_map(void *a, size_t n, int p, int f, int fd, off_t o) { return (void *)syscall(SYS_mmap, a, n, p, f, fd, o); }
+static int kernel_unmap(void *a, size_t n) { return (int)syscall(SYS_munmap, a, n); }
+static int kernel_advise(void *a, size_t n, int advice) { return (int)syscall(SYS_madvise, a, n, advice); }
+static int kernel_protect(void *a, size_t n, int p) { return (int)syscall(SYS_mprotect, a, n, p); }
+
+static void *kernel_remap(void *a, size_t old, size_t new, int flags, ...)
+{
+	va_list arguments;
+	void *to;
+
+	va_start(arguments, flags);
+	to = va_arg(arguments, void *);
+	va_end(arguments);
+	return (void *)syscall(SYS_mremap, a, old, new, flags, to);
+}
+
+static struct side kernel = { .name = "kernel", .map = kernel_map, .unmap = kernel_unmap, .remap = kernel_remap,
+			      .advise = kernel_advise, .protect = kernel_protect };
+static struct side upa = { .name = "upa", .map = upa_mmap, .unmap = upa_munmap, .remap = upa_mremap,
+			   .advise = upa_madvise, .protect = upa_mprotect };
+static struct upa_llfree view;
+static long first_page = 0, end_page = INNER;
+static bool quiet;
+
+#define SAY(...) do { if (!quiet) fprintf(stderr, __VA_ARGS__); } while (0)
+
+/* ---- what a page is -------------------------------------------------------------------------- */
+
+static bool kernel_mapped(long page)
+{
+	unsigned char resident;
+
+	return syscall(SYS_mincore, kernel.base + page * PAGE, PAGE, &resident) == 0;
+}
+
+/* Of the region: is the page allocated? Of the border: as the kernel says. */
+static bool upa_mapped(long page)
+{
+	unsigned char resident;
+	uint64_t length;
+
+	if (page >= 0 && page < INNER)
+		return upa_llfree_next(&view, (uint64_t)page, 1, 0, &length) >= 0;
+	return syscall(SYS_mincore, upa.base + page * PAGE, PAGE, &resident) == 0;
+}
+
+/* Neither a fault nor a change: the kernel does the access and reports what a program would have seen. */
+static bool transfer(long number, void *local, char *remote, size_t bytes)
+{
+	struct iovec mine = { local, bytes };
+	struct iovec his = { remote, bytes };
+
+	return syscall(number, getpid(), &mine, 1, &his, 1, 0) == (long)bytes;
+}
+
+static bool same_page(long page)
+{
+	static char left[PAGE], right[PAGE];
+	bool mapped = kernel_mapped(page);
+	bool readable, mine;
+
+	if (mapped != upa_mapped(page)) {
+		SAY("page %ld: kernel %s, upa %s\n", page, mapped ? "mapped" : "free", mapped ? "free" : "mapped");
+		return false;
+	}
+	if (!mapped)
+		return true;
+	readable = transfer(SYS_process_vm_readv, left, kernel.base + page * PAGE, PAGE);
+	mine = transfer(SYS_process_vm_readv, right, upa.base + page * PAGE, PAGE);
+	if (readable != mine) {
+		SAY("page %ld: readable: kernel %d, upa %d\n", page, readable, mine);
+		return false;
+	}
+	if (readable && memcmp(left, right, PAGE)) {
+		SAY("page %ld: contents differ\n", page);
+		return false;
+	}
+	return true;
+}
+
+static bool same_pages(bool all)
+{
+	for (long page = first_page; page < end_page; page++) {
+		bool hot = page < 64 || (page >= 472 && page < 552) || page >= 960;
+
+		if ((all || hot) && !same_page(page))
+			return false;
+	}
+	return true;
+}
+
+/* ---- one operation on both sides ------------------------------------------------------------- */
+
+static bool silent_success(const struct side *s)
+{
+	if (errno == ERRNO_BEFORE)
+		return true;
+	SAY("%s: success changed errno to %d\n", s->name, errno);
+	return false;
+}
+
+static int verdict(bool kernel_ok, int kernel_errno, bool upa_ok, int upa_errno)
+{
+	if (kernel_ok == upa_ok && (kernel_ok || kernel_errno == upa_errno))
+		return upa_ok && !silent_success(&upa) ? DIFFERENT : SAME;
+	SAY("kernel: %s, upa: %s\n", kernel_ok ? "success" : strerror(kernel_errno), upa_ok ? "success" : strerror(upa_errno));
+	return DIFFERENT;
+}
+
+#define IN(side, offset) ((side)->base + (offset))
+
+static int do_int(const struct op *op, int (*call)(const struct side *, const struct op *))
+{
+	bool kernel_ok;
+	int kernel_errno;
+	bool upa_ok;
+
+	errno = ERRNO_BEFORE;
+	kernel_ok = !call(&kernel, op);
+	kernel_errno = errno;
+	errno = ERRNO_BEFORE;
+	upa_ok = !call(&upa, op);
+	return verdict(kernel_ok, kernel_errno, upa_ok, errno);
+}
+
+static int call_unmap(const struct side *s, const struct op *op) { return s->unmap(IN(s, op->at), (size_t)op->bytes); }
+static int call_protect(const struct side *s, const struct op *op) { return s->protect(IN(s, op->at), (size_t)op->bytes, (int)op->protection); }
+static int call_advise(const struct side *s, const struct op *op) { return s->advise(IN(s, op->at), (size_t)op->bytes, (int)op->flags); }
+
+static int call_write(const struct side *s, const struct op *op)
+{
+	long value = op->flags;
+
+	return transfer(SYS_process_vm_writev, &value, IN(s, op->at), sizeof(value)) ? (errno = ERRNO_BEFORE, 0) : (errno = EFAULT, -1);
+}
+
+static void *call_map(const struct side *s, const struct op *op, void *address)
+{
+	int fd = op->flags & MAP_ANONYMOUS ? -1 : op->new_bytes ? 999 : s->files[!!(op->flags & MAP_SHARED)];
+
+	return s->map(address, (size_t)op->bytes, (int)op->protection, (int)op->flags, fd, op->to);
+}
+
+static bool overlap(const char *a, long n, const char *b, long m)
+{
+	return a < b + m && b < a + n;
+}
+
+static long page_up(long n)
+{
+	return (n + PAGE - 1) & -PAGE;
+}
+
+static bool all_mapped(long at, long bytes)
+{
+	for (long page = at / PAGE; page < (at + page_up(bytes)) / PAGE; page++)
+		if (!kernel_mapped(page))
+			return false;
+	return true;
+}
+
+/* Does a range lie in one mapping of the kernel's? */
+static bool one_mapping(const char *start, long bytes)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long from, to;
+	char line[512];
+	bool one = false;
+
+	CHECK(maps, "errno=%d", errno);
+	while (!one && fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			one = from <= (unsigned long)start && (unsigned long)start + (unsigned long)bytes <= to;
+	fclose(maps);
+	return one;
+}
+
+/* Puts what a call has returned somewhere to the same place of both windows, where it can be compared. */
+static int settle(void *theirs, void *ours, long bytes, long to)
+{
+	bool kernel_ok, upa_ok;
+	int kernel_errno;
+
+	bytes = page_up(bytes);
+	if (overlap(theirs, bytes, IN(&kernel, to), bytes) || overlap(ours, bytes, IN(&upa, to), bytes) ||
+	    !one_mapping(theirs, bytes)) {
+		CHECK(!kernel.unmap(theirs, (size_t)bytes), "errno=%d", errno);
+		if (!upa.unmap(ours, (size_t)bytes))
+			return SAME;
+		SAY("upa: munmap of what upa returned: %s\n", strerror(errno));
+		return DIFFERENT;
+	}
+	errno = ERRNO_BEFORE;
+	kernel_ok = kernel.remap(theirs, (size_t)bytes, (size_t)bytes, MREMAP_MAYMOVE | MREMAP_FIXED, IN(&kernel, to)) != MAP_FAILED;
+	kernel_errno = errno;
+	CHECK(kernel_ok, "errno=%d", kernel_errno);
+	errno = ERRNO_BEFORE;
+	upa_ok = upa.remap(ours, (size_t)bytes, (size_t)bytes, MREMAP_MAYMOVE | MREMAP_FIXED, IN(&upa, to)) == IN(&upa, to);
+	return verdict(kernel_ok, kernel_errno, upa_ok, errno);
+}
+
+static int do_map(const struct op *op, bool at)
+{
+	void *theirs, *ours;
+	int kernel_errno, result;
+
+	errno = ERRNO_BEFORE;
+	theirs = call_map(&kernel, op, at ? IN(&kernel, op->at) : NULL);
+	kernel_errno = errno;
+	errno = ERRNO_BEFORE;
+	ours = call_map(&upa, op, at ? IN(&upa, op->at) : NULL);
+	result = verdict(theirs != MAP_FAILED, kernel_errno, ours != MAP_FAILED, errno);
+	/* MAP_FIXED_NOREPLACE over the border of the region: upa may see something there. */
+	if (result == DIFFERENT && op->flags & MAP_FIXED_NOREPLACE && ours == MAP_FAILED && errno == EEXIST &&
+	    (op->at < 0 || op->at + op->bytes > INNER * PAGE))
+		return DIVERGED;
+	if (result != SAME || theirs == MAP_FAILED)
+		return result;
+	if (!at)
+		return settle(theirs, ours, op->bytes, op->at);
+	if ((char *)theirs - kernel.base == (char *)ours - upa.base)
+		return SAME;
+	SAY("mmap at %ld: not where it was asked for\n", op->at);
+	return DIFFERENT;
+}
+
+static int do_remap(const struct op *op)
+{
+	bool whole = op->at % PAGE == 0 && op->bytes > 0 && all_mapped(op->at, op->bytes);
+	bool several = whole && !one_mapping(IN(&kernel, op->at), page_up(op->bytes));
+	bool border = op->at < 0 ? op->at + op->bytes > 0 : op->at < INNER * PAGE && op->at + op->bytes > INNER * PAGE;
+	void *theirs, *ours;
+	int kernel_errno, upa_errno, result;
+
+	errno = ERRNO_BEFORE;
+	theirs = kernel.remap(IN(&kernel, op->at), (size_t)op->bytes, (size_t)op->new_bytes, (int)op->flags, IN(&kernel, op->to));
+	kernel_errno = errno;
+	/* Two mappings that touch are one to upa, which then does what the kernel refuses. */
+	if (theirs == MAP_FAILED && kernel_errno == EFAULT && whole)
+		return same_pages(false) ? SAME : DIVERGED;
+	errno = ERRNO_BEFORE;
+	ours = upa.remap(IN(&upa, op->at), (size_t)op->bytes, (size_t)op->new_bytes, (int)op->flags, IN(&upa, op->to));
+	upa_errno = errno;
+	/* Growing in place is luck; who had it gives it up. */
+	if (!(op->flags & MREMAP_MAYMOVE) && op->new_bytes > op->bytes && (theirs == MAP_FAILED) != (ours == MAP_FAILED)) {
+		struct side *lucky = ours == MAP_FAILED ? &kernel : &upa;
+
+		if ((ours == MAP_FAILED ? upa_errno : kernel_errno) == ENOMEM) {
+			CHECK(!lucky->unmap(IN(lucky, op->at + page_up(op->bytes)), (size_t)(page_up(op->new_bytes) - page_up(op->bytes))),
+			      "errno=%d", errno);
+			return SAME;
+		}
+	}
+	/* From 6.17 on the kernel moves several mappings, and holes, at once; before, as upa, it answers EFAULT. */
+	if (theirs != MAP_FAILED && ours == MAP_FAILED && upa_errno == EFAULT && (border || several || !whole))
+		return DIVERGED;
+	errno = upa_errno;
+	result = verdict(theirs != MAP_FAILED, kernel_errno, ours != MAP_FAILED, upa_errno);
+	if (result != SAME || theirs == MAP_FAILED)
+		return result;
+	if (op->kind == REMAP_MOVE)
+		return settle(theirs, ours, op->new_bytes, op->to);
+	if ((char *)theirs - kernel.base == (char *)ours - upa.base)
+		return SAME;
+	/* MREMAP_DONTUNMAP without a place. */
+	if (op->flags & MREMAP_DONTUNMAP)
+		return settle(theirs, ours, op->new_bytes, op->to);
+	SAY("mremap: result at %ld and %ld\n", (long)((char *)theirs - kernel.base), (long)((char *)ours - upa.base));
+	return DIFFERENT;
+}
+
+static int execute(const struct op *op)
+{
+	switch (op->kind) {
+	case WRITE: return kernel_mapped(op->at / PAGE) ? do_int(op, call_write) : SAME;
+	case UNMAP: return do_int(op, call_unmap);
+	case MAP_AT: return do_map(op, true);
+	case MAP_NEW: return do_map(op, false);
+	case PROTECT: return do_int(op, call_protect);
+	case ADVISE: return do_int(op, call_advise);
+	default: return do_remap(op);
+	}
+}
+
+/* ---- sequences ------------------------------------------------------------------------------- */
+
+static const int advices[] = {
+	MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK,
+	MADV_DOFORK, MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP,
+	MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT, 22 /* POPULATE_READ */, 23, 24 /* DONTNEED_LOCKED */,
+	25 /* COLLAPSE */, 102 /* GUARD_INSTALL */, 103, 77 /* none */, -1,
+};
+static const int protections[] = {
+	PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE | PROT_EXEC, PROT_WRITE, 0x800,
+};
+static const int map_flags[] = {
+	MAP_PRIVATE | MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+	MAP_SHARED | MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED,
+	MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK,
+};
+#define PICK(seed, array) (array)[random_below(seed, sizeof(array) / sizeof((array)[0]))]
+
+/* Pages where things meet: the borders of the region and of its children. */
+static long random_page(uint64_t *seed)
+{
+	switch (random_below(seed, 4)) {
+	case 0: return first_page + (long)random_below(seed, (uint64_t)-first_page + 30);
+	case 1: return 490 + (long)random_below(seed, 40);
+	case 2: return end_page - 1 - (long)random_below(seed, (uint64_t)(end_page - INNER) + 30);
+	default: return (long)random_below(seed, 30);
+	}
+}
+
+static long random_bytes(uint64_t *seed, long at)
+{
+	long most = end_page - at / PAGE - (at < 0 && at % PAGE != 0 ? 1 : 0);
+	long pages = 1 + (long)random_below(seed, random_below(seed, 8) ? 12 : 700);
+
+	if (!random_below(seed, 40))
+		return 0;
+	if (pages > most)
+		pages = most;
+	return pages * PAGE - (random_below(seed, 6) ? 0 : (long)random_below(seed, PAGE));
+}
+
+static struct op random_op(uint64_t *seed)
+{
+	static const int weights[] = { WRITE, WRITE, WRITE, UNMAP, UNMAP, MAP_AT, MAP_AT, MAP_NEW, PROTECT, PROTECT, ADVISE, ADVISE, REMAP, REMAP_MOVE };
+	struct op op = { .kind = PICK(seed, weights) };
+
+	op.at = random_page(seed) * PAGE;
+	if (op.kind != WRITE && op.kind != MAP_NEW && !random_below(seed, 40))
+		op.at += 1 + (long)random_below(seed, PAGE - 1);
+	op.bytes = random_bytes(seed, op.at);
+	op.protection = PICK(seed, protections);
+	switch (op.kind) {
+	case WRITE:
+		op.at += 8 * (long)random_below(seed, PAGE / 8);
+		op.flags = (long)(random_next(seed) >> 1);
+		break;
+	case UNMAP:
+	case PROTECT:
+		/* Lengths that overflow. */
+		if (!random_below(seed, 30))
+			op.bytes = random_below(seed, 2) ? -1 - (long)random_below(seed, 2 * PAGE) : (long)(1ull << 62);
+		break;
+	case ADVISE:
+		op.flags = PICK(seed, advices);
+		if (!random_below(seed, 30))
+			op.bytes = -1 - (long)random_below(seed, PAGE - 1);
+		break;
+	case MAP_AT:
+	case MAP_NEW:
+		op.flags = PICK(seed, map_flags);
+		op.to = random_below(seed, 10) ? (long)random_below(seed, 4) * PAGE : 100; /* offset in the file */
+		op.new_bytes = !random_below(seed, 20); /* a bad descriptor */
+		if (op.kind == MAP_AT)
+			op.flags |= random_below(seed, 3) ? MAP_FIXED : MAP_FIXED_NOREPLACE;
+		break;
+	case REMAP: {
+		static const int flags[] = { 0, 0, MREMAP_MAYMOVE | MREMAP_FIXED, MREMAP_MAYMOVE | MREMAP_FIXED, MREMAP_FIXED, 64,
+					     MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, MREMAP_DONTUNMAP,
+					     MREMAP_MAYMOVE | MREMAP_DONTUNMAP };
+
+		op.flags = PICK(seed, flags);
+		op.to = random_page(seed) * PAGE + (random_below(seed, 30) ? 0 : 8);
+		op.new_bytes = random_below(seed, 2) ? op.bytes : random_bytes(seed, op.flags & MREMAP_FIXED ? op.to : op.at);
+		if (op.flags & MREMAP_FIXED && op.to + page_up(op.new_bytes) > end_page * PAGE)
+			op.new_bytes = end_page * PAGE - op.to;
+		if (op.flags & MREMAP_DONTUNMAP && !(op.flags & MREMAP_FIXED))
+			op.kind = REMAP_MOVE;
+		if (op.kind == REMAP)
+			break;
+	}
+	/* fallthrough */
+	case REMAP_MOVE:
+		op.flags |= MREMAP_MAYMOVE;
+		op.at = (long)random_below(seed, 30) * PAGE;
+		op.bytes = PAGE * (1 + (long)random_below(seed, 20));
+		op.new_bytes = op.flags & MREMAP_DONTUNMAP ? op.bytes : PAGE * (1 + (long)random_below(seed, random_below(seed, 9) ? 20 : 300));
+		op.to = (600 + (long)random_below(seed, 100)) * PAGE;
+		break;
+	}
+	return op;
+}
+
+static int filled_file(void)
+{
+	int fd = memfd_create("differential", 0);
+	char page[PAGE];
+
+	CHECK(fd >= 0, "errno=%d", errno);
+	for (int i = 0; i < 800; i++) {
+		memset(page, 'a' + i % 26, sizeof(page));
+		CHECK(write(fd, page, sizeof(page)) == sizeof(page), "errno=%d", errno);
+	}
+	return fd;
+}
+
+static void make_sides(void)
+{
+	char *reserve;
+	int error;
+	struct side *sides[] = { &kernel, &upa };
+
+	for (int i = 0; i < 4; i++)
+		sides[i / 2]->files[i % 2] = filled_file();
+	upa.base = upa_mmap(NULL, INNER * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(upa.base == upa_region_base(upa_mman_region()), "base=%p", (void *)upa.base);
+	error = upa_llfree_attach(&view, upa_region_state(upa_mman_region()), upa_region_state_bytes(upa_mman_region()));
+	CHECK(!error, "error=%d", error);
+
+	reserve = kernel_map(NULL, (INNER + 4 * BORDER) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(reserve != MAP_FAILED, "errno=%d", errno);
+	kernel.base = reserve + 2 * BORDER * PAGE;
+	CHECK(kernel_map(kernel.base, INNER * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
+	      kernel.base, "errno=%d", errno);
+	/* Borders, where there is room beside the region. */
+	for (int i = 0; i < 2; i++) {
+		long at = i ? INNER * PAGE : -BORDER * PAGE;
+		int flags = MAP_SHARED | MAP_ANONYMOUS;
+
+		if (kernel_map(upa.base + at, BORDER * PAGE, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE, -1, 0) != upa.base + at)
+			continue;
+		CHECK(kernel_map(kernel.base + at, BORDER * PAGE, PROT_READ | PROT_WRITE, flags | MAP_FIXED, -1, 0) == kernel.base + at,
+		      "errno=%d", errno);
+		if (i)
+			end_page = INNER + BORDER;
+		else
+			first_page = -BORDER;
+	}
+}
+
+/*
+ * VmFlags of all mappings of the region, each kind once. Without soft-dirty, and without "may have guard
+ * pages", which neighbours inherit when the kernel merges them and which means nothing by itself.
+ */
+static void region_flags(char *out, size_t bytes)
+{
+	FILE *smaps = fopen("/proc/self/smaps", "re");
+	char line[512];
+	bool in = false;
+
+	CHECK(smaps, "errno=%d", errno);
+	out[0] = 0;
+	while (fgets(line, sizeof(line), smaps)) {
+		unsigned long start, end;
+
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			in = start < (unsigned long)upa.base + INNER * PAGE && end > (unsigned long)upa.base;
+		else if (in && !strncmp(line, "VmFlags:", 8)) {
+			static const char *const ignored[] = { " sd", " gu" };
+
+			for (int i = 0; i < 2; i++) {
+				char *flag = strstr(line, ignored[i]);
+
+				if (flag)
+					memmove(flag, flag + 3, strlen(flag + 3) + 1);
+			}
+			if (!strstr(out, line + 9) && strlen(out) + strlen(line) < bytes)
+				strcat(out, line + 9);
+		}
+	}
+	fclose(smaps);
+}
+
+/* The next holder finds ordinary memory that reads zero, whatever has been done to it. */
+static bool good_as_new(const char *flags_before)
+{
+	char message[200] = "", flags[2000];
+	long start = first_page * PAGE;
+
+	if (upa_munmap(upa.base + start, (size_t)((end_page - first_page) * PAGE))) {
+		SAY("munmap of everything: %s\n", strerror(errno));
+		return false;
+	}
+	if (upa_region_validate(upa_mman_region(), message, sizeof(message))) {
+		SAY("invalid: %s\n", message);
+		return false;
+	}
+	if (upa_mmap(NULL, INNER * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != upa.base) {
+		SAY("pages have been lost\n");
+		return false;
+	}
+	region_flags(flags, sizeof(flags));
+	if (strcmp(flags, flags_before)) {
+		SAY("flags of the region's mappings were: %sand are: %s", flags_before, flags);
+		return false;
+	}
+	for (long i = 0; i < INNER * PAGE; i += 8)
+		if (*(uint64_t *)(upa.base + i)) {
+			SAY("page %ld does not read zero\n", i / PAGE);
+			return false;
+		}
+	memset(upa.base, 1, INNER * PAGE);
+	return true;
+}
+
+/* In a process of its own. 0 if both sides agreed, else 1 + the number of the operation after which they did not. */
+static int run(const struct op *ops, int count)
+{
+	static char flags[2000];
+
+	make_sides();
+	region_flags(flags, sizeof(flags));
+	for (int i = 0; i < count; i++) {
+		int result = execute(&ops[i]);
+
+		if (result == DIVERGED)
+			break;
+		if (result == DIFFERENT || !same_pages(i == count - 1))
+			return i + 1;
+	}
+	return good_as_new(flags) ? 0 : count + 1;
+}
+
+static int run_apart(const struct op *ops, int count, bool silent)
+{
+	pid_t child = fork();
+	int status;
+
+	CHECK(child >= 0, "errno=%d", errno);
+	if (!child) {
+		quiet = silent;
+		_exit(run(ops, count));
+	}
+	CHECK(waitpid(child, &status, 0) == child, "errno=%d", errno);
+	if (!WIFEXITED(status) && !silent)
+		fprintf(stderr, "killed by signal %d\n", WTERMSIG(status));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : count + 1;
+}
+
+static void print_ops(const struct op *ops, int count)
+{
+	fprintf(stderr, "--replay '");
+	for (int i = 0; i < count; i++)
+		fprintf(stderr, "%s%d %ld %ld %ld %ld %ld %ld", i ? "; " : "", ops[i].kind, ops[i].at, ops[i].bytes, ops[i].to,
+			ops[i].new_bytes, ops[i].flags, ops[i].protection);
+	fprintf(stderr, "'\n");
+	for (int i = 0; i < count; i++)
+		fprintf(stderr, "  %-12s page=%ld%+ld bytes=%ld to=%ld new_bytes=%ld flags=%#lx protection=%#lx\n", kind_names[ops[i].kind],
+			ops[i].at / PAGE, ops[i].at % PAGE, ops[i].bytes, ops[i].to, ops[i].new_bytes, ops[i].flags, ops[i].protection);
+}
+
+/* Leaves out operations as long as the rest still fails. */
+static void shrink(struct op *ops, int count)
+{
+	for (bool shorter = true; shorter;) {
+		shorter = false;
+		for (int i = count - 1; i >= 0; i--) {
+			struct op without[MAX_OPS];
+
+			memcpy(without, ops, (size_t)i * sizeof(*ops));
+			memcpy(without + i, ops + i + 1, (size_t)(count - i - 1) * sizeof(*ops));
+			if (!run_apart(without, count - 1, true))
+				continue;
+			memcpy(ops, without, (size_t)--count * sizeof(*ops));
+			shorter = true;
+		}
+	}
+	run_apart(ops, count, false);
+	print_ops(ops, count);
+}
+
+static int replay(const char *text)
+{
+	struct op ops[MAX_OPS];
+	int count = 0, used;
+
+	while (count < MAX_OPS && sscanf(text, "%d %ld %ld %ld %ld %ld %ld%n", &ops[count].kind, &ops[count].at, &ops[count].bytes, &ops[count].to,
+					 &ops[count].new_bytes, &ops[count].flags, &ops[count].protection, &used) == 7) {
+		CHECK(ops[count].kind >= 0 && ops[count].kind < KINDS, "operation=%d", count);
+		count++;
+		text += used;
+		text += strspn(text, "; ");
+	}
+	print_ops(ops, count);
+	return run_apart(ops, count, false) ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *full = getenv("UPA_FULL");
+	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
+	uint64_t sequences = argc > 2 ? strtoull(argv[2], NULL, 0) : full && *full ? 20000 : 400;
+
+	setenv("UPA_REGION_BYTES", "4M", 1);
+	if (argc == 3 && !strcmp(argv[1], "--replay"))
+		return replay(argv[2]);
+	for (uint64_t seed = first; seed < first + sequences; seed++) {
+		struct op ops[MAX_OPS];
+		uint64_t state = seed;
+		int failed;
+
+		for (int i = 0; i < MAX_OPS; i++)
+			ops[i] = random_op(&state);
+		failed = run_apart(ops, MAX_OPS, true);
+		if (failed) {
+			fprintf(stderr, "seed=%" PRIu64 " fails after %d operations\n", seed, failed);
+			shrink(ops, failed > MAX_OPS ? MAX_OPS : failed);
+			return 1;
+		}
+	}
+	printf("%" PRIu64 " sequences of %d calls\n", sequences, MAX_OPS);
+	return 0;
+}
