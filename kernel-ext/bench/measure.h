@@ -1,0 +1,198 @@
+/*
+ * What the measurement programs of the module share: the counter, the CSV schema, and making a region.
+ *
+ * The counter is the time stamp counter. Under `run --icount` QEMU advances it by one for each guest instruction, in kernel and
+ * user mode alike, so a difference is an exact number of instructions (checked at start: a loop of known length). Otherwise
+ * it is time, and the unit column says so. An iteration of a `rep` string instruction counts as one instruction.
+ *
+ * CSV, one schema for all programs:
+ *   program,backend,operation,bytes,pages,batch,unit,total,per_page
+ *   bytes, pages  size of one request         batch  ranges given to the kernel in one call, 0 where there is no call
+ *   unit          instructions | cycles       total  for the whole request, median of the rounds; per_page  total / pages
+ */
+#ifndef UPA_MEASURE_H
+#define UPA_MEASURE_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "upa.h"
+
+#define PAGE ((uint64_t)UPA_PAGE_BYTES)
+#define MIB (1ULL << 20)
+
+static const char *unit = "cycles";
+static uint64_t counter_cost;
+
+/* Says what failed and ends the program. */
+#define NEED(condition)                                                                                              \
+	do {                                                                                                         \
+		if (!(condition)) {                                                                                  \
+			fprintf(stderr, "%s:%d: %s failed: %s\n", __FILE__, __LINE__, #condition, strerror(errno));  \
+			exit(1);                                                                                     \
+		}                                                                                                    \
+	} while (0)
+
+static inline uint64_t counter(void)
+{
+	uint64_t value;
+
+	_mm_lfence();
+	value = __rdtsc();
+	_mm_lfence();
+	return value;
+}
+
+/* Finds the unit: three instructions a turn, a million turns. */
+static inline void calibrate(void)
+{
+	uint64_t start, best = UINT64_MAX, spin = UINT64_MAX;
+
+	for (int i = 0; i < 5; i++) {
+		uint64_t turns = 1000000;
+
+		start = counter();
+		counter_cost = counter() - start;
+		if (counter_cost < best)
+			best = counter_cost;
+		start = counter();
+		__asm__ volatile("1: nop\n\tsub $1, %0\n\tjnz 1b" : "+r"(turns));
+		start = counter() - start;
+		if (start < spin)
+			spin = start;
+	}
+	counter_cost = best;
+	if (spin >= 3000000 && spin < 3000100)
+		unit = "instructions";
+}
+
+static inline void header(void)
+{
+	printf("program,backend,operation,bytes,pages,batch,unit,total,per_page\n");
+}
+
+static inline void record(const char *program, const char *backend, const char *operation, uint64_t pages, uint64_t batch,
+			  uint64_t total)
+{
+	printf("%s,%s,%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s,%" PRIu64 ",%.2f\n", program, backend, operation, pages * PAGE,
+	       pages, batch, unit, total, (double)total / (double)pages);
+	fflush(stdout);
+}
+
+#define MAX_ROUNDS 9
+
+static inline int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static inline uint64_t median(uint64_t *values, int n)
+{
+	qsort(values, (size_t)n, sizeof(*values), compare);
+	return values[n / 2];
+}
+
+static inline uint64_t since(uint64_t start)
+{
+	uint64_t now = counter();
+
+	return now - start > counter_cost ? now - start - counter_cost : 0;
+}
+
+struct region {
+	int fd;
+	struct upa_create created;
+	unsigned char *data;
+	uint32_t *shadow;
+	const uint64_t *entries;
+	volatile uint64_t *tables;
+};
+
+static inline void *reserve(uint64_t bytes, uint64_t alignment)
+{
+	unsigned char *range = mmap(NULL, bytes + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	NEED(range != MAP_FAILED);
+	return (void *)(((uintptr_t)range + alignment - 1) & ~(uintptr_t)(alignment - 1));
+}
+
+static inline void *map_part(int fd, uint64_t bytes, uint64_t offset, int protection)
+{
+	void *part = mmap(NULL, bytes, protection, MAP_SHARED, fd, (off_t)offset);
+
+	NEED(part != MAP_FAILED);
+	return part;
+}
+
+/* False if the module does not offer the mode. */
+static inline bool make_region(struct region *r, uint32_t mode, uint32_t flags, uint64_t pages, uint64_t frames)
+{
+	struct upa_info info;
+
+	memset(r, 0, sizeof(*r));
+	r->fd = open("/dev/upa", O_RDWR | O_CLOEXEC);
+	NEED(r->fd >= 0);
+	NEED(ioctl(r->fd, UPA_IOC_INFO, &info) == 0);
+	if (!(info.modes & 1U << mode)) {
+		close(r->fd);
+		return false;
+	}
+	r->created = (struct upa_create){ .version = UPA_ABI_VERSION, .mode = mode, .flags = flags, .pages = pages, .frames = frames,
+					  .max_frames = frames };
+	NEED(ioctl(r->fd, UPA_IOC_CREATE, &r->created) == 0);
+	r->data = mmap(reserve(r->created.data_bytes, 1 << 30), r->created.data_bytes, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_FIXED, r->fd, UPA_MAP_DATA);
+	NEED(r->data != MAP_FAILED);
+	if (mode == UPA_GUARDED) {
+		r->shadow = map_part(r->fd, r->created.shadow_bytes, UPA_MAP_SHADOW, PROT_READ | PROT_WRITE);
+		memset(r->shadow, 0, r->created.shadow_bytes);
+	} else {
+		r->entries = map_part(r->fd, r->created.entries_bytes, UPA_MAP_ENTRIES, PROT_READ);
+		r->tables = map_part(r->fd, r->created.tables_bytes, UPA_MAP_TABLES, PROT_READ | PROT_WRITE);
+		/* The views themselves are mapped by faults, once: not part of any figure. */
+		for (uint64_t i = 0; i < r->created.entries_bytes; i += PAGE)
+			(void)*((const volatile unsigned char *)r->entries + i);
+	}
+	return true;
+}
+
+static inline void destroy_region(struct region *r)
+{
+	munmap(r->data, r->created.data_bytes);
+	if (r->shadow)
+		munmap(r->shadow, r->created.shadow_bytes);
+	if (r->entries)
+		munmap((void *)(uintptr_t)r->entries, r->created.entries_bytes);
+	if (r->tables)
+		munmap((void *)(uintptr_t)r->tables, r->created.tables_bytes);
+	close(r->fd);
+}
+
+static inline void one_range(const struct region *r, unsigned long call, uint64_t page, uint64_t count)
+{
+	struct upa_range range = { page, count };
+	struct upa_batch b = { .ranges = (uintptr_t)&range, .count = 1 };
+
+	NEED(ioctl(r->fd, call, &b) == 0);
+}
+
+/* One store for each page. */
+static inline void touch(unsigned char *data, uint64_t pages)
+{
+	for (volatile unsigned char *p = data, *end = data + pages * PAGE; p < end; p += PAGE)
+		*p = 1;
+}
+
+#endif
