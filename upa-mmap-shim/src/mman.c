@@ -17,6 +17,7 @@
 
 #include <upa/mman.h>
 
+#include "mman_private.h"
 #include "os.h"
 #include "region_private.h"
 
@@ -32,8 +33,10 @@
 enum { UNMADE, IN_THE_MAKING, MADE, IMPOSSIBLE };
 
 static _Atomic int state;
+static _Atomic bool stopped;
 static struct upa_region *region;
 static int creation_error;
+static size_t most_served = SIZE_MAX;
 
 /* UPA_REGION_BYTES; 0 if absent or not a size. */
 static uint64_t configured_bytes(void)
@@ -104,6 +107,39 @@ struct upa_region *upa_mman_region(void)
 	if (!r)
 		errno = atomic_load(&state) == IMPOSSIBLE ? -creation_error : EAGAIN;
 	return r;
+}
+
+int upa_mman_start(uint64_t region_bytes, size_t most)
+{
+	int expected = UNMADE;
+
+	if (!atomic_compare_exchange_strong(&state, &expected, IN_THE_MAKING))
+		return -EALREADY;
+	most_served = most;
+	creation_error = upa_region_create(&region, region_bytes, 0);
+	atomic_store_explicit(&state, creation_error ? IMPOSSIBLE : MADE, memory_order_release);
+	return creation_error;
+}
+
+void upa_mman_stop(void)
+{
+	atomic_store(&stopped, true);
+}
+
+void upa_mman_retire(void)
+{
+	struct upa_region *r = made_region();
+	struct range gap;
+	char *at, *end;
+
+	upa_mman_stop();
+	if (!r)
+		return;
+	at = upa_region_base(r);
+	end = at + upa_region_bytes(r);
+	for (; at < end && upa_region_next(r, at, (size_t)(end - at), true, &gap); at = gap.address + gap.bytes)
+		if (!upa_region_map_at(r, gap.address, gap.bytes, 0))
+			os_munmap(gap.address, gap.bytes);
 }
 
 /* ---- helpers -------------------------------------------------------------------------------- */
@@ -235,7 +271,8 @@ void *upa_mmap(void *address, size_t length, int protection, int flags, int fd, 
 	struct upa_region *r;
 	struct range part;
 
-	if (served(address, length, protection, flags, offset)) {
+	if (served(address, length, protection, flags, offset) && length <= most_served &&
+	    !atomic_load_explicit(&stopped, memory_order_relaxed)) {
 		uint32_t wanted = (flags & UPA_MAP_UNCLEARED ? 0 : UPA_MAP_ZEROS) | (flags & MAP_POPULATE ? UPA_MAP_FAULTED : 0);
 		int saved = errno;
 		void *block;

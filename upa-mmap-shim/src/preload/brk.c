@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "brk.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "../os.h"
+#include "retain.h"
+
+#define PAGE 4096ul
+
+/* Below so many pages clearing is cheaper than asking the kernel which of them have memory. */
+#define ASK_PAGES 32ul
+#define BATCH_PAGES 512ul
+
+static void **current;               /* the program's break */
+static uintptr_t lowest;             /* where the heap began when we came */
+static uintptr_t kernel_break;
+static _Atomic bool stopped;
+
+/* Pages known to be resident, since we have written to them. */
+static uintptr_t resident_from, resident_to;
+
+/* Held while the break is changed: by libc, whose own lock keeps its threads apart, or by who gives back. */
+static atomic_flag changing = ATOMIC_FLAG_INIT;
+
+static uint64_t reused_bytes, given_back_bytes;
+
+static uintptr_t up(uintptr_t address)
+{
+	return (address + PAGE - 1) & ~(PAGE - 1);
+}
+
+static uintptr_t kernel_brk(uintptr_t address)
+{
+	return (uintptr_t)os_call(SYS_brk, (long)address, 0, 0, 0, 0, 0);
+}
+
+void brk_start(void **libc_current)
+{
+	kernel_break = lowest = kernel_brk(0);
+	current = libc_current;
+	*current = (void *)kernel_break;
+}
+
+/* Zeros to pages from .. to-1 without giving memory to those that have none. */
+static void clear(uintptr_t from, uintptr_t to)
+{
+	uintptr_t first = from;
+
+	for (uintptr_t end; from < to; from = end) {
+		unsigned char resident[BATCH_PAGES];
+		size_t pages;
+
+		if (from >= resident_from && from < resident_to) {
+			end = to < resident_to ? to : resident_to;
+			memset((void *)from, 0, end - from);
+			continue;
+		}
+		end = to - from < BATCH_PAGES * PAGE ? to : from + BATCH_PAGES * PAGE;
+		if (from < resident_from && end > resident_from)
+			end = resident_from;
+		pages = (end - from) / PAGE;
+		if (pages < ASK_PAGES || os_mincore((void *)from, end - from, resident)) {
+			memset((void *)from, 0, end - from);
+			continue;
+		}
+		for (size_t i = 0, n; i < pages; i += n) {
+			void *at = (void *)(from + i * PAGE);
+
+			for (n = 1; i + n < pages && (resident[i + n] & 1) == (resident[i] & 1); n++)
+				;
+			/* Not resident may also mean swapped out. */
+			if (resident[i] & 1 || os_madvise(at, n * PAGE, MADV_DONTNEED))
+				memset(at, 0, n * PAGE);
+			else
+				first = from + (i + n) * PAGE;
+		}
+	}
+	/* Behind the last hole all has been written to. */
+	if (first < to && first <= resident_to && to >= resident_from) {
+		resident_from = first < resident_from ? first : resident_from;
+		resident_to = to > resident_to ? to : resident_to;
+	} else if (first < to) {
+		resident_from = first;
+		resident_to = to;
+	}
+	reused_bytes += to - first;
+}
+
+static int refused(void)
+{
+	errno = ENOMEM;
+	return -1;
+}
+
+/* As libc does it. */
+static int plain(uintptr_t wanted)
+{
+	if (kernel_break != (uintptr_t)*current)
+		kernel_brk((uintptr_t)*current);
+	kernel_break = kernel_brk(wanted);
+	*current = (void *)kernel_break;
+	return kernel_break < wanted ? refused() : 0;
+}
+
+static void moved(uintptr_t to)
+{
+	*current = (void *)to;
+	retain_heap((int64_t)(to - lowest), (int64_t)(kernel_break - to));
+}
+
+static void keep_at_most(int64_t bytes)
+{
+	uintptr_t now = (uintptr_t)*current;
+	uintptr_t keep = up(now + (uintptr_t)bytes);
+
+	if (keep >= kernel_break || kernel_brk(keep) != keep)
+		return;
+	given_back_bytes += kernel_break - keep;
+	kernel_break = keep;
+	resident_to = resident_to < keep ? resident_to : keep;
+	moved(now);
+}
+
+static int grow(uintptr_t now, uintptr_t wanted)
+{
+	uintptr_t had = up(kernel_break);
+
+	if (wanted > kernel_break) {
+		uintptr_t got = kernel_brk(wanted);
+
+		if (got < wanted)
+			return refused();
+		kernel_break = wanted;
+	}
+	if (up(now) < had)
+		clear(up(now), up(wanted) < had ? up(wanted) : had);
+	moved(wanted);
+	return 0;
+}
+
+static int shrink(uintptr_t wanted)
+{
+	int64_t allowance;
+
+	moved(wanted);
+	allowance = retain_heap_allowance();
+	/* By an eighth more, lest every call give back a little. */
+	if ((int64_t)(kernel_break - wanted) > allowance + allowance / 8)
+		keep_at_most(allowance);
+	return 0;
+}
+
+static int change(uintptr_t wanted)
+{
+	uintptr_t now = (uintptr_t)*current;
+
+	if (wanted && wanted < lowest)
+		stopped = true;
+	if (stopped)
+		return plain(wanted);
+	if (!wanted)
+		return 0;
+	return wanted > now ? grow(now, wanted) : shrink(wanted);
+}
+
+int brk_set(void *address)
+{
+	int result;
+
+	while (atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))
+		sched_yield();
+	result = change((uintptr_t)address);
+	atomic_flag_clear_explicit(&changing, memory_order_release);
+	return result;
+}
+
+void brk_give_back(int64_t keep)
+{
+	if (!current || stopped || atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))
+		return;
+	keep_at_most(keep);
+	atomic_flag_clear_explicit(&changing, memory_order_release);
+}
+
+void brk_after_fork(void)
+{
+	atomic_flag_clear(&changing);
+}
+
+void brk_disturb(const void *address, size_t length, bool only_contents)
+{
+	uintptr_t from = (uintptr_t)address;
+
+	if (!current || stopped || from >= up(kernel_break) || from + length <= lowest)
+		return;
+	if (only_contents)
+		resident_from = resident_to = 0;
+	else
+		stopped = true;
+}
+
+void brk_stop(void)
+{
+	stopped = true;
+}
+
+void brk_counts(uint64_t *reused, uint64_t *given_back)
+{
+	*reused = reused_bytes;
+	*given_back = given_back_bytes;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "message.h"
+
+#include <string.h>
+
+#include "../os.h"
+
+static void append(struct message *m, const char *text, size_t n)
+{
+	if (n > sizeof(m->text) - m->length)
+		n = sizeof(m->text) - m->length;
+	memcpy(m->text + m->length, text, n);
+	m->length += n;
+}
+
+void message_text(struct message *m, const char *text)
+{
+	append(m, text, strlen(text));
+}
+
+void message_pad(struct message *m, const char *text, int width)
+{
+	message_text(m, text);
+	for (int n = (int)strlen(text); n < width; n++)
+		append(m, " ", 1);
+}
+
+void message_number(struct message *m, uint64_t n, int width)
+{
+	char digits[20];
+	int at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while (n /= 10);
+	for (int i = (int)sizeof(digits) - at; i < width; i++)
+		append(m, " ", 1);
+	append(m, digits + at, sizeof(digits) - (size_t)at);
+}
+
+void message_send(const struct message *m, int fd)
+{
+	os_call(SYS_write, fd, (long)m->text, (long)m->length, 0, 0, 0);
+}

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libupa_mmap.so: mmap() and its relatives for a program that knows nothing of UPA. Loaded with LD_PRELOAD, it is found
+ * before libc by every library that calls these functions, and redirects libc's own calls (redirect.h). The work is
+ * done in mman.c; here it is decided when that is asked at all, and what is then retained (retain.h).
+ *
+ * Until the constructor has run, and in programs that had better be left alone, every call goes to the kernel. No function
+ * here allocates, takes a lock, or calls a libc function that might.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <upa/mman.h>
+
+#include "../mman_private.h"
+#include "../os.h"
+#include "../region_private.h"
+#include "brk.h"
+#include "redirect.h"
+#include "retain.h"
+#include "settings.h"
+#include "table.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+#define MEMORY_FACTOR 16ul
+#define MOST_REGION_BYTES (16ul << 40)
+
+/*
+ * The region, made when it is worth it: with the first request of this size, or after so many smaller ones. A program that never
+ * gets so far starts the faster. Published in this order.
+ */
+#define BEGIN_BYTES (1ul << 20)
+#define BEGIN_REQUESTS 8
+
+static _Atomic uintptr_t base;
+static _Atomic size_t region_bytes;
+static struct upa_region *_Atomic region_made;
+
+/* NEVER: the program is left alone, or had better be. */
+enum { NOT_YET, BEGINNING, BEGUN, NEVER };
+
+static _Atomic int beginning = NEVER;
+static _Atomic int requests;
+
+static struct upa_region *made(void)
+{
+	return atomic_load_explicit(&region_made, memory_order_acquire);
+}
+
+static bool ours(const void *address)
+{
+	return (uintptr_t)address - atomic_load_explicit(&base, memory_order_relaxed) <
+	       atomic_load_explicit(&region_bytes, memory_order_acquire);
+}
+
+static void begin(void)
+{
+	unsigned long memory = (unsigned long)sysconf(_SC_PHYS_PAGES) * 4096;
+	int expected = NOT_YET;
+	int saved = errno;
+	struct upa_region *r;
+
+	if (!atomic_compare_exchange_strong(&beginning, &expected, BEGINNING))
+		return;
+	if (!settings.region_bytes)
+		settings.region_bytes = memory < MOST_REGION_BYTES / MEMORY_FACTOR ? memory * MEMORY_FACTOR : MOST_REGION_BYTES;
+	/* What the kernel might refuse to a program that asks for more than there is, it shall decide. */
+	if (upa_mman_start(settings.region_bytes, memory / 2)) {
+		table_remark("no region: the kernel refuses so large a reservation");
+		atomic_store(&beginning, NEVER);
+	} else {
+		r = upa_mman_region();
+		atomic_store(&base, (uintptr_t)upa_region_base(r));
+		atomic_store(&region_bytes, upa_region_bytes(r));
+		atomic_store(&region_made, r);
+		atomic_store(&beginning, BEGUN);
+	}
+	errno = saved;
+}
+
+/* No region from now on, if there is none yet. */
+static void begin_never(void)
+{
+	int expected = NOT_YET;
+
+	atomic_compare_exchange_strong(&beginning, &expected, NEVER);
+}
+
+/* A request for memory while there is no region. */
+static bool worth_beginning(size_t length, int protection, int flags)
+{
+	if (atomic_load_explicit(&beginning, memory_order_relaxed) != NOT_YET || !(flags & MAP_ANONYMOUS) || !(flags & MAP_PRIVATE) ||
+	    protection != (PROT_READ | PROT_WRITE) || flags & (MAP_FIXED | MAP_STACK) || length < settings.least_bytes)
+		return false;
+	return length >= BEGIN_BYTES || atomic_fetch_add_explicit(&requests, 1, memory_order_relaxed) >= BEGIN_REQUESTS;
+}
+
+static long failed(long result)
+{
+	if (!os_failed(result))
+		return result;
+	errno = (int)-result;
+	return -1;
+}
+
+/* ---- mmap and its relatives ------------------------------------------------------------------- */
+
+EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	void *result;
+
+	if (flags & MAP_FIXED)
+		brk_disturb(address, length, false);
+	if (!made() && worth_beginning(length, protection, flags))
+		begin();
+	if (!made() || (length < settings.least_bytes && !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))) {
+		table_request(length, false);
+		return (void *)failed(os_mmap(address, length, protection, flags, fd, offset));
+	}
+	result = upa_mmap(address, length, protection, flags, fd, offset);
+	if (ours(result) && !(flags & MAP_FIXED)) {
+		table_request(length, true);
+		retain_account(made(), (int64_t)length);
+	} else {
+		table_request(length, false);
+	}
+	return result;
+}
+
+EXPORT void *mmap64(void *address, size_t length, int protection, int flags, int fd, off_t offset) __attribute__((alias("mmap")));
+
+EXPORT int munmap(void *address, size_t length)
+{
+	int result;
+
+	if (!ours(address)) {
+		brk_disturb(address, length, false);
+		if (!made())
+			return (int)failed(os_munmap(address, length));
+		return upa_munmap(address, length);
+	}
+	result = upa_munmap(address, length);
+	if (!result)
+		retain_account(made(), -(int64_t)length);
+	return result;
+}
+
+EXPORT void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, ...)
+{
+	void *to = NULL;
+	void *result;
+
+	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
+		va_list arguments;
+
+		va_start(arguments, flags);
+		to = va_arg(arguments, void *);
+		va_end(arguments);
+		brk_disturb(to, new_size, false);
+	}
+	brk_disturb(old_address, old_size, false);
+	if (!made())
+		return (void *)failed(os_mremap(old_address, old_size, new_size, flags, to));
+	result = upa_mremap(old_address, old_size, new_size, flags, to);
+	if (ours(old_address) && result != MAP_FAILED)
+		retain_account(made(), (ours(result) ? (int64_t)new_size : 0) - (int64_t)old_size);
+	return result;
+}
+
+EXPORT int madvise(void *address, size_t length, int advice)
+{
+	brk_disturb(address, length, advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_WILLNEED);
+	return made() ? upa_madvise(address, length, advice) : (int)failed(os_madvise(address, length, advice));
+}
+
+EXPORT int posix_madvise(void *address, size_t length, int advice)
+{
+	int saved = errno;
+	int result;
+
+	/* As libc has it: POSIX's "don't need" keeps the contents, Linux's does not. */
+	if (advice == POSIX_MADV_DONTNEED)
+		return 0;
+	result = madvise(address, length, advice) ? errno : 0;
+	errno = saved;
+	return result;
+}
+
+EXPORT int mprotect(void *address, size_t length, int protection)
+{
+	brk_disturb(address, length, false);
+	return made() ? upa_mprotect(address, length, protection) : (int)failed(os_mprotect(address, length, protection));
+}
+
+/* ---- what else leaves something behind on pages ------------------------------------------------- */
+
+/* Applies such a call up to the first page of the region that is not mapped, as the kernel would. */
+static int apply(void *address, size_t length, int (*call)(void *, size_t, int), int argument)
+{
+	struct range hole;
+	int error;
+
+	brk_disturb(address, length, false);
+	if (!ours(address) || length > region_bytes - ((uintptr_t)address - base))
+		return (int)failed(call(address, length, argument));
+	length += (uintptr_t)address % 4096;
+	address = (void *)((uintptr_t)address & ~4095ul);
+	upa_region_taint(made(), address, length);
+	if (!upa_region_next(made(), address, length, true, &hole))
+		return (int)failed(call(address, length, argument));
+	error = hole.address > (char *)address ? call(address, (size_t)(hole.address - (char *)address), argument) : 0;
+	return (int)failed(error ? error : -ENOMEM);
+}
+
+static int call_mlock(void *address, size_t length, int unused)
+{
+	(void)unused;
+	return (int)os_call(SYS_mlock, (long)address, (long)length, 0, 0, 0, 0);
+}
+
+EXPORT int mlock(const void *address, size_t length)
+{
+	return apply((void *)address, length, call_mlock, 0);
+}
+
+static int call_mlock2(void *address, size_t length, int flags)
+{
+	return (int)os_call(SYS_mlock2, (long)address, (long)length, flags, 0, 0, 0);
+}
+
+EXPORT int mlock2(const void *address, size_t length, unsigned flags)
+{
+	return apply((void *)address, length, flags ? call_mlock2 : call_mlock, (int)flags);
+}
+
+EXPORT int pkey_mprotect(void *address, size_t length, int protection, int key)
+{
+	if (key == -1)
+		return mprotect(address, length, protection);
+	brk_disturb(address, length, false);
+	if (ours(address))
+		upa_region_taint(made(), address, length);
+	return (int)failed(os_call(SYS_pkey_mprotect, (long)address, (long)length, protection, key, 0, 0));
+}
+
+EXPORT long mbind(void *address, unsigned long length, int mode, const unsigned long *nodes, unsigned long max_node, unsigned flags)
+{
+	brk_disturb(address, length, false);
+	if (ours(address))
+		upa_region_taint(made(), address, length);
+	return failed(os_call(SYS_mbind, (long)address, (long)length, mode, (long)nodes, (long)max_node, flags));
+}
+
+static ssize_t (*libc_vmsplice)(int, const struct iovec *, size_t, unsigned);
+
+/* Pages that sit in a pipe must not be handed out again: tainted, their memory is dropped when they are unmapped. */
+EXPORT ssize_t vmsplice(int fd, const struct iovec *vector, size_t count, unsigned flags)
+{
+	for (size_t i = 0; vector && i < count && i < 1024; i++) {
+		uintptr_t from = (uintptr_t)vector[i].iov_base & ~4095ul;
+		uintptr_t to = (uintptr_t)vector[i].iov_base + vector[i].iov_len;
+
+		brk_disturb((void *)from, to - from, false);
+		if (ours((void *)from) && to > from)
+			upa_region_taint(made(), (void *)from, to - from);
+	}
+	/* libc's, which may be cancelled. */
+	if (libc_vmsplice)
+		return libc_vmsplice(fd, vector, count, flags);
+	return failed(os_call(SYS_vmsplice, fd, (long)vector, (long)count, flags, 0, 0));
+}
+
+/* ---- what concerns the process as a whole ------------------------------------------------------- */
+
+/* The region would be locked, and populated, with everything else. */
+EXPORT int mlockall(int flags)
+{
+	begin_never();
+	upa_mman_retire();
+	brk_stop();
+	return (int)failed(os_call(SYS_mlockall, flags, 0, 0, 0, 0, 0));
+}
+
+static void limit_changes(int resource, const struct rlimit64 *limit)
+{
+	if (limit && (resource == RLIMIT_AS || resource == RLIMIT_DATA) && limit->rlim_cur != RLIM64_INFINITY) {
+		begin_never();
+	upa_mman_retire();
+		brk_stop();
+	}
+}
+
+EXPORT int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *new_limit, struct rlimit64 *old_limit)
+{
+	if (!pid || pid == getpid())
+		limit_changes((int)resource, new_limit);
+	return (int)failed(os_call(SYS_prlimit64, pid, (long)resource, (long)new_limit, (long)old_limit, 0, 0));
+}
+
+EXPORT int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlimit *new_limit, struct rlimit *old_limit)
+{
+	return prlimit64(pid, resource, (const struct rlimit64 *)new_limit, (struct rlimit64 *)old_limit);
+}
+
+EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
+{
+	return prlimit64(0, resource, limit, NULL);
+}
+
+EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+	return prlimit64(0, resource, (const struct rlimit64 *)limit, NULL);
+}
+
+_Static_assert(sizeof(struct rlimit) == sizeof(struct rlimit64), "one structure by two names");
+
+/*
+ * A process that may soon have a filter over its system calls: from then on it makes none that it would not make without
+ * us. Filters that need no privilege are always announced so.
+ */
+EXPORT int prctl(int option, ...)
+{
+	va_list arguments;
+	unsigned long a[4];
+
+	va_start(arguments, option);
+	for (int i = 0; i < 4; i++)
+		a[i] = va_arg(arguments, unsigned long);
+	va_end(arguments);
+	if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP) {
+		begin_never();
+		upa_mman_stop();
+		brk_stop();
+		retain_be_quiet();
+	}
+	return (int)failed(os_call(SYS_prctl, option, (long)a[0], (long)a[1], (long)a[2], (long)a[3], 0));
+}
+
+/* Pages on their way out by MSG_ZEROCOPY belong to the network until it says so: no reuse can be safe. */
+EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_t length)
+{
+	if (level == SOL_SOCKET && option == SO_ZEROCOPY) {
+		begin_never();
+		upa_mman_stop();
+	}
+	return (int)failed(os_call(SYS_setsockopt, fd, level, option, (long)value, length, 0));
+}
+
+/* ---- starting ----------------------------------------------------------------------------------- */
+
+/* Sanitizers keep a map of the address space of their own, and look at every mmap themselves. */
+extern void __asan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+extern void __hwasan_init(void) __attribute__((weak));
+
+static bool limited(int resource)
+{
+	struct rlimit64 limit;
+
+	return os_call(SYS_prlimit64, 0, resource, 0, (long)&limit, 0, 0) || limit.rlim_cur != RLIM64_INFINITY;
+}
+
+/* Why this process is left alone; NULL if it is not. */
+static const char *left_alone(void)
+{
+	if (settings.off)
+		return "UPA_OFF=1";
+	if (__asan_init || __tsan_init || __msan_init || __hwasan_init)
+		return "the program runs under a sanitizer";
+	if (limited(RLIMIT_AS))
+		return "the address space is limited (ulimit -v)";
+	if (limited(RLIMIT_DATA))
+		return "the data size is limited (ulimit -d)";
+	return NULL;
+}
+
+static void in_child(void)
+{
+	int expected = BEGINNING;
+
+	/* Another thread was at it, which is not here. */
+	atomic_compare_exchange_strong(&beginning, &expected, NEVER);
+	retain_after_fork();
+	brk_after_fork();
+	table_after_fork();
+}
+
+static void redirect_libc(void)
+{
+	struct redirection list[] = {
+		{ .name = "munmap", .to = munmap },
+		{ .name = "mremap", .to = mremap },
+		{ .name = "madvise", .to = madvise },
+		{ .name = "mprotect", .to = mprotect },
+		{ .name = "mmap", .to = mmap },
+		{ .name = "mlock", .to = mlock, .optional = true },
+		{ .name = "mlockall", .to = mlockall, .optional = true },
+		{ .name = "brk", .to = brk_set, .optional = true },
+	};
+	size_t n = sizeof(list) / sizeof(*list);
+	void **libc_break = dlsym(RTLD_DEFAULT, "__curbrk");
+
+	if (settings.brk && libc_break)
+		brk_start(libc_break);
+	else
+		n--;
+	if (!redirect(list, n))
+		table_remark("libc's own calls go to the kernel: its code is not what is known here");
+	else if (!settings.brk || !list[n - 1].done)
+		table_remark("the heap that grows by brk() is the kernel's");
+}
+
+__attribute__((constructor(101))) static void start(void)
+{
+	const char *reason;
+
+	settings_read();
+	table_start();
+	reason = left_alone();
+	if (reason) {
+		table_remark(reason);
+		return;
+	}
+	pthread_atfork(NULL, NULL, in_child);
+	libc_vmsplice = (ssize_t(*)(int, const struct iovec *, size_t, unsigned))dlsym(RTLD_NEXT, "vmsplice");
+	if (settings.redirect)
+		redirect_libc();
+	else
+		table_remark("libc's own calls go to the kernel: UPA_REDIRECT=0");
+	atomic_store(&beginning, NOT_YET);
+}
+
+__attribute__((destructor)) static void finish(void)
+{
+	table_print(made());
+}

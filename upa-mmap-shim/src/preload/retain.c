@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "retain.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "../os.h"
+#include "brk.h"
+#include "settings.h"
+
+#define MIB (1l << 20)
+
+/* Stays whatever happens: what small programs come and go with. */
+#define FLOOR (4 * MIB)
+
+/* A thread tells of its use in steps of this. */
+#define STEP (256l << 10)
+
+/* The region is looked through at most so often, unless use grows. */
+#define INTERVAL_MS 16
+#define PRESSURE_INTERVAL_MS 1000
+
+/* Share of tasks that waited for memory in the last ten seconds, in hundredths of a percent, above which nothing stays. */
+#define PRESSURE_LIMIT 500
+
+/* ---- use -------------------------------------------------------------------------------------- */
+
+/* Bytes in use: of the region as told in steps, and of the heap. And the most of their sum, which decays. */
+static _Atomic int64_t region_live, heap_live, peak, decayed_at;
+
+/* Bytes free and populated: of the region when last looked at, and of the heap. */
+static _Atomic int64_t region_retained, heap_retained;
+
+static int64_t load(const _Atomic int64_t *p)
+{
+	return atomic_load_explicit(p, memory_order_relaxed);
+}
+
+static void store(_Atomic int64_t *p, int64_t n)
+{
+	atomic_store_explicit(p, n, memory_order_relaxed);
+}
+
+/* Good to a few milliseconds, at a few nanoseconds a reading. */
+static int64_t milliseconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t raise_peak(void)
+{
+	int64_t live = load(&region_live) + load(&heap_live);
+	int64_t was = load(&peak);
+
+	while (was < live && !atomic_compare_exchange_weak_explicit(&peak, &was, live, memory_order_relaxed, memory_order_relaxed))
+		;
+	return live;
+}
+
+/* Lets the peak decay up to now: the bytes that may be retained. */
+static int64_t allowance(int64_t now)
+{
+	int64_t then = load(&decayed_at);
+	int64_t was = load(&peak);
+	int64_t live = load(&region_live) + load(&heap_live);
+	int64_t excess = was > live ? was - live : 0;
+	int64_t half = (int64_t)settings.decay_ms;
+
+	if (now > then && atomic_compare_exchange_strong(&decayed_at, &then, now) && excess && then) {
+		int64_t halves = half ? (now - then) / half : 64;
+
+		excess = halves > 40 ? 0 : excess >> halves;
+		/* Between two halvings a straight line will do. */
+		excess -= half ? (int64_t)((double)excess * (double)((now - then) % half) / (double)(2 * half)) : 0;
+		/* If this is lost to a rise, the peak decays next time. */
+		atomic_compare_exchange_strong(&peak, &was, live + excess);
+	}
+	return excess + live / 100 * (int64_t)settings.retain_percent + FLOOR;
+}
+
+/* Of what may be retained, what one of two may keep: what the other leaves, and at least half. */
+static int64_t share(int64_t total, int64_t other)
+{
+	return total - (other < total / 2 ? other : total / 2);
+}
+
+void retain_heap(int64_t live, int64_t kept)
+{
+	store(&heap_live, live);
+	store(&heap_retained, kept);
+	raise_peak();
+}
+
+int64_t retain_heap_allowance(void)
+{
+	return share(allowance(milliseconds()), load(&region_retained));
+}
+
+/* ---- pressure --------------------------------------------------------------------------------- */
+
+static bool quiet;
+
+void retain_be_quiet(void)
+{
+	quiet = true;
+}
+
+/* The start of a file; false if it cannot be read. The descriptor is open only meanwhile: a program may close it or count its own. */
+static bool read_file(const char *path, char *text, size_t bytes)
+{
+	long fd = os_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	long n;
+
+	if (os_failed(fd))
+		return false;
+	n = os_call(SYS_read, fd, (long)text, (long)bytes - 1, 0, 0, 0);
+	os_call(SYS_close, fd, 0, 0, 0, 0, 0);
+	text[n > 0 ? n : 0] = 0;
+	return n > 0;
+}
+
+/* Digits from text on, any point among them left out; negative if there are none. */
+static int64_t number_at(const char *text)
+{
+	int64_t n = -1;
+
+	for (; *text == '.' || (*text >= '0' && *text <= '9'); text++)
+		if (*text != '.' && n < INT64_MAX / 10 - 10)
+			n = (n < 0 ? 0 : n * 10) + (*text - '0');
+	return n;
+}
+
+static bool system_pressed(void)
+{
+	char text[256];
+	const char *average;
+
+	if (!read_file("/proc/pressure/memory", text, sizeof(text)))
+		return false;
+	average = strstr(text, "avg10=");
+	return average && number_at(average + 6) > PRESSURE_LIMIT;
+}
+
+/* Files of the process's cgroup: its limit and its use; empty if it has no limit. Version 2, then version 1. */
+static char limit_path[PATH_MAX], use_path[PATH_MAX];
+
+static bool cgroup_file(char *path, const char *root, const char *group, size_t group_length, const char *file)
+{
+	size_t root_length = strlen(root);
+
+	if (root_length + group_length + strlen(file) >= PATH_MAX)
+		return false;
+	memcpy(path, root, root_length);
+	memcpy(path + root_length, group, group_length);
+	strcpy(path + root_length + group_length, file);
+	return true;
+}
+
+static int64_t file_number(const char *path)
+{
+	char text[64];
+
+	return read_file(path, text, sizeof(text)) ? number_at(text) : -1;
+}
+
+/* Where a container sees only its own group as the root, the path in /proc/self/cgroup leads nowhere: then the root itself. */
+static bool limited_by(const char *root, const char *group, size_t length, const char *limit, const char *use)
+{
+	for (int i = 0; i < 2; i++, length = 0) {
+		int64_t most;
+
+		if (!cgroup_file(limit_path, root, group, length, limit) || !cgroup_file(use_path, root, group, length, use))
+			continue;
+		most = file_number(limit_path);
+		if (most > 0)
+			return most < (1ll << 60);
+	}
+	return false;
+}
+
+static void find_cgroup(void)
+{
+	char text[2048];
+	char *line, *next;
+
+	if (!read_file("/proc/self/cgroup", text, sizeof(text)))
+		return;
+	for (line = text; line && *line; line = next) {
+		char *group = strchr(line, ':');
+		size_t length;
+
+		next = strchr(line, '\n');
+		length = next ? (size_t)(next - line) : strlen(line);
+		if (next)
+			next++;
+		group = group ? strchr(group + 1, ':') : NULL;
+		if (!group || group >= line + length)
+			continue;
+		group++;
+		length -= (size_t)(group - line);
+		if (!strncmp(line, "0::", 3) && limited_by("/sys/fs/cgroup", group, length, "/memory.max", "/memory.current"))
+			return;
+		if (strstr(line, ":memory:") && strstr(line, ":memory:") < group &&
+		    limited_by("/sys/fs/cgroup/memory", group, length, "/memory.limit_in_bytes", "/memory.usage_in_bytes"))
+			return;
+	}
+	limit_path[0] = 0;
+}
+
+/* At a tenth below the group's limit, what others could use is not kept. */
+static bool group_pressed(void)
+{
+	int64_t limit, use;
+
+	if (!limit_path[0])
+		return false;
+	limit = file_number(limit_path);
+	use = file_number(use_path);
+	return limit > 0 && use > limit - limit / 10;
+}
+
+/* Called by one thread at a time. */
+static bool pressed(void)
+{
+	static int64_t asked_at;
+	static bool sought, answer;
+	int64_t now = milliseconds();
+
+	if (quiet)
+		return false;
+	if (!sought) {
+		sought = true;
+		find_cgroup();
+	}
+	if (now - asked_at >= PRESSURE_INTERVAL_MS) {
+		asked_at = now;
+		answer = system_pressed();
+	}
+	return answer || group_pressed();
+}
+
+/* ---- the region ------------------------------------------------------------------------------- */
+
+static _Atomic int64_t looked_at, looked_peak;
+static atomic_flag looking = ATOMIC_FLAG_INIT;
+
+/* Below this, asking for pressure costs more than it could bring. */
+#define WORTH_ASKING (32 * MIB)
+
+static void look(struct upa_region *r, int64_t now)
+{
+	struct upa_region_stats st;
+	int64_t total, keep;
+
+	if (atomic_flag_test_and_set(&looking))
+		return;
+	store(&looked_at, now);
+	upa_region_get_stats(r, &st);
+	/* Exact, where the threads' own accounts lose what they had not told of when they ended. */
+	store(&region_live, (int64_t)st.allocated_bytes);
+	store(&region_retained, (int64_t)st.retained_bytes);
+	raise_peak();
+	total = allowance(now);
+	store(&looked_peak, load(&peak));
+	if ((int64_t)st.retained_bytes + load(&heap_retained) > WORTH_ASKING && pressed())
+		total = 0;
+	if (load(&heap_retained) > share(total, (int64_t)st.retained_bytes))
+		brk_give_back(share(total, (int64_t)st.retained_bytes));
+	keep = share(total, load(&heap_retained));
+	/* Not for a trifle: each batch is a flush of every processor's TLB. */
+	if ((int64_t)st.retained_bytes > keep + keep / 16) {
+		upa_region_give_back(r, (uint64_t)keep);
+		store(&region_retained, keep);
+	}
+	atomic_flag_clear(&looking);
+}
+
+void retain_account(struct upa_region *r, int64_t bytes)
+{
+	static _Thread_local int64_t untold __attribute__((tls_model("initial-exec")));
+	int64_t live, now, last_peak;
+
+	untold += bytes;
+	if (untold < STEP && untold > -STEP)
+		return;
+	atomic_fetch_add_explicit(&region_live, untold, memory_order_relaxed);
+	untold = 0;
+	live = raise_peak();
+	now = milliseconds();
+	last_peak = load(&looked_peak);
+	if (now - load(&looked_at) >= INTERVAL_MS || live > last_peak + last_peak / 16 + FLOOR)
+		look(r, now);
+}
+
+void retain_after_fork(void)
+{
+	atomic_flag_clear(&looking);
+}

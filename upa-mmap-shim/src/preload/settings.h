@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings.h - the environment variables of the preloaded library, read once, when it is loaded.
+ *
+ *   UPA_REGION_BYTES   size of the region: addresses, not memory. Suffixes K, M, G, T. Default: 16 times the machine's memory
+ *   UPA_LEAST_BYTES    requests below this size are the kernel's. Default 0
+ *   UPA_RETAIN         percent of what is in use that may stay populated beyond it, 0..1000. Default 12
+ *   UPA_DECAY_MS       half-life of the memory of how much was in use lately, in milliseconds, 0..3600000. Default 1000
+ *   UPA_STRICT=1       memory that has been unmapped faults when it is touched
+ *   UPA_STATS=1        a table on standard error when the process exits
+ *   UPA_REDIRECT=0     leave libc's own internal calls alone: only calls from outside libc are served
+ *   UPA_BRK=0          leave the heap that grows by brk() alone
+ *   UPA_OFF=1          serve nothing
+ *
+ * A value that makes no sense is named in one line on standard error, and its default holds.
+ */
+#ifndef UPA_SETTINGS_H
+#define UPA_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct settings {
+	uint64_t region_bytes;       /* 0: default */
+	uint64_t least_bytes;
+	uint64_t retain_percent;
+	uint64_t decay_ms;
+	bool strict;
+	bool stats;
+	bool redirect;
+	bool brk;
+	bool off;
+};
+
+extern struct settings settings;
+
+void settings_read(void);
+
+#endif
