@@ -166,10 +166,10 @@ public final class PageArena implements Arena {
         runs[runsEnd - 2] = address;
         runs[runsEnd - 1] = n;
         if (before > 0) {
-            region.free(start, before);
+            region.freeUnused(start, before);
         }
         if (wide - before - n > 0) {
-            region.free(address + n * PAGE_BYTES, wide - before - n);
+            region.freeUnused(address + n * PAGE_BYTES, wide - before - n);
         }
         return address;
     }
@@ -204,9 +204,10 @@ public final class PageArena implements Arena {
     /**
      * Ends the lifetime of all segments and gives their pages back to the region.
      *
-     * @throws IllegalStateException if the arena is closed already, or a native call is using one of its segments: the
-     *                               arena then stays open
-     * @throws WrongThreadException  if the arena is confined to another thread
+     * @throws IllegalStateException    if the arena is closed already, or a native call is using one of its segments: the
+     *                                  arena then stays open
+     * @throws IllegalArgumentException if somebody has unmapped pages of the arena; all others are freed
+     * @throws WrongThreadException     if the arena is confined to another thread
      */
     @Override
     public void close() {
@@ -221,16 +222,25 @@ public final class PageArena implements Arena {
 
     private void closeChecked() {
         scope.close();
-        try {
-            for (int i = 0; i < runsEnd; i += 2) {
-                if (runs[i + 1] == Region.CHUNK_PAGES) {
-                    region.freeChunk(runs[i]);
-                } else {
-                    region.free(runs[i], runs[i + 1]);
-                }
+        RuntimeException failure = null;
+        for (int i = 0; i < runsEnd; i += 2) {
+            try {
+                freeRun(runs[i], runs[i + 1]);
+            } catch (IllegalArgumentException | IllegalStateException unmappedBySomebody) {
+                failure = unmappedBySomebody;
             }
-        } finally {
-            region.release();
+        }
+        region.release();
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    private void freeRun(long address, long n) {
+        if (n == Region.CHUNK_PAGES) {
+            region.freeChunk(address);
+        } else {
+            region.free(address, n);
         }
     }
 }

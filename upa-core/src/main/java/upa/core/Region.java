@@ -235,6 +235,7 @@ public final class Region implements AutoCloseable {
 
     void release() {
         uses.getAndDecrement(slot() * USE_STRIDE);
+        Reference.reachabilityFence(this);
     }
 
     // ---- map and unmap ----------------------------------------------------------------------------------------
@@ -415,6 +416,11 @@ public final class Region implements AutoCloseable {
     /** For a holder of the region: frees his pages. */
     void free(long address, long n) {
         pages.putRun(slot(), address - base >> PAGE_SHIFT, n, 0);
+    }
+
+    /** For a holder of the region: frees pages that he has not used. */
+    void freeUnused(long address, long n) {
+        pages.putRun(slot(), address - base >> PAGE_SHIFT, n, LlFree.PUT_UNTOUCHED);
     }
 
     /** Makes pages taken what the flags ask for; if that fails, they are free again. */
