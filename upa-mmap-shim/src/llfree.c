@@ -852,16 +852,20 @@ static bool in_range(const struct upa_llfree *a, uint64_t first, uint64_t pages)
 int upa_llfree_get_at(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages)
 {
 	struct slot *s = slot_at(a, slot);
-	int error;
 
 	if (!in_range(a, first, pages))
 		return -EINVAL;
-	if (next_page(a, first, first + pages, false) != first + pages)
-		return -EBUSY;
-	error = range_get(a, s, first, pages);
-	if (!error)
-		got(s, 0, pages);
-	return error ? -EBUSY : 0;
+	for (int tries = 0; tries < SEARCH_TRIES; tries++) {
+		if (next_page(a, first, first + pages, false) != first + pages)
+			return -EBUSY;
+		if (!range_get(a, s, first, pages)) {
+			got(s, 0, pages);
+			return 0;
+		}
+		/* All free, but another thread is moving the tickets between a tree and a slot. */
+		sched_yield();
+	}
+	return -EBUSY;
 }
 
 /* ---- put and questions -------------------------------------------------------------------- */

@@ -74,9 +74,11 @@ public final class LlFree {
      * Searches of the whole state before a get fails though it has seen room: a killed thread may have taken the
      * tickets along.
      */
-    private static final int SEARCH_TRIES = 32;
+    private static final int SEARCH_TRIES = 128;
     /** A search has seen room but could not have it. */
     private static final int MISSED = -2;
+    /** The tickets of a range are not to be found. */
+    private static final int AGAIN = -11;
     /** A get must not spin for ever on words that a hostile or broken process keeps changing. */
     private static final int TICKET_TRIES = 1024;
 
@@ -317,8 +319,9 @@ public final class LlFree {
         return (w & CHILD_POLARITY) != 0 ? -1L : 0;
     }
 
+    /** At most TREE_PAGES whatever the word, for it goes into the slot word beside the child. */
     private static int treeFree(int w) {
-        return TREE_PAGES - (w & TREE_USED);
+        return Math.max(TREE_PAGES - (w & TREE_USED), 0);
     }
 
     private static int slotFree(long w) {
@@ -732,7 +735,8 @@ public final class LlFree {
             for (int i = 0; i < TREE_CHILDREN; i++) {
                 long c = base + (hint + i) % TREE_CHILDREN;
                 int w = getIntOpaque(childAt(c));
-                // The last tree may be short of children, whose words say so unless somebody has overwritten them.
+                // The last tree may be short of children and pages. Its words say so, unless somebody has overwritten
+                // them.
                 if (childFree(w) < n || c >= children) {
                     continue;
                 }
@@ -742,7 +746,7 @@ public final class LlFree {
                     continue;
                 }
                 long page = childGet(c, n, align);
-                if (page >= 0) {
+                if (page >= 0 && page + n <= pages) {
                     return page;
                 }
             }
@@ -845,8 +849,8 @@ public final class LlFree {
         return freed;
     }
 
-    /** Takes exactly this range; if one page of it is not free, gives back what it has taken. */
-    private boolean rangeGet(long s, long first, long pages) {
+    /** Takes exactly these pages: 0, BUSY if one of them is not free, AGAIN if their tickets are not to be found. */
+    private int rangeGet(long s, long first, long pages) {
         long end = first + pages;
         long at = first;
         while (at < end) {
@@ -854,7 +858,7 @@ public final class LlFree {
             long treeEnd = Math.min((tree + 1) * TREE_PAGES, end);
             if (!ticketsTake(s, tree, (int) (treeEnd - at))) {
                 rangePut(s, first, at - first, UNCHANGED);
-                return false;
+                return AGAIN;
             }
             while (at < treeEnd) {
                 long c = at / CHILD_PAGES;
@@ -863,13 +867,13 @@ public final class LlFree {
                 if (!childGetAt(c, lo, lo + (int) (childEnd - at))) {
                     ticketsGive(s, tree, (int) (treeEnd - at));
                     rangePut(s, first, at - first, UNCHANGED);
-                    return false;
+                    return BUSY;
                 }
                 at = childEnd;
             }
         }
         touchChildren((end + CHILD_PAGES - 1) / CHILD_PAGES);
-        return true;
+        return 0;
     }
 
     // ---- get -------------------------------------------------------------------------------------------------
@@ -890,11 +894,14 @@ public final class LlFree {
         long page;
         long failure = NO_MEMORY;
         while ((page = searchPages(from, n, align, inside)) >= 0) {
-            if (rangeGet(s, page, n)) {
+            int error = rangeGet(s, page, n);
+            if (error == 0) {
                 return page;
             }
             failure = MISSED;
-            from = page + align;
+            // A tree without tickets has none for its next page either.
+            boolean isOneTree = page / TREE_PAGES == (page + n - 1) / TREE_PAGES;
+            from = error == AGAIN && isOneTree ? (page / TREE_PAGES + 1) * TREE_PAGES : page + align;
         }
         return failure;
     }
@@ -992,7 +999,7 @@ public final class LlFree {
             long end = pass == 0 ? hint + count : pass == 1 && !absent ? touchedChildren() : children;
             long c;
             while ((c = searchChildren(pass < 3 ? s : 0, from, end, count, pass < 2 ? preferred : ANY_STATE)) >= 0) {
-                if (rangeGet(s, c * CHILD_PAGES, n)) {
+                if (c * CHILD_PAGES + n <= pages && rangeGet(s, c * CHILD_PAGES, n) == 0) {
                     putLongOpaque(s + SLOT_RUN_HINT, c);
                     return c * CHILD_PAGES;
                 }
@@ -1054,11 +1061,18 @@ public final class LlFree {
     public int getAt(int slot, long first, long pages) {
         checkRange(first, pages);
         long s = slotAt(slot);
-        if (nextPage(first, first + pages, false) != first + pages || !rangeGet(s, first, pages)) {
-            return BUSY;
+        for (int tries = 0; tries < SEARCH_TRIES; tries++) {
+            if (nextPage(first, first + pages, false) != first + pages) {
+                return BUSY;
+            }
+            if (rangeGet(s, first, pages) == 0) {
+                got(s, 0, pages);
+                return 0;
+            }
+            // All free, but another thread is moving the tickets between a tree and a slot.
+            Thread.yield();
         }
-        got(s, 0, pages);
-        return 0;
+        return BUSY;
     }
 
     private static void checkGetFlags(int flags) {
