@@ -9,8 +9,8 @@ import java.util.BitSet;
 import java.util.Random;
 
 /**
- * Runs random operations on an allocator and on a plain bitmap, and compares: a request may fail only when the bitmap has
- * no room for it, what it gets was free, and a page with old bytes is never taken for a clean one.
+ * Runs random operations on an allocator and on a plain bitmap, and compares: a request may fail only when the bitmap
+ * has no room for it, what it gets was free, and a page with old bytes is never taken for a clean one.
  */
 final class BitSetModel {
     private final Twin twin;
@@ -97,7 +97,8 @@ final class BitSetModel {
             assertEquals(-1, room, () -> step + ": " + what + " failed, but there is room");
             return;
         }
-        assertTrue(page >= 0 && page + length <= pages && page % align == 0, () -> step + ": " + what + " gave " + page);
+        assertTrue(page >= 0 && page + length <= pages && page % align == 0,
+                () -> step + ": " + what + " gave " + page);
         took((int) page, length, what);
     }
 
@@ -174,7 +175,8 @@ final class BitSetModel {
     }
 
     private void free(int slot, int first, int length, int flags) {
-        assertEquals(0, twin.putRun(slot, first, length, flags), () -> step + ": put first=" + first + " pages=" + length);
+        assertEquals(0, twin.putRun(slot, first, length, flags),
+                () -> step + ": put first=" + first + " pages=" + length);
         allocated.clear(first, first + length);
         if (flags != LlFree.PUT_UNTOUCHED) {
             old.set(first, first + length, flags == 0);

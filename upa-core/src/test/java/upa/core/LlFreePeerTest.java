@@ -140,7 +140,8 @@ class LlFreePeerTest {
     }
 
     /** Every page with an owner is allocated, and of those without one no more than killed calls can have been at. */
-    private static void checkOwned(SharedState shared, LlFree allocator, BitSet survivors, int mayBeLost, String round) {
+    private static void checkOwned(SharedState shared, LlFree allocator, BitSet survivors, int mayBeLost,
+                                   String round) {
         int lost = 0;
         for (int page = 0; page < PAGES; page++) {
             boolean allocated = allocator.next(page, 1, false) == page;

@@ -40,8 +40,9 @@ final class OwnershipWorkload implements Runnable {
         this.random = new SplittableRandom(seed);
     }
 
-    /** Runs so many threads with the owner numbers firstId, firstId + 1, ...; throws what the first faulty one threw. */
-    static void run(SharedState shared, int firstId, int threads, long operations, long seed) throws InterruptedException {
+    /** Runs so many threads with owner numbers from firstId on; throws what the first faulty one threw. */
+    static void run(SharedState shared, int firstId, int threads, long operations, long seed)
+            throws InterruptedException {
         List<Throwable> faults = new ArrayList<>();
         List<Thread> workers = new ArrayList<>();
         for (int i = 0; i < threads; i++) {

@@ -17,8 +17,8 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * Runs the contract vectors that both twins share; upa-mmap-shim/tests/vectors/README.md says what is in them, and the C
- * runner beside it does the same as this one.
+ * Runs the contract vectors that both twins share; upa-mmap-shim/tests/vectors/README.md says what is in them, and the
+ * C runner beside it does the same as this one.
  */
 final class Vectors {
     private static final List<String> STATES = List.of("absent", "zeroed", "dirty", "mixed");
@@ -78,7 +78,8 @@ final class Vectors {
     }
 
     private static long number(String word) {
-        return word.startsWith("0x") ? Long.parseUnsignedLong(word, 2, word.length(), 16) : Long.parseUnsignedLong(word);
+        return word.startsWith("0x") ? Long.parseUnsignedLong(word, 2, word.length(), 16)
+                : Long.parseUnsignedLong(word);
     }
 
     private String answer(String[] w) {
