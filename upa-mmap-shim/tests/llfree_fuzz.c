@@ -142,22 +142,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t mapped = (bytes + 4095) & ~(size_t)4095;
 	char *memory = map_state(mapped + 2 * GUARD, 0);
 	char *state = memory + GUARD + (mapped - bytes); /* ends where the guard begins; 64-byte aligned as bytes is */
+	size_t words;
 	struct upa_llfree a;
 
 	CHECK(!mprotect(memory, GUARD, PROT_NONE) && !mprotect(memory + GUARD + mapped, GUARD, PROT_NONE), "errno=%d", errno);
 	CHECK(!upa_llfree_init(&a, state, bytes, pages, slots), "pages=%" PRIu64, pages);
+	/* From an honest state that was used a little, or from noise. */
+	for (size_t i = 4096; size & 2 && i + 8 <= bytes; i += 8)
+		if (take(&in, 1) & 1)
+			*(_Atomic uint64_t *)(state + i) = take(&in, 8);
 	if (size & 1) {
 		scribble_at = (_Atomic uint64_t *)(state + 64);
 		atomic_store(&scribble_words, bytes / 8 - 8);
 	}
-	/* From an honest state that was used a little, or from noise. */
-	for (size_t i = 4096; size & 2 && i + 8 <= bytes; i += 8)
-		if (take(&in, 1) & 1)
-			*(uint64_t *)(state + i) = take(&in, 8);
 	while (in.left)
 		one_operation(&a, state, bytes, &in);
-	while (atomic_exchange(&scribble_words, 0) == SIZE_MAX) /* it is writing just now */
-		;
+	do
+		words = bytes / 8 - 8;
+	while (size & 1 && !atomic_compare_exchange_weak(&scribble_words, &words, 0)); /* it may be writing just now */
 	munmap(memory, mapped + 2 * GUARD);
 	return 0;
 }
