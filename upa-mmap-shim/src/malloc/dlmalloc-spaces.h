@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dlmalloc-spaces.h - put in front of dlmalloc's source by the compiler's -include for libupa_malloc.so: its own
+ * configuration macros. Many independent heaps ("mspaces"), each with a lock that fork() can hold; a block knows its heap
+ * (FOOTERS); memory by mmap(), of which dlmalloc only needs zeros in calloc().
+ */
+#ifndef UPA_DLMALLOC_SPACES_H
+#define UPA_DLMALLOC_SPACES_H
+
+#include <stddef.h>
+#include <sys/mman.h>
+
+#include "spaces.h"
+
+#define MSPACES 1
+#define ONLY_MSPACES 1
+#define FOOTERS 1
+#define HAVE_MORECORE 0
+#define NO_MALLOC_STATS 1
+#define REALLOC_ZERO_BYTES_FREES 1 /* as glibc */
+#define DLMALLOC_EXPORT extern
+
+#define USE_LOCKS 2
+#define MLOCK_T int
+#define INITIAL_LOCK(lock) space_lock_start(lock)
+#define DESTROY_LOCK(lock) (0)
+#define ACQUIRE_LOCK(lock) space_lock(lock)
+#define RELEASE_LOCK(lock) space_unlock(lock)
+#define TRY_LOCK(lock) space_try_lock(lock)
+static MLOCK_T malloc_global_mutex;
+
+#define MMAP_CLEARS 1 /* what DIRECT_MMAP returns is zero when calloc() asks */
+#define MMAP(bytes) space_map((bytes), 0)
+#define DIRECT_MMAP(bytes) space_map((bytes), space_zeros)
+#define MUNMAP(address, bytes) munmap((address), (bytes))
+#define MREMAP(address, old, new, may_move) mremap((address), (old), (new), (may_move))
+
+#endif
