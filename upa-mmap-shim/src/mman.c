@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -91,10 +92,12 @@ static struct upa_region *made_region(void)
 static struct upa_region *default_region(void)
 {
 	int expected = UNMADE;
+	int saved = errno;
 
 	if (atomic_load_explicit(&state, memory_order_relaxed) == UNMADE &&
 	    atomic_compare_exchange_strong(&state, &expected, IN_THE_MAKING)) {
 		make_region();
+		errno = saved; /* sysconf() may have tried what this machine has not */
 		atomic_store_explicit(&state, creation_error ? IMPOSSIBLE : MADE, memory_order_release);
 	}
 	return made_region();
@@ -170,7 +173,7 @@ static size_t page_up(size_t length)
 	return (length + PAGE - 1) & ~(PAGE - 1);
 }
 
-/* The part of a range that lies in the region; false if none does. */
+/* The part of a range that lies in the region; false if none does, or the range is empty or overflows. */
 static bool inside(const struct upa_region *r, const void *address, size_t length, struct range *part)
 {
 	uintptr_t base = (uintptr_t)upa_region_base(r);
@@ -178,7 +181,7 @@ static bool inside(const struct upa_region *r, const void *address, size_t lengt
 	uintptr_t start = (uintptr_t)address;
 	uintptr_t end = start + length;
 
-	if (end <= base || start >= limit || end < start)
+	if (end <= base || start >= limit || end <= start)
 		return false;
 	start = start > base ? start : base;
 	end = end < limit ? end : limit;
@@ -208,34 +211,6 @@ static void surrender(struct upa_region *r, char *address, size_t length)
 
 	while (upa_region_next(r, address, length, true, &gap))
 		upa_region_map_at(r, gap.address, gap.bytes, 0);
-	upa_region_taint(r, address, length);
-}
-
-/* Applies a call to the parts of a range in turn; -ENOMEM if it has holes, as the kernel has it, or the first error. */
-static int for_parts(struct upa_region *r, char *address, size_t length, int (*call)(char *, size_t, int), int argument)
-{
-	struct range part = { address + length, 0 };
-	struct range piece;
-	char *end;
-	int error = 0;
-
-	inside(r, address, length, &part);
-	if (part.address > address)
-		error = call(address, (size_t)(part.address - address), argument);
-	end = part.address + part.bytes;
-	for (char *at = part.address; !error && at < end; at = piece.address + piece.bytes) {
-		if (!upa_region_next(r, at, (size_t)(end - at), false, &piece))
-			return -ENOMEM;
-		error = call(piece.address, piece.bytes, argument);
-		if (!error && piece.address != at)
-			error = -ENOMEM;
-	}
-	if ((!error || error == -ENOMEM) && end < address + length) {
-		int rest = call(end, (size_t)(address + length - end), argument);
-
-		error = error ? error : rest;
-	}
-	return error;
 }
 
 /* ---- mmap and munmap ------------------------------------------------------------------------ */
@@ -243,27 +218,57 @@ static int for_parts(struct upa_region *r, char *address, size_t length, int (*c
 /* Flags that change nothing about private anonymous memory as the region has it. */
 #define SERVED_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_POPULATE | UPA_MAP_UNCLEARED)
 
-static bool served(const void *address, size_t length, int protection, int flags, off_t offset)
+/* Is this memory as the region has it, wherever it is to be? */
+static bool ordinary(int protection, int flags, off_t offset)
 {
-	return !address && length && protection == (PROT_READ | PROT_WRITE) && !(flags & ~SERVED_FLAGS) &&
-	       flags & MAP_PRIVATE && flags & MAP_ANONYMOUS && offset % (off_t)PAGE == 0;
+	return protection == (PROT_READ | PROT_WRITE) && !(flags & ~SERVED_FLAGS) && flags & MAP_PRIVATE && flags & MAP_ANONYMOUS &&
+	       offset % (off_t)PAGE == 0;
 }
 
-/* MAP_FIXED over pages of the region. Made elsewhere first, so that a refusal leaves everything as it was. */
+/*
+ * Moves a mapping to `to`, a range that is partly or wholly in the region. Such mappings are made elsewhere
+ * first, so that a refusal leaves everything as it was and no other thread's mmap can come between.
+ */
+static long move_into(struct upa_region *r, void *made, size_t length, char *to)
+{
+	struct range part;
+
+	if (inside(r, to, length, &part)) {
+		surrender(r, part.address, part.bytes);
+		upa_region_taint(r, part.address, part.bytes);
+	}
+	return os_mremap(made, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+}
+
+/* MAP_FIXED or MAP_FIXED_NOREPLACE over pages of the region. */
 static void *map_over(struct upa_region *r, void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
-	long made = os_mmap(NULL, length, protection, flags & ~MAP_FIXED, fd, offset);
-	struct range part;
-	long moved;
+	bool claimed = flags & MAP_FIXED_NOREPLACE;
+	long made, moved;
+	int error;
 
-	if (os_failed(made))
-		return address_result(made);
-	if (inside(r, address, page_up(length), &part))
-		surrender(r, part.address, part.bytes);
-	moved = os_mremap((void *)made, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, address);
-	if (os_failed(moved))
-		os_munmap((void *)made, length);
-	return address_result(moved);
+	/* Free pages count as unmapped, if there are no others; else the kernel says what is wrong first, or EEXIST. */
+	if (claimed && (!wholly_inside(r, address, length) || upa_region_map_at(r, address, length, 0)))
+		return address_result(os_mmap(address, length, protection, flags, fd, offset));
+	flags &= ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
+	/* A program's way to empty memory that it keeps. */
+	if (wholly_inside(r, address, length) && ordinary(protection, flags, offset)) {
+		surrender(r, address, length);
+		error = upa_region_renew(r, address, length);
+		if (!error && flags & MAP_POPULATE)
+			os_madvise(address, length, MADV_POPULATE_WRITE);
+		return error ? address_result(error) : address;
+	}
+	made = os_mmap(NULL, length, protection, flags, fd, offset);
+	if (!os_failed(made)) {
+		moved = move_into(r, (void *)made, length, address);
+		if (os_failed(moved))
+			os_munmap((void *)made, length);
+		return address_result(moved);
+	}
+	if (claimed)
+		upa_region_unmap_untouched(r, address, length);
+	return address_result(made);
 }
 
 void *upa_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
@@ -271,7 +276,7 @@ void *upa_mmap(void *address, size_t length, int protection, int flags, int fd, 
 	struct upa_region *r;
 	struct range part;
 
-	if (served(address, length, protection, flags, offset) && length <= most_served &&
+	if (!address && length && ordinary(protection, flags, offset) && length <= most_served &&
 	    !atomic_load_explicit(&stopped, memory_order_relaxed)) {
 		uint32_t wanted = (flags & UPA_MAP_UNCLEARED ? 0 : UPA_MAP_ZEROS) | (flags & MAP_POPULATE ? UPA_MAP_FAULTED : 0);
 		int saved = errno;
@@ -285,152 +290,198 @@ void *upa_mmap(void *address, size_t length, int protection, int flags, int fd, 
 	}
 	flags &= ~UPA_MAP_UNCLEARED;
 	r = made_region();
-	if (flags & MAP_FIXED && r && aligned(address) && length && inside(r, address, page_up(length), &part))
-		return map_over(r, address, length, protection, flags, fd, offset);
+	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && r && aligned(address) && inside(r, address, page_up(length), &part))
+		return map_over(r, address, page_up(length), protection, flags, fd, offset);
 	return address_result(os_mmap(address, length, protection, flags, fd, offset));
-}
-
-static int unmap_part(char *address, size_t length, int unused)
-{
-	struct upa_region *r = made_region();
-
-	(void)unused;
-	return wholly_inside(r, address, length) ? upa_region_unmap(r, address, length) : os_munmap(address, length);
 }
 
 int upa_munmap(void *address, size_t length)
 {
 	struct upa_region *r = made_region();
-	struct range part;
-	int error;
+	struct range part, piece;
+	char *end;
+	int error = 0;
 
-	if (!r || !aligned(address) || !length || !inside(r, address, page_up(length), &part))
+	if (!r || !aligned(address) || !inside(r, address, page_up(length), &part))
 		return int_result(os_munmap(address, length));
-	length = page_up(length);
-	if (part.bytes == length && !upa_region_unmap(r, address, length))
+	end = (char *)address + page_up(length);
+	if (part.address == address && part.address + part.bytes == end && !upa_region_unmap(r, address, part.bytes))
 		return 0;
-	error = for_parts(r, address, length, unmap_part, 0);
-	/* Unmapping what is not mapped is no error. */
-	return int_result(error == -ENOMEM ? 0 : error);
+	/* First what is not ours, since the kernel refuses ranges that are too long. */
+	if (end > part.address + part.bytes)
+		error = os_munmap(part.address + part.bytes, (size_t)(end - part.address) - part.bytes);
+	if (!error && part.address > (char *)address)
+		error = os_munmap(address, (size_t)(part.address - (char *)address));
+	while (!error && upa_region_next(r, part.address, part.bytes, false, &piece)) {
+		error = upa_region_unmap(r, piece.address, piece.bytes);
+		/* Freed by another thread meanwhile: unmapping what is not mapped is no error. */
+		if (error == -EINVAL)
+			error = 0;
+		part.bytes -= (size_t)(piece.address + piece.bytes - part.address);
+		part.address = piece.address + piece.bytes;
+	}
+	return int_result(error);
 }
 
 /* ---- mremap --------------------------------------------------------------------------------- */
 
-/* Moves pages of the region to `to`, outside it or surrendered. The old range stays mapped, and ours, all along. */
-static int move_out(struct upa_region *r, char *from, size_t length, char *to)
+/* Frees pages of the region whose memory has been moved elsewhere. */
+static int unmap_moved(struct upa_region *r, char *address, size_t length)
 {
-	long moved = os_mremap(from, length, length, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
-
-	if (os_failed(moved))
-		return (int)moved;
-	if (upa_region_tainted(r, from, length))
-		return upa_region_unmap(r, from, length);
-	return upa_region_unmap_moved(r, from, length);
+	return upa_region_tainted(r, address, length) ? upa_region_unmap(r, address, length) :
+							upa_region_unmap_moved(r, address, length);
 }
 
-/* Grows pages of the region by moving them to memory of the kernel's, with whatever kernel state they carry. */
-static void *grow_outside(struct upa_region *r, char *from, size_t old_size, size_t new_size)
+/*
+ * The same to a place of the program's choice, for pages that the kernel has in several mappings and cannot
+ * move as one (before 6.17) or not without leaving a hole (MREMAP_DONTUNMAP).
+ */
+static int move_pieces(struct upa_region *r, char *from, size_t length, char *to)
 {
-	long to = os_mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	long moved;
+	long result = os_mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *made;
+	size_t n;
 
-	if (os_failed(to))
-		return address_result(to);
-	moved = os_mremap(from, old_size, old_size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, (void *)to);
-	if (!os_failed(moved) && upa_region_tainted(r, from, old_size)) {
-		/* The new pages are to be like the old ones: let the kernel extend the mapping itself. */
-		os_munmap((char *)to + old_size, new_size - old_size);
-		moved = os_mremap((void *)to, old_size, new_size, MREMAP_MAYMOVE, NULL);
-		if (os_failed(moved))
-			os_mremap((void *)to, old_size, old_size, MREMAP_MAYMOVE | MREMAP_FIXED, from);
+	if (os_failed(result))
+		return (int)result;
+	made = (void *)result;
+	result = move_into(r, made, length, to);
+	if (os_failed(result))
+		os_munmap(made, length);
+	for (; !os_failed(result) && length; length -= n, from += n, to += n) {
+		n = upa_region_one_mapping(r, from, length);
+		result = os_mremap(from, n, n, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
 	}
-	if (os_failed(moved)) {
-		os_munmap((void *)to, new_size);
-		return address_result(moved);
-	}
-	if (upa_region_tainted(r, from, old_size))
-		upa_region_unmap(r, from, old_size);
-	else
-		upa_region_unmap_moved(r, from, old_size);
-	return (void *)moved;
+	return os_failed(result) ? (int)result : 0;
 }
 
-/* MREMAP_FIXED from the region to an address of the program's choice. */
-static void *move_fixed(struct upa_region *r, char *from, size_t old_size, size_t new_size, char *to)
+/*
+ * Moves pages of the region to one mapping of the kernel's, of new_size, with whatever kernel state they carry.
+ * The old range stays mapped, reads zero and is still allocated. Address or -errno.
+ */
+static long move_out(struct upa_region *r, char *from, size_t old_size, size_t new_size)
 {
 	size_t kept = old_size < new_size ? old_size : new_size;
-	struct range part;
-	int error;
+	long to = os_mremap(from, kept, kept, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	long grown;
 
-	if (!aligned(to) || (to < from + old_size && from < to + new_size))
-		return address_result(-EINVAL);
-	if (inside(r, to, new_size, &part))
-		surrender(r, part.address, part.bytes);
-	if (new_size > old_size) {
-		long tail = os_mmap(to + old_size, new_size - old_size, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-
-		if (os_failed(tail))
-			return address_result(tail);
+	/* Several mappings to the kernel, as earlier moves leave them, but one to the program. */
+	if (to == -EFAULT && !upa_region_tainted(r, from, kept)) {
+		to = os_mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (!os_failed(to)) {
+			memcpy((void *)to, from, kept);
+			os_madvise(from, kept, MADV_DONTNEED);
+		}
+		return to;
 	}
-	error = move_out(r, from, kept, to);
-	if (!error && old_size > kept)
-		error = upa_region_unmap(r, from + kept, old_size - kept);
-	return error ? address_result(error) : to;
+	if (os_failed(to) || new_size == kept)
+		return to;
+	/* The new pages are to be like the old ones, and of one mapping with them: let the kernel extend it. */
+	grown = os_mremap((void *)to, kept, new_size, MREMAP_MAYMOVE, NULL);
+	if (os_failed(grown))
+		os_mremap((void *)to, kept, kept, MREMAP_MAYMOVE | MREMAP_FIXED, from);
+	return grown;
 }
 
-static void *remap_inside(struct upa_region *r, char *from, size_t old_size, size_t new_size, int flags, void *to)
+static void *remap_inside(struct upa_region *r, char *from, size_t old_size, size_t new_size, int flags, char *to)
 {
 	int saved = errno;
 	void *block;
+	long moved;
 
 	if (!all_allocated(r, from, old_size))
 		return address_result(-EFAULT);
-	if (flags & MREMAP_DONTUNMAP)
-		return address_result(os_mremap(from, old_size, new_size, flags, to));
-	if (flags & MREMAP_FIXED)
-		return move_fixed(r, from, old_size, new_size, to);
-	if (new_size > old_size && upa_region_tainted(r, from, old_size))
-		return flags & MREMAP_MAYMOVE ? grow_outside(r, from, old_size, new_size) : address_result(-ENOMEM);
-	block = upa_region_resize(r, from, old_size, new_size, UPA_MAP_ZEROS | (flags & MREMAP_MAYMOVE ? 0 : UPA_MAP_INPLACE));
-	if (block)
-		return block;
-	if (errno == ENOMEM && flags & MREMAP_MAYMOVE) {
+	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
+		/* In place, new pages would not be like tainted ones. */
+		bool tainted = upa_region_tainted(r, from, old_size);
+		uint32_t in_place = flags & MREMAP_MAYMOVE ? 0 : UPA_MAP_INPLACE;
+
+		block = tainted ? NULL : upa_region_resize(r, from, old_size, new_size, UPA_MAP_ZEROS | in_place);
+		if (block)
+			return block;
+		if (in_place || (!tainted && errno != ENOMEM))
+			return address_result(tainted ? -ENOMEM : -errno);
 		errno = saved;
-		return grow_outside(r, from, old_size, new_size);
 	}
-	return MAP_FAILED;
+	moved = move_out(r, from, old_size, new_size);
+	if (flags & MREMAP_FIXED) {
+		void *made = (void *)moved;
+
+		if (!os_failed(moved)) {
+			moved = move_into(r, made, new_size, to);
+			if (os_failed(moved))
+				os_mremap(made, new_size, old_size < new_size ? old_size : new_size, MREMAP_MAYMOVE | MREMAP_FIXED, from);
+		} else if (moved == -EFAULT && new_size <= old_size) {
+			moved = move_pieces(r, from, new_size, to);
+		}
+	}
+	if (os_failed(moved))
+		return address_result(moved);
+	if (!(flags & MREMAP_DONTUNMAP))
+		unmap_moved(r, from, old_size);
+	return flags & MREMAP_FIXED ? to : (void *)moved;
+}
+
+/* Makes a range smaller where it is: the rest is unmapped, whatever it is. */
+static void *shrink(struct upa_region *r, char *from, size_t old_size, size_t new_size)
+{
+	struct range part;
+
+	if (!inside(r, from, PAGE, &part)) {
+		long result = os_mremap(from, PAGE, PAGE, 0, NULL);
+
+		if (os_failed(result))
+			return address_result(result);
+	} else if (!all_allocated(r, from, PAGE)) {
+		return address_result(-EFAULT);
+	}
+	if (old_size > new_size && upa_munmap(from + new_size, old_size - new_size))
+		return MAP_FAILED;
+	return from;
 }
 
 void *upa_mremap(void *old_address, size_t old_size, size_t new_size, int flags, ...)
 {
 	struct upa_region *r = made_region();
-	void *to = NULL;
+	uintptr_t from = (uintptr_t)old_address;
+	uintptr_t target = 0;
 	struct range part;
+	bool into;
+	long made, moved;
 
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
 		va_list arguments;
 
 		va_start(arguments, flags);
-		to = va_arg(arguments, void *);
+		target = (uintptr_t)va_arg(arguments, void *);
 		va_end(arguments);
 	}
+	into = r && flags & MREMAP_FIXED && inside(r, (void *)target, page_up(new_size), &part);
 	/* What the kernel would refuse before it looks at any page, it shall refuse. */
-	if (!r || !aligned(old_address) || !old_size || !new_size || page_up(old_size) < old_size || page_up(new_size) < new_size ||
-	    flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) ||
+	if (!r || (!into && !inside(r, old_address, old_size ? page_up(old_size) : PAGE, &part)) || !aligned(old_address) || !page_up(new_size) ||
+	    page_up(old_size) < old_size || flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) ||
 	    (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(flags & MREMAP_MAYMOVE)) ||
-	    (flags & MREMAP_DONTUNMAP && old_size != new_size))
-		return address_result(os_mremap(old_address, old_size, new_size, flags, to));
+	    (flags & MREMAP_DONTUNMAP && page_up(old_size) != page_up(new_size)) ||
+	    (flags & MREMAP_FIXED && (target % PAGE || target + page_up(new_size) < target)))
+		return address_result(os_mremap(old_address, old_size, new_size, flags, (void *)target));
 	old_size = page_up(old_size);
 	new_size = page_up(new_size);
+	if (flags & MREMAP_FIXED && target < from + old_size && from < target + new_size)
+		return address_result(-EINVAL);
+	if (new_size <= old_size && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
+		return shrink(r, old_address, old_size, new_size);
 	if (wholly_inside(r, old_address, old_size))
-		return remap_inside(r, old_address, old_size, new_size, flags, to);
-	/* No mapping reaches across the border of the region. */
-	if (inside(r, old_address, old_size, &part))
+		return remap_inside(r, old_address, old_size, new_size, flags, (char *)target);
+	/* No mapping reaches across the border of the region. An old size of 0 means a second view of a shared mapping. */
+	if (inside(r, old_address, old_size, &part) || (!old_size && inside(r, old_address, PAGE, &part) && !all_allocated(r, old_address, PAGE)))
 		return address_result(-EFAULT);
-	if (flags & MREMAP_FIXED && aligned(to) && inside(r, to, new_size, &part))
-		surrender(r, part.address, part.bytes);
-	return address_result(os_mremap(old_address, old_size, new_size, flags, to));
+	if (!into)
+		return address_result(os_mremap(old_address, old_size, new_size, flags, (void *)target));
+	made = os_mremap(old_address, old_size, new_size, flags & ~MREMAP_FIXED, NULL);
+	moved = os_failed(made) ? made : move_into(r, (void *)made, new_size, (char *)target);
+	if (os_failed(moved) && !os_failed(made) && made != (long)from && old_size)
+		os_mremap((void *)made, new_size, old_size, MREMAP_MAYMOVE | MREMAP_FIXED, old_address);
+	return address_result(moved);
 }
 
 /* ---- madvise and mprotect ------------------------------------------------------------------- */
@@ -455,40 +506,77 @@ static bool passing(int advice)
 	}
 }
 
-static int advise_part(char *address, size_t length, int advice)
-{
-	struct upa_region *r = made_region();
+typedef int call_on_range(char *address, size_t length, int argument);
 
-	if (!passing(advice) && wholly_inside(r, address, length))
-		upa_region_taint(r, address, length);
-	return os_madvise(address, length, advice);
+static int call_madvise(char *address, size_t length, int advice) { return os_madvise(address, length, advice); }
+static int call_mprotect(char *address, size_t length, int protection) { return os_mprotect(address, length, protection); }
+
+/* Makes a call on a range without holes, which may lie partly in the region. */
+static int apply(struct upa_region *r, char *address, size_t length, bool sticks, call_on_range *call, int argument)
+{
+	struct range part;
+
+	if (sticks && inside(r, address, length, &part))
+		upa_region_taint(r, part.address, part.bytes);
+	return call(address, length, argument);
 }
 
-static int protect_part(char *address, size_t length, int protection)
+/* The first hole that the program has in a range: free pages of the region, which to the kernel are none. */
+static bool next_hole(struct upa_region *r, char *address, size_t length, struct range *hole)
+{
+	struct range part;
+
+	return inside(r, address, length, &part) && upa_region_next(r, part.address, part.bytes, true, hole);
+}
+
+int upa_mman_apply(void *address, size_t length, bool sticks, call_on_range *call, int argument)
 {
 	struct upa_region *r = made_region();
+	struct range part, hole;
+	int error = 0;
 
-	if (wholly_inside(r, address, length))
-		upa_region_taint(r, address, length);
-	return os_mprotect(address, length, protection);
+	if (!r || !aligned(address) || !inside(r, address, page_up(length), &part))
+		return int_result(call(address, length, argument));
+	if (!next_hole(r, address, page_up(length), &hole))
+		return int_result(apply(r, address, page_up(length), sticks, call, argument));
+	if (hole.address > (char *)address)
+		error = apply(r, address, (size_t)(hole.address - (char *)address), sticks, call, argument);
+	return int_result(error ? error : -ENOMEM);
 }
 
 int upa_madvise(void *address, size_t length, int advice)
 {
 	struct upa_region *r = made_region();
-	struct range part;
+	struct range part, hole;
+	int result = 0;
+	char *end;
 
-	if (!r || !aligned(address) || !inside(r, address, page_up(length), &part))
+	/* An empty range is good for asking the kernel whether there is such advice. */
+	if (!r || !aligned(address) || !inside(r, address, page_up(length), &part) ||
+	    os_madvise(address, 0, advice))
 		return int_result(os_madvise(address, length, advice));
-	return int_result(for_parts(r, address, page_up(length), advise_part, advice));
+	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
+		return upa_mman_apply(address, length, false, call_madvise, advice);
+	end = (char *)address + page_up(length);
+	/* Holes are reported in the end, but stop no other advice. */
+	for (char *at = address; at < end;) {
+		bool found = next_hole(r, at, (size_t)(end - at), &hole);
+		char *stop = found ? hole.address : end;
+		int error = stop > at ? apply(r, at, (size_t)(stop - at), !passing(advice), call_madvise, advice) : 0;
+
+		if (error && error != -ENOMEM)
+			return int_result(error);
+		if (error || found)
+			result = -ENOMEM;
+		at = found ? hole.address + hole.bytes : end;
+	}
+	return int_result(result);
 }
 
 int upa_mprotect(void *address, size_t length, int protection)
 {
-	struct upa_region *r = made_region();
-	struct range part;
-
-	if (!r || !aligned(address) || !inside(r, address, page_up(length), &part))
+	/* The kernel looks at the protection before it looks for pages; no page of the region grows down. */
+	if (protection & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
 		return int_result(os_mprotect(address, length, protection));
-	return int_result(for_parts(r, address, page_up(length), protect_part, protection));
+	return upa_mman_apply(address, length, true, call_mprotect, protection);
 }

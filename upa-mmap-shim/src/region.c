@@ -509,37 +509,86 @@ bool upa_region_tainted(const struct upa_region *r, const void *address, size_t 
 	return block(r, address, bytes, &first, &pages) && upa_llfree_tainted(&r->llfree, first, pages) > 0;
 }
 
-int upa_region_unmap_moved(struct upa_region *r, const void *address, size_t bytes)
+static int unmap_as(struct upa_region *r, const void *address, size_t bytes, uint32_t put_flags)
 {
 	uint64_t first, pages;
 
 	if (!block(r, address, bytes, &first, &pages))
 		return -EINVAL;
-	return upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_ABSENT);
+	return upa_llfree_put_run(&r->llfree, this_slot(), first, pages, put_flags);
+}
+
+int upa_region_unmap_moved(struct upa_region *r, const void *address, size_t bytes)
+{
+	return unmap_as(r, address, bytes, UPA_PUT_ABSENT);
+}
+
+int upa_region_unmap_untouched(struct upa_region *r, const void *address, size_t bytes)
+{
+	return unmap_as(r, address, bytes, UPA_PUT_UNTOUCHED);
+}
+
+int upa_region_renew(struct upa_region *r, void *address, size_t bytes)
+{
+	uint64_t first, pages;
+
+	if (!block(r, address, bytes, &first, &pages))
+		return -EINVAL;
+	if (upa_llfree_tainted(&r->llfree, first, pages) <= 0 && !os_madvise(address, bytes, MADV_DONTNEED))
+		return 0;
+	return restore(r, first, pages);
 }
 
 /* ---- resize --------------------------------------------------------------------------------- */
 
 /*
- * Moves memory to a range that has none: the page tables where the kernel can, else the bytes. A
- * source of several VMAs, as earlier moves leave it, is refused as a whole (EFAULT) and taken in
- * halves. True if all of it went by page tables, so that no memory stays behind at the source.
+ * Is a range of the region one mapping to the kernel? It says so (EFAULT if not) when asked to grow it in place, which
+ * it cannot, for the page behind is mapped as well. To be known before MREMAP_FIXED: kernels before 6.17 refuse
+ * several mappings only after they have unmapped the target, where another thread's mmap may then land.
  */
-static bool move_tables(char *to, char *from, size_t bytes)
+static bool one_mapping(const struct upa_region *r, char *address, size_t bytes)
 {
-	size_t half = round_up(bytes / 2, CHILD_BYTES);
-	bool first_half;
+	long result;
 
-	long result = os_mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
-
+	if (address + bytes == r->base + r->bytes)
+		return bytes == PAGE_BYTES;
+	result = os_mremap(address, bytes, bytes + PAGE_BYTES, 0, NULL);
+	/* Something has left a hole behind. */
 	if (!os_failed(result))
-		return true;
-	if (result != -EFAULT || bytes <= CHILD_BYTES) {
-		memcpy(to, from, bytes);
-		return false;
+		os_munmap(address + bytes, PAGE_BYTES);
+	return result != -EFAULT;
+}
+
+size_t upa_region_one_mapping(const struct upa_region *r, char *address, size_t bytes)
+{
+	while (!one_mapping(r, address, bytes))
+		bytes = bytes > CHILD_BYTES ? round_up(bytes / 2, CHILD_BYTES) : round_up(bytes / 2, PAGE_BYTES);
+	return bytes;
+}
+
+/*
+ * Moves memory to a range that has none: the page tables where the kernel can, else the bytes. True if all
+ * of it went by page tables, so that no memory stays behind at the source.
+ */
+static bool move_tables(const struct upa_region *r, uint64_t to, uint64_t from, uint64_t pages)
+{
+	bool all = true;
+	uint64_t n;
+
+	for (; pages; pages -= n, to += n, from += n) {
+		long result;
+
+		n = upa_region_one_mapping(r, address_of(r, from), pages * PAGE_BYTES) / PAGE_BYTES;
+		result = os_mremap(address_of(r, from), n * PAGE_BYTES, n * PAGE_BYTES,
+				   MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, address_of(r, to));
+		if (!os_failed(result))
+			continue;
+		/* Short of memory, the kernel may have left the target unmapped. */
+		restore(r, to, n);
+		memcpy(address_of(r, to), address_of(r, from), n * PAGE_BYTES);
+		all = false;
 	}
-	first_half = move_tables(to, from, half);
-	return move_tables(to + half, from + half, bytes - half) && first_half;
+	return all;
 }
 
 static void *relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages, uint32_t flags)
@@ -557,7 +606,7 @@ static void *relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, 
 	/* Over populated pages a copy is cheaper: the kernel would have to free each of them first. */
 	if (large && upa_llfree_next_dirty(&r->llfree, (uint64_t)page, old_pages, &length) < 0) {
 		atomic_fetch_add_explicit(&r->table_moves, 1, memory_order_relaxed);
-		moved = move_tables(address_of(r, (uint64_t)page), address_of(r, first), old_pages * PAGE_BYTES);
+		moved = move_tables(r, (uint64_t)page, first, old_pages);
 	} else {
 		memcpy(address_of(r, (uint64_t)page), address_of(r, first), old_pages * PAGE_BYTES);
 	}

@@ -21,4 +21,13 @@ bool upa_region_tainted(const struct upa_region *r, const void *address, size_t 
 /* Frees pages whose memory the caller has moved elsewhere. */
 int upa_region_unmap_moved(struct upa_region *r, const void *address, size_t bytes);
 
+/* Frees pages that the caller has not used since he got them. */
+int upa_region_unmap_untouched(struct upa_region *r, const void *address, size_t bytes);
+
+/* Empties pages that the caller holds, and makes their mapping ordinary if they are tainted. */
+int upa_region_renew(struct upa_region *r, void *address, size_t bytes);
+
+/* Of a range in the region, how many bytes from its start on the kernel has in one mapping: all, or at least a page. */
+size_t upa_region_one_mapping(const struct upa_region *r, char *address, size_t bytes);
+
 #endif
