@@ -6,15 +6,14 @@
  *
  *   upa-driver 1                      format and its version, always first
  *   fact NAME VALUE                   what was measured, how, and what else was seen; VALUE is the rest of the line
- *   point PHASE SIZE BATCH OPERATIONS BUSY_PS RATE FAULTS FAILURES MOVED COUNT
+ *   point PHASE SIZE BATCH OPERATIONS BUSY_PS FAULTS FAILURES MOVED COUNT
  *   s PS PS PS ...                    the point's COUNT samples, at most 64 a line
  *   end POINTS                        always last: output without it is truncated
  *
  * SIZE in bytes, 0 for all sizes together. A sample is the time of one operation in picoseconds: the
  * mean of BATCH operations timed together, less the cost of the clock. BUSY_PS sums all measured time
- * of all threads; RATE is operations per second, summed over threads that run at once. FAULTS are
- * page faults during the operations, FAILURES operations that found no memory, MOVED resizes that
- * changed the address.
+ * of all threads. FAULTS are page faults during the operations, FAILURES operations that found no
+ * memory, MOVED resizes that changed the address.
  *
  * Exit status: 0 done; 1 failed at run time; 2 used wrongly. One line on stderr says why.
  */
@@ -248,7 +247,6 @@ static void *run_thread(void *argument)
 static unsigned print_point(const struct options *o, const struct point *p, const struct run *runs, unsigned index)
 {
 	uint64_t operations = 0, busy = 0, faults = 0, failures = 0, moved = 0, count = 0, printed = 0;
-	double rate = 0;
 
 	for (unsigned t = 0; t < o->threads; t++) {
 		const struct recorder *r = &runs[t].worker.recorders[index];
@@ -259,12 +257,11 @@ static unsigned print_point(const struct options *o, const struct point *p, cons
 		failures += r->failures;
 		moved += r->moved;
 		count += r->count;
-		rate += r->busy_ps ? (double)r->operations * 1e12 / (double)r->busy_ps : 0;
 	}
 	if (!operations && !failures)
 		return 0;
-	printf("point %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %.3f %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
-	       p->phase, p->size, runs[0].worker.recorders[index].batch, operations, busy, rate, faults, failures, moved, count);
+	printf("point %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
+	       p->phase, p->size, runs[0].worker.recorders[index].batch, operations, busy, faults, failures, moved, count);
 	for (unsigned t = 0; t < o->threads; t++) {
 		const struct recorder *r = &runs[t].worker.recorders[index];
 
@@ -275,25 +272,21 @@ static unsigned print_point(const struct options *o, const struct point *p, cons
 	return 1;
 }
 
-static uint64_t peak_rss_bytes(void)
+/* Not ru_maxrss of getrusage: that starts at the size of the program which has called exec. */
+static void print_resident_sizes(void)
 {
-	struct rusage usage;
+	FILE *file = fopen("/proc/self/status", "r");
+	unsigned long long kib;
+	char line[128];
 
-	getrusage(RUSAGE_SELF, &usage);
-	return (uint64_t)usage.ru_maxrss * 1024;
-}
-
-static uint64_t rss_bytes(void)
-{
-	unsigned long long total, resident = 0;
-	FILE *file = fopen("/proc/self/statm", "r");
-
-	if (!file)
-		return 0;
-	if (fscanf(file, "%llu %llu", &total, &resident) != 2)
-		resident = 0;
-	fclose(file);
-	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "VmHWM: %llu kB", &kib) == 1)
+			printf("fact peak_rss_bytes %llu\n", kib * 1024);
+		else if (sscanf(line, "VmRSS: %llu kB", &kib) == 1)
+			printf("fact end_rss_bytes %llu\n", kib * 1024);
+	}
+	if (file)
+		fclose(file);
 }
 
 static int measure(const struct options *o, const struct workload *workload)
@@ -302,7 +295,7 @@ static int measure(const struct options *o, const struct workload *workload)
 	static struct run runs[MAX_THREADS];
 	unsigned count = workload->plan(o, points), printed = 0;
 	size_t bytes = count * sizeof(struct recorder);
-	uint64_t before, metadata, managed;
+	uint64_t metadata, managed;
 	Dl_info library;
 
 	if (!count)
@@ -319,7 +312,6 @@ static int measure(const struct options *o, const struct workload *workload)
 		}
 		runs[t] = (struct run){ workload, { o, t, recorders }, pick_cpu(o->cpu, t) };
 	}
-	before = peak_rss_bytes();
 	pthread_barrier_init(&barrier, NULL, o->threads);
 	if (o->threads == 1) {
 		run_thread(&runs[0]);
@@ -341,7 +333,7 @@ static int measure(const struct options *o, const struct workload *workload)
 	       (double)clock_overhead_ticks * clock_ps_per_tick, runs[0].cpu);
 	if (dladdr((void *)(uintptr_t)malloc, &library) && library.dli_fname)
 		printf("fact malloc_library %s\n", library.dli_fname);
-	printf("fact peak_rss_bytes %" PRIu64 "\nfact end_rss_bytes %" PRIu64 "\n", peak_rss_bytes() - before, rss_bytes());
+	print_resident_sizes();
 	if (o->contestant->metadata) {
 		o->contestant->metadata(&metadata, &managed);
 		printf("fact metadata_bytes %" PRIu64 "\nfact managed_bytes %" PRIu64 "\n", metadata, managed);

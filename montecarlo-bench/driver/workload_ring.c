@@ -5,9 +5,9 @@
  * max_live bytes would be exceeded, more of the oldest are released first.
  *
  * A sample is what one block cost from allocation to release, recorded under its size rounded down
- * to a power of two, and under size 0 for all together. Phase `cold` are the steps until the ring
- * is full for the first time, `warm` all later ones. The sequence depends on the seed alone, so
- * contestants can be compared step by step.
+ * to a power of two, and under size 0 for all together. Phase `cold` are the blocks until the ring
+ * is full for the first time, and `warm` those after its next turn, in which an allocator finds its
+ * steady state. The sequence depends on the seed alone, so contestants can be compared step by step.
  */
 #include "workload.h"
 
@@ -16,10 +16,12 @@
 
 #define MAX_RING 4096u
 
+enum phase { COLD, SETTLING, WARM };
+
 struct entry {
 	void *block;
 	uint64_t size, cost_ps;
-	int warm;
+	enum phase phase;
 };
 
 struct ring {
@@ -39,12 +41,12 @@ static unsigned size_classes(const struct options *o)
 	return 2 + log2_floor(o->largest) - log2_floor(o->smallest);
 }
 
-static struct recorder *recorder_of(const struct worker *w, int warm, uint64_t size)
+static struct recorder *recorder_of(const struct worker *w, enum phase phase, uint64_t size)
 {
 	const struct options *o = w->options;
 	unsigned class = size ? 1 + log2_floor(size) - log2_floor(o->smallest) : 0;
 
-	return &w->recorders[(warm ? size_classes(o) : 0) + class];
+	return &w->recorders[(phase == WARM ? size_classes(o) : 0) + class];
 }
 
 static unsigned plan(const struct options *o, struct point *points)
@@ -94,8 +96,10 @@ static void release_oldest(struct ring *ring)
 	start = clock_ticks();
 	w->options->contestant->release(e->block, e->size);
 	cost = e->cost_ps + clock_interval_ps(start, clock_ticks());
-	record(recorder_of(w, e->warm, e->size), cost, 1);
-	record(recorder_of(w, e->warm, 0), cost, 1);
+	if (e->phase != SETTLING) {
+		record(recorder_of(w, e->phase, e->size), cost, 1);
+		record(recorder_of(w, e->phase, 0), cost, 1);
+	}
 	ring->live_bytes -= e->size;
 	ring->oldest = (ring->oldest + 1) % w->options->live;
 	ring->count--;
@@ -106,8 +110,8 @@ static void run(struct worker *w)
 	const struct options *o = w->options;
 	static _Thread_local struct ring ring;
 	struct sampler sampler;
-	int warm = 0;
-	uint64_t faults;
+	enum phase phase = COLD;
+	uint64_t faults, full_at = 0;
 
 	if (sampler_init(&sampler, o->sampler, o->seed + w->thread, o->smallest, o->largest))
 		return;
@@ -126,20 +130,24 @@ static void run(struct worker *w)
 		struct entry *e;
 
 		while (ring.count == o->live || (ring.count && ring.live_bytes + size > o->max_live)) {
-			if (!warm) {
-				warm = 1;
-				recorder_of(w, 0, 0)->faults = thread_faults() - faults;
-				faults = thread_faults();
+			if (phase == COLD) {
+				phase = SETTLING;
+				full_at = step;
+				recorder_of(w, COLD, 0)->faults = thread_faults() - faults;
 			}
 			release_oldest(&ring);
 		}
+		if (phase == SETTLING && step >= 2 * full_at) {
+			phase = WARM;
+			faults = thread_faults();
+		}
 		e = &ring.entries[(ring.oldest + ring.count) % o->live];
-		*e = (struct entry){ .size = size, .warm = warm };
+		*e = (struct entry){ .size = size, .phase = phase };
 		start = clock_ticks();
 		e->block = o->contestant->allocate(size);
 		if (!e->block) {
-			recorder_of(w, warm, size)->failures++;
-			recorder_of(w, warm, 0)->failures++;
+			recorder_of(w, phase, size)->failures++;
+			recorder_of(w, phase, 0)->failures++;
 			continue;
 		}
 		if (o->check)
@@ -150,7 +158,8 @@ static void run(struct worker *w)
 		ring.count++;
 		ring.live_bytes += size;
 	}
-	recorder_of(w, warm, 0)->faults = thread_faults() - faults;
+	if (phase != SETTLING)
+		recorder_of(w, phase, 0)->faults = thread_faults() - faults;
 	while (ring.count)
 		release_oldest(&ring);
 }

@@ -18,8 +18,8 @@ measures() {
     awk -v what="$contestant $*" '
         function bad(why) { print "FAILED: " what ": " why " in line " NR ": " $0 > "/dev/stderr"; broken = 1; exit 1 }
         NR == 1 && $0 != "upa-driver 1" { bad("header") }
-        $1 == "point" { if (due) bad("samples missing before it"); points++; due = $11; operations += $5
-                        if ($9) bad("failures"); if ($5 && !$6) bad("no time") }
+        $1 == "point" { if (due) bad("samples missing before it"); points++; due = $10; operations += $5
+                        if ($8) bad("failures"); if ($5 && !$6) bad("no time") }
         $1 == "s" { due -= NF - 1 }
         $1 == "end" { if (due) bad("samples missing"); if ($2 != points) bad("number of points"); ended = 1 }
         END { if (!broken && (!ended || !operations)) bad(ended ? "no operations" : "no end") }' "$output"
