@@ -1,0 +1,98 @@
+// Draws every chart of the page: `charts` is the list of Report.Chart records.
+const digits = v => v === 0 ? "0" : Math.abs(v) >= 100 ? v.toFixed(0) : String(Number(v.toPrecision(3)));
+const scaled = (v, step, units) => {
+  let i = 0;
+  while (v >= step * 0.9995 && i < units.length - 1) { v /= step; i++; }
+  return digits(v) + "\u00a0" + units[i];
+};
+const text = {
+  BYTES: v => scaled(v, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]),
+  MEMORY: v => scaled(v, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]),
+  NANOSECONDS: v => scaled(v, 1000, ["ns", "µs", "ms", "s"]),
+  RATIO: v => digits(v) + "x",
+};
+const axisName = { NANOSECONDS: "time", RATIO: "ratio" };
+
+function errorBars(series) {
+  return {
+    type: "custom", name: series.name, silent: true, z: 3, tooltip: { show: false },
+    itemStyle: { color: series.colour },
+    encode: { x: 0, y: [1, 2] },
+    data: series.points.filter(p => p.high > p.low).map(p => [Math.log2(p.x), p.low, p.high]),
+    renderItem(_, api) {
+      const low = api.coord([api.value(0), api.value(1)]), high = api.coord([api.value(0), api.value(2)]);
+      const line = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style: { stroke: series.colour, lineWidth: 1.3, opacity: 0.8 } });
+      return { type: "group", children: [line(low[0], low[1], high[0], high[1]),
+        line(low[0] - 3, low[1], low[0] + 3, low[1]), line(high[0] - 3, high[1], high[0] + 3, high[1])] };
+    },
+  };
+}
+
+const fonts = { fontFamily: "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif" };
+const encode = echarts.format.encodeHTML;
+
+function bars(chart, css) {
+  return {
+    animation: false, textStyle: fonts,
+    grid: { left: 200, right: 90, top: 12, bottom: 8 },
+    xAxis: { type: "value", min: 0, show: false },
+    yAxis: { type: "category", data: chart.categories, inverse: true, axisTick: { show: false }, axisLine: { lineStyle: { color: css.line } },
+      axisLabel: { color: css.ink, fontSize: 12.5 } },
+    // One series per bar, each drawn in the middle of its category.
+    series: chart.series.map(s => ({ name: s.name, type: "bar", color: s.colour, barGap: "-100%", barMaxWidth: 18,
+      data: chart.categories.map((_, c) => s.points.find(p => p.x === c)?.y ?? null),
+      label: { show: true, position: "right", color: css.ink, fontSize: 12.5, formatter: item => text[chart.unit](item.value) } })),
+  };
+}
+
+function lines(chart, css) {
+  const show = text[chart.unit];
+  const all = chart.series.flatMap(s => s.points.flatMap(p => [p.low, p.high])).concat(chart.references.map(r => r.y)).filter(v => v > 0);
+  const decade = (v, round) => Math.pow(10, round(Math.log10(v)));
+  const axis = { axisLabel: { color: css.soft, fontSize: 12 }, axisLine: { lineStyle: { color: css.line } },
+    splitLine: { lineStyle: { color: css.line } }, nameTextStyle: { color: css.soft } };
+  const exponents = chart.series.flatMap(s => s.points.map(p => Math.log2(p.x)));
+  const low = Math.floor(Math.min(...exponents)), high = Math.ceil(Math.max(...exponents));
+  const tooltip = exponent => `<b>${text.BYTES(Math.pow(2, exponent))}</b><table class="tip">` + chart.series.map(s => {
+    const p = s.points.find(p => Math.log2(p.x) === exponent);
+    return p ? `<tr><td><span style="color:${s.colour}">\u25cf</span> ${encode(s.name)}</td><td>${show(p.y)}`
+      + (p.high > p.low ? ` <span class="range">(${show(p.low)} \u2013 ${show(p.high)})</span>` : "") + "</td></tr>" : "";
+  }).join("") + "</table>";
+  return {
+    animation: false, textStyle: fonts,
+    legend: { top: 4, textStyle: { color: css.ink, fontSize: 12.5 }, itemWidth: 18, itemHeight: 9, itemGap: 16, data: chart.series.map(s => s.name) },
+    grid: { left: 12, right: 28, top: chart.series.length > 6 ? 78 : 54, bottom: 28, containLabel: true },
+    tooltip: { trigger: "axis", backgroundColor: css.ground, borderColor: css.line, textStyle: { color: css.ink, fontSize: 13 }, confine: true,
+      formatter: items => items.length ? tooltip(items[0].value[0]) : "" },
+    xAxis: { ...axis, type: "value", min: low, max: high, interval: Math.max(1, 2 * Math.round((high - low) / 20)), name: "block size",
+      nameLocation: "middle", nameGap: 30, axisLabel: { ...axis.axisLabel, formatter: v => text.BYTES(Math.pow(2, v)), hideOverlap: true } },
+    yAxis: { ...axis, type: "log", min: decade(Math.min(...all), Math.floor), max: decade(Math.max(...all), Math.ceil), name: axisName[chart.unit],
+      axisLabel: { ...axis.axisLabel, formatter: show } },
+    series: chart.series.flatMap((s, i) => [{
+      name: s.name, type: "line", color: s.colour, symbol: "circle", symbolSize: 6, lineStyle: { width: 2.2 },
+      data: s.points.map(p => [Math.log2(p.x), p.y]),
+      markLine: i || !chart.references.length ? undefined : {
+        silent: true, symbol: "none", lineStyle: { color: css.soft, type: "dashed", width: 1.2 },
+        data: chart.references.map(r => ({ yAxis: r.y, label: { formatter: r.label, position: "insideStartBottom", color: css.soft, fontSize: 12 } })),
+      },
+    }, errorBars(s)]),
+  };
+}
+
+let drawn = [];
+function draw() {
+  const style = getComputedStyle(document.documentElement);
+  const css = Object.fromEntries(["ink", "soft", "line", "ground"].map(n => [n, style.getPropertyValue("--" + n).trim()]));
+  drawn.forEach(c => c.dispose());
+  drawn = [...document.querySelectorAll(".chart")].map(element => {
+    const data = charts[Number(element.dataset.chart)], categories = data.categories.length;
+    if (categories) element.style.height = 30 + 30 * categories + "px";
+    const chart = echarts.init(element, null, { renderer: "svg" });
+    chart.setOption(categories ? bars(data, css) : lines(data, css));
+    return chart;
+  });
+}
+draw();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+addEventListener("resize", () => drawn.forEach(c => c.resize()));
+addEventListener("beforeprint", () => drawn.forEach(c => c.resize()));
