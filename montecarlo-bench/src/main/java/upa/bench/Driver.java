@@ -1,0 +1,141 @@
+package upa.bench;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+
+/** Runs {@code upa-driver} processes. One at a time; {@link #close} from any thread ends what runs. */
+final class Driver implements AutoCloseable {
+
+    private static final int KILLED = 128;
+
+    private final Path program;
+    private volatile Process running;
+    private Process holder;
+
+    /**
+     * The driver.
+     *
+     * @throws BenchException if the program is missing
+     */
+    Driver(Path program) throws BenchException {
+        if (!Files.isExecutable(program)) {
+            throw BenchException.failure(
+                    "no driver at file=" + program + ": build it with ./upa build, or name it with --driver");
+        }
+        this.program = program;
+    }
+
+    /** Runs a job. */
+    DriverOutput run(Job job, long seed) throws BenchException {
+        List<String> command = new ArrayList<>(List.of(
+                program.toString(),
+                "--contestant",
+                job.contestant().driverName(),
+                "--label",
+                job.contestant().name(),
+                "--threads",
+                Integer.toString(job.threads()),
+                "--seed",
+                Long.toString(seed)));
+        Map<String, String> environment = job.contestant().environment();
+        Optional<Path> library = job.contestant().library().flatMap(Contestant.Library::find);
+        if (job.contestant().driverName().equals("malloc")) {
+            // ld.so only warns when it cannot preload, and glibc would be measured instead.
+            command.add("--expect-malloc");
+            command.add(library.map(file -> file.getFileName().toString()).orElse("libc.so"));
+        }
+        command.addAll(job.arguments());
+        return run(command, environment, library);
+    }
+
+    private DriverOutput run(List<String> command, Map<String, String> environment, Optional<Path> preload)
+            throws BenchException {
+        try {
+            ProcessBuilder builder = new ProcessBuilder(command);
+            builder.environment().putAll(environment);
+            preload.ifPresent(file -> builder.environment().put("LD_PRELOAD", file.toString()));
+            Path errors = Files.createTempFile("upa-driver", ".err");
+            try {
+                running = builder.redirectError(errors.toFile())
+                        .redirectInput(ProcessBuilder.Redirect.from(
+                                Path.of("/dev/null").toFile()))
+                        .start();
+                List<String> lines;
+                try (BufferedReader reader = running.inputReader(StandardCharsets.US_ASCII)) {
+                    lines = reader.lines().toList();
+                }
+                int status = running.waitFor();
+                if (status != 0) {
+                    throw BenchException.failure(
+                            why(command, status, Files.readString(errors).strip()));
+                }
+                return DriverOutput.parse(lines);
+            } finally {
+                running = null;
+                Files.deleteIfExists(errors);
+            }
+        } catch (IOException e) {
+            throw BenchException.failure("cannot run " + program + ": " + e.getMessage());
+        } catch (InterruptedException e) {
+            throw BenchException.failure("interrupted");
+        }
+    }
+
+    private static String why(List<String> command, int status, String errors) {
+        String what = status > KILLED
+                ? "was killed by signal " + (status - KILLED) + (status == KILLED + 9 ? " (out of memory?)" : "")
+                : "failed with status " + status;
+        return "upa-driver " + what + (errors.isEmpty() ? "" : ": " + errors) + ": " + String.join(" ", command);
+    }
+
+    /**
+     * Makes memory host-warm, until {@link #close}.
+     *
+     * @return nanoseconds the first touch of a page took
+     */
+    long hold(long bytes) throws BenchException {
+        try {
+            holder = new ProcessBuilder(program.toString(), "--hold", Long.toString(bytes))
+                    .redirectError(ProcessBuilder.Redirect.INHERIT)
+                    .start();
+            String line = new BufferedReader(new InputStreamReader(holder.getInputStream(), StandardCharsets.US_ASCII))
+                    .readLine();
+            String[] fields = line == null ? new String[0] : line.split(" ");
+            if (fields.length != 4) {
+                throw BenchException.failure(
+                        "cannot make memory host-warm: bytes=" + bytes + ", upa-driver --hold said '" + line + "'");
+            }
+            return Long.parseLong(fields[3]);
+        } catch (IOException e) {
+            throw BenchException.failure("cannot run " + program + ": " + e.getMessage());
+        }
+    }
+
+    @Override
+    public void close() {
+        Process process = running;
+        if (process != null) {
+            process.destroyForcibly();
+        }
+        if (holder != null) {
+            try {
+                holder.getOutputStream().close();
+                if (!holder.waitFor(10, TimeUnit.SECONDS)) {
+                    holder.destroyForcibly();
+                }
+            } catch (IOException | InterruptedException e) {
+                holder.destroyForcibly();
+            }
+            holder = null;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+package upa.bench;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import upa.bench.stats.Interval;
+import upa.bench.stats.Statistics;
+
+/**
+ * What the JMH benchmarks have measured: nanoseconds per operation, a mean per fork and iteration.
+ *
+ * @param scores by benchmark, such as {@code ArenaBenchmark.pageArena:bytes=1048576}
+ */
+record JmhResults(Map<String, List<Double>> scores) {
+
+    static final String REGION_4K = "RegionBenchmark.region:bytes=4096";
+    static final String PAGE_ARENA_1M = "ArenaBenchmark.pageArena:bytes=1048576";
+    static final String CONFINED_1M = "ArenaBenchmark.confined:bytes=1048576";
+    static final String LLFREE_JAVA = "LlFreeBenchmark.java:order=0";
+
+    static JmhResults none() {
+        return new JmhResults(new TreeMap<>());
+    }
+
+    /** Mean time of a benchmark with its interval, in ns. */
+    Optional<Interval> time(String benchmark) {
+        return Optional.ofNullable(scores.get(benchmark)).map(s -> Statistics.ratio(array(s)));
+    }
+
+    /** How many times faster `fast` is than `base`, iteration by iteration. */
+    Optional<Interval> ratio(String base, String fast) {
+        List<Double> bases = scores.get(base);
+        List<Double> fasts = scores.get(fast);
+        if (bases == null || fasts == null) {
+            return Optional.empty();
+        }
+        return Optional.of(Statistics.ratio(IntStream.range(0, Math.min(bases.size(), fasts.size()))
+                .mapToDouble(i -> bases.get(i) / fasts.get(i))
+                .toArray()));
+    }
+
+    private static double[] array(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).toArray();
+    }
+}

@@ -1,0 +1,433 @@
+package upa.bench;
+
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.DefaultParser;
+import org.apache.commons.cli.Option;
+import org.apache.commons.cli.Options;
+import org.apache.commons.cli.ParseException;
+import org.apache.commons.cli.help.HelpFormatter;
+import upa.bench.report.Report;
+import upa.bench.report.TextReport;
+import upa.bench.report.Units;
+
+/**
+ * {@code upa bench}: measures page allocation and malloc, and reports.
+ *
+ * <p>Exit status: 0 all done, 1 something failed or the run was cut short, 2 the command line is wrong.
+ */
+public final class Main {
+
+    private static final int QUICK_ROUNDS = 5;
+    private static final int FULL_ROUNDS = 15;
+    private static final long QUICK_HOLD = 4 * Plan.GIB;
+    private static final long FULL_HOLD = 8 * Plan.GIB;
+    private static final long LARGEST = Plan.GIB;
+    private static final int INTERRUPTED = 130;
+    private static final double BUSY = 0.7;
+    private static final List<String> SAMPLERS = List.of("douglas", "log-uniform");
+
+    private static final Options OPTIONS = new Options()
+            .addOption(Option.builder()
+                    .longOpt("full")
+                    .desc("measure everything, with 15 rounds: about an hour")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("experiment")
+                    .hasArg()
+                    .argName("A,B,...")
+                    .desc("only these, by letter or name: " + Experiment.names())
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("sampler")
+                    .hasArg()
+                    .argName("A,B,...")
+                    .desc("sizes of the Monte-Carlo ring: douglas, log-uniform or fixed:SIZE")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("contestants")
+                    .hasArg()
+                    .argName("A,B,...")
+                    .desc("only these; --list names them")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("malloc")
+                    .hasArg()
+                    .argName("NAME=FILE")
+                    .desc("one more malloc, from a shared library; may be repeated")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("rounds")
+                    .hasArg()
+                    .argName("N")
+                    .desc("repetitions (5; --full: 15)")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("seed")
+                    .hasArg()
+                    .argName("N")
+                    .desc("of sizes and of the order of jobs (1)")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("largest")
+                    .hasArg()
+                    .argName("SIZE")
+                    .desc("largest block, such as 64M (1G)")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("no-warm")
+                    .desc("do not make memory host-warm first")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("jmh")
+                    .desc("run the JMH benchmarks of the Java API as well (part of --full)")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("out")
+                    .hasArg()
+                    .argName("DIR")
+                    .desc("folder of the results (build/bench)")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("driver")
+                    .hasArg()
+                    .argName("FILE")
+                    .desc("the C driver (build/release/bin/upa-driver)")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("list")
+                    .desc("list experiments and contestants, and measure nothing")
+                    .get())
+            .addOption(Option.builder().longOpt("help").desc("this text").get());
+
+    private final PrintStream out;
+    private final PrintStream err;
+    private final Machine machine;
+    private final boolean terminal;
+
+    /** A program that talks to these streams. */
+    Main(PrintStream out, PrintStream err, Machine machine, boolean terminal) {
+        this.out = out;
+        this.err = err;
+        this.machine = machine;
+        this.terminal = terminal;
+    }
+
+    /**
+     * The entry point.
+     *
+     * @param args the command line
+     */
+    public static void main(String[] args) {
+        boolean terminal = System.console() != null && System.console().isTerminal();
+        int status = new Main(System.out, System.err, new Machine(Path.of("/")), terminal).run(args);
+        System.exit(status);
+    }
+
+    /** Runs a command line and returns the exit status. */
+    int run(String... args) {
+        try {
+            CommandLine line = new DefaultParser(false).parse(OPTIONS, args);
+            if (!line.getArgList().isEmpty()) {
+                throw BenchException.usage("argument=" + line.getArgList().getFirst() + " is not understood");
+            }
+            if (line.hasOption("help")) {
+                help();
+                return 0;
+            }
+            if (line.hasOption("list")) {
+                list();
+                return 0;
+            }
+            return bench(settings(line));
+        } catch (ParseException e) {
+            return complain(BenchException.usage(e.getMessage()));
+        } catch (BenchException e) {
+            return complain(e);
+        }
+    }
+
+    private int complain(BenchException e) {
+        String hint = e.status() == BenchException.USAGE ? " (see ./upa bench --help)" : "";
+        err.println("upa bench: " + e.getMessage().strip().replace('\n', ' ') + hint);
+        return e.status();
+    }
+
+    private void help() throws BenchException {
+        StringBuilder text = new StringBuilder();
+        try {
+            HelpFormatter.builder()
+                    .setShowSince(false)
+                    .setHelpAppendable(new org.apache.commons.cli.help.TextHelpAppendable(text))
+                    .get()
+                    .printHelp(
+                            "./upa bench [option...]",
+                            "Measures what page allocations cost through the kernel and through UPA, and"
+                                    + " malloc on either. Without options: a selection that takes about two minutes.",
+                            OPTIONS,
+                            "",
+                            false);
+        } catch (java.io.IOException e) {
+            throw BenchException.failure(e.getMessage());
+        }
+        out.print(text);
+    }
+
+    private void list() {
+        out.println("Experiments:");
+        for (Experiment experiment : Experiment.values()) {
+            out.printf("  %s  %-10s %s%n", experiment.letter(), experiment.id(), experiment.title());
+        }
+        out.println("Contestants:");
+        for (Contestant contestant : Contestant.all()) {
+            out.printf(
+                    "  %-24s %s%s%n",
+                    contestant.name(), contestant.description(), contestant.isInstalled() ? "" : missing(contestant));
+        }
+    }
+
+    private static String missing(Contestant contestant) {
+        String debian = contestant.library().orElseThrow().debianPackage();
+        return " (not installed" + (debian.isEmpty() ? ")" : ": apt-get install " + debian + ")");
+    }
+
+    // Command line
+
+    private Settings settings(CommandLine line) throws BenchException {
+        boolean full = line.hasOption("full");
+        List<Contestant> contestants = Contestant.all();
+        for (String own : values(line, "malloc")) {
+            String[] parts = own.split("=", 2);
+            if (parts.length < 2 || parts[0].isEmpty() || !java.nio.file.Files.isReadable(Path.of(parts[1]))) {
+                throw BenchException.usage("malloc=" + own + ": must be a name and a readable file, as in NAME=FILE");
+            }
+            contestants.add(Contestant.ofLibrary(parts[0], Path.of(parts[1])));
+        }
+
+        if (line.hasOption("contestants")) {
+            contestants = choose(contestants, list(line, "contestants"));
+        }
+        Set<Experiment> experiments = EnumSet.allOf(Experiment.class);
+        if (line.hasOption("experiment")) {
+            experiments = EnumSet.noneOf(Experiment.class);
+            for (String name : list(line, "experiment")) {
+                experiments.add(Experiment.find(name)
+                        .orElseThrow(() -> BenchException.usage(
+                                "experiment=" + name + " does not exist: choose from " + Experiment.names())));
+            }
+        }
+        List<String> samplers =
+                line.hasOption("sampler") ? list(line, "sampler") : full ? SAMPLERS : SAMPLERS.subList(0, 1);
+        for (String sampler : samplers) {
+            if (!SAMPLERS.contains(sampler) && !sampler.matches("fixed:[1-9][0-9]*[KMG]?")) {
+                throw BenchException.usage(
+                        "sampler=" + sampler + " does not exist: choose from douglas, log-uniform and fixed:SIZE");
+            }
+        }
+        long largest = line.hasOption("largest") ? size("largest", line.getOptionValue("largest")) : LARGEST;
+        long available = machine.availableMemory();
+        if (available < Plan.MEMORY_NEEDED && full) {
+            throw BenchException.failure("too little memory for --full: available=" + Units.bytes(available)
+                    + " needed=" + Units.bytes(Plan.MEMORY_NEEDED) + ": free some, or run without --full");
+        }
+        // Blocks of which a few and their caches still fit.
+        while (largest > Plan.MIB && largest > available / 6) {
+            largest /= 2;
+        }
+        long hold = line.hasOption("no-warm") ? 0 : Math.min(full ? FULL_HOLD : QUICK_HOLD, available / 2);
+        Path library = Path.of(System.getProperty("upa.library.path", "build/release/lib"));
+        Path driver = Path.of(line.getOptionValue(
+                "driver",
+                System.getProperty(
+                        "upa.driver",
+                        library.resolveSibling("bin").resolve("upa-driver").toString())));
+        Path results = Path.of(line.getOptionValue(
+                "out", library.resolve("../../bench").normalize().toString()));
+        int rounds = line.hasOption("rounds")
+                ? (int) number("rounds", line.getOptionValue("rounds"), 1, 1000)
+                : full ? FULL_ROUNDS : QUICK_ROUNDS;
+        long seed = line.hasOption("seed") ? number("seed", line.getOptionValue("seed"), 0, Long.MAX_VALUE / 2) : 1;
+        return new Settings(
+                full,
+                experiments,
+                samplers,
+                contestants,
+                rounds,
+                seed,
+                largest,
+                hold,
+                line.hasOption("jmh") || full,
+                driver,
+                results);
+    }
+
+    private static List<Contestant> choose(List<Contestant> all, List<String> names) throws BenchException {
+        for (String name : names) {
+            Contestant found = all.stream()
+                    .filter(c -> c.name().equals(name))
+                    .findFirst()
+                    .orElseThrow(
+                            () -> BenchException.usage("contestant=" + name + " does not exist: --list names them"));
+            if (!found.isInstalled()) {
+                throw BenchException.failure("contestant=" + name + " is" + missing(found));
+            }
+        }
+        return all.stream().filter(c -> names.contains(c.name())).toList();
+    }
+
+    private static List<String> values(CommandLine line, String option) {
+        return line.hasOption(option) ? List.of(line.getOptionValues(option)) : List.of();
+    }
+
+    private static List<String> list(CommandLine line, String option) {
+        return List.of(line.getOptionValue(option).split(","));
+    }
+
+    private static long number(String option, String text, long low, long high) throws BenchException {
+        try {
+            long value = Long.parseLong(text);
+            if (value >= low && value <= high) {
+                return value;
+            }
+        } catch (NumberFormatException e) {
+            // Said below.
+        }
+        throw BenchException.usage(option + "=" + text + ": must be a whole number from " + low + " to " + high);
+    }
+
+    private static long size(String option, String text) throws BenchException {
+        if (text.matches("[1-9][0-9]{0,8}[KMG]?")) {
+            long unit = switch (text.charAt(text.length() - 1)) {
+                case 'K' -> Plan.KIB;
+                case 'M' -> Plan.MIB;
+                case 'G' -> Plan.GIB;
+                default -> 1;
+            };
+            long value = Long.parseLong(text.replaceAll("[KMG]", "")) * unit;
+            if (value >= 64 * Plan.KIB && value <= 64 * Plan.GIB) {
+                return Long.highestOneBit(value);
+            }
+        }
+        throw BenchException.usage(option + "=" + text + ": must be a size from 64K to 64G, such as 64M");
+    }
+
+    // The run
+
+    private int bench(Settings settings) throws BenchException {
+        Map<String, String> facts = machine.facts();
+        List<String> notes = new ArrayList<>();
+        if (machine.load() > BUSY) {
+            notes.add("Others were using this machine when the run began (load " + Units.digits(machine.load())
+                    + "): intervals are wide, p99 and max are theirs.");
+        }
+        List<Job> jobs = Plan.jobs(settings);
+        if (jobs.isEmpty() && !settings.jmh()) {
+            throw BenchException.usage("none of the contestants takes part in these experiments: contestants="
+                    + settings.contestants().stream().map(Contestant::name).collect(Collectors.joining(",")));
+        }
+        settings.contestants().stream()
+                .filter(c -> !c.isInstalled())
+                .forEach(c -> notes.add(c.name() + " was left out" + missing(c) + "."));
+        if (settings.largest() < LARGEST) {
+            notes.add("Blocks above " + Units.bytes(settings.largest()) + " were left out.");
+        }
+        long start = System.nanoTime();
+        Measurements measurements;
+        JmhResults jmh = JmhResults.none();
+        String warmth;
+        boolean stopped;
+        CountDownLatch finished = new CountDownLatch(1);
+        try (Driver driver = new Driver(settings.driver())) {
+            Runner runner = new Runner(driver, err, terminal);
+            // Ctrl-C: the run stops, and the report of what there is gets written before the JVM goes.
+            Thread hook = new Thread(() -> {
+                runner.stop();
+                try {
+                    finished.await(1, TimeUnit.MINUTES);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            });
+            Runtime.getRuntime().addShutdownHook(hook);
+            warmth = warm(settings, driver);
+            err.println("upa bench: " + jobs.stream().mapToInt(Job::rounds).sum() + " runs in " + settings.rounds()
+                    + " rounds; Ctrl-C ends it early and reports what there is");
+            measurements = runner.run(jobs, settings.seed());
+            if (settings.jmh() && !runner.isStopped()) {
+                jmh = Jmh.run(settings, err);
+            }
+            stopped = runner.isStopped();
+            if (stopped) {
+                notes.add("The run was cut short.");
+            }
+            runner.failures().forEach(f -> notes.add("Failed: " + f));
+            if (!stopped) {
+                Runtime.getRuntime().removeShutdownHook(hook);
+            }
+            runner.failures().stream().distinct().limit(5).forEach(f -> err.println("upa bench: " + f));
+            if (measurements.isEmpty() && jmh.scores().isEmpty()) {
+                throw BenchException.failure("nothing was measured");
+            }
+            report(settings, facts, measurements, jmh, notes, warmth, start);
+            return stopped ? INTERRUPTED : runner.failures().isEmpty() ? 0 : BenchException.FAILURE;
+        } finally {
+            finished.countDown();
+        }
+    }
+
+    private String warm(Settings settings, Driver driver) throws BenchException {
+        if (settings.hold() == 0) {
+            return "not prepared: first touches may cost what the hypervisor takes to find memory";
+        }
+        err.println("upa bench: making " + Units.bytes(settings.hold()) + " of memory host-warm");
+        long before = driver.hold(settings.hold());
+        return Units.bytes(settings.hold()) + " made host-warm and kept so (a touch of a page took "
+                + Units.time(before) + " beforehand); huge pages warmed just before each use";
+    }
+
+    private void report(
+            Settings settings,
+            Map<String, String> facts,
+            Measurements measurements,
+            JmhResults jmh,
+            List<String> notes,
+            String warmth,
+            long start)
+            throws BenchException {
+        Map<String, String> method = new LinkedHashMap<>();
+        method.put(
+                "Date",
+                ZonedDateTime.now()
+                                .format(DateTimeFormatter.ISO_OFFSET_DATE_TIME.withZone(java.time.ZoneOffset.UTC))
+                                .substring(0, 16)
+                                .replace('T', ' ')
+                        + " UTC");
+        method.put("Selection", settings.full() ? "full" : "quick");
+        method.put(
+                "Rounds",
+                settings.rounds() + ", each in a new random order, every contestant in a process of its own; seed "
+                        + settings.seed());
+        method.put("Duration", Units.time((double) System.nanoTime() - start));
+        method.put("Memory", warmth);
+        method.put("Load after", Units.digits(machine.load()));
+        List<Figures.Figure> figures = Figures.of(measurements, jmh);
+        Report report = ReportBuilder.build(measurements, settings.contestants(), figures, jmh, facts, method, notes);
+        out.print(new TextReport(terminal).format(report));
+        DataFiles.write(settings.out(), report, measurements, figures, jmh, facts, method);
+        out.println("\nReport with charts: " + settings.out().resolve("report.html"));
+        out.println("Data: " + settings.out().resolve("results.csv") + ", "
+                + settings.out().resolve("results.json"));
+    }
+}

@@ -1,0 +1,107 @@
+package upa.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import upa.bench.Figures.Figure;
+import upa.bench.Figures.Verdict;
+
+class FiguresTest {
+
+    private static final String SMALL = "warm allocate + touch + free against kernel mmap, uncleared, 4 KiB";
+    private static final String LARGE = "the same, 64 KiB to 256 MiB";
+
+    private final Measurements measurements = new Measurements();
+
+    @Test
+    void withoutMeasurementsNothingIsDecided() {
+        List<Figure> figures = Figures.of(measurements, JmhResults.none());
+        assertEquals(19, figures.size());
+        assertEquals(
+                19,
+                figures.stream().filter(f -> f.verdict() == Verdict.UNMEASURED).count());
+    }
+
+    @Test
+    void aFigureIsReachedWhenTheWholeIntervalIs() throws BenchException {
+        measure("kernel", "4096", 6000, 6300, 5900);
+        measure("upa-uncleared", "4096", 200, 210, 190);
+        assertEquals(Verdict.REACHED, figure(SMALL).verdict());
+        assertEquals("at least 20x", figure(SMALL).target());
+        assertEquals("30.3x", figure(SMALL).measured().split(" ")[0]);
+    }
+
+    @Test
+    void itIsUndecidedWhenTheTargetLiesWithin() throws BenchException {
+        measure("kernel", "4096", 3000, 4000, 5000);
+        measure("upa-uncleared", "4096", 200, 200, 200);
+        assertEquals(Verdict.UNDECIDED, figure(SMALL).verdict());
+    }
+
+    @Test
+    void itIsMissedWhenTheWholeIntervalIs() throws BenchException {
+        measure("kernel", "4096", 3000, 3100, 3000);
+        measure("upa-uncleared", "4096", 200, 200, 200);
+        assertEquals(Verdict.MISSED, figure(SMALL).verdict());
+    }
+
+    @Test
+    void ofSeveralSizesTheWorstCounts() throws BenchException {
+        measure("kernel", "65536 1048576 268435456 1073741824", 30_000, 30_000);
+        measure("upa-uncleared", "65536", 100, 100);
+        measure("upa-uncleared", "1048576", 200, 200);
+        measure("upa-uncleared", "268435456", 150, 150);
+        // Beyond the range of the target:
+        measure("upa-uncleared", "1073741824", 30_000, 30_000);
+        assertEquals("worst at 1 MiB", figure(LARGE).where());
+        assertEquals("150x", figure(LARGE).measured());
+        assertEquals(Verdict.REACHED, figure(LARGE).verdict());
+    }
+
+    @Test
+    void javaFiguresComeFromJmh() {
+        JmhResults jmh = new JmhResults(Map.of(
+                JmhResults.CONFINED_1M,
+                List.of(80_000.0, 82_000.0),
+                JmhResults.PAGE_ARENA_1M,
+                List.of(4_000.0, 4_100.0),
+                JmhResults.REGION_4K,
+                List.of(200.0)));
+        List<Figure> figures = Figures.of(measurements, jmh);
+        assertEquals(
+                Verdict.REACHED,
+                of(figures, "PageArena against Arena.ofConfined, 1 MiB written once per page")
+                        .verdict());
+        assertEquals(
+                Verdict.MISSED,
+                of(figures, "allocate + free alone, 4 KiB, Java Region").verdict());
+    }
+
+    /** One round per time, in ns; several sizes take the same. */
+    private void measure(String contestant, String sizes, long... times) throws BenchException {
+        Contestant c = new Contestant(contestant, contestant, "", "#000000", Map.of(), Optional.empty());
+        for (int round = 0; round < times.length; round++) {
+            for (String size : sizes.split(" ")) {
+                measurements.add(
+                        new Job(Experiment.SIZES, c, "", 1, times.length, List.of()),
+                        round,
+                        DriverOutput.parse(List.of(
+                                "upa-driver 1",
+                                "point warm " + size + " 1 1 " + times[round] * 1000 + " 0 0 0 1",
+                                "s " + times[round] * 1000,
+                                "end 1")));
+            }
+        }
+    }
+
+    private Figure figure(String name) {
+        return of(Figures.of(measurements, JmhResults.none()), name);
+    }
+
+    private static Figure of(List<Figure> figures, String name) {
+        return figures.stream().filter(f -> f.name().equals(name)).findFirst().orElseThrow();
+    }
+}

@@ -1,0 +1,195 @@
+package upa.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class MainTest {
+
+    private static final long GIB_IN_KIB = 1 << 20;
+
+    @TempDir
+    Path folder;
+
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+    @Test
+    void aWrongCommandLineIsOneLineAndStatus2() throws IOException {
+        assertUsage("experiment=z does not exist: choose from a or sizes, ", "--experiment", "a,z");
+        assertUsage(
+                "sampler=dice does not exist: choose from douglas, log-uniform and fixed:SIZE", "--sampler", "dice");
+        assertUsage("sampler=fixed:0 does not exist", "--sampler", "fixed:0");
+        assertUsage("contestant=nobody does not exist: --list names them", "--contestants", "kernel,nobody");
+        assertUsage("rounds=0: must be a whole number from 1 to 1000", "--rounds", "0");
+        assertUsage("rounds=many: must be a whole number", "--rounds", "many");
+        assertUsage("seed=-1: must be a whole number", "--seed", "-1");
+        assertUsage("largest=huge: must be a size from 64K to 64G", "--largest", "huge");
+        assertUsage("largest=1K: must be a size from 64K to 64G", "--largest", "1K");
+        assertUsage("malloc=x: must be a name and a readable file", "--malloc", "x");
+        assertUsage("malloc=x=/nowhere.so: must be a name and a readable file", "--malloc", "x=/nowhere.so");
+        assertUsage("--frobnicate", "--frobnicate");
+        assertUsage("rounds", "--rounds");
+        assertUsage("argument=extra is not understood", "extra");
+        assertUsage(
+                "none of the contestants takes part in these experiments: contestants=llfree",
+                "--contestants",
+                "llfree",
+                "--experiment",
+                "a");
+    }
+
+    @Test
+    void tooLittleMemoryForFullSaysHowMuch() throws IOException {
+        assertEquals(1, run(2 * GIB_IN_KIB, "--full"));
+        assertEquals(
+                "upa bench: too little memory for --full: available=2 GiB needed=6 GiB: free some, or run without"
+                        + " --full\n",
+                err.toString(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void withLittleMemoryTheQuickSelectionLeavesLargeBlocksOut() throws IOException {
+        FakeDriver.write(folder, FakeDriver.SCRIPT);
+        assertEquals(0, run(GIB_IN_KIB, args("--experiment", "b", "--rounds", "1")));
+        assertFalse(
+                FakeDriver.calls(folder).getFirst().contains("1073741824"),
+                FakeDriver.calls(folder).toString());
+        assertTrue(
+                FakeDriver.calls(folder).getFirst().contains(",67108864"),
+                FakeDriver.calls(folder).toString());
+        assertTrue(text().contains("Blocks above 128 MiB were left out"), text());
+    }
+
+    @Test
+    void aMissingDriverSaysHowToGetIt() throws IOException {
+        assertEquals(1, run(8 * GIB_IN_KIB, args("--experiment", "a")));
+        assertTrue(
+                err.toString(StandardCharsets.UTF_8).contains("fake-driver: build it with ./upa build"),
+                err.toString());
+    }
+
+    @Test
+    void aDriverThatFailsIsReportedWithWhatItSaid() throws IOException {
+        FakeDriver.write(folder, "#!/bin/sh\necho 'out of luck' >&2\nexit 1\n");
+        assertEquals(1, run(8 * GIB_IN_KIB, args("--experiment", "g")));
+        assertTrue(
+                err.toString(StandardCharsets.UTF_8).contains("upa-driver failed with status 1: out of luck: "),
+                err.toString());
+        assertTrue(err.toString(StandardCharsets.UTF_8).endsWith("upa bench: nothing was measured\n"), err.toString());
+    }
+
+    @Test
+    void aDriverThatIsKilledIsReportedAsSuch() throws IOException {
+        FakeDriver.write(folder, "#!/bin/sh\nkill -9 $$\n");
+        assertEquals(1, run(8 * GIB_IN_KIB, args("--experiment", "g")));
+        assertTrue(
+                err.toString(StandardCharsets.UTF_8).contains("upa-driver was killed by signal 9 (out of memory?)"),
+                err.toString());
+    }
+
+    @Test
+    void oneFailingContestantDoesNotSpoilTheOthers() throws IOException {
+        FakeDriver.write(folder, FakeDriver.SCRIPT.replace("case", "case \"$*\" in *populate*) exit 3;; esac\ncase"));
+        assertEquals(1, run(8 * GIB_IN_KIB, args("--experiment", "a", "--rounds", "2")));
+        assertTrue(text().contains("upa-uncleared"), text());
+        assertTrue(text().contains("Failed: upa-driver failed with status 3"), text());
+        assertTrue(Files.exists(folder.resolve("results/results.csv")));
+    }
+
+    @Test
+    void aRunLeavesReportAndDataBehind() throws IOException {
+        FakeDriver.write(folder, FakeDriver.SCRIPT);
+        assertEquals(0, run(8 * GIB_IN_KIB, args("--experiment", "a,b,c,e,f,g", "--rounds", "3")));
+        assertTrue(text().contains("90x"), text());
+        assertTrue(text().contains("Figures to reach"), text());
+        String html = Files.readString(folder.resolve("results/report.html"));
+        assertTrue(html.contains("Imaginary CPU"), "machine");
+        assertTrue(html.contains("Douglas"), "experiment e");
+        assertTrue(html.contains("not prepared"), "host-warm or not");
+        List<String> csv = Files.readAllLines(folder.resolve("results/results.csv"));
+        assertTrue(
+                csv.getFirst().startsWith("experiment,contestant,variant,threads,phase,size_bytes,round,"),
+                csv.getFirst());
+        assertTrue(csv.stream().anyMatch(l -> l.startsWith("sizes,kernel,,1,warm,4096,2,1,3,9")), csv.toString());
+        JsonObject json = JsonParser.parseString(Files.readString(folder.resolve("results/results.json")))
+                .getAsJsonObject();
+        assertEquals(csv.size() - 1, json.getAsJsonArray("measurements").size());
+        assertTrue(json.getAsJsonObject("machine").get("CPU").getAsString().startsWith("Imaginary CPU"));
+        assertTrue(json.getAsJsonArray("figures").size() > 10);
+    }
+
+    @Test
+    void theSameSeedGivesTheSameRun() throws IOException {
+        List<String> first = callsOf("7");
+        assertEquals(first, callsOf("7"));
+        assertNotEquals(first, callsOf("8"));
+        assertTrue(first.getFirst().contains("--seed 7 "), first.toString());
+        assertTrue(first.getLast().contains("--seed 8 "), first.toString());
+    }
+
+    private List<String> callsOf(String seed) throws IOException {
+        FakeDriver.write(folder, FakeDriver.SCRIPT);
+        Files.deleteIfExists(folder.resolve("calls"));
+        assertEquals(0, run(8 * GIB_IN_KIB, args("--experiment", "a,b", "--rounds", "2", "--seed", seed)));
+        return FakeDriver.calls(folder);
+    }
+
+    @Test
+    void helpAndListSayWhatThereIs() throws IOException {
+        assertEquals(0, run(GIB_IN_KIB, "--help"));
+        assertTrue(text().contains("--experiment"), text());
+        assertEquals(0, run(GIB_IN_KIB, "--list"));
+        for (Experiment experiment : Experiment.values()) {
+            assertTrue(text().contains(experiment.title()), text());
+        }
+        assertTrue(text().contains("dlmalloc-upa-uncleared"), text());
+    }
+
+    private String[] args(String... more) {
+        List<String> all = new java.util.ArrayList<>(List.of(
+                "--no-warm",
+                "--driver",
+                folder.resolve("fake-driver").toString(),
+                "--out",
+                folder.resolve("results").toString()));
+        all.addAll(List.of(more));
+        return all.toArray(String[]::new);
+    }
+
+    private void assertUsage(String message, String... args) throws IOException {
+        err.reset();
+        assertEquals(2, run(8 * GIB_IN_KIB, args), String.join(" ", args));
+        String said = err.toString(StandardCharsets.UTF_8);
+        assertEquals(1, said.lines().count(), said);
+        assertTrue(said.startsWith("upa bench: ") && said.contains(message), said);
+        assertEquals(0, out.size(), out.toString());
+    }
+
+    private String text() {
+        return out.toString(StandardCharsets.UTF_8);
+    }
+
+    private int run(long availableKib, String... args) throws IOException {
+        Machine machine = FakeDriver.machine(folder, availableKib);
+        return new Main(
+                        new PrintStream(out, true, StandardCharsets.UTF_8),
+                        new PrintStream(err, true, StandardCharsets.UTF_8),
+                        machine,
+                        false)
+                .run(args);
+    }
+}
