@@ -60,8 +60,6 @@ public final class Region implements AutoCloseable {
 
     /** Batches in which background work holds free children: long enough to amortise a TLB flush, short enough to hide little. */
     private static final int BATCH_CHILDREN = 16;
-    /** Below so many pages clearing is cheaper than asking the kernel which of them have memory. */
-    private static final int ASK_PAGES = 32;
     /** Each move of page tables may leave one more mapping behind, of which a process has 65 530 by default. */
     private static final int MAX_TABLE_MOVES = 16384;
     private static final int POPULATED = 1 << LlFree.ZEROED | 1 << LlFree.DIRTY | 1 << LlFree.MIXED;
@@ -438,19 +436,21 @@ public final class Region implements AutoCloseable {
         return true;
     }
 
-    /** Clears those of the caller's pages that may hold old bytes. */
+    /**
+     * Clears those of the caller's pages that may hold old bytes. Child by child, which is also what fits a cache; about
+     * a whole one whose pages are not known to have memory the kernel is asked, so that a large block whose holder
+     * touched little of it does not become resident. About less, clearing costs less than asking.
+     */
     private void clear(long page, long n) {
         long end = page + n;
         long cleared = 0;
         while (page < end && (page = pages.nextDirty(page, end - page)) >= 0) {
-            long length = pages.dirtyLength(page, end - page);
-            if (length < ASK_PAGES || memory.shared) {
+            long length = pages.dirtyLength(page, Math.min(end - page, CHILD_PAGES - page % CHILD_PAGES));
+            if (length < CHILD_PAGES || memory.shared || pages.resident(page)) {
                 memory.zero(addressOf(page), length << PAGE_SHIFT);
                 cleared += length;
             } else {
-                // Child by child, which is also what fits a cache.
-                length = Math.min(length, CHILD_PAGES - page % CHILD_PAGES);
-                cleared += clearPart(page, (int) length);
+                cleared += clearChild(page);
             }
             page += length;
         }
@@ -459,14 +459,10 @@ public final class Region implements AutoCloseable {
         }
     }
 
-    private long clearPart(long page, int n) {
-        if (pages.resident(page)) {
-            memory.zero(addressOf(page), (long) n << PAGE_SHIFT);
-            return n;
-        }
-        long cleared = memory.zeroResident(addressOf(page), n);
-        if (cleared == n) {
-            pages.setResident(page, n);
+    private long clearChild(long page) {
+        long cleared = memory.zeroResident(addressOf(page), CHILD_PAGES);
+        if (cleared == CHILD_PAGES) {
+            pages.setResident(page, CHILD_PAGES);
         }
         return cleared;
     }
