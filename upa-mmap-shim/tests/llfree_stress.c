@@ -29,7 +29,7 @@ struct scenario {
 	uint32_t slots;
 	int mixed;                     /* threads that do everything */
 	int reclaimers;
-	uint64_t longest;              /* run */
+	uint64_t longest;              /* run; 0: threads hold one block at a time, briefly */
 };
 
 static struct upa_llfree allocator;
@@ -162,6 +162,26 @@ static void *mixed(void *argument)
 	return NULL;
 }
 
+/* Holds one block at a time and briefly, so that the child becomes whole and its state changes all the time. */
+static void *brief(void *argument)
+{
+	uint32_t me = (uint32_t)(uintptr_t)argument;
+	uint64_t seed = base_seed * 1000 + me;
+	uint64_t n = 0;
+
+	for (; !atomic_load_explicit(&stop, memory_order_relaxed); n++) {
+		uint32_t order = random_below(&seed, 3) ? (uint32_t)random_below(&seed, 3) : UPA_MAX_ORDER;
+		int64_t page = upa_llfree_get(&allocator, me, order, 0);
+
+		if (page < 0)
+			continue;
+		took(me, (uint64_t)page, 1ull << order);
+		give(me, me, (uint64_t)page, 1ull << order, order == UPA_MAX_ORDER ? 0 : (uint32_t)random_below(&seed, 3));
+	}
+	atomic_fetch_add(&operations, n);
+	return NULL;
+}
+
 /* Takes free memory away from under the others: whole children, and whatever free run it sees. */
 static void *reclaimer(void *argument)
 {
@@ -243,7 +263,7 @@ static void run_mixed(const struct scenario *s, double seconds)
 
 	begin(s);
 	for (int i = 0; i < n; i++)
-		CHECK(!pthread_create(&threads[i], NULL, i < s->mixed ? mixed : reclaimer, (void *)(uintptr_t)(i + 1)), "thread %d", i);
+		CHECK(!pthread_create(&threads[i], NULL, i >= s->mixed ? reclaimer : s->longest ? mixed : brief, (void *)(uintptr_t)(i + 1)), "thread %d", i);
 	nanosleep(&time, NULL);
 	atomic_store(&stop, true);
 	for (int i = 0; i < n; i++)
@@ -331,6 +351,7 @@ int main(int argc, char **argv)
 		{ "a child", 512, 2, 4, 2, 512 },
 		{ "a tree", 8192, 3, 4, 2, 5000 },
 		{ "two trees and a part", 2 * 8192 + 3000, 4, 4, 2, 6000 },
+		{ "a child, briefly held", 512, 4, 4, 0, 0 },
 		{ "eight threads, one slot", 8192, 1, 8, 1, 1500 },
 	};
 	double seconds = 5;
@@ -343,7 +364,7 @@ int main(int argc, char **argv)
 			seconds = atof(argv[++i]);
 		else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
 			base_seed = strtoull(argv[++i], NULL, 0);
-	each = seconds / 10;
+	each = seconds / 11;
 	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
 		run_mixed(&scenarios[i], each);
 	run_shares(2, 0, 2, 1, each);
