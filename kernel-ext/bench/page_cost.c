@@ -9,7 +9,7 @@
  *   guarded-fault     shadow entries, installed by the faults of the touch; freed by one UPA_IOC_UNMAP
  *   guarded-batch     shadow entries, installed by one UPA_IOC_MAP
  *   raw-pte, raw-pmd  hardware entries; freed by storing 0 and one UPA_IOC_FLUSH
- * Operations: allocate, touch, free, reuse (touch of pages still mapped), realloc; for the module's modes, free is also split into clear
+ * Operations: allocate, touch (one store for each 4 KiB), touch-huge (fresh pages again, one store for each 2 MiB), free, reuse (touch of pages still mapped), realloc; for the module's modes, free is also split into clear
  * (stores to the table) and flush (the call), and pool is what the kernel needs to make, clear and hand over the pool.
  */
 #include "measure.h"
@@ -18,8 +18,8 @@ static const uint64_t sizes[] = { 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4
 #define SIZES (sizeof(sizes) / sizeof(*sizes))
 #define REALLOC_PAGES 65536
 
-enum { ALLOCATE, TOUCH, REUSE, FREE, CLEAR, FLUSH, REALLOC, OPERATIONS };
-static const char *const names[] = { "allocate", "touch", "reuse", "free", "clear", "flush", "realloc" };
+enum { ALLOCATE, TOUCH, TOUCH_HUGE, REUSE, FREE, CLEAR, FLUSH, REALLOC, OPERATIONS };
+static const char *const names[] = { "allocate", "touch", "touch-huge", "reuse", "free", "clear", "flush", "realloc" };
 
 static uint64_t results[OPERATIONS][MAX_ROUNDS];
 
@@ -44,6 +44,15 @@ static void forget(void)
 {
 	for (int operation = 0; operation < OPERATIONS; operation++)
 		results[operation][0] = UINT64_MAX;
+}
+
+static uint64_t touch_huge(unsigned char *data, uint64_t pages)
+{
+	uint64_t start = counter();
+
+	for (volatile unsigned char *p = data, *end = data + pages * PAGE; p < end; p += 2 * MIB)
+		*p = 1;
+	return since(start);
 }
 
 static unsigned char *map_kernel(uint64_t pages, int kind, void *place)
@@ -101,6 +110,15 @@ static void kernel_rounds(const char *backend, int kind)
 			}
 			if (place)
 				munmap(place, room);
+		}
+		if (kind == 2) {
+			unsigned char *place = reserve(room, 2 * MIB), *data = map_kernel(pages, kind, place);
+
+			NEED(madvise(data, pages * PAGE, MADV_HUGEPAGE) == 0);
+			results[TOUCH_HUGE][0] = touch_huge(data, pages);
+			for (int round = 1; round < rounds; round++)
+				results[TOUCH_HUGE][round] = results[TOUCH_HUGE][0];
+			munmap(place, room);
 		}
 		report(backend, pages, 1);
 	}
@@ -212,6 +230,10 @@ static void raw_rounds(const char *backend, uint32_t mode)
 				for (uint64_t i = 0; i < 2 * n; i++)
 					target[i] = 0;
 				NEED(ioctl(r.fd, UPA_IOC_FLUSH) == 0);
+			}
+			if (mode == UPA_RAW_PMD) {
+				NEED(ioctl(r.fd, UPA_IOC_FLUSH) == 0); /* nothing cached: the walk is done again */
+				results[TOUCH_HUGE][slot] = touch_huge(r.data, pages);
 			}
 			start = counter();
 			for (uint64_t i = 0; i < n; i++)

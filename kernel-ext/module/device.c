@@ -61,7 +61,8 @@ static int upa_release(struct inode *inode, struct file *file)
 
 static bool raw_allowed(void)
 {
-	return raw && capable(CAP_SYS_RAWIO) && !security_locked_down(LOCKDOWN_DEV_MEM);
+	/* The books of CONFIG_PAGE_TABLE_CHECK know nothing of entries that a process stores. */
+	return raw && !IS_ENABLED(CONFIG_PAGE_TABLE_CHECK) && capable(CAP_SYS_RAWIO) && !security_locked_down(LOCKDOWN_DEV_MEM);
 }
 
 static int check_create(const struct upa_create *c)
@@ -110,6 +111,8 @@ static int build(struct upa_region *r, const struct upa_create *c)
 	r->state_bytes = c->state_bytes;
 	r->mm = current->mm;
 	mmgrab(r->mm);
+	r->blank_entry = pte_val(pte_mkspecial(pfn_pte(PHYS_PFN(__pa_symbol(empty_zero_page)),
+							vm_get_page_prot(VM_READ | VM_SHARED))));
 	entries_bytes = PAGE_ALIGN(upa_nr_entries(r) * sizeof(*r->entries));
 	shadow_bytes = r->mode == UPA_GUARDED ? r->pages * sizeof(*r->shadow) : 0;
 	ret = charge(r, c->frames + PHYS_PFN(entries_bytes + PAGE_ALIGN(shadow_bytes) + r->state_bytes));
@@ -343,8 +346,12 @@ static struct miscdevice upa_device = {
 
 static int __init upa_init(void)
 {
-	int ret = misc_register(&upa_device);
+	int ret;
 
+	/* A Xen PV guest does not own its page tables: see upa_set_entry(). */
+	if (boot_cpu_has(X86_FEATURE_XENPV))
+		return -ENODEV;
+	ret = misc_register(&upa_device);
 	if (!ret && raw)
 		pr_warn("raw=1: processes with CAP_SYS_RAWIO may write page tables, hence read and write all memory\n");
 	return ret;

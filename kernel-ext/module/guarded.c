@@ -15,60 +15,68 @@
 
 #define HARVEST_PAGES	32768		/* per holding of mmap_lock: one page for each bit map */
 
+/* The first index from @i on, in steps of four while four entries are 0. Only a hint: what counts is read again, once. */
+static unsigned long skip_zeros(const u32 *shadow, unsigned long i, unsigned long count)
+{
+	while (i + 4 <= count && !(READ_ONCE(*(const u64 *)&shadow[i]) | READ_ONCE(*(const u64 *)&shadow[i + 2])))
+		i += 4;
+	return i;
+}
+
 /*
  * Sets the entries of pages @page .. @page + @count - 1 of one locked table. Returns the number of pages looked at before
- * an entry out of range, @count if there was none. With @present NULL, entries that are present stay as they are.
+ * an entry out of range, @count if there was none. With @replaced NULL (a fault) entries that are present stay as they are, and
+ * those out of range are passed over: only the page that was touched has to be good.
  */
-static unsigned int install(struct upa_region *r, struct upa_table *t, u64 page, unsigned int count, u64 *changed, bool *present)
+static noinline unsigned long install(struct upa_region *r, pte_t *table, u64 page, unsigned long count, u64 *changed,
+				      bool *replaced)
 {
 	unsigned long address = r->data_start + page * PAGE_SIZE;
 	/* Pairs with the release in upa_pool_grow(). */
-	u64 frames = smp_load_acquire(&r->frames);
+	unsigned long frames = smp_load_acquire(&r->frames);
 	const u32 *shadow = r->shadow + page;
-	unsigned int i;
-	u64 set = 0;
+	const u64 *entries = r->entries - 1;	/* shadow entries are frame + 1 */
+	unsigned long i, set = 0;
 
 	for (i = 0; i < count; i++) {
-		u32 frame = READ_ONCE(shadow[i]);
-		pte_t *pte = t->pte + i, old;
-		u64 entry;
+		unsigned long frame = READ_ONCE(shadow[i]);
+		u64 entry, old;
 
-		if (!frame)
+		if (unlikely(!frame)) {
+			i = skip_zeros(shadow, i + 1, count) - 1;
 			continue;
+		}
 		if (unlikely(frame > frames)) {
-			/* A fault passes over it; only the page that was touched has to be good. */
-			if (present)
+			if (replaced)
 				break;
 			continue;
 		}
-		entry = r->entries[array_index_nospec(frame - 1, frames)];
-		old = *pte;
-		if (!pte_none(old)) {
-			if (!present || !((pte_val(old) ^ entry) & PTE_PFN_MASK))
+		entry = entries[array_index_nospec(frame, frames + 1)];
+		old = native_pte_val(table[i]);
+		if (unlikely(old)) {
+			if (!replaced || !((old ^ entry) & PTE_PFN_MASK))
 				continue;
-			*present = true;
+			*replaced = true;
 		}
-		set_pte_at(r->mm, address + i * PAGE_SIZE, pte, __pte(entry));
+		upa_set_entry(r->mm, address + i * PAGE_SIZE, &table[i], entry);
 		set++;
 	}
 	*changed += set;
 	return i;
 }
 
-static unsigned int empty(struct upa_region *r, struct upa_table *t, u64 page, unsigned int count, u64 *changed)
+static noinline u64 empty(struct upa_region *r, pte_t *table, u64 page, unsigned long count)
 {
 	unsigned long address = r->data_start + page * PAGE_SIZE;
-	unsigned int i;
-	u64 cleared = 0;
+	unsigned long i, cleared = 0;
 
 	for (i = 0; i < count; i++) {
-		if (pte_none(t->pte[i]))
+		if (!native_pte_val(table[i]))
 			continue;
-		ptep_get_and_clear(r->mm, address + i * PAGE_SIZE, t->pte + i);
+		upa_clear_entry(r->mm, address + i * PAGE_SIZE, &table[i]);
 		cleared++;
 	}
-	*changed += cleared;
-	return count;
+	return cleared;
 }
 
 /* A touch of a page that is not installed: fills the table around it. Called with mmap_lock held. */
@@ -92,7 +100,7 @@ vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf)
 		if (!upa_table_lock(r->mm, address, &t))
 			return VM_FAULT_SIGBUS;
 	}
-	install(r, &t, first, UPA_BLOCK_PAGES, &changed, NULL);
+	install(r, t.pte, first, UPA_BLOCK_PAGES, &changed, NULL);
 	good = !pte_none(t.pte[page - first]);
 	spin_unlock(t.lock);
 	atomic64_add(changed, &r->count.fault_pages);
@@ -123,7 +131,6 @@ static int batch_range(struct upa_region *r, const struct upa_range *range, stru
 		unsigned int count = min(end, round_down(page, UPA_BLOCK_PAGES) + UPA_BLOCK_PAGES) - page;
 		unsigned int done = count;
 		struct upa_table t;
-		u64 before = batch->changed;
 
 		if (!upa_table_lock(r->mm, address, &t)) {
 			if (!map || !any_entry(r, page, count))
@@ -132,10 +139,12 @@ static int batch_range(struct upa_region *r, const struct upa_range *range, stru
 				return -ENOMEM;
 		}
 		if (map) {
-			done = install(r, &t, page, count, &batch->changed, flush);
+			done = install(r, t.pte, page, count, &batch->changed, flush);
 		} else {
-			empty(r, &t, page, count, &batch->changed);
-			*flush |= batch->changed != before;
+			u64 cleared = empty(r, t.pte, page, count);
+
+			batch->changed += cleared;
+			*flush |= cleared != 0;
 		}
 		spin_unlock(t.lock);
 		if (done < count) {

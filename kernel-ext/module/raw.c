@@ -14,12 +14,7 @@
 
 #include "region.h"
 
-static u64 blank_entry(void)
-{
-	return pte_val(pte_mkspecial(pfn_pte(PHYS_PFN(__pa_symbol(empty_zero_page)), vm_get_page_prot(VM_READ | VM_SHARED))));
-}
-
-static void tidy_ptes(u64 *table)
+static void tidy_ptes(const struct upa_region *r, u64 *table)
 {
 	unsigned int i;
 
@@ -28,7 +23,7 @@ static void tidy_ptes(u64 *table)
 		bool fine = !entry || ((entry & _PAGE_PRESENT) && (entry & _PAGE_SPECIAL));
 
 		if (!fine || (!entry && (i == 0 || i == PTRS_PER_PTE - 1)))
-			WRITE_ONCE(table[i], blank_entry());
+			WRITE_ONCE(table[i], r->blank_entry);
 	}
 }
 
@@ -47,7 +42,7 @@ static void tidy_pmds(struct upa_region *r, u64 *table, u64 displaced)
 			WRITE_ONCE(table[i], 0);
 	}
 	/* The table of 4 KiB entries that made the kernel make this one: the kernel has to find and free it. */
-	tidy_ptes((u64 *)pmd_page_vaddr(__pmd(displaced)));
+	tidy_ptes(r, (u64 *)pmd_page_vaddr(__pmd(displaced)));
 	WRITE_ONCE(table[0], displaced);
 }
 
@@ -61,7 +56,7 @@ static void tidy(struct upa_region *r)
 		if (r->mode == UPA_RAW_PMD)
 			tidy_pmds(r, table, r->displaced[i]);
 		else
-			tidy_ptes(table);
+			tidy_ptes(r, table);
 	}
 }
 

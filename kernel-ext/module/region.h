@@ -57,6 +57,7 @@ struct upa_region {
 	bool data_was_mapped;
 
 	/* table.c */
+	u64 blank_entry;		/* maps the zero page, read-only */
 	struct mutex flush_lock;
 	u64 flushes_begun;
 
@@ -84,6 +85,26 @@ static inline u64 upa_nr_entries(const struct upa_region *r)
 static inline u64 upa_nr_tables(const struct upa_region *r)
 {
 	return r->pages / UPA_BLOCK_PAGES / (r->mode == UPA_RAW_PMD ? UPA_BLOCK_PAGES : 1);
+}
+
+/*
+ * Entries are stored without the paravirtual hooks, which cost more than the rest of the loop; upa_init() refuses the one
+ * hypervisor interface that needs them. A kernel that keeps its own books of page tables has to see every change.
+ */
+static inline void upa_set_entry(struct mm_struct *mm, unsigned long address, pte_t *pte, u64 entry)
+{
+	if (IS_ENABLED(CONFIG_PAGE_TABLE_CHECK))
+		set_pte_at(mm, address, pte, native_make_pte(entry));
+	else
+		native_set_pte(pte, native_make_pte(entry));
+}
+
+static inline void upa_clear_entry(struct mm_struct *mm, unsigned long address, pte_t *pte)
+{
+	if (IS_ENABLED(CONFIG_PAGE_TABLE_CHECK))
+		ptep_get_and_clear(mm, address, pte);
+	else
+		native_set_pte(pte, native_make_pte(0));
 }
 
 /* pool.c: page frames */

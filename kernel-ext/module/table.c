@@ -8,15 +8,18 @@
  * space on all CPUs that have it loaded. So the data mapping has a tail, the fence: putting one entry at each end of it and
  * zapping them flushes everything, at a cost that depends on neither the number nor the place of the entries cleared.
  *
- * The fence spans 15 873 pages. Root can set the ceiling in debugfs; above that figure the fence would no longer do.
+ * The fence spans 262 146 pages, with a GiB between its ends for which there is not even a PMD table, so that walking it is short.
+ * Root can set the ceiling in debugfs; above that figure the fence would no longer do.
  */
 #include <linux/mmap_lock.h>
 
 #include "region.h"
 
-/* Last entry of the first table of the fence, and first entry of its last table: between them only empty PMD entries. */
-#define FENCE_FIRST	(PMD_SIZE - PAGE_SIZE)
-#define FENCE_LAST	(UPA_FENCE_BYTES - PMD_SIZE)
+/* The GiB without tables: one page before it and one behind it make the fence. */
+static unsigned long fence_gap(const struct upa_region *r)
+{
+	return round_up(r->data_start + upa_data_bytes(r) + PMD_SIZE, PUD_SIZE);
+}
 
 /* Finds and locks the page table (512 entries) of @address; false if there is none. */
 bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_table *t)
@@ -55,24 +58,23 @@ int upa_table_make(struct mm_struct *mm, unsigned long address)
 	return apply_to_page_range(mm, address & PAGE_MASK, PAGE_SIZE, nothing, NULL);
 }
 
-static void fence_set(struct mm_struct *mm, unsigned long address)
+static void fence_set(struct upa_region *r, unsigned long address)
 {
 	struct upa_table t;
 
-	if (WARN_ON_ONCE(!upa_table_lock(mm, address, &t)))
+	if (WARN_ON_ONCE(!upa_table_lock(r->mm, address, &t)))
 		return;
-	set_pte_at(mm, address, t.pte,
-		   pte_mkspecial(pfn_pte(PHYS_PFN(__pa_symbol(empty_zero_page)), vm_get_page_prot(VM_READ | VM_SHARED))));
+	upa_set_entry(r->mm, address, t.pte, r->blank_entry);
 	spin_unlock(t.lock);
 }
 
 /* Makes the two tables of the fence, so that a shoot-down can never fail for want of memory. */
 int upa_fence_make(struct upa_region *r)
 {
-	unsigned long fence = r->data_start + upa_data_bytes(r);
-	int ret = upa_table_make(r->mm, fence + FENCE_FIRST);
+	unsigned long gap = fence_gap(r);
+	int ret = upa_table_make(r->mm, gap - PAGE_SIZE);
 
-	return ret ?: upa_table_make(r->mm, fence + FENCE_LAST);
+	return ret ?: upa_table_make(r->mm, gap + PUD_SIZE);
 }
 
 /*
@@ -82,7 +84,7 @@ int upa_fence_make(struct upa_region *r)
  */
 void upa_flush(struct upa_region *r, struct vm_area_struct *vma)
 {
-	unsigned long fence = r->data_start + upa_data_bytes(r);
+	unsigned long gap = fence_gap(r);
 	u64 begun;
 
 	smp_mb();	/* the caller's clearing, then the reading of the counter */
@@ -95,9 +97,9 @@ void upa_flush(struct upa_region *r, struct vm_area_struct *vma)
 	}
 	WRITE_ONCE(r->flushes_begun, begun + 1);
 	smp_mb();	/* the counter, then the flush */
-	fence_set(r->mm, fence + FENCE_FIRST);
-	fence_set(r->mm, fence + FENCE_LAST);
-	zap_vma_ptes(vma, fence + FENCE_FIRST, FENCE_LAST - FENCE_FIRST + PAGE_SIZE);
+	fence_set(r, gap - PAGE_SIZE);
+	fence_set(r, gap + PUD_SIZE);
+	zap_vma_ptes(vma, gap - PAGE_SIZE, PUD_SIZE + 2 * PAGE_SIZE);
 	mutex_unlock(&r->flush_lock);
 	atomic64_inc(&r->count.shootdowns);
 }

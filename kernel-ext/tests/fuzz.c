@@ -63,7 +63,7 @@ static void *reach(void *argument)
 		if (sigsetjmp(back, 1))
 			continue;
 		random = state;
-		place = next(&random) % (r.created.data_bytes / 8 / 4) * 8;
+		place = next(&random) % ((PAGES + PAGES / 4) * PAGE / 8) * 8; /* the fence as well */
 		state = random;
 		*(volatile uint64_t *)(r.data + place) = random;
 		atomic_fetch_add(&good_touches, 1);

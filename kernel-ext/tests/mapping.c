@@ -36,7 +36,7 @@ int main(void)
 	CHECK_ERRNO(mmap(range + PAGE, bytes, both, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
 	CHECK_ERRNO(mmap(range, bytes - PAGE, both, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
 	CHECK_ERRNO(mmap(range, bytes + PAGE, both, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
-	CHECK_ERRNO(mmap(range, bytes, both, MAP_PRIVATE | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
+	CHECK_ERRNO(mmap(range, bytes, both, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, r.fd, UPA_MAP_DATA), EINVAL);
 	CHECK_ERRNO(mmap(range, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
 	CHECK_ERRNO(mmap(range, bytes, both | PROT_EXEC, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
 	refuse_map(r.created.shadow_bytes + PAGE, both, MAP_SHARED, UPA_MAP_SHADOW, EINVAL);

@@ -51,7 +51,7 @@
 
 #define UPA_PAGE_BYTES		4096ULL
 #define UPA_BLOCK_PAGES		512ULL			/* pages in 2 MiB: unit of regions and pools */
-#define UPA_FENCE_BYTES		(64ULL << 20)
+#define UPA_FENCE_BYTES		((2ULL << 30) + (4ULL << 20))	/* of addresses, not of memory */
 #define UPA_MAX_PAGES		(1ULL << 28)		/* 1 TiB */
 #define UPA_MAX_RANGES		4096U
 #define UPA_MAX_STATE_BYTES	(1ULL << 30)
