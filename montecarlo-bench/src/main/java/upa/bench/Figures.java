@@ -93,11 +93,9 @@ final class Figures {
 
     private void java(JmhResults jmh) {
         within("allocate + free alone, 4 KiB, Java Region", 150, jmh.time(JmhResults.REGION_4K));
-        faster(
-                "PageArena against Arena.ofConfined, 1 MiB written once per page",
-                10,
-                "",
-                jmh.ratio(JmhResults.CONFINED_1M, JmhResults.PAGE_ARENA_1M));
+        String arena = "PageArena against Arena.ofConfined, 1 MiB written once per page";
+        faster(arena, 10, "", jmh.ratio(JmhResults.CONFINED_1M, JmhResults.PAGE_ARENA_1M));
+        faster("the same, uncleared", 10, "", jmh.ratio(JmhResults.CONFINED_1M, JmhResults.PAGE_ARENA_UNCLEARED_1M));
         Line one = new Line(Experiment.LLFREE, "llfree", "", 1, "warm");
         Line two = new Line(Experiment.LLFREE, "llfree", "", 2, "warm");
         within("LLFree get + put, one page, C", 75, measurements.time(one, 4 * KIB));

@@ -17,6 +17,7 @@ record JmhResults(Map<String, List<Double>> scores) {
 
     static final String REGION_4K = "RegionBenchmark.region:bytes=4096";
     static final String PAGE_ARENA_1M = "ArenaBenchmark.pageArena:bytes=1048576";
+    static final String PAGE_ARENA_UNCLEARED_1M = "ArenaBenchmark.pageArenaUncleared:bytes=1048576";
     static final String CONFINED_1M = "ArenaBenchmark.confined:bytes=1048576";
     static final String LLFREE_JAVA = "LlFreeBenchmark.java:order=0";
 

@@ -366,7 +366,12 @@ public final class Main {
                     + " rounds; Ctrl-C ends it early and reports what there is");
             measurements = runner.run(jobs, settings.seed());
             if (settings.jmh() && !runner.isStopped()) {
-                jmh = Jmh.run(settings, err);
+                try {
+                    jmh = Jmh.run(settings, err);
+                } catch (BenchException e) {
+                    // What has been measured before is worth reporting all the same.
+                    runner.failures().add(e.getMessage());
+                }
             }
             stopped = runner.isStopped();
             if (stopped) {

@@ -1,11 +1,15 @@
 package upa.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.Param;
 import upa.bench.Figures.Figure;
 import upa.bench.Figures.Verdict;
 
@@ -19,9 +23,9 @@ class FiguresTest {
     @Test
     void withoutMeasurementsNothingIsDecided() {
         List<Figure> figures = Figures.of(measurements, JmhResults.none());
-        assertEquals(19, figures.size());
+        assertEquals(20, figures.size());
         assertEquals(
-                19,
+                20,
                 figures.stream().filter(f -> f.verdict() == Verdict.UNMEASURED).count());
     }
 
@@ -78,6 +82,25 @@ class FiguresTest {
         assertEquals(
                 Verdict.MISSED,
                 of(figures, "allocate + free alone, 4 KiB, Java Region").verdict());
+    }
+
+    @Test
+    void theBenchmarksOfTheFiguresExist() throws ReflectiveOperationException {
+        for (String name : List.of(
+                JmhResults.CONFINED_1M,
+                JmhResults.LLFREE_JAVA,
+                JmhResults.PAGE_ARENA_1M,
+                JmhResults.PAGE_ARENA_UNCLEARED_1M,
+                JmhResults.REGION_4K)) {
+            String[] parts = name.split("[.:=]");
+            Class<?> benchmark = Class.forName("upa.bench.jmh." + parts[0]);
+            assertTrue(
+                    Stream.of(benchmark.getMethods())
+                            .anyMatch(m -> m.getName().equals(parts[1]) && m.isAnnotationPresent(Benchmark.class)),
+                    name);
+            Param values = benchmark.getField(parts[2]).getAnnotation(Param.class);
+            assertTrue(List.of(values.value()).contains(parts[3]), name);
+        }
     }
 
     /** One round per time, in ns; several sizes take the same. */
