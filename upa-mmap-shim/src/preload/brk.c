@@ -8,12 +8,9 @@
 
 #include "../os.h"
 #include "retain.h"
+#include "zero.h"
 
 #define PAGE 4096ul
-
-/* Below so many pages clearing is cheaper than asking the kernel which of them have memory. */
-#define ASK_PAGES 32ul
-#define BATCH_PAGES 512ul
 
 static void **current;               /* the program's break */
 static uintptr_t lowest;             /* where the heap began when we came */
@@ -45,49 +42,25 @@ void brk_start(void **libc_current)
 	*current = (void *)kernel_break;
 }
 
-/* Zeros to pages from .. to-1 without giving memory to those that have none. */
 static void clear(uintptr_t from, uintptr_t to)
 {
 	uintptr_t first = from;
+	uintptr_t known = resident_to < to ? resident_to : to;
 
-	for (uintptr_t end; from < to; from = end) {
-		unsigned char resident[BATCH_PAGES];
-		size_t pages;
-
-		if (from >= resident_from && from < resident_to) {
-			end = to < resident_to ? to : resident_to;
-			memset((void *)from, 0, end - from);
-			continue;
-		}
-		end = to - from < BATCH_PAGES * PAGE ? to : from + BATCH_PAGES * PAGE;
-		if (from < resident_from && end > resident_from)
-			end = resident_from;
-		pages = (end - from) / PAGE;
-		if (pages < ASK_PAGES || os_mincore((void *)from, end - from, resident)) {
-			memset((void *)from, 0, end - from);
-			continue;
-		}
-		for (size_t i = 0, n; i < pages; i += n) {
-			void *at = (void *)(from + i * PAGE);
-
-			for (n = 1; i + n < pages && (resident[i + n] & 1) == (resident[i] & 1); n++)
-				;
-			/* Not resident may also mean swapped out. */
-			if (resident[i] & 1 || os_madvise(at, n * PAGE, MADV_DONTNEED))
-				memset(at, 0, n * PAGE);
-			else
-				first = from + (i + n) * PAGE;
-		}
+	reused_bytes += to - from;
+	if (from >= resident_from && from < known) {
+		memset((void *)from, 0, known - from);
+		first = known;
 	}
-	/* Behind the last hole all has been written to. */
-	if (first < to && first <= resident_to && to >= resident_from) {
-		resident_from = first < resident_from ? first : resident_from;
-		resident_to = to > resident_to ? to : resident_to;
-	} else if (first < to) {
+	if (first == to)
+		return;
+	first = zero_pages(first, to);
+	if (first == known && from >= resident_from) {
+		resident_to = to;
+	} else {
 		resident_from = first;
 		resident_to = to;
 	}
-	reused_bytes += to - first;
 }
 
 static int refused(void)
@@ -146,6 +119,7 @@ static int shrink(uintptr_t wanted)
 {
 	int64_t allowance;
 
+	retain_heap_shrinks();
 	moved(wanted);
 	allowance = retain_heap_allowance();
 	/* By an eighth more, lest every call give back a little. */

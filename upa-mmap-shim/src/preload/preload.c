@@ -10,11 +10,13 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -26,6 +28,7 @@
 #include "../os.h"
 #include "../region_private.h"
 #include "brk.h"
+#include "purge.h"
 #include "redirect.h"
 #include "retain.h"
 #include "settings.h"
@@ -56,6 +59,12 @@ static _Atomic int requests;
 static struct upa_region *made(void)
 {
 	return atomic_load_explicit(&region_made, memory_order_acquire);
+}
+
+/* Is this process served, or will it be when it is worth it? */
+static bool started(void)
+{
+	return atomic_load_explicit(&beginning, memory_order_relaxed) != NEVER;
 }
 
 static bool ours(const void *address)
@@ -116,12 +125,22 @@ static long failed(long result)
 
 /* ---- mmap and its relatives ------------------------------------------------------------------- */
 
+/*
+ * Hints are the kernel's to follow, but for those by which mimalloc spreads its memory over addresses of no further meaning.
+ */
+static bool free_hint(const void *address)
+{
+	return (uintptr_t)address >= 2ul << 40 && (uintptr_t)address < 32ul << 40;
+}
+
 EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
 	void *result;
 
 	if (flags & MAP_FIXED)
 		brk_disturb(address, length, false);
+	if (free_hint(address) && !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
+		address = NULL;
 	if (!made() && worth_beginning(length, protection, flags))
 		begin();
 	if (!made() || (length < settings.least_bytes && !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))) {
@@ -181,6 +200,8 @@ EXPORT void *mremap(void *old_address, size_t old_size, size_t new_size, int fla
 EXPORT int madvise(void *address, size_t length, int advice)
 {
 	brk_disturb(address, length, advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_WILLNEED);
+	if (advice == MADV_DONTNEED && started() && purge(made(), address, length))
+		return 0;
 	return made() ? upa_madvise(address, length, advice) : (int)failed(os_madvise(address, length, advice));
 }
 
@@ -231,6 +252,7 @@ static int call_mlock(void *address, size_t length, int unused)
 
 EXPORT int mlock(const void *address, size_t length)
 {
+	purge_stop();
 	return apply((void *)address, length, call_mlock, 0);
 }
 
@@ -241,6 +263,7 @@ static int call_mlock2(void *address, size_t length, int flags)
 
 EXPORT int mlock2(const void *address, size_t length, unsigned flags)
 {
+	purge_stop();
 	return apply((void *)address, length, flags ? call_mlock2 : call_mlock, (int)flags);
 }
 
@@ -289,6 +312,7 @@ EXPORT int mlockall(int flags)
 	begin_never();
 	upa_mman_retire();
 	brk_stop();
+	purge_stop();
 	return (int)failed(os_call(SYS_mlockall, flags, 0, 0, 0, 0, 0));
 }
 
@@ -342,6 +366,7 @@ EXPORT int prctl(int option, ...)
 		begin_never();
 		upa_mman_stop();
 		brk_stop();
+		purge_stop();
 		retain_be_quiet();
 	}
 	return (int)failed(os_call(SYS_prctl, option, (long)a[0], (long)a[1], (long)a[2], (long)a[3], 0));
@@ -355,6 +380,20 @@ EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_
 		upa_mman_stop();
 	}
 	return (int)failed(os_call(SYS_setsockopt, fd, level, option, (long)value, length, 0));
+}
+
+/* Who handles page faults himself waits for those that a purge brings. */
+EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	va_list arguments;
+	unsigned long argument;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, unsigned long);
+	va_end(arguments);
+	if (request == UFFDIO_REGISTER)
+		purge_stop();
+	return (int)failed(os_call(SYS_ioctl, fd, (long)request, (long)argument, 0, 0, 0));
 }
 
 /* ---- starting ----------------------------------------------------------------------------------- */

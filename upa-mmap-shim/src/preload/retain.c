@@ -15,7 +15,7 @@
 #define MIB (1l << 20)
 
 /* Stays whatever happens: what small programs come and go with. */
-#define FLOOR (4 * MIB)
+#define FLOOR (2 * MIB)
 
 /* A thread tells of its use in steps of this. */
 #define STEP (256l << 10)
@@ -24,16 +24,25 @@
 #define INTERVAL_MS 16
 #define PRESSURE_INTERVAL_MS 1000
 
+/* So long after a purge has left pages resident, resident memory is not taken for use. */
+#define KEPT_MS 1000
+
 /* Share of tasks that waited for memory in the last ten seconds, in hundredths of a percent, above which nothing stays. */
 #define PRESSURE_LIMIT 500
 
 /* ---- use -------------------------------------------------------------------------------------- */
 
-/* Bytes in use: of the region as told in steps, and of the heap. And the most of their sum, which decays. */
-static _Atomic int64_t region_live, heap_live, peak, decayed_at;
+/* Bytes in use as addresses: of the region as told in steps, and of the heap. */
+static _Atomic int64_t region_live, heap_live;
 
 /* Bytes free and populated: of the region when last looked at, and of the heap. */
 static _Atomic int64_t region_retained, heap_retained;
+
+/* Of what is resident, what is not retained; the most of it lately; and when that was last asked, and the peak decayed. */
+static _Atomic int64_t resident, live, peak, sampled_at, decayed_at;
+
+/* When a purge last left pages resident (purge.h): from then on resident memory says nothing about use, for a while. */
+static _Atomic int64_t kept_at = -KEPT_MS;
 
 static int64_t load(const _Atomic int64_t *p)
 {
@@ -45,8 +54,7 @@ static void store(_Atomic int64_t *p, int64_t n)
 	atomic_store_explicit(p, n, memory_order_relaxed);
 }
 
-/* Good to a few milliseconds, at a few nanoseconds a reading. */
-static int64_t milliseconds(void)
+int64_t milliseconds(void)
 {
 	struct timespec t;
 
@@ -54,14 +62,23 @@ static int64_t milliseconds(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int64_t raise_peak(void)
+/* Asks the kernel; before that, `just_freed` bytes more were in use. If it may not be asked, addresses have to do. */
+static void sample(int64_t now, int64_t just_freed)
 {
-	int64_t live = load(&region_live) + load(&heap_live);
+	int64_t retained = load(&region_retained) + load(&heap_retained);
+	int64_t is = resident_bytes();
 	int64_t was = load(&peak);
+	int64_t use;
 
-	while (was < live && !atomic_compare_exchange_weak_explicit(&peak, &was, live, memory_order_relaxed, memory_order_relaxed))
+	store(&sampled_at, now);
+	if (is < 0)
+		is = load(&region_live) + load(&heap_live) + retained;
+	store(&resident, is);
+	use = is > retained ? is - retained : 0;
+	store(&live, use);
+	use += just_freed;
+	while (was < use && now - load(&kept_at) > KEPT_MS && !atomic_compare_exchange_weak(&peak, &was, use))
 		;
-	return live;
 }
 
 /* Lets the peak decay up to now: the bytes that may be retained. */
@@ -69,8 +86,8 @@ static int64_t allowance(int64_t now)
 {
 	int64_t then = load(&decayed_at);
 	int64_t was = load(&peak);
-	int64_t live = load(&region_live) + load(&heap_live);
-	int64_t excess = was > live ? was - live : 0;
+	int64_t use = load(&live);
+	int64_t excess = was > use ? was - use : 0;
 	int64_t half = (int64_t)settings.decay_ms;
 
 	if (now > then && atomic_compare_exchange_strong(&decayed_at, &then, now) && excess && then) {
@@ -80,9 +97,9 @@ static int64_t allowance(int64_t now)
 		/* Between two halvings a straight line will do. */
 		excess -= half ? (int64_t)((double)excess * (double)((now - then) % half) / (double)(2 * half)) : 0;
 		/* If this is lost to a rise, the peak decays next time. */
-		atomic_compare_exchange_strong(&peak, &was, live + excess);
+		atomic_compare_exchange_strong(&peak, &was, use + excess);
 	}
-	return excess + live / 100 * (int64_t)settings.retain_percent + FLOOR;
+	return excess + load(&peak) / 100 * (int64_t)settings.retain_percent + FLOOR;
 }
 
 /* Of what may be retained, what one of two may keep: what the other leaves, and at least half. */
@@ -91,16 +108,30 @@ static int64_t share(int64_t total, int64_t other)
 	return total - (other < total / 2 ? other : total / 2);
 }
 
-void retain_heap(int64_t live, int64_t kept)
+void retain_heap(int64_t now_live, int64_t kept)
 {
-	store(&heap_live, live);
+	atomic_fetch_add_explicit(&live, now_live - load(&heap_live), memory_order_relaxed);
+	store(&heap_live, now_live);
 	store(&heap_retained, kept);
-	raise_peak();
 }
 
 int64_t retain_heap_allowance(void)
 {
 	return share(allowance(milliseconds()), load(&region_retained));
+}
+
+bool retain_may_keep(void)
+{
+	int64_t now = milliseconds();
+
+	if (now - load(&sampled_at) >= INTERVAL_MS)
+		sample(now, 0);
+	return load(&resident) <= load(&peak) + load(&peak) / 100 * (int64_t)settings.retain_percent + FLOOR;
+}
+
+void retain_kept(void)
+{
+	store(&kept_at, milliseconds());
 }
 
 /* ---- pressure --------------------------------------------------------------------------------- */
@@ -135,6 +166,17 @@ static int64_t number_at(const char *text)
 		if (*text != '.' && n < INT64_MAX / 10 - 10)
 			n = (n < 0 ? 0 : n * 10) + (*text - '0');
 	return n;
+}
+
+int64_t resident_bytes(void)
+{
+	char text[128];
+	const char *second;
+
+	if (quiet || !read_file("/proc/self/statm", text, sizeof(text)))
+		return -1;
+	second = strchr(text, ' ');
+	return second ? number_at(second + 1) * 4096 : -1;
 }
 
 static bool system_pressed(void)
@@ -248,13 +290,16 @@ static bool pressed(void)
 
 /* ---- the region ------------------------------------------------------------------------------- */
 
-static _Atomic int64_t looked_at, looked_peak;
+static _Atomic int64_t looked_at, looked_live;
 static atomic_flag looking = ATOMIC_FLAG_INIT;
 
 /* Below this, asking for pressure costs more than it could bring. */
 #define WORTH_ASKING (32 * MIB)
 
-static void look(struct upa_region *r, int64_t now)
+/* NULL until it is told of. */
+static struct upa_region *_Atomic known_region;
+
+static void look(struct upa_region *r, int64_t now, int64_t just_freed)
 {
 	struct upa_region_stats st;
 	int64_t total, keep;
@@ -265,10 +310,10 @@ static void look(struct upa_region *r, int64_t now)
 	upa_region_get_stats(r, &st);
 	/* Exact, where the threads' own accounts lose what they had not told of when they ended. */
 	store(&region_live, (int64_t)st.allocated_bytes);
+	store(&looked_live, (int64_t)st.allocated_bytes);
 	store(&region_retained, (int64_t)st.retained_bytes);
-	raise_peak();
+	sample(now, just_freed);
 	total = allowance(now);
-	store(&looked_peak, load(&peak));
 	if ((int64_t)st.retained_bytes + load(&heap_retained) > WORTH_ASKING && pressed())
 		total = 0;
 	if (load(&heap_retained) > share(total, (int64_t)st.retained_bytes))
@@ -285,18 +330,30 @@ static void look(struct upa_region *r, int64_t now)
 void retain_account(struct upa_region *r, int64_t bytes)
 {
 	static _Thread_local int64_t untold __attribute__((tls_model("initial-exec")));
-	int64_t live, now, last_peak;
+	int64_t told, use, last, now;
 
 	untold += bytes;
 	if (untold < STEP && untold > -STEP)
 		return;
-	atomic_fetch_add_explicit(&region_live, untold, memory_order_relaxed);
+	atomic_store_explicit(&known_region, r, memory_order_relaxed);
+	told = untold;
 	untold = 0;
-	live = raise_peak();
+	use = atomic_fetch_add_explicit(&region_live, told, memory_order_relaxed) + told;
 	now = milliseconds();
-	last_peak = load(&looked_peak);
-	if (now - load(&looked_at) >= INTERVAL_MS || live > last_peak + last_peak / 16 + FLOOR)
-		look(r, now);
+	last = load(&looked_live);
+	if (now - load(&looked_at) >= INTERVAL_MS || use > last + last / 16 + FLOOR)
+		look(r, now, told < 0 ? -told : 0);
+}
+
+void retain_heap_shrinks(void)
+{
+	struct upa_region *r = atomic_load_explicit(&known_region, memory_order_relaxed);
+	int64_t now = milliseconds();
+
+	if (r && now - load(&looked_at) >= INTERVAL_MS)
+		look(r, now, 0);
+	else if (!r && now - load(&sampled_at) >= INTERVAL_MS)
+		sample(now, 0);
 }
 
 void retain_after_fork(void)

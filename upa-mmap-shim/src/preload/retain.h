@@ -3,8 +3,8 @@
  * retain.h - how much free memory stays populated, and when the rest goes back to the kernel.
  *
  * Follows use: what was in use lately and is not now may stay, since a program that had it is likely to want it again;
- * the memory of that halves every UPA_DECAY_MS. Beyond it stay UPA_RETAIN percent of what is in use, and 4 MiB. So
- * resident memory never rises much above what it would have been at its peak. There is no thread: this runs on the
+ * the memory of that halves every UPA_DECAY_MS. Beyond it stay UPA_RETAIN percent, and 2 MiB. What is in use the kernel says: what
+ * is resident, less what is known to be free. So resident memory stays within that percentage of its peak without UPA. There is no thread: this runs on the
  * program's own calls, and an idle program keeps what it has.
  *
  * Under memory pressure (the system's PSI, the limits of the process's cgroup) nothing stays.
@@ -17,17 +17,28 @@
 
 #include <upa/region.h>
 
-/* Tells of the heap that grows by brk(): bytes in use, and bytes beyond them that are kept. */
+/* Tells that the heap is about to shrink; of its size in bytes, and of bytes beyond that which are kept. */
+void retain_heap_shrinks(void);
 void retain_heap(int64_t live, int64_t kept);
 
 /* The bytes that the heap may keep now. */
 int64_t retain_heap_allowance(void);
+
+/* May a purge leave pages resident? And it has. */
+bool retain_may_keep(void);
+void retain_kept(void);
 
 /* Tells of bytes of the region handed out (positive) or freed (negative). May give memory back. */
 void retain_account(struct upa_region *r, int64_t bytes);
 
 /* In a forked child: nobody is giving back any more. */
 void retain_after_fork(void);
+
+/* A clock good to a few milliseconds, at a few nanoseconds a reading. */
+int64_t milliseconds(void);
+
+/* The process's resident memory in bytes, as the kernel counts it; negative if it may not be asked. */
+int64_t resident_bytes(void);
 
 /* No file of /proc may be read from now on. */
 void retain_be_quiet(void);

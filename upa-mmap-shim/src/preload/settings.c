@@ -9,7 +9,7 @@
 
 #include "message.h"
 
-struct settings settings = { .retain_percent = 12, .decay_ms = 1000, .redirect = true, .brk = true };
+struct settings settings = { .retain_percent = 10, .decay_ms = 1000, .redirect = true, .brk = true };
 
 static const char *value_of(const char *name)
 {

@@ -4,7 +4,7 @@
  *
  *   UPA_REGION_BYTES   size of the region: addresses, not memory. Suffixes K, M, G, T. Default: 16 times the machine's memory
  *   UPA_LEAST_BYTES    requests below this size are the kernel's. Default 0
- *   UPA_RETAIN         percent of what is in use that may stay populated beyond it, 0..1000. Default 12
+ *   UPA_RETAIN         percent by which resident memory may exceed its recent peak without UPA, 0..1000. Default 10
  *   UPA_DECAY_MS       half-life of the memory of how much was in use lately, in milliseconds, 0..3600000. Default 1000
  *   UPA_STRICT=1       memory that has been unmapped faults when it is touched
  *   UPA_STATS=1        a table on standard error when the process exits

@@ -10,6 +10,7 @@
 #include "../os.h"
 #include "brk.h"
 #include "message.h"
+#include "purge.h"
 #include "settings.h"
 
 bool table_wanted;
@@ -130,6 +131,7 @@ void table_print(const struct upa_region *r)
 		amount(&m, "reused and cleared", st.cleared_bytes);
 		amount(&m, "moved", st.moved_bytes);
 		amount(&m, "given back to the kernel", st.given_back_bytes);
+		amount(&m, "purged without the kernel", purge_count());
 		brk_counts(&reused, &given_back);
 		amount(&m, "heap reused and cleared", reused);
 		amount(&m, "heap given back to the kernel", given_back);

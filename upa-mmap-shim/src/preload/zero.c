@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "zero.h"
+
+#include <string.h>
+
+#include "../os.h"
+
+#define PAGE 4096ul
+
+/* Below so many pages clearing is cheaper than asking the kernel which of them have memory. */
+#define ASK_PAGES 32ul
+#define BATCH_PAGES 512ul
+
+static uintptr_t zero_batch(uintptr_t from, size_t pages)
+{
+	unsigned char resident[BATCH_PAGES];
+	uintptr_t start = from;
+
+	if (pages < ASK_PAGES || os_mincore((void *)from, pages * PAGE, resident)) {
+		memset((void *)from, 0, pages * PAGE);
+		return start;
+	}
+	for (size_t i = 0, n; i < pages; i += n) {
+		void *at = (void *)(from + i * PAGE);
+
+		for (n = 1; i + n < pages && (resident[i + n] & 1) == (resident[i] & 1); n++)
+			;
+		/* Not resident may also mean swapped out. */
+		if (resident[i] & 1 || os_madvise(at, n * PAGE, MADV_DONTNEED))
+			memset(at, 0, n * PAGE);
+		else
+			start = from + (i + n) * PAGE;
+	}
+	return start;
+}
+
+uintptr_t zero_pages(uintptr_t from, uintptr_t to)
+{
+	uintptr_t start = from;
+
+	while (from < to) {
+		size_t pages = (to - from) / PAGE < BATCH_PAGES ? (to - from) / PAGE : BATCH_PAGES;
+		uintptr_t batch = zero_batch(from, pages);
+
+		start = batch > from ? batch : start;
+		from += pages * PAGE;
+	}
+	return start;
+}
