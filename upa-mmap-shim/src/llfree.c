@@ -34,10 +34,10 @@
 #define ONLY(state) (1u << (state))
 #define ANY_STATE 15u
 
-#define TREE_USED 0x3fffu
+#define TREE_USED 0x7fffffffu
 #define TREE_RESERVED (1u << 31)
 
-#define SLOT_FREE 0x3fffull
+#define SLOT_FREE 0xffffull
 #define SLOT_CHILD_SHIFT 16u
 #define SLOT_CHILD (0xffffffffffull << SLOT_CHILD_SHIFT)
 #define SLOT_PRESENT (1ull << 63)
@@ -48,8 +48,8 @@
 /* Trees to try for a run that their counters promise but their fragments may not hold. */
 #define RESERVE_TRIES 4
 
-/* Searches of the whole state before a get fails though it has seen room: a killed thread may have taken the tickets along. */
-#define SEARCH_TRIES 128
+/* Searches of the whole state before a get fails though it has seen room: others may be quicker every time. */
+#define SEARCH_TRIES 16
 
 /* A get must not spin for ever on words that a hostile or broken process keeps changing. */
 #define TICKET_TRIES 1024
@@ -243,27 +243,27 @@ static void child_return(child_t *child, uint32_t n)
 static int64_t child_get(const struct upa_llfree *a, uint64_t c, uint32_t n, uint32_t align)
 {
 	struct bitmap *b = bitmap_at(a, c);
+	uint32_t w = load32(child_at(a, c));
 	uint64_t flip;
-	uint32_t w;
+	int pos;
 
-	if (!child_take(child_at(a, c), n, &w))
-		return -1;
 	if (n == UPA_CHILD_PAGES)
-		return (int64_t)(c * UPA_CHILD_PAGES);
+		return child_take(child_at(a, c), n, &w) ? (int64_t)(c * UPA_CHILD_PAGES) : -1;
+	/* Looks before it takes: to others, tickets taken in vain are pages less. */
+	pos = find_free(b, polarity(w), n, align);
+	if (pos < 0 || !child_take(child_at(a, c), n, &w))
+		return -1;
 	flip = polarity(w);
-	for (;;) {
-		int pos = find_free(b, flip, n, align);
+	do {
 		uint32_t lo = (uint32_t)pos;
-		uint32_t done;
+		uint32_t done = flip_bits(b, flip, lo, lo + n, false);
 
-		if (pos < 0)
-			break;
-		done = flip_bits(b, flip, lo, lo + n, false);
 		if (done == n)
 			return (int64_t)(c * UPA_CHILD_PAGES + lo);
 		if (done)
 			flip_bits(b, flip, lo, lo + done, true);
-	}
+		pos = find_free(b, flip, n, align);
+	} while (pos >= 0);
 	child_return(child_at(a, c), n);
 	return -1;
 }
@@ -407,8 +407,11 @@ static void tree_release(const struct upa_llfree *a, uint64_t word)
 		;
 }
 
-/* Takes n tickets of a given tree wherever they are: own slot, the tree, the slot of somebody else. */
-static bool tickets_take(const struct upa_llfree *a, struct slot *own, uint64_t tree, uint32_t n)
+/*
+ * Takes n tickets of a given tree wherever they are: own slot, the tree, the slot of somebody else. They may
+ * be nowhere, on their way between a tree and a slot, or gone with a killed thread: then it may overdraw the tree.
+ */
+static bool tickets_take(const struct upa_llfree *a, struct slot *own, uint64_t tree, uint32_t n, bool overdraw)
 {
 	uint64_t w = slot_load(a, own);
 
@@ -422,7 +425,7 @@ static bool tickets_take(const struct upa_llfree *a, struct slot *own, uint64_t 
 		if (tree_take(a, tree, n))
 			return true;
 		if (!(load32(tree_at(a, tree)) & TREE_RESERVED))
-			return tree_take(a, tree, n);
+			break;
 		/* What the holder has left becomes the tree's; he keeps the reservation and fetches more as he needs. */
 		for (uint32_t s = 0; s < a->slots; s++) {
 			struct slot *other = slot_at(a, s);
@@ -434,9 +437,13 @@ static bool tickets_take(const struct upa_llfree *a, struct slot *own, uint64_t 
 			}
 		}
 		if (!moved)
-			return tree_take(a, tree, n);
+			break;
 	}
-	return false;
+	if (tree_take(a, tree, n))
+		return true;
+	if (overdraw)
+		atomic_fetch_add_explicit(tree_at(a, tree), n, memory_order_acq_rel);
+	return overdraw;
 }
 
 static uint64_t touched_children(const struct upa_llfree *a)
@@ -654,7 +661,7 @@ static uint64_t range_put(const struct upa_llfree *a, struct slot *s, uint64_t f
 }
 
 /* Takes exactly these pages: 0, -EBUSY if one of them is not free, -EAGAIN if their tickets are not to be found. */
-static int range_get(const struct upa_llfree *a, struct slot *s, uint64_t first, uint64_t pages)
+static int range_get(const struct upa_llfree *a, struct slot *s, uint64_t first, uint64_t pages, bool overdraw)
 {
 	uint64_t end = first + pages;
 	uint64_t at = first;
@@ -664,7 +671,7 @@ static int range_get(const struct upa_llfree *a, struct slot *s, uint64_t first,
 		uint64_t tree = at / UPA_TREE_PAGES;
 		uint64_t tree_end = (tree + 1) * UPA_TREE_PAGES < end ? (tree + 1) * UPA_TREE_PAGES : end;
 
-		if (!tickets_take(a, s, tree, (uint32_t)(tree_end - at)))
+		if (!tickets_take(a, s, tree, (uint32_t)(tree_end - at), overdraw))
 			goto undo;
 		while (at < tree_end) {
 			uint64_t c = at / UPA_CHILD_PAGES;
@@ -700,14 +707,15 @@ static int64_t got(struct slot *s, int64_t page, uint64_t n)
 }
 
 /* Takes the first n free aligned pages there are, whoever has reserved their trees. Sets *missed if some could not be had. */
-static int64_t get_first(const struct upa_llfree *a, struct slot *s, uint64_t n, uint64_t align, bool inside, bool *missed)
+static int64_t get_first(const struct upa_llfree *a, struct slot *s, uint64_t n, uint64_t align, bool inside, bool overdraw,
+			 bool *missed)
 {
 	uint64_t from = 0;
 	int64_t page;
 
 	while ((page = search_pages(a, from, n, align, inside)) >= 0) {
 		uint64_t first = (uint64_t)page;
-		int error = range_get(a, s, first, n);
+		int error = range_get(a, s, first, n, overdraw);
 
 		if (!error)
 			return page;
@@ -729,17 +737,17 @@ static int64_t get_anywhere(const struct upa_llfree *a, struct slot *s, uint64_t
 	count(&s->searches, 1);
 	for (int tries = 0; tries < SEARCH_TRIES; tries++) {
 		bool missed = false;
-		int64_t page = get_first(a, s, n, small ? align : UPA_CHILD_PAGES, small, &missed);
+		int64_t page = get_first(a, s, n, small ? align : UPA_CHILD_PAGES, small, tries > 0, &missed);
 
 		if (page < 0 && align == 1 && n > 1)
-			page = get_first(a, s, n, 1, false, &missed);
+			page = get_first(a, s, n, 1, false, tries > 0, &missed);
 		if (page >= 0)
 			return page;
-		upa_llfree_drain(a);
-		if (!missed && tries)
+		if (!tries)
+			upa_llfree_drain(a);
+		else if (!missed)
 			break;
-		/* Free pages without tickets: another thread is moving them between a tree and a slot. */
-		if (missed)
+		else
 			sched_yield();
 	}
 	return -ENOMEM;
@@ -814,7 +822,8 @@ static int64_t get_large(const struct upa_llfree *a, struct slot *s, uint64_t n,
 		if (end > a->children)
 			continue;
 		while ((c = search_children(a, pass < 3 ? s : NULL, from, end, children, pass < 2 ? preferred : ANY_STATE)) >= 0) {
-			if ((uint64_t)c * UPA_CHILD_PAGES + n <= a->pages && !range_get(a, s, (uint64_t)c * UPA_CHILD_PAGES, n)) {
+			if ((uint64_t)c * UPA_CHILD_PAGES + n <= a->pages &&
+			    !range_get(a, s, (uint64_t)c * UPA_CHILD_PAGES, n, false)) {
 				atomic_store_explicit(&s->run_hint, (uint64_t)c, memory_order_relaxed);
 				return c * UPA_CHILD_PAGES;
 			}
@@ -858,11 +867,10 @@ int upa_llfree_get_at(const struct upa_llfree *a, uint32_t slot, uint64_t first,
 	for (int tries = 0; tries < SEARCH_TRIES; tries++) {
 		if (next_page(a, first, first + pages, false) != first + pages)
 			return -EBUSY;
-		if (!range_get(a, s, first, pages)) {
+		if (!range_get(a, s, first, pages, true)) {
 			got(s, 0, pages);
 			return 0;
 		}
-		/* All free, but another thread is moving the tickets between a tree and a slot. */
 		sched_yield();
 	}
 	return -EBUSY;
@@ -1204,9 +1212,9 @@ int upa_llfree_validate(const struct upa_llfree *a, char *message, size_t bytes)
 			     (unsigned long long)h->pages, h->slots);
 	for (uint64_t t = 0; t < a->trees; t++) {
 		uint32_t w = load32(tree_at(a, t));
-		uint32_t promised = tree_free(w);
+		int32_t promised = (int32_t)UPA_TREE_PAGES - (int32_t)(w & TREE_USED); /* less than none if overdrawn */
 		uint32_t holders = 0;
-		uint32_t children_free = 0;
+		int32_t children_free = 0;
 
 		for (uint32_t s = 0; s < a->slots; s++) {
 			uint64_t r = load64(&slot_at(a, s)->reservation);
@@ -1216,7 +1224,7 @@ int upa_llfree_validate(const struct upa_llfree *a, char *message, size_t bytes)
 					     (unsigned long long)slot_child(r));
 			if (slot_holds(r, t)) {
 				holders++;
-				promised += slot_free(r);
+				promised += (int32_t)slot_free(r);
 			}
 		}
 		if (holders != (w & TREE_RESERVED ? 1u : 0u))
@@ -1230,7 +1238,7 @@ int upa_llfree_validate(const struct upa_llfree *a, char *message, size_t bytes)
 				return fault(message, bytes, "child=%llu word=%#x allocated_bits=%u", (unsigned long long)c, cw, used);
 			if (c >= a->children)
 				continue;
-			children_free += child_free(cw);
+			children_free += (int32_t)child_free(cw);
 			if (missing && next_bit(bitmap_at(a, c)->allocated, ~polarity(cw), UPA_CHILD_PAGES - missing) < UPA_CHILD_PAGES)
 				return fault(message, bytes, "child=%llu: a page beyond the end is free", (unsigned long long)c);
 			if (child_state(cw) < UPA_DIRTY && next_bit(bitmap_at(a, c)->dirty, 0, 0) < UPA_CHILD_PAGES)
@@ -1240,7 +1248,7 @@ int upa_llfree_validate(const struct upa_llfree *a, char *message, size_t bytes)
 					     (unsigned long long)touched);
 		}
 		if (promised != children_free)
-			return fault(message, bytes, "tree=%llu word=%#x promised=%u children_free=%u", (unsigned long long)t, w,
+			return fault(message, bytes, "tree=%llu word=%#x promised=%d children_free=%d", (unsigned long long)t, w,
 				     promised, children_free);
 	}
 	return 0;

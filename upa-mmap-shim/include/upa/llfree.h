@@ -41,8 +41,8 @@
  *     state  what the free pages of the child hold: UPA_ABSENT, _ZEROED, _DIRTY or _MIXED
  *     R      resident, a hint: every page of the child is known to have memory, see upa_llfree_set_resident()
  *
- *   tree word (u32):  bits 0..13 used 0..8192, bit 31 reserved by a slot
- *   slot word (u64):  bits 0..13 free 0..8192, bits 16..55 child where the search starts (its tree
+ *   tree word (u32):  bits 0..30 used 0..8192, more if overdrawn, bit 31 reserved by a slot
+ *   slot word (u64):  bits 0..15 free 0..8192, bits 16..55 child where the search starts (its tree
  *                     is the tree reserved), bit 63 present
  *
  *   Polarity is what makes a whole child one word: taking all 512 pages of a free child, and giving
@@ -54,7 +54,11 @@
  *     sum of free(child) over a tree  >=  free(tree) + free of the slot that reserves it
  * so a unit of a counter is a ticket: who has taken it will find its page. Allocation takes tickets
  * from the top (slot or tree, then child), then the bits; freeing gives back bits, then child, then
- * slot or tree. The polarity and the "ABSENT or ZEROED => no dirty bit" rule can change only while
+ * slot or tree. Tickets on their way between a tree and a slot are out of reach, and a killed thread takes
+ * them along; so that this makes nobody else fail, the last search takes pages it has seen to be free without
+ * tickets of the tree and overdraws it. Then the second line fails until the tickets are back, and a
+ * ticket of that tree may find no page: it is given back, and the next tree is tried.
+ * The polarity and the "ABSENT or ZEROED => no dirty bit" rule can change only while
  * free(child) is 512, hence never under somebody who holds a page or a ticket of the child.
  */
 #ifndef UPA_LLFREE_H

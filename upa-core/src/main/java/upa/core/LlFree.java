@@ -31,10 +31,13 @@ import java.lang.foreign.MemorySegment;
  *   number of free bits of a child           &gt;= free(child)
  *   sum of free(child) over a tree           &gt;= free(tree) + free of the slot that reserves it
  * </pre>
- * so a unit of a counter is a ticket: who has taken it will find its page. Allocation takes tickets from the top (slot
- * or tree, then child), then the bits; freeing gives back bits, then child, then slot or tree. The polarity of a child
- * and "absent or zeroed means no dirty bit" can change only while free(child) is 512, hence never under somebody who
- * holds a page or a ticket of the child.
+ * so a unit of a counter is a ticket: who has taken it will find its page. Allocation takes tickets from the top
+ * (slot or tree, then child), then the bits; freeing gives back bits, then child, then slot or tree. Tickets on
+ * their way between a tree and a slot are out of reach, and a killed thread takes them along; so that this makes
+ * nobody else fail, the last search takes pages it has seen to be free without tickets of the tree and overdraws
+ * it. Then the second line fails until the tickets are back, and a ticket of that tree may find no page: it is
+ * given back, and the next tree is tried. The polarity of a child and "absent or zeroed means no dirty bit" can
+ * change only while free(child) is 512, hence never under somebody who holds a page or a ticket of the child.
  */
 public final class LlFree {
     /** Nothing free can serve the request (the C twin's {@code -ENOMEM}). */
@@ -70,11 +73,8 @@ public final class LlFree {
     private static final int UNCHANGED = 4;
     /** Trees to try for a run that their counters promise but their fragments may not hold. */
     private static final int RESERVE_TRIES = 4;
-    /**
-     * Searches of the whole state before a get fails though it has seen room: a killed thread may have taken the
-     * tickets along.
-     */
-    private static final int SEARCH_TRIES = 128;
+    /** Searches of the whole state before a get fails though it has seen room: others may be quicker every time. */
+    private static final int SEARCH_TRIES = 16;
     /** A search has seen room but could not have it. */
     private static final int MISSED = -2;
     /** The tickets of a range are not to be found. */
@@ -460,17 +460,21 @@ public final class LlFree {
 
     /** Takes any n aligned pages of a child, at most 512: their first, or -1. */
     private long childGet(long c, int n, int align) {
+        if (n == CHILD_PAGES) {
+            return childTake(childAt(c), n) >= 0 ? c * CHILD_PAGES : NONE;
+        }
+        // Looks before it takes: to others, tickets taken in vain are pages less.
+        long bits = bitmapAt(c);
+        int lo = findFree(bits, polarity(getIntOpaque(childAt(c))), n, align);
+        if (lo < 0) {
+            return NONE;
+        }
         long w = childTake(childAt(c), n);
         if (w < 0) {
             return NONE;
         }
-        if (n == CHILD_PAGES) {
-            return c * CHILD_PAGES;
-        }
-        long bits = bitmapAt(c);
         long flip = polarity((int) w);
-        int lo;
-        while ((lo = findFree(bits, flip, n, align)) >= 0) {
+        do {
             int done = flipBits(bits, flip, lo, lo + n, false);
             if (done == n) {
                 return c * CHILD_PAGES + lo;
@@ -478,7 +482,8 @@ public final class LlFree {
             if (done != 0) {
                 flipBits(bits, flip, lo, lo + done, true);
             }
-        }
+            lo = findFree(bits, flip, n, align);
+        } while (lo >= 0);
         childReturn(childAt(c), n);
         return NONE;
     }
@@ -623,8 +628,11 @@ public final class LlFree {
         } while (!weakCompareAndSetInt(tree, w, w - slotFree(word) & ~TREE_RESERVED));
     }
 
-    /** Takes n tickets of a given tree wherever they are: own slot, the tree, the slot of somebody else. */
-    private boolean ticketsTake(long own, long tree, int n) {
+    /**
+     * Takes n tickets of a given tree wherever they are: own slot, the tree, the slot of somebody else. They may be
+     * nowhere, on their way between a tree and a slot, or gone with a killed thread: then it may overdraw the tree.
+     */
+    private boolean ticketsTake(long own, long tree, int n, boolean overdraw) {
         long w = slotLoad(own);
         while (slotHolds(w, tree) && slotFree(w) >= n) {
             if (weakCompareAndSetLong(own, w, w - n)) {
@@ -637,7 +645,7 @@ public final class LlFree {
                 return true;
             }
             if ((getIntOpaque(treeAt(tree)) & TREE_RESERVED) == 0) {
-                return treeTake(tree, n);
+                break;
             }
             // What the holder has left becomes the tree's; he keeps the reservation and fetches more as he needs.
             boolean moved = false;
@@ -650,10 +658,16 @@ public final class LlFree {
                 }
             }
             if (!moved) {
-                return treeTake(tree, n);
+                break;
             }
         }
-        return false;
+        if (treeTake(tree, n)) {
+            return true;
+        }
+        if (overdraw) {
+            getAndAddInt(treeAt(tree), n);
+        }
+        return overdraw;
     }
 
     private void touchChildren(long end) {
@@ -850,13 +864,13 @@ public final class LlFree {
     }
 
     /** Takes exactly these pages: 0, BUSY if one of them is not free, AGAIN if their tickets are not to be found. */
-    private int rangeGet(long s, long first, long pages) {
+    private int rangeGet(long s, long first, long pages, boolean overdraw) {
         long end = first + pages;
         long at = first;
         while (at < end) {
             long tree = at / TREE_PAGES;
             long treeEnd = Math.min((tree + 1) * TREE_PAGES, end);
-            if (!ticketsTake(s, tree, (int) (treeEnd - at))) {
+            if (!ticketsTake(s, tree, (int) (treeEnd - at), overdraw)) {
                 rangePut(s, first, at - first, UNCHANGED);
                 return AGAIN;
             }
@@ -889,12 +903,12 @@ public final class LlFree {
     }
 
     /** Takes the first n free aligned pages there are, whoever has reserved their trees; NO_MEMORY, or MISSED some. */
-    private long getFirst(long s, long n, long align, boolean inside) {
+    private long getFirst(long s, long n, long align, boolean inside, boolean overdraw) {
         long from = 0;
         long page;
         long failure = NO_MEMORY;
         while ((page = searchPages(from, n, align, inside)) >= 0) {
-            int error = rangeGet(s, page, n);
+            int error = rangeGet(s, page, n, overdraw);
             if (error == 0) {
                 return page;
             }
@@ -911,21 +925,20 @@ public final class LlFree {
         boolean small = n <= CHILD_PAGES;
         count(s + SLOT_SEARCHES, 1);
         for (int tries = 0; tries < SEARCH_TRIES; tries++) {
-            long page = getFirst(s, n, small ? align : CHILD_PAGES, small);
+            long page = getFirst(s, n, small ? align : CHILD_PAGES, small, tries > 0);
             boolean missed = page == MISSED;
             if (page < 0 && align == 1 && n > 1) {
-                page = getFirst(s, n, 1, false);
+                page = getFirst(s, n, 1, false, tries > 0);
                 missed |= page == MISSED;
             }
             if (page >= 0) {
                 return page;
             }
-            drain();
-            if (!missed && tries > 0) {
+            if (tries == 0) {
+                drain();
+            } else if (!missed) {
                 break;
-            }
-            if (missed) {
-                // Free pages without tickets: another thread is moving them between a tree and a slot.
+            } else {
                 Thread.yield();
             }
         }
@@ -999,7 +1012,7 @@ public final class LlFree {
             long end = pass == 0 ? hint + count : pass == 1 && !absent ? touchedChildren() : children;
             long c;
             while ((c = searchChildren(pass < 3 ? s : 0, from, end, count, pass < 2 ? preferred : ANY_STATE)) >= 0) {
-                if (c * CHILD_PAGES + n <= pages && rangeGet(s, c * CHILD_PAGES, n) == 0) {
+                if (c * CHILD_PAGES + n <= pages && rangeGet(s, c * CHILD_PAGES, n, false) == 0) {
                     putLongOpaque(s + SLOT_RUN_HINT, c);
                     return c * CHILD_PAGES;
                 }
@@ -1065,11 +1078,10 @@ public final class LlFree {
             if (nextPage(first, first + pages, false) != first + pages) {
                 return BUSY;
             }
-            if (rangeGet(s, first, pages) == 0) {
+            if (rangeGet(s, first, pages, true) == 0) {
                 got(s, 0, pages);
                 return 0;
             }
-            // All free, but another thread is moving the tickets between a tree and a slot.
             Thread.yield();
         }
         return BUSY;
@@ -1421,7 +1433,7 @@ public final class LlFree {
 
     private void validateTree(long t) {
         int w = getIntOpaque(treeAt(t));
-        int promised = treeFree(w);
+        int promised = TREE_PAGES - (w & TREE_USED); // less than none if overdrawn
         int holders = 0;
         for (int s = 0; s < slots; s++) {
             long r = getLongOpaque(slotAt(s));

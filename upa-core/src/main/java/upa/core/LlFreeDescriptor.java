@@ -47,16 +47,16 @@ package upa.core;
  *     R      resident, a hint: every page of the child is known to have memory, see LlFree.setResident()
  *
  *   tree word (int)
- *      31  30                      14 13                0
- *    +----+--------------------------+-------------------+
- *    | R  |       reserved (0)       |       used        |   used 0..8192; R: reserved by a slot
- *    +----+--------------------------+-------------------+
+ *      31  30                                           0
+ *    +----+----------------------------------------------+
+ *    | R  |                     used                     |  used 0..8192, more if overdrawn;
+ *    +----+----------------------------------------------+  R: reserved by a slot
  *
  *   slot word (long)
- *      63  62   56 55             16 15 14 13           0
- *    +----+-------+-----------------+-----+--------------+
- *    | P  |  (0)  |      child      | (0) |     free     |  P: present; child: where the search starts;
- *    +----+-------+-----------------+-----+--------------+  its tree is the tree reserved; free 0..8192
+ *      63  62   56 55                    16 15          0
+ *    +----+-------+------------------------+-------------+
+ *    | P  |  (0)  |         child          |    free     |  P: present; child: where the search starts;
+ *    +----+-------+------------------------+-------------+  its tree is the tree reserved; free 0..8192
  * </pre>
  */
 public final class LlFreeDescriptor {
@@ -132,10 +132,10 @@ public final class LlFreeDescriptor {
     static final int CHILD_RESIDENT = 1 << 14;
     static final int CHILD_KNOWN = CHILD_USED | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT;
 
-    static final int TREE_USED = 0x3fff;
+    static final int TREE_USED = 0x7fffffff;
     static final int TREE_RESERVED = 1 << 31;
 
-    static final long SLOT_FREE = 0x3fff;
+    static final long SLOT_FREE = 0xffff;
     static final int SLOT_CHILD_SHIFT = 16;
     static final long SLOT_CHILD = 0xffffffffffL << SLOT_CHILD_SHIFT;
     static final long SLOT_PRESENT = 1L << 63;
