@@ -192,6 +192,11 @@ static int open_region(struct upa_region **out, const struct region_header *h, i
 
 	if (error)
 		return error;
+	/* Locked already, by mlockall(MCL_FUTURE): the whole range would be populated at once. */
+	if (os_madvise(handle, PAGE_BYTES, MADV_DONTNEED)) {
+		error = -ENOMEM;
+		goto no_metadata;
+	}
 	if (fd < 0)
 		error = map_anonymous(&metadata, metadata_bytes(h));
 	else
@@ -234,6 +239,7 @@ static int create(struct upa_region **out, uint64_t bytes, uint32_t flags, int f
 {
 	struct region_header h;
 	struct upa_region *r;
+	uint64_t magic;
 	int error;
 
 	if (flags & ~(UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE) || !lay_out(&h, bytes, default_slots(), fd >= 0) ||
@@ -253,7 +259,11 @@ static int create(struct upa_region **out, uint64_t bytes, uint32_t flags, int f
 		upa_region_destroy(r);
 		return error;
 	}
+	/* The magic last: who attaches meanwhile finds no region yet, never half of one. */
+	magic = h.magic;
+	h.magic = 0;
 	*r->header = h;
+	__atomic_store(&r->header->magic, &magic, __ATOMIC_RELEASE);
 	*out = r;
 	return 0;
 }
@@ -313,7 +323,7 @@ int upa_region_attach(struct upa_region **out, const char *path)
 	if (error)
 		return error;
 	error = upa_llfree_attach(&r->llfree, (char *)r->header + h.state_offset, h.state_bytes);
-	if (!error && r->llfree.pages != h.data_bytes / PAGE_BYTES)
+	if (!error && (r->llfree.pages != h.data_bytes / PAGE_BYTES || r->llfree.slots != h.slots))
 		error = -ERANGE;
 	if (error) {
 		upa_region_destroy(r);
@@ -459,7 +469,7 @@ int upa_region_taint(struct upa_region *r, void *address, size_t bytes)
 {
 	uint64_t first, pages;
 
-	return block(r, address, bytes, &first, &pages) ? upa_llfree_taint(&r->llfree, first, pages) : -EINVAL;
+	return !r->shared && block(r, address, bytes, &first, &pages) ? upa_llfree_taint(&r->llfree, first, pages) : -EINVAL;
 }
 
 /* Makes pages whose mapping has been changed ordinary, absent pages of a private region again. */

@@ -9,7 +9,8 @@
  * the kernel's own meaning and goes to it. If the region cannot be made or is full, the kernel serves.
  *
  * What differs from the kernel: a page that has been unmapped stays accessible, holding old bytes,
- * until it is handed out again or given back. A program must not rely on a fault after munmap.
+ * until it is handed out again or given back. A program must not rely on a fault after munmap. And mremap()
+ * of a range with holes, or partly in the region, is EFAULT (as on Linux before 6.17) unless it shrinks.
  *
  * Environment: UPA_REGION_BYTES sets the size of the default region, in bytes (suffixes K, M, G, T).
  *

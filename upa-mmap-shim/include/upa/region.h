@@ -59,7 +59,10 @@ struct upa_region_stats {
 	uint64_t given_back_bytes;
 };
 
-/* Creates a private region of `bytes` (rounded up to 2 MiB). 0, -EINVAL, -ENOMEM. */
+/*
+ * Creates a private region of `bytes` (rounded up to 2 MiB). 0, -EINVAL, -ENOMEM; the latter also after
+ * mlockall(MCL_FUTURE), which would have all of it in memory at once.
+ */
 UPA_API int upa_region_create(struct upa_region **out, uint64_t bytes, uint32_t flags);
 
 /* Creates the file `path` (it must not exist: -EEXIST) and a shared region in it. Also the errors of open(2), ftruncate(2). */
@@ -86,6 +89,7 @@ UPA_API int upa_region_unmap(struct upa_region *r, void *address, size_t bytes);
 /*
  * Says that the caller has changed how the kernel treats these pages of his (mprotect, madvise, mlock,
  * something mapped over them). unmap then restores them, at the price of a system call and of their memory.
+ * Only in a private region: other processes have mappings of their own of a shared one (-EINVAL).
  */
 UPA_API int upa_region_taint(struct upa_region *r, void *address, size_t bytes);
 
