@@ -33,15 +33,16 @@ java_tests() {
 
 # The races between Java threads, in every way jcstress can compile and schedule them.
 jcstress() {
-  local mode=quick results="$root/build/jcstress" class_path
-  [[ -z $UPA_FULL ]] || mode=default
+  # By default every test compiled in each way alone; in full each actor compiled in each way beside the others.
+  local options=(-m quick -sc false -iters 3 -time 150) results="$root/build/jcstress" class_path
+  [[ -z $UPA_FULL ]] || options=(-m quick -iters 10 -time 300)
   [[ -e $root/upa-core/target/jcstress-classes/META-INF/TestList ]] || return 0
   mkdir -p "$results"
   step jcstress-classpath "finding jcstress's class path" maven -pl upa-core \
     org.apache.maven.plugins:maven-dependency-plugin:build-classpath -Dmdep.outputFile="$results/classpath"
   class_path="$root/upa-core/target/jcstress-classes:$root/upa-core/target/classes:$(<"$results/classpath")"
-  echo "Java concurrency tests, mode $mode (whole log: build/log/jcstress.log)"
-  (cd "$results" && "$JAVA_HOME/bin/java" -cp "$class_path" org.openjdk.jcstress.Main -m "$mode" -r "$results" \
+  echo "Java concurrency tests: jcstress ${options[*]} (whole log: build/log/jcstress.log)"
+  (cd "$results" && "$JAVA_HOME/bin/java" -cp "$class_path" org.openjdk.jcstress.Main "${options[@]}" -r "$results" \
     -jvmArgsPrepend "--enable-native-access=ALL-UNNAMED -Dupa.library.path=$root/build/release/lib") 2>&1 |
     tee "$log/jcstress.log" | grep -E 'FAILED|FORBIDDEN|Results:'
 }
