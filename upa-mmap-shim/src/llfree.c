@@ -679,7 +679,8 @@ static int range_get(const struct upa_llfree *a, struct slot *s, uint64_t first,
 			uint32_t lo = (uint32_t)(at % UPA_CHILD_PAGES);
 
 			if (!child_get_at(a, c, lo, lo + (uint32_t)(child_end - at))) {
-				tickets_give(a, s, tree, (uint32_t)(tree_end - at));
+				/* Not to the slot, whose counter has no room for what has been overdrawn time and again. */
+				tree_give(a, tree, (uint32_t)(tree_end - at));
 				error = -EBUSY;
 				goto undo;
 			}
