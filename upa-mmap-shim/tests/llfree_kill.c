@@ -139,6 +139,29 @@ static bool is_allocated(uint64_t page)
 	return upa_llfree_next(&a, page, 1, 0, &length) == (int64_t)page;
 }
 
+/* Beside the dead, before anybody recovers: all that is free can be had but for what their last operations have claimed. */
+static void check_unrecovered(void)
+{
+	uint64_t *got = calloc(a.pages, sizeof(*got));
+	uint64_t claimed = 0;
+	uint64_t free_pages = 0;
+	uint64_t n = 0;
+	uint64_t length = 0;
+	int64_t page;
+
+	for (uint32_t w = 0; w < WORKERS; w++)
+		for (uint32_t t = 0; t < THREADS; t++)
+			claimed += atomic_load(&shared->journal[w][t].getting) + RANGE_PAGES(atomic_load(&shared->journal[w][t].putting));
+	for (uint64_t p = 0; p < a.pages && (page = upa_llfree_next(&a, p, a.pages - p, 1, &length)) >= 0; p = (uint64_t)page + length)
+		free_pages += length;
+	while ((page = upa_llfree_get(&a, 1, 0, 0)) >= 0)
+		got[n++] = (uint64_t)page;
+	CHECK(n + claimed >= free_pages, "got=%" PRIu64 " claimed=%" PRIu64 " free=%" PRIu64, n, claimed, free_pages);
+	while (n)
+		CHECK(!upa_llfree_put(&a, 1, got[--n], 0), "page=%" PRIu64, got[n]);
+	free(got);
+}
+
 /* All are dead. */
 static void check_recovered(void)
 {
@@ -147,6 +170,7 @@ static void check_recovered(void)
 	uint64_t lost = 0;
 	int64_t page;
 
+	check_unrecovered();
 	CHECK(upa_llfree_recover(&a) >= 0, "recover");
 	check_valid(&a);
 	for (uint32_t w = 0; w < WORKERS; w++)
