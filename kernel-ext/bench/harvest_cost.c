@@ -100,7 +100,7 @@ static void with_stock_kernel(uint64_t pages, uint64_t step, const char *operati
 	if (found == (pages + step - 1) / step)
 		record("harvest_cost", "soft-dirty", operation, pages, 1, median(values, 5));
 	else
-		fprintf(stderr, "harvest_cost: this kernel has no soft-dirty bits\n");
+		fprintf(stderr, "# harvest_cost: this kernel has no soft-dirty bits\n");
 	/* The next write to each page pays for the tracking with a fault: measured as well. */
 	{
 		uint64_t start = counter();
@@ -129,7 +129,7 @@ static void with_stock_kernel(uint64_t pages, uint64_t step, const char *operati
 	}
 	/* The kernel does not flush after clearing accessed bits: what stays in the TLB looks idle. */
 	if ((uint64_t)seen * 1024 < (pages + step - 1) / step * PAGE)
-		fprintf(stderr, "harvest_cost: referenced reports %ld KiB of %" PRIu64 " KiB used\n", seen, (pages + step - 1) / step * 4);
+		fprintf(stderr, "# harvest_cost: referenced reports %ld KiB of %" PRIu64 " KiB used\n", seen, (pages + step - 1) / step * 4);
 	record("harvest_cost", "referenced", operation, pages, 1, median(values, 5));
 	close(pagemap);
 	munmap(data, pages * PAGE);
@@ -146,7 +146,7 @@ int main(void)
 	}
 	calibrate();
 	header();
-	for (int s = 0; s < 3; s++) {
+	for (int s = 0; s < (QUICK ? 2 : 3); s++) {
 		uint64_t *map = calloc(sizes[s], 8), *bits = calloc(sizes[s] / 64, 8);
 
 		NEED(map && bits);

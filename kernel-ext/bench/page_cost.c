@@ -15,7 +15,7 @@
 #include "measure.h"
 
 static const uint64_t sizes[] = { 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384, 65536, 262144 };
-#define SIZES (sizeof(sizes) / sizeof(*sizes))
+#define SIZES (sizeof(sizes) / sizeof(*sizes) - (QUICK ? 3 : 0))
 #define REALLOC_PAGES 65536
 
 enum { ALLOCATE, TOUCH, TOUCH_HUGE, REUSE, FREE, CLEAR, FLUSH, REALLOC, OPERATIONS };
@@ -192,7 +192,7 @@ static void raw_rounds(const char *backend, uint32_t mode)
 	uint64_t begun = counter();
 
 	if (!make_region(&r, mode, 0, 3 * 262144, 262144)) {
-		fprintf(stderr, "page_cost: no raw modes: load the module with raw=1\n");
+		fprintf(stderr, "# page_cost: no raw modes: load the module with raw=1\n");
 		return;
 	}
 	record("page_cost", backend, "pool", 262144, 0, since(begun));

@@ -105,7 +105,7 @@ int main(void)
 	calibrate();
 	header();
 	for (int scattered = 0; scattered < 2; scattered++)
-		for (uint64_t pages = 1; pages <= MAX_BATCH; pages *= 4) {
+		for (uint64_t pages = 1; pages <= (QUICK ? 256 : MAX_BATCH); pages *= 4) {
 			guarded("fence", pages, scattered, 0, false);
 			guarded("per-range", pages, scattered, UPA_BATCH_PER_RANGE, false);
 			if (scattered)
