@@ -8,13 +8,9 @@
 
 #include <upa/mman.h>
 
-#if MMAP_CLEARS
-#define UPA_DLMALLOC_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS)
-#else
-#define UPA_DLMALLOC_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | UPA_MAP_UNCLEARED)
-#endif
+#define UPA_DLMALLOC_CLEARING (MMAP_CLEARS ? 0 : UPA_MAP_UNCLEARED)
 
-#define MMAP(s) upa_mmap(NULL, (s), PROT_READ | PROT_WRITE, UPA_DLMALLOC_FLAGS, -1, 0)
+#define MMAP(s) upa_mmap(NULL, (s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | UPA_DLMALLOC_CLEARING, -1, 0)
 #define DIRECT_MMAP(s) MMAP(s)
 #define MUNMAP(a, s) upa_munmap((a), (s))
-#define MREMAP(a, old, new, may_move) upa_mremap((a), (old), (new), (may_move))
+#define MREMAP(a, old, new, may_move) upa_mremap((a), (old), (new), (may_move) | UPA_DLMALLOC_CLEARING)

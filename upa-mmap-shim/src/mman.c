@@ -383,7 +383,7 @@ static long move_out(struct upa_region *r, char *from, size_t old_size, size_t n
 	return grown;
 }
 
-static void *remap_inside(struct upa_region *r, char *from, size_t old_size, size_t new_size, int flags, char *to)
+static void *remap_inside(struct upa_region *r, char *from, size_t old_size, size_t new_size, int flags, char *to, uint32_t zeros)
 {
 	int saved = errno;
 	void *block;
@@ -396,7 +396,7 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 		bool tainted = upa_region_tainted(r, from, old_size);
 		uint32_t in_place = flags & MREMAP_MAYMOVE ? 0 : UPA_MAP_INPLACE;
 
-		block = tainted ? NULL : upa_region_resize(r, from, old_size, new_size, UPA_MAP_ZEROS | in_place);
+		block = tainted ? NULL : upa_region_resize(r, from, old_size, new_size, zeros | in_place);
 		if (block)
 			return block;
 		if (in_place || (!tainted && errno != ENOMEM))
@@ -445,10 +445,12 @@ void *upa_mremap(void *old_address, size_t old_size, size_t new_size, int flags,
 	struct upa_region *r = made_region();
 	uintptr_t from = (uintptr_t)old_address;
 	uintptr_t target = 0;
+	uint32_t zeros = flags & UPA_MAP_UNCLEARED ? 0 : UPA_MAP_ZEROS;
 	struct range part;
 	bool into;
 	long made, moved;
 
+	flags &= ~UPA_MAP_UNCLEARED;
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
 		va_list arguments;
 
@@ -471,7 +473,7 @@ void *upa_mremap(void *old_address, size_t old_size, size_t new_size, int flags,
 	if (new_size <= old_size && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
 		return shrink(r, old_address, old_size, new_size);
 	if (wholly_inside(r, old_address, old_size))
-		return remap_inside(r, old_address, old_size, new_size, flags, (char *)target);
+		return remap_inside(r, old_address, old_size, new_size, flags, (char *)target, zeros);
 	/* No mapping reaches across the border of the region. An old size of 0 means a second view of a shared mapping. */
 	if (inside(r, old_address, old_size, &part) || (!old_size && inside(r, old_address, PAGE, &part) && !all_allocated(r, old_address, PAGE)))
 		return address_result(-EFAULT);

@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-/* A flag of upa_mmap() beside MAP_*: the caller does not need zeros. (Linux uses no bit above 26.) */
+/* A flag of upa_mmap() beside MAP_*, and of upa_mremap() beside MREMAP_*: new pages need not be zero. (Linux uses no bit above 26.) */
 #define UPA_MAP_UNCLEARED 0x40000000
 
 /* As mmap(2). */
