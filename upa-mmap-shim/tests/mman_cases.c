@@ -439,7 +439,14 @@ static void test_uncleared(void)
 	unmap(p, MIB);
 	q = upa_mmap(NULL, MIB, RW, ANON | UPA_MAP_UNCLEARED, -1, 0);
 	CHECK(q == p && q[0] == 0x5a, "not the old bytes: it has been cleared in vain");
+	unmap(q + MIB / 2, MIB / 2);
+	CHECK(upa_mremap(q, MIB / 2, MIB, UPA_MAP_UNCLEARED) == q && q[MIB - 1] == 0x5a, "mremap has cleared in vain: errno=%d", errno);
 	unmap(q, MIB);
+	/* The kernel's mappings are grown by the kernel. */
+	q = upa_mmap(NULL, MIB, PROT_READ, ANON, -1, 0);
+	q = upa_mremap(q, MIB, 2 * MIB, MREMAP_MAYMOVE | UPA_MAP_UNCLEARED);
+	CHECK(q != MAP_FAILED && !in_region(q), "errno=%d", errno);
+	unmap(q, 2 * MIB);
 	/* Never passed on to the kernel, which would refuse or misread it. */
 	q = upa_mmap(NULL, MIB, PROT_READ, ANON | UPA_MAP_UNCLEARED, -1, 0);
 	CHECK(q != MAP_FAILED && !in_region(q), "errno=%d", errno);
