@@ -70,6 +70,7 @@ static noinline u64 empty(struct upa_region *r, pte_t *table, u64 page, unsigned
 	unsigned long address = r->data_start + page * PAGE_SIZE;
 	unsigned long i, cleared = 0;
 
+#pragma GCC unroll 4
 	for (i = 0; i < count; i++) {
 		if (!native_pte_val(table[i]))
 			continue;
