@@ -170,7 +170,8 @@ const struct allocator cache_allocators[] = {
 	  .allocate = exact_allocate, .release = keep, .chill = chill },
 	{ .name = "cache-exact-uncleared", .summary = "the same, uncleared",
 	  .allocate = exact_uncleared_allocate, .release = keep, .chill = chill },
-	{ .name = "cache-fit-uncleared", .summary = "mmap with a cache of freed mappings, best fit up to twice the size, uncleared",
+	{ .name = "cache-fit-uncleared",
+	  .summary = "mmap with a cache of freed mappings, best fit, at most twice too large, uncleared",
 	  .allocate = fit_uncleared_allocate, .release = fit_release, .chill = chill },
 	{ 0 }
 };

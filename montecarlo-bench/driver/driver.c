@@ -19,6 +19,9 @@
  */
 #include "workload.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include <dlfcn.h>
 #include <errno.h>
 #include <getopt.h>
@@ -42,7 +45,9 @@ _Thread_local unsigned driver_thread;
 static const struct allocator *const allocator_tables[] = {
 	kernel_allocators, cache_allocators, upa_allocators, malloc_allocators
 };
-static const struct workload *const workloads[] = { &touch_workload, &alloc_workload, &ring_workload, &resize_workload };
+static const struct workload *const workloads[] = {
+	&touch_workload, &alloc_workload, &ring_workload, &resize_workload
+};
 
 static pthread_barrier_t barrier;
 
@@ -171,7 +176,7 @@ static void help(void)
 	     "  --cpu N              CPU of the first thread (the last one); the others follow downwards\n"
 	     "  --budget-ms N        time for each point of touch, alloc and resize (20)\n"
 	     "  --min-samples N      for each such point, whatever the budget (1)\n"
-	     "  --huge-warm BYTES    makes that much of huge pages host-warm before each point of a contestant that asks for them\n"
+	     "  --huge-warm BYTES    huge pages made host-warm before each point, for contestants that ask for them\n"
 	     "  --label NAME         what to call the contestant in the output\n"
 	     "  --expect-malloc TEXT fails unless malloc comes from a library whose path contains TEXT\n"
 	     "  --check              verifies zeros and contents instead of measuring well");
@@ -289,6 +294,19 @@ static void print_resident_sizes(void)
 		fclose(file);
 }
 
+/* What the CPU calls whoever runs this machine, such as KVMKVMKVM. */
+static void print_hypervisor(void)
+{
+#ifdef __x86_64__
+	unsigned a, name[4] = { 0 }, features, d;
+
+	if (!__get_cpuid(1, &a, &d, &features, &d) || !(features & 1u << 31))
+		return;
+	__cpuid(0x40000000u, a, name[0], name[1], name[2]);
+	printf("fact hypervisor %s\n", (const char *)name);
+#endif
+}
+
 static int measure(const struct options *o, const struct workload *workload)
 {
 	static struct point points[MAX_POINTS];
@@ -327,12 +345,13 @@ static int measure(const struct options *o, const struct workload *workload)
 			pthread_join(threads[t], NULL);
 	}
 	printf("upa-driver %d\n", FORMAT_VERSION);
-	printf("fact contestant %s\nfact workload %s\nfact threads %u\nfact seed %" PRIu64 "\n", o->label, workload->name, o->threads,
-	       o->seed);
+	printf("fact contestant %s\nfact workload %s\n", o->label, workload->name);
+	printf("fact threads %u\nfact seed %" PRIu64 "\n", o->threads, o->seed);
 	printf("fact clock %s\nfact clock_overhead_ps %.0f\nfact cpu %d\n", clock_is_tsc ? "tsc" : "clock_monotonic",
 	       (double)clock_overhead_ticks * clock_ps_per_tick, runs[0].cpu);
 	if (dladdr((void *)(uintptr_t)malloc, &library) && library.dli_fname)
 		printf("fact malloc_library %s\n", library.dli_fname);
+	print_hypervisor();
 	print_resident_sizes();
 	if (o->contestant->metadata) {
 		o->contestant->metadata(&metadata, &managed);

@@ -19,8 +19,9 @@ struct sampler {
 /*
  * Names: douglas, log-uniform, fixed:SIZE.
  *   douglas      2^U with U uniform in [log2 smallest, 64), reduced modulo 8 MiB, rounded down to a
- *                multiple of `smallest` and drawn again if 0: about a fifth (a third from 8 bytes on) is log-uniform below
- *                8 MiB, the rest uniform over 0..8 MiB. As in scalingtest.cpp of nedmalloc 1.10, 2010.
+ *                multiple of `smallest` and drawn again if 0: about a fifth (a third from 8 bytes on)
+ *                is log-uniform below 8 MiB, the rest uniform over 0..8 MiB. As scalingtest.cpp of
+ *                Douglas's nedmalloc, 2010, does.
  *   log-uniform  2^U with U uniform in [log2 smallest, log2 largest], rounded down likewise.
  *   fixed:SIZE   always SIZE.
  * -1 if there is none of that name, after a message on stderr.

@@ -10,6 +10,7 @@
 #define UPA_DRIVER_WORKLOAD_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "allocator.h"
 #include "clock.h"
@@ -80,6 +81,14 @@ static inline void record(struct recorder *r, uint64_t interval_ps, uint64_t ope
 	r->operations += operations;
 	if (r->count < MAX_SAMPLES)
 		r->ps[r->count++] = interval_ps / operations;
+}
+
+/* Whether each of the bytes is `value`. */
+static inline int all_bytes(const void *block, unsigned char value, uint64_t bytes)
+{
+	const unsigned char *p = block;
+
+	return p[0] == value && !memcmp(p, p + 1, bytes - 1);
 }
 
 /* Writes one byte into every page, as Douglas's benchmark does. */

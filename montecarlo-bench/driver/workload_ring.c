@@ -64,25 +64,22 @@ static unsigned plan(const struct options *o, struct point *points)
 	return count;
 }
 
+static unsigned char mark_of(const struct entry *e)
+{
+	return (unsigned char)((e->size >> 12 & 0x7f) + 1);
+}
+
 static void verify_and_mark(const struct worker *w, const struct entry *e)
 {
-	unsigned char *bytes = e->block;
-
-	if (w->options->contestant->flags & ALLOCATOR_ZEROED)
-		for (uint64_t i = 0; i < e->size; i++)
-			if (bytes[i])
-				contestant_failed(w->options, "handed out a block that does not read zero", e->size);
-	memset(bytes, (int)(e->size >> 12 & 0x7f) + 1, e->size);
+	if (w->options->contestant->flags & ALLOCATOR_ZEROED && !all_bytes(e->block, 0, e->size))
+		contestant_failed(w->options, "handed out a block that does not read zero", e->size);
+	memset(e->block, mark_of(e), e->size);
 }
 
 static void verify_mark(const struct worker *w, const struct entry *e)
 {
-	const unsigned char *bytes = e->block;
-	unsigned char mark = (unsigned char)((e->size >> 12 & 0x7f) + 1);
-
-	for (uint64_t i = 0; i < e->size; i++)
-		if (bytes[i] != mark)
-			contestant_failed(w->options, "changed a live block", e->size);
+	if (!all_bytes(e->block, mark_of(e), e->size))
+		contestant_failed(w->options, "changed a live block", e->size);
 }
 
 static void release_oldest(struct ring *ring)

@@ -24,14 +24,11 @@
 static void verify(const struct worker *w, void *block, uint64_t size)
 {
 	const struct allocator *a = w->options->contestant;
-	unsigned char *bytes = block;
 
 	if (a->flags & ALLOCATOR_NO_MEMORY)
 		return;
-	if (a->flags & ALLOCATOR_ZEROED)
-		for (uint64_t i = 0; i < size; i++)
-			if (bytes[i])
-				contestant_failed(w->options, "handed out a block that does not read zero", size);
+	if (a->flags & ALLOCATOR_ZEROED && !all_bytes(block, 0, size))
+		contestant_failed(w->options, "handed out a block that does not read zero", size);
 	memset(block, 0xa5, size);
 }
 
@@ -62,7 +59,7 @@ static void measure_warm(struct worker *w, struct recorder *r, uint64_t size, in
 	for (; filled < o->live; filled++)
 		if (allocate_one(w, r, &ring[filled], size, memory))
 			goto out;
-	/* One operation untimed, and then as many as tell how long a sample must be; faults of 64 MiB and more need no warming. */
+	/* Untimed: as many as tell how long a sample must be. More than 64 MiB of faults need no warming. */
 	warm_up = clock_ticks();
 	batch = 1;
 	if (a->chill || !touching || size <= 64u << 20) {

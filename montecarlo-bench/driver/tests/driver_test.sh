@@ -81,8 +81,8 @@ pages)
     measures --workload touch --sizes 4K,2M --threads 2
     measures --workload touch --sizes 64K --live 32
     measures --workload alloc --sizes 4K,4M --phase warm
-    measures --workload ring --steps 700 --live 32 --largest 8M
-    measures --workload ring --sampler log-uniform --steps 100 --largest 64M --max-live 80M
+    measures --workload ring --steps 300 --live 24 --largest 8M
+    measures --workload ring --sampler log-uniform --steps 60 --largest 32M --max-live 40M
     for mode in natural in-place relocate copy; do
         measures --workload resize --sizes 8K,16K,32K --mode $mode
         measures --workload resize --sizes 4M,8M --mode $mode
@@ -91,12 +91,12 @@ pages)
 blocks)
     measures --workload touch --sizes 4K,64K,5M
     measures --workload touch --sizes 64K --live 32 --threads 2
-    measures --workload ring --steps 700 --live 32 --largest 8M
+    measures --workload ring --steps 300 --live 24 --largest 8M
     ;;
 malloc)
     measures --workload touch --sizes 8,100,4K,1M --live 16
     measures --workload touch --sizes 256,1M --threads 2
-    measures --workload ring --steps 700 --live 32 --smallest 8 --largest 8M
+    measures --workload ring --steps 300 --live 24 --smallest 8 --largest 8M
     measures --workload resize --sizes 8K,16K,32K,64K,128K,256K,512K,1M
     ;;
 numbers)

@@ -66,7 +66,7 @@ final class Machine {
                 .flatMap(f -> text(f).stream())
                 .reduce((a, b) -> a + " " + b)
                 .orElse("");
-        return product.isEmpty() ? "yes, of unknown make" : "yes: " + product;
+        return product.isEmpty() ? "yes" : "yes: " + product;
     }
 
     private Optional<String> distribution() {

@@ -427,6 +427,9 @@ public final class Main {
         method.put("Duration", Units.time((double) System.nanoTime() - start));
         method.put("Memory", warmth);
         method.put("Load after", Units.digits(machine.load()));
+        measurements
+                .text("hypervisor")
+                .ifPresent(name -> facts.merge("Hypervisor", name, (seen, n) -> seen + " (" + n + ")"));
         List<Figures.Figure> figures = Figures.of(measurements, jmh);
         Report report = ReportBuilder.build(measurements, settings.contestants(), figures, jmh, facts, method, notes);
         out.print(new TextReport(terminal).format(report));

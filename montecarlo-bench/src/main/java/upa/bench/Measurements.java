@@ -161,6 +161,14 @@ final class Measurements {
         return values.length == 0 ? Optional.empty() : Optional.of(Statistics.median(values));
     }
 
+    /** A fact that is the same for all, as the first run has told it. */
+    Optional<String> text(String name) {
+        return facts.values().stream()
+                .flatMap(rounds -> rounds.values().stream())
+                .flatMap(f -> Optional.ofNullable(f.get(name)).stream())
+                .findFirst();
+    }
+
     private Optional<Double> overRounds(Line line, long size, ToDoubleFunction<DriverOutput.Point> value) {
         double[] values =
                 rounds(line, size).values().stream().mapToDouble(value).toArray();

@@ -72,7 +72,7 @@ final class Runner {
                     // The seed differs between rounds, and is the same for all contestants of a round.
                     measurements.add(job, round, driver.run(job, seed + round));
                 } catch (BenchException e) {
-                    if (!stopped) {
+                    if (!stoppedSoon()) {
                         failures.add(e.getMessage());
                     }
                 }
@@ -86,6 +86,16 @@ final class Runner {
             progress.print("\r" + " ".repeat(WIDTH) + "\r");
         }
         return measurements;
+    }
+
+    /** Ctrl-C ends the driver too, maybe an instant before we hear of it. */
+    private boolean stoppedSoon() {
+        try {
+            Thread.sleep(100);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return stopped;
     }
 
     private void show(int round, int rounds, int done, int total, long start, Job job) {
