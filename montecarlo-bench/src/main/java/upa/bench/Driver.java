@@ -16,6 +16,7 @@ import java.util.concurrent.TimeUnit;
 final class Driver implements AutoCloseable {
 
     private static final int KILLED = 128;
+    private static final long PAGE_BYTES = 4096;
 
     private final Path program;
     private volatile Process running;
@@ -118,6 +119,26 @@ final class Driver implements AutoCloseable {
         } catch (IOException e) {
             throw BenchException.failure("cannot run " + program + ": " + e.getMessage());
         }
+    }
+
+    /** What the kernel's pages cost now: nanoseconds for the first touch of a page. */
+    double touch() throws BenchException {
+        long bytes = 64 * Plan.MIB;
+        List<String> command = List.of(
+                program.toString(),
+                "--contestant",
+                "kernel",
+                "--workload",
+                "touch",
+                "--phase",
+                "cold",
+                "--sizes",
+                Long.toString(bytes),
+                "--min-samples",
+                "3");
+        DriverOutput.Point point =
+                run(command, Map.of(), Optional.empty()).points().getFirst();
+        return point.latencies().median() / (bytes / PAGE_BYTES);
     }
 
     @Override

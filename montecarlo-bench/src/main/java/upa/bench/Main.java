@@ -398,8 +398,10 @@ public final class Main {
         }
         err.println("upa bench: making " + Units.bytes(settings.hold()) + " of memory host-warm");
         long before = driver.hold(settings.hold());
-        return Units.bytes(settings.hold()) + " made host-warm and kept so (a touch of a page took "
-                + Units.time(before) + " beforehand); huge pages warmed just before each use";
+        double after = driver.touch();
+        return Units.bytes(settings.hold()) + " made host-warm and kept so: the first touch of a page took "
+                + Units.time(before) + " before and " + Units.time(after)
+                + " after; huge pages are warmed just before each use";
     }
 
     private void report(

@@ -16,6 +16,10 @@ final class Plan {
     static final long MEMORY_NEEDED = 6 * GIB;
 
     private static final int RING_LIVE = 512;
+    /** A ring takes seconds, and its mean is over many blocks. */
+    private static final int RING_ROUNDS = 3;
+
+    private static final int RING_ROUNDS_FULL = 5;
 
     private static final Set<String> PAGES_QUICK = Set.of("kernel", "kernel-populate", "upa", "upa-uncleared");
     private static final Set<String> PAGES_FULL = Set.of(
@@ -179,8 +183,8 @@ final class Plan {
 
     private void add(
             Experiment experiment, Contestant contestant, String variant, int threads, List<String> arguments) {
-        int rounds =
-                arguments.contains("ring") && !settings.full() ? Math.min(3, settings.rounds()) : settings.rounds();
+        int most = !arguments.contains("ring") ? Integer.MAX_VALUE : settings.full() ? RING_ROUNDS_FULL : RING_ROUNDS;
+        int rounds = Math.min(most, settings.rounds());
         jobs.add(new Job(experiment, contestant, variant, threads, rounds, arguments));
     }
 
