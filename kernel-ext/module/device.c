@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The device /dev/upa: opening, creating a region, the calls, and the end of a region. See upa.h for what each promises.
+ * The device /dev/upa: opening, creating a region, the calls, and the end of a region. See
+ * upa.h for what each promises.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -19,7 +20,9 @@
 
 static bool raw;
 module_param(raw, bool, 0444);
-MODULE_PARM_DESC(raw, "Let processes with CAP_SYS_RAWIO write page tables, hence read and write all memory (default: no)");
+MODULE_PARM_DESC(
+	raw,
+	"Let processes with CAP_SYS_RAWIO write page tables, hence read and write all memory (default: no)");
 
 static int upa_open(struct inode *inode, struct file *file)
 {
@@ -62,20 +65,23 @@ static int upa_release(struct inode *inode, struct file *file)
 static bool raw_allowed(void)
 {
 	/* The books of CONFIG_PAGE_TABLE_CHECK know nothing of entries that a process stores. */
-	return raw && !IS_ENABLED(CONFIG_PAGE_TABLE_CHECK) && capable(CAP_SYS_RAWIO) && !security_locked_down(LOCKDOWN_DEV_MEM);
+	return raw && !IS_ENABLED(CONFIG_PAGE_TABLE_CHECK) && capable(CAP_SYS_RAWIO) &&
+	       !security_locked_down(LOCKDOWN_DEV_MEM);
 }
 
 static int check_create(const struct upa_create *c)
 {
 	u64 unit = c->mode == UPA_RAW_PMD ? UPA_BLOCK_PAGES * UPA_BLOCK_PAGES : UPA_BLOCK_PAGES;
 
-	if (c->version != UPA_ABI_VERSION || c->mode > UPA_RAW_PMD || c->flags & ~UPA_CREATE_TRACK || c->pad ||
+	if (c->version != UPA_ABI_VERSION || c->mode > UPA_RAW_PMD ||
+	    c->flags & ~UPA_CREATE_TRACK || c->pad ||
 	    memchr_inv(c->reserved, 0, sizeof(c->reserved)))
 		return -EINVAL;
 	if (c->pages < unit || c->pages > UPA_MAX_PAGES || c->pages % unit)
 		return -EINVAL;
-	if (c->max_frames < UPA_BLOCK_PAGES || c->max_frames > UPA_MAX_PAGES || c->max_frames % UPA_BLOCK_PAGES ||
-	    c->frames > c->max_frames || c->frames % UPA_BLOCK_PAGES)
+	if (c->max_frames < UPA_BLOCK_PAGES || c->max_frames > UPA_MAX_PAGES ||
+	    c->max_frames % UPA_BLOCK_PAGES || c->frames > c->max_frames ||
+	    c->frames % UPA_BLOCK_PAGES)
 		return -EINVAL;
 	if (c->state_bytes > UPA_MAX_STATE_BYTES || c->state_bytes % PAGE_SIZE)
 		return -EINVAL;
@@ -112,10 +118,11 @@ static int build(struct upa_region *r, const struct upa_create *c)
 	r->mm = current->mm;
 	mmgrab(r->mm);
 	r->blank_entry = pte_val(pte_mkspecial(pfn_pte(PHYS_PFN(__pa_symbol(empty_zero_page)),
-							vm_get_page_prot(VM_READ | VM_SHARED))));
+						       vm_get_page_prot(VM_READ | VM_SHARED))));
 	entries_bytes = PAGE_ALIGN(upa_nr_entries(r) * sizeof(*r->entries));
 	shadow_bytes = r->mode == UPA_GUARDED ? r->pages * sizeof(*r->shadow) : 0;
-	ret = charge(r, c->frames + PHYS_PFN(entries_bytes + PAGE_ALIGN(shadow_bytes) + r->state_bytes));
+	ret = charge(
+		r, c->frames + PHYS_PFN(entries_bytes + PAGE_ALIGN(shadow_bytes) + r->state_bytes));
 	if (ret)
 		return ret;
 
@@ -164,7 +171,8 @@ static long create(struct upa_region *r, struct upa_create __user *user)
 	if (!ret && c.mode != UPA_GUARDED) {
 		c.entries_bytes = PAGE_ALIGN(upa_nr_entries(r) * sizeof(*r->entries));
 		c.tables_bytes = upa_nr_tables(r) * PAGE_SIZE;
-		pr_warn_ratelimited("process %d (%s) can write page tables, hence all memory\n", task_tgid_nr(current), current->comm);
+		pr_warn_ratelimited("process %d (%s) can write page tables, hence all memory\n",
+				    task_tgid_nr(current), current->comm);
 	}
 	if (!ret && copy_to_user(user, &c, sizeof(c)))
 		ret = -EFAULT;
@@ -251,8 +259,8 @@ static long resize(struct upa_region *r, const struct upa_resize __user *user)
 
 	if (copy_from_user(&request, user, sizeof(request)))
 		return -EFAULT;
-	if (memchr_inv(request.reserved, 0, sizeof(request.reserved)) || request.frames > r->max_frames ||
-	    request.frames % UPA_BLOCK_PAGES)
+	if (memchr_inv(request.reserved, 0, sizeof(request.reserved)) ||
+	    request.frames > r->max_frames || request.frames % UPA_BLOCK_PAGES)
 		return -EINVAL;
 	mutex_lock(&r->create_lock);
 	before = r->frames;
@@ -329,19 +337,19 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 }
 
 static const struct file_operations upa_operations = {
-	.owner		= THIS_MODULE,
-	.open		= upa_open,
-	.release	= upa_release,
-	.unlocked_ioctl	= upa_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
-	.mmap		= upa_mmap,
+	.owner = THIS_MODULE,
+	.open = upa_open,
+	.release = upa_release,
+	.unlocked_ioctl = upa_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = upa_mmap,
 };
 
 static struct miscdevice upa_device = {
-	.minor	= MISC_DYNAMIC_MINOR,
-	.name	= "upa",
-	.fops	= &upa_operations,
-	.mode	= 0600,
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "upa",
+	.fops = &upa_operations,
+	.mode = 0600,
 };
 
 static int __init upa_init(void)

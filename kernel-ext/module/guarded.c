@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarded mode: from the shadow table, which the process may fill with anything at any time, to the page tables, which only
- * the kernel writes. Reading the shadow entry, checking it and setting the page table entry happen under one holding of
- * the page table lock. Hence a call that empties entries, made after the process cleared the shadow entries, cannot be
- * overtaken by a fault that still saw the old ones: whoever locks the table later sees the cleared shadow.
+ * Guarded mode: from the shadow table, which the process may fill with anything at any time,
+ * to the page tables, which only the kernel writes. Reading the shadow entry, checking it and
+ * setting the page table entry happen under one holding of the page table lock. Hence a call
+ * that empties entries, made after the process cleared the shadow entries, cannot be overtaken
+ * by a fault that still saw the old ones: whoever locks the table later sees the cleared
+ * shadow.
  */
 #include <linux/mmap_lock.h>
 #include <linux/nospec.h>
@@ -13,29 +15,34 @@
 
 #include "region.h"
 
-#define HARVEST_PAGES	32768		/* per holding of mmap_lock: one page for each bit map */
+#define HARVEST_PAGES 32768 /* per holding of mmap_lock: one page for each bit map */
 
-/* The first index from @i on, in steps of four while four entries are 0. Only a hint: what counts is read again, once. */
+/*
+ * The first index from @i on, in steps of four while four entries are 0. Only a hint: what
+ * counts is read again, once.
+ */
 static unsigned long skip_zeros(const u32 *shadow, unsigned long i, unsigned long count)
 {
-	while (i + 4 <= count && !(READ_ONCE(*(const u64 *)&shadow[i]) | READ_ONCE(*(const u64 *)&shadow[i + 2])))
+	while (i + 4 <= count &&
+	       !(READ_ONCE(*(const u64 *)&shadow[i]) | READ_ONCE(*(const u64 *)&shadow[i + 2])))
 		i += 4;
 	return i;
 }
 
 /*
- * Sets the entries of pages @page .. @page + @count - 1 of one locked table. Returns the number of pages looked at before
- * an entry out of range, @count if there was none. With @replaced NULL (a fault) entries that are present stay as they are, and
- * those out of range are passed over: only the page that was touched has to be good.
+ * Sets the entries of pages @page .. @page + @count - 1 of one locked table. Returns the
+ * number of pages looked at before an entry out of range, @count if there was none. With
+ * @replaced NULL (a fault) entries that are present stay as they are, and those out of range
+ * are passed over: only the page that was touched has to be good.
  */
-static noinline unsigned long install(struct upa_region *r, pte_t *table, u64 page, unsigned long count, u64 *changed,
-				      bool *replaced)
+static noinline unsigned long install(struct upa_region *r, pte_t *table, u64 page,
+				      unsigned long count, u64 *changed, bool *replaced)
 {
 	unsigned long address = r->data_start + page * PAGE_SIZE;
 	/* Pairs with the release in upa_pool_grow(). */
 	unsigned long frames = smp_load_acquire(&r->frames);
 	const u32 *shadow = r->shadow + page;
-	const u64 *entries = r->entries - 1;	/* shadow entries are frame + 1 */
+	const u64 *entries = r->entries - 1; /* shadow entries are frame + 1 */
 	unsigned long i, set = 0;
 
 	for (i = 0; i < count; i++) {
@@ -80,7 +87,7 @@ static noinline u64 empty(struct upa_region *r, pte_t *table, u64 page, unsigned
 	return cleared;
 }
 
-/* A touch of a page that is not installed: fills the table around it. Called with mmap_lock held. */
+/* A touch of a page that is not installed: fills the table around it. Needs mmap_lock. */
 vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf)
 {
 	u64 page = (vmf->address - r->data_start) / PAGE_SIZE;
@@ -105,7 +112,7 @@ vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf)
 	good = !pte_none(t.pte[page - first]);
 	spin_unlock(t.lock);
 	atomic64_add(changed, &r->count.fault_pages);
-	if (!good)	/* the entry went away or bad since the first look */
+	if (!good) /* the entry went away or bad since the first look */
 		goto bad;
 	atomic64_inc(&r->count.faults);
 	return VM_FAULT_NOPAGE;
@@ -123,13 +130,15 @@ static bool any_entry(const struct upa_region *r, u64 page, unsigned int count)
 }
 
 /* One range, table by table. */
-static int batch_range(struct upa_region *r, const struct upa_range *range, struct upa_batch *batch, bool map, bool *flush)
+static int batch_range(struct upa_region *r, const struct upa_range *range, struct upa_batch *batch,
+		       bool map, bool *flush)
 {
 	u64 page = range->page, end = page + range->count;
 
 	while (page < end) {
 		unsigned long address = r->data_start + page * PAGE_SIZE;
-		unsigned int count = min(end, round_down(page, UPA_BLOCK_PAGES) + UPA_BLOCK_PAGES) - page;
+		unsigned int count =
+			min(end, round_down(page, UPA_BLOCK_PAGES) + UPA_BLOCK_PAGES) - page;
 		unsigned int done = count;
 		struct upa_table t;
 
@@ -162,7 +171,8 @@ next:
 }
 
 /* Has the kernel itself clear and flush one range. */
-static void zap_range(struct upa_region *r, struct vm_area_struct *vma, const struct upa_range *range)
+static void zap_range(struct upa_region *r, struct vm_area_struct *vma,
+		      const struct upa_range *range)
 {
 	zap_vma_ptes(vma, r->data_start + range->page * PAGE_SIZE, range->count * PAGE_SIZE);
 	atomic64_inc(&r->count.shootdowns);
@@ -178,20 +188,22 @@ int upa_guarded_batch(struct upa_region *r, struct upa_batch *batch, bool map)
 
 	batch->changed = 0;
 	batch->stopped_at = ~0ULL;
-	if (batch->count < 1 || batch->count > UPA_MAX_RANGES || batch->reserved[0] || batch->reserved[1] ||
-	    batch->flags & ~(map ? 0 : UPA_BATCH_PER_RANGE))
+	if (batch->count < 1 || batch->count > UPA_MAX_RANGES || batch->reserved[0] ||
+	    batch->reserved[1] || batch->flags & ~(map ? 0 : UPA_BATCH_PER_RANGE))
 		return -EINVAL;
 	if (batch->count > ARRAY_SIZE(few)) {
 		ranges = kvmalloc_array(batch->count, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
 		if (!ranges)
 			return -ENOMEM;
 	}
-	if (copy_from_user(ranges, u64_to_user_ptr(batch->ranges), batch->count * sizeof(*ranges))) {
+	if (copy_from_user(ranges, u64_to_user_ptr(batch->ranges),
+			   batch->count * sizeof(*ranges))) {
 		ret = -EFAULT;
 		goto out;
 	}
 	for (i = 0; i < batch->count; i++) {
-		if (!ranges[i].count || ranges[i].page >= r->pages || ranges[i].count > r->pages - ranges[i].page) {
+		if (!ranges[i].count || ranges[i].page >= r->pages ||
+		    ranges[i].count > r->pages - ranges[i].page) {
 			ret = -EINVAL;
 			goto out;
 		}
@@ -205,10 +217,12 @@ int upa_guarded_batch(struct upa_region *r, struct upa_batch *batch, bool map)
 		ret = -ENXIO;
 	} else {
 		for (i = 0; i < batch->count && !ret; i++) {
-			if (batch->flags & UPA_BATCH_PER_RANGE)
-				zap_range(r, vma, &ranges[i]);
-			else
+			if (!(batch->flags & UPA_BATCH_PER_RANGE))
 				ret = batch_range(r, &ranges[i], batch, map, &flush);
+			else if (fatal_signal_pending(current))
+				ret = -EINTR;
+			else
+				zap_range(r, vma, &ranges[i]);
 		}
 		if (flush)
 			upa_flush(r, vma);
@@ -223,14 +237,17 @@ out:
 }
 
 /* Bits of @count pages from @page on, into the zeroed bit maps. Needs mmap_lock. */
-static bool harvest_chunk(struct upa_region *r, u64 page, u64 count, struct upa_harvest *h, u64 *accessed, u64 *dirty)
+static bool harvest_chunk(struct upa_region *r, u64 page, u64 count, struct upa_harvest *h,
+			  u64 *accessed, u64 *dirty)
 {
-	bool clear_accessed = h->flags & UPA_HARVEST_CLEAR_ACCESSED, clear_dirty = h->flags & UPA_HARVEST_CLEAR_DIRTY;
+	bool clear_accessed = h->flags & UPA_HARVEST_CLEAR_ACCESSED,
+	     clear_dirty = h->flags & UPA_HARVEST_CLEAR_DIRTY;
 	bool flush = false;
 	u64 i = 0;
 
 	while (i < count) {
-		u64 here = min(count - i, UPA_BLOCK_PAGES - (page + i) % UPA_BLOCK_PAGES), end = i + here;
+		u64 here = min(count - i, UPA_BLOCK_PAGES - (page + i) % UPA_BLOCK_PAGES),
+		    end = i + here;
 		struct upa_table t;
 
 		if (!upa_table_lock(r->mm, r->data_start + (page + i) * PAGE_SIZE, &t)) {
@@ -245,7 +262,7 @@ static bool harvest_chunk(struct upa_region *r, u64 page, u64 count, struct upa_
 			if (entry & _PAGE_ACCESSED) {
 				accessed[i / 64] |= BIT_ULL(i % 64);
 				h->accessed_pages++;
-				if (clear_accessed)	/* the CPU may be setting the other bit */
+				if (clear_accessed) /* the CPU may be setting the other bit */
 					clear_bit(_PAGE_BIT_ACCESSED, (unsigned long *)t.pte);
 			}
 			if (entry & _PAGE_DIRTY) {
@@ -255,7 +272,8 @@ static bool harvest_chunk(struct upa_region *r, u64 page, u64 count, struct upa_
 					clear_bit(_PAGE_BIT_DIRTY, (unsigned long *)t.pte);
 			}
 			flush |= clear_dirty && entry & _PAGE_DIRTY;
-			flush |= clear_accessed && h->flags & UPA_HARVEST_FLUSH && entry & _PAGE_ACCESSED;
+			flush |= clear_accessed && h->flags & UPA_HARVEST_FLUSH &&
+				 entry & _PAGE_ACCESSED;
 		}
 		spin_unlock(t.lock);
 		cond_resched();
@@ -273,8 +291,10 @@ int upa_guarded_harvest(struct upa_region *r, struct upa_harvest *h)
 	u64 done, *bits;
 	int ret = 0;
 
-	if (h->flags & ~(UPA_HARVEST_CLEAR_ACCESSED | UPA_HARVEST_CLEAR_DIRTY | UPA_HARVEST_FLUSH) || h->pad ||
-	    h->reserved[0] || h->reserved[1] || !h->count || h->page >= r->pages || h->count > r->pages - h->page)
+	if (h->flags &
+		    ~(UPA_HARVEST_CLEAR_ACCESSED | UPA_HARVEST_CLEAR_DIRTY | UPA_HARVEST_FLUSH) ||
+	    h->pad || h->reserved[0] || h->reserved[1] || !h->count || h->page >= r->pages ||
+	    h->count > r->pages - h->page)
 		return -EINVAL;
 	h->accessed_pages = 0;
 	h->dirty_pages = 0;
@@ -282,7 +302,8 @@ int upa_guarded_harvest(struct upa_region *r, struct upa_harvest *h)
 	if (!bits)
 		return -ENOMEM;
 	for (done = 0; done < h->count && !ret; done += HARVEST_PAGES) {
-		u64 count = min_t(u64, h->count - done, HARVEST_PAGES), words = DIV_ROUND_UP(count, 64);
+		u64 count = min_t(u64, h->count - done, HARVEST_PAGES),
+		    words = DIV_ROUND_UP(count, 64);
 		struct vm_area_struct *vma;
 
 		memset(bits, 0, 2 * words * sizeof(*bits));
@@ -297,7 +318,8 @@ int upa_guarded_harvest(struct upa_region *r, struct upa_harvest *h)
 			upa_flush(r, vma);
 		mmap_read_unlock(r->mm);
 		/* Not under mmap_lock: writing to the process may fault. */
-		if (!ret && (put_bits(h->accessed, done, bits, words) || put_bits(h->dirty, done, bits + words, words)))
+		if (!ret && (put_bits(h->accessed, done, bits, words) ||
+			     put_bits(h->dirty, done, bits + words, words)))
 			ret = -EFAULT;
 	}
 	kfree(bits);
@@ -305,8 +327,9 @@ int upa_guarded_harvest(struct upa_region *r, struct upa_harvest *h)
 }
 
 /*
- * Lowers the pool to @frames; needs create_lock. First no frame above can be installed any more, then all tables are emptied,
- * then everything is flushed, also what a concurrent call has cleared but not flushed yet. Only then do they go.
+ * Lowers the pool to @frames; needs create_lock. First no frame above can be installed any
+ * more, then all tables are emptied, then everything is flushed, also what a concurrent call
+ * has cleared but not flushed yet. Only then do they go.
  */
 int upa_guarded_shrink(struct upa_region *r, u64 frames)
 {

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The pool of page frames of a region: taken from the kernel zeroed and charged to the memory cgroup, in blocks of 2 MiB where
- * the kernel has such, else page by page. Frame n is described by its ready-made page table entry alone.
+ * The pool of page frames of a region: taken from the kernel zeroed and charged to the memory
+ * cgroup, in blocks of 2 MiB where the kernel has such, else page by page. Frame n is
+ * described by its ready-made page table entry alone.
  */
 #include <linux/gfp.h>
 #include <linux/sched/signal.h>
 
 #include "region.h"
 
-#define BLOCK_ORDER	9
-/* A pool too large for the machine or the memory cgroup is ENOMEM for who asks, never a reason to kill anybody. */
-#define POOL_GFP	(GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT | __GFP_NOWARN)
+#define BLOCK_ORDER 9
+/*
+ * A pool too large for the machine or the memory cgroup is ENOMEM for who asks, never a reason
+ * to kill anybody.
+ */
+#define POOL_GFP (GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT | __GFP_NOWARN)
 
 static u64 frame_entry(const struct upa_region *r, struct page *page)
 {
@@ -103,7 +107,10 @@ int upa_pool_grow(struct upa_region *r, u64 frames)
 			free_block(r, block);
 		return ret;
 	}
-	/* Pairs with the acquire of those who check a frame number: the entry is there before the number is valid. */
+	/*
+	 * Pairs with the acquire of those who check a frame number: the entry is there before the
+	 * number is valid.
+	 */
 	smp_store_release(&r->frames, frames);
 	return 0;
 }

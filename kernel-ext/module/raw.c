@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Raw modes: the process gets the page tables of its region mapped writable and stores hardware entries itself.
+ * Raw modes: the process gets the page tables of its region mapped writable and stores
+ * hardware entries itself.
  *
- * The process is trusted with all memory, but not to leave tidy tables behind: before the kernel unmaps the region, on munmap as
- * well as on exit, tidy() replaces what the kernel could not take apart, and puts an entry at each end of every
- * table, so that the flush of that unmapping spans also translations the process cleared without UPA_IOC_FLUSH.
+ * The process is trusted with all memory, but not to leave tidy tables behind: before the
+ * kernel unmaps the region, on munmap as well as on exit, tidy() replaces what the kernel
+ * could not take apart, and puts an entry at each end of every table, so that the flush of
+ * that unmapping spans also translations the process cleared without UPA_IOC_FLUSH.
  *
- * The module holds a reference on each page of tables until the file is gone. A page the kernel has long freed from the mm
- * is then an ordinary page of which only this process sees the contents.
+ * The module holds a reference on each page of tables until the file is gone. A page the
+ * kernel has long freed from the mm is then an ordinary page of which only this process sees
+ * the contents.
  */
 #include <linux/mmap_lock.h>
 #include <linux/vmalloc.h>
@@ -41,7 +44,10 @@ static void tidy_pmds(struct upa_region *r, u64 *table, u64 displaced)
 		else if (entry)
 			WRITE_ONCE(table[i], 0);
 	}
-	/* The table of 4 KiB entries that made the kernel make this one: the kernel has to find and free it. */
+	/*
+	 * The table of 4 KiB entries that made the kernel make this one: the kernel has to find and
+	 * free it.
+	 */
 	tidy_ptes(r, (u64 *)pmd_page_vaddr(__pmd(displaced)));
 	WRITE_ONCE(table[0], displaced);
 }
@@ -65,7 +71,8 @@ static int on_invalidate(struct mmu_notifier *notifier, const struct mmu_notifie
 	struct upa_region *r = container_of(notifier, struct upa_region, notifier);
 	unsigned long start = READ_ONCE(r->data_start);
 
-	if (range->event == MMU_NOTIFY_UNMAP && start && range->start < start + upa_data_bytes(r) && range->end > start)
+	if (range->event == MMU_NOTIFY_UNMAP && start && range->start < start + upa_data_bytes(r) &&
+	    range->end > start)
 		tidy(r);
 	return 0;
 }
@@ -79,8 +86,8 @@ static void on_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
-	.invalidate_range_start	= on_invalidate,
-	.release		= on_release,
+	.invalidate_range_start = on_invalidate,
+	.release = on_release,
 };
 
 int upa_raw_prepare(struct upa_region *r)
@@ -91,7 +98,8 @@ int upa_raw_prepare(struct upa_region *r)
 	if (!r->tables)
 		return -ENOMEM;
 	if (r->mode == UPA_RAW_PMD) {
-		r->displaced = kvcalloc(upa_nr_tables(r), sizeof(*r->displaced), GFP_KERNEL_ACCOUNT);
+		r->displaced =
+			kvcalloc(upa_nr_tables(r), sizeof(*r->displaced), GFP_KERNEL_ACCOUNT);
 		if (!r->displaced)
 			return -ENOMEM;
 	}
@@ -124,7 +132,8 @@ static int take_table(struct upa_region *r, u64 i)
 	ret = upa_table_make(r->mm, address);
 	if (ret)
 		return ret;
-	pmd = pmd_offset(pud_offset(p4d_offset(pgd_offset(r->mm, address), address), address), address);
+	pmd = pmd_offset(pud_offset(p4d_offset(pgd_offset(r->mm, address), address), address),
+			 address);
 	lock = pmd_lock(r->mm, pmd);
 	r->displaced[i] = pmd_val(*pmd);
 	pmd_clear(pmd);
@@ -150,7 +159,8 @@ int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct *vma)
 		cond_resched();
 	}
 	for (i = 0; i < r->nr_tables; i++) {
-		vm_fault_t fault = vmf_insert_pfn(vma, vma->vm_start + i * PAGE_SIZE, page_to_pfn(r->tables[i]));
+		vm_fault_t fault = vmf_insert_pfn(vma, vma->vm_start + i * PAGE_SIZE,
+						  page_to_pfn(r->tables[i]));
 
 		if (fault != VM_FAULT_NOPAGE)
 			return -ENOMEM;

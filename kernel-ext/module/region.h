@@ -2,15 +2,16 @@
 /*
  * What a region is inside the module, and which file does what with it.
  *
- * A region lives as long as its struct file: mappings hold the file, so release() runs when neither a descriptor nor a
- * mapping is left, and no frame can then be reached through any table or TLB entry. All safety of guarded mode rests on
- * this: frames leave the pool only in release() and in upa_guarded_shrink(), which empties and flushes the tables first.
+ * A region lives as long as its struct file: mappings hold the file, so release() runs when
+ * neither a descriptor nor a mapping is left, and no frame can then be reached through any
+ * table or TLB entry. All safety of guarded mode rests on this: frames leave the pool only in
+ * release() and in upa_guarded_shrink(), which empties and flushes the tables first.
  *
  * Locks, in the order in which they are taken:
  *   create_lock    creating and resizing, the only writers of `frames` and of the entries table
  *   mmap_lock      of the owner, held for reading by every call that walks its page tables
  *   flush_lock     one shoot-down at a time
- *   page table     the kernel's own lock; shadow entry, `frames` and page table entry are read and written under it
+ *   page table     the kernel's own lock; shadow, `frames` and entry are read and written under it
  */
 #ifndef UPA_REGION_H
 #define UPA_REGION_H
@@ -46,9 +47,9 @@ struct upa_region {
 	/* pool.c */
 	u64 frames;			/* READ_ONCE() under the page table lock */
 	u64 *entries;			/* page table entry of each frame; raw PMD: of each block */
-	unsigned long *whole_blocks;	/* bit set: one allocation of 2 MiB, else 512 single pages */
+	unsigned long *whole_blocks;	/* set: one allocation of 2 MiB, else 512 */
 
-	u32 *shadow;			/* written by the process at any time: READ_ONCE(), then check */
+	u32 *shadow;			/* the process writes it: READ_ONCE(), then check */
 	void *state;			/* never read here */
 	u64 state_bytes;
 
@@ -64,7 +65,7 @@ struct upa_region {
 	/* raw.c */
 	struct mmu_notifier notifier;
 	bool notified;
-	struct page **tables;		/* pages of page tables shown to the process, each held by get_page() */
+	struct page **tables;		/* shown to the process, held by get_page() */
 	u64 nr_tables;			/* how many of them are held */
 	u64 *displaced;			/* raw PMD: entry that stood in slot 0 of each table */
 
@@ -88,8 +89,9 @@ static inline u64 upa_nr_tables(const struct upa_region *r)
 }
 
 /*
- * Entries are stored without the paravirtual hooks, which cost more than the rest of the loop; upa_init() refuses the one
- * hypervisor interface that needs them. A kernel that keeps its own books of page tables has to see every change.
+ * Entries are stored without the paravirtual hooks, which cost more than the rest of the loop;
+ * upa_init() refuses the one hypervisor interface that needs them. A kernel that keeps its own
+ * books of page tables has to see every change.
  */
 static inline void upa_set_entry(struct mm_struct *mm, unsigned long address, pte_t *pte, u64 entry)
 {

@@ -2,14 +2,17 @@
 /*
  * The page tables of the owner, and the shoot-down of TLB entries.
  *
- * Entries of the region are cleared by this module or by the process itself, which leaves translations behind in TLBs. The
- * kernel exports no function that only flushes. zap_vma_ptes() flushes what it clears, as one span from the first to
- * the last entry; a span of more than tlb_single_page_flush_ceiling pages (33) is flushed by flushing the whole address
- * space on all CPUs that have it loaded. So the data mapping has a tail, the fence: putting one entry at each end of it and
- * zapping them flushes everything, at a cost that depends on neither the number nor the place of the entries cleared.
+ * Entries of the region are cleared by this module or by the process itself, which leaves
+ * translations behind in TLBs. The kernel exports no function that only flushes.
+ * zap_vma_ptes() flushes what it clears, as one span from the first to the last entry; a span
+ * of more than tlb_single_page_flush_ceiling pages (33) is flushed by flushing the whole
+ * address space on all CPUs that have it loaded. So the data mapping has a tail, the fence:
+ * putting one entry at each end of it and zapping them flushes everything, at a cost that
+ * depends on neither the number nor the place of the entries cleared.
  *
- * The fence spans 262 146 pages, with a GiB between its ends for which there is not even a PMD table, so that walking it is short.
- * Root can set the ceiling in debugfs; above that figure the fence would no longer do.
+ * The fence spans 262 146 pages, with a GiB between its ends for which there is not even a PMD
+ * table, so that walking it is short. Root can set the ceiling in debugfs; above that figure
+ * the fence would no longer do.
  */
 #include <linux/mmap_lock.h>
 
@@ -38,7 +41,10 @@ bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_tabl
 	if (pud_none(*pud) || pud_bad(*pud))
 		return false;
 	pmd = pmd_offset(pud, address);
-	/* Made under the mmap_lock that the caller holds, or by another fault; never taken away while it is held. */
+	/*
+	 * Made under the mmap_lock that the caller holds, or by another fault; never taken away
+	 * while it is held.
+	 */
 	if (pmd_none(READ_ONCE(*pmd)) || pmd_bad(*pmd))
 		return false;
 	t->lock = pte_lockptr(mm, pmd);
@@ -78,16 +84,17 @@ int upa_fence_make(struct upa_region *r)
 }
 
 /*
- * Returns after every CPU has dropped the translations of all entries that were cleared before the call. A flush that began
- * after this call serves it as well. Needs mmap_lock for reading; the mutex is held because of it: a second caller whose fence
- * entries the first one zapped would return before that flush is done.
+ * Returns after every CPU has dropped the translations of all entries that were cleared before
+ * the call. A flush that began after this call serves it as well. Needs mmap_lock for reading;
+ * the mutex is held because of it: a second caller whose fence entries the first one zapped
+ * would return before that flush is done.
  */
 void upa_flush(struct upa_region *r, struct vm_area_struct *vma)
 {
 	unsigned long gap = fence_gap(r);
 	u64 begun;
 
-	smp_mb();	/* the caller's clearing, then the reading of the counter */
+	smp_mb(); /* the caller's clearing, then the reading of the counter */
 	begun = READ_ONCE(r->flushes_begun);
 	mutex_lock(&r->flush_lock);
 	if (r->flushes_begun > begun) {
@@ -96,7 +103,7 @@ void upa_flush(struct upa_region *r, struct vm_area_struct *vma)
 		return;
 	}
 	WRITE_ONCE(r->flushes_begun, begun + 1);
-	smp_mb();	/* the counter, then the flush */
+	smp_mb(); /* the counter, then the flush */
 	fence_set(r, gap - PAGE_SIZE);
 	fence_set(r, gap + PUD_SIZE);
 	zap_vma_ptes(vma, gap - PAGE_SIZE, PUD_SIZE + 2 * PAGE_SIZE);
@@ -112,7 +119,8 @@ struct vm_area_struct *upa_data_vma(struct upa_region *r)
 	if (!r->data_start)
 		return NULL;
 	vma = find_vma(r->mm, r->data_start);
-	if (!vma || vma->vm_start != r->data_start || !upa_is_data_vma(vma) || vma->vm_private_data != r)
+	if (!vma || vma->vm_start != r->data_start || !upa_is_data_vma(vma) ||
+	    vma->vm_private_data != r)
 		return NULL;
 	return vma;
 }

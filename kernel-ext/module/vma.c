@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mappings of a region's parts, and what the other calls on mappings may do with them: nothing but unmap them whole. Neither
- * split, moved, grown, re-protected nor copied by fork, a mapping always covers its part of the region exactly.
+ * Mappings of a region's parts, and what the other calls on mappings may do with them: nothing
+ * but unmap them whole. Neither split, moved, grown, re-protected nor copied by fork, a
+ * mapping always covers its part of the region exactly.
  */
 #include <linux/vmalloc.h>
 
@@ -35,7 +36,8 @@ static int refuse_move(struct vm_area_struct *vma)
 	return -EINVAL;
 }
 
-static int refuse_protect(struct vm_area_struct *vma, unsigned long start, unsigned long end, unsigned long flags)
+static int refuse_protect(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			  unsigned long flags)
 {
 	return -EACCES;
 }
@@ -46,10 +48,10 @@ static vm_fault_t refuse_fault(struct vm_fault *vmf)
 }
 
 static const struct vm_operations_struct part_ops = {
-	.may_split	= refuse_split,
-	.mremap		= refuse_move,
-	.mprotect	= refuse_protect,
-	.fault		= refuse_fault,
+	.may_split = refuse_split,
+	.mremap = refuse_move,
+	.mprotect = refuse_protect,
+	.fault = refuse_fault,
 };
 
 static vm_fault_t data_fault(struct vm_fault *vmf)
@@ -82,12 +84,12 @@ static void data_close(struct vm_area_struct *vma)
 }
 
 static const struct vm_operations_struct data_ops = {
-	.close		= data_close,
-	.may_split	= refuse_split,
-	.mremap		= refuse_move,
-	.mprotect	= refuse_protect,
-	.fault		= data_fault,
-	.huge_fault	= data_huge_fault,
+	.close = data_close,
+	.may_split = refuse_split,
+	.mremap = refuse_move,
+	.mprotect = refuse_protect,
+	.fault = data_fault,
+	.huge_fault = data_huge_fault,
 };
 
 bool upa_is_data_vma(const struct vm_area_struct *vma)
@@ -100,7 +102,8 @@ static int mmap_data(struct upa_region *r, struct vm_area_struct *vma)
 	unsigned long alignment = r->mode == UPA_RAW_PMD ? PUD_SIZE : PMD_SIZE;
 	int ret;
 
-	if (vma->vm_end - vma->vm_start != upa_data_bytes(r) + UPA_FENCE_BYTES || !IS_ALIGNED(vma->vm_start, alignment) ||
+	if (vma->vm_end - vma->vm_start != upa_data_bytes(r) + UPA_FENCE_BYTES ||
+	    !IS_ALIGNED(vma->vm_start, alignment) ||
 	    (vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) != (VM_READ | VM_WRITE))
 		return -EINVAL;
 	if (r->data_start || (r->mode != UPA_GUARDED && r->data_was_mapped))

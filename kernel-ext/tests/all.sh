@@ -6,7 +6,7 @@ cd /tests
 for test in ${*:-*}; do
 	case $test in *.sh) continue ;; esac
 	echo "upa-test: $test" >/dev/kmsg
-	timeout 120 ./"$test" >/tmp/output 2>&1
+	timeout 300 ./"$test" >/tmp/output 2>&1
 	status=$?
 	case $status in
 	0) result=pass passed=$((passed + 1)) ;;

@@ -106,7 +106,7 @@ int main(void)
 
 	printf("without a shoot-down: %lu stale reads\n", (unsigned long)found);
 	CHECK(found > 0);
-	CHECK_EQUAL(run(true, 1, 3000), 0);		/* contiguous */
-	CHECK_EQUAL(run(true, 20, 3000), 0);		/* scattered in one to three tables */
+	CHECK_EQUAL(run(true, 1, 1500), 0);		/* contiguous */
+	CHECK_EQUAL(run(true, 20, 1500), 0);		/* scattered in one to three tables */
 	return 0;
 }

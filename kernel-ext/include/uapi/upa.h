@@ -2,44 +2,54 @@
 /*
  * /dev/upa: a process edits the page mappings of a region of its own address space.
  *
- * Lifetime. An open file of /dev/upa holds at most one region, made by UPA_IOC_CREATE and bound to the memory map
- * (mm) of the process that made it. The region consists of a pool of page frames, tables, and one mapping of its data.
- * Every mapping holds the file. The frames go back to the kernel when the last descriptor is closed and the last
- * mapping is gone, which exit, exec and any fatal signal bring about. Frame numbers are indices into the pool,
- * 0 .. frames-1; physical addresses are shown in raw modes only. Frames are zero when they enter a pool and are not
- * cleared again while they stay in it.
+ * Lifetime. An open file of /dev/upa holds at most one region, made by UPA_IOC_CREATE and
+ * bound to the memory map (mm) of the process that made it. The region consists of a pool of
+ * page frames, tables, and one mapping of its data. Every mapping holds the file. The frames
+ * go back to the kernel when the last descriptor is closed and the last mapping is gone, which
+ * exit, exec and any fatal signal bring about. Frame numbers are indices into the pool, 0 ..
+ * frames-1; physical addresses are shown in raw modes only. Frames are zero when they enter a
+ * pool and are not cleared again while they stay in it.
  *
- * Who may do what. After UPA_IOC_CREATE only threads of the creating process may use the file, with two exceptions:
- * UPA_IOC_STATS, and mapping the shadow table or the state, which any process may do that was given the descriptor
- * (a pager). All others get -EPERM. A forked child inherits the descriptor but none of the mappings; a touch there is a
- * SIGSEGV. After exec the descriptor, unless closed by O_CLOEXEC, keeps the frames but can do nothing with them.
+ * Who may do what. After UPA_IOC_CREATE only threads of the creating process may use the file,
+ * with two exceptions: UPA_IOC_STATS, and mapping the shadow table or the state, which any
+ * process may do that was given the descriptor (a pager). All others get -EPERM. A forked
+ * child inherits the descriptor but none of the mappings; a touch there is a SIGSEGV. After
+ * exec the descriptor, unless closed by O_CLOEXEC, keeps the frames but can do nothing with
+ * them.
  *
- * Mappings are made with mmap(MAP_SHARED) of the whole length that UPA_IOC_CREATE returned, at offset UPA_MAP_*:
+ * Mappings are made with mmap(MAP_SHARED) of the whole length that UPA_IOC_CREATE returned, at
+ * offset UPA_MAP_*:
  *   data     PROT_READ | PROT_WRITE exactly, address aligned to 2 MiB (raw PMD: 1 GiB). `data_bytes` is longer than the
  *            pages asked for: the tail of UPA_FENCE_BYTES serves TLB shoot-downs and cannot be touched (SIGBUS).
  *   shadow   guarded only: one __u32 per page of the region, frame + 1, or 0 for none.
  *   state    `state_bytes` of zeroed shared memory for the allocator; the module never looks into it.
  *   entries  raw only, PROT_READ: one __u64 per frame, the hardware entry that maps it (raw PMD: per 512 frames).
  *   tables   raw only, after data: the page tables themselves, one __u64 per page (raw PMD: per 2 MiB).
- * They can be unmapped only whole (a part: -EINVAL), cannot be moved or grown by mremap (-EINVAL, -EFAULT), cannot be
- * changed by mprotect (-EACCES), and are not copied by fork. In raw modes data can be mapped only once in a region's life.
- * Direct I/O, process_vm_readv and ptrace do not reach the data (no struct page stands behind it): EFAULT or EIO.
+ * They can be unmapped only whole (a part: -EINVAL), cannot be moved or grown by mremap
+ * (-EINVAL, -EFAULT), cannot be changed by mprotect (-EACCES), and are not copied by fork. In
+ * raw modes data can be mapped only once in a region's life. Direct I/O, process_vm_readv and
+ * ptrace do not reach the data (no struct page stands behind it): EFAULT or EIO.
  *
- * Guarded mode. The process writes shadow entries with plain 32-bit stores; the kernel reads each entry once, checks it, and
- * keeps the true tables. A touch of a page whose entry is valid installs the whole 2 MiB table around it, where nothing
- * is installed yet; a touch of one that is 0 or out of range is a SIGBUS. A frame may stand at several pages at once.
- * To take a mapping away: store 0, then UPA_IOC_UNMAP; after it returned no thread can reach the frame there. To change
- * one: store the new entry, then UPA_IOC_MAP. Without the call, an installed mapping stays as it is.
+ * Guarded mode. The process writes shadow entries with plain 32-bit stores; the kernel reads
+ * each entry once, checks it, and keeps the true tables. A touch of a page whose entry is
+ * valid installs the whole 2 MiB table around it, where nothing is installed yet; a touch of
+ * one that is 0 or out of range is a SIGBUS. A frame may stand at several pages at once. To
+ * take a mapping away: store 0, then UPA_IOC_UNMAP; after it returned no thread can reach the
+ * frame there. To change one: store the new entry, then UPA_IOC_MAP. Without the call, an
+ * installed mapping stays as it is.
  *
- * Raw modes. The process stores hardware entries: those of the entries table, or 0. Absent to present needs no call.
- * After present to absent or present to other: UPA_IOC_FLUSH, and only then may the frame be used again. Raw modes give
- * the process all physical memory, hence the module parameter raw=1 and CAP_SYS_RAWIO.
+ * Raw modes. The process stores hardware entries: those of the entries table, or 0. Absent to
+ * present needs no call. After present to absent or present to other: UPA_IOC_FLUSH, and only
+ * then may the frame be used again. Raw modes give the process all physical memory, hence the
+ * module parameter raw=1 and CAP_SYS_RAWIO.
  *
- * Locking. All calls may be used by any number of threads at once; each has taken effect when it returns. Calls that
- * overlap on a page take effect in some order. A call that was ended by a fatal signal has done a part of its work.
+ * Locking. All calls may be used by any number of threads at once; each has taken effect when
+ * it returns. Calls that overlap on a page take effect in some order. A call that was ended by
+ * a fatal signal has done a part of its work.
  *
- * Errors common to all: EINVAL (size, range, flag, alignment, or reserved field not 0), EFAULT (bad pointer), EPERM (another
- * process), ENXIO (no region yet, or its data is not mapped), EINTR (fatal signal), ENOTTY (no such call).
+ * Errors common to all: EINVAL (size, range, flag, alignment, or reserved field not 0), EFAULT
+ * (bad pointer), EPERM (another process), ENXIO (no region yet, or its data is not mapped),
+ * EINTR (fatal signal), ENOTTY (no such call).
  */
 #ifndef _UAPI_UPA_H
 #define _UAPI_UPA_H
@@ -80,8 +90,9 @@ struct upa_info {
 #define UPA_CREATE_TRACK	(1U << 0)
 
 /*
- * Create the region. Charged to the locked-memory limit (RLIMIT_MEMLOCK) are frames and tables; to the memory cgroup, frames.
- * Errors: EBUSY (file has a region), ENOMEM (memory, or limit), EPERM (raw mode without raw=1, CAP_SYS_RAWIO, or under lockdown).
+ * Create the region. Charged to the locked-memory limit (RLIMIT_MEMLOCK) are frames and
+ * tables; to the memory cgroup, frames. Errors: EBUSY (file has a region), ENOMEM (memory, or
+ * limit), EPERM (raw mode without raw=1, CAP_SYS_RAWIO, or under lockdown).
  */
 struct upa_create {
 	__u32 version;		/* in: UPA_ABI_VERSION */
@@ -108,11 +119,12 @@ struct upa_range {
 #define UPA_BATCH_PER_RANGE	(1U << 0)
 
 /*
- * Guarded only (else EOPNOTSUPP). UPA_IOC_MAP makes the true tables equal to the shadow table in the ranges, except
- * that entries of 0 are passed over; at an entry out of range it stops with EINVAL, `stopped_at` being that page.
- * UPA_IOC_UNMAP empties the true tables in the ranges. Both flush the TLBs at most once, if anything was taken away.
- * All ranges are checked before anything is done. The out fields are written also when the call fails with EINVAL or EINTR
- * after that check.
+ * Guarded only (else EOPNOTSUPP). UPA_IOC_MAP makes the true tables equal to the shadow table
+ * in the ranges, except that entries of 0 are passed over; at an entry out of range it stops
+ * with EINVAL, `stopped_at` being that page. UPA_IOC_UNMAP empties the true tables in the
+ * ranges. Both flush the TLBs at most once, if anything was taken away. All ranges are checked
+ * before anything is done. The out fields are written also when the call fails with EINVAL or
+ * EINTR after that check.
  */
 struct upa_batch {
 	__u64 ranges;		/* in: address of struct upa_range[count] */
@@ -129,9 +141,10 @@ struct upa_batch {
 #define UPA_HARVEST_FLUSH		(1U << 2)
 
 /*
- * Read, and clear if asked, the accessed and dirty bits. Guarded only (else EOPNOTSUPP). Bit i of the bit maps is page
- * first page + i; unused bits of the last word are 0; pages not installed read 0. Cleared dirty bits are always flushed.
- * With EFAULT or EINTR the bits of up to 32768 pages may be lost.
+ * Read, and clear if asked, the accessed and dirty bits. Guarded only (else EOPNOTSUPP). Bit i
+ * of the bit maps is page first page + i; unused bits of the last word are 0; pages not
+ * installed read 0. Cleared dirty bits are always flushed. With EFAULT or EINTR the bits of up
+ * to 32768 pages may be lost.
  */
 struct upa_harvest {
 	__u64 page;		/* in: first page */
@@ -146,9 +159,9 @@ struct upa_harvest {
 };
 
 /*
- * Grow or shrink the pool; frames enter and leave it at the upper end. Before frames leave, all mappings are emptied;
- * those of the frames that stay come back when touched. Shrinking is for guarded mode only (else EOPNOTSUPP).
- * Errors: ENOMEM (the pool then keeps its size).
+ * Grow or shrink the pool; frames enter and leave it at the upper end. Before frames leave,
+ * all mappings are emptied; those of the frames that stay come back when touched. Shrinking is
+ * for guarded mode only (else EOPNOTSUPP). Errors: ENOMEM (the pool then keeps its size).
  */
 struct upa_resize {
 	__u64 frames;		/* in: new size, 0 .. max_frames, a multiple of 512 */
