@@ -665,7 +665,7 @@ int main(int argc, char **argv)
 {
 	const char *full = getenv("UPA_FULL");
 	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
-	uint64_t sequences = argc > 2 ? strtoull(argv[2], NULL, 0) : full && *full ? 5000 : 150;
+	uint64_t sequences = argc > 2 ? strtoull(argv[2], NULL, 0) : full && *full ? 5000 : 100;
 
 	setenv("UPA_REGION_BYTES", "4M", 1);
 	if (argc == 3 && !strcmp(argv[1], "--replay"))

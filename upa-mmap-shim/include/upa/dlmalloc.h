@@ -26,7 +26,11 @@ void *dlcalloc(size_t count, size_t bytes);
 void *dlrealloc(void *block, size_t bytes);
 void dlfree(void *block);
 
-/* As memalign(3); `alignment` is rounded up to a power of two. */
+/*
+ * As memalign(3); `alignment` is rounded up to a power of two. Such a block must not go to dlrealloc() or
+ * dlrealloc_in_place(): for one that was mapped by itself (from 256 KiB on), 2.8.6 forgets the bytes before the aligned
+ * start and returns a block too small. That is so on the kernel's mmap as well.
+ */
 void *dlmemalign(size_t alignment, size_t bytes);
 
 /* As realloc, but never moves the block: NULL, and the block as it was, if it cannot grow where it is. */
