@@ -65,7 +65,7 @@ static int upa_release(struct inode *inode, struct file *file)
 static bool raw_allowed(void)
 {
 	/* The books of CONFIG_PAGE_TABLE_CHECK know nothing of entries that a process stores. */
-	return raw && !IS_ENABLED(CONFIG_PAGE_TABLE_CHECK) && capable(CAP_SYS_RAWIO) &&
+	return raw && IS_ENABLED(CONFIG_MMU_NOTIFIER) && !IS_ENABLED(CONFIG_PAGE_TABLE_CHECK) && capable(CAP_SYS_RAWIO) &&
 	       !security_locked_down(LOCKDOWN_DEV_MEM);
 }
 

@@ -63,7 +63,9 @@ struct upa_region {
 	u64 flushes_begun;
 
 	/* raw.c */
+#ifdef CONFIG_MMU_NOTIFIER
 	struct mmu_notifier notifier;
+#endif
 	bool notified;
 	struct page **tables;		/* shown to the process, held by get_page() */
 	u64 nr_tables;			/* how many of them are held */
@@ -132,9 +134,25 @@ int upa_guarded_harvest(struct upa_region *r, struct upa_harvest *harvest);
 int upa_guarded_shrink(struct upa_region *r, u64 frames);
 
 /* raw.c: page tables shown to the process */
+#ifdef CONFIG_MMU_NOTIFIER
 int upa_raw_prepare(struct upa_region *r);
 int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct *vma);
 void upa_raw_release(struct upa_region *r);
+#else /* Without it, raw tables could not be tidied in time: guarded mode only. */
+static inline int upa_raw_prepare(struct upa_region *r)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct *vma)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void upa_raw_release(struct upa_region *r)
+{
+}
+#endif
 
 /* vma.c */
 int upa_mmap(struct file *file, struct vm_area_struct *vma);
