@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "spaces.h"
@@ -104,11 +105,38 @@ EXPORT void *calloc(size_t count, size_t bytes)
 	return result(block);
 }
 
+/*
+ * Has dlmalloc mapped this block by itself (no flag of use in its size) with bytes before its aligned start? It
+ * forgets them when it resizes such a block, which then is too small.
+ */
+static bool aligned_mapping(const void *block)
+{
+	const size_t *chunk = (const size_t *)block - 2;
+
+	return !(chunk[1] & 3) && chunk[0];
+}
+
+static void *realloc_aligned(mspace space, void *block, size_t bytes)
+{
+	size_t kept = mspace_usable_size(block);
+	void *moved = mspace_malloc(space, bytes);
+
+	if (!moved)
+		return NULL;
+	memcpy(moved, block, kept < bytes ? kept : bytes);
+	mspace_free(NULL, block);
+	return moved;
+}
+
 EXPORT void *realloc(void *block, size_t bytes)
 {
 	mspace space = mine();
-	void *moved = space ? mspace_realloc(space, block, bytes) : NULL;
+	void *moved = NULL;
 
+	if (space && block && bytes && aligned_mapping(block))
+		return result(realloc_aligned(space, block, bytes));
+	if (space)
+		moved = mspace_realloc(space, block, bytes);
 	/* Of size 0: freed. */
 	return bytes || !block ? result(moved) : moved;
 }
