@@ -10,7 +10,7 @@ import org.openjdk.jcstress.annotations.Outcome;
 import org.openjdk.jcstress.annotations.State;
 import org.openjdk.jcstress.infra.results.II_Result;
 
-/** A slot reserves a tree, takes from it and gives to it, while all slots are drained. */
+/** A slot reserves a tree, takes from it and gives to it, while all slots are drained; a few times over. */
 @JCStressTest
 @Outcome(id = "0, 1", expect = ACCEPTABLE, desc = "Every ticket is somewhere.")
 @Outcome(expect = FORBIDDEN, desc = "Tickets are lost, doubled, or belong to two slots; or a get failed.")
@@ -20,19 +20,25 @@ public class ReserveAndDrainRace {
 
     @Actor
     public void get(II_Result r) {
-        r.r1 = (int) allocator.getRun(0, 3, 0);
-        if (r.r1 >= 0) {
-            allocator.putRun(0, r.r1, 2, 0);
+        for (int i = 0; i < 4; i++) {
+            long page = allocator.getRun(0, 3, 0);
+            if (page < 0) {
+                r.r1 = (int) page;
+            } else {
+                allocator.putRun(1, page, 2, 0);
+            }
         }
     }
 
     @Actor
     public void drain() {
-        allocator.drain();
+        for (int i = 0; i < 8; i++) {
+            allocator.drain();
+        }
     }
 
     @Arbiter
     public void end(II_Result r) {
-        r.r2 = States.end(allocator, 511);
+        r.r2 = States.end(allocator, 508);
     }
 }
