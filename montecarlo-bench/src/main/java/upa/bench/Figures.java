@@ -62,40 +62,44 @@ final class Figures {
         Line kernel = line(Experiment.SIZES, "kernel", "warm");
         Line uncleared = line(Experiment.SIZES, "upa-uncleared", "warm");
         Line cleared = line(Experiment.SIZES, "upa", "warm");
-        faster(
-                "warm allocate + touch + free against kernel mmap, uncleared, 4 KiB",
-                20,
-                kernel,
-                uncleared,
-                4 * KIB,
-                4 * KIB);
-        faster("the same, 64 KiB to 256 MiB", 100, kernel, uncleared, 64 * KIB, 256 * MIB);
-        faster("the same, cleared, 4 KiB", 15, kernel, cleared, 4 * KIB, 4 * KIB);
-        faster("the same, cleared, 64 KiB to 16 MiB", 25, kernel, cleared, 64 * KIB, 16 * MIB);
-        faster("the same, cleared, above 16 MiB", 15, kernel, cleared, 16 * MIB + 1, Long.MAX_VALUE);
+        String warm = "warm allocate + touch + free, ";
+        faster(warm + "uncleared, 4 KiB", 20, "kernel mmap", kernel, uncleared, 4 * KIB, 4 * KIB);
+        faster(warm + "uncleared, 64 KiB-256 MiB", 100, "kernel mmap", kernel, uncleared, 64 * KIB, 256 * MIB);
+        faster(warm + "cleared, 4 KiB", 15, "kernel mmap", kernel, cleared, 4 * KIB, 4 * KIB);
+        faster(warm + "cleared, 64 KiB-16 MiB", 25, "kernel mmap", kernel, cleared, 64 * KIB, 16 * MIB);
+        faster(warm + "cleared, above 16 MiB", 15, "kernel mmap", kernel, cleared, 16 * MIB + 1, Long.MAX_VALUE);
         Line region = line(Experiment.SCALE, "region-uncleared", "warm");
         Line mmap = line(Experiment.SCALE, "upa-uncleared", "warm");
         within("allocate + free alone, 1 GiB, upa_region_map", 10_000, measurements.time(region, GIB));
-        within("the same, upa_mmap", 10_000, measurements.time(mmap, GIB));
+        within("allocate + free alone, 1 GiB, upa_mmap", 10_000, measurements.time(mmap, GIB));
         within("allocate + free alone, 4 KiB, upa_region_map", 80, measurements.time(region, 4 * KIB));
-        within("the same, upa_mmap", 80, measurements.time(mmap, 4 * KIB));
+        within("allocate + free alone, 4 KiB, upa_mmap", 80, measurements.time(mmap, 4 * KIB));
     }
 
     private void malloc() {
         Line kernel = line(Experiment.MALLOC, "dlmalloc-kernel", "warm");
         for (String contestant : List.of("dlmalloc-upa-uncleared", "dlmalloc-upa")) {
             Line upa = line(Experiment.MALLOC, contestant, "warm");
-            String whom = contestant + " against dlmalloc-kernel, ";
-            faster(whom + "1 MiB to 8 MiB", 10, kernel, upa, MIB, 8 * MIB);
-            faster(whom + "any size", 0.95, kernel, upa, 1, Long.MAX_VALUE);
+            faster(contestant + ", 1 MiB-8 MiB", 10, "dlmalloc-kernel", kernel, upa, MIB, 8 * MIB);
+            faster(contestant + ", any size", 0.95, "dlmalloc-kernel", kernel, upa, 1, Long.MAX_VALUE);
         }
     }
 
     private void java(JmhResults jmh) {
         within("allocate + free alone, 4 KiB, Java Region", 150, jmh.time(JmhResults.REGION_4K));
-        String arena = "PageArena against Arena.ofConfined, 1 MiB written once per page";
-        faster(arena, 10, "", jmh.ratio(JmhResults.CONFINED_1M, JmhResults.PAGE_ARENA_1M));
-        faster("the same, uncleared", 10, "", jmh.ratio(JmhResults.CONFINED_1M, JmhResults.PAGE_ARENA_UNCLEARED_1M));
+        String block = ", 1 MiB written once per page";
+        faster(
+                "PageArena" + block,
+                10,
+                "Arena.ofConfined",
+                "",
+                jmh.ratio(JmhResults.CONFINED_1M, JmhResults.PAGE_ARENA_1M));
+        faster(
+                "PageArena uncleared" + block,
+                10,
+                "Arena.ofConfined",
+                "",
+                jmh.ratio(JmhResults.CONFINED_1M, JmhResults.PAGE_ARENA_UNCLEARED_1M));
         Line one = new Line(Experiment.LLFREE, "llfree", "", 1, "warm");
         Line two = new Line(Experiment.LLFREE, "llfree", "", 2, "warm");
         within("LLFree get + put, one page, C", 75, measurements.time(one, 4 * KIB));
@@ -104,14 +108,19 @@ final class Figures {
                         .median(one, 4 * KIB)
                         .map(c -> new Interval(j.estimate() / c, j.low() / c, j.high() / c)));
         add(
-                "LLFree get + put, one page, Java over C",
-                "at most 1.5x",
+                "LLFree get + put, one page, Java",
+                "≤ 1.5x C",
                 java,
                 Units::ratio,
                 "",
                 i -> i.high() <= 1.5,
                 i -> i.low() > 1.5);
-        faster("LLFree get + put, two threads over one, C", 1.8, "", measurements.speedUp(one, two, 4 * KIB));
+        faster(
+                "LLFree get + put, one page, C, two threads",
+                1.8,
+                "one thread",
+                "",
+                measurements.speedUp(one, two, 4 * KIB));
     }
 
     private void metadata() {
@@ -121,7 +130,7 @@ final class Figures {
                 .flatMap(m -> measurements.fact(line, "managed_bytes").map(b -> Interval.exact(100 * m / b)));
         add(
                 "metadata of the memory managed",
-                "at most 0.01 %",
+                "≤ 0.01 %",
                 share,
                 i -> String.format(Locale.ROOT, "%.4f %%", i.estimate()),
                 "",
@@ -130,7 +139,7 @@ final class Figures {
     }
 
     /** The worst ratio over the sizes from low to high. */
-    private void faster(String name, double target, Line base, Line fast, long low, long high) {
+    private void faster(String name, double target, String whom, Line base, Line fast, long low, long high) {
         List<Long> sizes = measurements.sizes(fast).stream()
                 .filter(size -> size >= low && size <= high)
                 .filter(size -> measurements.ratio(base, fast, size).isPresent())
@@ -138,14 +147,14 @@ final class Figures {
         Optional<Long> worst = sizes.stream()
                 .min(Comparator.comparingDouble(size ->
                         measurements.ratio(base, fast, size).orElseThrow().estimate()));
-        String where = sizes.size() > 1 ? "worst at " + Units.bytes(worst.orElseThrow()) : "";
-        faster(name, target, where, worst.flatMap(size -> measurements.ratio(base, fast, size)));
+        String where = sizes.size() > 1 ? Units.bytes(worst.orElseThrow()) : "";
+        faster(name, target, whom, where, worst.flatMap(size -> measurements.ratio(base, fast, size)));
     }
 
-    private void faster(String name, double target, String where, Optional<Interval> measured) {
+    private void faster(String name, double target, String whom, String where, Optional<Interval> measured) {
         add(
                 name,
-                "at least " + Units.ratio(target),
+                "≥ " + Units.ratio(target) + " " + whom,
                 measured,
                 Units::ratio,
                 where,
@@ -156,7 +165,7 @@ final class Figures {
     private void within(String name, double nanoseconds, Optional<Interval> measured) {
         add(
                 name,
-                "within " + Units.time(nanoseconds),
+                "≤ " + Units.time(nanoseconds),
                 measured,
                 Units::time,
                 "",

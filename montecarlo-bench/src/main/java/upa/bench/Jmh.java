@@ -40,6 +40,8 @@ final class Jmh {
                 .verbosity(VerboseMode.SILENT)
                 .jvmArgsAppend(
                         "--enable-native-access=ALL-UNNAMED",
+                        // JMH and netty use Unsafe, of which the JVM warns.
+                        "--sun-misc-unsafe-memory-access=allow",
                         "-Dupa.library.path=" + System.getProperty("upa.library.path", "build/release/lib"));
         try {
             Map<String, List<Double>> scores = new TreeMap<>();

@@ -298,10 +298,10 @@ final class ReportBuilder {
             return measurements
                     .meanRatio(kernel, upa, 0)
                     .map(r -> sampler + " sizes: UPA uncleared is " + Units.ratio(r)
-                            + " faster than the kernel"
+                            + " as fast as the kernel"
                             + cache.flatMap(c -> measurements.meanRatio(c, upa, 0))
                                     .map(c -> ", and " + Units.ratio(c)
-                                            + " faster than the best cache of freed mappings ("
+                                            + " as fast as the best cache of freed mappings ("
                                             + cache.get().contestant() + "), with "
                                             + memory(upa) + " of memory against " + memory(cache.get()))
                                     .orElse(""));
@@ -491,7 +491,7 @@ final class ReportBuilder {
                         new Table(
                                 "Targets of the project, held against this run",
                                 false,
-                                List.of("figure", "target", "measured", "", "verdict"),
+                                List.of("figure", "target", "measured", "worst at", "verdict"),
                                 rows)));
     }
 
