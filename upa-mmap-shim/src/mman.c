@@ -355,6 +355,16 @@ static int move_pieces(struct upa_region *r, char *from, size_t length, char *to
 	return os_failed(result) ? (int)result : 0;
 }
 
+/* Would the kernel grant so much memory? The region itself it does not count. 0 or -errno. */
+static long would_reserve(size_t length)
+{
+	long probe = length ? os_mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : 0;
+
+	if (!os_failed(probe) && length)
+		os_munmap((void *)probe, length);
+	return os_failed(probe) ? probe : 0;
+}
+
 /*
  * Moves pages of the region to one mapping of the kernel's, of new_size, with whatever kernel state they carry.
  * The old range stays mapped, reads zero and is still allocated. Address or -errno.
@@ -362,9 +372,12 @@ static int move_pieces(struct upa_region *r, char *from, size_t length, char *to
 static long move_out(struct upa_region *r, char *from, size_t old_size, size_t new_size)
 {
 	size_t kept = old_size < new_size ? old_size : new_size;
-	long to = os_mremap(from, kept, kept, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	long to = would_reserve(new_size - kept);
 	long grown;
 
+	if (os_failed(to))
+		return to;
+	to = os_mremap(from, kept, kept, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
 	/* Several mappings to the kernel, as earlier moves leave them, but one to the program. */
 	if (to == -EFAULT && !upa_region_tainted(r, from, kept)) {
 		to = os_mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -393,14 +406,14 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 		return address_result(-EFAULT);
 	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
 		/* In place, new pages would not be like tainted ones. */
-		bool tainted = upa_region_tainted(r, from, old_size);
+		bool elsewhere = upa_region_tainted(r, from, old_size) || new_size > most_served;
 		uint32_t in_place = flags & MREMAP_MAYMOVE ? 0 : UPA_MAP_INPLACE;
 
-		block = tainted ? NULL : upa_region_resize(r, from, old_size, new_size, zeros | in_place);
+		block = elsewhere ? NULL : upa_region_resize(r, from, old_size, new_size, zeros | in_place);
 		if (block)
 			return block;
-		if (in_place || (!tainted && errno != ENOMEM))
-			return address_result(tainted ? -ENOMEM : -errno);
+		if (in_place || (!elsewhere && errno != ENOMEM))
+			return address_result(elsewhere ? -ENOMEM : -errno);
 		errno = saved;
 	}
 	moved = move_out(r, from, old_size, new_size);

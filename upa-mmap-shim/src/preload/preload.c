@@ -61,11 +61,7 @@ static struct upa_region *made(void)
 	return atomic_load_explicit(&region_made, memory_order_acquire);
 }
 
-/* Is this process served, or will it be when it is worth it? */
-static bool started(void)
-{
-	return atomic_load_explicit(&beginning, memory_order_relaxed) != NEVER;
-}
+static bool purging;
 
 static bool ours(const void *address)
 {
@@ -200,7 +196,7 @@ EXPORT void *mremap(void *old_address, size_t old_size, size_t new_size, int fla
 EXPORT int madvise(void *address, size_t length, int advice)
 {
 	brk_disturb(address, length, advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_WILLNEED);
-	if (advice == MADV_DONTNEED && started() && purge(made(), address, length))
+	if (advice == MADV_DONTNEED && purging && purge(made(), address, length))
 		return 0;
 	return made() ? upa_madvise(address, length, advice) : (int)failed(os_madvise(address, length, advice));
 }
@@ -451,13 +447,13 @@ static void redirect_libc(void)
 	size_t n = sizeof(list) / sizeof(*list);
 	void **libc_break = dlsym(RTLD_DEFAULT, "__curbrk");
 
-	if (settings.brk && libc_break)
+	if (settings.brk && !settings.strict && libc_break)
 		brk_start(libc_break);
 	else
 		n--;
 	if (!redirect(list, n))
 		table_remark("libc's own calls go to the kernel: its code is not what is known here");
-	else if (!settings.brk || !list[n - 1].done)
+	else if (!list[n - 1].done || list[n - 1].to != brk_set)
 		table_remark("the heap that grows by brk() is the kernel's");
 }
 
@@ -478,7 +474,12 @@ __attribute__((constructor(101))) static void start(void)
 		redirect_libc();
 	else
 		table_remark("libc's own calls go to the kernel: UPA_REDIRECT=0");
-	atomic_store(&beginning, NOT_YET);
+	/* Free pages of a region stay accessible, so strictly there is none, and purges are all that is served. */
+	purging = true;
+	if (settings.strict)
+		table_remark("UPA_STRICT=1: memory comes from the kernel, only purges are served");
+	else
+		atomic_store(&beginning, NOT_YET);
 }
 
 __attribute__((destructor)) static void finish(void)

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# preload_test.sh LIB_DIRECTORY CONFORMANCE: the conformance scenarios say the same under libupa_mmap.so, in every mode, as without it.
+set -euo pipefail
+
+libraries=$1
+conformance=$2
+upa="$libraries/libupa_mmap.so"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+# compare NAME EXPECTED COMMAND...
+compare() {
+  local name=$1 expected=$2 status=0
+  shift 2
+  timeout 300 "$@" >"$work/$name" 2>&1 || status=$?
+  if [[ $status -ne 0 ]] || ! diff "$work/$expected" "$work/$name"; then
+    echo "FAILED: $name (status $status)"
+    failed=1
+  else
+    echo "same: $name ($(wc -l <"$work/$name") lines)"
+  fi
+}
+
+"$conformance" >"$work/kernel"
+"$conformance" strict >"$work/kernel-strict"
+compare libc kernel env LD_PRELOAD="$upa" "$conformance"
+compare strict kernel-strict env LD_PRELOAD="$upa" UPA_STRICT=1 "$conformance" strict
+compare symbols-only kernel env LD_PRELOAD="$upa" UPA_REDIRECT=0 "$conformance"
+compare no-brk kernel env LD_PRELOAD="$upa" UPA_BRK=0 "$conformance"
+compare retain-nothing kernel env LD_PRELOAD="$upa" UPA_RETAIN=0 UPA_DECAY_MS=0 "$conformance"
+compare retain-all kernel env LD_PRELOAD="$upa" UPA_RETAIN=1000 "$conformance"
+compare small-region kernel env LD_PRELOAD="$upa" UPA_REGION_BYTES=16M "$conformance"
+compare off kernel env LD_PRELOAD="$upa" UPA_OFF=1 "$conformance"
+compare dl kernel env LD_PRELOAD="$upa:$libraries/libupa_malloc.so" "$conformance"
+compare dl-no-upa kernel env LD_PRELOAD="$libraries/libupa_malloc.so" "$conformance"
+for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
+  if [[ -z $(LD_PRELOAD=$malloc true 2>&1) ]]; then
+    LD_PRELOAD=$malloc "$conformance" >"$work/$malloc-kernel"
+    compare "$malloc" "$malloc-kernel" env LD_PRELOAD="$upa:$malloc" "$conformance"
+  else
+    echo "left out: $malloc is not installed"
+  fi
+done
+
+# Limits that are there from the start, variables that make no sense.
+LD_PRELOAD=$upa UPA_RETAIN=lots "$conformance" >"$work/nonsense" 2>"$work/said"
+said=$(head -n 1 "$work/said")
+[[ $said == "upa: UPA_RETAIN=lots is not a percentage from 0 to 1000; its default holds" ]] || { echo "FAILED: said=$said"; failed=1; }
+diff "$work/kernel" "$work/nonsense" || failed=1
+(ulimit -v 4000000 && exec "$conformance" >"$work/limited-kernel")
+(ulimit -v 4000000 && LD_PRELOAD=$upa exec "$conformance" >"$work/limited")
+diff "$work/limited-kernel" "$work/limited" || { echo "FAILED: under ulimit -v"; failed=1; }
+LD_PRELOAD=$upa UPA_STATS=1 "$conformance" 2>"$work/table" >/dev/null
+grep -q 'peak resident' "$work/table" || { echo "FAILED: no table"; failed=1; }
+exit "$failed"
