@@ -30,6 +30,7 @@ int main(int argc, char **argv)
 	struct region r;
 	pid_t child;
 	long before, held;
+	int hold[2];
 
 	if (argc == 3) { /* after exec: nothing but the descriptor is left, and it can do nothing */
 		r.fd = atoi(argv[1]);
@@ -67,23 +68,28 @@ int main(int argc, char **argv)
 	close(r.fd);
 	usleep(100000);
 	before = free_pages();
+	CHECK_EQUAL(pipe(hold), 0);
 	child = fork();
 	if (!child) {
 		r = guarded(20480, 20480);
 		r.shadow[0] = 1;
 		*word(&r, 0) = 1;
 		if (!fork()) {
-			usleep(600000);
-			exit(0);
+			char byte;
+
+			close(hold[1]);
+			CHECK_EQUAL(read(hold[0], &byte, 1), 0); /* until the parent lets go */
 		}
 		exit(0);
 	}
+	close(hold[0]);
 	CHECK_EQUAL(wait_status(child), 0);
 	held = before - free_pages();
 	if (held < 20000)
 		FAIL("held=%ld pages, expected 20480", held);
-	sleep(1);
-	held = before - free_pages();
+	close(hold[1]);
+	for (int tries = 0; tries < 50 && (held = before - free_pages()) > 2000; tries++)
+		usleep(100000);
 	if (held > 2000)
 		FAIL("held=%ld pages after the last descriptor was closed", held);
 
@@ -101,8 +107,8 @@ int main(int argc, char **argv)
 		exit(1);
 	}
 	CHECK_EQUAL(wait_status(child), 0);
-	usleep(300000);
-	held = before - free_pages();
+	for (int tries = 0; tries < 50 && (held = before - free_pages()) > 2000; tries++)
+		usleep(100000);
 	if (held > 2000)
 		FAIL("held=%ld pages after exec and exit", held);
 	return 0;
