@@ -25,15 +25,15 @@ record JmhResults(Map<String, List<Double>> scores) {
         return new JmhResults(new TreeMap<>());
     }
 
-    /** Mean time of a benchmark with its interval, in ns. */
+    /** Mean time of a benchmark with its interval, in ns; empty if there is none of that name. */
     Optional<Interval> time(String benchmark) {
-        return Optional.ofNullable(scores.get(benchmark)).map(s -> Statistics.ratio(array(s)));
+        return Optional.ofNullable(benchmark).map(scores::get).map(s -> Statistics.ratio(array(s)));
     }
 
     /** How many times faster `fast` is than `base`, iteration by iteration. */
     Optional<Interval> ratio(String base, String fast) {
-        List<Double> bases = scores.get(base);
-        List<Double> fasts = scores.get(fast);
+        List<Double> bases = base == null ? null : scores.get(base);
+        List<Double> fasts = fast == null ? null : scores.get(fast);
         if (bases == null || fasts == null) {
             return Optional.empty();
         }

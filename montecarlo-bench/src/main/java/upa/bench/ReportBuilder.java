@@ -76,7 +76,7 @@ final class ReportBuilder {
             }
         }
         if (!jmh.scores().isEmpty()) {
-            sections.add(jmh(jmh));
+            sections.add(JmhReport.section(jmh));
         }
         sections.add(figures(figures));
         sections.add(conditions(machine, method, notes));
@@ -431,29 +431,6 @@ final class ReportBuilder {
                             .filter(l -> l.threads() == n)
                             .toList()));
         }
-    }
-
-    private Section jmh(JmhResults jmh) {
-        List<List<Cell>> rows = jmh.scores().keySet().stream()
-                .map(name -> {
-                    Interval time = jmh.time(name).orElseThrow();
-                    return cells(
-                            name,
-                            Units.time(time.estimate()),
-                            Units.time(time.low()) + " - " + Units.time(time.high()));
-                })
-                .toList();
-        return new Section(
-                "jmh",
-                "Java: Region, PageArena and LLFree under JMH",
-                List.of(
-                        new Text(
-                                "Measured",
-                                "Mean time of one operation in a warmed-up JVM, over forks and iterations. Arena"
-                                    + " benchmarks open an arena, allocate one block, write once to each of its pages,"
-                                    + " and close it."),
-                        new Table(
-                                "Mean time and 95 % interval", false, List.of("benchmark", "mean", "interval"), rows)));
     }
 
     private static Section figures(List<Figures.Figure> figures) {
