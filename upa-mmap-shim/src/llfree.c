@@ -375,12 +375,12 @@ static void tree_give(const struct upa_llfree *a, uint64_t tree, uint32_t n)
 	atomic_fetch_sub_explicit(tree_at(a, tree), n, memory_order_acq_rel);
 }
 
-/* Gives n tickets back, to the caller's slot if it holds the tree. */
+/* Gives n tickets back, to the caller's slot if it holds the tree; what has been overdrawn has no room there. */
 static void tickets_give(const struct upa_llfree *a, struct slot *s, uint64_t tree, uint32_t n)
 {
 	uint64_t w = slot_load(a, s);
 
-	while (slot_holds(w, tree))
+	while (slot_holds(w, tree) && slot_free(w) + n <= UPA_TREE_PAGES)
 		if (cas64(&s->reservation, &w, w + n))
 			return;
 	tree_give(a, tree, n);
@@ -679,8 +679,7 @@ static int range_get(const struct upa_llfree *a, struct slot *s, uint64_t first,
 			uint32_t lo = (uint32_t)(at % UPA_CHILD_PAGES);
 
 			if (!child_get_at(a, c, lo, lo + (uint32_t)(child_end - at))) {
-				/* Not to the slot, whose counter has no room for what has been overdrawn time and again. */
-				tree_give(a, tree, (uint32_t)(tree_end - at));
+				tickets_give(a, s, tree, (uint32_t)(tree_end - at));
 				error = -EBUSY;
 				goto undo;
 			}

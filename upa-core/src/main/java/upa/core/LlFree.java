@@ -596,10 +596,10 @@ public final class LlFree {
         getAndAddInt(treeAt(tree), -n);
     }
 
-    /** Gives n tickets back, to the caller's slot if it holds the tree. */
+    /** Gives n tickets back, to the caller's slot if it holds the tree; what has been overdrawn has no room there. */
     private void ticketsGive(long s, long tree, int n) {
         long w = slotLoad(s);
-        while (slotHolds(w, tree)) {
+        while (slotHolds(w, tree) && slotFree(w) + n <= TREE_PAGES) {
             if (weakCompareAndSetLong(s, w, w + n)) {
                 return;
             }
