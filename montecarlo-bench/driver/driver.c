@@ -169,7 +169,7 @@ static void help(void)
 	     "  --mode M             of resize: natural, in-place, relocate or copy (natural)\n"
 	     "  --sampler S          of ring: douglas, log-uniform or fixed:SIZE (douglas)\n"
 	     "  --smallest B --largest B   bounds of the sampler, powers of two (4K, 8M)\n"
-	     "  --steps N            of ring (2048)\n"
+	     "  --steps N            of ring: blocks measured in the steady state (512)\n"
 	     "  --max-live BYTES     of ring: releases the oldest blocks rather than exceed it (2G)\n"
 	     "  --seed N             (1)\n"
 	     "  --threads N          threads that run at once, each on a CPU of its own (1)\n"
@@ -403,7 +403,7 @@ int main(int argc, char **argv)
 	};
 	static struct options o = {
 		.sampler = "douglas", .mode = "natural", .phase = "both", .threads = 1, .cpu = -1, .seed = 1,
-		.budget_ns = 20000000, .min_samples = 1, .steps = 2048, .max_live = 2ull << 30, .smallest = 4096,
+		.budget_ns = 20000000, .min_samples = 1, .steps = 512, .max_live = 2ull << 30, .smallest = 4096,
 		.largest = 8ull << 20
 	};
 	const struct workload *workload = NULL;

@@ -6,8 +6,8 @@
  *
  * A sample is what one block cost from allocation to release, recorded under its size rounded down
  * to a power of two, and under size 0 for all together. Phase `cold` are the blocks until the ring
- * is full for the first time, and `warm` those after its next turn, in which an allocator finds its
- * steady state. The sequence depends on the seed alone, so contestants can be compared step by step.
+ * is full for the first time, and `warm` the `steps` blocks after its next turn, in which an
+ * allocator finds its steady state. The sequence depends on the seed alone, so contestants can be compared step by step.
  */
 #include "workload.h"
 
@@ -108,7 +108,7 @@ static void run(struct worker *w)
 	static _Thread_local struct ring ring;
 	struct sampler sampler;
 	enum phase phase = COLD;
-	uint64_t faults, full_at = 0;
+	uint64_t faults, full_at = 0, failures = 0;
 
 	if (sampler_init(&sampler, o->sampler, o->seed + w->thread, o->smallest, o->largest))
 		return;
@@ -122,7 +122,7 @@ static void run(struct worker *w)
 		w->recorders[i].batch = 1;
 	workload_barrier();
 	faults = thread_faults();
-	for (uint64_t step = 0; step < o->steps; step++) {
+	for (uint64_t step = 0, measured = 0; measured < o->steps && failures < o->steps; step++) {
 		uint64_t size = sampler.next(&sampler), start;
 		struct entry *e;
 
@@ -145,6 +145,7 @@ static void run(struct worker *w)
 		if (!e->block) {
 			recorder_of(w, phase, size)->failures++;
 			recorder_of(w, phase, 0)->failures++;
+			failures++;
 			continue;
 		}
 		if (o->check)
@@ -154,6 +155,7 @@ static void run(struct worker *w)
 		e->cost_ps = clock_interval_ps(start, clock_ticks());
 		ring.count++;
 		ring.live_bytes += size;
+		measured += phase == WARM;
 	}
 	if (phase != SETTLING)
 		recorder_of(w, phase, 0)->faults = thread_faults() - faults;

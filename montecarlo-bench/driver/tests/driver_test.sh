@@ -23,6 +23,7 @@ measures() {
         $1 == "s" { due -= NF - 1 }
         $1 == "end" { if (due) bad("samples missing"); if ($2 != points) bad("number of points"); ended = 1 }
         END { if (!broken && (!ended || !operations)) bad(ended ? "no operations" : "no end") }' "$output"
+    [[ $* != *"ring"* ]] || grep -q '^point warm 0 ' "$output" || fail "$contestant $*: never came to a steady state"
 }
 
 # refuses STATUS PATTERN option...: exit status STATUS, nothing on stdout, one line on stderr that matches.

@@ -268,7 +268,7 @@ public final class Main {
                 seed,
                 largest,
                 hold,
-                line.hasOption("jmh") || full,
+                line.hasOption("jmh") || full && !line.hasOption("experiment"),
                 driver,
                 results);
     }

@@ -229,7 +229,7 @@ final class Plan {
     private List<String> ring(String sampler) {
         boolean douglas = sampler.equals("douglas");
         long largest = douglas ? 8 * MIB : Math.min(settings.full() ? GIB : 256 * MIB, settings.largest());
-        int steps = douglas ? RING_LIVE * (settings.full() ? 8 : 3) : settings.full() ? 400 : 150;
+        int steps = douglas ? RING_LIVE * (settings.full() ? 4 : 1) : settings.full() ? 300 : 100;
         return List.of(
                 "--workload",
                 "ring",
