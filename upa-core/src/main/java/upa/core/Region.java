@@ -437,26 +437,42 @@ public final class Region implements AutoCloseable {
     }
 
     /**
-     * Clears those of the caller's pages that may hold old bytes. Child by child, which is also what fits a cache; about
-     * a whole one whose pages are not known to have memory the kernel is asked, so that a large block whose holder
-     * touched little of it does not become resident. About less, clearing costs less than asking.
+     * Clears those of the caller's pages that may hold old bytes: what is known to have memory in one go, since beyond the
+     * size of a cache libc's memset passes it by, which is twice as fast. About a whole child whose pages are not known to
+     * have memory the kernel is asked, so that a large block whose holder touched little of it does not become resident.
+     * About less, clearing costs less than asking.
      */
     private void clear(long page, long n) {
         long end = page + n;
         long cleared = 0;
         while (page < end && (page = pages.nextDirty(page, end - page)) >= 0) {
-            long length = pages.dirtyLength(page, Math.min(end - page, CHILD_PAGES - page % CHILD_PAGES));
-            if (length < CHILD_PAGES || memory.shared || pages.resident(page)) {
-                memory.zero(addressOf(page), length << PAGE_SHIFT);
-                cleared += length;
+            long length = pages.dirtyLength(page, end - page);
+            long known = length < CHILD_PAGES || memory.shared ? length : knownResident(page, length);
+            if (known > 0) {
+                memory.zero(addressOf(page), known << PAGE_SHIFT);
+                cleared += known;
+                page += known;
             } else {
                 cleared += clearChild(page);
+                page += CHILD_PAGES;
             }
-            page += length;
         }
         if (cleared != 0) {
             count(CLEARED_PAGES, cleared);
         }
+    }
+
+    /** How many of these pages, from the first on, are resident or in a child that the range has only a part of. */
+    private long knownResident(long page, long n) {
+        long known = 0;
+        while (known < n) {
+            long part = Math.min(n - known, CHILD_PAGES - (page + known) % CHILD_PAGES);
+            if (part == CHILD_PAGES && !pages.resident(page + known)) {
+                break;
+            }
+            known += part;
+        }
+        return known;
     }
 
     private long clearChild(long page) {
