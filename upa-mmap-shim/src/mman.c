@@ -18,6 +18,7 @@
 
 #include <upa/mman.h>
 
+#include "maps.h"
 #include "mman_private.h"
 #include "os.h"
 #include "region_private.h"
@@ -378,12 +379,12 @@ static long move_out(struct upa_region *r, char *from, size_t old_size, size_t n
 	if (os_failed(to))
 		return to;
 	to = os_mremap(from, kept, kept, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
-	/* Several mappings to the kernel, as earlier moves leave them, but one to the program. */
-	if (to == -EFAULT && !upa_region_tainted(r, from, kept)) {
+	/* Several mappings to the kernel, as moves and restored neighbours leave them, but one to the program: no more than bytes to move. */
+	if (to == -EFAULT && (!upa_region_tainted(r, from, kept) || maps_ordinary(from, kept))) {
 		to = os_mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (!os_failed(to)) {
 			memcpy((void *)to, from, kept);
-			os_madvise(from, kept, MADV_DONTNEED);
+			upa_region_renew(r, from, kept);
 		}
 		return to;
 	}

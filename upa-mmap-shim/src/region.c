@@ -723,13 +723,10 @@ static int64_t give_back_parts(struct upa_region *r, uint64_t first, uint64_t pa
 		if (page < 0)
 			break;
 		first = (uint64_t)page + free_length;
-		if (upa_llfree_child_state(&r->llfree, (uint64_t)page) != UPA_ZEROED) {
-			page = upa_llfree_next_dirty(&r->llfree, (uint64_t)page, free_length, &length);
-			if (page < 0)
-				continue;
-			first = (uint64_t)page + length;
-			free_length = length;
-		}
+		/* All of it if any is dirty: a huge page has put memory behind the others as well. */
+		if (upa_llfree_child_state(&r->llfree, (uint64_t)page) != UPA_ZEROED &&
+		    upa_llfree_next_dirty(&r->llfree, (uint64_t)page, free_length, &length) < 0)
+			continue;
 		dropped = give_back_run(r, (uint64_t)page, free_length);
 		if (dropped < 0)
 			return total ? total : dropped;

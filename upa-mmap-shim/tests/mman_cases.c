@@ -431,6 +431,30 @@ static void test_locked_pages(void)
 	check_region();
 }
 
+/* Ordinary memory made in two calls is one mapping to the program, whatever its neighbours in the region are. */
+static void test_growing_across_mappings(void)
+{
+	char *p = map(64 * KIB), *q = map(64 * KIB);
+
+	memset(p, 1, 64 * KIB);
+	CHECK(!upa_mprotect(q, 64 * KIB, PROT_READ), "errno=%d", errno);
+	CHECK(upa_mmap(p + 16 * KIB, 16 * KIB, RW, ANON | MAP_STACK | MAP_FIXED, -1, 0) == p + 16 * KIB, "errno=%d", errno);
+	memset(p + 16 * KIB, 1, 16 * KIB);
+	p = upa_mremap(p, 64 * KIB, MIB, MREMAP_MAYMOVE);
+	CHECK(p != MAP_FAILED, "errno=%d", errno);
+	for (size_t i = 0; i < 64 * KIB; i++)
+		CHECK(p[i] == 1, "offset=%zu", i);
+	check_zero(p + 64 * KIB, MIB - 64 * KIB);
+	/* Not so if a part of it may not be written: no kernel grows that. */
+	CHECK(!upa_mprotect(q, 16 * KIB, PROT_NONE), "errno=%d", errno);
+	errno = 0;
+	CHECK(upa_mremap(q, 64 * KIB, MIB, MREMAP_MAYMOVE) == MAP_FAILED && errno == EFAULT, "errno=%d", errno);
+	unmap(p, MIB);
+	unmap(q, 64 * KIB);
+	check_region();
+	CHECK(allocated() == 0, "allocated=%" PRIu64, allocated());
+}
+
 static void test_uncleared(void)
 {
 	char *p = map(MIB), *q;
@@ -561,7 +585,7 @@ static const struct { const char *name; void (*run)(void); } cases[] = {
 #define CASE(name) { #name, test_##name }
 	CASE(configuration), CASE(impossible_region), CASE(limited_process), CASE(full_region), CASE(constructor), CASE(first_call_by_many),
 	CASE(first_call_in_handler), CASE(handlers), CASE(fork), CASE(vfork), CASE(state_ends_with_the_holder), CASE(locked_pages),
-	CASE(uncleared), CASE(not_ours), CASE(threads),
+	CASE(growing_across_mappings), CASE(uncleared), CASE(not_ours), CASE(threads),
 };
 
 int main(int argc, char **argv)

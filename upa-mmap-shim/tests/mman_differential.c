@@ -250,6 +250,22 @@ static bool one_mapping(const char *start, long bytes)
 	return one;
 }
 
+/* Is a range private anonymous memory to be read and written, in however many mappings? */
+static bool ordinary_pages(const char *start, long bytes)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long from, to, inode, at = (unsigned long)start;
+	char line[512], access[5];
+
+	CHECK(maps, "errno=%d", errno);
+	while (at < (unsigned long)start + (unsigned long)bytes && fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx %4s %*x %*s %lu", &from, &to, access, &inode) == 4 && from <= at && to > at &&
+		    !inode && !strcmp(access, "rw-p"))
+			at = to;
+	fclose(maps);
+	return at >= (unsigned long)start + (unsigned long)bytes;
+}
+
 /* Puts what a call has returned somewhere to the same place of both windows, where it can be compared. */
 static int settle(void *theirs, void *ours, long bytes, long to)
 {
@@ -318,6 +334,12 @@ static int do_remap(const struct op *op)
 	errno = ERRNO_BEFORE;
 	ours = upa.remap(IN(&upa, op->at), (size_t)op->bytes, (size_t)op->new_bytes, (int)op->flags, IN(&upa, op->to));
 	upa_errno = errno;
+	/* Of two reasons to refuse, a free source and bad arguments, older kernels see the other first. */
+	if (theirs == MAP_FAILED && ours == MAP_FAILED && !whole && kernel_errno == EFAULT && upa_errno == EINVAL)
+		return SAME;
+	/* And refuses, before 6.17, only after it has unmapped the target. */
+	if (theirs == MAP_FAILED && ours == MAP_FAILED && kernel_errno == EFAULT && upa_errno == EFAULT && op->flags & MREMAP_FIXED)
+		return same_pages(first_page, end_page) ? SAME : DIVERGED;
 	/* Growing in place is luck; who had it gives it up. */
 	if (!(op->flags & MREMAP_MAYMOVE) && op->new_bytes > op->bytes && (theirs == MAP_FAILED) != (ours == MAP_FAILED)) {
 		struct side *lucky = ours == MAP_FAILED ? &kernel : &upa;
@@ -330,8 +352,7 @@ static int do_remap(const struct op *op)
 	}
 	/* Which neighbours the kernel merges to one mapping depends on what has been touched; it may have merged only the twin's. */
 	if (theirs != MAP_FAILED && ours == MAP_FAILED && upa_errno == EFAULT && whole && !border && op->at >= 0 &&
-	    upa_llfree_tainted(&view, (uint64_t)(op->at / PAGE), (uint64_t)(page_up(op->bytes) / PAGE)) > 0 &&
-	    !one_mapping(IN(&upa, op->at), page_up(op->bytes)))
+	    !ordinary_pages(IN(&upa, op->at), page_up(op->bytes)) && !one_mapping(IN(&upa, op->at), page_up(op->bytes)))
 		return DIVERGED;
 	/* From 6.17 on the kernel moves several mappings, and holes, at once; before, as upa, it answers EFAULT. */
 	if (theirs != MAP_FAILED && ours == MAP_FAILED && upa_errno == EFAULT && (border || several || !whole))

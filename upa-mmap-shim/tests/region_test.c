@@ -481,10 +481,13 @@ static void test_tainted(void)
 
 static void test_give_back(void)
 {
-	struct upa_region *r = create(64 * MIB);
+	struct upa_region *r;
 	uint64_t seed = 9;
 	char *live[64];
 
+	/* Where huge pages are the system's default, a live page can keep 511 in memory that have never been used. */
+	if (upa_region_create(&r, 64 * MIB, UPA_REGION_NOHUGEPAGE))
+		r = create(64 * MIB);
 	for (int round = 0; round < 30; round++) {
 		uint64_t limit = random_below(&seed, 40) * MIB + random_below(&seed, 3) * PAGE;
 		size_t before;
