@@ -610,28 +610,52 @@ static bool move_tables(const struct upa_region *r, uint64_t to, uint64_t from, 
 	return all;
 }
 
+/*
+ * Exchanges the page tables of two ranges by way of a third that has no memory: the target's memory goes where the
+ * source's was, so nothing is copied, freed or faulted in again. Contents of the target are of no interest.
+ */
+static bool swap_tables(struct upa_region *r, uint64_t to, uint64_t from, uint64_t pages)
+{
+	int64_t aside = upa_llfree_get_run(&r->llfree, this_slot(), pages, UPA_GET_ABSENT);
+	bool absent;
+	uint64_t length;
+
+	if (aside < 0)
+		return false;
+	absent = upa_llfree_next_dirty(&r->llfree, (uint64_t)aside, pages, &length) < 0;
+	if (absent) {
+		bool emptied = move_tables(r, (uint64_t)aside, to, pages);
+
+		move_tables(r, to, from, pages);
+		emptied = move_tables(r, from, (uint64_t)aside, pages) && emptied;
+		upa_llfree_put_run(&r->llfree, this_slot(), (uint64_t)aside, pages, emptied ? UPA_PUT_ABSENT : 0);
+	} else {
+		upa_llfree_put_run(&r->llfree, this_slot(), (uint64_t)aside, pages, UPA_PUT_UNTOUCHED);
+	}
+	return absent;
+}
+
 static void *relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages, uint32_t flags)
 {
-	bool large = old_pages >= UPA_CHILD_PAGES && !r->shared && upa_llfree_tainted(&r->llfree, first, old_pages) <= 0 &&
-		     atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES;
-	int64_t page = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, large ? UPA_GET_ABSENT : 0);
+	bool tables = old_pages >= UPA_CHILD_PAGES && !r->shared && upa_llfree_tainted(&r->llfree, first, old_pages) <= 0 &&
+		      atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES;
+	int64_t page = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, 0);
 	uint64_t length;
-	bool moved = false;
+	bool emptied = false;
 
 	if (page < 0) {
 		errno = (int)-page;
 		return NULL;
 	}
-	/* Over populated pages a copy is cheaper: the kernel would have to free each of them first. */
-	if (large && upa_llfree_next_dirty(&r->llfree, (uint64_t)page, old_pages, &length) < 0) {
+	if (tables)
 		atomic_fetch_add_explicit(&r->table_moves, 1, memory_order_relaxed);
-		moved = move_tables(r, (uint64_t)page, first, old_pages);
-	} else {
+	if (tables && upa_llfree_next_dirty(&r->llfree, (uint64_t)page, old_pages, &length) < 0)
+		emptied = move_tables(r, (uint64_t)page, first, old_pages);
+	else if (!tables || !swap_tables(r, (uint64_t)page, first, old_pages))
 		memcpy(address_of(r, (uint64_t)page), address_of(r, first), old_pages * PAGE_BYTES);
-	}
 	if (flags & UPA_MAP_ZEROS)
 		clear(r, (uint64_t)page + old_pages, new_pages - old_pages);
-	if (moved)
+	if (emptied)
 		upa_llfree_put_run(&r->llfree, this_slot(), first, old_pages, UPA_PUT_ABSENT);
 	else
 		upa_region_unmap(r, address_of(r, first), old_pages * PAGE_BYTES);

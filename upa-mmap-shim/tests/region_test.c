@@ -432,6 +432,35 @@ static void test_resize_across_mappings(void)
 	finish(r);
 }
 
+/* Moving again and again reuses the memory that moving leaves behind, instead of faulting in more each time. */
+static void test_relocation_keeps_memory(void)
+{
+	enum { PAGES = 8 * MIB / PAGE };
+	static unsigned char resident[256 * MIB / PAGE];
+	struct upa_region *r = create(256 * MIB);
+	size_t total = 0;
+
+	for (int round = 0; round < 20; round++) {
+		char *p = map(r, 8 * MIB, 0);
+		char *blocker, *q;
+
+		fill(p, 8 * MIB, (uint64_t)round);
+		blocker = upa_region_map_at(r, p + 8 * MIB, PAGE, 0) ? NULL : p + 8 * MIB;
+		q = upa_region_resize(r, p, 8 * MIB, 16 * MIB, 0);
+		CHECK(q && q != p, "round=%d errno=%d", round, errno);
+		check_filled(q, 8 * MIB, (uint64_t)round);
+		fill(q, 16 * MIB, 1);
+		unmap(r, q, 16 * MIB);
+		if (blocker)
+			unmap(r, blocker, PAGE);
+	}
+	CHECK(!mincore(upa_region_base(r), upa_region_bytes(r), resident), "errno=%d", errno);
+	for (size_t i = 0; i < sizeof(resident); i++)
+		total += resident[i] & 1;
+	CHECK(total <= 5 * PAGES, "resident pages=%zu, for blocks of at most %d", total, 2 * PAGES);
+	finish(r);
+}
+
 /* What the holder has done to his pages ends with them. */
 static void test_tainted(void)
 {
@@ -591,6 +620,7 @@ int main(void)
 	test_zeros_do_not_populate();
 	test_resize();
 	test_resize_across_mappings();
+	test_relocation_keeps_memory();
 	test_tainted();
 	test_give_back();
 	test_populate_and_clear();

@@ -609,25 +609,51 @@ public final class Region implements AutoCloseable {
     }
 
     private long relocate(long from, long oldPages, long newPages, int flags) {
-        boolean large = oldPages >= CHILD_PAGES && !memory.shared && tableMoves.get() < MAX_TABLE_MOVES;
-        long to = getRun(newPages, large ? LlFree.GET_ABSENT : 0);
+        boolean tables = oldPages >= CHILD_PAGES && !memory.shared && tableMoves.get() < MAX_TABLE_MOVES;
+        long to = getRun(newPages, 0);
         if (to < 0) {
             return NO_MEMORY;
         }
-        boolean moved = false;
-        // Over populated pages a copy is cheaper: the kernel would have to free each of them first.
-        if (large && pages.nextDirty(to, oldPages) < 0) {
+        boolean emptied = false;
+        if (tables) {
             tableMoves.getAndIncrement();
-            moved = memory.moveTables(addressOf(to), addressOf(from), oldPages << PAGE_SHIFT);
-        } else {
+        }
+        if (tables && pages.nextDirty(to, oldPages) < 0) {
+            emptied = moveTables(to, from, oldPages);
+        } else if (!tables || !swapTables(to, from, oldPages)) {
             memory.copy(addressOf(to), addressOf(from), oldPages << PAGE_SHIFT);
         }
         if ((flags & ZEROS) != 0) {
             clear(to + oldPages, newPages - oldPages);
         }
-        pages.putRun(slot(), from, oldPages, moved ? LlFree.PUT_ABSENT : 0);
+        pages.putRun(slot(), from, oldPages, emptied ? LlFree.PUT_ABSENT : 0);
         count(MOVED_PAGES, oldPages);
         return addressOf(to);
+    }
+
+    private boolean moveTables(long to, long from, long n) {
+        return memory.moveTables(addressOf(to), addressOf(from), n << PAGE_SHIFT);
+    }
+
+    /**
+     * Exchanges the page tables of two ranges by way of a third that has no memory: the target's memory goes where the
+     * source's was, so nothing is copied, freed or faulted in again. Contents of the target are of no interest.
+     */
+    private boolean swapTables(long to, long from, long n) {
+        long aside = getRun(n, LlFree.GET_ABSENT);
+        if (aside < 0) {
+            return false;
+        }
+        boolean absent = pages.nextDirty(aside, n) < 0;
+        if (absent) {
+            boolean emptied = moveTables(aside, to, n);
+            moveTables(to, from, n);
+            emptied &= moveTables(from, aside, n);
+            pages.putRun(slot(), aside, n, emptied ? LlFree.PUT_ABSENT : 0);
+        } else {
+            freeUnused(addressOf(aside), n);
+        }
+        return absent;
     }
 
     // ---- giving back, populating and clearing ahead ----------------------------------------------------------

@@ -45,6 +45,7 @@ final class RegionMemory {
     final long base;
     final long bytes;
     final boolean shared;
+    private final HugePages hugePages;
     final MemorySegment metadata;
     final LlFree state;
 
@@ -94,11 +95,12 @@ final class RegionMemory {
     /** Maps metadata and pages; fd is -1 for anonymous memory. Whose the state is, made or attached to, follows. */
     private RegionMemory(Layout layout, int fd, HugePages hugePages, boolean attach) {
         shared = fd >= 0;
+        this.hugePages = hugePages;
         bytes = layout.dataBytes;
         metadata = mapMetadata(layout.metadataBytes(), fd);
         base = mapPages(bytes, fd, layout.dataOffset);
         try {
-            advise(hugePages);
+            advise(base, bytes);
             MemorySegment stateSegment = metadata.asSlice(layout.stateOffset, layout.stateBytes);
             if (attach) {
                 state = LlFree.attach(stateSegment);
@@ -253,14 +255,14 @@ final class RegionMemory {
         return base;
     }
 
-    private void advise(HugePages hugePages) {
+    private void advise(long address, long length) {
         if (!shared) {
             // Kernels without CONFIG_ANON_VMA_NAME do without.
-            SystemCalls.nameMemory(base, bytes, "upa region");
+            SystemCalls.nameMemory(address, length, "upa region");
         }
         if (hugePages != HugePages.SYSTEM_DEFAULT) {
             int advice = hugePages == HugePages.ADVISE ? Libc.MADV_HUGEPAGE() : Libc.MADV_NOHUGEPAGE();
-            SystemCalls.check(SystemCalls.madvise(base, bytes, advice), "madvise", base, bytes);
+            SystemCalls.check(SystemCalls.madvise(address, length, advice), "madvise", address, length);
         }
     }
 
@@ -339,22 +341,48 @@ final class RegionMemory {
     }
 
     /**
-     * Moves memory to a range that has none: the page tables where the kernel can, else the bytes. A source of several
-     * mappings, as earlier moves leave it, is refused as a whole (EFAULT) and taken in halves. True if all of it went by
-     * page tables, so that no memory stays behind at the source.
+     * How much of a range, from its start, the kernel has as one mapping. It refuses (EFAULT) to grow several of them in
+     * place, and one, since the page behind is mapped, for want of room. To be known before MREMAP_FIXED: kernels
+     * before 6.17 refuse several mappings only after they have unmapped the target, where another thread's mmap may then
+     * land.
      */
-    boolean moveTables(long to, long from, long bytes) {
-        long result = SystemCalls.mremap(from, bytes, bytes,
-                Libc.MREMAP_MAYMOVE() | Libc.MREMAP_FIXED() | Libc.MREMAP_DONTUNMAP(), to);
-        if (result == to) {
-            return true;
+    private long oneMapping(long address, long length) {
+        while (!isOneMapping(address, length)) {
+            length = roundUp(length / 2, length > CHILD_BYTES ? CHILD_BYTES : PAGE_BYTES);
         }
-        if (result != -Libc.EFAULT() || bytes <= CHILD_BYTES) {
-            copy(to, from, bytes);
-            return false;
+        return length;
+    }
+
+    private boolean isOneMapping(long address, long length) {
+        if (address + length == base + bytes) {
+            return length == PAGE_BYTES;
         }
-        long half = roundUp(bytes / 2, CHILD_BYTES);
-        boolean first = moveTables(to, from, half);
-        return moveTables(to + half, from + half, bytes - half) && first;
+        long result = SystemCalls.mremap(address, length, length + PAGE_BYTES, 0, 0);
+        if (result == address) {
+            // Something has left a hole behind.
+            SystemCalls.munmap(address + length, PAGE_BYTES);
+        }
+        return result != -Libc.EFAULT();
+    }
+
+    /**
+     * Moves memory to a range that has none: the page tables where the kernel can, else the bytes. True if all of it went
+     * by page tables, so that no memory stays behind at the source.
+     */
+    boolean moveTables(long to, long from, long length) {
+        boolean all = true;
+        for (long done = 0, n; done < length; done += n) {
+            n = oneMapping(from + done, length - done);
+            long result = SystemCalls.mremap(from + done, n, n,
+                    Libc.MREMAP_MAYMOVE() | Libc.MREMAP_FIXED() | Libc.MREMAP_DONTUNMAP(), to + done);
+            if (result != to + done) {
+                // Short of memory, the kernel may have left the target unmapped.
+                mmap(to + done, n, READ_WRITE, PRIVATE | Libc.MAP_FIXED(), -1, 0);
+                advise(to + done, n);
+                copy(to + done, from + done, n);
+                all = false;
+            }
+        }
+        return all;
     }
 }

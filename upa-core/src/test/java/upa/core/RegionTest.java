@@ -295,6 +295,27 @@ class RegionTest {
         }
     }
 
+    @Test
+    void movingAgainAndAgainReusesTheMemoryThatMovesLeaveBehind() {
+        try (Region wide = Region.create(1L << 30)) {
+            for (int i = 0; i < 20; i++) {
+                long address = wide.map(8 * MIB);
+                wide.segment(address, 8 * MIB).fill((byte) i);
+                boolean blocked = wide.mapAt(address + 8 * MIB, 4096, 0);
+                long moved = wide.resize(address, 8 * MIB, 16 * MIB, 0);
+                assertNotEquals(address, moved);
+                assertEquals(-1, wide.segment(moved, 8 * MIB).mismatch(MemorySegment.ofArray(filled((int) (8 * MIB), i))));
+                wide.segment(moved, 16 * MIB).fill((byte) 1);
+                wide.unmap(moved, 16 * MIB);
+                if (blocked) {
+                    wide.unmap(address + 8 * MIB, 4096);
+                }
+            }
+            assertTrue(wide.stats().retainedBytes() <= 40 * MIB, () -> wide.stats().toString());
+            wide.validate();
+        }
+    }
+
     private static byte[] filled(int bytes, int value) {
         byte[] a = new byte[bytes];
         Arrays.fill(a, (byte) value);
