@@ -57,8 +57,11 @@ static void mark(void *block, uint64_t bytes)
 	((char *)block)[bytes - 1] = 'z';
 }
 
-/* Doubles block to `size`, records, and returns where it is now; NULL on shortage, with the block as it was. */
-static void *double_it(struct worker *w, unsigned i, void *block, uint64_t size, int copy)
+/* Repetitions before any is recorded, so that what is measured has memory to recycle, if the contestant recycles. */
+#define WARM_UP 3
+
+/* Doubles block to `size`, records if asked, and returns where it is now; NULL on shortage, with the block as it was. */
+static void *double_it(struct worker *w, unsigned i, void *block, uint64_t size, int copy, int recorded)
 {
 	const struct allocator *a = w->options->contestant;
 	struct recorder *alone = &w->recorders[2 * i], *touched = &w->recorders[2 * i + 1];
@@ -86,6 +89,8 @@ static void *double_it(struct worker *w, unsigned i, void *block, uint64_t size,
 	stop = clock_ticks();
 	if (moved[0] != 'a' || moved[half - 1] != 'z')
 		contestant_failed(w->options, "lost the contents of a block in resizing", size);
+	if (!recorded)
+		return moved;
 	alone->batch = touched->batch = 1;
 	record(alone, clock_interval_ps(start, middle), 1);
 	record(touched, clock_interval_ps(start, stop), 1);
@@ -127,7 +132,8 @@ static void run(struct worker *w)
 
 		if (natural)
 			deadline = clock_ticks() + (deadline - clock_ticks()) * o->size_count;
-		for (uint64_t n = 0; n < o->min_samples || clock_ticks() < deadline; n++) {
+		for (uint64_t n = 0; n < WARM_UP + o->min_samples || clock_ticks() < deadline; n++) {
+			int recorded = n >= WARM_UP;
 			uint64_t size = o->sizes[i];
 			char *blocker = NULL, *block, *moved;
 
@@ -146,7 +152,7 @@ static void run(struct worker *w)
 				unsigned last = 0;
 
 				for (unsigned j = 0; j < o->size_count; j++, last = j) {
-					moved = double_it(w, j, block, o->sizes[j], 0);
+					moved = double_it(w, j, block, o->sizes[j], 0, recorded);
 					if (!moved)
 						break;
 					block = moved;
@@ -154,7 +160,7 @@ static void run(struct worker *w)
 				a->release(block, last ? o->sizes[last - 1] : o->sizes[0] / 2);
 				continue;
 			}
-			moved = double_it(w, i, block, size, copy);
+			moved = double_it(w, i, block, size, copy, recorded);
 			a->release(moved ? moved : block, moved ? size : size / 2);
 			if (blocker)
 				a->release(blocker, PAGE_BYTES);
