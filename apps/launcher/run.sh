@@ -68,7 +68,8 @@ run_program() {
   done
   [[ $# -gt 0 ]] || usage_error "run needs a program: ./upa run -- PROGRAM [ARGUMENT...]"
   check_variables
-  file=$(type -P -- "$1") || { echo "upa: there is no program=$1" >&2; exit 127; }
+  file=$(type -P -- "$1") || file=$1
+  [[ -e $file ]] || { echo "upa: there is no program=$1" >&2; exit 127; }
   [[ -x $file && ! -d $file ]] || { echo "upa: cannot execute program=$1" >&2; exit 126; }
   set_up_packages
   build_c release
