@@ -42,7 +42,7 @@ public final class Main {
     private static final Options OPTIONS = new Options()
             .addOption(Option.builder()
                     .longOpt("full")
-                    .desc("measure everything, with 15 rounds: about an hour")
+                    .desc("measure everything, with 15 rounds: about two hours")
                     .get())
             .addOption(Option.builder()
                     .longOpt("experiment")
