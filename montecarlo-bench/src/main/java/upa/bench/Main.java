@@ -354,6 +354,8 @@ public final class Main {
             // Ctrl-C: the run stops, and the report of what there is gets written before the JVM goes.
             Thread hook = new Thread(() -> {
                 runner.stop();
+                // JMH ends when one of its JVMs does.
+                ProcessHandle.current().descendants().forEach(ProcessHandle::destroy);
                 try {
                     finished.await(1, TimeUnit.MINUTES);
                 } catch (InterruptedException e) {
