@@ -132,7 +132,7 @@ if_changed() {
 # build_c PRESET: release, asan or tsan
 build_c() {
   local sources
-  sources=$(fingerprint '*.java' CMakeLists.txt CMakePresets.json cmake upa-mmap-shim montecarlo-bench)
+  sources=$(fingerprint '*.java' CMakeLists.txt CMakePresets.json upa-mmap-shim montecarlo-bench)
   if_changed "c-$1" "$sources" "$root/build/$1/lib/libupa.so" step "c-$1" "building C ($1)" cmake_build "$1"
 }
 
