@@ -1,7 +1,6 @@
 package upa.bench;
 
 import com.google.gson.GsonBuilder;
-import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -43,36 +42,13 @@ final class DataFiles {
 
     static String csv(Measurements measurements) {
         StringBuilder out = new StringBuilder(HEADER).append('\n');
-        for (Measurements.Key key : measurements.keys()) {
-            measurements.rounds(key.line(), key.size()).forEach((round, p) -> {
-                Measurements.Line line = key.line();
-                Latencies l = p.latencies();
-                // No field can hold a comma or a quote: names and numbers only.
-                out.append(String.format(
-                        Locale.ROOT,
-                        "%s,%s,%s,%d,%s,%d,%d,%d,%d,%.3f,%.3f,%.3f,%.3f,%d,%d,%d%n",
-                        line.experiment().id(),
-                        line.contestant(),
-                        line.variant(),
-                        line.threads(),
-                        line.phase(),
-                        key.size(),
-                        round,
-                        p.batch(),
-                        p.operations(),
-                        l.median(),
-                        p.mean(),
-                        l.percentile(99),
-                        l.max(),
-                        p.faults(),
-                        p.failures(),
-                        p.moved()));
-            });
+        for (Row row : rows(measurements)) {
+            out.append(row.toCsv());
         }
         return out.toString();
     }
 
-    /** A line of results.csv, as JSON has it. */
+    /** A line of results.csv, and an object of results.json. */
     private record Row(
             String experiment,
             String contestant,
@@ -89,7 +65,37 @@ final class DataFiles {
             double maxNs,
             long pageFaults,
             long failures,
-            long moved) {}
+            long moved) {
+        // No field can hold a comma or a quote: names and numbers only.
+        String toCsv() {
+            return String.format(
+                    Locale.ROOT,
+                    "%s,%s,%s,%d,%s,%d,%d,%d,%d,%.3f,%.3f,%.3f,%.3f,%d,%d,%d%n",
+                    experiment,
+                    contestant,
+                    variant,
+                    threads,
+                    phase,
+                    sizeBytes,
+                    round,
+                    batch,
+                    operations,
+                    medianNs,
+                    meanNs,
+                    p99Ns,
+                    maxNs,
+                    pageFaults,
+                    failures,
+                    moved);
+        }
+    }
+
+    private static List<Row> rows(Measurements measurements) {
+        return measurements.keys().stream()
+                .flatMap(key -> measurements.rounds(key.line(), key.size()).entrySet().stream()
+                        .map(e -> row(key, e.getKey(), e.getValue())))
+                .toList();
+    }
 
     private static String json(
             Measurements measurements,
@@ -97,18 +103,13 @@ final class DataFiles {
             JmhResults jmh,
             Map<String, String> machine,
             Map<String, String> method) {
-        List<Row> rows = measurements.keys().stream()
-                .flatMap(key -> measurements.rounds(key.line(), key.size()).entrySet().stream()
-                        .map(e -> row(key, e.getKey(), e.getValue())))
-                .toList();
         var gson = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
         JsonObject root = new JsonObject();
         root.add("machine", gson.toJsonTree(machine));
         root.add("method", gson.toJsonTree(method));
         root.add("figures", gson.toJsonTree(figures));
         root.add("jmh_ns", gson.toJsonTree(jmh.scores()));
-        JsonElement array = gson.toJsonTree(rows);
-        root.add("measurements", array);
+        root.add("measurements", gson.toJsonTree(rows(measurements)));
         return gson.toJson(root) + "\n";
     }
 
