@@ -10,7 +10,8 @@ java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 command -v "$jextract" >/dev/null || { echo "bindings.sh: no jextract: put it on PATH or set JEXTRACT=path" >&2; exit 1; }
 
 include=upa-mmap-shim/include
-headers=("$include"/upa/{llfree,region,mman}.h)
+kernel=kernel-ext/include
+headers=("$include"/upa/{llfree,region,mman}.h "$kernel/uapi/upa.h")
 package=upa.core.internal.bindings
 directory=${package//.//}
 sources=upa-core/src/main/java/$directory
@@ -21,7 +22,7 @@ trap 'rm -rf "$work"' EXIT
 # generate CLASS WANTED HEADER...: one class of what the headers declare and WANTED, a regular expression, matches in
 # jextract's own list of it. A line of that is: --include-<kind> <name>    # header: <file>
 generate() {
-  local class=$1 wanted=$2 arguments=(-D _GNU_SOURCE -I "$include")
+  local class=$1 wanted=$2 arguments=(-D _GNU_SOURCE -I "$include" -I "$kernel")
   shift 2
   printf '#include <%s>\n' "$@" >"$work/$class.h"
   "$jextract" "${arguments[@]}" --dump-includes "$work/declared" "$work/$class.h" 2>/dev/null
@@ -30,14 +31,15 @@ generate() {
     @"$work/wanted" "$work/$class.h"
 }
 
-generate Upa "# header: .*$include/upa/" "${headers[@]#"$include"/}"
+generate Upa "# header: .*$include/upa/" upa/{llfree,region,mman}.h
+generate Device "# header: .*$kernel/uapi/upa.h" uapi/upa.h
 
-functions='mmap|munmap|mremap|madvise|mincore|memset|memcpy|prctl|open|close|ftruncate|lseek|pread|strerrorname_np'
+functions='mmap|munmap|mremap|madvise|mincore|memset|memcpy|prctl|open|close|dup2|ioctl|ftruncate|lseek|pread|strerrorname_np'
 constants='PROT_(NONE|READ|WRITE)|MREMAP_(MAYMOVE|FIXED|DONTUNMAP)'
 constants+='|MAP_(PRIVATE|SHARED|ANONYMOUS|FIXED|FIXED_NOREPLACE|NORESERVE|POPULATE)'
 constants+='|MADV_(DONTNEED|REMOVE|FREE|HUGEPAGE|NOHUGEPAGE|POPULATE_READ|POPULATE_WRITE)'
 constants+='|O_(RDWR|CREAT|EXCL|CLOEXEC)|SEEK_END|PR_SET_VMA(_ANON_NAME)?'
-constants+='|E(PERM|NOENT|INTR|IO|AGAIN|NOMEM|ACCES|FAULT|BUSY|EXIST|INVAL|NOSPC|RANGE|NOSYS|OVERFLOW|BADMSG|PROTO)'
+constants+='|E(PERM|NOENT|INTR|IO|BADF|AGAIN|NOMEM|ACCES|FAULT|BUSY|EXIST|INVAL|NOTTY|NOSPC|RANGE|NOSYS|OVERFLOW|BADMSG|PROTO)'
 generate Libc "^--include-(function ($functions)|constant ($constants)) " sys/mman.h sys/prctl.h fcntl.h unistd.h errno.h string.h
 
 rm -rf "${sources:?}"
