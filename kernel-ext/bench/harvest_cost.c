@@ -146,7 +146,7 @@ int main(void)
 	}
 	calibrate();
 	header();
-	for (int s = 0; s < (QUICK ? 2 : 3); s++) {
+	for (int s = 0; s < (FULL ? 3 : 2); s++) {
 		uint64_t *map = calloc(sizes[s], 8), *bits = calloc(sizes[s] / 64, 8);
 
 		NEED(map && bits);

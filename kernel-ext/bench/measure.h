@@ -9,7 +9,7 @@
  *   program,backend,operation,bytes,pages,batch,unit,total,per_page
  *   bytes, pages  size of one request         batch  ranges given to the kernel in one call, 0 where there is no call
  *   unit          instructions | cycles       total  for the whole request, median of the rounds; per_page  total / pages
- * Lines that begin with # are remarks. With UPA_QUICK in the environment only the smaller sizes are measured.
+ * Lines that begin with # are remarks. With UPA_FULL in the environment every size is measured, and with more rounds.
  */
 #ifndef UPA_MEASURE_H
 #define UPA_MEASURE_H
@@ -32,7 +32,7 @@
 #define PAGE ((uint64_t)UPA_PAGE_BYTES)
 #define MIB (1ULL << 20)
 
-#define QUICK (getenv("UPA_QUICK") != NULL)
+#define FULL (getenv("UPA_FULL") != NULL)
 
 static const char *unit = "cycles";
 static uint64_t counter_cost;

@@ -9,13 +9,14 @@
  *   guarded-fault     shadow entries, installed by the faults of the touch; freed by one UPA_IOC_UNMAP
  *   guarded-batch     shadow entries, installed by one UPA_IOC_MAP
  *   raw-pte, raw-pmd  hardware entries; freed by storing 0 and one UPA_IOC_FLUSH
- * Operations: allocate, touch (one store for each 4 KiB), touch-huge (fresh pages again, one store for each 2 MiB), free, reuse (touch of pages still mapped), realloc; for the module's modes, free is also split into clear
- * (stores to the table) and flush (the call), and pool is what the kernel needs to make, clear and hand over the pool.
+ * Operations: allocate, touch (one store for each 4 KiB), touch-huge (fresh pages again, one store for each 2 MiB), free, reuse
+ * (touch of pages still mapped), realloc; for the module's modes, free is also split into clear (stores to the table) and flush
+ * (the call), and pool is what the kernel needs to make, clear and hand over the pool.
  */
 #include "measure.h"
 
 static const uint64_t sizes[] = { 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384, 65536, 262144 };
-#define SIZES (sizeof(sizes) / sizeof(*sizes) - (QUICK ? 3 : 0))
+#define SIZES (sizeof(sizes) / sizeof(*sizes))
 #define REALLOC_PAGES 65536
 
 enum { ALLOCATE, TOUCH, TOUCH_HUGE, REUSE, FREE, CLEAR, FLUSH, REALLOC, OPERATIONS };
@@ -25,7 +26,15 @@ static uint64_t results[OPERATIONS][MAX_ROUNDS];
 
 static int rounds_for(uint64_t pages)
 {
-	return pages <= 4096 ? MAX_ROUNDS : pages <= 65536 ? 3 : 1;
+	if (FULL)
+		return pages <= 4096 ? MAX_ROUNDS : pages <= 65536 ? 3 : 1;
+	return pages <= 512 ? 5 : 1;
+}
+
+/* Without FULL the larger sizes in steps of 8 and 16: the kernel's pages are what takes the time. */
+static bool left_out(uint64_t pages)
+{
+	return !FULL && (pages == 1024 || pages == 65536);
 }
 
 static void report(const char *backend, uint64_t pages, uint64_t calls)
@@ -72,7 +81,7 @@ static void kernel_rounds(const char *backend, int kind)
 		/* Huge pages need the alignment: the hole is reserved before the measurement and mapped over. */
 		uint64_t room = pages * PAGE * 2 + 2 * MIB;
 
-		if (kind == 2 && pages < 512)
+		if ((kind == 2 && pages < 512) || left_out(pages))
 			continue;
 		forget();
 		for (int round = rounds > 1 ? -1 : 0; round < rounds; round++) {
@@ -133,10 +142,12 @@ static void guarded_rounds(const char *backend, bool by_fault)
 		uint64_t begun = counter();
 		struct region r;
 
+		if (left_out(pages))
+			continue;
 		forget();
 		/* A touch installs the table of 512 around it: let there be none but the pages asked for. */
 		NEED(make_region(&r, UPA_GUARDED, 0, blocks + (moves ? 2 * blocks : 0), frames));
-		if (!by_fault)
+		if (!by_fault && pages >= 256) /* below, the pool is that of 256 pages */
 			record("page_cost", backend, "pool", frames, 0, since(begun));
 		for (int round = -1; round < rounds_for(pages); round++) {
 			int slot = round < 0 ? 0 : round;
@@ -201,6 +212,8 @@ static void raw_rounds(const char *backend, uint32_t mode)
 		volatile uint64_t *tables = r.tables, *target = tables + 262144 / unit_pages;
 		const uint64_t *entries = r.entries;
 
+		if (left_out(pages))
+			continue;
 		forget();
 		for (int round = -1; round < rounds_for(pages); round++) {
 			int slot = round < 0 ? 0 : round;

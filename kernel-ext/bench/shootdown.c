@@ -10,10 +10,12 @@
  */
 #include "measure.h"
 
-#define PAGES 65536
-#define MAX_BATCH 4096
+#define STEP 16 /* of the scattered pages */
+#define MAX_BATCH (FULL ? 4096 : 1024)
+#define PAGES (MAX_BATCH * STEP)
+#define ROUNDS 3
 
-static struct upa_range ranges[MAX_BATCH];
+static struct upa_range ranges[4096];
 
 static uint64_t make_ranges(uint64_t pages, bool scattered)
 {
@@ -22,63 +24,57 @@ static uint64_t make_ranges(uint64_t pages, bool scattered)
 		return 1;
 	}
 	for (uint64_t i = 0; i < pages; i++)
-		ranges[i] = (struct upa_range){ i * 16, 1 };
+		ranges[i] = (struct upa_range){ i * STEP, 1 };
 	return pages;
 }
 
-static void guarded(const char *backend, uint64_t pages, bool scattered, uint32_t flags, bool hull)
+static void report(const char *backend, bool scattered, uint64_t pages, uint64_t calls, uint64_t *values)
 {
-	struct region r;
-	uint64_t values[MAX_ROUNDS], count = make_ranges(pages, scattered);
+	record("shootdown", backend, scattered ? "scattered" : "contiguous", pages, calls, median(values, ROUNDS));
+}
+
+static void guarded(const struct region *r, const char *backend, uint64_t pages, bool scattered, uint32_t flags, bool hull)
+{
+	uint64_t values[ROUNDS], count = make_ranges(pages, scattered);
 	struct upa_range whole = { 0, ranges[count - 1].page + ranges[count - 1].count };
 	struct upa_batch b;
 
-	NEED(make_region(&r, UPA_GUARDED, 0, PAGES, PAGES));
-	for (int round = -1; round < MAX_ROUNDS; round++) {
+	for (int round = -1; round < ROUNDS; round++) {
 		uint64_t start;
 
-		for (uint64_t i = 0; i < PAGES; i++)
-			r.shadow[i] = (uint32_t)i + 1;
-		one_range(&r, UPA_IOC_MAP, 0, PAGES);
+		one_range(r, UPA_IOC_MAP, 0, whole.count);
 		b = (struct upa_batch){ .ranges = (uintptr_t)(hull ? &whole : ranges), .count = hull ? 1 : (uint32_t)count, .flags = flags };
 		start = counter();
-		NEED(ioctl(r.fd, UPA_IOC_UNMAP, &b) == 0);
+		NEED(ioctl(r->fd, UPA_IOC_UNMAP, &b) == 0);
 		values[round < 0 ? 0 : round] = since(start);
 	}
-	record("shootdown", backend, scattered ? "scattered" : "contiguous", pages, b.count, median(values, MAX_ROUNDS));
-	destroy_region(&r);
+	report(backend, scattered, pages, b.count, values);
 }
 
-static void raw(uint64_t pages, bool scattered)
+static void raw(const struct region *r, uint64_t pages, bool scattered)
 {
-	struct region r;
-	uint64_t values[MAX_ROUNDS], step = scattered ? 16 : 1;
+	uint64_t values[ROUNDS], step = scattered ? STEP : 1;
 
-	if (!make_region(&r, UPA_RAW_PTE, 0, PAGES, PAGES))
-		return;
-	for (int round = -1; round < MAX_ROUNDS; round++) {
+	for (int round = -1; round < ROUNDS; round++) {
 		uint64_t start;
 
-		for (uint64_t i = 0; i < PAGES; i++)
-			r.tables[i] = r.entries[i];
+		for (uint64_t i = 0; i < pages * step; i++)
+			r->tables[i] = r->entries[i];
 		start = counter();
 		for (uint64_t i = 0; i < pages; i++)
-			r.tables[i * step] = 0;
-		NEED(ioctl(r.fd, UPA_IOC_FLUSH) == 0);
+			r->tables[i * step] = 0;
+		NEED(ioctl(r->fd, UPA_IOC_FLUSH) == 0);
 		values[round < 0 ? 0 : round] = since(start);
 	}
-	record("shootdown", "raw-pte", scattered ? "scattered" : "contiguous", pages, 1, median(values, MAX_ROUNDS));
-	destroy_region(&r);
+	report("raw-pte", scattered, pages, 1, values);
 }
 
-static void stock(const char *backend, uint64_t pages, bool scattered, bool hull)
+static void stock(unsigned char *data, const char *backend, uint64_t pages, bool scattered, bool hull)
 {
-	uint64_t values[3], count = make_ranges(pages, scattered);
+	uint64_t values[ROUNDS], count = make_ranges(pages, scattered);
 	uint64_t span = ranges[count - 1].page + ranges[count - 1].count;
-	unsigned char *data = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
-	NEED(data != MAP_FAILED);
-	for (int round = 0; round < 3; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		uint64_t start;
 
 		touch(data, span);
@@ -90,13 +86,15 @@ static void stock(const char *backend, uint64_t pages, bool scattered, bool hull
 				NEED(madvise(data + ranges[i].page * PAGE, ranges[i].count * PAGE, MADV_DONTNEED) == 0);
 		values[round] = since(start);
 	}
-	record("shootdown", backend, scattered ? "scattered" : "contiguous", pages, hull ? 1 : count, median(values, 3));
-	munmap(data, PAGES * PAGE);
+	report(backend, scattered, pages, hull ? 1 : count, values);
 }
 
 int main(void)
 {
 	int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_WRONLY);
+	struct region pool, tables;
+	unsigned char *data;
+	bool raw_modes;
 
 	if (fd >= 0) {
 		NEED(write(fd, "never", 5) == 5);
@@ -104,16 +102,23 @@ int main(void)
 	}
 	calibrate();
 	header();
+	NEED(make_region(&pool, UPA_GUARDED, 0, PAGES, PAGES));
+	for (uint64_t i = 0; i < PAGES; i++)
+		pool.shadow[i] = (uint32_t)i + 1;
+	raw_modes = make_region(&tables, UPA_RAW_PTE, 0, PAGES, PAGES);
+	data = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	NEED(data != MAP_FAILED);
 	for (int scattered = 0; scattered < 2; scattered++)
-		for (uint64_t pages = 1; pages <= (QUICK ? 256 : MAX_BATCH); pages *= 4) {
-			guarded("fence", pages, scattered, 0, false);
-			guarded("per-range", pages, scattered, UPA_BATCH_PER_RANGE, false);
+		for (uint64_t pages = 1; pages <= MAX_BATCH; pages *= 4) {
+			guarded(&pool, "fence", pages, scattered, 0, false);
+			guarded(&pool, "per-range", pages, scattered, UPA_BATCH_PER_RANGE, false);
 			if (scattered)
-				guarded("hull", pages, scattered, UPA_BATCH_PER_RANGE, true);
-			raw(pages, scattered);
-			stock("madvise", pages, scattered, false);
+				guarded(&pool, "hull", pages, scattered, UPA_BATCH_PER_RANGE, true);
+			if (raw_modes)
+				raw(&tables, pages, scattered);
+			stock(data, "madvise", pages, scattered, false);
 			if (scattered)
-				stock("munmap-like", pages, scattered, true);
+				stock(data, "munmap-like", pages, scattered, true);
 		}
 	return 0;
 }
