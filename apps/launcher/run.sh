@@ -12,9 +12,10 @@ Runs PROGRAM, which need not know of it, with its private anonymous memory from 
   --no-upa        the same on the kernel's mmap, for comparison
   --strict        touching memory after munmap faults, always
   --stats         a table on standard error when a process exits
+  --trace FILE    records the process's page requests in FILE, those of its children in FILE.PID (upa-mmap-shim/include/upa/trace.h)
 
-The environment variables UPA_REGION_BYTES, UPA_LEAST_BYTES, UPA_RETAIN, UPA_DECAY_MS, UPA_STRICT, UPA_STATS, UPA_REDIRECT, UPA_BRK
-and UPA_OFF are in upa-mmap-shim/src/preload/settings.h.
+The environment variables UPA_REGION_BYTES, UPA_LEAST_BYTES, UPA_RETAIN, UPA_DECAY_MS, UPA_STRICT, UPA_STATS, UPA_TRACE, UPA_REDIRECT,
+UPA_BRK and UPA_OFF are in upa-mmap-shim/src/preload/settings.h.
 END
 }
 
@@ -23,6 +24,24 @@ check_malloc() {
   local said
   said=$(LD_PRELOAD="$1" /bin/true 2>&1) || true
   [[ -z $said ]] || fail "cannot load malloc library=$1: $(sed -E 's/^.*cannot be preloaded \(([^)]*)\).*$/\1/; q' <<<"$said")"
+}
+
+is_trace() { [[ -f $1 && (! -s $1 || $(head -c 7 -- "$1" | tr -d '\0') == UPATRAC) ]]; }
+
+# Makes way for a trace: former ones of that name go, anything else stays. Sets `trace` to the absolute path.
+check_trace() {
+  local file=$1 old
+  [[ ! -d $file ]] || fail "cannot write trace file=$file: it is a directory"
+  [[ -d $(dirname -- "$file") ]] || fail "cannot write trace file=$file: there is no such directory"
+  [[ -w $(dirname -- "$file") ]] || fail "cannot write trace file=$file: its directory is not writable"
+  [[ ! -e $file && ! -L $file ]] || is_trace "$file" || fail "cannot write trace file=$file: it exists and is not a trace"
+  trace=$(cd "$(dirname -- "$file")" && pwd)/$(basename -- "$file")
+  for old in "$trace" "$trace".*; do
+    [[ $old == "$trace" || ${old#"$trace".} =~ ^[0-9]+$ ]] && is_trace "$old" && rm -f -- "$old"
+  done
+  # A whole start of a trace, as the program itself will need it: there may be no room.
+  (: >"$trace") 2>/dev/null && fallocate -l 256K "$trace" 2>/dev/null || { rm -f -- "$trace"; fail "cannot write trace file=$file: no room for 256 KiB"; }
+  rm -f -- "$trace"
 }
 
 check_variable() { # NAME REGEX WHAT
@@ -41,7 +60,7 @@ check_variables() {
 }
 
 run_program() {
-  local malloc=libc upa=1 file libraries=() environment=()
+  local malloc=libc upa=1 trace= file libraries=() environment=()
   while [[ $# -gt 0 ]]; do
     case $1 in
       --malloc)
@@ -53,6 +72,12 @@ run_program() {
       --no-upa) upa= ;;
       --strict) environment+=(UPA_STRICT=1) ;;
       --stats) environment+=(UPA_STATS=1) ;;
+      --trace)
+        [[ $# -gt 1 && -n $2 ]] || usage_error "option --trace needs the name of a file"
+        trace=$2
+        shift
+        ;;
+      --trace=?*) trace=${1#*=} ;;
       -h | --help)
         run_usage
         return
@@ -68,9 +93,14 @@ run_program() {
   done
   [[ $# -gt 0 ]] || usage_error "run needs a program: ./upa run -- PROGRAM [ARGUMENT...]"
   check_variables
+  [[ -z $trace || -n $upa ]] || usage_error "options --trace and --no-upa exclude each other: UPA records the trace"
   file=$(type -P -- "$1") || file=$1
   [[ -e $file ]] || { echo "upa: there is no program=$1" >&2; exit 127; }
   [[ -x $file && ! -d $file ]] || { echo "upa: cannot execute program=$1" >&2; exit 126; }
+  if [[ -n $trace ]]; then
+    check_trace "$trace"
+    environment+=("UPA_TRACE=$trace")
+  fi
   set_up_packages
   build_c release
   [[ -z $upa ]] || libraries+=("$root/build/release/lib/libupa_mmap.so")

@@ -152,6 +152,11 @@ int brk_set(void *address)
 	return result;
 }
 
+const void *brk_kernel(void)
+{
+	return (void *)kernel_break;
+}
+
 void brk_give_back(int64_t keep)
 {
 	if (!current || stopped || atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))

@@ -19,6 +19,9 @@ void brk_start(void **current);
 /* As libc's brk(): 0 or -1 with ENOMEM; sets __curbrk. */
 int brk_set(void *address);
 
+/* Where the kernel has the break: at the program's, or above. */
+const void *brk_kernel(void);
+
 /* The program is about to change how pages in a range are mapped; `gone` if it is only their contents that may go. */
 void brk_disturb(const void *address, size_t length, bool only_contents);
 

@@ -33,6 +33,7 @@
 #include "retain.h"
 #include "settings.h"
 #include "table.h"
+#include "trace.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -129,7 +130,7 @@ static bool free_hint(const void *address)
 	return (uintptr_t)address >= 2ul << 40 && (uintptr_t)address < 32ul << 40;
 }
 
-EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+static void *map(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
 	void *result;
 
@@ -153,9 +154,37 @@ EXPORT void *mmap(void *address, size_t length, int protection, int flags, int f
 	return result;
 }
 
+static void trace_map(const void *hint, size_t length, int protection, int flags, const void *result)
+{
+	unsigned said = (flags & MAP_ANONYMOUS ? UPA_TRACE_ANONYMOUS : 0) | (flags & MAP_SHARED ? UPA_TRACE_SHARED : 0) |
+			(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) ? UPA_TRACE_FIXED : 0) |
+			(flags & MAP_NORESERVE ? UPA_TRACE_NORESERVE : 0) | (flags & MAP_STACK ? UPA_TRACE_STACK : 0);
+
+	if (result == MAP_FAILED)
+		said |= UPA_TRACE_FAILED;
+	else if (ours(result) && !(flags & MAP_FIXED))
+		said |= UPA_TRACE_SERVED;
+	trace_fill(trace_claim(), UPA_TRACE_MAP, said, (unsigned)protection, (uintptr_t)(result == MAP_FAILED ? hint : result), length);
+}
+
+EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	void *result = map(address, length, protection, flags, fd, offset);
+
+	if (__builtin_expect(trace_wanted, 0))
+		trace_map(address, length, protection, flags, result);
+	return result;
+}
+
 EXPORT void *mmap64(void *address, size_t length, int protection, int flags, int fd, off_t offset) __attribute__((alias("mmap")));
 
-EXPORT int munmap(void *address, size_t length)
+/* Flags of a record of a call on pages that are there. */
+static unsigned outcome(const void *address, long result)
+{
+	return (ours(address) ? UPA_TRACE_SERVED : 0) | (result == -1 ? UPA_TRACE_FAILED : 0);
+}
+
+static int unmap(void *address, size_t length)
 {
 	int result;
 
@@ -171,8 +200,18 @@ EXPORT int munmap(void *address, size_t length)
 	return result;
 }
 
+EXPORT int munmap(void *address, size_t length)
+{
+	struct upa_trace_record *record = trace_claim();
+	int result = unmap(address, length);
+
+	trace_fill(record, UPA_TRACE_UNMAP, outcome(address, result), 0, (uintptr_t)address, length);
+	return result;
+}
+
 EXPORT void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, ...)
 {
+	struct upa_trace_record *record = trace_claim();
 	void *to = NULL;
 	void *result;
 
@@ -185,20 +224,29 @@ EXPORT void *mremap(void *old_address, size_t old_size, size_t new_size, int fla
 		brk_disturb(to, new_size, false);
 	}
 	brk_disturb(old_address, old_size, false);
-	if (!made())
-		return (void *)failed(os_mremap(old_address, old_size, new_size, flags, to));
-	result = upa_mremap(old_address, old_size, new_size, flags, to);
+	result = made() ? upa_mremap(old_address, old_size, new_size, flags, to) :
+			  (void *)failed(os_mremap(old_address, old_size, new_size, flags, to));
 	if (ours(old_address) && result != MAP_FAILED)
 		retain_account(made(), (ours(result) ? (int64_t)new_size : 0) - (int64_t)old_size);
+	trace_fill(record, UPA_TRACE_RESIZE, outcome(old_address, (long)result), (unsigned)flags, (uintptr_t)old_address, old_size);
+	if (record && result != MAP_FAILED)
+		trace_fill(trace_claim(), UPA_TRACE_RESIZED, outcome(result, 0), (unsigned)flags, (uintptr_t)result, new_size);
 	return result;
 }
 
 EXPORT int madvise(void *address, size_t length, int advice)
 {
+	struct upa_trace_record *record = trace_claim();
+	bool kept;
+	int result = 0;
+
 	brk_disturb(address, length, advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_WILLNEED);
-	if (advice == MADV_DONTNEED && purging && purge(made(), address, length))
-		return 0;
-	return made() ? upa_madvise(address, length, advice) : (int)failed(os_madvise(address, length, advice));
+	kept = advice == MADV_DONTNEED && purging && purge(made(), address, length);
+	if (!kept)
+		result = made() ? upa_madvise(address, length, advice) : (int)failed(os_madvise(address, length, advice));
+	trace_fill(record, UPA_TRACE_ADVISE, (kept ? UPA_TRACE_SERVED : 0) | (result ? UPA_TRACE_FAILED : 0), (unsigned)advice,
+		   (uintptr_t)address, length);
+	return result;
 }
 
 EXPORT int posix_madvise(void *address, size_t length, int advice)
@@ -216,8 +264,31 @@ EXPORT int posix_madvise(void *address, size_t length, int advice)
 
 EXPORT int mprotect(void *address, size_t length, int protection)
 {
+	struct upa_trace_record *record = trace_claim();
+	int result;
+
 	brk_disturb(address, length, false);
-	return made() ? upa_mprotect(address, length, protection) : (int)failed(os_mprotect(address, length, protection));
+	result = made() ? upa_mprotect(address, length, protection) : (int)failed(os_mprotect(address, length, protection));
+	trace_fill(record, UPA_TRACE_PROTECT, result ? UPA_TRACE_FAILED : 0, (unsigned)protection, (uintptr_t)address, length);
+	return result;
+}
+
+static void **libc_break;
+
+/* In libc's place; it is called with libc's lock held, but for a program that does so itself. */
+static int change_break(void *address)
+{
+	struct upa_trace_record *record = trace_claim();
+	const void *kernel_was = brk_kernel();
+	char *was = *libc_break;
+	int result = brk_set(address);
+	ptrdiff_t moved = (char *)*libc_break - was;
+
+	trace_fill(record, UPA_TRACE_BREAK,
+		   (result ? UPA_TRACE_FAILED : 0) | (moved < 0 ? UPA_TRACE_SHRINKS : 0) |
+			   (moved && brk_kernel() == kernel_was ? UPA_TRACE_SERVED : 0),
+		   0, (uintptr_t)*libc_break, (size_t)(moved < 0 ? -moved : moved));
+	return result;
 }
 
 /* ---- what else leaves something behind on pages ------------------------------------------------- */
@@ -364,6 +435,7 @@ EXPORT int prctl(int option, ...)
 		brk_stop();
 		purge_stop();
 		retain_be_quiet();
+		trace_be_quiet();
 	}
 	return (int)failed(os_call(SYS_prctl, option, (long)a[0], (long)a[1], (long)a[2], (long)a[3], 0));
 }
@@ -442,18 +514,18 @@ static void redirect_libc(void)
 		{ .name = "mmap", .to = mmap },
 		{ .name = "mlock", .to = mlock, .optional = true },
 		{ .name = "mlockall", .to = mlockall, .optional = true },
-		{ .name = "brk", .to = brk_set, .optional = true },
+		{ .name = "brk", .to = change_break, .optional = true },
 	};
 	size_t n = sizeof(list) / sizeof(*list);
-	void **libc_break = dlsym(RTLD_DEFAULT, "__curbrk");
 
+	libc_break = dlsym(RTLD_DEFAULT, "__curbrk");
 	if (settings.brk && !settings.strict && libc_break)
 		brk_start(libc_break);
 	else
 		n--;
 	if (!redirect(list, n))
 		table_remark("libc's own calls go to the kernel: its code is not what is known here");
-	else if (!list[n - 1].done || list[n - 1].to != brk_set)
+	else if (!list[n - 1].done || list[n - 1].to != change_break)
 		table_remark("the heap that grows by brk() is the kernel's");
 }
 
@@ -463,6 +535,7 @@ __attribute__((constructor(101))) static void start(void)
 
 	settings_read();
 	table_start();
+	trace_start(settings.trace);
 	reason = left_alone();
 	if (reason) {
 		table_remark(reason);
@@ -485,4 +558,5 @@ __attribute__((constructor(101))) static void start(void)
 __attribute__((destructor)) static void finish(void)
 {
 	table_print(made());
+	trace_end();
 }

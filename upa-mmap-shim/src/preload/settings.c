@@ -90,6 +90,7 @@ void settings_read(void)
 	read_number("UPA_LEAST_BYTES", true, 0, 16ull << 40, "a size up to 16T", &settings.least_bytes);
 	read_number("UPA_RETAIN", false, 0, 1000, "a percentage from 0 to 1000", &settings.retain_percent);
 	read_number("UPA_DECAY_MS", false, 0, 3600000, "a number of milliseconds from 0 to 3600000", &settings.decay_ms);
+	settings.trace = value_of("UPA_TRACE");
 	read_switch("UPA_STRICT", &settings.strict);
 	read_switch("UPA_STATS", &settings.stats);
 	read_switch("UPA_REDIRECT", &settings.redirect);

@@ -8,6 +8,7 @@
  *   UPA_DECAY_MS       half-life of the memory of how much was in use lately, in milliseconds, 0..3600000. Default 1000
  *   UPA_STRICT=1       memory that has been unmapped faults when it is touched
  *   UPA_STATS=1        a table on standard error when the process exits
+ *   UPA_TRACE          a file in which the process's page requests are recorded (upa/trace.h)
  *   UPA_REDIRECT=0     leave libc's own internal calls alone: only calls from outside libc are served
  *   UPA_BRK=0          leave the heap that grows by brk() alone
  *   UPA_OFF=1          serve nothing
@@ -25,6 +26,7 @@ struct settings {
 	uint64_t least_bytes;
 	uint64_t retain_percent;
 	uint64_t decay_ms;
+	const char *trace;           /* NULL: none */
 	bool strict;
 	bool stats;
 	bool redirect;
