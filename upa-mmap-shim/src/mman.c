@@ -522,13 +522,11 @@ static bool passing(int advice)
 	}
 }
 
-typedef int call_on_range(char *address, size_t length, int argument);
-
-static int call_madvise(char *address, size_t length, int advice) { return os_madvise(address, length, advice); }
-static int call_mprotect(char *address, size_t length, int protection) { return os_mprotect(address, length, protection); }
+static int call_madvise(char *address, size_t length, long advice) { return os_madvise(address, length, (int)advice); }
+static int call_mprotect(char *address, size_t length, long protection) { return os_mprotect(address, length, (int)protection); }
 
 /* Makes a call on a range without holes, which may lie partly in the region. */
-static int apply(struct upa_region *r, char *address, size_t length, bool sticks, call_on_range *call, int argument)
+static int apply(struct upa_region *r, char *address, size_t length, bool sticks, upa_call_on_range *call, long argument)
 {
 	struct range part;
 
@@ -545,7 +543,7 @@ static bool next_hole(struct upa_region *r, char *address, size_t length, struct
 	return inside(r, address, length, &part) && upa_region_next(r, part.address, part.bytes, true, hole);
 }
 
-int upa_mman_apply(void *address, size_t length, bool sticks, call_on_range *call, int argument)
+int upa_mman_apply(void *address, size_t length, bool sticks, upa_call_on_range *call, long argument)
 {
 	struct upa_region *r = made_region();
 	struct range part, hole;
@@ -560,25 +558,21 @@ int upa_mman_apply(void *address, size_t length, bool sticks, call_on_range *cal
 	return int_result(error ? error : -ENOMEM);
 }
 
-int upa_madvise(void *address, size_t length, int advice)
+int upa_mman_apply_past_holes(void *address, size_t length, bool sticks, upa_call_on_range *call, long argument)
 {
 	struct upa_region *r = made_region();
 	struct range part, hole;
 	int result = 0;
 	char *end;
 
-	/* An empty range is good for asking the kernel whether there is such advice. */
-	if (!r || !aligned(address) || !inside(r, address, page_up(length), &part) ||
-	    os_madvise(address, 0, advice))
-		return int_result(os_madvise(address, length, advice));
-	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
-		return upa_mman_apply(address, length, false, call_madvise, advice);
+	/* An empty range is good for asking the kernel whether there is such an argument. */
+	if (!r || !aligned(address) || !inside(r, address, page_up(length), &part) || call(address, 0, argument))
+		return int_result(call(address, length, argument));
 	end = (char *)address + page_up(length);
-	/* Holes are reported in the end, but stop no other advice. */
 	for (char *at = address; at < end;) {
 		bool found = next_hole(r, at, (size_t)(end - at), &hole);
 		char *stop = found ? hole.address : end;
-		int error = stop > at ? apply(r, at, (size_t)(stop - at), !passing(advice), call_madvise, advice) : 0;
+		int error = stop > at ? apply(r, at, (size_t)(stop - at), sticks, call, argument) : 0;
 
 		if (error && error != -ENOMEM)
 			return int_result(error);
@@ -587,6 +581,13 @@ int upa_madvise(void *address, size_t length, int advice)
 		at = found ? hole.address + hole.bytes : end;
 	}
 	return int_result(result);
+}
+
+int upa_madvise(void *address, size_t length, int advice)
+{
+	bool stops = advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
+
+	return (stops ? upa_mman_apply : upa_mman_apply_past_holes)(address, length, !passing(advice), call_madvise, advice);
 }
 
 int upa_mprotect(void *address, size_t length, int protection)

@@ -3,6 +3,7 @@
 #ifndef UPA_MMAN_PRIVATE_H
 #define UPA_MMAN_PRIVATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,5 +18,15 @@ void upa_mman_stop(void);
 
 /* Stops, and gives every free address of the region back to the kernel, for a process about to be limited or locked as a whole. */
 void upa_mman_retire(void);
+
+/* A call to the kernel on a range, with one more argument: 0 or -errno. */
+typedef int upa_call_on_range(char *address, size_t length, long argument);
+
+/*
+ * Makes a call that ends at the first page that is not mapped, or one that goes on behind it; either way that is ENOMEM.
+ * `sticks` if it leaves something on the pages. 0, or -1 with errno.
+ */
+int upa_mman_apply(void *address, size_t length, bool sticks, upa_call_on_range *call, long argument);
+int upa_mman_apply_past_holes(void *address, size_t length, bool sticks, upa_call_on_range *call, long argument);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mman_differential.c - random sequences of calls, each made twice: through upa_*() on memory of the region and
+ * mman_differential.c - random sequences of calls, each made twice: through UPA on memory of the region and
  * through the kernel's own calls on a twin of the same shape. Results, errno, which pages are mapped, what
  * may be done to them and what they hold must agree. A sequence that disagrees is cut down to a minimal one.
  *
@@ -9,37 +9,28 @@
  *
  * The window is a whole small region and a border of foreign (shared) pages on either side. Every sequence runs
  * in a process of its own. What may differ, and how it is brought in line again, is said at the place.
+ *
+ * Compiled twice: UPA's side are the upa_*() functions, or (PRELOADED) libc's as the preloaded library answers them, forks,
+ * locks and residency among them.
  */
-#include <errno.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
+#ifndef PRELOADED
 #include <upa/mman.h>
-
-#include "check.h"
-
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP 4
 #endif
 
-#define PAGE 4096l
+#include "differential.h"
+
 #define INNER 1024l                   /* pages of the region: two children */
 #define BORDER 8l
 #define MAX_OPS 48
-#define ERRNO_BEFORE 4242             /* a call that ends well leaves errno alone */
+#define MAX_FORKS 2
 
-enum { WRITE, UNMAP, MAP_AT, MAP_NEW, PROTECT, ADVISE, REMAP, REMAP_MOVE, KINDS };
+enum { WRITE, UNMAP, MAP_AT, MAP_NEW, PROTECT, ADVISE, REMAP, REMAP_MOVE, LOCK, UNLOCK, SYNC, RESIDENT, FORK, KINDS };
 enum { SAME, DIFFERENT, DIVERGED };
 
-static const char *const kind_names[KINDS] = { "write", "munmap", "mmap-at", "mmap-new", "mprotect", "madvise", "mremap", "mremap-move" };
+static const char *const kind_names[KINDS] = { "write", "munmap", "mmap-at", "mmap-new", "mprotect", "madvise", "mremap", "mremap-move",
+					       "mlock", "munlock", "msync", "mincore", "fork" };
 
 /* One call: offsets and lengths in bytes, relative to the first page of the region. */
 struct op {
@@ -47,84 +38,33 @@ struct op {
 	long at, bytes, to, new_bytes, flags, protection;
 };
 
-/* The two sides; all calls of a side go through its functions. */
-struct side {
-	const char *name;
-	char *base;
-	int files[2];
-	void *(*map)(void *, size_t, int, int, int, off_t);
-	int (*unmap)(void *, size_t);
-	void *(*remap)(void *, size_t, size_t, int, ...);
-	int (*advise)(void *, size_t, int);
-	int (*protect)(void *, size_t, int);
-};
-
-static void *kernel_map(void *a, size_t n, int p, int f, int fd, off_t o) { return (void *)syscall(SYS_mmap, a, n, p, f, fd, o); }
-static int kernel_unmap(void *a, size_t n) { return (int)syscall(SYS_munmap, a, n); }
-static int kernel_advise(void *a, size_t n, int advice) { return (int)syscall(SYS_madvise, a, n, advice); }
-static int kernel_protect(void *a, size_t n, int p) { return (int)syscall(SYS_mprotect, a, n, p); }
-
-static void *kernel_remap(void *a, size_t old, size_t new, int flags, ...)
-{
-	va_list arguments;
-	void *to;
-
-	va_start(arguments, flags);
-	to = va_arg(arguments, void *);
-	va_end(arguments);
-	return (void *)syscall(SYS_mremap, a, old, new, flags, to);
-}
-
-static struct side kernel = { .name = "kernel", .map = kernel_map, .unmap = kernel_unmap, .remap = kernel_remap,
-			      .advise = kernel_advise, .protect = kernel_protect };
+static struct side kernel = KERNEL_SIDE;
+#ifdef PRELOADED
+static struct side upa = LIBC_SIDE;
+#else
 static struct side upa = { .name = "upa", .map = upa_mmap, .unmap = upa_munmap, .remap = upa_mremap,
 			   .advise = upa_madvise, .protect = upa_mprotect };
-static struct upa_llfree view;
+#endif
 static long first_page = 0, end_page = INNER;
-static bool quiet;
+static bool quiet, strict;
+static int forks;
 
 #define SAY(...) do { if (!quiet) fprintf(stderr, __VA_ARGS__); } while (0)
 
 /* ---- what a page is -------------------------------------------------------------------------- */
 
-static bool kernel_mapped(long page)
-{
-	unsigned char resident;
-
-	return syscall(SYS_mincore, kernel.base + page * PAGE, PAGE, &resident) == 0;
-}
-
-/* Of the region: is the page allocated? Of the border: as the kernel says. */
-static bool upa_mapped(long page)
-{
-	unsigned char resident;
-	uint64_t length;
-
-	if (page >= 0 && page < INNER)
-		return upa_llfree_next(&view, (uint64_t)page, 1, 0, &length) >= 0;
-	return syscall(SYS_mincore, upa.base + page * PAGE, PAGE, &resident) == 0;
-}
-
-/* Neither a fault nor a change: the kernel does the access and reports what a program would have seen. */
-static bool transfer(long number, void *local, char *remote, size_t bytes)
-{
-	struct iovec mine = { local, bytes };
-	struct iovec his = { remote, bytes };
-
-	return syscall(number, getpid(), &mine, 1, &his, 1, 0) == (long)bytes;
-}
-
 static bool same_page(long page)
 {
 	static char left[PAGE], right[PAGE];
-	bool mapped = kernel_mapped(page);
+	bool there = mapped(&kernel, kernel.base + page * PAGE);
 	bool readable, mine;
 
-	if (mapped != upa_mapped(page)) {
-		SAY("page %ld: kernel %s, upa %s\n", page, mapped ? "mapped" : "free", mapped ? "free" : "mapped");
+	if (there != mapped(&upa, upa.base + page * PAGE)) {
+		SAY("page %ld: kernel %s, upa %s\n", page, there ? "mapped" : "free", there ? "free" : "mapped");
 		return false;
 	}
-	if (!mapped)
+	/* Strictly, what is not mapped cannot be read. */
+	if (!there && !strict)
 		return true;
 	readable = transfer(SYS_process_vm_readv, left, kernel.base + page * PAGE, PAGE);
 	mine = transfer(SYS_process_vm_readv, right, upa.base + page * PAGE, PAGE);
@@ -161,7 +101,7 @@ static bool same_around(const struct op *op)
 	new_pages = new_pages < 0 || new_pages > 24 ? 24 : new_pages;
 	if (!same_pages(op->at / PAGE - 1, op->at / PAGE + pages))
 		return false;
-	return op->kind < REMAP || same_pages(op->to / PAGE - 1, op->to / PAGE + new_pages);
+	return (op->kind != REMAP && op->kind != REMAP_MOVE) || same_pages(op->to / PAGE - 1, op->to / PAGE + new_pages);
 }
 
 /* ---- one operation on both sides ------------------------------------------------------------- */
@@ -202,6 +142,17 @@ static int call_unmap(const struct side *s, const struct op *op) { return s->unm
 static int call_protect(const struct side *s, const struct op *op) { return s->protect(IN(s, op->at), (size_t)op->bytes, (int)op->protection); }
 static int call_advise(const struct side *s, const struct op *op) { return s->advise(IN(s, op->at), (size_t)op->bytes, (int)op->flags); }
 
+static int call_lock(const struct side *s, const struct op *op) { return s->lock(IN(s, op->at), (size_t)op->bytes); }
+static int call_unlock(const struct side *s, const struct op *op) { return s->unlock(IN(s, op->at), (size_t)op->bytes); }
+static int call_sync(const struct side *s, const struct op *op) { return s->sync(IN(s, op->at), (size_t)op->bytes, (int)op->flags); }
+
+static int call_resident(const struct side *s, const struct op *op)
+{
+	static unsigned char pages[INNER + 2 * BORDER];
+
+	return s->resident(IN(s, op->at), (size_t)op->bytes, pages);
+}
+
 static int call_write(const struct side *s, const struct op *op)
 {
 	long value = op->flags;
@@ -216,54 +167,12 @@ static void *call_map(const struct side *s, const struct op *op, void *address)
 	return s->map(address, (size_t)op->bytes, (int)op->protection, (int)op->flags, fd, op->to);
 }
 
-static bool overlap(const char *a, long n, const char *b, long m)
-{
-	return a < b + m && b < a + n;
-}
-
-static long page_up(long n)
-{
-	return (n + PAGE - 1) & -PAGE;
-}
-
 static bool all_mapped(long at, long bytes)
 {
 	for (long page = at / PAGE; page < (at + page_up(bytes)) / PAGE; page++)
-		if (!kernel_mapped(page))
+		if (!mapped(&kernel, kernel.base + page * PAGE))
 			return false;
 	return true;
-}
-
-/* Does a range lie in one mapping of the kernel's? */
-static bool one_mapping(const char *start, long bytes)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	unsigned long from, to;
-	char line[512];
-	bool one = false;
-
-	CHECK(maps, "errno=%d", errno);
-	while (!one && fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-			one = from <= (unsigned long)start && (unsigned long)start + (unsigned long)bytes <= to;
-	fclose(maps);
-	return one;
-}
-
-/* Is a range private anonymous memory to be read and written, in however many mappings? */
-static bool ordinary_pages(const char *start, long bytes)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	unsigned long from, to, inode, at = (unsigned long)start;
-	char line[512], access[5];
-
-	CHECK(maps, "errno=%d", errno);
-	while (at < (unsigned long)start + (unsigned long)bytes && fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%lx %4s %*x %*s %lu", &from, &to, access, &inode) == 4 && from <= at && to > at &&
-		    !inode && !strcmp(access, "rw-p"))
-			at = to;
-	fclose(maps);
-	return at >= (unsigned long)start + (unsigned long)bytes;
 }
 
 /* Puts what a call has returned somewhere to the same place of both windows, where it can be compared. */
@@ -372,36 +281,40 @@ static int do_remap(const struct op *op)
 	return DIFFERENT;
 }
 
+/* The child goes on with the rest of the sequence, and then the parent does. */
+static int do_fork(void)
+{
+	int status;
+	pid_t child = forks++ < MAX_FORKS ? fork() : -1;
+
+	if (child <= 0)
+		return same_pages(first_page, end_page) ? SAME : DIFFERENT;
+	CHECK(waitpid(child, &status, 0) == child, "errno=%d", errno);
+	if (!status)
+		return SAME;
+	SAY("the child failed, status %#x\n", status);
+	return DIFFERENT;
+}
+
 static int execute(const struct op *op)
 {
 	switch (op->kind) {
-	case WRITE: return kernel_mapped(op->at / PAGE) ? do_int(op, call_write) : SAME;
+	case WRITE: return mapped(&kernel, kernel.base + op->at / PAGE * PAGE) ? do_int(op, call_write) : SAME;
 	case UNMAP: return do_int(op, call_unmap);
 	case MAP_AT: return do_map(op, true);
 	case MAP_NEW: return do_map(op, false);
 	case PROTECT: return do_int(op, call_protect);
 	case ADVISE: return do_int(op, call_advise);
+	case LOCK: return do_int(op, call_lock);
+	case UNLOCK: return do_int(op, call_unlock);
+	case SYNC: return do_int(op, call_sync);
+	case RESIDENT: return do_int(op, call_resident);
+	case FORK: return do_fork();
 	default: return do_remap(op);
 	}
 }
 
 /* ---- sequences ------------------------------------------------------------------------------- */
-
-static const int advices[] = {
-	MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK,
-	MADV_DOFORK, MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP,
-	MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT, 22 /* POPULATE_READ */, 23, 24 /* DONTNEED_LOCKED */,
-	102 /* GUARD_INSTALL */, 103, 77 /* none */, -1,
-};
-static const int protections[] = {
-	PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE | PROT_EXEC, PROT_WRITE, 0x800,
-};
-static const int map_flags[] = {
-	MAP_PRIVATE | MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-	MAP_SHARED | MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MAP_ANONYMOUS,
-	MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK,
-};
-#define PICK(seed, array) (array)[random_below(seed, sizeof(array) / sizeof((array)[0]))]
 
 /* Pages where things meet: the borders of the region and of its children. */
 static long random_page(uint64_t *seed)
@@ -428,7 +341,11 @@ static long random_bytes(uint64_t *seed, long at)
 
 static struct op random_op(uint64_t *seed)
 {
-	static const int weights[] = { WRITE, WRITE, WRITE, UNMAP, UNMAP, MAP_AT, MAP_AT, MAP_NEW, PROTECT, PROTECT, ADVISE, ADVISE, REMAP, REMAP_MOVE };
+	static const int weights[] = { WRITE, WRITE, WRITE, UNMAP, UNMAP, MAP_AT, MAP_AT, MAP_NEW, PROTECT, PROTECT, ADVISE, ADVISE, REMAP, REMAP_MOVE,
+#ifdef PRELOADED
+				       LOCK, UNLOCK, SYNC, RESIDENT, FORK,
+#endif
+	};
 	struct op op = { .kind = PICK(seed, weights) };
 
 	op.at = random_page(seed) * PAGE;
@@ -440,6 +357,12 @@ static struct op random_op(uint64_t *seed)
 	case WRITE:
 		op.at += 8 * (long)random_below(seed, PAGE / 8);
 		op.flags = (long)(random_next(seed) >> 1);
+		break;
+	case SYNC:
+		op.flags = (long)random_below(seed, 9);
+		break;
+	case RESIDENT:
+		op.bytes = op.bytes > (INNER + 2 * BORDER) * PAGE ? PAGE : op.bytes;
 		break;
 	case UNMAP:
 	case PROTECT:
@@ -487,31 +410,23 @@ static struct op random_op(uint64_t *seed)
 	return op;
 }
 
-static int filled_file(void)
-{
-	int fd = memfd_create("differential", 0);
-	char page[PAGE];
-
-	CHECK(fd >= 0, "errno=%d", errno);
-	for (int i = 0; i < 800; i++) {
-		memset(page, 'a' + i % 26, sizeof(page));
-		CHECK(write(fd, page, sizeof(page)) == sizeof(page), "errno=%d", errno);
-	}
-	return fd;
-}
-
 static void make_sides(void)
 {
 	char *reserve;
-	int error;
 	struct side *sides[] = { &kernel, &upa };
 
 	for (int i = 0; i < 4; i++)
 		sides[i / 2]->files[i % 2] = filled_file();
-	upa.base = upa_mmap(NULL, INNER * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	upa.base = upa.map(NULL, INNER * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+#ifdef PRELOADED
+	/* The region, of just this size: what is unmapped there stays mapped to the kernel. */
+	CHECK(!upa.unmap(upa.base, PAGE), "errno=%d", errno);
+	CHECK(kernel_map(upa.base, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED && errno == EEXIST,
+	      "not served: base=%p errno=%d", (void *)upa.base, errno);
+	CHECK(upa.map(upa.base, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == upa.base, "errno=%d", errno);
+#else
 	CHECK(upa.base == upa_region_base(upa_mman_region()), "base=%p", (void *)upa.base);
-	error = upa_llfree_attach(&view, upa_region_state(upa_mman_region()), upa_region_state_bytes(upa_mman_region()));
-	CHECK(!error, "error=%d", error);
+#endif
 
 	/* As aligned as the region. */
 	reserve = kernel_map(NULL, (INNER + 4 * BORDER + 512) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -571,18 +486,22 @@ static void region_flags(char *out, size_t bytes)
 /* The next holder finds ordinary memory that reads zero, whatever has been done to it. */
 static bool good_as_new(const char *flags_before)
 {
-	char message[200] = "", flags[2000];
+	char flags[2000];
 	long start = first_page * PAGE;
 
-	if (upa_munmap(upa.base + start, (size_t)((end_page - first_page) * PAGE))) {
+	if (upa.unmap(upa.base + start, (size_t)((end_page - first_page) * PAGE))) {
 		SAY("munmap of everything: %s\n", strerror(errno));
 		return false;
 	}
+#ifndef PRELOADED
+	char message[200] = "";
+
 	if (upa_region_validate(upa_mman_region(), message, sizeof(message))) {
 		SAY("invalid: %s\n", message);
 		return false;
 	}
-	if (upa_mmap(NULL, INNER * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != upa.base) {
+#endif
+	if (upa.map(NULL, INNER * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != upa.base) {
 		SAY("pages have been lost\n");
 		return false;
 	}
@@ -688,7 +607,15 @@ int main(int argc, char **argv)
 	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
 	uint64_t sequences = argc > 2 ? strtoull(argv[2], NULL, 0) : full && *full ? 5000 : 100;
 
+#ifdef PRELOADED
+	const char *value = getenv("UPA_STRICT");
+
+	strict = value && *value == '1';
+	value = getenv("UPA_REGION_BYTES");
+	CHECK(value && !strcmp(value, "4M"), "to be run with UPA_REGION_BYTES=4M");
+#else
 	setenv("UPA_REGION_BYTES", "4M", 1);
+#endif
 	if (argc == 3 && !strcmp(argv[1], "--replay"))
 		return replay(argv[2]);
 	for (uint64_t seed = first; seed < first + sequences; seed++) {

@@ -293,25 +293,17 @@ static int change_break(void *address)
 
 /* ---- what else leaves something behind on pages ------------------------------------------------- */
 
-/* Applies such a call up to the first page of the region that is not mapped, as the kernel would. */
-static int apply(void *address, size_t length, int (*call)(void *, size_t, int), int argument)
+/* mlock() and its kin take any address of a page. */
+static int apply(const void *address, size_t length, bool sticks, upa_call_on_range *call, long argument)
 {
-	struct range hole;
-	int error;
+	uintptr_t offset = (uintptr_t)address % 4096;
 
-	brk_disturb(address, length, false);
-	if (!ours(address) || length > region_bytes - ((uintptr_t)address - base))
-		return (int)failed(call(address, length, argument));
-	length += (uintptr_t)address % 4096;
-	address = (void *)((uintptr_t)address & ~4095ul);
-	upa_region_taint(made(), address, length);
-	if (!upa_region_next(made(), address, length, true, &hole))
-		return (int)failed(call(address, length, argument));
-	error = hole.address > (char *)address ? call(address, (size_t)(hole.address - (char *)address), argument) : 0;
-	return (int)failed(error ? error : -ENOMEM);
+	if (sticks)
+		brk_disturb(address, length, false);
+	return upa_mman_apply((char *)address - offset, length + offset, sticks, call, argument);
 }
 
-static int call_mlock(void *address, size_t length, int unused)
+static int call_mlock(char *address, size_t length, long unused)
 {
 	(void)unused;
 	return (int)os_call(SYS_mlock, (long)address, (long)length, 0, 0, 0, 0);
@@ -320,10 +312,10 @@ static int call_mlock(void *address, size_t length, int unused)
 EXPORT int mlock(const void *address, size_t length)
 {
 	purge_stop();
-	return apply((void *)address, length, call_mlock, 0);
+	return apply(address, length, true, call_mlock, 0);
 }
 
-static int call_mlock2(void *address, size_t length, int flags)
+static int call_mlock2(char *address, size_t length, long flags)
 {
 	return (int)os_call(SYS_mlock2, (long)address, (long)length, flags, 0, 0, 0);
 }
@@ -331,7 +323,43 @@ static int call_mlock2(void *address, size_t length, int flags)
 EXPORT int mlock2(const void *address, size_t length, unsigned flags)
 {
 	purge_stop();
-	return apply((void *)address, length, flags ? call_mlock2 : call_mlock, (int)flags);
+	return apply(address, length, true, flags ? call_mlock2 : call_mlock, (long)flags);
+}
+
+static int call_munlock(char *address, size_t length, long unused)
+{
+	(void)unused;
+	return (int)os_call(SYS_munlock, (long)address, (long)length, 0, 0, 0, 0);
+}
+
+EXPORT int munlock(const void *address, size_t length)
+{
+	return apply(address, length, false, call_munlock, 0);
+}
+
+static int call_msync(char *address, size_t length, long flags)
+{
+	return (int)os_call(SYS_msync, (long)address, (long)length, flags, 0, 0, 0);
+}
+
+static int (*libc_msync)(void *, size_t, int);
+
+EXPORT int msync(void *address, size_t length, int flags)
+{
+	/* libc's, which may be cancelled, for what may have to wait. */
+	if (!ours(address) && libc_msync)
+		return libc_msync(address, length, flags);
+	return upa_mman_apply_past_holes(address, length, false, call_msync, flags);
+}
+
+static int call_mincore(char *address, size_t length, long pages)
+{
+	return os_mincore(address, length, (unsigned char *)pages);
+}
+
+EXPORT int mincore(void *address, size_t length, unsigned char *pages)
+{
+	return upa_mman_apply(address, length, false, call_mincore, (long)pages);
 }
 
 EXPORT int pkey_mprotect(void *address, size_t length, int protection, int key)
@@ -542,6 +570,7 @@ __attribute__((constructor(101))) static void start(void)
 		return;
 	}
 	pthread_atfork(NULL, NULL, in_child);
+	libc_msync = (int (*)(void *, size_t, int))dlsym(RTLD_NEXT, "msync");
 	libc_vmsplice = (ssize_t(*)(int, const struct iovec *, size_t, unsigned))dlsym(RTLD_NEXT, "vmsplice");
 	if (settings.redirect)
 		redirect_libc();

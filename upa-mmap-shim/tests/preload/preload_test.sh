@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# preload_test.sh LIB_DIRECTORY CONFORMANCE: the conformance scenarios say the same under libupa_mmap.so, in every mode, as without it.
+# preload_test.sh LIB_DIRECTORY TEST_DIRECTORY: under libupa_mmap.so the conformance scenarios say the same, in every mode, as
+# without it, and random calls do as the kernel does.
 set -euo pipefail
 
 libraries=$1
-conformance=$2
+conformance=$2/preload_conformance
+differential=$2/preload_differential
 upa="$libraries/libupa_mmap.so"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -42,6 +44,16 @@ for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
     echo "left out: $malloc is not installed"
   fi
 done
+
+# random NAME [VARIABLE=VALUE...]
+random() {
+  local name=$1
+  shift
+  timeout 1800 env LD_PRELOAD="$upa" UPA_REGION_BYTES=4M "$@" "$differential" 1 "$([[ -z ${UPA_FULL:-} ]] && echo 50 || echo 3000)" ||
+    { echo "FAILED: random calls, $name"; failed=1; }
+}
+random libc
+random retain-nothing UPA_RETAIN=0 UPA_DECAY_MS=0
 
 # Limits that are there from the start, variables that make no sense.
 LD_PRELOAD=$upa UPA_RETAIN=lots "$conformance" >"$work/nonsense" 2>"$work/said"
