@@ -1,11 +1,8 @@
 package upa.core;
 
-import static upa.core.LlFreeDescriptor.CHILD_PAGES;
 import static upa.core.LlFreeDescriptor.PAGE_SHIFT;
 import static upa.core.RegionDescriptor.CHILD_BYTES;
 import static upa.core.RegionDescriptor.CLEARED_PAGES;
-import static upa.core.RegionDescriptor.COUNTERS_BYTES;
-import static upa.core.RegionDescriptor.COUNTERS_OFFSET;
 import static upa.core.RegionDescriptor.GIVEN_BACK_PAGES;
 import static upa.core.RegionDescriptor.MOVED_PAGES;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
@@ -17,10 +14,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.lang.ref.Reference;
 import java.nio.file.Path;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongArray;
-import upa.core.internal.RawMemory;
-import upa.core.internal.SystemCalls;
 
 /**
  * One contiguous, 2 MiB-aligned range of addresses whose pages are allocated here and not by the kernel (back end
@@ -58,12 +52,6 @@ public final class Region implements AutoCloseable {
     /** Flag of resize: do not move. */
     public static final int IN_PLACE = 4;
 
-    /** Batches in which background work holds free children: long enough to amortise a TLB flush, short enough to hide little. */
-    private static final int BATCH_CHILDREN = 16;
-    /** Each move of page tables may leave one more mapping behind, of which a process has 65 530 by default. */
-    private static final int MAX_TABLE_MOVES = 16384;
-    private static final int POPULATED = 1 << LlFree.ZEROED | 1 << LlFree.DIRTY | 1 << LlFree.MIXED;
-
     private static final int OPEN = 0;
     private static final int CLOSING = 1;
     private static final int CLOSED = 2;
@@ -83,7 +71,7 @@ public final class Region implements AutoCloseable {
         }
     }
 
-    private final RegionMemory memory;
+    private final RegionBackEnd backEnd;
     private final LlFree pages;
     private final long base;
     private final long bytes;
@@ -98,14 +86,13 @@ public final class Region implements AutoCloseable {
      * neither see nor use it. Whoever needs the region's free pages exactly calls {@link #freeChunks} first.
      */
     private final AtomicLongArray uses;
-    private final AtomicInteger tableMoves = new AtomicInteger();
     private volatile int phase = OPEN;
 
-    private Region(RegionMemory memory) {
-        this.memory = memory;
-        pages = memory.state;
-        base = memory.base;
-        bytes = memory.bytes;
+    private Region(RegionBackEnd backEnd) {
+        this.backEnd = backEnd;
+        pages = backEnd.pages;
+        base = backEnd.base;
+        bytes = backEnd.bytes;
         slots = pages.slots();
         arena = Arena.ofShared();
         all = MemorySegment.ofAddress(base).reinterpret(bytes, arena, null);
@@ -136,7 +123,7 @@ public final class Region implements AutoCloseable {
      * @throws SystemCallException      if the kernel has no room for the range (ENOMEM) or no huge pages (EINVAL)
      */
     public static Region create(long bytes, HugePages hugePages) {
-        return new Region(RegionMemory.create(bytes, hugePages));
+        return new Region(new LinearBackEnd(RegionMemory.create(bytes, hugePages)));
     }
 
     /**
@@ -151,7 +138,7 @@ public final class Region implements AutoCloseable {
      * @throws SystemCallException                        if the kernel has no room for the range (ENOMEM)
      */
     public static Region createShared(Path path, long bytes) throws IOException {
-        return new Region(RegionMemory.createShared(path, bytes, HugePages.SYSTEM_DEFAULT));
+        return new Region(new LinearBackEnd(RegionMemory.createShared(path, bytes, HugePages.SYSTEM_DEFAULT)));
     }
 
     /**
@@ -167,7 +154,7 @@ public final class Region implements AutoCloseable {
      * @throws SystemCallException                 if the kernel has no room for the range (ENOMEM)
      */
     public static Region attach(Path path) throws IOException {
-        return new Region(RegionMemory.attach(path));
+        return new Region(new LinearBackEnd(RegionMemory.attach(path)));
     }
 
     /**
@@ -201,7 +188,7 @@ public final class Region implements AutoCloseable {
             throw new IllegalStateException("region in use: a native call holds a segment of " + this, e);
         }
         phase = CLOSED;
-        memory.unmap();
+        backEnd.unmap();
     }
 
     /** Waits for another thread that is closing the region to succeed, which throws, or to fail. */
@@ -275,10 +262,6 @@ public final class Region implements AutoCloseable {
         return new IllegalArgumentException(String.format("%s: address=%#x bytes=%d of %s", what, address, bytes, this));
     }
 
-    private long addressOf(long page) {
-        return base + (page << PAGE_SHIFT);
-    }
-
     /**
      * Allocates pages that may hold old bytes.
      *
@@ -292,7 +275,7 @@ public final class Region implements AutoCloseable {
         checkOpen();
         try {
             long page = getRun(pagesOf(bytes), 0);
-            return page < 0 ? NO_MEMORY : addressOf(page);
+            return page < 0 ? NO_MEMORY : backEnd.addressOf(page);
         } finally {
             Reference.reachabilityFence(this);
         }
@@ -314,7 +297,7 @@ public final class Region implements AutoCloseable {
         try {
             long n = pagesOf(bytes);
             long page = getRun(n, (flags & ZEROS) != 0 ? LlFree.GET_ZEROS : 0);
-            return page >= 0 && prepare(page, n, flags) ? addressOf(page) : NO_MEMORY;
+            return page >= 0 && prepare(page, n, flags) ? backEnd.addressOf(page) : NO_MEMORY;
         } finally {
             release();
         }
@@ -365,18 +348,18 @@ public final class Region implements AutoCloseable {
     }
 
     private long getRun(long n, int flags) {
-        long page = pages.getRun(slot(), n, flags);
-        return page < 0 && freeChunks() ? pages.getRun(slot(), n, flags) : page;
+        long page = backEnd.get(slot(), n, flags);
+        return page < 0 && freeChunks() ? backEnd.get(slot(), n, flags) : page;
     }
 
     private boolean getAt(long page, long n) {
-        return pages.getAt(slot(), page, n) >= 0 || freeChunks() && pages.getAt(slot(), page, n) >= 0;
+        return backEnd.getAt(slot(), page, n) || freeChunks() && backEnd.getAt(slot(), page, n);
     }
 
     /** For a holder of the region: n pages, or {@link #NO_MEMORY}. */
     long take(long n, boolean zeros) {
         long page = getRun(n, zeros ? LlFree.GET_ZEROS : 0);
-        return page < 0 ? NO_MEMORY : addressOf(page);
+        return page < 0 ? NO_MEMORY : backEnd.addressOf(page);
     }
 
     /** For a holder of the region: a chunk, or {@link #NO_MEMORY}. */
@@ -388,7 +371,7 @@ public final class Region implements AutoCloseable {
 
     /** For a holder of the region: frees his chunk. */
     void freeChunk(long address) {
-        if (memory.shared || !uses.compareAndSet(slot() * USE_STRIDE + CHUNK, 0, address)) {
+        if (backEnd.isShared() || !uses.compareAndSet(slot() * USE_STRIDE + CHUNK, 0, address)) {
             free(address, CHUNK_PAGES);
         }
     }
@@ -408,92 +391,29 @@ public final class Region implements AutoCloseable {
 
     /** For a holder of the region: clears those of his pages that may hold old bytes. */
     void zero(long address, long n) {
-        clear(address - base >> PAGE_SHIFT, n);
+        backEnd.clear(slot(), address - base >> PAGE_SHIFT, n);
     }
 
     /** For a holder of the region: frees his pages. */
     void free(long address, long n) {
-        pages.putRun(slot(), address - base >> PAGE_SHIFT, n, 0);
+        backEnd.put(slot(), address - base >> PAGE_SHIFT, n);
     }
 
     /** For a holder of the region: frees pages that he has not used. */
     void freeUnused(long address, long n) {
-        pages.putRun(slot(), address - base >> PAGE_SHIFT, n, LlFree.PUT_UNTOUCHED);
+        backEnd.putUnused(slot(), address - base >> PAGE_SHIFT, n);
     }
 
     /** Makes pages taken what the flags ask for; if that fails, they are free again. */
     private boolean prepare(long page, long n, int flags) {
-        if ((flags & FAULTED) != 0) {
-            if (memory.populate(addressOf(page), n << PAGE_SHIFT) < 0) {
-                pages.putRun(slot(), page, n, LlFree.PUT_UNTOUCHED);
-                return false;
-            }
-            pages.setResident(page, n);
+        if ((flags & FAULTED) != 0 && !backEnd.populate(page, n)) {
+            backEnd.putUnused(slot(), page, n);
+            return false;
         }
         if ((flags & ZEROS) != 0) {
-            clear(page, n);
+            backEnd.clear(slot(), page, n);
         }
         return true;
-    }
-
-    /**
-     * Clears those of the caller's pages that may hold old bytes: what is known to have memory in one go, since beyond the
-     * size of a cache libc's memset passes it by, which is twice as fast. About a whole child whose pages are not known to
-     * have memory the kernel is asked, so that a large block whose holder touched little of it does not become resident.
-     * About less, clearing costs less than asking.
-     */
-    private void clear(long page, long n) {
-        long end = page + n;
-        long cleared = 0;
-        while (page < end && (page = pages.nextDirty(page, end - page)) >= 0) {
-            long length = pages.dirtyLength(page, end - page);
-            long known = length < CHILD_PAGES || memory.shared ? length : knownResident(page, length);
-            if (known > 0) {
-                memory.zero(addressOf(page), known << PAGE_SHIFT);
-                cleared += known;
-                page += known;
-            } else {
-                cleared += clearChild(page);
-                page += CHILD_PAGES;
-            }
-        }
-        if (cleared != 0) {
-            count(CLEARED_PAGES, cleared);
-        }
-    }
-
-    /** How many of these pages, from the first on, are resident or in a child that the range has only a part of. */
-    private long knownResident(long page, long n) {
-        long known = 0;
-        while (known < n) {
-            long part = Math.min(n - known, CHILD_PAGES - (page + known) % CHILD_PAGES);
-            if (part == CHILD_PAGES && !pages.resident(page + known)) {
-                break;
-            }
-            known += part;
-        }
-        return known;
-    }
-
-    private long clearChild(long page) {
-        long cleared = memory.zeroResident(addressOf(page), CHILD_PAGES);
-        if (cleared == CHILD_PAGES) {
-            pages.setResident(page, CHILD_PAGES);
-        }
-        return cleared;
-    }
-
-    private void count(int counter, long n) {
-        RawMemory.getAndAddLong(memory.metadata.address() + COUNTERS_OFFSET + (long) slot() * COUNTERS_BYTES
-                + counter, n);
-    }
-
-    private long sum(int counter) {
-        long n = 0;
-        for (int i = 0; i < slots; i++) {
-            n += RawMemory.getLongOpaque(memory.metadata.address() + COUNTERS_OFFSET + (long) i * COUNTERS_BYTES + counter);
-        }
-        return n;
     }
 
     /**
@@ -510,7 +430,7 @@ public final class Region implements AutoCloseable {
         long page = pageOf(address, bytes);
         checkOpen();
         try {
-            pages.putRun(slot(), page, pagesOf(bytes), 0);
+            backEnd.put(slot(), page, pagesOf(bytes));
         } catch (IllegalArgumentException | IllegalStateException e) {
             checkOpen();
             throw blame(e, address, bytes);
@@ -587,7 +507,7 @@ public final class Region implements AutoCloseable {
                         + " of %s", free, page, address, oldBytes, this));
             }
             if (newPages < oldPages) {
-                pages.putRun(slot(), page + newPages, oldPages - newPages, 0);
+                backEnd.put(slot(), page + newPages, oldPages - newPages);
             } else if (newPages > oldPages && !grow(page, oldPages, newPages, flags)) {
                 return (flags & IN_PLACE) != 0 ? NO_MEMORY : relocate(page, oldPages, newPages, flags);
             }
@@ -603,57 +523,23 @@ public final class Region implements AutoCloseable {
             return false;
         }
         if ((flags & ZEROS) != 0) {
-            clear(page + oldPages, gained);
+            backEnd.clear(slot(), page + oldPages, gained);
         }
         return true;
     }
 
     private long relocate(long from, long oldPages, long newPages, int flags) {
-        boolean tables = oldPages >= CHILD_PAGES && !memory.shared && tableMoves.get() < MAX_TABLE_MOVES;
-        long to = getRun(newPages, 0);
+        long to = backEnd.relocate(slot(), from, oldPages, newPages);
+        if (to < 0 && freeChunks()) {
+            to = backEnd.relocate(slot(), from, oldPages, newPages);
+        }
         if (to < 0) {
             return NO_MEMORY;
         }
-        boolean emptied = false;
-        if (tables) {
-            tableMoves.getAndIncrement();
-        }
-        if (tables && pages.nextDirty(to, oldPages) < 0) {
-            emptied = moveTables(to, from, oldPages);
-        } else if (!tables || !swapTables(to, from, oldPages)) {
-            memory.copy(addressOf(to), addressOf(from), oldPages << PAGE_SHIFT);
-        }
         if ((flags & ZEROS) != 0) {
-            clear(to + oldPages, newPages - oldPages);
+            backEnd.clear(slot(), to + oldPages, newPages - oldPages);
         }
-        pages.putRun(slot(), from, oldPages, emptied ? LlFree.PUT_ABSENT : 0);
-        count(MOVED_PAGES, oldPages);
-        return addressOf(to);
-    }
-
-    private boolean moveTables(long to, long from, long n) {
-        return memory.moveTables(addressOf(to), addressOf(from), n << PAGE_SHIFT);
-    }
-
-    /**
-     * Exchanges the page tables of two ranges by way of a third that has no memory: the target's memory goes where the
-     * source's was, so nothing is copied, freed or faulted in again. Contents of the target are of no interest.
-     */
-    private boolean swapTables(long to, long from, long n) {
-        long aside = getRun(n, LlFree.GET_ABSENT);
-        if (aside < 0) {
-            return false;
-        }
-        boolean absent = pages.nextDirty(aside, n) < 0;
-        if (absent) {
-            boolean emptied = moveTables(aside, to, n);
-            moveTables(to, from, n);
-            emptied &= moveTables(from, aside, n);
-            pages.putRun(slot(), aside, n, emptied ? LlFree.PUT_ABSENT : 0);
-        } else {
-            freeUnused(addressOf(aside), n);
-        }
-        return absent;
+        return backEnd.addressOf(to);
     }
 
     // ---- giving back, populating and clearing ahead ----------------------------------------------------------
@@ -672,74 +558,12 @@ public final class Region implements AutoCloseable {
             throw new IllegalArgumentException("out of range: retainBytes=" + retainBytes + " (0 or more)");
         }
         hold();
-        long total = 0;
         try {
             freeChunks();
-            long excess = pages.stats().retainedPages() - (retainBytes >> PAGE_SHIFT);
-            // From the far end: what stays is where the next searches begin.
-            for (long c = pages.touchedChildren(); c > 0 && total < excess; ) {
-                int n = 0;
-                while (n < c && n < BATCH_CHILDREN && (long) n * CHILD_PAGES < excess - total && isWhole(c - n - 1, POPULATED)) {
-                    n++;
-                }
-                c -= Math.max(n, 1);
-                total += n > 0 ? drop(c * CHILD_PAGES, (long) n * CHILD_PAGES) : dropParts(c * CHILD_PAGES, CHILD_PAGES);
-            }
-            return total << PAGE_SHIFT;
-        } catch (SystemCallException e) {
-            if (total == 0) {
-                throw e;
-            }
-            return total << PAGE_SHIFT;
+            return backEnd.giveBack(slot(), retainBytes >> PAGE_SHIFT) << PAGE_SHIFT;
         } finally {
-            count(GIVEN_BACK_PAGES, total);
             release();
         }
-    }
-
-    /** Takes free pages, drops their memory and frees them again. Returns the pages dropped, 0 if somebody was faster. */
-    private long drop(long page, long n) {
-        if (pages.getAt(slot(), page, n) < 0) {
-            return 0;
-        }
-        boolean done = false;
-        try {
-            memory.drop(addressOf(page), n << PAGE_SHIFT);
-            done = true;
-            return n;
-        } finally {
-            pages.putRun(slot(), page, n, done ? LlFree.PUT_ABSENT : LlFree.PUT_UNTOUCHED);
-        }
-    }
-
-    /** Populated free runs of one child. */
-    private long dropParts(long first, long n) {
-        long end = Math.min(first + n, pages.pages());
-        long total = 0;
-        while (first < end && (first = pages.next(first, end - first, true)) >= 0) {
-            long length = pages.length(first, end - first, true);
-            if (length == 0) {
-                continue;
-            }
-            if (pages.childState(first) != LlFree.ZEROED) {
-                long dirty = pages.nextDirty(first, length);
-                if (dirty < 0) {
-                    first += length;
-                    continue;
-                }
-                length = Math.max(pages.dirtyLength(dirty, first + length - dirty), 1);
-                first = dirty;
-            }
-            total += drop(first, length);
-            first += length;
-        }
-        return total;
-    }
-
-    /** Is a child wholly free, in a state of the set? */
-    private boolean isWhole(long child, int states) {
-        long first = child * CHILD_PAGES;
-        return (states >> pages.childState(first) & 1) != 0 && pages.next(first, CHILD_PAGES, false) < 0;
     }
 
     /**
@@ -752,26 +576,10 @@ public final class Region implements AutoCloseable {
      * @throws SystemCallException      if there is no memory at all
      */
     public long populate(long bytes) {
-        long wanted = checkAmount(bytes);
-        long total = 0;
+        long children = checkAmount(bytes);
         hold();
         try {
-            for (long c = 0; c < this.bytes / CHILD_BYTES && total < wanted; c++) {
-                long first = c * CHILD_PAGES;
-                if (!isWhole(c, 1 << LlFree.ABSENT) || pages.getAt(slot(), first, CHILD_PAGES) < 0) {
-                    continue;
-                }
-                long result = memory.populate(addressOf(first), CHILD_BYTES);
-                pages.putRun(slot(), first, CHILD_PAGES, result < 0 ? 0 : LlFree.PUT_ZEROED);
-                if (result < 0) {
-                    if (total == 0) {
-                        SystemCalls.check(result, "madvise", addressOf(first), CHILD_BYTES);
-                    }
-                    break;
-                }
-                total++;
-            }
-            return total * CHILD_BYTES;
+            return backEnd.populateAhead(slot(), children) * CHILD_BYTES;
         } finally {
             release();
         }
@@ -786,24 +594,10 @@ public final class Region implements AutoCloseable {
      * @throws IllegalStateException    if the region is closed
      */
     public long clear(long bytes) {
-        long wanted = checkAmount(bytes);
-        long total = 0;
+        long children = checkAmount(bytes);
         hold();
         try {
-            for (long c = 0; c < pages.touchedChildren() && total < wanted; c++) {
-                long first = c * CHILD_PAGES;
-                if (!isWhole(c, 1 << LlFree.DIRTY | 1 << LlFree.MIXED) || pages.getAt(slot(), first, CHILD_PAGES) < 0) {
-                    continue;
-                }
-                // A child with absent pages among them stays as it is: clearing would populate those.
-                boolean populated = pages.dirtyLength(first, CHILD_PAGES) == CHILD_PAGES;
-                if (populated) {
-                    clear(first, CHILD_PAGES);
-                    total++;
-                }
-                pages.putRun(slot(), first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
-            }
-            return total * CHILD_BYTES;
+            return backEnd.clearAhead(slot(), children) * CHILD_BYTES;
         } finally {
             release();
         }
@@ -828,7 +622,7 @@ public final class Region implements AutoCloseable {
         hold();
         try {
             freeChunks();
-            return pages.recover();
+            return backEnd.recover();
         } finally {
             release();
         }
@@ -843,7 +637,7 @@ public final class Region implements AutoCloseable {
         hold();
         try {
             freeChunks();
-            pages.validate();
+            backEnd.validate();
         } finally {
             release();
         }
@@ -859,9 +653,9 @@ public final class Region implements AutoCloseable {
         try {
             freeChunks();
             LlFreeStats s = pages.stats();
-            return new RegionStats(bytes, s.pages() - s.freePages() << PAGE_SHIFT, s.retainedPages() << PAGE_SHIFT,
-                    memory.metadata.byteSize(), s.gets(), s.puts(), s.failures(), sum(CLEARED_PAGES) << PAGE_SHIFT,
-                    sum(MOVED_PAGES) << PAGE_SHIFT, sum(GIVEN_BACK_PAGES) << PAGE_SHIFT);
+            return new RegionStats(bytes, s.pages() - s.freePages() << PAGE_SHIFT, backEnd.retainedPages() << PAGE_SHIFT,
+                    backEnd.metadata.byteSize(), s.gets(), s.puts(), s.failures(), backEnd.sum(CLEARED_PAGES) << PAGE_SHIFT,
+                    backEnd.sum(MOVED_PAGES) << PAGE_SHIFT, backEnd.sum(GIVEN_BACK_PAGES) << PAGE_SHIFT);
         } finally {
             release();
         }
@@ -889,6 +683,6 @@ public final class Region implements AutoCloseable {
     /** {@return kind, address and size, for messages} */
     @Override
     public String toString() {
-        return String.format("Region[%s, base=%#x, bytes=%d]", memory.shared ? "shared" : "private", base, bytes);
+        return String.format("Region[%s, base=%#x, bytes=%d]", backEnd.kind(), base, bytes);
     }
 }
