@@ -461,6 +461,8 @@ int main(int argc, char **argv)
 			return 2;
 		if (sampler.fixed && (sampler.fixed < o.smallest || sampler.fixed > o.largest))
 			usage("--sampler=%s: outside of --smallest=%" PRIu64 " to --largest=%" PRIu64, o.sampler, o.smallest, o.largest);
+		if (!strcmp(o.sampler, "douglas") && o.largest < 8ull << 20)
+			usage("--sampler=douglas --largest=%" PRIu64 ": Douglas's sizes go up to 8M", o.largest);
 	}
 	if (workload != &ring_workload && o.live > 512)
 		usage("--live=%" PRIu64 ": at most 512 for workload %s", o.live, workload->name);

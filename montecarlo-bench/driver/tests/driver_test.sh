@@ -52,6 +52,7 @@ usage)
     refuses 2 "--sizes=4Q" --contestant kernel --workload touch --sizes 4Q
     refuses 2 "--threads=0" --contestant kernel --workload touch --sizes 4K --threads 0
     refuses 2 "--seed=-1" --contestant kernel --workload ring --seed -1
+    refuses 2 "Douglas's sizes" --contestant kernel --workload ring --largest 1M
     refuses 2 "powers of two" --contestant kernel --workload ring --smallest 5000
     refuses 2 "'--frobnicate'" --frobnicate
     refuses 2 "'extra'" --contestant kernel extra
