@@ -49,8 +49,8 @@ static void with_module(uint64_t pages, uint64_t step, const char *operation, ui
 		found = h.dirty_pages;
 	}
 	NEED(found == (pages + step - 1) / step);
-	record("harvest_cost", "harvest", operation, pages, 1, median(cleared, 5));
-	record("harvest_cost", "harvest-read", operation, pages, 1, median(read, 5));
+	record("harvest_cost", "harvest", operation, pages, 1, typical(cleared, 5));
+	record("harvest_cost", "harvest-read", operation, pages, 1, typical(read, 5));
 	destroy_region(&r);
 
 	if (!make_region(&r, UPA_RAW_PTE, UPA_CREATE_TRACK, pages, pages))
@@ -72,7 +72,7 @@ static void with_module(uint64_t pages, uint64_t step, const char *operation, ui
 		cleared[round] = since(start);
 	}
 	NEED(found == (pages + step - 1) / step);
-	record("harvest_cost", "raw-pte", operation, pages, 1, median(cleared, 5));
+	record("harvest_cost", "raw-pte", operation, pages, 1, typical(cleared, 5));
 	destroy_region(&r);
 }
 
@@ -98,7 +98,7 @@ static void with_stock_kernel(uint64_t pages, uint64_t step, const char *operati
 		values[round] = since(start);
 	}
 	if (found == (pages + step - 1) / step)
-		record("harvest_cost", "soft-dirty", operation, pages, 1, median(values, 5));
+		record("harvest_cost", "soft-dirty", operation, pages, 1, typical(values, 5));
 	else
 		fprintf(stderr, "# harvest_cost: this kernel has no soft-dirty bits\n");
 	/* The next write to each page pays for the tracking with a fault: measured as well. */
@@ -130,7 +130,7 @@ static void with_stock_kernel(uint64_t pages, uint64_t step, const char *operati
 	/* The kernel does not flush after clearing accessed bits: what stays in the TLB looks idle. */
 	if ((uint64_t)seen * 1024 < (pages + step - 1) / step * PAGE)
 		fprintf(stderr, "# harvest_cost: referenced reports %ld KiB of %" PRIu64 " KiB used\n", seen, (pages + step - 1) / step * 4);
-	record("harvest_cost", "referenced", operation, pages, 1, median(values, 5));
+	record("harvest_cost", "referenced", operation, pages, 1, typical(values, 5));
 	close(pagemap);
 	munmap(data, pages * PAGE);
 }
@@ -138,12 +138,8 @@ static void with_stock_kernel(uint64_t pages, uint64_t step, const char *operati
 int main(void)
 {
 	static const uint64_t sizes[] = { 512, 8192, 65536 };
-	int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_WRONLY);
 
-	if (fd >= 0) {
-		NEED(write(fd, "never", 5) == 5);
-		close(fd);
-	}
+	allow_huge_pages(false);
 	calibrate();
 	header();
 	for (int s = 0; s < (FULL ? 3 : 2); s++) {

@@ -3,12 +3,14 @@
  *
  * The counter is the time stamp counter. Under `run --icount` QEMU advances it by one for each guest instruction, in kernel and
  * user mode alike, so a difference is an exact number of instructions (checked at start: a loop of known length). Otherwise
- * it is time, and the unit column says so. An iteration of a `rep` string instruction counts as one instruction.
+ * it is time, and the unit column says so. An iteration of a `rep` string instruction counts as one instruction. The backends that
+ * need no module also run on a host, to see how times compare with counts.
  *
  * CSV, one schema for all programs:
  *   program,backend,operation,bytes,pages,batch,unit,total,per_page
  *   bytes, pages  size of one request         batch  ranges given to the kernel in one call, 0 where there is no call
- *   unit          instructions | cycles       total  for the whole request, median of the rounds; per_page  total / pages
+ *   unit          instructions | nanoseconds  total  for the whole request, of the rounds the median (of times, which
+ *                                             others disturb, the least)        per_page  total / pages
  * Lines that begin with # are remarks. With UPA_FULL in the environment every size is measured, and with more rounds.
  */
 #ifndef UPA_MEASURE_H
@@ -24,6 +26,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -34,7 +38,8 @@
 
 #define FULL (getenv("UPA_FULL") != NULL)
 
-static const char *unit = "cycles";
+static bool counting; /* the counter counts instructions, else it ticks */
+static double ticks_per_unit = 1;
 static uint64_t counter_cost;
 
 /* Says what failed and ends the program. */
@@ -56,6 +61,14 @@ static inline uint64_t counter(void)
 	return value;
 }
 
+static inline uint64_t nanoseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 /* Finds the unit: three instructions a turn, a million turns. */
 static inline void calibrate(void)
 {
@@ -75,8 +88,21 @@ static inline void calibrate(void)
 			spin = start;
 	}
 	counter_cost = best;
-	if (spin >= 3000000 && spin < 3000100)
-		unit = "instructions";
+	counting = spin >= 3000000 && spin < 3000100;
+	if (!counting) {
+		uint64_t time = nanoseconds();
+
+		start = counter();
+		while (nanoseconds() - time < 20000000)
+			;
+		ticks_per_unit = (double)(counter() - start) / (double)(nanoseconds() - time);
+	}
+}
+
+/* Huge pages where a program asks for them, whatever the machine's policy, or nowhere; for this process only. */
+static inline void allow_huge_pages(bool allowed)
+{
+	NEED(prctl(PR_SET_THP_DISABLE, !allowed, 0, 0, 0) == 0);
 }
 
 static inline void header(void)
@@ -87,8 +113,10 @@ static inline void header(void)
 static inline void record(const char *program, const char *backend, const char *operation, uint64_t pages, uint64_t batch,
 			  uint64_t total)
 {
-	printf("%s,%s,%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s,%" PRIu64 ",%.2f\n", program, backend, operation, pages * PAGE,
-	       pages, batch, unit, total, (double)total / (double)pages);
+	double units = (double)total / ticks_per_unit;
+
+	printf("%s,%s,%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s,%.0f,%.2f\n", program, backend, operation, pages * PAGE, pages,
+	       batch, counting ? "instructions" : "nanoseconds", units, units / (double)pages);
 	fflush(stdout);
 }
 
@@ -101,10 +129,10 @@ static inline int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static inline uint64_t median(uint64_t *values, int n)
+static inline uint64_t typical(uint64_t *values, int n)
 {
 	qsort(values, (size_t)n, sizeof(*values), compare);
-	return values[n / 2];
+	return values[counting ? n / 2 : 0];
 }
 
 static inline uint64_t since(uint64_t start)

@@ -26,6 +26,8 @@ static uint64_t results[OPERATIONS][MAX_ROUNDS];
 
 static int rounds_for(uint64_t pages)
 {
+	if (!counting)
+		return pages <= 4096 ? MAX_ROUNDS : 3;
 	if (FULL)
 		return pages <= 4096 ? MAX_ROUNDS : pages <= 65536 ? 3 : 1;
 	return pages <= 512 ? 5 : 1;
@@ -45,7 +47,7 @@ static void report(const char *backend, uint64_t pages, uint64_t calls)
 
 		if (values[0] != UINT64_MAX)
 			record("page_cost", backend, names[operation], pages, operation == FREE || operation == FLUSH ? calls : 0,
-			       median(values, n));
+			       typical(values, n));
 	}
 }
 
@@ -75,6 +77,7 @@ static unsigned char *map_kernel(uint64_t pages, int kind, void *place)
 
 static void kernel_rounds(const char *backend, int kind)
 {
+	allow_huge_pages(kind == 2);
 	for (size_t s = 0; s < SIZES; s++) {
 		uint64_t pages = sizes[s], start;
 		int rounds = rounds_for(pages);
@@ -262,19 +265,20 @@ static void raw_rounds(const char *backend, uint32_t mode)
 	destroy_region(&r);
 }
 
+static bool named(int argc, char **argv, const char *backend)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], backend))
+			return true;
+	return false;
+}
+
+/* Arguments: backends; without any, all. */
 int main(int argc, char **argv)
 {
-	const char *only = argc > 1 ? argv[1] : NULL;
-	int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_WRONLY);
-
-	/* Huge pages only where asked for. */
-	if (fd >= 0) {
-		NEED(write(fd, "madvise", 7) == 7);
-		close(fd);
-	}
 	calibrate();
 	header();
-#define RUN(name, call) do { if (!only || !strcmp(only, name)) call; } while (0)
+#define RUN(name, call) do { if (argc == 1 || named(argc, argv, name)) call; } while (0)
 	RUN("raw-pte", raw_rounds("raw-pte", UPA_RAW_PTE));
 	RUN("raw-pmd", raw_rounds("raw-pmd", UPA_RAW_PMD));
 	RUN("guarded-batch", guarded_rounds("guarded-batch", false));

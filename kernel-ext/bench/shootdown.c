@@ -30,7 +30,7 @@ static uint64_t make_ranges(uint64_t pages, bool scattered)
 
 static void report(const char *backend, bool scattered, uint64_t pages, uint64_t calls, uint64_t *values)
 {
-	record("shootdown", backend, scattered ? "scattered" : "contiguous", pages, calls, median(values, ROUNDS));
+	record("shootdown", backend, scattered ? "scattered" : "contiguous", pages, calls, typical(values, ROUNDS));
 }
 
 static void guarded(const struct region *r, const char *backend, uint64_t pages, bool scattered, uint32_t flags, bool hull)
@@ -91,15 +91,11 @@ static void stock(unsigned char *data, const char *backend, uint64_t pages, bool
 
 int main(void)
 {
-	int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_WRONLY);
 	struct region pool, tables;
 	unsigned char *data;
 	bool raw_modes;
 
-	if (fd >= 0) {
-		NEED(write(fd, "never", 5) == 5);
-		close(fd);
-	}
+	allow_huge_pages(false);
 	calibrate();
 	header();
 	NEED(make_region(&pool, UPA_GUARDED, 0, PAGES, PAGES));

@@ -1,0 +1,26 @@
+#!/bin/busybox sh
+# Inside the VM: runs every measurement program, one header for all, and then, if it is there, the Monte-Carlo driver, whose
+# output goes to /out/driver/CONTESTANT-WORKLOAD; that of a run which failed ends in .failed.
+for program in page_cost shootdown harvest_cost; do
+	/bench/$program | { [ $program = page_cost ] || read -r header; cat; }
+done
+[ -x /driver/bin/upa-driver ] || exit 0
+
+export LD_LIBRARY_PATH=/driver/lib
+mkdir -p /out/driver
+measure() { # CONTESTANT WORKLOAD OPTION...
+	local contestant=$1 workload=$2 output=/out/driver/$1-$2
+	shift 2
+	/driver/bin/upa-driver --contestant $contestant --workload $workload "$@" >$output 2>&1 || mv $output $output.failed
+}
+# One nanosecond is one instruction here, so that budgets are of instructions too.
+largest=,16M live=64
+[ -z "$UPA_FULL" ] || largest=,16M,64M,256M live=512
+for contestant in kernel kernel-populate kernel-huge upa upa-uncleared; do
+	measure $contestant touch --sizes 4K,16K,64K,256K,1M,4M$largest --budget-ms 1
+	measure $contestant ring --live $live --steps $((2 * live))
+done
+for contestant in dlmalloc-kernel dlmalloc-upa-uncleared; do
+	measure $contestant touch --phase warm --live 16 --sizes 64,4K,64K,1M,4M --budget-ms 1
+	measure $contestant ring --live $live --steps $((2 * live))
+done
