@@ -12,7 +12,7 @@ Runs PROGRAM, which need not know of it, with its private anonymous memory from 
   --no-upa        the same on the kernel's mmap, for comparison
   --strict        touching memory after munmap faults, always
   --stats         a table on standard error when a process exits
-  --trace FILE    records the process's page requests in FILE, those of its children in FILE.PID (upa-mmap-shim/include/upa/trace.h)
+  --trace FILE    records the process's page requests in FILE, those of its children in FILE.PID (./upa trace reads them)
 
 The environment variables UPA_REGION_BYTES, UPA_LEAST_BYTES, UPA_RETAIN, UPA_DECAY_MS, UPA_STRICT, UPA_STATS, UPA_TRACE, UPA_REDIRECT,
 UPA_BRK and UPA_OFF are in upa-mmap-shim/src/preload/settings.h.
