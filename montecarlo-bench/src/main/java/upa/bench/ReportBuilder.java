@@ -433,7 +433,7 @@ final class ReportBuilder {
         }
     }
 
-    private static Section figures(List<Figures.Figure> figures) {
+    static Section figures(List<Figures.Figure> figures) {
         List<List<Cell>> rows = figures.stream()
                 .map(f -> List.of(
                         Cell.of(f.name()),

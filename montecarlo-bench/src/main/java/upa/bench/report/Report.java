@@ -104,6 +104,8 @@ public record Report(String title, List<String> introduction, List<Highlight> hi
         BYTES,
         /** Times in nanoseconds, on a logarithmic scale. */
         NANOSECONDS,
+        /** Numbers of instructions, on a logarithmic scale. */
+        INSTRUCTIONS,
         /** Ratios, on a logarithmic scale. */
         RATIO,
         /** Amounts of memory in bytes, on a linear scale from 0. */

@@ -9,9 +9,10 @@ const text = {
   BYTES: v => scaled(v, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]),
   MEMORY: v => scaled(v, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]),
   NANOSECONDS: v => scaled(v, 1000, ["ns", "µs", "ms", "s"]),
+  INSTRUCTIONS: v => scaled(v, 1000, ["", "thousand", "million", "billion"]).trim(),
   RATIO: v => digits(v) + "x",
 };
-const axisName = { NANOSECONDS: "time", RATIO: "ratio" };
+const axisName = { NANOSECONDS: "time", INSTRUCTIONS: "instructions", RATIO: "ratio" };
 
 function errorBars(series) {
   return {
