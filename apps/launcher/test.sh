@@ -1,4 +1,5 @@
-# test.sh: every test of the project: C ones plain and under sanitizers (ctest), Java ones (Surefire, jcstress).
+# test.sh: every test of the project: C ones plain and under sanitizers (ctest), Java ones (Surefire, jcstress), those of the
+# kernel module in the virtual machine.
 # Sourced by ./upa. All of them run even when one fails; the last line sums them up.
 
 run_tests() {
@@ -16,12 +17,14 @@ run_tests() {
   rm -rf "$results" "$root"/*/target/surefire-reports
   mkdir -p "$results"
   : >"$log/jcstress.log"
+  : >"$log/vm-test.log"
 
   for preset in release asan tsan; do
     (cd "$root" && ctest --preset "$preset" --output-junit "$results/$preset.xml") || failed=1
   done
   java_tests || failed=1
   jcstress || failed=1
+  vm_tests || failed=1
   sum_up || failed=1
   return "$failed"
 }
@@ -47,13 +50,31 @@ jcstress() {
     tee "$log/jcstress.log" | grep -E 'FAILED|FORBIDDEN|Results:'
 }
 
-# Adds up what ctest and Surefire report in XML and jcstress in its last line of results: the last line printed.
+# The kernel module in the virtual machine, on Linux 6.1; in full on 6.12 as well.
+vm_tests() {
+  local kernel kernels=(6.1) reason failed=0
+  [[ -z $UPA_FULL ]] || kernels+=(6.12)
+  for kernel in "${kernels[@]}"; do
+    if ! reason=$("$root/kernel-ext/vm/set-up" "$kernel" 2>&1); then
+      echo "Tests of the kernel module on Linux $kernel: skipped: ${reason##*$'\n'}"
+      echo "0 passed, 0 failed, 1 skipped" >>"$log/vm-test.log"
+      continue
+    fi
+    echo "Tests of the kernel module on Linux $kernel (whole log: build/log/vm-test.log)"
+    "$root/kernel-ext/vm/run-tests" --kernel "$kernel" 2>&1 | tee -a "$log/vm-test.log" | grep -vE '^    ' || failed=1
+  done
+  return "$failed"
+}
+
+# Adds up what ctest and Surefire report in XML, and jcstress and the module's tests in their last lines: the last line printed.
 sum_up() {
   {
     grep -hoE '^[[:space:]]*(tests|failures|errors|skipped)="[0-9]+"|<testsuite [^>]*' \
       "$root"/build/test-results/*.xml "$root"/*/target/surefire-reports/TEST-*.xml
     sed -nE 's/.* ([0-9]+) passed, ([0-9]+) failed, .* ([0-9]+) hard errs.*/tests="\1" tests="\2" failures="\2" tests="\3" errors="\3"/p' \
       "$log/jcstress.log" | tail -n 1
+    sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/tests="\1" tests="\2" failures="\2" tests="\3" skipped="\3"/p' \
+      "$log/vm-test.log"
   } | awk '
     { while (match($0, /(tests|failures|errors|skipped)="[0-9]+"/)) {
         split(substr($0, RSTART, RLENGTH), pair, /="|"/)
