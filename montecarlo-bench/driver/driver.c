@@ -17,6 +17,7 @@
  *
  * Exit status: 0 done; 1 failed at run time; 2 used wrongly. One line on stderr says why.
  */
+#include "replay.h"
 #include "workload.h"
 
 #ifdef __x86_64__
@@ -46,7 +47,7 @@ static const struct allocator *const allocator_tables[] = {
 	kernel_allocators, cache_allocators, upa_allocators, malloc_allocators
 };
 static const struct workload *const workloads[] = {
-	&touch_workload, &alloc_workload, &ring_workload, &resize_workload
+	&touch_workload, &alloc_workload, &ring_workload, &resize_workload, &replay_workload
 };
 
 static pthread_barrier_t barrier;
@@ -160,17 +161,18 @@ static void help(void)
 {
 	puts("upa-driver --contestant NAME --workload NAME [option...]   measures and prints samples\n"
 	     "upa-driver --list                                          names contestants and workloads\n"
-	     "upa-driver --print-requests N [--sampler, --seed, ...]     prints the first N request sizes\n"
+	     "upa-driver --print-requests N [--sampler, --seed, ...]     prints the first N request sizes; of a trace,\n"
+	     "                                                           the operations with their block and its bytes\n"
 	     "upa-driver --hold BYTES                                    makes memory host-warm until stdin closes\n"
 	     "\n"
 	     "  --sizes A,B,...      block sizes of workloads touch, alloc and resize; suffixes K M G T\n"
 	     "  --phase P            of touch: cold, warm or both (both)\n"
 	     "  --live N             live blocks: touch (1), ring (512)\n"
 	     "  --mode M             of resize: natural, in-place, relocate or copy (natural)\n"
-	     "  --sampler S          of ring: douglas, log-uniform or fixed:SIZE (douglas)\n"
+	     "  --sampler S          of ring: douglas, log-uniform or fixed:SIZE (douglas); of replay: trace:FILE\n"
 	     "  --smallest B --largest B   bounds of the sampler, powers of two (4K, 8M)\n"
 	     "  --steps N            of ring: blocks measured in the steady state (512)\n"
-	     "  --max-live BYTES     of ring: releases the oldest blocks rather than exceed it (2G)\n"
+	     "  --max-live BYTES     of ring: releases the oldest blocks rather than exceed it (2G); of replay: touches no more\n"
 	     "  --seed N             (1)\n"
 	     "  --threads N          threads that run at once, each on a CPU of its own (1)\n"
 	     "  --cpu N              CPU of the first thread (the last one); the others follow downwards\n"
@@ -317,7 +319,7 @@ static int measure(const struct options *o, const struct workload *workload)
 	Dl_info library;
 
 	if (!count)
-		return 2;
+		return workload == &replay_workload ? 1 : 2;
 	clock_init();
 	if (o->contestant->open && o->contestant->open())
 		return 1;
@@ -357,6 +359,8 @@ static int measure(const struct options *o, const struct workload *workload)
 		o->contestant->metadata(&metadata, &managed);
 		printf("fact metadata_bytes %" PRIu64 "\nfact managed_bytes %" PRIu64 "\n", metadata, managed);
 	}
+	if (workload->facts)
+		workload->facts();
 	for (unsigned i = 0; i < count; i++)
 		printed += print_point(o, &points[i], runs, i);
 	printf("end %u\n", printed);
@@ -370,8 +374,18 @@ static int is_power_of_two(uint64_t x)
 
 static int print_requests(const struct options *o, uint64_t n)
 {
+	static const char *const kinds[] = { "allocate", "resize", "release" };
 	struct sampler sampler;
+	struct replay replay;
 
+	if (!strncmp(o->sampler, TRACE_PREFIX, strlen(TRACE_PREFIX))) {
+		if (replay_read(&replay, o->sampler + strlen(TRACE_PREFIX)))
+			return 1;
+		for (uint64_t i = 0; i < n && i < replay.count; i++)
+			printf("%s %" PRIu32 " %" PRIu64 "\n", kinds[replay.operations[i].kind], replay.operations[i].block,
+			       replay.operations[i].bytes);
+		return 0;
+	}
 	if (sampler_init(&sampler, o->sampler, o->seed, o->smallest, o->largest))
 		return 2;
 	while (n--)
@@ -450,7 +464,9 @@ int main(int argc, char **argv)
 		return print_requests(&o, requests);
 	if (!o.contestant || !workload)
 		usage("--contestant and --workload must be given");
-	if (workload != &ring_workload && !o.size_count)
+	if (workload == &replay_workload && strncmp(o.sampler, TRACE_PREFIX, strlen(TRACE_PREFIX)))
+		usage("--sampler=%s: workload replay needs trace:FILE", o.sampler);
+	if (workload != &ring_workload && workload != &replay_workload && !o.size_count)
 		usage("--sizes must be given for workload %s", workload->name);
 	if (strcmp(o.phase, "cold") && strcmp(o.phase, "warm") && strcmp(o.phase, "both"))
 		usage("no phase '%s': choose cold, warm or both", o.phase);

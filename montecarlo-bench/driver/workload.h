@@ -59,9 +59,14 @@ struct workload {
 	/* Fills in the points and returns their number, 0 after a message on stderr. */
 	unsigned (*plan)(const struct options *, struct point *);
 	void (*run)(struct worker *);
+	/* Prints facts of its own; NULL if there are none. */
+	void (*facts)(void);
 };
 
-extern const struct workload touch_workload, alloc_workload, ring_workload, resize_workload;
+/* What --sampler of workload replay begins with; the name of the file follows. */
+#define TRACE_PREFIX "trace:"
+
+extern const struct workload touch_workload, alloc_workload, ring_workload, resize_workload, replay_workload;
 
 /* All threads of the run meet here. */
 void workload_barrier(void);

@@ -172,4 +172,4 @@ static void run(struct worker *w)
 	}
 }
 
-const struct workload resize_workload = { "resize", "double a block: natural, in-place, relocate or copy", plan, run };
+const struct workload resize_workload = { "resize", "double a block: natural, in-place, relocate or copy", plan, run, NULL };

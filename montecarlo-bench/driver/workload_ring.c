@@ -163,4 +163,4 @@ static void run(struct worker *w)
 		release_oldest(&ring);
 }
 
-const struct workload ring_workload = { "ring", "a ring of live blocks of sampled sizes", plan, run };
+const struct workload ring_workload = { "ring", "a ring of live blocks of sampled sizes", plan, run, NULL };

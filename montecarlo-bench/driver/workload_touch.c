@@ -196,6 +196,6 @@ static void run_alloc(struct worker *w)
 	run(w, 0, plan_alloc);
 }
 
-const struct workload touch_workload = { "touch", "allocate, write to every page, release", plan_touch, run_touch };
+const struct workload touch_workload = { "touch", "allocate, write to every page, release", plan_touch, run_touch, NULL };
 const struct workload alloc_workload = { "alloc", "allocate and release alone (the pages were written to before)",
-					plan_alloc, run_alloc };
+					plan_alloc, run_alloc, NULL };

@@ -36,6 +36,24 @@ refuses() {
     [[ $(wc -l <<<"$errors") == 1 && $errors == *$pattern* ]] || fail "$*: said '$errors', not '$pattern'"
 }
 
+# le BYTES NUMBER...: little endian
+le() {
+    local bytes=$1 number i
+    shift
+    for number; do
+        for ((i = 0; i < bytes; i++)); do
+            # shellcheck disable=SC2059
+            printf "\\x$(printf %02x $((number >> 8 * i & 255)))"
+        done
+    done
+}
+
+# The header of a trace (upa/trace.h) of so many records, 0 of a process that was killed; and records: KIND ADDRESS BYTES FLAGS DETAIL THREAD.
+trace_header() { # RECORDS [VERSION]
+    printf UPATRAC1 && le 4 "${2:-1}" 4096 32 4711 && le 8 0 "$((${1:-0} ? 1 : 0))" "${1:-0}" 0 && head -c 4040 /dev/zero
+}
+trace_record() { le 8 0 "$2" "$3" && le 4 "${6:-1}" && le 1 "$1" "$4" && le 2 "$5"; }
+
 case $subject in
 usage)
     refuses 2 "no contestant 'nobody'" --contestant nobody --workload touch --sizes 4K
@@ -74,6 +92,76 @@ reproducible)
     requests --sampler log-uniform --largest 1G | awk '$1 < 4096 || $1 > 2^30 || $1 % 4096 { exit 1 } $1 < 2^21 { small++ }
         END { exit !(NR == 2000 && small > 850 && small < 1150) }' || fail "log-uniform: out of range, or the median is not in the middle"
     [[ $(requests --sampler fixed:12K | sort -u) == 12288 ]] || fail "fixed: another size"
+    ;;
+replay)
+    a=$((1 << 40)) b=$((2 << 40))
+    {
+        trace_header 16
+        trace_record 1 $a 20480 5 3                  # block 0
+        trace_record 1 $b $((8 << 20)) 4 3           # block 1
+        trace_record 1 $((3 << 40)) 4096 4 0         # PROT_NONE: left out
+        trace_record 1 $((3 << 40)) 4096 8 3         # shared: left out
+        trace_record 1 0 4096 6 3                    # failed
+        trace_record 2 $((b + (1 << 20))) $((1 << 20)) 0 0 # the middle of block 1: a part
+        trace_record 2 $b $((1 << 20)) 0 0           # a part
+        trace_record 3 $a 20480 1 1 7                # block 0 moves ...
+        trace_record 1 $a 4096 4 3 8                 # ... and another thread gets its place: block 2
+        trace_record 4 $((4 << 40)) 1000000 0 1 7    # resize
+        trace_record 7 $((b + 1)) 12288 0 0          # heap: block 3
+        trace_record 7 $((b + 1)) 4096 128 0         # resize
+        trace_record 5 $a 4096 0 4                   # purge: left out
+        trace_record 2 $((b + (1 << 20))) $((64 << 20)) 0 0 # the rest of block 1: release
+        trace_record 7 $((b + 1)) 8192 128 0         # release of block 3
+        trace_record 2 $a 4096 0 0                   # release of block 2
+    } >"$output.trace"
+    trap 'rm -f "$output" "$output.trace"' EXIT
+    measures --workload replay --sampler "trace:$output.trace"
+    for fact in "blocks 4" "resizes 2" "releases 3" "heap_moves 3" "parts_left_out 2" "purges_left_out 1" "others_left_out 2" \
+        "untouched_blocks 0" "peak_bytes $(((8 << 20) + 1003520 + 4096 + 12288))"; do
+        grep -qx "fact trace_$fact" "$output" || fail "replay: expected $fact, got $(grep trace_ "$output")"
+    done
+    awk '$1 == "point" { n[$3] = $5 } END { exit !(n[0] == 4 && n[8388608] == 1 && n[16384] == 1 && n[4096] == 1 && n[8192] == 1) }' \
+        "$output" || fail "replay: blocks under the wrong sizes: $(grep ^point "$output")"
+    [[ $("$driver" --print-requests 9 --sampler "trace:$output.trace") == "allocate 0 20480
+allocate 1 8388608
+allocate 2 4096
+resize 0 1003520
+allocate 3 12288
+resize 3 8192
+release 1 8388608
+release 3 8192
+release 2 4096" ]] || fail "replay: other operations: $("$driver" --print-requests 9 --sampler "trace:$output.trace")"
+    measures --workload replay --sampler "trace:$output.trace" --max-live 4M --threads 2
+    grep -qx "fact trace_untouched_blocks 2" "$output" || fail "replay: --max-live: $(grep untouched "$output")"
+    ;;
+replay-refused)
+    trap 'rm -f "$output" "$output.trace"' EXIT
+    file="$output.trace"
+    replay() { refuses "$1" "$2" --contestant kernel --workload replay --sampler "trace:$file"; }
+    refuses 2 "workload replay needs trace:FILE" --contestant kernel --workload replay
+    refuses 2 "no sampler 'trace:x'" --contestant kernel --workload ring --sampler trace:x
+    replay 1 "file=$file: No such file"
+    echo 'no trace' >"$file"
+    replay 1 "it is not a trace"
+    trace_header 0 | head -c 4000 >"$file"
+    replay 1 "truncated: bytes=4000 of a header of 4096"
+    trace_header 0 2 >"$file"
+    replay 1 "version=2"
+    trace_header 2 >"$file"
+    trace_record 1 4096 4096 4 3 >>"$file"
+    replay 1 "truncated: records=2 found=1"
+    trace_header 0 >"$file"
+    replay 1 "no memory that could be replayed"
+    trace_record 9 4096 4096 4 3 >>"$file"
+    replay 1 "record=0 has kind=9"
+    trace_header 0 >"$file"
+    trace_record 1 4096 -1 4 3 >>"$file"
+    replay 1 "record=0 has kind=1 address=0x1000 bytes=18446744073709551615"
+    trace_header 0 >"$file"
+    trace_record 4 4096 4096 4 3 >>"$file"
+    replay 1 "a resize ends that has not begun: thread=1"
+    file=/dev/null
+    replay 1 "it is not a trace"
     ;;
 hold)
     [[ $("$driver" --hold 16M </dev/null) =~ ^held\ 16777216\ ns_per_page\ [1-9][0-9]*$ ]] || fail "hold: unexpected output"

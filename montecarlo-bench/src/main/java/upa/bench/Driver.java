@@ -98,6 +98,23 @@ final class Driver implements AutoCloseable {
         return "upa-driver " + what + (errors.isEmpty() ? "" : ": " + errors) + ": " + String.join(" ", command);
     }
 
+    /** Fails unless a trace can be replayed, with what is wrong with it in one line. */
+    void checkTrace(String sampler) throws BenchException {
+        try {
+            Process process = new ProcessBuilder(program.toString(), "--print-requests", "1", "--sampler", sampler)
+                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                    .start();
+            String said = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+            if (process.waitFor() != 0) {
+                throw BenchException.failure(said.replaceFirst("^upa-driver: ", ""));
+            }
+        } catch (IOException e) {
+            throw BenchException.failure("cannot run " + program + ": " + e.getMessage());
+        } catch (InterruptedException e) {
+            throw BenchException.failure("interrupted");
+        }
+    }
+
     /**
      * Makes memory host-warm, until {@link #close}.
      *

@@ -68,7 +68,18 @@ public enum Experiment {
             "LLFree: the page-number allocator alone",
             "Getting and putting a page is a few compare-and-swaps, and threads do not disturb each other.",
             "An operation gets 2^n page numbers from an allocator of 16 GiB and puts them back; there is no memory"
-                    + " behind them.");
+                    + " behind them."),
+    /** The requests of a real program. */
+    REPLAY(
+            "h",
+            "Replay: what a real program asked for",
+            "A program that frees pages and asks for more gets the same ones back, without the kernel.",
+            "The trace's requests in their order and with their lifetimes (--sampler trace:FILE, recorded by ./upa run"
+                + " --trace FILE): what mmap got, and what the heap grew by. Each page of a block is written to once"
+                + " when it is allocated, also where the program may have left it alone; blocks that would take more"
+                + " than 2 GiB of memory so are not. Time per block, from allocation to release, resizes included."
+                + " Purges, protections and other mappings are left out, and a block that was unmapped in parts is"
+                + " released with the last of them.");
 
     private final String letter;
     private final String title;

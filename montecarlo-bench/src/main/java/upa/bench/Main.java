@@ -54,7 +54,8 @@ public final class Main {
                     .longOpt("sampler")
                     .hasArg()
                     .argName("A,B,...")
-                    .desc("sizes of the Monte-Carlo ring: douglas, log-uniform or fixed:SIZE")
+                    .desc("sizes of the Monte-Carlo ring: douglas, log-uniform or fixed:SIZE; or trace:FILE, a program's own"
+                            + " requests (./upa run --trace FILE)")
                     .get())
             .addOption(Option.builder()
                     .longOpt("contestants")
@@ -231,10 +232,20 @@ public final class Main {
         List<String> samplers =
                 line.hasOption("sampler") ? list(line, "sampler") : full ? SAMPLERS : SAMPLERS.subList(0, 1);
         for (String sampler : samplers) {
-            if (!SAMPLERS.contains(sampler) && !sampler.matches("fixed:[1-9][0-9]*[KMG]?")) {
-                throw BenchException.usage(
-                        "sampler=" + sampler + " does not exist: choose from douglas, log-uniform and fixed:SIZE");
+            if (Plan.isTrace(sampler)) {
+                if (!java.nio.file.Files.isReadable(Path.of(sampler.substring(Plan.TRACE_PREFIX.length())))) {
+                    throw BenchException.failure("sampler=" + sampler + ": the file cannot be read");
+                }
+            } else if (!SAMPLERS.contains(sampler) && !sampler.matches("fixed:[1-9][0-9]*[KMG]?")) {
+                throw BenchException.usage("sampler=" + sampler
+                        + " does not exist: choose from douglas, log-uniform, fixed:SIZE and trace:FILE");
             }
+        }
+        boolean traces = samplers.stream().anyMatch(Plan::isTrace);
+        if (!line.hasOption("experiment") && samplers.stream().allMatch(Plan::isTrace)) {
+            experiments = EnumSet.of(Experiment.REPLAY);
+        } else if (line.hasOption("experiment") && experiments.contains(Experiment.REPLAY) && !traces) {
+            throw BenchException.usage("experiment=replay needs a trace: --sampler trace:FILE");
         }
         long largest = line.hasOption("largest") ? size("largest", line.getOptionValue("largest")) : LARGEST;
         long available = machine.availableMemory();
@@ -350,6 +361,11 @@ public final class Main {
         boolean stopped;
         CountDownLatch finished = new CountDownLatch(1);
         try (Driver driver = new Driver(settings.driver())) {
+            for (String sampler : settings.samplers()) {
+                if (Plan.isTrace(sampler)) {
+                    driver.checkTrace(sampler);
+                }
+            }
             Runner runner = new Runner(driver, err, terminal);
             // Ctrl-C: the run stops, and the report of what there is gets written before the JVM goes.
             Thread hook = new Thread(() -> {

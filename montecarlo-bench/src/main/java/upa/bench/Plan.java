@@ -15,8 +15,11 @@ final class Plan {
     /** The most memory any job holds at once: live blocks, retained ones and caches, rounded up. */
     static final long MEMORY_NEEDED = 6 * GIB;
 
+    /** What the sampler of a replay begins with; the name of the file follows. */
+    static final String TRACE_PREFIX = "trace:";
+
     private static final int RING_LIVE = 512;
-    /** A ring takes seconds, and its mean is over many blocks. */
+    /** A ring or a replay takes seconds, and its mean is over many blocks. */
     private static final int RING_ROUNDS = 3;
 
     private static final int RING_ROUNDS_FULL = 5;
@@ -58,6 +61,8 @@ final class Plan {
             "region-huge-uncleared",
             "region-give-back",
             "region-limit");
+    private static final Set<String> REPLAY = union(
+            Set.of("kernel", "kernel-populate", "cache-fit-uncleared", "upa", "upa-uncleared"), MALLOC);
     private static final Set<String> THREADS = Set.of("kernel", "upa", "upa-uncleared");
 
     private final Settings settings;
@@ -108,7 +113,7 @@ final class Plan {
                 for (Contestant c : among(MALLOC)) {
                     add(experiment, c, "", 1, touch(sizes, "warm", 16));
                     if (full) {
-                        for (String sampler : settings.samplers()) {
+                        for (String sampler : sizeSamplers()) {
                             add(experiment, c, sampler, 1, ring(sampler));
                         }
                     }
@@ -135,7 +140,7 @@ final class Plan {
                 }
             }
             case ABLATION -> {
-                for (String sampler : settings.samplers()) {
+                for (String sampler : sizeSamplers()) {
                     for (Contestant c : among(ABLATION)) {
                         if (full
                                 || !c.name().startsWith("region-huge")
@@ -143,6 +148,13 @@ final class Plan {
                                         && !c.name().equals("cache-exact")) {
                             add(experiment, c, sampler, 1, ring(sampler));
                         }
+                    }
+                }
+            }
+            case REPLAY -> {
+                for (String sampler : settings.samplers()) {
+                    for (Contestant c : isTrace(sampler) ? among(REPLAY) : List.<Contestant>of()) {
+                        add(experiment, c, sampler, 1, List.of("--workload", "replay", "--sampler", sampler));
                     }
                 }
             }
@@ -181,9 +193,18 @@ final class Plan {
         }
     }
 
+    /** Whether a sampler is a program's trace, which brings order and lifetimes along. */
+    static boolean isTrace(String sampler) {
+        return sampler.startsWith(TRACE_PREFIX);
+    }
+
+    private List<String> sizeSamplers() {
+        return settings.samplers().stream().filter(s -> !isTrace(s)).toList();
+    }
+
     private void add(
             Experiment experiment, Contestant contestant, String variant, int threads, List<String> arguments) {
-        int most = !arguments.contains("ring") ? Integer.MAX_VALUE : settings.full() ? RING_ROUNDS_FULL : RING_ROUNDS;
+        int most = !arguments.contains("ring") && !arguments.contains("replay") ? Integer.MAX_VALUE : settings.full() ? RING_ROUNDS_FULL : RING_ROUNDS;
         int rounds = Math.min(most, settings.rounds());
         jobs.add(new Job(experiment, contestant, variant, threads, rounds, arguments));
     }
@@ -191,7 +212,7 @@ final class Plan {
     private List<Contestant> among(Set<String> names) {
         return settings.contestants().stream()
                 .filter(c -> names.contains(c.name())
-                        || names == MALLOC && c.driverName().equals("malloc"))
+                        || (names == MALLOC || names == REPLAY) && c.driverName().equals("malloc"))
                 .filter(Contestant::isInstalled)
                 .toList();
     }

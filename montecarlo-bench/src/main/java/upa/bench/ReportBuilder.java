@@ -134,6 +134,7 @@ final class ReportBuilder {
             case MALLOC -> malloc(blocks);
             case REALLOC -> realloc(blocks);
             case ABLATION -> ablation(blocks);
+            case REPLAY -> replay(blocks);
             case THREADS, LLFREE -> threads(blocks, experiment);
         }
         blocks.add(2, new Text("Measured", experiment.includes()));
@@ -231,7 +232,7 @@ final class ReportBuilder {
         blocks.add(ratioChart("Times faster than dlmalloc on the kernel", "higher is better", base, lines));
         details(blocks, "warm", base, lines);
         for (String sampler : variants(Experiment.MALLOC)) {
-            rings(blocks, Experiment.MALLOC, sampler, DL_KERNEL);
+            rings(blocks, Experiment.MALLOC, sampler, "warm", DL_KERNEL);
         }
     }
 
@@ -306,12 +307,34 @@ final class ReportBuilder {
                                             + memory(upa) + " of memory against " + memory(cache.get()))
                                     .orElse(""));
         })));
-        samplers.forEach(sampler -> rings(blocks, Experiment.ABLATION, sampler, KERNEL));
+        samplers.forEach(sampler -> rings(blocks, Experiment.ABLATION, sampler, "warm", KERNEL));
     }
 
-    private void rings(List<Block> blocks, Experiment experiment, String sampler, String baseName) {
-        List<Line> lines = lines(experiment, sampler, "warm");
-        Line base = line(experiment, baseName, sampler, "warm");
+    // (h)
+
+    private void replay(List<Block> blocks) {
+        List<String> traces = variants(Experiment.REPLAY);
+        blocks.add(seen(traces.stream().map(trace -> {
+            Line kernel = line(Experiment.REPLAY, KERNEL, trace, "replay");
+            Line upa = line(Experiment.REPLAY, UPA, trace, "replay");
+            Line any = lines(Experiment.REPLAY, trace, "replay").getFirst();
+            return Optional.of(trace + ": " + number(any, "trace_blocks") + " blocks, " + number(any, "trace_resizes") + " resizes, at most "
+                    + measurements.fact(any, "trace_peak_bytes").map(Units::bytes).orElse("?") + " live; left out: "
+                    + number(any, "trace_purges_left_out") + " purges, " + number(any, "trace_parts_left_out") + " unmaps of a part, "
+                    + number(any, "trace_others_left_out") + " other calls, the touches of " + number(any, "trace_untouched_blocks") + " blocks"
+                    + measurements.meanRatio(kernel, upa, 0).map(r -> "; UPA cleared is " + Units.ratio(r) + " as fast as the kernel")
+                            .orElse(""));
+        })));
+        traces.forEach(trace -> rings(blocks, Experiment.REPLAY, trace, "replay", KERNEL));
+    }
+
+    private String number(Line line, String fact) {
+        return measurements.fact(line, fact).map(v -> Long.toString(v.longValue())).orElse("?");
+    }
+
+    private void rings(List<Block> blocks, Experiment experiment, String sampler, String phase, String baseName) {
+        List<Line> lines = lines(experiment, sampler, phase);
+        Line base = line(experiment, baseName, sampler, phase);
         List<List<Cell>> rows = new ArrayList<>();
         for (Line line : lines) {
             Latencies pooled = measurements.pooled(line, 0);

@@ -9,7 +9,7 @@ import java.util.Set;
  *
  * @param full everything, and with more rounds
  * @param experiments in order
- * @param samplers of the ring
+ * @param samplers of the ring, and trace:FILE of replays
  * @param contestants whom to measure
  * @param rounds repetitions
  * @param seed of the order of jobs and of the samplers

@@ -31,7 +31,10 @@ class MainTest {
     void aWrongCommandLineIsOneLineAndStatus2() throws IOException {
         assertUsage("experiment=z does not exist: choose from a or sizes, ", "--experiment", "a,z");
         assertUsage(
-                "sampler=dice does not exist: choose from douglas, log-uniform and fixed:SIZE", "--sampler", "dice");
+                "sampler=dice does not exist: choose from douglas, log-uniform, fixed:SIZE and trace:FILE",
+                "--sampler",
+                "dice");
+        assertUsage("experiment=replay needs a trace: --sampler trace:FILE", "--experiment", "h");
         assertUsage("sampler=fixed:0 does not exist", "--sampler", "fixed:0");
         assertUsage("contestant=nobody does not exist: --list names them", "--contestants", "kernel,nobody");
         assertUsage("rounds=0: must be a whole number from 1 to 1000", "--rounds", "0");
@@ -130,6 +133,42 @@ class MainTest {
         assertEquals(csv.size() - 1, json.getAsJsonArray("measurements").size());
         assertTrue(json.getAsJsonObject("machine").get("CPU").getAsString().startsWith("Imaginary CPU"));
         assertTrue(json.getAsJsonArray("figures").size() > 10);
+    }
+
+    @Test
+    void aTraceIsReplayedAgainstEveryAllocator() throws IOException {
+        Path trace = Files.writeString(folder.resolve("t.trace"), "read by the driver alone");
+        FakeDriver.write(
+                folder,
+                FakeDriver.SCRIPT
+                        .replace("warm cold", "replay")
+                        .replace("in 4096 65536 1048576", "in 0 4096")
+                        .replace("end 6", "end 2")
+                        .replace("echo 'upa-driver 1'", "echo 'upa-driver 1'\necho 'fact trace_blocks 4711'"));
+        assertEquals(0, run(8 * GIB_IN_KIB, args("--sampler", "trace:" + trace, "--rounds", "2")));
+        List<String> calls = FakeDriver.calls(folder);
+        assertEquals("--print-requests 1 --sampler trace:" + trace, calls.getFirst());
+        for (String call : calls.subList(1, calls.size())) {
+            assertTrue(call.contains("--workload replay --sampler trace:" + trace), call);
+        }
+        for (String contestant : List.of("kernel", "upa", "upa-uncleared", "malloc", "dlmalloc-upa")) {
+            assertTrue(calls.stream().anyMatch(c -> c.contains("--contestant " + contestant + " ")), contestant);
+        }
+        assertTrue(text().contains(trace + ": 4711 blocks"), text());
+        assertTrue(text().contains("UPA cleared is 90x"), text());
+    }
+
+    @Test
+    void aTraceThatCannotBeReplayedIsOneLine() throws IOException {
+        assertEquals(1, run(8 * GIB_IN_KIB, args("--sampler", "trace:" + folder.resolve("none"))));
+        assertEquals(
+                "upa bench: sampler=trace:" + folder.resolve("none") + ": the file cannot be read\n",
+                err.toString(StandardCharsets.UTF_8));
+        err.reset();
+        Path trace = Files.writeString(folder.resolve("t.trace"), "#!/bin/sh");
+        FakeDriver.write(folder, "#!/bin/sh\necho 'upa-driver: cannot replay trace file=t: it is not a trace' >&2\nexit 1\n");
+        assertEquals(1, run(8 * GIB_IN_KIB, args("--sampler", "trace:" + trace)));
+        assertEquals("upa bench: cannot replay trace file=t: it is not a trace\n", err.toString(StandardCharsets.UTF_8));
     }
 
     @Test

@@ -110,8 +110,8 @@ public record TraceSummary(String command, boolean ended, Duration duration, lon
         private final Map<TraceRecord.Kind, Long> requests = new EnumMap<>(TraceRecord.Kind.class);
         private final Sizes[] sizes = new Sizes[Long.SIZE];
         private final LiveBlocks live = new LiveBlocks(this::ended);
-        /** Per thread, the resizes it is in: a signal handler may be in one over another. */
-        private final Map<Integer, Deque<TraceRecord>> resizes = new HashMap<>();
+        /** Per thread, the bytes mapped of the blocks that it is resizing: a signal handler may be in one over another. */
+        private final Map<Integer, Deque<Long>> resizes = new HashMap<>();
         private final Map<Integer, Boolean> threads = new HashMap<>();
         private boolean resizing;
         private long now;
@@ -148,7 +148,7 @@ public record TraceSummary(String command, boolean ended, Duration duration, lon
             switch (r.kind()) {
                 case MAP -> map(r, bytes);
                 case UNMAP -> freeBytes += live.remove(r.address(), bytes);
-                case RESIZE -> resizes.computeIfAbsent(r.thread(), t -> new ArrayDeque<>()).push(r);
+                case RESIZE -> resize(r, bytes);
                 case RESIZED -> resized(r, bytes);
                 case BREAK -> moveBreak(r);
                 case ADVISE -> {
@@ -192,15 +192,19 @@ public record TraceSummary(String command, boolean ended, Duration duration, lon
             freeBytes -= again;
         }
 
+        private void resize(TraceRecord r, long bytes) {
+            resizing = true;
+            resizes.computeIfAbsent(r.thread(), t -> new ArrayDeque<>()).push(live.remove(r.address(), bytes));
+            resizing = false;
+        }
+
         private void resized(TraceRecord r, long bytes) {
-            Deque<TraceRecord> open = resizes.get(r.thread());
-            TraceRecord from = open == null ? null : open.poll();
-            if (from == null) {
+            Deque<Long> open = resizes.get(r.thread());
+            Long found = open == null ? null : open.poll();
+            if (found == null) {
                 return;
             }
-            resizing = true;
-            long was = live.remove(from.address(), pages(from.bytes()));
-            resizing = false;
+            long was = found;
             // Its pages move along; only what is more or less than before is asked for or freed.
             if (bytes > was && was > 0) {
                 got(bytes - was);
