@@ -10,7 +10,8 @@ Runs PROGRAM, which need not know of it, with its private anonymous memory from 
   --malloc dl     dlmalloc instead, several heaps for several threads
   --malloc PATH   any other malloc library (libjemalloc.so.2, say) instead
   --no-upa        the same on the kernel's mmap, for comparison
-  --strict        touching memory after munmap faults, always
+  --strict        touching memory after munmap faults, always; without it, memory that came from UPA can still be read
+                  and written until it is used again. A system call for each request, but no page faults
   --stats         a table on standard error when a process exits
   --trace FILE    records the process's page requests in FILE, those of its children in FILE.PID (./upa trace reads them)
 

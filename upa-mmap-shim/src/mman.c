@@ -113,14 +113,14 @@ struct upa_region *upa_mman_region(void)
 	return r;
 }
 
-int upa_mman_start(uint64_t region_bytes, size_t most)
+int upa_mman_start(uint64_t region_bytes, uint32_t flags, size_t most)
 {
 	int expected = UNMADE;
 
 	if (!atomic_compare_exchange_strong(&state, &expected, IN_THE_MAKING))
 		return -EALREADY;
 	most_served = most;
-	creation_error = upa_region_create(&region, region_bytes, 0);
+	creation_error = upa_region_create(&region, region_bytes, flags);
 	atomic_store_explicit(&state, creation_error ? IMPOSSIBLE : MADE, memory_order_release);
 	return creation_error;
 }
@@ -142,7 +142,7 @@ void upa_mman_retire(void)
 	at = upa_region_base(r);
 	end = at + upa_region_bytes(r);
 	for (; at < end && upa_region_next(r, at, (size_t)(end - at), true, &gap); at = gap.address + gap.bytes)
-		if (!upa_region_map_at(r, gap.address, gap.bytes, 0))
+		if (!upa_region_claim(r, gap.address, gap.bytes))
 			os_munmap(gap.address, gap.bytes);
 }
 
@@ -211,7 +211,7 @@ static void surrender(struct upa_region *r, char *address, size_t length)
 	struct range gap;
 
 	while (upa_region_next(r, address, length, true, &gap))
-		upa_region_map_at(r, gap.address, gap.bytes, 0);
+		upa_region_claim(r, gap.address, gap.bytes);
 }
 
 /* ---- mmap and munmap ------------------------------------------------------------------------ */
@@ -249,7 +249,7 @@ static void *map_over(struct upa_region *r, void *address, size_t length, int pr
 	int error;
 
 	/* Free pages count as unmapped, if there are no others; else the kernel says what is wrong first, or EEXIST. */
-	if (claimed && (!wholly_inside(r, address, length) || upa_region_map_at(r, address, length, 0)))
+	if (claimed && (!wholly_inside(r, address, length) || upa_region_claim(r, address, length)))
 		return address_result(os_mmap(address, length, protection, flags, fd, offset));
 	flags &= ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
 	/* A program's way to empty memory that it keeps. */
@@ -334,10 +334,30 @@ static int unmap_moved(struct upa_region *r, char *address, size_t length)
 }
 
 /*
+ * Moves pages of the region that are one mapping, and leaves an empty one behind. The kernel then unlocks all of the mapping that
+ * they were part of; so first they are made one of their own, unless
+ * that is just what the program has asked for. Address or -errno.
+ */
+static long move_mapping(struct upa_region *r, char *from, size_t length, bool asked, int flags, char *to)
+{
+	bool locked = !asked && upa_region_tainted(r, from, length) &&
+		      os_call(SYS_msync, (long)from, (long)length, MS_ASYNC | MS_INVALIDATE, 0, 0, 0) == -EBUSY &&
+		      upa_region_one_mapping(r, from, length) == length;
+	long result;
+
+	if (locked)
+		os_call(SYS_munlock, (long)from, (long)length, 0, 0, 0, 0);
+	result = os_mremap(from, length, length, MREMAP_MAYMOVE | MREMAP_DONTUNMAP | flags, to);
+	if (locked)
+		os_call(SYS_mlock, os_failed(result) ? (long)from : result, (long)length, 0, 0, 0, 0);
+	return result;
+}
+
+/*
  * The same to a place of the program's choice, for pages that the kernel has in several mappings and cannot
  * move as one (before 6.17) or not without leaving a hole (MREMAP_DONTUNMAP).
  */
-static int move_pieces(struct upa_region *r, char *from, size_t length, char *to)
+static int move_pieces(struct upa_region *r, char *from, size_t length, bool asked, char *to)
 {
 	long result = os_mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	void *made;
@@ -351,7 +371,7 @@ static int move_pieces(struct upa_region *r, char *from, size_t length, char *to
 		os_munmap(made, length);
 	for (; !os_failed(result) && length; length -= n, from += n, to += n) {
 		n = upa_region_one_mapping(r, from, length);
-		result = os_mremap(from, n, n, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+		result = move_mapping(r, from, n, asked, MREMAP_FIXED, to);
 	}
 	return os_failed(result) ? (int)result : 0;
 }
@@ -370,7 +390,7 @@ static long would_reserve(size_t length)
  * Moves pages of the region to one mapping of the kernel's, of new_size, with whatever kernel state they carry.
  * The old range stays mapped, reads zero and is still allocated. Address or -errno.
  */
-static long move_out(struct upa_region *r, char *from, size_t old_size, size_t new_size)
+static long move_out(struct upa_region *r, char *from, size_t old_size, size_t new_size, bool asked)
 {
 	size_t kept = old_size < new_size ? old_size : new_size;
 	long to = would_reserve(new_size - kept);
@@ -378,7 +398,7 @@ static long move_out(struct upa_region *r, char *from, size_t old_size, size_t n
 
 	if (os_failed(to))
 		return to;
-	to = os_mremap(from, kept, kept, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	to = move_mapping(r, from, kept, asked, 0, NULL);
 	/* Several mappings to the kernel, as moves and restored neighbours leave them, but one to the program: no more than bytes to move. */
 	if (to == -EFAULT && (!upa_region_tainted(r, from, kept) || maps_ordinary(from, kept))) {
 		to = os_mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -417,7 +437,7 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 			return address_result(elsewhere ? -ENOMEM : -errno);
 		errno = saved;
 	}
-	moved = move_out(r, from, old_size, new_size);
+	moved = move_out(r, from, old_size, new_size, flags & MREMAP_DONTUNMAP);
 	if (flags & MREMAP_FIXED) {
 		void *made = (void *)moved;
 
@@ -426,7 +446,7 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 			if (os_failed(moved))
 				os_mremap(made, new_size, old_size < new_size ? old_size : new_size, MREMAP_MAYMOVE | MREMAP_FIXED, from);
 		} else if (moved == -EFAULT && new_size <= old_size) {
-			moved = move_pieces(r, from, new_size, to);
+			moved = move_pieces(r, from, new_size, flags & MREMAP_DONTUNMAP, to);
 		}
 	}
 	if (os_failed(moved))
@@ -441,13 +461,16 @@ static void *shrink(struct upa_region *r, char *from, size_t old_size, size_t ne
 {
 	struct range part;
 
-	if (!inside(r, from, PAGE, &part)) {
+	bool ours = inside(r, from, PAGE, &part);
+
+	if (ours && !all_allocated(r, from, PAGE))
+		return address_result(-EFAULT);
+	/* Also of the region: with MADV_DONTFORK, not in a child. */
+	if (!ours || upa_region_tainted(r, from, PAGE)) {
 		long result = os_mremap(from, PAGE, PAGE, 0, NULL);
 
 		if (os_failed(result))
 			return address_result(result);
-	} else if (!all_allocated(r, from, PAGE)) {
-		return address_result(-EFAULT);
 	}
 	if (old_size > new_size && upa_munmap(from + new_size, old_size - new_size))
 		return MAP_FAILED;

@@ -242,8 +242,8 @@ static int create(struct upa_region **out, uint64_t bytes, uint32_t flags, int f
 	uint64_t magic;
 	int error;
 
-	if (flags & ~(UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE) || !lay_out(&h, bytes, default_slots(), fd >= 0) ||
-	    flags == (UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE))
+	if (flags & ~(UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE | (fd < 0 ? UPA_REGION_GUARDED : 0)) || !lay_out(&h, bytes, default_slots(), fd >= 0) ||
+	    (flags & UPA_REGION_HUGEPAGE && flags & UPA_REGION_NOHUGEPAGE))
 		return -EINVAL;
 	if (fd >= 0 && ftruncate(fd, (off_t)h.file_bytes))
 		return -errno;
@@ -252,6 +252,11 @@ static int create(struct upa_region **out, uint64_t bytes, uint32_t flags, int f
 		return error;
 	r->flags = flags;
 	error = advise(r, r->base, r->bytes);
+	if (!error && flags & UPA_REGION_GUARDED) {
+		/* With a page in it the mapping has its anon_vma, which its parts will share: else the kernel could not merge them again. */
+		*r->base = 0;
+		error = os_mprotect(r->base, r->bytes, PROT_NONE);
+	}
 	if (!error)
 		error = upa_llfree_init(&r->llfree, (char *)r->header + h.state_offset, h.state_bytes,
 					h.data_bytes / PAGE_BYTES, h.slots);
@@ -430,11 +435,25 @@ static void clear(struct upa_region *r, uint64_t first, uint64_t pages)
 		ADD(r, cleared_pages, cleared);
 }
 
+/* Lets pages that the caller holds be touched, or no longer. 0, -ENOMEM. */
+static int open_pages(const struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	return r->flags & UPA_REGION_GUARDED ? os_mprotect(address_of(r, first), pages * PAGE_BYTES, PROT_READ | PROT_WRITE) : 0;
+}
+
+static int guard_pages(const struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	return r->flags & UPA_REGION_GUARDED ? os_mprotect(address_of(r, first), pages * PAGE_BYTES, PROT_NONE) : 0;
+}
+
 static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
 {
-	int error = flags & UPA_MAP_FAULTED ? os_madvise(address_of(r, first), pages * PAGE_BYTES, MADV_POPULATE_WRITE) : 0;
+	int error = open_pages(r, first, pages);
 
+	if (!error && flags & UPA_MAP_FAULTED)
+		error = os_madvise(address_of(r, first), pages * PAGE_BYTES, MADV_POPULATE_WRITE);
 	if (error) {
+		guard_pages(r, first, pages);
 		upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_UNTOUCHED);
 		return error;
 	}
@@ -455,7 +474,7 @@ void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags)
 		return NULL;
 	}
 	page = upa_llfree_get_run(&r->llfree, this_slot(), pages_of(bytes), flags & UPA_MAP_ZEROS ? UPA_GET_ZEROS : 0);
-	error = page < 0 ? (int)page : flags ? prepare(r, (uint64_t)page, pages_of(bytes), flags) : 0;
+	error = page < 0 ? (int)page : flags || r->flags & UPA_REGION_GUARDED ? prepare(r, (uint64_t)page, pages_of(bytes), flags) : 0;
 	if (error) {
 		errno = -error;
 		return NULL;
@@ -481,11 +500,24 @@ int upa_region_taint(struct upa_region *r, void *address, size_t bytes)
 	return !r->shared && block(r, address, bytes, &first, &pages) ? upa_llfree_taint(&r->llfree, first, pages) : -EINVAL;
 }
 
-/* Makes pages whose mapping has been changed ordinary, absent pages of a private region again. */
-static int restore(const struct upa_region *r, uint64_t first, uint64_t pages)
+int upa_region_claim(struct upa_region *r, void *address, size_t bytes)
 {
+	uint64_t first, pages;
+	int error;
+
+	if (!block(r, address, bytes, &first, &pages))
+		return -EINVAL;
+	error = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
+	/* Still guarded, if they are: whoever renews them is to open them. */
+	return error || !(r->flags & UPA_REGION_GUARDED) ? error : upa_llfree_taint(&r->llfree, first, pages);
+}
+
+/* Makes pages whose mapping has been changed absent pages of a private region again, to be held or free. */
+static int restore(const struct upa_region *r, uint64_t first, uint64_t pages, bool free)
+{
+	int protection = free && r->flags & UPA_REGION_GUARDED ? PROT_NONE : PROT_READ | PROT_WRITE;
 	void *address = address_of(r, first);
-	int error = map_range(&address, address, pages * PAGE_BYTES, PROT_READ | PROT_WRITE, PRIVATE | MAP_FIXED, -1, 0);
+	int error = map_range(&address, address, pages * PAGE_BYTES, protection, PRIVATE | MAP_FIXED, -1, 0);
 
 	return error ? error : advise(r, address, pages * PAGE_BYTES);
 }
@@ -493,16 +525,21 @@ static int restore(const struct upa_region *r, uint64_t first, uint64_t pages)
 int upa_region_unmap(struct upa_region *r, void *address, size_t bytes)
 {
 	uint64_t first, pages, length;
+	bool tainted;
 	int error;
 
 	if (!block(r, address, bytes, &first, &pages))
 		return -EINVAL;
-	if (r->shared || upa_llfree_tainted(&r->llfree, first, pages) <= 0)
+	tainted = !r->shared && upa_llfree_tainted(&r->llfree, first, pages) > 0;
+	if (!tainted && !(r->flags & UPA_REGION_GUARDED))
 		return upa_llfree_put_run(&r->llfree, this_slot(), first, pages, 0);
 	if (upa_llfree_next(&r->llfree, first, pages, true, &length) >= 0)
 		return -EINVAL;
-	error = restore(r, first, pages);
-	return error ? error : upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_ABSENT);
+	error = tainted ? restore(r, first, pages, true) : guard_pages(r, first, pages);
+	/* No more mappings to be had, of which this would need two and munmap() one: the addresses are lost, their memory is not. */
+	if (error == -ENOMEM && r->flags & UPA_REGION_GUARDED && !os_madvise(address, pages * PAGE_BYTES, MADV_GUARD_INSTALL))
+		return upa_llfree_taint(&r->llfree, first, pages);
+	return error ? error : upa_llfree_put_run(&r->llfree, this_slot(), first, pages, tainted ? UPA_PUT_ABSENT : 0);
 }
 
 /* ---- for mman.c: ranges of which only a part need be allocated ------------------------------- */
@@ -534,6 +571,7 @@ static int unmap_as(struct upa_region *r, const void *address, size_t bytes, uin
 
 	if (!block(r, address, bytes, &first, &pages))
 		return -EINVAL;
+	guard_pages(r, first, pages);
 	return upa_llfree_put_run(&r->llfree, this_slot(), first, pages, put_flags);
 }
 
@@ -555,7 +593,7 @@ int upa_region_renew(struct upa_region *r, void *address, size_t bytes)
 		return -EINVAL;
 	if (upa_llfree_tainted(&r->llfree, first, pages) <= 0 && !os_madvise(address, bytes, MADV_DONTNEED))
 		return 0;
-	return restore(r, first, pages);
+	return restore(r, first, pages, false);
 }
 
 /* ---- resize --------------------------------------------------------------------------------- */
@@ -603,7 +641,7 @@ static bool move_tables(const struct upa_region *r, uint64_t to, uint64_t from, 
 		if (!os_failed(result))
 			continue;
 		/* Short of memory, the kernel may have left the target unmapped. */
-		restore(r, to, n);
+		restore(r, to, n, false);
 		memcpy(address_of(r, to), address_of(r, from), n * PAGE_BYTES);
 		all = false;
 	}
@@ -639,12 +677,15 @@ static void *relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, 
 {
 	bool tables = old_pages >= UPA_CHILD_PAGES && !r->shared && upa_llfree_tainted(&r->llfree, first, old_pages) <= 0 &&
 		      atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES;
-	int64_t page = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, 0);
+	bool guarded = r->flags & UPA_REGION_GUARDED;
+	/* Page tables do not move between guarded ranges: what is large had better leave the region. */
+	int64_t page = guarded && tables ? -ENOMEM : upa_llfree_get_run(&r->llfree, this_slot(), new_pages, 0);
 	uint64_t length;
 	bool emptied = false;
+	int error = page < 0 ? (int)page : guarded ? prepare(r, (uint64_t)page, new_pages, 0) : 0;
 
-	if (page < 0) {
-		errno = (int)-page;
+	if (error) {
+		errno = -error;
 		return NULL;
 	}
 	if (tables)
@@ -684,8 +725,8 @@ void *upa_region_resize(struct upa_region *r, void *address, size_t old_bytes, s
 		error = upa_llfree_get_at(&r->llfree, this_slot(), first + old_pages, new_pages - old_pages);
 		if (error && !(flags & UPA_MAP_INPLACE))
 			return relocate(r, first, old_pages, new_pages, flags);
-		if (!error && flags & UPA_MAP_ZEROS)
-			clear(r, first + old_pages, new_pages - old_pages);
+		if (!error)
+			error = prepare(r, first + old_pages, new_pages - old_pages, flags & UPA_MAP_ZEROS);
 	}
 	if (error) {
 		errno = new_pages < old_pages ? -error : ENOMEM;
@@ -803,7 +844,7 @@ int64_t upa_region_give_back(struct upa_region *r, uint64_t retain_bytes)
 
 int64_t upa_region_populate(struct upa_region *r, uint64_t bytes)
 {
-	uint64_t pages = bytes / PAGE_BYTES;
+	uint64_t pages = r->flags & UPA_REGION_GUARDED ? 0 : bytes / PAGE_BYTES;
 	uint64_t total = 0;
 
 	for (uint64_t c = 0; c < r->llfree.children && total + UPA_CHILD_PAGES <= pages; c++) {
@@ -823,7 +864,7 @@ int64_t upa_region_populate(struct upa_region *r, uint64_t bytes)
 
 int64_t upa_region_clear(struct upa_region *r, uint64_t bytes)
 {
-	uint64_t pages = bytes / PAGE_BYTES;
+	uint64_t pages = r->flags & UPA_REGION_GUARDED ? 0 : bytes / PAGE_BYTES;
 	uint64_t touched = upa_llfree_touched_children(&r->llfree);
 	uint64_t total = 0;
 

@@ -8,6 +8,9 @@
 
 #include <upa/region.h>
 
+/* A flag of create beside those of upa/region.h: free pages fault when they are touched. A system call for each map and unmap. */
+#define UPA_REGION_GUARDED 0x100u
+
 struct range {
 	char *address;
 	size_t bytes;
@@ -15,6 +18,9 @@ struct range {
 
 /* The first stretch of free, or of allocated, pages in a part of the region. False if there is none. */
 bool upa_region_next(const struct upa_region *r, const void *address, size_t bytes, bool free, struct range *out);
+
+/* Takes exactly this range, if all of it is free, for something that is to be mapped over it. 0, -EBUSY, -EINVAL. */
+int upa_region_claim(struct upa_region *r, void *address, size_t bytes);
 
 bool upa_region_tainted(const struct upa_region *r, const void *address, size_t bytes);
 

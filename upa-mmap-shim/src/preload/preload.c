@@ -24,6 +24,7 @@
 
 #include <upa/mman.h>
 
+#include "../maps.h"
 #include "../mman_private.h"
 #include "../os.h"
 #include "../region_private.h"
@@ -82,7 +83,7 @@ static void begin(void)
 	if (!settings.region_bytes)
 		settings.region_bytes = memory < MOST_REGION_BYTES / MEMORY_FACTOR ? memory * MEMORY_FACTOR : MOST_REGION_BYTES;
 	/* What the kernel might refuse to a program that asks for more than there is, it shall decide. */
-	if (upa_mman_start(settings.region_bytes, memory / 2)) {
+	if (upa_mman_start(settings.region_bytes, settings.strict ? UPA_REGION_GUARDED : 0, memory / 2)) {
 		table_remark("no region: the kernel refuses so large a reservation");
 		atomic_store(&beginning, NEVER);
 	} else {
@@ -110,6 +111,23 @@ static bool worth_beginning(size_t length, int protection, int flags)
 	    protection != (PROT_READ | PROT_WRITE) || flags & (MAP_FIXED | MAP_STACK) || length < settings.least_bytes)
 		return false;
 	return length >= BEGIN_BYTES || atomic_fetch_add_explicit(&requests, 1, memory_order_relaxed) >= BEGIN_REQUESTS;
+}
+
+/*
+ * Strictly, each free stretch of the region is a mapping to the kernel, and so is each in use; a process may have 65 530. Well
+ * before that the kernel serves. Counting takes as long as a few requests for each mapping there is, so it is done seldom.
+ */
+#define MOST_MAPPINGS 16384
+#define COUNT_EVERY 4096
+
+static bool too_many_mappings(void)
+{
+	static _Atomic unsigned calls;
+	static _Atomic bool many;
+
+	if (atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed) % COUNT_EVERY == COUNT_EVERY - 1)
+		atomic_store_explicit(&many, maps_count() > MOST_MAPPINGS, memory_order_relaxed);
+	return atomic_load_explicit(&many, memory_order_relaxed);
 }
 
 static long failed(long result)
@@ -140,7 +158,8 @@ static void *map(void *address, size_t length, int protection, int flags, int fd
 		address = NULL;
 	if (!made() && worth_beginning(length, protection, flags))
 		begin();
-	if (!made() || (length < settings.least_bytes && !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))) {
+	if (!made() || (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) &&
+			(length < settings.least_bytes || (settings.strict && too_many_mappings())))) {
 		table_request(length, false);
 		return (void *)failed(os_mmap(address, length, protection, flags, fd, offset));
 	}
@@ -576,12 +595,10 @@ __attribute__((constructor(101))) static void start(void)
 		redirect_libc();
 	else
 		table_remark("libc's own calls go to the kernel: UPA_REDIRECT=0");
-	/* Free pages of a region stay accessible, so strictly there is none, and purges are all that is served. */
 	purging = true;
 	if (settings.strict)
-		table_remark("UPA_STRICT=1: memory comes from the kernel, only purges are served");
-	else
-		atomic_store(&beginning, NOT_YET);
+		table_remark("UPA_STRICT=1: free pages are guarded, at a system call for each request");
+	atomic_store(&beginning, NOT_YET);
 }
 
 __attribute__((destructor)) static void finish(void)

@@ -6,7 +6,8 @@
  *   UPA_LEAST_BYTES    requests below this size are the kernel's. Default 0
  *   UPA_RETAIN         percent by which resident memory may exceed its recent peak without UPA, 0..1000. Default 10
  *   UPA_DECAY_MS       half-life of the memory of how much was in use lately, in milliseconds, 0..3600000. Default 1000
- *   UPA_STRICT=1       memory that has been unmapped faults when it is touched
+ *   UPA_STRICT=1       memory that has been unmapped faults when it is touched: pages are protected while they are free, and
+ *                      the heap that grows by brk() is the kernel's
  *   UPA_STATS=1        a table on standard error when the process exits
  *   UPA_TRACE          a file in which the process's page requests are recorded (upa/trace.h)
  *   UPA_REDIRECT=0     leave libc's own internal calls alone: only calls from outside libc are served

@@ -54,6 +54,14 @@ random() {
 }
 random libc
 random retain-nothing UPA_RETAIN=0 UPA_DECAY_MS=0
+random strict UPA_STRICT=1
+
+# Without --strict, what UPA serves can be read after munmap, and only that.
+(LD_PRELOAD=$upa "$conformance" strict || true) | grep '^after_munmap' >"$work/touched"
+if grep ' served' "$work/touched" | grep -e '-11' || [[ $(grep -c 'passed on: after munmap -11' "$work/touched") -ne 3 ]]; then
+  echo "FAILED: what faults after munmap without --strict"
+  failed=1
+fi
 
 # Limits that are there from the start, variables that make no sense.
 LD_PRELOAD=$upa UPA_RETAIN=lots "$conformance" >"$work/nonsense" 2>"$work/said"
