@@ -427,12 +427,16 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 		return address_result(-EFAULT);
 	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
 		/* In place, new pages would not be like tainted ones. */
-		bool elsewhere = upa_region_tainted(r, from, old_size) || new_size > most_served;
+		bool tainted = upa_region_tainted(r, from, old_size);
+		bool elsewhere = tainted || new_size > most_served;
 		uint32_t in_place = flags & MREMAP_MAYMOVE ? 0 : UPA_MAP_INPLACE;
 
 		block = elsewhere ? NULL : upa_region_resize(r, from, old_size, new_size, zeros | in_place);
 		if (block)
 			return block;
+		/* Several mappings to the program, or to a child with a hole in them (MADV_DONTFORK). */
+		if (in_place && tainted && upa_region_one_mapping(r, from, old_size) < old_size && !maps_ordinary(from, old_size))
+			return address_result(-EFAULT);
 		if (in_place || (!elsewhere && errno != ENOMEM))
 			return address_result(elsewhere ? -ENOMEM : -errno);
 		errno = saved;
