@@ -9,7 +9,7 @@ public final class Objects {
   public static void main(String[] arguments) {
     Random random = new Random(11);
     long check = 0;
-    for (int round = 0; round < 16; round++) {
+    for (int round = 0; round < 20; round++) {
       Map<String, List<byte[]>> index = new HashMap<>();
       for (int i = 0; i < 60_000; i++) {
         List<byte[]> list = index.computeIfAbsent("k" + random.nextInt(2_000), key -> new ArrayList<>());

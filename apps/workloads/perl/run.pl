@@ -4,7 +4,7 @@ use warnings;
 
 my (%by_user, %size, $report);
 my $state = 7;
-for my $i (1 .. 200_000) {
+for my $i (1 .. 300_000) {
   $state = ($state * 1103515245 + 12345) % 2147483648;
   my $line = sprintf "user%d GET /page/%d %d %s", $state % 5003, $i % 997, $state % 40_000, "x" x ($state % 50);
   my ($user, undef, $path, $bytes, $agent) = split / /, $line;

@@ -15,4 +15,4 @@ def weigh(node):
 words = {}
 for i in range(300_000):
     words.setdefault(str(i * 7919 % 50_021), []).append((i, i % 7))
-print(sum(weigh(tree(7, i)) for i in range(12)) % 1_000_000_007, len(words), sum(len(v) * v[-1][1] for v in words.values()))
+print(sum(weigh(tree(7, i)) for i in range(20)) % 1_000_000_007, len(words), sum(len(v) * v[-1][1] for v in words.values()))

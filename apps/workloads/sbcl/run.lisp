@@ -10,7 +10,7 @@
 (defun weigh (tree)
   (cond ((null tree) 0) ((consp tree) (+ (weigh (car tree)) (weigh (cdr tree)))) (t tree)))
 (let ((sum 0) (kept (make-array 16 :initial-element nil)))
-  (dotimes (i 120)
+  (dotimes (i 200)
     (let ((table (make-hash-table :test 'equal))
           (vectors (loop repeat 40 collect (make-array (+ 1000 (pseudo 30000)) :element-type 'fixnum :initial-element i))))
       (dotimes (k 4000) (push k (gethash (format nil "k~d" (pseudo 3000)) table)))
