@@ -529,7 +529,7 @@ void *upa_mremap(void *old_address, size_t old_size, size_t new_size, int flags,
 
 /* ---- madvise and mprotect ------------------------------------------------------------------- */
 
-/* Does this advice leave nothing behind that the next holder of the pages could notice? */
+/* Does this advice leave nothing behind that the next holder of the pages could go wrong by? */
 static bool passing(int advice)
 {
 	switch (advice) {
@@ -539,6 +539,9 @@ static bool passing(int advice)
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
 	case MADV_COLLAPSE:
+	/* These stay, but are about speed only; restoring pages would cost numpy, which asks for each large array, all reuse. */
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
 #ifdef MADV_COLD
 	case MADV_COLD:
 	case MADV_PAGEOUT:

@@ -259,7 +259,8 @@ EXPORT int madvise(void *address, size_t length, int advice)
 	bool kept;
 	int result = 0;
 
-	brk_disturb(address, length, advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_WILLNEED);
+	if (advice != MADV_HUGEPAGE && advice != MADV_NOHUGEPAGE && advice != MADV_COLLAPSE)
+		brk_disturb(address, length, advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_WILLNEED);
 	kept = advice == MADV_DONTNEED && purging && purge(made(), address, length);
 	if (!kept)
 		result = made() ? upa_madvise(address, length, advice) : (int)failed(os_madvise(address, length, advice));
