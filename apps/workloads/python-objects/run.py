@@ -1,4 +1,4 @@
-# Dictionaries, lists, tuples and strings: objects of 30 to 500 bytes out of Python's own arenas, which it keeps. Pages hardly matter.
+# Dictionaries, lists, tuples and strings: objects of 30 to 500 bytes, which Python packs into arenas that it maps and unmaps itself.
 import sys
 
 sys.setrecursionlimit(10_000)
