@@ -7,18 +7,20 @@ usage: ./upa vm bench [OPTION...]
 Counts, in a virtual machine with the kernel module, the instructions that a page costs through the kernel's mmap and through
 each mode of the module, and reports: table, charts, data. Takes less than a minute; the first time, what setting up takes.
 
-  --full           every size and more rounds
+  --full           every size and more rounds, and --profile
   --out DIR        folder of the results (build/vm/bench)
+  --profile        also trace single operations, instruction by instruction: where they go, function by function
   --kernel 6.1|6.12  Debian kernel to boot (6.1)
   --no-host        leave out the check by the clock: the stock kernel's rows on this machine
 END
 }
 
 vm_bench() {
-  local out="$root/build/vm/bench" full=() kernel=() host=1 work
+  local out="$root/build/vm/bench" full=() kernel=() host=1 profile='' work
   while [[ $# -gt 0 ]]; do
     case $1 in
-      --full) full=(--full) ;;
+      --full) full=(--full) profile=1 ;;
+      --profile) profile=1 ;;
       --no-host) host= ;;
       --out | --kernel)
         [[ $# -gt 1 && -n $2 ]] || usage_error "option $1 needs a value"
@@ -40,6 +42,7 @@ vm_bench() {
   mkdir -p "$work" || fail "cannot write results: folder=$out"
   rm -rf "$work"/*.csv "$work/driver"
   step vm-bench "counting instructions in the virtual machine" count_instructions "$work" "${full[@]}" "${kernel[@]}"
+  [[ -z $profile ]] || step vm-profile "tracing single operations" "$root/kernel-ext/vm/run-profile" "${kernel[@]}" --out "$work"
   [[ -z $host ]] || step vm-bench-host "timing the stock kernel on this machine" time_host "$work"
   "$JAVA_HOME/bin/java" -cp "$root/montecarlo-bench/target/montecarlo-bench.jar:$root/montecarlo-bench/target/lib/*" \
     upa.bench.CountsMain "$work" "$out"
