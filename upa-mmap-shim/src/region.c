@@ -929,6 +929,11 @@ void *upa_region_base(const struct upa_region *r)
 	return r->base;
 }
 
+const void *upa_region_metadata(const struct upa_region *r)
+{
+	return r->header;
+}
+
 uint64_t upa_region_bytes(const struct upa_region *r)
 {
 	return r->bytes;

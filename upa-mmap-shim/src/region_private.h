@@ -22,6 +22,9 @@ bool upa_region_next(const struct upa_region *r, const void *address, size_t byt
 /* Takes exactly this range, if all of it is free, for something that is to be mapped over it. 0, -EBUSY, -EINVAL. */
 int upa_region_claim(struct upa_region *r, void *address, size_t bytes);
 
+/* Start of the metadata, laid out as region.c says. */
+const void *upa_region_metadata(const struct upa_region *r);
+
 bool upa_region_tainted(const struct upa_region *r, const void *address, size_t bytes);
 
 /* Frees pages whose memory the caller has moved elsewhere. */

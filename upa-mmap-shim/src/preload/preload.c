@@ -29,12 +29,12 @@
 #include "../os.h"
 #include "../region_private.h"
 #include "brk.h"
+#include "observe.h"
 #include "purge.h"
 #include "redirect.h"
 #include "retain.h"
 #include "settings.h"
-#include "table.h"
-#include "trace.h"
+#include "view.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -65,6 +65,9 @@ static struct upa_region *made(void)
 
 static bool purging;
 
+bool observing;
+static pid_t observed_process;
+
 static bool ours(const void *address)
 {
 	return (uintptr_t)address - atomic_load_explicit(&base, memory_order_relaxed) <
@@ -91,6 +94,7 @@ static void begin(void)
 		atomic_store(&base, (uintptr_t)upa_region_base(r));
 		atomic_store(&region_bytes, upa_region_bytes(r));
 		atomic_store(&region_made, r);
+		view_region(r);
 		atomic_store(&beginning, BEGUN);
 	}
 	errno = saved;
@@ -159,21 +163,15 @@ static void *map(void *address, size_t length, int protection, int flags, int fd
 	if (!made() && worth_beginning(length, protection, flags))
 		begin();
 	if (!made() || (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) &&
-			(length < settings.least_bytes || (settings.strict && too_many_mappings())))) {
-		table_request(length, false);
+			(length < settings.least_bytes || (settings.strict && too_many_mappings()))))
 		return (void *)failed(os_mmap(address, length, protection, flags, fd, offset));
-	}
 	result = upa_mmap(address, length, protection, flags, fd, offset);
-	if (ours(result) && !(flags & MAP_FIXED)) {
-		table_request(length, true);
+	if (ours(result) && !(flags & MAP_FIXED))
 		retain_account(made(), (int64_t)length);
-	} else {
-		table_request(length, false);
-	}
 	return result;
 }
 
-static void trace_map(const void *hint, size_t length, int protection, int flags, const void *result)
+static void map_observed(struct observation o, const void *hint, size_t length, int protection, int flags, const void *result)
 {
 	unsigned said = (flags & MAP_ANONYMOUS ? UPA_TRACE_ANONYMOUS : 0) | (flags & MAP_SHARED ? UPA_TRACE_SHARED : 0) |
 			(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) ? UPA_TRACE_FIXED : 0) |
@@ -183,15 +181,18 @@ static void trace_map(const void *hint, size_t length, int protection, int flags
 		said |= UPA_TRACE_FAILED;
 	else if (ours(result) && !(flags & MAP_FIXED))
 		said |= UPA_TRACE_SERVED;
-	trace_fill(trace_claim(), UPA_TRACE_MAP, said, (unsigned)protection, (uintptr_t)(result == MAP_FAILED ? hint : result), length);
+	observed(o, false, UPA_TRACE_MAP, said, (unsigned)protection, (uintptr_t)(result == MAP_FAILED ? hint : result), length);
 }
 
 EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
+	struct observation o = observe(false);
 	void *result = map(address, length, protection, flags, fd, offset);
 
-	if (__builtin_expect(trace_wanted, 0))
-		trace_map(address, length, protection, flags, result);
+	if (!ours(result) || flags & MAP_FIXED)
+		view_add(&view.passed, 1);
+	if (__builtin_expect(observing, 0))
+		map_observed(o, address, length, protection, flags, result);
 	return result;
 }
 
@@ -221,16 +222,16 @@ static int unmap(void *address, size_t length)
 
 EXPORT int munmap(void *address, size_t length)
 {
-	struct upa_trace_record *record = trace_claim();
+	struct observation o = observe(true);
 	int result = unmap(address, length);
 
-	trace_fill(record, UPA_TRACE_UNMAP, outcome(address, result), 0, (uintptr_t)address, length);
+	observed(o, true, UPA_TRACE_UNMAP, outcome(address, result), 0, (uintptr_t)address, length);
 	return result;
 }
 
 EXPORT void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, ...)
 {
-	struct upa_trace_record *record = trace_claim();
+	struct observation o = observe(true);
 	void *to = NULL;
 	void *result;
 
@@ -247,24 +248,28 @@ EXPORT void *mremap(void *old_address, size_t old_size, size_t new_size, int fla
 			  (void *)failed(os_mremap(old_address, old_size, new_size, flags, to));
 	if (ours(old_address) && result != MAP_FAILED)
 		retain_account(made(), (ours(result) ? (int64_t)new_size : 0) - (int64_t)old_size);
-	trace_fill(record, UPA_TRACE_RESIZE, outcome(old_address, (long)result), (unsigned)flags, (uintptr_t)old_address, old_size);
-	if (record && result != MAP_FAILED)
+	observed(o, true, UPA_TRACE_RESIZE, outcome(old_address, (long)result), (unsigned)flags, (uintptr_t)old_address, old_size);
+	if (o.record && result != MAP_FAILED)
 		trace_fill(trace_claim(), UPA_TRACE_RESIZED, outcome(result, 0), (unsigned)flags, (uintptr_t)result, new_size);
 	return result;
 }
 
 EXPORT int madvise(void *address, size_t length, int advice)
 {
-	struct upa_trace_record *record = trace_claim();
+	struct observation o = observe(true);
 	bool kept;
 	int result = 0;
 
 	if (advice != MADV_HUGEPAGE && advice != MADV_NOHUGEPAGE && advice != MADV_COLLAPSE)
 		brk_disturb(address, length, advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_WILLNEED);
 	kept = advice == MADV_DONTNEED && purging && purge(made(), address, length);
-	if (!kept)
+	if (kept) {
+		view_add(&view.purges, 1);
+		view_add(&view.purged_bytes, length);
+	} else {
 		result = made() ? upa_madvise(address, length, advice) : (int)failed(os_madvise(address, length, advice));
-	trace_fill(record, UPA_TRACE_ADVISE, (kept ? UPA_TRACE_SERVED : 0) | (result ? UPA_TRACE_FAILED : 0), (unsigned)advice,
+	}
+	observed(o, true, UPA_TRACE_ADVISE, (kept ? UPA_TRACE_SERVED : 0) | (result ? UPA_TRACE_FAILED : 0), (unsigned)advice,
 		   (uintptr_t)address, length);
 	return result;
 }
@@ -284,27 +289,29 @@ EXPORT int posix_madvise(void *address, size_t length, int advice)
 
 EXPORT int mprotect(void *address, size_t length, int protection)
 {
-	struct upa_trace_record *record = trace_claim();
+	struct observation o = observe(true);
 	int result;
 
 	brk_disturb(address, length, false);
 	result = made() ? upa_mprotect(address, length, protection) : (int)failed(os_mprotect(address, length, protection));
-	trace_fill(record, UPA_TRACE_PROTECT, result ? UPA_TRACE_FAILED : 0, (unsigned)protection, (uintptr_t)address, length);
+	observed(o, true, UPA_TRACE_PROTECT, result ? UPA_TRACE_FAILED : 0, (unsigned)protection, (uintptr_t)address, length);
 	return result;
 }
 
 static void **libc_break;
+static char *heap_start;
 
 /* In libc's place; it is called with libc's lock held, but for a program that does so itself. */
 static int change_break(void *address)
 {
-	struct upa_trace_record *record = trace_claim();
+	struct observation o = observe(true);
 	const void *kernel_was = brk_kernel();
 	char *was = *libc_break;
 	int result = brk_set(address);
 	ptrdiff_t moved = (char *)*libc_break - was;
 
-	trace_fill(record, UPA_TRACE_BREAK,
+	view_heap((size_t)((char *)*libc_break - heap_start), (size_t)((const char *)brk_kernel() - (char *)*libc_break));
+	observed(o, true, UPA_TRACE_BREAK,
 		   (result ? UPA_TRACE_FAILED : 0) | (moved < 0 ? UPA_TRACE_SHRINKS : 0) |
 			   (moved && brk_kernel() == kernel_was ? UPA_TRACE_SERVED : 0),
 		   0, (uintptr_t)*libc_break, (size_t)(moved < 0 ? -moved : moved));
@@ -484,6 +491,7 @@ EXPORT int prctl(int option, ...)
 		purge_stop();
 		retain_be_quiet();
 		trace_be_quiet();
+		table_be_quiet();
 	}
 	return (int)failed(os_call(SYS_prctl, option, (long)a[0], (long)a[1], (long)a[2], (long)a[3], 0));
 }
@@ -549,7 +557,9 @@ static void in_child(void)
 	atomic_compare_exchange_strong(&beginning, &expected, NEVER);
 	retain_after_fork();
 	brk_after_fork();
-	table_after_fork();
+	table_after_fork(made());
+	view_after_fork();
+	observed_process = (pid_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
 static void redirect_libc(void)
@@ -568,7 +578,7 @@ static void redirect_libc(void)
 
 	libc_break = dlsym(RTLD_DEFAULT, "__curbrk");
 	if (settings.brk && !settings.strict && libc_break)
-		brk_start(libc_break);
+		brk_start(libc_break), heap_start = *libc_break;
 	else
 		n--;
 	if (!redirect(list, n))
@@ -577,6 +587,25 @@ static void redirect_libc(void)
 		table_remark("the heap that grows by brk() is the kernel's");
 }
 
+static void finish(void)
+{
+	/* A child of vfork() leaves, and not the process whose memory it uses. */
+	if (!observing || observed_process != (pid_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0))
+		return;
+	table_print(made());
+	trace_end();
+}
+
+/* libc's own calls of it do not come here: exit() has run the destructors by then. */
+EXPORT _Noreturn void _exit(int status)
+{
+	finish();
+	for (;;)
+		os_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
+}
+
+EXPORT _Noreturn void _Exit(int status) __attribute__((alias("_exit")));
+
 __attribute__((constructor(101))) static void start(void)
 {
 	const char *reason;
@@ -584,6 +613,10 @@ __attribute__((constructor(101))) static void start(void)
 	settings_read();
 	table_start();
 	trace_start(settings.trace);
+	observing = table_wanted || trace_wanted;
+	observed_process = (pid_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+	if (observing)
+		at_quick_exit(finish);
 	reason = left_alone();
 	if (reason) {
 		table_remark(reason);
@@ -602,8 +635,7 @@ __attribute__((constructor(101))) static void start(void)
 	atomic_store(&beginning, NOT_YET);
 }
 
-__attribute__((destructor)) static void finish(void)
+__attribute__((destructor)) static void stop(void)
 {
-	table_print(made());
-	trace_end();
+	finish();
 }

@@ -5,13 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <time.h>
+
+#include <upa/llfree.h>
 
 #include "../os.h"
 #include "brk.h"
 #include "message.h"
 #include "purge.h"
 #include "settings.h"
+#include "trace.h"
+#include "view.h"
 
 bool table_wanted;
 
@@ -21,14 +27,75 @@ static int out = -1;
 #define REMARKS 4
 static const char *remarks[REMARKS];
 
+static _Atomic bool quiet, printed;
+
+/* The calls, and those of mmap by size: the first few of these. */
 static const struct {
 	const char *name;
 	size_t below;
-} sizes[] = { { "under 64 KiB", 64ul << 10 }, { "under 1 MiB", 1ul << 20 }, { "under 32 MiB", 32ul << 20 }, { "larger", SIZE_MAX } };
+} sizes[] = { { "mmap, under 64 KiB", 64ul << 10 },
+	      { "mmap, under 1 MiB", 1ul << 20 },
+	      { "mmap, under 32 MiB", 32ul << 20 },
+	      { "mmap, larger", SIZE_MAX } };
 
 #define SIZES (sizeof(sizes) / sizeof(*sizes))
 
-static _Atomic uint64_t served_requests[SIZES], passed_requests[SIZES];
+static const char *const names[] = {
+	[UPA_TRACE_UNMAP] = "munmap", [UPA_TRACE_RESIZE] = "mremap", [UPA_TRACE_ADVISE] = "madvise", [UPA_TRACE_PROTECT] = "mprotect",
+	[UPA_TRACE_BREAK] = "brk",
+};
+
+#define NAMES (sizeof(names) / sizeof(*names))
+#define ROWS (SIZES + NAMES)
+
+struct tally {
+	_Atomic uint64_t calls, ticks;
+};
+
+/* By row; served, and passed on. */
+static struct tally tallies[ROWS][2];
+
+/* What the region had counted when this process began: a child goes on with its parent's. */
+static struct {
+	struct upa_region_stats region;
+	uint64_t got_pages, purged, heap_reused, heap_given_back;
+} before;
+
+/* ---- time ------------------------------------------------------------------------------------- */
+
+static uint64_t ticks_at_start, ns_at_start;
+
+static uint64_t nanoseconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t ticks(void)
+{
+#ifdef __x86_64__
+	return __builtin_ia32_rdtsc();
+#else
+	return nanoseconds();
+#endif
+}
+
+/* The length of a tick is known only at the end; a processor whose ticks vary makes it a mean. */
+static double ns_per_tick(void)
+{
+	uint64_t passed = ticks() - ticks_at_start;
+
+	return passed ? (double)(nanoseconds() - ns_at_start) / (double)passed : 0;
+}
+
+uint64_t table_clock(void)
+{
+	return table_wanted ? ticks() : 0;
+}
+
+/* ---- counting --------------------------------------------------------------------------------- */
 
 void table_start(void)
 {
@@ -40,11 +107,14 @@ void table_start(void)
 	if (os_failed(fd))
 		return;
 	out = (int)fd;
+	ticks_at_start = ticks();
+	ns_at_start = nanoseconds();
 	table_wanted = true;
 }
 
 void table_remark(const char *text)
 {
+	view_note(text);
 	for (int i = 0; i < REMARKS; i++)
 		if (!remarks[i]) {
 			remarks[i] = text;
@@ -52,22 +122,54 @@ void table_remark(const char *text)
 		}
 }
 
-void table_count(size_t bytes, bool served)
+void table_be_quiet(void)
 {
-	size_t i = 0;
-
-	while (bytes >= sizes[i].below && i < SIZES - 1)
-		i++;
-	atomic_fetch_add_explicit(&(served ? served_requests : passed_requests)[i], 1, memory_order_relaxed);
+	atomic_store(&quiet, true);
 }
 
-void table_after_fork(void)
+void table_count(unsigned kind, unsigned flags, size_t bytes, uint64_t begun)
 {
-	for (size_t i = 0; i < SIZES; i++) {
-		atomic_store(&served_requests[i], 0);
-		atomic_store(&passed_requests[i], 0);
+	struct tally *t;
+	size_t row = 0;
+
+	if (!begun)
+		return;
+	if (kind == UPA_TRACE_MAP)
+		while (bytes >= sizes[row].below && row < SIZES - 1)
+			row++;
+	else
+		row = SIZES + kind;
+	t = &tallies[row][!(flags & UPA_TRACE_SERVED)];
+	atomic_fetch_add_explicit(&t->calls, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&t->ticks, ticks() - begun, memory_order_relaxed);
+}
+
+/* Pages that the region has handed out. */
+static uint64_t got_pages(const struct upa_region *r)
+{
+	struct upa_llfree_stats st = { 0 };
+	struct upa_llfree a;
+
+	if (!upa_llfree_attach(&a, upa_region_state(r), upa_region_state_bytes(r)))
+		upa_llfree_get_stats(&a, &st);
+	return st.got_pages;
+}
+
+void table_after_fork(const struct upa_region *r)
+{
+	if (!table_wanted)
+		return;
+	memset(tallies, 0, sizeof(tallies));
+	atomic_store(&printed, false);
+	before.purged = purge_count();
+	brk_counts(&before.heap_reused, &before.heap_given_back);
+	if (r) {
+		upa_region_get_stats(r, &before.region);
+		before.got_pages = got_pages(r);
 	}
 }
+
+/* ---- printing --------------------------------------------------------------------------------- */
 
 static void amount(struct message *m, const char *name, uint64_t bytes)
 {
@@ -77,12 +179,26 @@ static void amount(struct message *m, const char *name, uint64_t bytes)
 	message_text(m, " KiB\n");
 }
 
-static void line(struct message *m, const char *name, uint64_t served, uint64_t passed)
+static void cells(struct message *m, const struct tally *t, double tick)
 {
+	uint64_t calls = atomic_load(&t->calls);
+
+	message_number(m, calls, 12);
+	if (calls)
+		message_number(m, (uint64_t)((double)atomic_load(&t->ticks) * tick / (double)calls), 9);
+	else
+		message_text(m, "        -");
+}
+
+/* Nothing about calls that have not come up. */
+static void line(struct message *m, const char *name, const struct tally row[2], double tick)
+{
+	if (!atomic_load(&row[0].calls) && !atomic_load(&row[1].calls))
+		return;
 	message_text(m, "  ");
-	message_pad(m, name, 32);
-	message_number(m, served, 14);
-	message_number(m, passed, 14);
+	message_pad(m, name, 20);
+	cells(m, &row[0], tick);
+	cells(m, &row[1], tick);
 	message_text(m, "\n");
 }
 
@@ -96,53 +212,84 @@ static void name_of_program(char *name, size_t bytes)
 	name[n > 0 ? n - 1 : 0] = 0;
 }
 
+/* As getrusage() has it, that would be at least what the program had that called this one by exec(). */
+static uint64_t peak_resident(void)
+{
+	long fd = os_call(SYS_openat, AT_FDCWD, (long)"/proc/self/status", O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	char text[2048];
+	const char *found;
+	uint64_t kib = 0;
+	long n;
+
+	if (os_failed(fd))
+		return 0;
+	n = os_call(SYS_read, fd, (long)text, sizeof(text) - 1, 0, 0, 0);
+	os_call(SYS_close, fd, 0, 0, 0, 0, 0);
+	text[n > 0 ? n : 0] = 0;
+	found = strstr(text, "VmHWM:");
+	for (found = found ? found + 6 : ""; *found && *found != 'k'; found++)
+		if (*found >= '0' && *found <= '9')
+			kib = kib * 10 + (uint64_t)(*found - '0');
+	return kib << 10;
+}
+
+static void memory_of_region(struct message *m, const struct upa_region *r)
+{
+	struct upa_region_stats st;
+	uint64_t handed_out, cleared;
+
+	upa_region_get_stats(r, &st);
+	cleared = st.cleared_bytes - before.region.cleared_bytes;
+	handed_out = (got_pages(r) - before.got_pages) * 4096;
+	amount(m, "in use", st.allocated_bytes);
+	amount(m, "free and populated", st.retained_bytes);
+	amount(m, "handed out", handed_out);
+	amount(m, "  populated, so cleared", cleared);
+	amount(m, "  else, to be faulted in", handed_out > cleared ? handed_out - cleared : 0);
+	amount(m, "moved", st.moved_bytes - before.region.moved_bytes);
+	amount(m, "given back", st.given_back_bytes - before.region.given_back_bytes);
+}
+
 void table_print(const struct upa_region *r)
 {
 	struct message m = { .length = 0 };
-	uint64_t served = 0, passed = 0, reused, given_back;
+	struct tally all[2] = { 0 };
+	double tick = ns_per_tick();
+	uint64_t reused, given_back;
 	struct rusage usage;
-	char name[32];
+	char name[32] = "";
 
-	if (!table_wanted)
+	if (!table_wanted || atomic_exchange(&printed, true))
 		return;
-	name_of_program(name, sizeof(name));
+	if (!atomic_load(&quiet))
+		name_of_program(name, sizeof(name));
 	message_text(&m, "upa: ");
 	message_text(&m, name);
 	message_text(&m, ", process ");
 	message_number(&m, (uint64_t)getpid(), 0);
-	message_text(&m, "\n  ");
-	message_pad(&m, "requests for memory", 32);
-	message_text(&m, "        served     passed on\n");
-	for (size_t i = 0; i < SIZES; i++) {
-		uint64_t s = atomic_load(&served_requests[i]);
-		uint64_t p = atomic_load(&passed_requests[i]);
-
-		served += s;
-		passed += p;
-		line(&m, sizes[i].name, s, p);
+	message_text(&m, "\n  calls                     served  ns each   passed on  ns each\n");
+	for (size_t i = 0; i < ROWS; i++) {
+		line(&m, i < SIZES ? sizes[i].name : names[i - SIZES], tallies[i], tick);
+		for (int j = 0; j < 2; j++) {
+			all[j].calls += tallies[i][j].calls;
+			all[j].ticks += tallies[i][j].ticks;
+		}
 	}
-	line(&m, "all", served, passed);
-	if (r) {
-		struct upa_region_stats st;
-
-		upa_region_get_stats(r, &st);
-		amount(&m, "in use", st.allocated_bytes);
-		amount(&m, "free and populated", st.retained_bytes);
-		amount(&m, "reused and cleared", st.cleared_bytes);
-		amount(&m, "moved", st.moved_bytes);
-		amount(&m, "given back to the kernel", st.given_back_bytes);
-		amount(&m, "purged without the kernel", purge_count());
-		brk_counts(&reused, &given_back);
-		amount(&m, "heap reused and cleared", reused);
-		amount(&m, "heap given back to the kernel", given_back);
-	}
+	line(&m, "all", all, tick);
+	if (r)
+		memory_of_region(&m, r);
+	amount(&m, "purged without the kernel", purge_count() - before.purged);
+	brk_counts(&reused, &given_back);
+	amount(&m, "heap reused and cleared", reused - before.heap_reused);
+	amount(&m, "heap given back", given_back - before.heap_given_back);
 	if (!getrusage(RUSAGE_SELF, &usage)) {
 		message_text(&m, "  ");
 		message_pad(&m, "page faults", 32);
 		message_number(&m, (uint64_t)usage.ru_minflt, 14);
 		message_text(&m, "\n");
-		amount(&m, "peak resident", (uint64_t)usage.ru_maxrss << 10);
 	}
+	if (!atomic_load(&quiet))
+		amount(&m, "peak resident", peak_resident());
 	for (int i = 0; i < REMARKS && remarks[i]; i++) {
 		message_text(&m, "  note: ");
 		message_text(&m, remarks[i]);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* table.h - what UPA_STATS=1 prints when the process exits. */
+/*
+ * table.h - what UPA_STATS=1 prints when the process exits: by exit(), by returning from main, by _exit(), _Exit() or quick_exit(). Who is
+ * killed by a signal, aborts, or calls another program by exec() prints nothing; upa/view.h can be read until then.
+ */
 #ifndef UPA_TABLE_H
 #define UPA_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <upa/region.h>
 
@@ -15,18 +19,19 @@ void table_start(void);
 /* Something the reader should know, once: a string that stays. */
 void table_remark(const char *text);
 
-void table_count(size_t bytes, bool served);
+/* No file of /proc may be read from now on. */
+void table_be_quiet(void);
 
-/* Counts a request for memory. */
-static inline void table_request(size_t bytes, bool served)
-{
-	if (__builtin_expect(table_wanted, 0))
-		table_count(bytes, served);
-}
+/* Now, in units of its own; 0 if nobody wants to know. */
+uint64_t table_clock(void);
 
-/* A forked child counts from nothing. */
-void table_after_fork(void);
+/* Counts a request, by kind and flags of upa/trace.h, that began then. */
+void table_count(unsigned kind, unsigned flags, size_t bytes, uint64_t begun);
 
+/* A forked child counts from nothing; `r` is the region if there is one. */
+void table_after_fork(const struct upa_region *r);
+
+/* Once only. */
 void table_print(const struct upa_region *r);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes known page requests, all of 5 MiB or more, in each way a process can make them and end; and prints such requests from a
- * trace. trace_test.sh compares the two.
+ * trace. trace_test.sh compares the two, stats_test.sh what the table at the exit says.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -146,6 +146,24 @@ static void left(void)
 	_exit(0);
 }
 
+static void left_quickly(void)
+{
+	map(5 * MIB);
+	quick_exit(0);
+}
+
+/* The child's leaving is not its parent's. */
+static void vforked(void)
+{
+	pid_t child = vfork();
+
+	if (!child)
+		_exit(0);
+	wait_for(child);
+	map(5 * MIB);
+	_Exit(0);
+}
+
 static void execs(void)
 {
 	map(7 * MIB);
@@ -195,6 +213,7 @@ static const struct {
 } cases[] = {
 	{ "plain", plain }, { "threads", threads }, { "many", many }, { "closed-descriptors", closed_descriptors },
 	{ "fork", forked }, { "fork-by-system-call", forked_by_system_call }, { "kill", killed }, { "_exit", left },
+	{ "quick_exit", left_quickly }, { "vfork", vforked },
 	{ "exec", execs }, { "signal", handler }, { "no-new-privileges", no_new_privileges }, { "small-files", small_files_only },
 };
 

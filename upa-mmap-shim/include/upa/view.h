@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upa/view.h - what other processes can see of one that runs under libupa_mmap.so: `upa top` reads it.
+ *
+ * The view is a variable in the library's writable data. A reader finds it without a name or a file: in /proc/PID/maps the writable
+ * mapping of libupa_mmap.so, in /proc/PID/mem at a multiple of 64 bytes from its start the magic. So it costs a program
+ * nothing at its start, leaves nothing behind, cannot be stale, and works whatever the program closes, filters or changes its root to. The reader
+ * needs the right to trace the process (ptrace(2), PTRACE_MODE_ATTACH): its user, or root; where kernel.yama.ptrace_scope is 1, root.
+ *
+ * Words are written one by one and each is whole; together they are no snapshot. Counters are of this process alone: a forked
+ * child begins at 0, but for those of the region, which go on.
+ */
+#ifndef UPA_VIEW_H
+#define UPA_VIEW_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPA_VIEW_MAGIC 0x3130574549564155ull /* the bytes "UAVIEW01" */
+#define UPA_VIEW_VERSION 1u
+#define UPA_VIEW_ALIGNMENT 64u
+
+/* 192 bytes, little endian. */
+struct upa_view {
+	uint64_t magic;              /* UPA_VIEW_MAGIC */
+	uint32_t version;            /* UPA_VIEW_VERSION */
+	uint32_t bytes;              /* of this structure */
+	uint64_t metadata;           /* address of the region's metadata (region.c), which counts what is served; 0: no region */
+	uint64_t passed;             /* mmap calls passed on to the kernel */
+	uint64_t purges;             /* madvise calls served without the kernel */
+	uint64_t purged_bytes;       /* by them */
+	uint64_t heap_moves;         /* brk calls that came to us */
+	uint64_t heap_bytes;         /* the heap's size */
+	uint64_t heap_kept_bytes;    /* populated beyond it */
+	uint64_t heap_reused_bytes;  /* handed out again and cleared */
+	uint64_t heap_given_back_bytes;
+	uint64_t reserved[5];        /* 0 */
+	char note[64];               /* why UPA does less than it could here; empty, or ends with 0 */
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# stats_test.sh LIB_DIRECTORY TRACE_CASE: the table of UPA_STATS=1 counts what a program has asked for, and is printed once, however it leaves.
+set -euo pipefail
+
+upa="$1/libupa_mmap.so"
+trace_case=$2
+table=$(mktemp)
+trap 'rm -f "$table"' EXIT
+failed=0
+
+# run CASE [VARIABLE=VALUE...]: its tables go to $table
+run() {
+  local case=$1
+  shift
+  env LD_PRELOAD="$upa" UPA_STATS=1 "$@" "$trace_case" "$case" >/dev/null 2>"$table" || true
+}
+
+# expect NAME EXPECTED COMMAND...: what the command prints
+expect() {
+  local name=$1 expected=$2 actual
+  shift 2
+  actual=$("$@" || true)
+  if [[ $actual == "$expected" ]]; then
+    echo "same: $name"
+  else
+    printf 'FAILED: %s\nexpected: %s\nactual: %s\n' "$name" "$expected" "$actual"
+    cat "$table"
+    failed=1
+  fi
+}
+
+# row NAME: how many calls were served, how many passed on; of each table
+row() { awk -v name="  $1 " 'index($0, name) == 1 { $0 = substr($0, length(name) + 1); print $1, $3 }' "$table"; }
+tables() { grep -c '^upa: ' "$table"; }
+
+run many
+expect "one table" 1 tables
+expect "mmap" "20000 0" row "mmap, under 32 MiB"
+expect "munmap" "20000 0" row munmap
+expect "nanoseconds" 1 awk '$1 == "munmap" { print ($3 > 0 && $3 < 1000000) }' "$table"
+# 20 000 blocks of 5 MiB, never touched: all handed out, none cleared, none given back.
+expect "handed out" 1 awk '/^  handed out/ { print ($3 >= 102400000 && $3 < 102500000) }' "$table"
+expect "cleared" 0 awk '/populated, so cleared/ { print $4 }' "$table"
+run threads
+# The stacks of its four threads are passed on.
+expect "threads" "20000 4" row "mmap, under 32 MiB"
+run plain
+expect "resize" "1 0" row mremap
+expect "advise" "0 1" row madvise
+run fork
+expect "fork: the child's first" $'3 0\n2 0' row "mmap, under 32 MiB"
+for case in _exit quick_exit; do
+  run "$case"
+  expect "$case" "1 0" row "mmap, under 32 MiB"
+done
+run vfork
+expect "vfork" 1 tables
+run kill
+expect "kill" 0 tables
+run plain UPA_REDIRECT=0
+expect "symbols only" 1 grep -c "note: libc's own calls go to the kernel: UPA_REDIRECT=0" "$table"
+run plain UPA_OFF=1
+expect "off" 1 grep -c "note: UPA_OFF=1" "$table"
+exit "$failed"
