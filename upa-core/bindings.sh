@@ -39,8 +39,8 @@ constants='PROT_(NONE|READ|WRITE)|MREMAP_(MAYMOVE|FIXED|DONTUNMAP)'
 constants+='|MAP_(PRIVATE|SHARED|ANONYMOUS|FIXED|FIXED_NOREPLACE|NORESERVE|POPULATE)'
 constants+='|MADV_(DONTNEED|REMOVE|FREE|HUGEPAGE|NOHUGEPAGE|POPULATE_READ|POPULATE_WRITE)'
 constants+='|O_(RDWR|CREAT|EXCL|CLOEXEC)|SEEK_END|PR_SET_VMA(_ANON_NAME)?'
-constants+='|E(PERM|NOENT|INTR|IO|BADF|AGAIN|NOMEM|ACCES|FAULT|BUSY|EXIST|INVAL|NOTTY|NOSPC|RANGE|NOSYS|OVERFLOW|BADMSG|PROTO)'
-generate Libc "^--include-(function ($functions)|constant ($constants)) " sys/mman.h sys/prctl.h fcntl.h unistd.h errno.h string.h
+constants+='|E(PERM|NOENT|INTR|IO|BADF|AGAIN|NOMEM|ACCES|FAULT|BUSY|EXIST|INVAL|NOTTY|NXIO|NOSPC|RANGE|NOSYS|OVERFLOW|BADMSG|PROTO)'
+generate Libc "^--include-(function ($functions)|constant ($constants)) " sys/mman.h sys/prctl.h sys/ioctl.h fcntl.h unistd.h errno.h string.h
 
 rm -rf "${sources:?}"
 mkdir -p "$sources" "$tests/resources/$directory"

@@ -148,6 +148,16 @@ build_java() {
     step java "building Java" maven package -Dmaven.test.skip=true
 }
 
+# The tests of upa-core, and beside them JUnit, to be run elsewhere.
+build_java_tests() {
+  local sources
+  set_up_packages
+  set_up_jdk
+  sources=$(cd "$root" && find pom.xml upa-core -name target -prune -o -type f -printf '%p %s %T@\n' | sort | sha256sum)
+  if_changed java-tests "$JAVA_HOME $sources" "$root/upa-core/target/test-lib" \
+    step java-tests "building Java tests" maven -pl upa-core test-compile dependency:copy-dependencies@test-libraries
+}
+
 maven() (
   cd "$root" && mvn "$@"
 )

@@ -28,6 +28,11 @@ final class LinearBackEnd extends RegionBackEnd {
     }
 
     @Override
+    BackEnd name() {
+        return BackEnd.LINEAR;
+    }
+
+    @Override
     String kind() {
         return memory.shared ? "shared" : "private";
     }
@@ -271,6 +276,16 @@ final class LinearBackEnd extends RegionBackEnd {
     @Override
     long retainedPages() {
         return pages.stats().retainedPages();
+    }
+
+    @Override
+    long metadataBytes() {
+        return metadata.byteSize();
+    }
+
+    @Override
+    FrameStats frameStats() {
+        return null;
     }
 
     @Override

@@ -17,12 +17,15 @@ import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
- * One contiguous, 2 MiB-aligned range of addresses whose pages are allocated here and not by the kernel (back end
- * {@code linear}: page i is always at base + i * 4096).
+ * One contiguous, 2 MiB-aligned range of addresses whose pages are allocated here and not by the kernel.
  *
  * <p>The range is reserved at once and may be far larger than memory; the kernel puts memory behind a page on its first
  * touch. A freed page keeps its memory, so that the next caller gets it without a system call, a fault or a TLB flush,
  * until {@link #giveBack} returns it to the kernel. Which page goes to whom is decided by an {@link LlFree}.
+ *
+ * <p>That is the back end {@code linear}. With the kernel module upa.ko the process holds the page frames, too, and says
+ * which of them stands at which page: {@link BackEnd#PTE} and {@link BackEnd#PTE_RAW}. Then a freed page keeps its frame
+ * until another page needs it, a block that grows elsewhere takes its frames along, and nothing is ever copied.
  *
  * <p>Two kinds: a <em>private</em> region is anonymous memory, data and metadata; a <em>shared</em> one is a file (on
  * tmpfs for memory) to which other processes attach by its path, those that use the C twin ({@code upa/region.h}) too.
@@ -124,6 +127,22 @@ public final class Region implements AutoCloseable {
      */
     public static Region create(long bytes, HugePages hugePages) {
         return new Region(new LinearBackEnd(RegionMemory.create(bytes, hugePages)));
+    }
+
+    /**
+     * Creates a private region whose page frames this process manages itself, on the device of the kernel module upa.ko.
+     * Only threads of this process can use it; a child process has none of it.
+     *
+     * @param bytes   size, rounded up to 2 MiB; 1 .. {@link PteOptions#MAX_BYTES}
+     * @param options back end, pool of page frames, deferred unmapping, device
+     * @return the region
+     * @throws IllegalArgumentException if bytes is out of range
+     * @throws SystemCallException      if there is no such device (ENOENT), it is somebody else's (EACCES) or not that of
+     *                                  the module (ENOTTY), raw modes are off (EPERM), or the pool is more than may be
+     *                                  locked or than there is (ENOMEM); the message says what to do
+     */
+    public static Region create(long bytes, PteOptions options) {
+        return new Region(PteBackEnd.create(bytes, options));
     }
 
     /**
@@ -482,7 +501,7 @@ public final class Region implements AutoCloseable {
     /**
      * Makes a block larger or smaller, in place where the pages behind it are free, else (without {@link #IN_PLACE})
      * elsewhere; the contents up to the smaller size are kept. Large blocks of a private region are moved by moving page
-     * tables, not bytes.
+     * tables, not bytes; with the kernel module, all are.
      *
      * @param address  the block
      * @param oldBytes its size, rounded up to pages; 1 or more
@@ -548,7 +567,8 @@ public final class Region implements AutoCloseable {
      * Gives memory behind free pages back to the kernel until at most so much stays.
      *
      * @param retainBytes bytes of free pages that may keep their memory, 0 or more
-     * @return the bytes given back
+     * @return the bytes given back; with {@link BackEnd#PTE} only frames at the end of the pool can be, in units of 2 MiB,
+     *         with {@link BackEnd#PTE_RAW} none
      * @throws IllegalArgumentException if retainBytes is negative
      * @throws IllegalStateException    if the region is closed
      * @throws SystemCallException      if the kernel takes nothing back
@@ -654,8 +674,9 @@ public final class Region implements AutoCloseable {
             freeChunks();
             LlFreeStats s = pages.stats();
             return new RegionStats(bytes, s.pages() - s.freePages() << PAGE_SHIFT, backEnd.retainedPages() << PAGE_SHIFT,
-                    backEnd.metadata.byteSize(), s.gets(), s.puts(), s.failures(), backEnd.sum(CLEARED_PAGES) << PAGE_SHIFT,
-                    backEnd.sum(MOVED_PAGES) << PAGE_SHIFT, backEnd.sum(GIVEN_BACK_PAGES) << PAGE_SHIFT);
+                    backEnd.metadataBytes(), s.gets(), s.puts(), s.failures(), backEnd.sum(CLEARED_PAGES) << PAGE_SHIFT,
+                    backEnd.sum(MOVED_PAGES) << PAGE_SHIFT, backEnd.sum(GIVEN_BACK_PAGES) << PAGE_SHIFT,
+                    backEnd.frameStats());
         } finally {
             release();
         }
@@ -671,8 +692,21 @@ public final class Region implements AutoCloseable {
         return bytes;
     }
 
+    /** For tests: the frame that stands at a page, or -1. */
+    int frameAt(long address) {
+        return backEnd instanceof PteBackEnd pte ? pte.word(pageOf(address, PAGE_BYTES)) - 1 : -1;
+    }
+
+    /** {@return how its pages come by memory} */
+    public BackEnd backEnd() {
+        return backEnd.name();
+    }
+
     /**
      * {@return the allocation state; who frees pages there frees them here}
+     *
+     * <p>In a region of the kernel module (see {@link #backEnd}) that of the addresses: to be looked at only, since who
+     * takes pages there gets no memory with them.
      *
      * <p>Up to one chunk of 64 KiB per slot may be allocated there without being in use; {@link #stats} frees it.
      */

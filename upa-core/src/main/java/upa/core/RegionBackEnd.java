@@ -16,7 +16,7 @@ import upa.core.internal.RawMemory;
  * <p>Pages are counted as in {@link #pages}, the allocator of the region's addresses; {@code slot} is the caller's slot
  * there. All methods but {@link #recover}, {@link #validate} and {@link #unmap} may be called from any thread at any time.
  */
-abstract sealed class RegionBackEnd permits LinearBackEnd {
+abstract sealed class RegionBackEnd permits LinearBackEnd, PteBackEnd {
     /** Batches in which background work holds free children: long enough to amortise a TLB flush, short enough to hide little. */
     static final int BATCH_CHILDREN = 16;
     static final int POPULATED = 1 << LlFree.ZEROED | 1 << LlFree.DIRTY | 1 << LlFree.MIXED;
@@ -34,6 +34,8 @@ abstract sealed class RegionBackEnd permits LinearBackEnd {
         this.pages = pages;
         this.metadata = metadata;
     }
+
+    abstract BackEnd name();
 
     /** What kind of region this is, for messages. */
     abstract String kind();
@@ -76,6 +78,12 @@ abstract sealed class RegionBackEnd permits LinearBackEnd {
 
     /** Free pages of memory that the region keeps (upper bound). */
     abstract long retainedPages();
+
+    /** Address space of everything but the pages. */
+    abstract long metadataBytes();
+
+    /** Counters of page frames; null if the kernel has them. */
+    abstract FrameStats frameStats();
 
     /** Rebuilds the counters of a region that nobody is using. Returns how many pages they were wrong by. */
     abstract long recover();

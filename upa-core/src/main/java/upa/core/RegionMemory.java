@@ -216,7 +216,7 @@ final class RegionMemory {
     }
 
     /** Twice the processors, so that threads that come and go seldom meet; few enough to leave trees for large runs. */
-    private static int defaultSlots() {
+    static int defaultSlots() {
         int slots = 8;
         while (slots < 2 * Runtime.getRuntime().availableProcessors() && slots < 1024) {
             slots *= 2;

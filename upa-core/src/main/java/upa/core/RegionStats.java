@@ -6,7 +6,7 @@ package upa.core;
  *
  * @param capacityBytes  size of the region
  * @param allocatedBytes mapped now
- * @param retainedBytes  free, with memory behind it (upper bound)
+ * @param retainedBytes  free, with memory behind it (upper bound); free page frames count as well
  * @param metadataBytes  address space of the metadata; touched only as far as it is used
  * @param maps           calls that took pages
  * @param unmaps         calls that freed pages
@@ -14,7 +14,9 @@ package upa.core;
  * @param clearedBytes   old bytes overwritten with zeros for a caller that needed them
  * @param movedBytes     by resize: copied, or their page tables moved
  * @param givenBackBytes given back to the kernel
+ * @param frames         page frames, of the back ends that hold them; null in a {@link BackEnd#LINEAR} region
  */
 public record RegionStats(long capacityBytes, long allocatedBytes, long retainedBytes, long metadataBytes, long maps,
-                          long unmaps, long failures, long clearedBytes, long movedBytes, long givenBackBytes) {
+                          long unmaps, long failures, long clearedBytes, long movedBytes, long givenBackBytes,
+                          FrameStats frames) {
 }

@@ -40,7 +40,7 @@ class RegionStressTest {
         }
     }
 
-    private static void run(boolean virtual, int threads, Runnable task) throws Exception {
+    static void run(boolean virtual, int threads, Runnable task) throws Exception {
         try (ExecutorService executor = virtual ? Executors.newVirtualThreadPerTaskExecutor()
                 : Executors.newFixedThreadPool(threads)) {
             List<Future<?>> futures = new ArrayList<>();
@@ -135,44 +135,47 @@ class RegionStressTest {
         }
     }
 
-    /** Threads at work on a region that is closed under them see exceptions; the process survives. */
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void closingUnderThreadsAtWorkIsNoFault(boolean shared) throws Exception {
         for (int round = 0; round < 20; round++) {
             try (SharedFile file = new SharedFile()) {
-                Region region = shared ? Region.createShared(file.path(), 16 * MIB) : Region.create(16 * MIB);
-                AtomicBoolean closed = new AtomicBoolean();
-                Thread closer = new Thread(() -> {
-                    while (!closed.get()) {
-                        try {
-                            region.close();
-                            closed.set(true);
-                        } catch (IllegalStateException inUse) {
-                            assertTrue(inUse.getMessage().startsWith("region in use: "), inUse.getMessage());
-                            Thread.yield();
-                        }
-                    }
-                });
-                AtomicLong calls = new AtomicLong();
-                run(false, 3, () -> {
-                    Random random = new Random();
-                    IllegalStateException end = null;
-                    while (end == null) {
-                        if (calls.getAndIncrement() == 1000) {
-                            closer.start();
-                        }
-                        try {
-                            workUntilClosed(region, random);
-                        } catch (IllegalStateException e) {
-                            end = e;
-                        }
-                    }
-                });
-                closer.join();
-                assertTrue(closed.get());
+                closeUnderThreadsAtWork(shared ? Region.createShared(file.path(), 16 * MIB) : Region.create(16 * MIB));
             }
         }
+    }
+
+    /** Threads at work on a region that is closed under them see exceptions; the process survives. */
+    static void closeUnderThreadsAtWork(Region region) throws Exception {
+        AtomicBoolean closed = new AtomicBoolean();
+        Thread closer = new Thread(() -> {
+            while (!closed.get()) {
+                try {
+                    region.close();
+                    closed.set(true);
+                } catch (IllegalStateException inUse) {
+                    assertTrue(inUse.getMessage().startsWith("region in use: "), inUse.getMessage());
+                    Thread.yield();
+                }
+            }
+        });
+        AtomicLong calls = new AtomicLong();
+        run(false, 3, () -> {
+            Random random = new Random();
+            IllegalStateException end = null;
+            while (end == null) {
+                if (calls.getAndIncrement() == 1000) {
+                    closer.start();
+                }
+                try {
+                    workUntilClosed(region, random);
+                } catch (IllegalStateException e) {
+                    end = e;
+                }
+            }
+        });
+        closer.join();
+        assertTrue(closed.get());
     }
 
     /** A call that was under way when the region was closed may also find that its pages are not there. */

@@ -75,7 +75,7 @@ class RegionTwinsTest {
         assertEquals(java.stats(), new RegionStats(upa_region_stats.capacity_bytes(s), upa_region_stats.allocated_bytes(s),
                 upa_region_stats.retained_bytes(s), upa_region_stats.metadata_bytes(s), upa_region_stats.maps(s),
                 upa_region_stats.unmaps(s), upa_region_stats.failures(s), upa_region_stats.cleared_bytes(s),
-                upa_region_stats.moved_bytes(s), upa_region_stats.given_back_bytes(s)));
+                upa_region_stats.moved_bytes(s), upa_region_stats.given_back_bytes(s), null));
     }
 
     private byte[] header() throws IOException {

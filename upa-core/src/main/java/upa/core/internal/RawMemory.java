@@ -55,6 +55,11 @@ public final class RawMemory {
         LONG.setRelease(ALL, address, value);
     }
 
+    /** Makes writes before it, also those to page tables, take place before any access after it. */
+    public static void fullFence() {
+        VarHandle.fullFence();
+    }
+
     /** Changes an int if it is as expected; may fail for no reason, so it belongs in a loop. */
     public static boolean weakCompareAndSetInt(long address, int expected, int value) {
         return INT.weakCompareAndSet(ALL, address, expected, value);

@@ -13,7 +13,7 @@ import upa.core.SystemCallException;
 import upa.core.internal.bindings.Libc;
 
 /**
- * The system calls of a region: the one place with handles for libc. Descriptors and addresses are those of the
+ * The system calls of regions: the one place with handles for libc. Descriptors and addresses are those of the
  * generated bindings, with addresses as {@code long} and errno captured.
  *
  * <p>A call returns what the kernel returns, or -errno; {@link #check} makes an exception of that. No call is
@@ -41,6 +41,9 @@ public final class SystemCalls {
             Libc.mremap.makeInvoker(Libc.C_POINTER).descriptor(), ERRNO, Linker.Option.firstVariadicArg(4));
     private static final MethodHandle OPEN = handle(Libc.open.address(),
             Libc.open.makeInvoker(Libc.C_INT).descriptor(), ERRNO, Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle IOCTL = handle(Libc.ioctl.address(),
+            Libc.ioctl.makeInvoker(Libc.C_POINTER).descriptor(), ERRNO, Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle DUP2 = handle(Libc.dup2$address(), Libc.dup2$descriptor(), ERRNO);
     private static final MethodHandle PRCTL = handle(Libc.prctl.address(),
             Libc.prctl.makeInvoker(Libc.C_LONG, Libc.C_POINTER, Libc.C_LONG, Libc.C_POINTER).descriptor(), ERRNO,
             Linker.Option.firstVariadicArg(1));
@@ -145,6 +148,26 @@ public final class SystemCalls {
         MemorySegment state = STATE.get();
         try {
             return result((int) CLOSE.invokeExact(state, fd), state);
+        } catch (Throwable t) {
+            throw impossible(t);
+        }
+    }
+
+    /** dup2(2). */
+    public static long dup2(int fd, int as) {
+        MemorySegment state = STATE.get();
+        try {
+            return result((int) DUP2.invokeExact(state, fd, as), state);
+        } catch (Throwable t) {
+            throw impossible(t);
+        }
+    }
+
+    /** ioctl(2) with an argument that is a number or an address. */
+    public static long ioctl(int fd, long request, long argument) {
+        MemorySegment state = STATE.get();
+        try {
+            return result((int) IOCTL.invokeExact(state, fd, request, argument), state);
         } catch (Throwable t) {
             throw impossible(t);
         }

@@ -1,0 +1,617 @@
+package upa.core;
+
+import static upa.core.LlFreeDescriptor.CHILD_PAGES;
+import static upa.core.LlFreeDescriptor.PAGE_SHIFT;
+import static upa.core.RegionDescriptor.CLEARED_PAGES;
+import static upa.core.RegionDescriptor.COUNTERS_BYTES;
+import static upa.core.RegionDescriptor.COUNTERS_OFFSET;
+import static upa.core.RegionDescriptor.MOVED_PAGES;
+import static upa.core.RegionDescriptor.PAGE_BYTES;
+
+import java.lang.foreign.MemorySegment;
+import java.util.BitSet;
+import java.util.concurrent.atomic.AtomicLong;
+import upa.core.internal.RawMemory;
+import upa.core.internal.SystemCalls;
+import upa.core.internal.UpaDevice;
+
+/**
+ * The back ends {@code pte} and {@code pte-raw}: the process has a pool of page frames and says itself which frame stands
+ * at which page, by writing a table. Addresses and frames are allocated apart, by two {@link LlFree}s in the memory that
+ * the kernel module has for that: {@link #pages} and {@link #frames}. A table of one word per page (frame + 1, or 0) joins
+ * them.
+ *
+ * <p><b>Invariants.</b>
+ * <ul>
+ * <li>The word of a page is written by nobody but who holds the page in {@link #pages}.
+ * <li>A frame of the pool is free in {@link #frames}, or in exactly one word, or somebody's who has taken it from
+ *     the one and will put it into the other. (While a block moves, a frame stands at two pages, both of its holder.)
+ * <li>A page that is free and whose word is not 0 is still mapped: what unmapping it costs is deferred, until somebody else
+ *     needs the frame or there are more of them than agreed. In {@link #pages} it counts as dirty (or zeroed), one
+ *     whose word is 0 as absent. So who looks for pages finds such first that are still mapped where they are wanted.
+ * <li>A page whose word is 0 is unmapped on every processor before it is free. So a frame may be put there without
+ *     a TLB shoot-down, and a frame that is free stands nowhere.
+ * </ul>
+ * Hence the order of taking a frame away: hold the page, clear the word, have the kernel empty its tables and shoot down,
+ * put the frame, put the page as absent.
+ *
+ * <p>Frames are zero when they enter the pool, and absent in {@link #frames}; those that have been used are dirty there.
+ * Frames that the pool does not have at present are allocated in {@link #frames}, for good.
+ *
+ * <p>Pages get frames in the order of preference of Douglas (arXiv 1105.1811, 2011): those that still stand where they are
+ * wanted, then free ones, then such that stand at other free pages, taken away in batches; last, new ones from the kernel.
+ */
+abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, RawBackEnd {
+    /** A harvest takes at least so many pages, if there are so many: a shoot-down costs as much as some hundred stores. */
+    private static final long LEAST_HARVEST = CHILD_PAGES;
+    /** A batch of a harvest has at most so many ranges (the module's limit) and pages: they are nobody's meanwhile. */
+    private static final int BATCH_RANGES = 4096;
+    private static final long BATCH_PAGES = 64L * CHILD_PAGES;
+
+    final UpaDevice device;
+    final LlFree frames;
+    /** The address of the words. */
+    private final long words;
+    private final long maxFrames;
+    private final long maxDeferred;
+    /** Free pages whose word is not 0, give or take those of calls under way. */
+    private final AtomicLong deferred = new AtomicLong();
+    private final AtomicLong batches = new AtomicLong();
+    private final AtomicLong detached = new AtomicLong();
+    /** Frames in the pool. */
+    private volatile long pool;
+    /**
+     * Held by who changes the pool or takes frames away from pages: calls of the kernel, which serializes them anyway. Who
+     * has waited for it finds what the one before has freed.
+     */
+    private final Object shortage = new Object();
+
+    /** Where everything is in the memory for the allocators' state. */
+    record Layout(long pages, int slots, long pagesOffset, long framesOffset, long wordsOffset, long stateBytes) {
+        static Layout of(long pages, long maxFrames, boolean raw) {
+            int slots = RegionMemory.defaultSlots();
+            long pagesOffset = roundUp(COUNTERS_OFFSET + (long) slots * COUNTERS_BYTES, PAGE_BYTES);
+            long framesOffset = roundUp(pagesOffset + LlFree.stateSize(pages, slots), PAGE_BYTES);
+            long wordsOffset = roundUp(framesOffset + LlFree.stateSize(maxFrames, slots), PAGE_BYTES);
+            return new Layout(pages, slots, pagesOffset, framesOffset, wordsOffset,
+                    wordsOffset + (raw ? roundUp(pages * Integer.BYTES, PAGE_BYTES) : 0));
+        }
+
+        private static long roundUp(long n, long unit) {
+            return (n + unit - 1) / unit * unit;
+        }
+    }
+
+    /** The words are at {@code words}, or, if that is 0, in the state. */
+    PteBackEnd(UpaDevice device, Layout layout, long words, PteOptions options) {
+        MemorySegment state = device.state();
+        super(device.data(), layout.pages * PAGE_BYTES,
+                LlFree.create(state.asSlice(layout.pagesOffset, layout.framesOffset - layout.pagesOffset), layout.pages, layout.slots),
+                state);
+        this.device = device;
+        this.words = words != 0 ? words : state.address() + layout.wordsOffset;
+        maxFrames = options.maxPoolBytes() / PAGE_BYTES;
+        maxDeferred = options.maxDeferredBytes() / PAGE_BYTES;
+        pool = options.poolBytes() / PAGE_BYTES;
+        frames = LlFree.create(state.asSlice(layout.framesOffset, layout.wordsOffset - layout.framesOffset), maxFrames, layout.slots);
+        if (pool < maxFrames) {
+            frames.getAt(0, pool, maxFrames - pool);
+        }
+    }
+
+    static RegionBackEnd create(long bytes, PteOptions options) {
+        if (bytes <= 0 || bytes > PteOptions.MAX_BYTES) {
+            throw new IllegalArgumentException("out of range: bytes=" + bytes + " (1.." + PteOptions.MAX_BYTES + ")");
+        }
+        boolean raw = options.backEnd() == BackEnd.PTE_RAW;
+        long n = Layout.roundUp(bytes >> PAGE_SHIFT, CHILD_PAGES);
+        n = n * PAGE_BYTES < bytes ? n + CHILD_PAGES : n;
+        Layout layout = Layout.of(n, options.maxPoolBytes() / PAGE_BYTES, raw);
+        UpaDevice device = UpaDevice.open(new UpaDevice.Request(options.device(), raw, n, options.poolBytes() / PAGE_BYTES,
+                options.maxPoolBytes() / PAGE_BYTES, layout.stateBytes));
+        return raw ? new RawBackEnd(device, layout, options) : new GuardedBackEnd(device, layout, options);
+    }
+
+    // ---- the table -------------------------------------------------------------------------------------------
+
+    final int word(long page) {
+        return RawMemory.getIntOpaque(words + page * Integer.BYTES);
+    }
+
+    /** For the page's holder: puts a frame there (word - 1), or none (0). */
+    void set(long page, int word) {
+        RawMemory.putIntOpaque(words + page * Integer.BYTES, word);
+    }
+
+    /** Returns after no processor reaches the frames any more that stood at these pages. Returns how many calls that took. */
+    abstract int shootDown(PageRanges ranges);
+
+    private void shootDownCounted(PageRanges ranges, long n) {
+        batches.getAndAdd(shootDown(ranges));
+        detached.getAndAdd(n);
+    }
+
+    /** How many of the caller's pages have no frame. What is known of whole children saves looking at their words. */
+    private long missing(long page, long n) {
+        long missing = 0;
+        for (long end = page + n; page < end; ) {
+            long part = Math.min(end - page, CHILD_PAGES - page % CHILD_PAGES);
+            int state = part == CHILD_PAGES ? pages.childState(page) : LlFree.MIXED;
+            missing += state == LlFree.ABSENT ? part : state == LlFree.MIXED ? countZeros(page, part) : 0;
+            page += part;
+        }
+        return missing;
+    }
+
+    private long countZeros(long page, long n) {
+        long zeros = 0;
+        for (long i = page; i < page + n; i++) {
+            zeros += word(i) == 0 ? 1 : 0;
+        }
+        return zeros;
+    }
+
+    /** How many pages from the first on have a frame, or have none, as the first. */
+    private long alike(long page, long n) {
+        boolean none = word(page) == 0;
+        long length = 1;
+        while (length < n && (word(page + length) == 0) == none) {
+            length++;
+        }
+        return length;
+    }
+
+    // ---- frames for pages ------------------------------------------------------------------------------------
+
+    /** Puts a frame to each of the caller's pages that has none. If there are too few, false, and nothing has changed. */
+    private boolean attach(int slot, long page, long n, int flags, boolean harvests) {
+        long missing = missing(page, n);
+        if (missing > 0) {
+            PageRanges taken = takeFrames(slot, missing, flags, harvests);
+            if (taken == null) {
+                return false;
+            }
+            long at = page;
+            for (int i = 0; i < taken.count(); i++) {
+                int word = (int) taken.firstOf(i) + 1;
+                for (int last = word + (int) taken.lengthOf(i); word < last; at++) {
+                    if (word(at) == 0) {
+                        set(at, word++);
+                    }
+                }
+            }
+            // Before the caller touches the pages: also before any access that the compiler might draw forward.
+            RawMemory.fullFence();
+        }
+        deferred.getAndAdd(missing - n);
+        return true;
+    }
+
+    /** Takes n frames, however scattered they are: null if there are not so many. */
+    private PageRanges takeFrames(int slot, long n, int flags, boolean harvests) {
+        if (n > maxFrames) {
+            return null;
+        }
+        PageRanges taken = new PageRanges();
+        // A frame with old bytes is as good as any, unless zeros are asked for.
+        int preference = (flags & LlFree.GET_ZEROS) != 0 ? LlFree.GET_ABSENT : 0;
+        while (taken.pages() < n) {
+            long missing = n - taken.pages();
+            long run = Math.min(missing, CHILD_PAGES);
+            long frame = frames.getRun(slot, run, preference);
+            if (frame >= 0) {
+                taken.add(frame, run);
+            } else if (!takeScattered(slot, missing, taken) && !fillPool(slot, missing, harvests, taken)) {
+                return null;
+            }
+        }
+        return taken;
+    }
+
+    /**
+     * When no frame is free: sees to it that some are. If that cannot be, frees those taken, before somebody else can find
+     * that there are none.
+     */
+    private boolean fillPool(int slot, long missing, boolean harvests, PageRanges taken) {
+        synchronized (shortage) {
+            if (takeScattered(slot, missing, taken) || harvests && harvest(slot, Math.max(missing, LEAST_HARVEST), -1) > 0
+                    || grow(slot, missing)) {
+                return true;
+            }
+            putFrames(slot, taken, LlFree.PUT_UNTOUCHED);
+            return false;
+        }
+    }
+
+    /** Takes up to so many frames where they are. False if it found none. */
+    private boolean takeScattered(int slot, long most, PageRanges taken) {
+        long before = taken.pages();
+        long end = pool;
+        long at = 0;
+        while (at < end && taken.pages() - before < most && (at = frames.next(at, end - at, true)) >= 0) {
+            long length = frames.length(at, Math.min(end - at, most - (taken.pages() - before)), true);
+            if (length > 0 && frames.getAt(slot, at, length) == 0) {
+                taken.add(at, length);
+            }
+            at += Math.max(length, 1);
+        }
+        return taken.pages() > before;
+    }
+
+    private void putFrames(int slot, PageRanges ranges, int flags) {
+        for (int i = 0; i < ranges.count(); i++) {
+            frames.putRun(slot, ranges.firstOf(i), ranges.lengthOf(i), flags);
+        }
+    }
+
+    // ---- get and put -----------------------------------------------------------------------------------------
+
+    @Override
+    final long get(int slot, long n, int flags) {
+        long page = pages.getRun(slot, n, flags);
+        return page >= 0 && !supply(slot, page, n, flags) ? LlFree.NO_MEMORY : page;
+    }
+
+    @Override
+    final boolean getAt(int slot, long page, long n) {
+        return pages.getAt(slot, page, n) >= 0 && supply(slot, page, n, 0);
+    }
+
+    /** Puts frames to pages just taken, or frees them as they were. */
+    private boolean supply(int slot, long page, long n, int flags) {
+        boolean done = attach(slot, page, n, flags, true);
+        if (!done) {
+            pages.putRun(slot, page, n, LlFree.PUT_UNTOUCHED);
+        }
+        return done;
+    }
+
+    @Override
+    final void put(int slot, long page, long n) {
+        pages.putRun(slot, page, n, 0);
+        if (deferred.addAndGet(n) > maxDeferred) {
+            synchronized (shortage) {
+                long now = deferred.get();
+                if (now > maxDeferred) {
+                    harvest(slot, now - maxDeferred / 2, page / CHILD_PAGES);
+                }
+            }
+        }
+    }
+
+    /** Their frames have entered the pool unused, or hold the old bytes they held; which, is not worth to be known. */
+    @Override
+    final void putUnused(int slot, long page, long n) {
+        put(slot, page, n);
+    }
+
+    // ---- taking frames away ----------------------------------------------------------------------------------
+
+    /** Free pages taken in order to take their frames away: with the shoot-down all of it takes effect at once. */
+    private final class Batch {
+        final PageRanges ranges = new PageRanges();
+        final PageRanges dirty = new PageRanges();
+        final PageRanges zeroed = new PageRanges();
+
+        boolean isFull() {
+            return ranges.count() >= BATCH_RANGES - CHILD_PAGES || ranges.pages() >= BATCH_PAGES;
+        }
+
+        long frames() {
+            return dirty.pages() + zeroed.pages();
+        }
+
+        /** Takes these pages, if they are free. */
+        void take(int slot, long page, long n) {
+            if (pages.getAt(slot, page, n) < 0) {
+                return;
+            }
+            PageRanges frames = n == CHILD_PAGES && pages.childState(page) == LlFree.ZEROED ? zeroed : dirty;
+            for (long i = page; i < page + n; i++) {
+                int word = word(i);
+                if (word != 0) {
+                    frames.add(word - 1, 1);
+                    set(i, 0);
+                }
+            }
+            ranges.add(page, n);
+        }
+
+        long finish(int slot) {
+            long n = frames();
+            if (ranges.count() > 0) {
+                shootDownCounted(ranges, n);
+                putFrames(slot, dirty, 0);
+                putFrames(slot, zeroed, LlFree.PUT_ABSENT);
+                deferred.getAndAdd(-n);
+                for (int i = 0; i < ranges.count(); i++) {
+                    pages.putRun(slot, ranges.firstOf(i), ranges.lengthOf(i), LlFree.PUT_ABSENT);
+                }
+            }
+            ranges.clear();
+            dirty.clear();
+            zeroed.clear();
+            return n;
+        }
+    }
+
+    /**
+     * Takes up to so many frames, or some more, away from free pages, in batches, from a child downwards (-1: from the
+     * last). From the far end: what stays is where searches begin. Returns how many. Needs {@link #shortage}.
+     */
+    private long harvest(int slot, long wanted, long start) {
+        long children = pages.touchedChildren();
+        long total = 0;
+        Batch batch = new Batch();
+        for (long i = 0; i < children && total + batch.frames() < wanted; i++) {
+            long c = Math.floorMod(start - i, children);
+            if (isWhole(c, POPULATED)) {
+                batch.take(slot, c * CHILD_PAGES, CHILD_PAGES);
+            } else if ((POPULATED >> pages.childState(c * CHILD_PAGES) & 1) != 0) {
+                takeParts(slot, c * CHILD_PAGES, batch, wanted - total);
+            }
+            if (batch.isFull()) {
+                total += batch.finish(slot);
+            }
+        }
+        return total + batch.finish(slot);
+    }
+
+    /** The free pages with frames of one child. */
+    private void takeParts(int slot, long first, Batch batch, long wanted) {
+        long end = first + CHILD_PAGES;
+        while (first < end && batch.frames() < wanted && (first = pages.next(first, end - first, true)) >= 0) {
+            long length = Math.max(pages.length(first, end - first, true), 1);
+            long dirty = pages.childState(first) == LlFree.ZEROED ? first : pages.nextDirty(first, length);
+            if (dirty >= 0) {
+                length -= dirty - first;
+                first = dirty;
+                if (pages.childState(first) == LlFree.MIXED) {
+                    length = Math.clamp(pages.dirtyLength(first, length), 1, length);
+                }
+                batch.take(slot, first, length);
+            }
+            first += length;
+        }
+    }
+
+    // ---- the size of the pool --------------------------------------------------------------------------------
+
+    /** Gets at least n frames from the kernel. False if it has or gives none, or not so many may be had. */
+    private boolean grow(int slot, long n) {
+        long now = pool;
+        long wanted = Math.min(Layout.roundUp(now + n, CHILD_PAGES), maxFrames);
+        if (wanted < now + n || device.resize(wanted) < 0) {
+            return false;
+        }
+        pool = wanted;
+        frames.putRun(slot, now, wanted - now, LlFree.PUT_ABSENT);
+        return true;
+    }
+
+    /** Gives at least so many frames back to the kernel, as far as those at the end of the pool can be free. Returns how many. */
+    final long shrink(int slot, long wanted) {
+        synchronized (shortage) {
+            long given = shrinkFree(slot, wanted);
+            if (given < wanted) {
+                harvest(slot, Long.MAX_VALUE, -1);
+                given += shrinkFree(slot, wanted - given);
+            }
+            return given;
+        }
+    }
+
+    private long shrinkFree(int slot, long wanted) {
+        long end = pool;
+        while (end > 0 && pool - end < wanted && frames.getAt(slot, end - CHILD_PAGES, CHILD_PAGES) == 0) {
+            end -= CHILD_PAGES;
+        }
+        long n = pool - end;
+        if (n > 0) {
+            long result = device.resize(end);
+            if (result < 0) {
+                frames.putRun(slot, end, n, LlFree.PUT_UNTOUCHED);
+                SystemCalls.check(result, "UPA_IOC_RESIZE", base, end * PAGE_BYTES);
+            }
+            pool = end;
+        }
+        return n;
+    }
+
+    // ---- clearing --------------------------------------------------------------------------------------------
+
+    /** A page may hold old bytes if its frame was still there, unless zeroed ahead, or if it was dirty among the free frames. */
+    @Override
+    final void clear(int slot, long page, long n) {
+        PageRanges old = new PageRanges();
+        long end = page + n;
+        while (page < end) {
+            long part = Math.min(end - page, CHILD_PAGES - page % CHILD_PAGES);
+            int state = pages.childState(page);
+            long length = part;
+            if (state == LlFree.DIRTY) {
+                old.add(page, part);
+            } else if (state != LlFree.ZEROED) {
+                length = Math.min(part, pages.dirtyLength(page, part));
+                if (length > 0) {
+                    old.add(page, length);
+                } else {
+                    long next = pages.nextDirty(page, part);
+                    length = clearBrought(page, next < 0 ? part : next - page, old);
+                }
+            }
+            page += length;
+        }
+        for (int i = 0; i < old.count(); i++) {
+            SystemCalls.zero(addressOf(old.firstOf(i)), old.lengthOf(i) << PAGE_SHIFT);
+        }
+        count(slot, CLEARED_PAGES, old.pages());
+    }
+
+    /** Of pages whose frames have just been put there: notes those to clear among the first. Returns how many it looked at. */
+    private long clearBrought(long page, long n, PageRanges old) {
+        int frame = word(page) - 1;
+        long run = 1;
+        while (run < n && word(page + run) - 1 == frame + run) {
+            run++;
+        }
+        long dirty = frames.nextDirty(frame, run);
+        if (dirty == frame) {
+            run = Math.max(frames.dirtyLength(frame, run), 1);
+            old.add(page, run);
+        } else if (dirty > frame) {
+            run = dirty - frame;
+        }
+        return run;
+    }
+
+    @Override
+    final long clearAhead(int slot, long children) {
+        long total = 0;
+        for (long c = 0; c < pages.touchedChildren() && total < children; c++) {
+            long first = c * CHILD_PAGES;
+            if (!isWhole(c, 1 << LlFree.DIRTY | 1 << LlFree.MIXED) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
+                continue;
+            }
+            boolean populated = missing(first, CHILD_PAGES) == 0;
+            if (populated) {
+                clear(slot, first, CHILD_PAGES);
+                total++;
+            }
+            pages.putRun(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
+        }
+        return total;
+    }
+
+    @Override
+    final long populateAhead(int slot, long children) {
+        long total = 0;
+        for (long c = 0; c < pages.pages() / CHILD_PAGES && total < children; c++) {
+            long first = c * CHILD_PAGES;
+            if (!isWhole(c, 1 << LlFree.ABSENT) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
+                continue;
+            }
+            // Frames of other free pages stay where they are: to move them would populate nothing.
+            if (deferred.get() + CHILD_PAGES > maxDeferred || !attach(slot, first, CHILD_PAGES, LlFree.GET_ZEROS, false)) {
+                pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
+                break;
+            }
+            clear(slot, first, CHILD_PAGES);
+            populate(first, CHILD_PAGES);
+            pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_ZEROED);
+            deferred.getAndAdd(CHILD_PAGES);
+            total++;
+        }
+        return total;
+    }
+
+    // ---- moving ----------------------------------------------------------------------------------------------
+
+    /**
+     * Moves the frames; those that still stood at the target take their places, so that nothing is freed and nothing taken.
+     * One shoot-down, before the source is free.
+     */
+    @Override
+    final long relocate(int slot, long from, long oldPages, long newPages) {
+        long to = pages.getRun(slot, newPages, 0);
+        if (to < 0) {
+            return to;
+        }
+        if (newPages > oldPages && !attach(slot, to + oldPages, newPages - oldPages, 0, true)) {
+            pages.putRun(slot, to, newPages, LlFree.PUT_UNTOUCHED);
+            return LlFree.NO_MEMORY;
+        }
+        boolean exchanged = false;
+        for (long i = 0; i < oldPages; i++) {
+            int old = word(to + i);
+            set(to + i, word(from + i));
+            set(from + i, old);
+            exchanged |= old != 0;
+        }
+        PageRanges changed = new PageRanges();
+        changed.add(from, oldPages);
+        if (exchanged) {
+            changed.add(to, oldPages);
+        }
+        shootDownCounted(changed, oldPages);
+        long length;
+        for (long i = from; i < from + oldPages; i += length) {
+            length = alike(i, from + oldPages - i);
+            pages.putRun(slot, i, length, word(i) == 0 ? LlFree.PUT_ABSENT : 0);
+        }
+        count(slot, MOVED_PAGES, oldPages);
+        return to;
+    }
+
+    // ---- the rest --------------------------------------------------------------------------------------------
+
+    @Override
+    final String kind() {
+        return name().toString();
+    }
+
+    @Override
+    final boolean isShared() {
+        return false;
+    }
+
+    @Override
+    final long retainedPages() {
+        return pages.stats().retainedPages() + frames.stats().freePages();
+    }
+
+    @Override
+    final long metadataBytes() {
+        return device.tableBytes();
+    }
+
+    @Override
+    final FrameStats frameStats() {
+        long poolPages = pool;
+        long free = frames.stats().freePages();
+        UpaDevice.Counts kernel = device.counts();
+        return new FrameStats(poolPages << PAGE_SHIFT, maxFrames << PAGE_SHIFT, free << PAGE_SHIFT, poolPages - free << PAGE_SHIFT,
+                pages.stats().retainedPages() << PAGE_SHIFT, batches.get(), detached.get() << PAGE_SHIFT, kernel.faults(),
+                kernel.shootdowns());
+    }
+
+    @Override
+    final long recover() {
+        return pages.recover() + frames.recover();
+    }
+
+    /** Every frame of the pool is free, or in exactly one word; words and what is recorded of free pages agree. */
+    @Override
+    final void validate() {
+        pages.validate();
+        frames.validate();
+        BitSet attached = new BitSet();
+        long free = frames.stats().freePages();
+        long still = 0;
+        for (long page = 0; page < pages.touchedChildren() * CHILD_PAGES; page++) {
+            int word = word(page);
+            boolean isFree = pages.next(page, 1, true) >= 0;
+            boolean isPopulated = pages.nextDirty(page, 1) >= 0 || pages.childState(page) == LlFree.ZEROED;
+            if (isFree ? isPopulated != (word != 0) : word == 0) {
+                throw new IllegalStateException("page=" + page + " word=" + word + " free=" + isFree + " populated=" + isPopulated);
+            }
+            if (word != 0) {
+                if (word < 0 || word > pool || attached.get(word) || frames.next(word - 1, 1, true) >= 0) {
+                    throw new IllegalStateException("page=" + page + " word=" + word + " pool=" + pool
+                            + ": its frame is free, stands at another page, or is not in the pool");
+                }
+                attached.set(word);
+                still += isFree ? 1 : 0;
+            }
+        }
+        if (free + attached.cardinality() != pool || still != deferred.get()) {
+            throw new IllegalStateException("pool=" + pool + " free=" + free + " attached=" + attached.cardinality() + " deferred="
+                    + deferred + " found=" + still);
+        }
+    }
+
+    @Override
+    final void unmap() {
+        device.close();
+    }
+}

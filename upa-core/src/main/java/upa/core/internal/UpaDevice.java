@@ -1,0 +1,313 @@
+package upa.core.internal;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.ref.Cleaner;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import upa.core.SystemCallException;
+import upa.core.internal.bindings.Device;
+import upa.core.internal.bindings.Libc;
+import upa.core.internal.bindings.upa_batch;
+import upa.core.internal.bindings.upa_create;
+import upa.core.internal.bindings.upa_info;
+import upa.core.internal.bindings.upa_resize;
+import upa.core.internal.bindings.upa_stats;
+
+/**
+ * One region of the kernel module: its open device, its mappings, and the calls on it. {@code upa.h} of the module says
+ * what each of them does and promises.
+ *
+ * <p>The tables stay mapped as long as this object is reachable: {@link #close} puts empty memory in their place, and
+ * /dev/null in that of the device, so that a thread that is still at work reads nonsense, or is told that the region is
+ * closed, instead of reaching memory or a file that is somebody else's by then.
+ */
+public final class UpaDevice {
+    private static final int READ_WRITE = Libc.PROT_READ() | Libc.PROT_WRITE();
+    private static final int NOTHING = Libc.MAP_PRIVATE() | Libc.MAP_ANONYMOUS() | Libc.MAP_NORESERVE();
+    private static final long ALIGNMENT = Device.UPA_BLOCK_PAGES() * Device.UPA_PAGE_BYTES();
+    /** So many ranges need no memory in the kernel, hence cannot fail for want of it. */
+    private static final int FEW_RANGES = 8;
+    private static final Cleaner CLEANER = Cleaner.create();
+
+    /** What to make. */
+    public record Request(Path device, boolean raw, long pages, long frames, long maxFrames, long stateBytes) {
+        private String what() {
+            return "device=" + device + " back end=" + (raw ? "pte-raw" : "pte");
+        }
+
+        /** What is charged to the locked-memory limit at once. */
+        private long lockedBytes() {
+            return frames * Device.UPA_PAGE_BYTES() + maxFrames * Long.BYTES + (raw ? 0 : pages * Integer.BYTES) + stateBytes;
+        }
+    }
+
+    /** Touches of pages not installed yet, and TLB shoot-downs done. */
+    public record Counts(long faults, long shootdowns) {
+    }
+
+    private final int fd;
+    private final long data;
+    private final long dataBytes;
+    private final MemorySegment state;
+    /** Guarded: the shadow table; raw: none. */
+    private final MemorySegment shadow;
+    /** Raw: entries by frame, and the page tables; guarded: none. */
+    private final MemorySegment entries;
+    private final MemorySegment tables;
+
+    private UpaDevice(int fd, MemorySegment created) {
+        this.fd = fd;
+        dataBytes = upa_create.data_bytes(created);
+        data = mapData();
+        try {
+            state = map(Device.UPA_MAP_STATE(), upa_create.state_bytes(created), READ_WRITE);
+            shadow = map(Device.UPA_MAP_SHADOW(), upa_create.shadow_bytes(created), READ_WRITE);
+            entries = map(Device.UPA_MAP_ENTRIES(), upa_create.entries_bytes(created), Libc.PROT_READ());
+            tables = map(Device.UPA_MAP_TABLES(), upa_create.tables_bytes(created), READ_WRITE);
+        } catch (SystemCallException e) {
+            SystemCalls.munmap(data, dataBytes);
+            throw e;
+        }
+    }
+
+    // ---- making and unmaking ---------------------------------------------------------------------------------
+
+    /**
+     * Opens the device and makes a region.
+     *
+     * @throws SystemCallException with a message that says what to do about it
+     */
+    public static UpaDevice open(Request r) {
+        int fd = openDevice(r);
+        try (Arena arena = Arena.ofConfined()) {
+            checkModule(r, fd, arena);
+            return new UpaDevice(fd, create(r, fd, arena));
+        } catch (RuntimeException e) {
+            SystemCalls.close(fd);
+            throw e;
+        }
+    }
+
+    private static SystemCallException refused(long result, String call, Request r, String whatToDo) {
+        return new SystemCallException(call + " failed: " + r.what() + " errno=" + SystemCalls.errorName(result) + ": " + whatToDo,
+                (int) -result);
+    }
+
+    private static int openDevice(Request r) {
+        long fd = SystemCalls.open(r.device.toString(), Libc.O_RDWR() | Libc.O_CLOEXEC(), 0);
+        if (fd >= 0) {
+            return (int) fd;
+        }
+        String whatToDo = "is that the device of upa.ko?";
+        if (fd == -Libc.ENOENT()) {
+            whatToDo = "load the kernel module upa.ko (insmod upa.ko), or use the back end linear";
+        } else if (fd == -Libc.EACCES() || fd == -Libc.EPERM()) {
+            whatToDo = "it is root's alone: run as root, or give it to this user (chown)";
+        }
+        throw refused(fd, "open", r, whatToDo);
+    }
+
+    private static void checkModule(Request r, int fd, Arena arena) {
+        MemorySegment info = upa_info.allocate(arena);
+        long result = SystemCalls.ioctl(fd, Device.UPA_IOC_INFO(), info.address());
+        if (result < 0) {
+            throw refused(result, "UPA_IOC_INFO", r, "this is not the device of upa.ko");
+        }
+        if (upa_info.version(info) != Device.UPA_ABI_VERSION()) {
+            throw refused(-Libc.EPROTO(), "UPA_IOC_INFO", r, "the module is of another version: version="
+                    + upa_info.version(info) + " expected=" + Device.UPA_ABI_VERSION());
+        }
+        if (r.raw && (upa_info.modes(info) & 1 << Device.UPA_RAW_PTE()) == 0) {
+            throw refused(-Libc.EPERM(), "UPA_IOC_INFO", r, String.format("raw modes are off (modes=%#x): load the module with"
+                    + " raw=1 and run with CAP_SYS_RAWIO on a kernel that is not locked down, or use the back end pte",
+                    upa_info.modes(info)));
+        }
+    }
+
+    private static MemorySegment create(Request r, int fd, Arena arena) {
+        MemorySegment created = upa_create.allocate(arena);
+        upa_create.version(created, Device.UPA_ABI_VERSION());
+        upa_create.mode(created, r.raw ? Device.UPA_RAW_PTE() : Device.UPA_GUARDED());
+        upa_create.pages(created, r.pages);
+        upa_create.frames(created, r.frames);
+        upa_create.max_frames(created, r.maxFrames);
+        upa_create.state_bytes(created, r.stateBytes);
+        long result = SystemCalls.ioctl(fd, Device.UPA_IOC_CREATE(), created.address());
+        if (result < 0) {
+            throw refused(result, "UPA_IOC_CREATE", r, "poolBytes=" + r.frames * Device.UPA_PAGE_BYTES() + (result == -Libc.ENOMEM()
+                    ? " and tables need lockedBytes=" + r.lockedBytes() + " of RLIMIT_MEMLOCK=" + lockedLimit()
+                    + " and as much free memory: raise the limit (ulimit -l), or make the pool smaller" : ""));
+        }
+        return created;
+    }
+
+    /** The soft limit on locked memory, as the kernel writes it. */
+    private static String lockedLimit() {
+        try {
+            for (String line : Files.readAllLines(Path.of("/proc/self/limits"))) {
+                if (line.startsWith("Max locked memory")) {
+                    return line.substring("Max locked memory".length()).strip().split(" +")[0];
+                }
+            }
+            return "unknown";
+        } catch (IOException e) {
+            return "unknown";
+        }
+    }
+
+    /** Maps the data at a 2 MiB-aligned address. */
+    private long mapData() {
+        long wide = SystemCalls.check(SystemCalls.mmap(0, dataBytes + ALIGNMENT, Libc.PROT_NONE(), NOTHING, -1, 0), "mmap", 0,
+                dataBytes + ALIGNMENT);
+        long address = (wide + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        long result = SystemCalls.mmap(address, dataBytes, READ_WRITE, Libc.MAP_SHARED() | Libc.MAP_FIXED(), fd,
+                Device.UPA_MAP_DATA());
+        if (result != address) {
+            SystemCalls.munmap(wide, dataBytes + ALIGNMENT);
+            throw new SystemCallException("mmap of the data failed: bytes=" + dataBytes + " errno=" + SystemCalls.errorName(result),
+                    (int) -result);
+        }
+        if (address > wide) {
+            SystemCalls.munmap(wide, address - wide);
+        }
+        long end = address + dataBytes;
+        if (wide + dataBytes + ALIGNMENT > end) {
+            SystemCalls.munmap(end, wide + dataBytes + ALIGNMENT - end);
+        }
+        return address;
+    }
+
+    private MemorySegment map(long offset, long bytes, int protection) {
+        if (bytes == 0) {
+            return MemorySegment.NULL;
+        }
+        long address = SystemCalls.check(SystemCalls.mmap(0, bytes, protection, Libc.MAP_SHARED(), fd, offset), "mmap", 0, bytes);
+        return MemorySegment.ofAddress(address).reinterpret(bytes, Arena.ofAuto(),
+                mapped -> SystemCalls.munmap(mapped.address(), bytes));
+    }
+
+    /** Gives all frames back to the kernel. Who calls has made sure that nobody touches the data any more. */
+    public void close() {
+        long nothing = SystemCalls.open("/dev/null", Libc.O_RDWR() | Libc.O_CLOEXEC(), 0);
+        if (nothing >= 0) {
+            int kept = fd;
+            SystemCalls.dup2((int) nothing, kept);
+            SystemCalls.close((int) nothing);
+            CLEANER.register(this, () -> SystemCalls.close(kept));
+        } else {
+            SystemCalls.close(fd);
+        }
+        SystemCalls.munmap(data, dataBytes);
+        for (MemorySegment table : new MemorySegment[] {state, shadow, entries, tables}) {
+            if (table.byteSize() > 0) {
+                SystemCalls.mmap(table.address(), table.byteSize(), READ_WRITE, NOTHING | Libc.MAP_FIXED(), -1, 0);
+            }
+        }
+    }
+
+    // ---- where everything is ---------------------------------------------------------------------------------
+
+    /** {@return the address of the first page} */
+    public long data() {
+        return data;
+    }
+
+    /** {@return the memory for the allocator's state} */
+    public MemorySegment state() {
+        return state;
+    }
+
+    /** {@return the address of the shadow table, guarded only: an int for each page, its frame + 1 or 0} */
+    public long shadow() {
+        return shadow.address();
+    }
+
+    /** {@return the address of the entries, raw only: a long for each frame} */
+    public long entries() {
+        return entries.address();
+    }
+
+    /** {@return the address of the page tables, raw only: a long for each page} */
+    public long tables() {
+        return tables.address();
+    }
+
+    /** {@return the size of all that is not data} */
+    public long tableBytes() {
+        return state.byteSize() + shadow.byteSize() + entries.byteSize() + tables.byteSize();
+    }
+
+    // ---- calls -----------------------------------------------------------------------------------------------
+
+    /** A call on a region that is closed ends up at /dev/null, or finds its data unmapped. */
+    private static long checkOpen(long result) {
+        if (result == -Libc.ENOTTY() || result == -Libc.EBADF() || result == -Libc.ENXIO()) {
+            throw new IllegalStateException("region is closed");
+        }
+        return result;
+    }
+
+    /** Makes the pool larger or (guarded only) smaller: 0 or -errno. */
+    public long resize(long frames) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment request = upa_resize.allocate(arena);
+            upa_resize.frames(request, frames);
+            return checkOpen(SystemCalls.ioctl(fd, Device.UPA_IOC_RESIZE(), request.address()));
+        }
+    }
+
+    /** Guarded: installs what the shadow table says of these pages, rather than when they are touched: 0 or -errno. */
+    public long install(long page, long count) {
+        return batch(Device.UPA_IOC_MAP(), new long[] {page, count}, 1);
+    }
+
+    /**
+     * Guarded: takes the mappings of the pages away, with one shoot-down. Returns the number of calls that took.
+     *
+     * @param ranges first page and number of pages of each range, in turn; 1 .. UPA_MAX_RANGES
+     * @param count  how many ranges
+     */
+    public int empty(long[] ranges, int count) {
+        long result = batch(Device.UPA_IOC_UNMAP(), ranges, count);
+        if (result != -Libc.ENOMEM() || count <= FEW_RANGES) {
+            SystemCalls.check(result, "UPA_IOC_UNMAP", data, dataBytes);
+            return 1;
+        }
+        int calls = 0;
+        for (int i = 0; i < count; i += FEW_RANGES) {
+            calls += empty(Arrays.copyOfRange(ranges, 2 * i, 2 * Math.min(i + FEW_RANGES, count)),
+                    Math.min(FEW_RANGES, count - i));
+        }
+        return calls;
+    }
+
+    private long batch(long call, long[] ranges, int count) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment list = arena.allocate(2L * Long.BYTES * count, Long.BYTES);
+            MemorySegment.copy(ranges, 0, list, ValueLayout.JAVA_LONG, 0, 2 * count);
+            MemorySegment request = upa_batch.allocate(arena);
+            upa_batch.ranges(request, list.address());
+            upa_batch.count(request, count);
+            return checkOpen(SystemCalls.ioctl(fd, call, request.address()));
+        }
+    }
+
+    /** Raw: returns after no processor holds a translation any more that was taken out of the tables before. */
+    public void flush() {
+        SystemCalls.check(checkOpen(SystemCalls.ioctl(fd, Device.UPA_IOC_FLUSH(), 0)), "UPA_IOC_FLUSH", data, dataBytes);
+    }
+
+    /** {@return what the kernel has counted} */
+    public Counts counts() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment stats = upa_stats.allocate(arena);
+            SystemCalls.check(checkOpen(SystemCalls.ioctl(fd, Device.UPA_IOC_STATS(), stats.address())), "UPA_IOC_STATS", data,
+                    dataBytes);
+            return new Counts(upa_stats.faults(stats), upa_stats.shootdowns(stats));
+        }
+    }
+}
