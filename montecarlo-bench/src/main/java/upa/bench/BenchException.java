@@ -1,14 +1,14 @@
 package upa.bench;
 
-/** Why the benchmark cannot go on: one line for the user, and the exit status that fits. */
+/** Why a benchmark cannot go on: one line for the user, and the exit status that fits. */
 public final class BenchException extends Exception {
 
     private static final long serialVersionUID = 1;
 
     /** The exit status of a wrong command line. */
-    static final int USAGE = 2;
+    public static final int USAGE = 2;
     /** The exit status of a failure. */
-    static final int FAILURE = 1;
+    public static final int FAILURE = 1;
 
     private final int status;
 
@@ -17,11 +17,23 @@ public final class BenchException extends Exception {
         this.status = status;
     }
 
-    static BenchException usage(String message) {
+    /**
+     * A wrong command line.
+     *
+     * @param message what is wrong and what would be right
+     * @return with exit status 2
+     */
+    public static BenchException usage(String message) {
         return new BenchException(USAGE, message);
     }
 
-    static BenchException failure(String message) {
+    /**
+     * Something that did not work.
+     *
+     * @param message what, and what to do about it
+     * @return with exit status 1
+     */
+    public static BenchException failure(String message) {
         return new BenchException(FAILURE, message);
     }
 

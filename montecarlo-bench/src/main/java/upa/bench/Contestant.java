@@ -45,7 +45,7 @@ public record Contestant(
          *
          * @return its path; empty if it is not installed
          */
-        Optional<Path> find() {
+        public Optional<Path> find() {
             return LIBRARY_FOLDERS.stream()
                     .map(folder -> folder.resolve(file))
                     .filter(Files::isReadable)

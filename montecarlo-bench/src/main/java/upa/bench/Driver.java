@@ -3,6 +3,7 @@ package upa.bench;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,9 +12,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import upa.bench.report.Units;
 
 /** Runs {@code upa-driver} processes. One at a time; {@link #close} from any thread ends what runs. */
-final class Driver implements AutoCloseable {
+public final class Driver implements AutoCloseable {
 
     private static final int KILLED = 128;
     private static final long PAGE_BYTES = 4096;
@@ -25,9 +27,10 @@ final class Driver implements AutoCloseable {
     /**
      * The driver.
      *
+     * @param program its executable
      * @throws BenchException if the program is missing
      */
-    Driver(Path program) throws BenchException {
+    public Driver(Path program) throws BenchException {
         if (!Files.isExecutable(program)) {
             throw BenchException.failure(
                     "no driver at file=" + program + ": build it with ./upa build, or name it with --driver");
@@ -113,6 +116,27 @@ final class Driver implements AutoCloseable {
         } catch (InterruptedException e) {
             throw BenchException.failure("interrupted");
         }
+    }
+
+    /**
+     * Makes memory host-warm, until {@link #close}.
+     *
+     * @param bytes how much; 0 for none
+     * @param progress where it says that it does
+     * @param who says it, such as "upa bench"
+     * @return a line for the report
+     * @throws BenchException if it fails
+     */
+    public String warm(long bytes, PrintStream progress, String who) throws BenchException {
+        if (bytes == 0) {
+            return "not prepared: first touches may cost what the hypervisor takes to find memory";
+        }
+        progress.println(who + ": making " + Units.bytes(bytes) + " of memory host-warm");
+        long before = hold(bytes);
+        double after = touch();
+        return Units.bytes(bytes) + " made host-warm and kept so: the first touch of a page took "
+                + Units.time(before) + " before and " + Units.time(after)
+                + " after; huge pages are warmed just before each use";
     }
 
     /**

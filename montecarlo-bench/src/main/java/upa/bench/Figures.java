@@ -16,10 +16,10 @@ import upa.bench.report.Units;
 import upa.bench.stats.Interval;
 
 /** The figures to reach, held against what was measured: of several sizes the worst one counts. */
-final class Figures {
+public final class Figures {
 
     /** What came of a target. */
-    enum Verdict {
+    public enum Verdict {
         /** All of the interval is on the right side. */
         REACHED,
         /** All of it is on the wrong side. */
@@ -39,7 +39,7 @@ final class Figures {
      * @param where the size that was worst; empty if there is but one
      * @param verdict what came of it
      */
-    record Figure(String name, String target, String measured, String where, Verdict verdict) {}
+    public record Figure(String name, String target, String measured, String where, Verdict verdict) {}
 
     private final Measurements measurements;
     private final List<Figure> figures = new ArrayList<>();

@@ -11,16 +11,25 @@ import java.util.stream.Stream;
 import upa.bench.report.Units;
 
 /** What the figures were measured on, as the kernel tells it. Read below a root folder, so that tests can make one up. */
-final class Machine {
+public final class Machine {
 
     private final Path root;
 
-    Machine(Path root) {
+    /**
+     * A machine.
+     *
+     * @param root the folder that holds its proc and sys; / for the one we are on
+     */
+    public Machine(Path root) {
         this.root = root;
     }
 
-    /** Facts by name, in reading order; what the machine does not tell is left out. */
-    Map<String, String> facts() {
+    /**
+     * What the machine is.
+     *
+     * @return facts by name, in reading order; what the machine does not tell is left out
+     */
+    public Map<String, String> facts() {
         Map<String, String> facts = new LinkedHashMap<>();
         field("proc/cpuinfo", "model name").ifPresent(v -> facts.put("CPU", v + ", " + cpus() + " CPUs"));
         text("proc/sys/kernel/osrelease").ifPresent(v -> facts.put("Kernel", v));
@@ -42,13 +51,21 @@ final class Machine {
         return facts;
     }
 
-    /** Bytes that can be allocated without swapping; 0 if unknown. */
-    long availableMemory() {
+    /**
+     * Memory that can be allocated without swapping.
+     *
+     * @return bytes; 0 if unknown
+     */
+    public long availableMemory() {
         return memory("MemAvailable");
     }
 
-    /** Threads that want to run, averaged over the last minute; 0 if unknown. */
-    double load() {
+    /**
+     * Threads that want to run, averaged over the last minute.
+     *
+     * @return 0 or more; 0 if unknown
+     */
+    public double load() {
         return text("proc/loadavg")
                 .map(v -> Double.parseDouble(v.split(" ")[0]))
                 .orElse(0.0);

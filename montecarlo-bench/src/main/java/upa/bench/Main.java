@@ -379,7 +379,7 @@ public final class Main {
                 }
             });
             Runtime.getRuntime().addShutdownHook(hook);
-            warmth = warm(settings, driver);
+            warmth = driver.warm(settings.hold(), err, "upa bench");
             err.println("upa bench: " + jobs.stream().mapToInt(Job::rounds).sum() + " runs in " + settings.rounds()
                     + " rounds; Ctrl-C ends it early and reports what there is");
             measurements = runner.run(jobs, settings.seed());
@@ -408,18 +408,6 @@ public final class Main {
         } finally {
             finished.countDown();
         }
-    }
-
-    private String warm(Settings settings, Driver driver) throws BenchException {
-        if (settings.hold() == 0) {
-            return "not prepared: first touches may cost what the hypervisor takes to find memory";
-        }
-        err.println("upa bench: making " + Units.bytes(settings.hold()) + " of memory host-warm");
-        long before = driver.hold(settings.hold());
-        double after = driver.touch();
-        return Units.bytes(settings.hold()) + " made host-warm and kept so: the first touch of a page took "
-                + Units.time(before) + " before and " + Units.time(after)
-                + " after; huge pages are warmed just before each use";
     }
 
     private void report(

@@ -33,7 +33,7 @@ import upa.bench.stats.Interval;
 import upa.bench.stats.Latencies;
 
 /** Turns measurements into the report: per experiment what is claimed, what is seen, tables and charts. */
-final class ReportBuilder {
+public final class ReportBuilder {
 
     private static final String KERNEL = "kernel";
     private static final String UPA = "upa";
@@ -456,7 +456,13 @@ final class ReportBuilder {
         }
     }
 
-    static Section figures(List<Figures.Figure> figures) {
+    /**
+     * The section that holds figures to reach against what was measured.
+     *
+     * @param figures in order
+     * @return the section
+     */
+    public static Section figures(List<Figures.Figure> figures) {
         List<List<Cell>> rows = figures.stream()
                 .map(f -> List.of(
                         Cell.of(f.name()),
@@ -485,7 +491,7 @@ final class ReportBuilder {
                         new Text(
                                 "Seen",
                                 reached + " reached of " + measured + " measured, " + figures.size()
-                                        + " in all. Of a range of sizes the worst one counts. A figure is reached when"
+                                        + " in all. Of several sizes or programs the worst one counts. A figure is reached when"
                                         + " its whole interval is, and undecided when the target lies within the"
                                         + " interval."),
                         new Table(
@@ -513,7 +519,14 @@ final class ReportBuilder {
         return new Section("conditions", "Machine and method", blocks);
     }
 
-    private static Table table(String caption, Map<String, String> facts) {
+    /**
+     * A table of facts.
+     *
+     * @param caption says what they are of
+     * @param facts by name
+     * @return the table
+     */
+    public static Table table(String caption, Map<String, String> facts) {
         return new Table(
                 caption,
                 false,

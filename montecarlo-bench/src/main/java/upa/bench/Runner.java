@@ -12,9 +12,6 @@ import java.util.Random;
  */
 final class Runner {
 
-    private static final int BAR = 24;
-    private static final int WIDTH = 118;
-
     private final Driver driver;
     private final PrintStream progress;
     private final boolean terminal;
@@ -53,8 +50,7 @@ final class Runner {
         Random random = new Random(seed);
         int rounds = jobs.stream().mapToInt(Job::rounds).max().orElse(0);
         int total = jobs.stream().mapToInt(Job::rounds).sum();
-        int done = 0;
-        long start = System.nanoTime();
+        Progress shown = new Progress(progress, terminal, total);
         for (int round = 0; round < rounds && !stopped; round++) {
             List<Job> order = new ArrayList<>();
             for (Job job : jobs) {
@@ -67,7 +63,10 @@ final class Runner {
                 if (stopped) {
                     break;
                 }
-                show(round, rounds, done, total, start, job);
+                shown.show(
+                        "round " + (round + 1) + "/" + rounds,
+                        job.experiment().id() + "  " + job.contestant().name()
+                                + (job.variant().isEmpty() ? "" : " " + job.variant()));
                 try {
                     // The seed differs between rounds, and is the same for all contestants of a round.
                     measurements.add(job, round, driver.run(job, seed + round));
@@ -76,15 +75,11 @@ final class Runner {
                         failures.add(e.getMessage());
                     }
                 }
-                done++;
+                shown.step();
             }
-            if (!terminal) {
-                progress.printf("round %d of %d done, %s%n", round + 1, rounds, left(done, total, start));
-            }
+            shown.line("round " + (round + 1) + " of " + rounds + " done");
         }
-        if (terminal) {
-            progress.print("\r" + " ".repeat(WIDTH) + "\r");
-        }
+        shown.clear();
         return measurements;
     }
 
@@ -96,33 +91,5 @@ final class Runner {
             Thread.currentThread().interrupt();
         }
         return stopped;
-    }
-
-    private void show(int round, int rounds, int done, int total, long start, Job job) {
-        if (terminal) {
-            int filled = BAR * done / total;
-            String line = String.format(
-                    "round %d/%d [%s%s] %3d %%  %s  %s: %s%s",
-                    round + 1,
-                    rounds,
-                    "#".repeat(filled),
-                    ".".repeat(BAR - filled),
-                    100 * done / total,
-                    left(done, total, start),
-                    job.experiment().id(),
-                    job.contestant().name(),
-                    job.variant().isEmpty() ? "" : " " + job.variant());
-            progress.print("\r" + String.format("%-" + WIDTH + "." + WIDTH + "s", line));
-            progress.flush();
-        }
-    }
-
-    /** The time left, if the jobs to come take as long as those before. */
-    private static String left(int done, int total, long start) {
-        if (done == 0) {
-            return "estimating the time";
-        }
-        long seconds = Math.round((System.nanoTime() - start) / 1e9 / done * (total - done));
-        return seconds >= 60 ? seconds / 60 + " min " + seconds % 60 + " s left" : seconds + " s left";
     }
 }

@@ -109,11 +109,13 @@ public record Report(String title, List<String> introduction, List<Highlight> hi
         /** Ratios, on a logarithmic scale. */
         RATIO,
         /** Amounts of memory in bytes, on a linear scale from 0. */
-        MEMORY
+        MEMORY,
+        /** Parts of a whole, from 0 to 1, on a linear scale. */
+        SHARE
     }
 
     /**
-     * A chart: lines over sizes, or bars over categories.
+     * A chart: lines over sizes, or bars over categories; ratios and shares by category are dots with their intervals.
      *
      * @param title says what is shown
      * @param note what to look at; may be empty

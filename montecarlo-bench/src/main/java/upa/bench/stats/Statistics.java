@@ -1,6 +1,8 @@
 package upa.bench.stats;
 
 import java.util.Arrays;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
@@ -72,14 +74,49 @@ public final class Statistics {
         if (values.length == 1) {
             return Interval.exact(estimate);
         }
+        return resampled(estimate, random -> resample(values, random));
+    }
+
+    /**
+     * The geometric mean over groups of the geometric mean of each, with the 95 % percentile-bootstrap interval: every
+     * group is resampled by itself, so that the interval is that of the noise and not of the choice of groups.
+     *
+     * @param groups at least one, each of at least one positive ratio
+     * @return mean and interval; without width if each group has but one ratio
+     */
+    public static Interval ratioOfGroups(List<double[]> groups) {
+        double estimate = geometricMean(
+                groups.stream().mapToDouble(Statistics::geometricMean).toArray());
+        if (groups.stream().allMatch(group -> group.length == 1)) {
+            return Interval.exact(estimate);
+        }
+        List<double[]> logs =
+                groups.stream().map(group -> Arrays.stream(group).map(Math::log).toArray()).toList();
+        Interval means = resampled(Math.log(estimate), random -> {
+            double sum = 0;
+            for (double[] group : logs) {
+                sum += resample(group, random);
+            }
+            return sum / logs.size();
+        });
+        return new Interval(
+                estimate, Math.min(Math.exp(means.low()), estimate), Math.max(Math.exp(means.high()), estimate));
+    }
+
+    /** The mean of as many values drawn with replacement. */
+    private static double resample(double[] values, RandomGenerator random) {
+        double sum = 0;
+        for (int j = 0; j < values.length; j++) {
+            sum += values[random.nextInt(values.length)];
+        }
+        return sum / values.length;
+    }
+
+    private static Interval resampled(double estimate, ToDoubleFunction<RandomGenerator> draw) {
         RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(SEED);
         double[] means = new double[RESAMPLES];
         for (int i = 0; i < RESAMPLES; i++) {
-            double sum = 0;
-            for (int j = 0; j < values.length; j++) {
-                sum += values[random.nextInt(values.length)];
-            }
-            means[i] = sum / values.length;
+            means[i] = draw.applyAsDouble(random);
         }
         Arrays.sort(means);
         double low = means[(int) (RESAMPLES * TAIL)];

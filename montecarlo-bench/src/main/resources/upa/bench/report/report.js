@@ -11,6 +11,7 @@ const text = {
   NANOSECONDS: v => scaled(v, 1000, ["ns", "µs", "ms", "s"]),
   INSTRUCTIONS: v => scaled(v, 1000, ["", "thousand", "million", "billion"]).trim(),
   RATIO: v => digits(v) + "x",
+  SHARE: v => digits(v * 100) + "\u00a0%",
 };
 const axisName = { NANOSECONDS: "time", INSTRUCTIONS: "instructions", RATIO: "ratio" };
 
@@ -43,6 +44,47 @@ function bars(chart, css) {
     series: chart.series.map(s => ({ name: s.name, type: "bar", color: s.colour, barGap: "-100%", barMaxWidth: 18,
       data: chart.categories.map((_, c) => s.points.find(p => p.x === c)?.y ?? null),
       label: { show: true, position: "right", color: css.ink, fontSize: 12.5, formatter: item => text[chart.unit](item.value) } })),
+  };
+}
+
+// One row per category, in it one dot per series with its interval.
+function dots(chart, css) {
+  const show = text[chart.unit], ratio = chart.unit === "RATIO";
+  const all = chart.series.flatMap(s => s.points.flatMap(p => [p.low, p.high])).concat(chart.references.map(r => r.y)).filter(v => v > 0);
+  const shift = i => (i - (chart.series.length - 1) / 2) * Math.min(5, 26 / chart.series.length);
+  const tooltip = item => {
+    const c = item.value[1];
+    return `<b>${encode(chart.categories[c])}</b><table class="tip">` + chart.series.map(s => {
+      const p = s.points.find(p => p.x === c);
+      return p ? `<tr><td><span style="color:${s.colour}">\u25cf</span> ${encode(s.name)}</td><td>${show(p.y)}`
+        + (p.high > p.low ? ` <span class="range">(${show(p.low)} \u2013 ${show(p.high)})</span>` : "") + "</td></tr>" : "";
+    }).join("") + "</table>";
+  };
+  const axis = { axisLabel: { color: css.soft, fontSize: 12, formatter: show }, splitLine: { lineStyle: { color: css.line } } };
+  return {
+    animation: false, textStyle: fonts,
+    legend: { top: 4, textStyle: { color: css.ink, fontSize: 12.5 }, itemWidth: 12, itemHeight: 9, itemGap: 16, data: chart.series.map(s => s.name) },
+    grid: { left: 200, right: 40, top: chart.series.length > 6 ? 78 : 46, bottom: 30 },
+    tooltip: { trigger: "item", backgroundColor: css.ground, borderColor: css.line, textStyle: { color: css.ink, fontSize: 13 }, confine: true, formatter: tooltip },
+    xAxis: ratio
+      ? { ...axis, type: "log", logBase: 2, min: Math.pow(2, Math.floor(Math.log2(Math.min(...all)))), max: Math.pow(2, Math.ceil(Math.log2(Math.max(...all)))) }
+      : { ...axis, type: "value", min: 0 },
+    yAxis: { type: "category", data: chart.categories, inverse: true, axisTick: { show: false }, axisLine: { show: false },
+      splitLine: { show: true, lineStyle: { color: css.line } }, axisLabel: { color: css.ink, fontSize: 12.5 } },
+    series: chart.series.map((s, i) => ({
+      type: "custom", name: s.name, color: s.colour, itemStyle: { color: s.colour }, encode: { x: [0, 2, 3], y: 1 },
+      data: s.points.map(p => [p.y, p.x, p.low, p.high]),
+      renderItem(_, api) {
+        const at = v => api.coord([v, api.value(1)]), [x, y] = at(api.value(0)), row = y + shift(i);
+        return { type: "group", children: [
+          { type: "line", shape: { x1: at(api.value(2))[0], y1: row, x2: at(api.value(3))[0], y2: row }, style: { stroke: s.colour, lineWidth: 1.5 } },
+          { type: "circle", shape: { cx: x, cy: row, r: 4 }, style: { fill: s.colour } }] };
+      },
+      markLine: i || !chart.references.length ? undefined : {
+        silent: true, symbol: "none", lineStyle: { color: css.soft, type: "dashed", width: 1.2 },
+        data: chart.references.map(r => ({ xAxis: r.y, label: { formatter: r.label, color: css.soft, fontSize: 12 } })),
+      },
+    })),
   };
 }
 
@@ -87,9 +129,10 @@ function draw() {
   drawn.forEach(c => c.dispose());
   drawn = [...document.querySelectorAll(".chart")].map(element => {
     const data = charts[Number(element.dataset.chart)], categories = data.categories.length;
-    if (categories) element.style.height = 30 + 30 * categories + "px";
+    const dotted = categories && (data.unit === "RATIO" || data.unit === "SHARE");
+    if (categories) element.style.height = (dotted ? 110 : 30) + 30 * categories + "px";
     const chart = echarts.init(element, null, { renderer: "svg" });
-    chart.setOption(categories ? bars(data, css) : lines(data, css));
+    chart.setOption(dotted ? dots(data, css) : categories ? bars(data, css) : lines(data, css));
     return chart;
   });
 }
