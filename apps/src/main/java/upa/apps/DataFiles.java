@@ -1,0 +1,97 @@
+package upa.apps;
+
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import upa.bench.BenchException;
+import upa.bench.report.HtmlReport;
+import upa.bench.report.Report;
+
+/** The files a run leaves behind besides runs.jsonl: report.html, results.csv (a line per run) and results.json. */
+final class DataFiles {
+
+    private static final String HEADER = "workload,kind,contestant,round,ok,wall_ns,user_ns,system_ns,minor_faults,major_faults,"
+            + "peak_bytes,processes,throughput_per_s,p50_ns,p99_ns";
+
+    private DataFiles() {}
+
+    static void write(
+            Path folder,
+            Report report,
+            Results results,
+            Map<String, KernelShare> shares,
+            Map<String, String> machine,
+            Map<String, String> method)
+            throws BenchException {
+        try {
+            Files.createDirectories(folder);
+            Files.writeString(folder.resolve("report.html"), HtmlReport.format(report));
+            Files.writeString(folder.resolve("results.csv"), csv(results));
+            Files.writeString(folder.resolve("results.json"), json(results, shares, machine, method));
+        } catch (IOException e) {
+            throw BenchException.failure("cannot write results: folder=" + folder + ": " + e.getMessage());
+        }
+    }
+
+    static String csv(Results results) {
+        StringBuilder out = new StringBuilder(HEADER).append('\n');
+        for (Workload workload : results.workloads()) {
+            for (Run r : results.runs()) {
+                if (r.workload().equals(workload.name())) {
+                    // No field can hold a comma or a quote: names and numbers only.
+                    out.append(String.format(
+                            Locale.ROOT,
+                            "%s,%s,%s,%d,%b,%d,%d,%d,%d,%d,%d,%d,%.3f,%.0f,%.0f%n",
+                            r.workload(),
+                            workload.kind().id(),
+                            r.contestant(),
+                            r.round(),
+                            r.isGood(),
+                            r.wallNs(),
+                            r.userNs(),
+                            r.systemNs(),
+                            r.minorFaults(),
+                            r.majorFaults(),
+                            r.peakBytes(),
+                            r.processes(),
+                            r.throughput(),
+                            r.p50Ns(),
+                            r.p99Ns()));
+                }
+            }
+        }
+        return out.toString();
+    }
+
+    private static String json(
+            Results results, Map<String, KernelShare> shares, Map<String, String> machine, Map<String, String> method) {
+        var gson = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
+        JsonObject root = new JsonObject();
+        root.add("machine", gson.toJsonTree(machine));
+        root.add("method", gson.toJsonTree(method));
+        root.add("figures", gson.toJsonTree(AppsFigures.of(results)));
+        root.add("speed_up_over_glibc", gson.toJsonTree(speedUps(results)));
+        root.add("kernel_samples", gson.toJsonTree(shares));
+        root.add("runs", gson.toJsonTree(results.runs()));
+        return gson.toJson(root) + "\n";
+    }
+
+    /** By workload and contestant: estimate and interval. */
+    private static JsonObject speedUps(Results results) {
+        var gson = new GsonBuilder().create();
+        JsonObject all = new JsonObject();
+        for (Workload workload : results.workloads()) {
+            JsonObject one = new JsonObject();
+            for (Contestant contestant : Contestant.all()) {
+                results.speedUp(workload, Contestant.BASE, contestant.name())
+                        .ifPresent(ratio -> one.add(contestant.name(), gson.toJsonTree(ratio)));
+            }
+            all.add(workload.name(), one);
+        }
+        return all;
+    }
+}

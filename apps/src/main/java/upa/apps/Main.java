@@ -1,0 +1,403 @@
+package upa.apps;
+
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.DefaultParser;
+import org.apache.commons.cli.Option;
+import org.apache.commons.cli.Options;
+import org.apache.commons.cli.ParseException;
+import org.apache.commons.cli.help.HelpFormatter;
+import upa.bench.BenchException;
+import upa.bench.Driver;
+import upa.bench.Machine;
+import upa.bench.report.Report;
+import upa.bench.report.TextReport;
+import upa.bench.report.Units;
+
+/**
+ * {@code upa apps}: measures real programs under UPA and under other allocators, and reports.
+ *
+ * <p>Exit status: 0 all done, 1 a contestant failed or nothing was measured, 2 the command line is wrong, 130 cut short.
+ */
+public final class Main {
+
+    private static final int ROUNDS = 3;
+    private static final int FULL_ROUNDS = 7;
+    private static final int MOST_ROUNDS = 1000;
+    private static final long GIB = 1L << 30;
+    private static final long HOLD = 4 * GIB;
+    private static final int INTERRUPTED = 130;
+    private static final double BUSY = 0.7;
+
+    private static final Options OPTIONS = new Options()
+            .addOption(Option.builder()
+                    .longOpt("only")
+                    .hasArg()
+                    .argName("A,B,...")
+                    .desc("only these workloads; list names them")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("contestants")
+                    .hasArg()
+                    .argName("A,B,...")
+                    .desc("only these, besides glibc; also main (the default: glibc, the allocators that keep all memory,"
+                            + " upa), pairs (each allocator with and without UPA) or all")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("rounds")
+                    .hasArg()
+                    .argName("N")
+                    .desc("repetitions (3; --full: 7; --quick: 1)")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("full")
+                    .desc("all contestants, 7 rounds: hours")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("quick")
+                    .desc("one round of glibc, glibc-tuned and upa, without profiles: a glance, no intervals")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("resume")
+                    .desc("go on with the run whose results are in the folder, which was cut short")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("seed")
+                    .hasArg()
+                    .argName("N")
+                    .desc("of the order of runs (1)")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("no-profile")
+                    .desc("do not profile the kernel's work on memory (one more run under glibc and under upa)")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("no-warm")
+                    .desc("do not make memory host-warm first")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("out")
+                    .hasArg()
+                    .argName("DIR")
+                    .desc("folder of the results (build/apps/results)")
+                    .get())
+            .addOption(Option.builder()
+                    .longOpt("workloads")
+                    .hasArg()
+                    .argName("DIR")
+                    .desc("folder of the workloads (apps/workloads)")
+                    .get())
+            .addOption(Option.builder().longOpt("help").desc("this text").get());
+
+    private final PrintStream out;
+    private final PrintStream err;
+    private final Machine machine;
+    private final boolean terminal;
+    private final Path root;
+
+    /** A program that talks to these streams, about the project in this folder. */
+    Main(PrintStream out, PrintStream err, Machine machine, boolean terminal, Path root) {
+        this.out = out;
+        this.err = err;
+        this.machine = machine;
+        this.terminal = terminal;
+        this.root = root;
+    }
+
+    /**
+     * The entry point.
+     *
+     * @param args the command line
+     */
+    public static void main(String[] args) {
+        boolean terminal = System.console() != null && System.console().isTerminal();
+        Path root = Path.of(System.getProperty("upa.root", "."));
+        System.exit(new Main(System.out, System.err, new Machine(Path.of("/")), terminal, root).run(args));
+    }
+
+    /** Runs a command line and returns the exit status. */
+    int run(String... args) {
+        try {
+            CommandLine line = new DefaultParser(false).parse(OPTIONS, args);
+            List<String> words = line.getArgList();
+            if (line.hasOption("help")) {
+                help();
+                return 0;
+            }
+            if (words.equals(List.of("list"))) {
+                list(line);
+                return 0;
+            }
+            if (!words.isEmpty()) {
+                throw BenchException.usage("argument=" + words.getFirst() + " is not understood");
+            }
+            return measure(settings(line), line);
+        } catch (ParseException e) {
+            return complain(BenchException.usage(e.getMessage()));
+        } catch (BenchException e) {
+            return complain(e);
+        }
+    }
+
+    private int complain(BenchException e) {
+        String hint = e.status() == BenchException.USAGE ? " (see ./upa apps --help)" : "";
+        err.println("upa apps: " + e.getMessage().strip().replace('\n', ' ') + hint);
+        return e.status();
+    }
+
+    private void help() throws BenchException {
+        StringBuilder text = new StringBuilder();
+        try {
+            HelpFormatter.builder()
+                    .setShowSince(false)
+                    .setHelpAppendable(new org.apache.commons.cli.help.TextHelpAppendable(text))
+                    .get()
+                    .printHelp(
+                            "./upa apps [option...] | ./upa apps list",
+                            "Measures real programs with their memory from UPA, and under the allocators people would"
+                                    + " otherwise pick. Without options: all workloads, the main contestants, 3 rounds: about"
+                                    + " twenty minutes.",
+                            OPTIONS,
+                            "",
+                            false);
+        } catch (java.io.IOException e) {
+            throw BenchException.failure(e.getMessage());
+        }
+        out.print(text);
+    }
+
+    private void list(CommandLine line) throws BenchException {
+        out.println("Workloads (* page allocation is expected to matter):");
+        for (Workload workload : WorkloadFile.all(folder(line))) {
+            out.printf(
+                    "  %-20s %-8s %s %s%n",
+                    workload.name(), workload.kind().id(), workload.pageAllocationMatters() ? "*" : " ", workload.title());
+        }
+        out.println("Contestants (* part of the default):");
+        for (Contestant contestant : Contestant.all()) {
+            out.printf(
+                    "  %-20s %s %s%s%n",
+                    contestant.name(),
+                    Contestant.MAIN.contains(contestant.name()) ? "*" : " ",
+                    contestant.description(),
+                    contestant.missing(libraries()).map(m -> " (" + m + ")").orElse(""));
+        }
+    }
+
+    // Command line
+
+    private Path libraries() {
+        return Path.of(System.getProperty("upa.library.path", "build/release/lib"));
+    }
+
+    private Path folder(CommandLine line) {
+        return Path.of(line.getOptionValue("workloads", root.resolve("apps/workloads").toString()));
+    }
+
+    private Settings settings(CommandLine line) throws BenchException {
+        boolean full = line.hasOption("full");
+        boolean quick = line.hasOption("quick");
+        if (full && quick) {
+            throw BenchException.usage("--full and --quick exclude each other");
+        }
+        List<Workload> workloads = WorkloadFile.all(folder(line));
+        if (line.hasOption("only")) {
+            workloads = choose(workloads, words(line, "only"));
+        }
+        if (workloads.isEmpty()) {
+            throw BenchException.failure("no workloads: folder=" + folder(line));
+        }
+        Set<String> names = full
+                ? names("all")
+                : quick ? new LinkedHashSet<>(List.of(Contestant.BASE, "glibc-tuned", Contestant.UPA)) : names("main");
+        if (line.hasOption("contestants")) {
+            names = new LinkedHashSet<>(List.of(Contestant.BASE));
+            for (String word : words(line, "contestants")) {
+                names.addAll(names(word));
+            }
+        }
+        Set<String> chosen = names;
+        int rounds = line.hasOption("rounds")
+                ? (int) number("rounds", line.getOptionValue("rounds"), 1, MOST_ROUNDS)
+                : full ? FULL_ROUNDS : quick ? 1 : ROUNDS;
+        long seed = line.hasOption("seed") ? number("seed", line.getOptionValue("seed"), 0, Long.MAX_VALUE / 2) : 1;
+        Path work = root.resolve("build/apps");
+        return new Settings(
+                workloads,
+                Contestant.all().stream().filter(c -> chosen.contains(c.name())).toList(),
+                rounds,
+                seed,
+                line.hasOption("no-warm") ? 0 : Math.min(HOLD, machine.availableMemory() / 4),
+                !quick && !line.hasOption("no-profile"),
+                line.hasOption("resume"),
+                Path.of(line.getOptionValue("out", work.resolve("results").toString())),
+                libraries().resolveSibling("bin"),
+                libraries(),
+                work);
+    }
+
+    private static Set<String> names(String word) throws BenchException {
+        Set<String> all = new LinkedHashSet<>(
+                Contestant.all().stream().map(Contestant::name).toList());
+        return switch (word) {
+            case "all" -> all;
+            case "main" -> Contestant.MAIN;
+            case "pairs" -> {
+                Set<String> names = new LinkedHashSet<>(Contestant.PAIRS.keySet());
+                names.addAll(Contestant.PAIRS.values());
+                yield names;
+            }
+            default -> {
+                if (!all.contains(word)) {
+                    throw BenchException.usage("contestant=" + word + " does not exist: ./upa apps list names them");
+                }
+                yield Set.of(word);
+            }
+        };
+    }
+
+    private static List<Workload> choose(List<Workload> all, List<String> names) throws BenchException {
+        for (String name : names) {
+            if (all.stream().noneMatch(w -> w.name().equals(name))) {
+                throw BenchException.usage("workload=" + name + " does not exist: ./upa apps list names them");
+            }
+        }
+        return all.stream().filter(w -> names.contains(w.name())).toList();
+    }
+
+    private static List<String> words(CommandLine line, String option) {
+        return List.of(line.getOptionValue(option).split(","));
+    }
+
+    private static long number(String option, String text, long low, long high) throws BenchException {
+        try {
+            long value = Long.parseLong(text);
+            if (value >= low && value <= high) {
+                return value;
+            }
+        } catch (NumberFormatException e) {
+            // Said below.
+        }
+        throw BenchException.usage(option + "=" + text + ": must be a whole number from " + low + " to " + high);
+    }
+
+    // The run
+
+    private int measure(Settings settings, CommandLine line) throws BenchException {
+        Map<String, String> facts = machine.facts();
+        List<String> notes = new ArrayList<>();
+        if (machine.load() > BUSY) {
+            notes.add("Others were using this machine when the run began (load " + Units.digits(machine.load())
+                    + "): intervals are wide.");
+        }
+        long start = System.nanoTime();
+        Measurer measurer = new Measurer(settings);
+        Preparation preparation = new Preparation(settings, machine, err);
+        Runner runner = new Runner(settings, measurer, err, terminal);
+        CountDownLatch finished = new CountDownLatch(1);
+        // Ctrl-C: the run stops, and the report of what there is gets written before the JVM goes.
+        Thread hook = new Thread(() -> {
+            preparation.stop();
+            runner.stop();
+            try {
+                finished.await(1, TimeUnit.MINUTES);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        Runtime.getRuntime().addShutdownHook(hook);
+        try (Driver driver = new Driver(settings.tools().resolve("upa-driver"))) {
+            List<Contestant> contestants = contestants(settings, measurer, line, notes);
+            List<Workload> workloads = ready(settings, preparation, runner, notes);
+            String warmth = driver.warm(settings.hold(), err, "upa apps");
+            if (!runner.isStopped() && !workloads.isEmpty()) {
+                err.println("upa apps: " + workloads.size() + " workloads, " + contestants.size() + " contestants, "
+                        + settings.rounds() + " rounds; Ctrl-C ends it early, reports what there is, and --resume goes on");
+                runner.run(workloads, contestants);
+            }
+            Map<String, KernelShare> shares = new LinkedHashMap<>();
+            if (settings.profile() && !runner.isStopped()) {
+                Profiler profiler = new Profiler(settings, measurer, err, terminal);
+                shares.putAll(profiler.run(workloads, contestants, runner::isStopped));
+                profiler.problem().ifPresent(notes::add);
+            }
+            boolean stopped = runner.isStopped();
+            if (stopped) {
+                notes.add("The run was cut short; ./upa apps --resume goes on with it.");
+            } else {
+                Runtime.getRuntime().removeShutdownHook(hook);
+            }
+            Results results = new Results(settings.workloads(), runner.runs());
+            List<Run> failures = runner.runs().stream().filter(r -> !r.isGood()).toList();
+            failures.stream()
+                    .map(r -> "Failed: " + r.contestant() + " at " + r.workload() + ": " + r.problem())
+                    .distinct()
+                    .forEach(notes::add);
+            if (results.runs().isEmpty()) {
+                throw BenchException.failure("nothing was measured");
+            }
+            Map<String, String> method = AppsReport.method(settings, warmth, System.nanoTime() - start, machine.load());
+            Report report = AppsReport.build(results, contestants, shares, facts, method, notes);
+            out.print(new TextReport(terminal).format(report));
+            DataFiles.write(settings.out(), report, results, shares, facts, method);
+            out.println("\nReport with charts: " + settings.out().resolve("report.html"));
+            out.println("Data: " + settings.out().resolve("results.csv") + ", " + settings.out().resolve("results.json"));
+            return stopped ? INTERRUPTED : failures.isEmpty() ? 0 : BenchException.FAILURE;
+        } finally {
+            finished.countDown();
+        }
+    }
+
+    /** Those that can take part. One that was asked for by name and cannot is an error; else it is left out with a line. */
+    private List<Contestant> contestants(Settings settings, Measurer measurer, CommandLine line, List<String> notes)
+            throws BenchException {
+        List<Contestant> able = new ArrayList<>();
+        Set<String> named = line.hasOption("contestants") ? Set.copyOf(words(line, "contestants")) : Set.of();
+        for (Contestant contestant : settings.contestants()) {
+            Optional<String> problem = contestant.missing(settings.libraries());
+            if (problem.isEmpty()) {
+                problem = measurer.preloadProblem(contestant);
+            }
+            if (problem.isEmpty()) {
+                able.add(contestant);
+            } else if (named.contains(contestant.name()) || contestant.name().equals(Contestant.BASE)) {
+                throw BenchException.failure("contestant=" + contestant.name() + " cannot take part: " + problem.get());
+            } else {
+                String text = "contestant=" + contestant.name() + " is left out: " + problem.get();
+                err.println("upa apps: " + text);
+                notes.add(text);
+            }
+        }
+        return able;
+    }
+
+    private List<Workload> ready(Settings settings, Preparation preparation, Runner runner, List<String> notes)
+            throws BenchException {
+        List<Workload> ready = new ArrayList<>();
+        preparation.install();
+        for (Workload workload : settings.workloads()) {
+            if (runner.isStopped()) {
+                break;
+            }
+            Optional<String> problem = preparation.problem(workload);
+            if (problem.isEmpty()) {
+                ready.add(workload);
+            } else if (!runner.isStopped()) {
+                String text = "workload=" + workload.name() + " is left out: " + problem.get();
+                err.println("upa apps: " + text);
+                notes.add(text);
+            }
+        }
+        return ready;
+    }
+}

@@ -1,0 +1,125 @@
+package upa.apps;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.ToDoubleFunction;
+import upa.bench.stats.Interval;
+import upa.bench.stats.Statistics;
+
+/** What the runs say: medians, and ratios taken round by round. Warm-ups and failed runs count for nothing here. */
+final class Results {
+
+    private final List<Workload> workloads;
+    private final List<Run> runs;
+
+    Results(List<Workload> workloads, List<Run> runs) {
+        this.runs = runs.stream().filter(r -> !r.isWarmUp()).toList();
+        this.workloads = workloads.stream()
+                .filter(w -> this.runs.stream().anyMatch(r -> r.workload().equals(w.name())))
+                .toList();
+    }
+
+    /** Those of which there is a run, in order. */
+    List<Workload> workloads() {
+        return workloads;
+    }
+
+    /** All runs that are not warm-ups. */
+    List<Run> runs() {
+        return runs;
+    }
+
+    boolean has(String contestant) {
+        return runs.stream().anyMatch(r -> r.contestant().equals(contestant));
+    }
+
+    /** Why a contestant failed at a workload; empty if no run of it did. */
+    Optional<String> problem(Workload workload, String contestant) {
+        return of(workload, contestant).filter(r -> !r.isGood()).map(Run::problem).findFirst();
+    }
+
+    private java.util.stream.Stream<Run> of(Workload workload, String contestant) {
+        return runs.stream()
+                .filter(r -> r.workload().equals(workload.name()) && r.contestant().equals(contestant));
+    }
+
+    /** The good runs by round; none if any failed, since a figure of a program that sometimes fails is none. */
+    private Map<Integer, Run> good(Workload workload, String contestant) {
+        Map<Integer, Run> byRound = new TreeMap<>();
+        if (problem(workload, contestant).isEmpty()) {
+            of(workload, contestant).forEach(r -> byRound.put(r.round(), r));
+        }
+        return byRound;
+    }
+
+    /** The median of something over the rounds; empty without good runs. */
+    Optional<Double> median(Workload workload, String contestant, ToDoubleFunction<Run> what) {
+        double[] values = good(workload, contestant).values().stream().mapToDouble(what).toArray();
+        return values.length == 0 ? Optional.empty() : Optional.of(Statistics.median(values));
+    }
+
+    /** How many times faster a contestant is than another at a workload. */
+    Optional<Interval> speedUp(Workload workload, String base, String contestant) {
+        return ratio(workload, contestant, base, Run::speed);
+    }
+
+    /** How many times as much a contestant has of something as another; empty without a round of both in which both are above 0. */
+    Optional<Interval> ratio(Workload workload, String contestant, String base, ToDoubleFunction<Run> what) {
+        double[] ratios = ratios(workload, contestant, base, what);
+        return ratios.length == 0 ? Optional.empty() : Optional.of(Statistics.ratio(ratios));
+    }
+
+    private double[] ratios(Workload workload, String contestant, String base, ToDoubleFunction<Run> what) {
+        Map<Integer, Run> of = good(workload, contestant);
+        Map<Integer, Run> to = good(workload, base);
+        return of.keySet().stream()
+                .filter(to::containsKey)
+                .filter(round -> what.applyAsDouble(of.get(round)) > 0 && what.applyAsDouble(to.get(round)) > 0)
+                .mapToDouble(round -> what.applyAsDouble(of.get(round)) / what.applyAsDouble(to.get(round)))
+                .toArray();
+    }
+
+    /** The geometric mean over workloads of how many times faster a contestant is than another. */
+    Optional<Interval> speedUp(List<Workload> among, String base, String contestant) {
+        return mean(among, contestant, workload -> Optional.of(base), Run::speed);
+    }
+
+    /** The geometric mean over workloads of how many times as much a contestant has of something as another. */
+    Optional<Interval> ratio(List<Workload> among, String contestant, String base, ToDoubleFunction<Run> what) {
+        return mean(among, contestant, workload -> Optional.of(base), what);
+    }
+
+    /** The geometric mean over workloads of how many times faster a contestant is than the fastest of the rivals at each. */
+    Optional<Interval> speedUpOverBest(List<Workload> among, String contestant) {
+        return mean(among, contestant, this::bestRival, Run::speed);
+    }
+
+    /** The fastest of those that keep all memory; empty if none ran. */
+    Optional<String> bestRival(Workload workload) {
+        return Contestant.RIVALS.stream()
+                .filter(rival -> speedUp(workload, Contestant.BASE, rival).isPresent())
+                .max(Comparator.comparingDouble(
+                        rival -> speedUp(workload, Contestant.BASE, rival).orElseThrow().estimate()));
+    }
+
+    private interface BaseOf {
+        Optional<String> of(Workload workload);
+    }
+
+    private Optional<Interval> mean(List<Workload> among, String contestant, BaseOf base, ToDoubleFunction<Run> what) {
+        List<double[]> groups = new ArrayList<>();
+        for (Workload workload : among) {
+            base.of(workload).ifPresent(b -> {
+                double[] ratios = ratios(workload, contestant, b, what);
+                if (ratios.length > 0) {
+                    groups.add(ratios);
+                }
+            });
+        }
+        return groups.isEmpty() ? Optional.empty() : Optional.of(Statistics.ratioOfGroups(groups));
+    }
+}

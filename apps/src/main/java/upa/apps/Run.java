@@ -1,0 +1,84 @@
+package upa.apps;
+
+/**
+ * What one run of a program took: a line of runs.jsonl.
+ *
+ * @param workload name
+ * @param digest of the workload's files
+ * @param contestant name
+ * @param round from 0; -1 for the warm-up, which counts for nothing but its output
+ * @param problem why it does not count; null if it does
+ * @param wallNs duration; of a server that of the load
+ * @param userNs CPU time in user mode, of all processes
+ * @param systemNs CPU time in the kernel, of all processes
+ * @param minorFaults page faults without input, of all processes
+ * @param majorFaults page faults with input, of all processes
+ * @param peakBytes greatest resident memory of all processes together
+ * @param processes most at once
+ * @param throughput of a server, in requests per second; else 0
+ * @param p50Ns median latency of a server; 0 if unknown
+ * @param p99Ns 99th percentile of a server's latency; 0 if unknown
+ * @param output SHA-256 of what has to be the same for all contestants
+ */
+record Run(
+        String workload,
+        String digest,
+        String contestant,
+        int round,
+        String problem,
+        long wallNs,
+        long userNs,
+        long systemNs,
+        long minorFaults,
+        long majorFaults,
+        long peakBytes,
+        int processes,
+        double throughput,
+        double p50Ns,
+        double p99Ns,
+        String output) {
+
+    static final int WARM_UP = -1;
+
+    static Run failed(Workload workload, Contestant contestant, int round, String problem) {
+        return new Run(
+                workload.name(), workload.digest(), contestant.name(), round, problem, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null);
+    }
+
+    Run withProblem(String why) {
+        return new Run(
+                workload,
+                digest,
+                contestant,
+                round,
+                why,
+                wallNs,
+                userNs,
+                systemNs,
+                minorFaults,
+                majorFaults,
+                peakBytes,
+                processes,
+                throughput,
+                p50Ns,
+                p99Ns,
+                output);
+    }
+
+    boolean isGood() {
+        return problem == null;
+    }
+
+    boolean isWarmUp() {
+        return round == WARM_UP;
+    }
+
+    /** More is better: 1 / s, requests per second for a server. */
+    double speed() {
+        return throughput > 0 ? throughput : 1e9 / wallNs;
+    }
+
+    long cpuNs() {
+        return userNs + systemNs;
+    }
+}

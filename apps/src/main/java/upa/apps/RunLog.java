@@ -1,0 +1,74 @@
+package upa.apps;
+
+import com.google.gson.Gson;
+import com.google.gson.JsonParseException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import upa.bench.BenchException;
+
+/** runs.jsonl: a line of JSON per finished run, written at once, so that a run that was cut short can go on. */
+final class RunLog {
+
+    static final String FILE = "runs.jsonl";
+    private static final Gson GSON = new Gson();
+
+    private final Path file;
+
+    RunLog(Path folder) {
+        file = folder.resolve(FILE);
+    }
+
+    /** The runs of the file; none if there is no file. A last line that was cut off is left out. */
+    List<Run> read() throws BenchException {
+        List<Run> runs = new ArrayList<>();
+        if (!Files.exists(file)) {
+            return runs;
+        }
+        try {
+            List<String> lines = Files.readAllLines(file);
+            for (int i = 0; i < lines.size(); i++) {
+                try {
+                    Run run = GSON.fromJson(lines.get(i), Run.class);
+                    if (run == null || run.workload() == null || run.digest() == null || run.contestant() == null) {
+                        throw new JsonParseException("fields are missing");
+                    }
+                    runs.add(run);
+                } catch (JsonParseException e) {
+                    if (i < lines.size() - 1) {
+                        throw BenchException.failure("cannot resume: file=" + file + " line=" + (i + 1)
+                                + " is not a run: delete it, or run without --resume");
+                    }
+                }
+            }
+            return runs;
+        } catch (IOException e) {
+            throw BenchException.failure("cannot resume: file=" + file + ": " + e.getMessage());
+        }
+    }
+
+    /** Begins the file anew with these runs. */
+    void begin(List<Run> runs) throws BenchException {
+        try {
+            Files.createDirectories(file.getParent());
+            Files.write(file, runs.stream().map(GSON::toJson).toList());
+        } catch (IOException e) {
+            throw unwritable(e);
+        }
+    }
+
+    void add(Run run) throws BenchException {
+        try {
+            Files.writeString(file, GSON.toJson(run) + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        } catch (IOException e) {
+            throw unwritable(e);
+        }
+    }
+
+    private BenchException unwritable(IOException e) {
+        return BenchException.failure("cannot write results: file=" + file + ": " + e.getMessage());
+    }
+}
