@@ -18,6 +18,7 @@
 
 #include <upa/mman.h>
 
+#include "backend.h"
 #include "maps.h"
 #include "mman_private.h"
 #include "os.h"
@@ -40,10 +41,10 @@ static struct upa_region *region;
 static int creation_error;
 static size_t most_served = SIZE_MAX;
 
-/* UPA_REGION_BYTES; 0 if absent or not a size. */
-static uint64_t configured_bytes(void)
+/* A size of the environment; 0 if absent or not a size. */
+static uint64_t configured_bytes(const char *name)
 {
-	const char *text = getenv("UPA_REGION_BYTES");
+	const char *text = getenv(name);
 	const char *suffixes = "KMGT";
 	uint64_t bytes = 0;
 
@@ -73,15 +74,36 @@ static uint64_t default_bytes(void)
 	return bytes > LEAST_BYTES ? bytes : LEAST_BYTES;
 }
 
+/* Tables of the module cost memory for each address. */
+#define DEVICE_FACTOR 4ull
+
+static int create_region(struct upa_region_options *options)
+{
+	int error = upa_region_create_with(&region, options);
+
+	if (error && options->backend)
+		upa_backend_refused(options->backend, error);
+	return error;
+}
+
 static void make_region(void)
 {
-	uint64_t configured = configured_bytes();
-	uint64_t bytes = configured ? configured : default_bytes();
+	uint64_t configured = configured_bytes("UPA_REGION_BYTES");
+	const char *name = getenv("UPA_BACKEND");
+	int backend = name && *name ? upa_backend_parse(name) : (int)UPA_BACKEND_LINEAR;
+	struct upa_region_options options = {
+		.bytes = configured ? configured : default_bytes(),
+		.backend = backend < 0 ? UPA_BACKEND_LINEAR : (uint32_t)backend,
+		.max_pool_bytes = configured_bytes("UPA_POOL_BYTES"),
+		.max_deferred_bytes = getenv("UPA_DEFERRED_BYTES") ? configured_bytes("UPA_DEFERRED_BYTES") : UINT64_MAX,
+	};
 
+	if (options.backend && !configured)
+		options.bytes /= MEMORY_FACTOR / DEVICE_FACTOR;
 	do {
-		creation_error = upa_region_create(&region, bytes, 0);
-		bytes /= 2;
-	} while (creation_error == -ENOMEM && !configured && bytes >= LEAST_BYTES);
+		creation_error = create_region(&options);
+		options.bytes /= 2;
+	} while (creation_error == -ENOMEM && !configured && !options.backend && options.bytes >= LEAST_BYTES);
 }
 
 /* The region if there is one by now. Whoever comes while it is being made does without: no waiting in a signal handler. */
@@ -113,14 +135,15 @@ struct upa_region *upa_mman_region(void)
 	return r;
 }
 
-int upa_mman_start(uint64_t region_bytes, uint32_t flags, size_t most)
+int upa_mman_start(const struct upa_region_options *options, size_t most)
 {
+	struct upa_region_options copy = *options;
 	int expected = UNMADE;
 
 	if (!atomic_compare_exchange_strong(&state, &expected, IN_THE_MAKING))
 		return -EALREADY;
 	most_served = most;
-	creation_error = upa_region_create(&region, region_bytes, flags);
+	creation_error = create_region(&copy);
 	atomic_store_explicit(&state, creation_error ? IMPOSSIBLE : MADE, memory_order_release);
 	return creation_error;
 }
@@ -139,6 +162,11 @@ void upa_mman_retire(void)
 	upa_mman_stop();
 	if (!r)
 		return;
+	/* Of the device, its mapping stays as a whole. */
+	if (upa_region_make_ordinary(r)) {
+		upa_region_give_back(r, 0);
+		return;
+	}
 	at = upa_region_base(r);
 	end = at + upa_region_bytes(r);
 	for (; at < end && upa_region_next(r, at, (size_t)(end - at), true, &gap); at = gap.address + gap.bytes)
@@ -206,12 +234,18 @@ static bool all_allocated(const struct upa_region *r, const void *address, size_
 }
 
 /* Makes every page of a range inside the region the program's, and not ours to hand out, until it is unmapped. */
-static void surrender(struct upa_region *r, char *address, size_t length)
+static int surrender(struct upa_region *r, char *address, size_t length)
 {
 	struct range gap;
 
-	while (upa_region_next(r, address, length, true, &gap))
-		upa_region_claim(r, gap.address, gap.bytes);
+	while (upa_region_next(r, address, length, true, &gap)) {
+		int error = upa_region_claim(r, gap.address, gap.bytes);
+
+		/* On the device it takes memory. */
+		if (error && error != -EBUSY)
+			return error;
+	}
+	return 0;
 }
 
 /* ---- mmap and munmap ------------------------------------------------------------------------ */
@@ -235,6 +269,8 @@ static long move_into(struct upa_region *r, void *made, size_t length, char *to)
 	struct range part;
 
 	if (inside(r, to, length, &part)) {
+		if (upa_region_make_ordinary(r))
+			return -EINVAL;
 		surrender(r, part.address, part.bytes);
 		upa_region_taint(r, part.address, part.bytes);
 	}
@@ -254,22 +290,20 @@ static void *map_over(struct upa_region *r, void *address, size_t length, int pr
 	flags &= ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
 	/* A program's way to empty memory that it keeps. */
 	if (wholly_inside(r, address, length) && ordinary(protection, flags, offset)) {
-		surrender(r, address, length);
-		error = upa_region_renew(r, address, length);
+		error = surrender(r, address, length);
+		if (!error)
+			error = upa_region_renew(r, address, length);
 		if (!error && flags & MAP_POPULATE)
 			os_madvise(address, length, MADV_POPULATE_WRITE);
 		return error ? address_result(error) : address;
 	}
 	made = os_mmap(NULL, length, protection, flags, fd, offset);
-	if (!os_failed(made)) {
-		moved = move_into(r, (void *)made, length, address);
-		if (os_failed(moved))
-			os_munmap((void *)made, length);
-		return address_result(moved);
-	}
-	if (claimed)
+	moved = os_failed(made) ? made : move_into(r, (void *)made, length, address);
+	if (os_failed(moved) && !os_failed(made))
+		os_munmap((void *)made, length);
+	if (os_failed(moved) && claimed)
 		upa_region_unmap_untouched(r, address, length);
-	return address_result(made);
+	return address_result(moved);
 }
 
 void *upa_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
@@ -398,7 +432,7 @@ static long move_out(struct upa_region *r, char *from, size_t old_size, size_t n
 
 	if (os_failed(to))
 		return to;
-	to = move_mapping(r, from, kept, asked, 0, NULL);
+	to = upa_region_ordinary(r) ? move_mapping(r, from, kept, asked, 0, NULL) : -EFAULT;
 	/* Several mappings to the kernel, as moves and restored neighbours leave them, but one to the program: no more than bytes to move. */
 	if (to == -EFAULT && (!upa_region_tainted(r, from, kept) || maps_ordinary(from, kept))) {
 		to = os_mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -415,6 +449,17 @@ static long move_out(struct upa_region *r, char *from, size_t old_size, size_t n
 	if (os_failed(grown))
 		os_mremap((void *)to, kept, kept, MREMAP_MAYMOVE | MREMAP_FIXED, from);
 	return grown;
+}
+
+/* Undoes move_out(). */
+static void move_back(struct upa_region *r, void *made, size_t made_size, size_t kept, char *from)
+{
+	if (upa_region_ordinary(r)) {
+		os_mremap(made, made_size, kept, MREMAP_MAYMOVE | MREMAP_FIXED, from);
+		return;
+	}
+	memcpy(from, made, kept);
+	os_munmap(made, made_size);
 }
 
 static void *remap_inside(struct upa_region *r, char *from, size_t old_size, size_t new_size, int flags, char *to, uint32_t zeros)
@@ -448,7 +493,7 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 		if (!os_failed(moved)) {
 			moved = move_into(r, made, new_size, to);
 			if (os_failed(moved))
-				os_mremap(made, new_size, old_size < new_size ? old_size : new_size, MREMAP_MAYMOVE | MREMAP_FIXED, from);
+				move_back(r, made, new_size, old_size < new_size ? old_size : new_size, from);
 		} else if (moved == -EFAULT && new_size <= old_size) {
 			moved = move_pieces(r, from, new_size, flags & MREMAP_DONTUNMAP, to);
 		}
@@ -552,14 +597,73 @@ static bool passing(int advice)
 	}
 }
 
+/* Advice about memory on the device: what it says of contents is done, what it says of treatment is granted if it changes nothing. */
+static int advise_on_device(struct upa_region *r, char *address, size_t length, int advice)
+{
+	switch (advice) {
+	case MADV_DONTNEED:
+		return upa_region_renew(r, address, length);
+	case MADV_REMOVE:
+	case MADV_COLLAPSE:
+		return -EINVAL;
+	default:
+		return 0;
+	}
+}
+
+/* Can such advice, or making pages readable and writable, be had without the kernel? */
+static bool granted_on_device(int advice)
+{
+	switch (advice) {
+	case MADV_NORMAL:
+	case MADV_RANDOM:
+	case MADV_SEQUENTIAL:
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+	case MADV_MERGEABLE:
+	case MADV_UNMERGEABLE:
+	case MADV_DONTDUMP:
+	case MADV_DODUMP:
+	case MADV_REMOVE:
+		return true;
+	default:
+		return passing(advice);
+	}
+}
+
 static int call_madvise(char *address, size_t length, long advice) { return os_madvise(address, length, (int)advice); }
 static int call_mprotect(char *address, size_t length, long protection) { return os_mprotect(address, length, (int)protection); }
+
+/* Makes such a call on pages of the device, if it can be had there. */
+static bool call_on_device(struct upa_region *r, char *address, size_t length, upa_call_on_range *call, long argument, int *result)
+{
+	if (upa_region_ordinary(r) || !wholly_inside(r, address, length))
+		return false;
+	if (call == call_mprotect && argument == (PROT_READ | PROT_WRITE))
+		*result = 0;
+	else if (call == call_madvise && granted_on_device((int)argument))
+		*result = advise_on_device(r, address, length, (int)argument);
+	else
+		return false;
+	return true;
+}
 
 /* Makes a call on a range without holes, which may lie partly in the region. */
 static int apply(struct upa_region *r, char *address, size_t length, bool sticks, upa_call_on_range *call, long argument)
 {
 	struct range part;
+	int result;
 
+	if (call_on_device(r, address, length, call, argument, &result))
+		return result;
+	/* Partly on the device: what is not, apart. */
+	if (!upa_region_ordinary(r) && inside(r, address, length, &part) && part.bytes < length) {
+		char *end = part.address + part.bytes;
+
+		result = part.address > address ? call(address, (size_t)(part.address - address), argument) : 0;
+		result = result ? result : apply(r, part.address, part.bytes, sticks, call, argument);
+		return result || end == address + length ? result : call(end, (size_t)(address + length - end), argument);
+	}
 	if (sticks && inside(r, address, length, &part))
 		upa_region_taint(r, part.address, part.bytes);
 	return call(address, length, argument);

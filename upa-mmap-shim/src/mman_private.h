@@ -7,11 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <upa/region.h>
+
 /*
- * Makes the default region with exactly this size and these flags; requests of more than `most` bytes are the kernel's.
+ * Makes the default region so; requests of more than `most` bytes are the kernel's.
  * 0 or -errno; on failure the kernel serves for good.
  */
-int upa_mman_start(uint64_t region_bytes, uint32_t flags, size_t most);
+int upa_mman_start(const struct upa_region_options *options, size_t most);
 
 /* From now on the kernel serves every request; what lies in the region stays there until it is unmapped. */
 void upa_mman_stop(void);

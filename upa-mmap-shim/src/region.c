@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The region on a stock kernel: reserves the range, keeps the allocation state beside it, clears what
- * must be clear, moves blocks and gives memory back. Which page goes to whom is decided in llfree.c.
+ * must be clear, moves blocks and gives memory back. Which page goes to whom is decided in llfree.c. Where a region on /dev/upa
+ * differs, region_pte.c is called.
  *
  * Metadata of a private region is anonymous memory; a shared region is one file:
  *
@@ -25,9 +26,7 @@
 
 #include "os.h"
 #include "region_private.h"
-
-#define PAGE_BYTES (1ull << UPA_PAGE_SHIFT)
-#define CHILD_BYTES (UPA_CHILD_PAGES * PAGE_BYTES)
+#include "region_pte.h"
 
 /* Batches in which background work holds free children: long enough to amortise a TLB flush, short enough to hide little. */
 #define BATCH_CHILDREN 16u
@@ -52,29 +51,7 @@ struct region_header {
 	uint64_t file_bytes;
 };
 
-struct region_counters {
-	_Atomic uint64_t cleared_pages;
-	_Atomic uint64_t moved_pages;
-	_Atomic uint64_t given_back_pages;
-	uint64_t unused[5];
-};
-
 _Static_assert(sizeof(struct region_header) == 56, "layout");
-_Static_assert(sizeof(struct region_counters) == 64, "layout");
-
-struct upa_region {
-	struct upa_llfree llfree;
-	char *base;
-	uint64_t bytes;
-	struct region_header *header;
-	size_t metadata_bytes;
-	struct region_counters *counters;
-	uint32_t slots;
-	bool shared;
-	uint32_t flags;
-	_Atomic uint32_t table_moves;
-};
-
 /* ---- slots ---------------------------------------------------------------------------------- */
 
 /*
@@ -105,21 +82,19 @@ static uint32_t default_slots(void)
 	return slots;
 }
 
-static void add(const struct upa_region *r, size_t counter, uint64_t pages)
+uint32_t upa_region_slot(void)
+{
+	return this_slot();
+}
+
+void upa_region_add(const struct upa_region *r, size_t counter, uint64_t pages)
 {
 	struct region_counters *c = &r->counters[this_slot() % r->slots];
 
 	atomic_fetch_add_explicit((_Atomic uint64_t *)((char *)c + counter), pages, memory_order_relaxed);
 }
 
-#define ADD(r, counter, pages) add(r, offsetof(struct region_counters, counter), pages)
-
 /* ---- making and unmaking -------------------------------------------------------------------- */
-
-static uint64_t round_up(uint64_t n, uint64_t unit)
-{
-	return (n + unit - 1) / unit * unit;
-}
 
 /* False if the sizes are out of range. */
 static bool lay_out(struct region_header *h, uint64_t bytes, uint32_t slots, bool shared)
@@ -213,7 +188,7 @@ static int open_region(struct upa_region **out, const struct region_header *h, i
 	r->metadata_bytes = metadata_bytes(h);
 	r->counters = (struct region_counters *)((char *)metadata + PAGE_BYTES);
 	r->slots = h->slots;
-	r->shared = fd >= 0;
+	r->kind = fd >= 0 ? REGION_SHARED : REGION_PRIVATE;
 	*out = r;
 	return 0;
 
@@ -226,7 +201,7 @@ no_metadata:
 
 static int advise(const struct upa_region *r, void *address, uint64_t bytes)
 {
-	if (!r->shared)
+	if (r->kind == REGION_PRIVATE)
 		os_name(address, bytes, "upa region");
 	if (r->flags & UPA_REGION_HUGEPAGE)
 		return os_madvise(address, bytes, MADV_HUGEPAGE);
@@ -235,22 +210,47 @@ static int advise(const struct upa_region *r, void *address, uint64_t bytes)
 	return 0;
 }
 
-static int create(struct upa_region **out, uint64_t bytes, uint32_t flags, int fd)
+/* The same on the device. */
+static int open_on_device(struct upa_region **out, const struct region_header *h, const struct upa_region_options *options)
 {
+	struct upa_region *r;
+	void *handle = NULL;
+	int error = map_anonymous(&handle, PAGE_BYTES);
+
+	if (error)
+		return error;
+	r = handle;
+	r->bytes = h->data_bytes;
+	r->metadata_bytes = metadata_bytes(h);
+	r->slots = h->slots;
+	error = upa_pte_open(r, options);
+	if (error) {
+		os_munmap(handle, PAGE_BYTES);
+		return error;
+	}
+	r->counters = (struct region_counters *)((char *)r->header + PAGE_BYTES);
+	*out = r;
+	return 0;
+}
+
+static int create(struct upa_region **out, const struct upa_region_options *options, int fd)
+{
+	uint32_t flags = options->flags;
 	struct region_header h;
 	struct upa_region *r;
 	uint64_t magic;
 	int error;
 
-	if (flags & ~(UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE | (fd < 0 ? UPA_REGION_GUARDED : 0)) || !lay_out(&h, bytes, default_slots(), fd >= 0) ||
-	    (flags & UPA_REGION_HUGEPAGE && flags & UPA_REGION_NOHUGEPAGE))
+	if (flags & ~(UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE | (fd < 0 ? UPA_REGION_GUARDED : 0)) || !lay_out(&h, options->bytes, default_slots(), fd >= 0) ||
+	    (flags & UPA_REGION_HUGEPAGE && flags & UPA_REGION_NOHUGEPAGE) || options->backend > UPA_BACKEND_PTE_RAW || (options->backend && flags))
 		return -EINVAL;
 	if (fd >= 0 && ftruncate(fd, (off_t)h.file_bytes))
 		return -errno;
-	error = open_region(&r, &h, fd);
+	error = options->backend ? open_on_device(&r, &h, options) : open_region(&r, &h, fd);
 	if (error)
 		return error;
 	r->flags = flags;
+	r->prepares = options->backend || flags & UPA_REGION_GUARDED;
 	error = advise(r, r->base, r->bytes);
 	if (!error && flags & UPA_REGION_GUARDED) {
 		/* With a page in it the mapping has its anon_vma, which its parts will share: else the kernel could not merge them again. */
@@ -275,7 +275,12 @@ static int create(struct upa_region **out, uint64_t bytes, uint32_t flags, int f
 
 int upa_region_create(struct upa_region **out, uint64_t bytes, uint32_t flags)
 {
-	return create(out, bytes, flags, -1);
+	return create(out, &(struct upa_region_options){ .bytes = bytes, .flags = flags }, -1);
+}
+
+int upa_region_create_with(struct upa_region **out, const struct upa_region_options *options)
+{
+	return create(out, options, -1);
 }
 
 int upa_region_create_shared(struct upa_region **out, const char *path, uint64_t bytes, uint32_t flags)
@@ -285,7 +290,7 @@ int upa_region_create_shared(struct upa_region **out, const char *path, uint64_t
 
 	if (fd < 0)
 		return -errno;
-	error = create(out, bytes, flags, fd);
+	error = create(out, &(struct upa_region_options){ .bytes = bytes, .flags = flags }, fd);
 	close(fd);
 	if (error)
 		unlink(path);
@@ -342,18 +347,17 @@ int upa_region_destroy(struct upa_region *r)
 {
 	if (!r)
 		return -EINVAL;
-	os_munmap(r->base, r->bytes);
-	os_munmap(r->header, r->metadata_bytes);
+	if (r->kind == REGION_PTE) {
+		upa_pte_close(r);
+	} else {
+		os_munmap(r->base, r->bytes);
+		os_munmap(r->header, r->metadata_bytes);
+	}
 	os_munmap(r, PAGE_BYTES);
 	return 0;
 }
 
 /* ---- map and unmap -------------------------------------------------------------------------- */
-
-static char *address_of(const struct upa_region *r, uint64_t page)
-{
-	return r->base + page * PAGE_BYTES;
-}
 
 static uint64_t pages_of(size_t bytes)
 {
@@ -419,7 +423,7 @@ static void clear(struct upa_region *r, uint64_t first, uint64_t pages)
 		uint64_t known;
 
 		first = (uint64_t)page;
-		known = length < ASK_PAGES || r->shared ? length : known_resident(r, first, length);
+		known = length < ASK_PAGES || r->kind ? length : known_resident(r, first, length);
 		if (known) {
 			/* In one go: beyond the size of a cache libc's memset passes it by, which is twice as fast. */
 			memset(address_of(r, first), 0, known * PAGE_BYTES);
@@ -448,8 +452,11 @@ static int guard_pages(const struct upa_region *r, uint64_t first, uint64_t page
 
 static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
 {
-	int error = open_pages(r, first, pages);
+	int error;
 
+	if (r->kind == REGION_PTE)
+		return upa_pte_supply(r, first, pages, flags);
+	error = open_pages(r, first, pages);
 	if (!error && flags & UPA_MAP_FAULTED)
 		error = os_madvise(address_of(r, first), pages * PAGE_BYTES, MADV_POPULATE_WRITE);
 	if (error) {
@@ -474,7 +481,7 @@ void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags)
 		return NULL;
 	}
 	page = upa_llfree_get_run(&r->llfree, this_slot(), pages_of(bytes), flags & UPA_MAP_ZEROS ? UPA_GET_ZEROS : 0);
-	error = page < 0 ? (int)page : flags || r->flags & UPA_REGION_GUARDED ? prepare(r, (uint64_t)page, pages_of(bytes), flags) : 0;
+	error = page < 0 ? (int)page : flags | r->prepares ? prepare(r, (uint64_t)page, pages_of(bytes), flags) : 0;
 	if (error) {
 		errno = -error;
 		return NULL;
@@ -496,8 +503,17 @@ int upa_region_map_at(struct upa_region *r, void *address, size_t bytes, uint32_
 int upa_region_taint(struct upa_region *r, void *address, size_t bytes)
 {
 	uint64_t first, pages;
+	int error;
 
-	return !r->shared && block(r, address, bytes, &first, &pages) ? upa_llfree_taint(&r->llfree, first, pages) : -EINVAL;
+	if (r->kind == REGION_SHARED || !block(r, address, bytes, &first, &pages))
+		return -EINVAL;
+	error = upa_region_make_ordinary(r);
+	return error ? error : upa_llfree_taint(&r->llfree, first, pages);
+}
+
+int upa_region_make_ordinary(struct upa_region *r)
+{
+	return r->kind == REGION_PTE ? upa_pte_leave(r) : 0;
 }
 
 int upa_region_claim(struct upa_region *r, void *address, size_t bytes)
@@ -508,6 +524,8 @@ int upa_region_claim(struct upa_region *r, void *address, size_t bytes)
 	if (!block(r, address, bytes, &first, &pages))
 		return -EINVAL;
 	error = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
+	if (!error && r->kind == REGION_PTE)
+		return upa_pte_supply(r, first, pages, 0);
 	/* Still guarded, if they are: whoever renews them is to open them. */
 	return error || !(r->flags & UPA_REGION_GUARDED) ? error : upa_llfree_taint(&r->llfree, first, pages);
 }
@@ -530,7 +548,9 @@ int upa_region_unmap(struct upa_region *r, void *address, size_t bytes)
 
 	if (!block(r, address, bytes, &first, &pages))
 		return -EINVAL;
-	tainted = !r->shared && upa_llfree_tainted(&r->llfree, first, pages) > 0;
+	if (r->kind == REGION_PTE)
+		return upa_pte_unmap(r, first, pages);
+	tainted = r->kind == REGION_PRIVATE && upa_llfree_tainted(&r->llfree, first, pages) > 0;
 	if (!tainted && !(r->flags & UPA_REGION_GUARDED))
 		return upa_llfree_put_run(&r->llfree, this_slot(), first, pages, 0);
 	if (upa_llfree_next(&r->llfree, first, pages, true, &length) >= 0)
@@ -571,6 +591,8 @@ static int unmap_as(struct upa_region *r, const void *address, size_t bytes, uin
 
 	if (!block(r, address, bytes, &first, &pages))
 		return -EINVAL;
+	if (r->kind == REGION_PTE)
+		return upa_pte_unmap(r, first, pages);
 	guard_pages(r, first, pages);
 	return upa_llfree_put_run(&r->llfree, this_slot(), first, pages, put_flags);
 }
@@ -591,6 +613,10 @@ int upa_region_renew(struct upa_region *r, void *address, size_t bytes)
 
 	if (!block(r, address, bytes, &first, &pages))
 		return -EINVAL;
+	if (r->kind == REGION_PTE) {
+		memset(address, 0, pages * PAGE_BYTES);
+		return 0;
+	}
 	if (upa_llfree_tainted(&r->llfree, first, pages) <= 0 && !os_madvise(address, bytes, MADV_DONTNEED))
 		return 0;
 	return restore(r, first, pages, false);
@@ -675,7 +701,7 @@ static bool swap_tables(struct upa_region *r, uint64_t to, uint64_t from, uint64
 
 static void *relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages, uint32_t flags)
 {
-	bool tables = old_pages >= UPA_CHILD_PAGES && !r->shared && upa_llfree_tainted(&r->llfree, first, old_pages) <= 0 &&
+	bool tables = old_pages >= UPA_CHILD_PAGES && !r->kind && upa_llfree_tainted(&r->llfree, first, old_pages) <= 0 &&
 		      atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES;
 	bool guarded = r->flags & UPA_REGION_GUARDED;
 	/* Page tables do not move between guarded ranges: what is large had better leave the region. */
@@ -724,7 +750,8 @@ void *upa_region_resize(struct upa_region *r, void *address, size_t old_bytes, s
 	if (new_pages > old_pages) {
 		error = upa_llfree_get_at(&r->llfree, this_slot(), first + old_pages, new_pages - old_pages);
 		if (error && !(flags & UPA_MAP_INPLACE))
-			return relocate(r, first, old_pages, new_pages, flags);
+			return r->kind == REGION_PTE ? upa_pte_relocate(r, first, old_pages, new_pages, flags) :
+						       relocate(r, first, old_pages, new_pages, flags);
 		if (!error)
 			error = prepare(r, first + old_pages, new_pages - old_pages, flags & UPA_MAP_ZEROS);
 	}
@@ -739,7 +766,7 @@ void *upa_region_resize(struct upa_region *r, void *address, size_t old_bytes, s
 
 static int drop(const struct upa_region *r, uint64_t first, uint64_t pages)
 {
-	return os_madvise(address_of(r, first), pages * PAGE_BYTES, r->shared ? MADV_REMOVE : MADV_DONTNEED);
+	return os_madvise(address_of(r, first), pages * PAGE_BYTES, r->kind ? MADV_REMOVE : MADV_DONTNEED);
 }
 
 /* Pages the caller holds that counted as retained. */
@@ -818,6 +845,13 @@ int64_t upa_region_give_back(struct upa_region *r, uint64_t retain_bytes)
 	uint64_t retain = retain_bytes / PAGE_BYTES;
 	uint64_t total = 0;
 
+	if (r->kind == REGION_PTE) {
+		int64_t frames = upa_pte_give_back(r, retain);
+
+		if (frames > 0)
+			ADD(r, given_back_pages, (uint64_t)frames);
+		return frames > 0 ? frames * (int64_t)PAGE_BYTES : frames;
+	}
 	upa_llfree_get_stats(&r->llfree, &st);
 	/* From the far end: what stays is where the next searches begin. */
 	for (uint64_t c = upa_llfree_touched_children(&r->llfree); c && st.retained_pages > retain + total;) {
@@ -853,8 +887,12 @@ int64_t upa_region_populate(struct upa_region *r, uint64_t bytes)
 
 		if (!whole(r, c, 1u << UPA_ABSENT) || upa_llfree_get_at(&r->llfree, this_slot(), first, UPA_CHILD_PAGES))
 			continue;
-		error = os_madvise(address_of(r, first), CHILD_BYTES, MADV_POPULATE_WRITE);
-		upa_llfree_put_run(&r->llfree, this_slot(), first, UPA_CHILD_PAGES, error ? 0 : UPA_PUT_ZEROED);
+		if (r->kind == REGION_PTE) {
+			error = upa_pte_populate(r, first);
+		} else {
+			error = os_madvise(address_of(r, first), CHILD_BYTES, MADV_POPULATE_WRITE);
+			upa_llfree_put_run(&r->llfree, this_slot(), first, UPA_CHILD_PAGES, error ? 0 : UPA_PUT_ZEROED);
+		}
 		if (error)
 			return total ? (int64_t)(total * PAGE_BYTES) : error;
 		total += UPA_CHILD_PAGES;
@@ -892,12 +930,13 @@ int64_t upa_region_clear(struct upa_region *r, uint64_t bytes)
 
 int64_t upa_region_recover(struct upa_region *r)
 {
-	return upa_llfree_recover(&r->llfree);
+	return r->kind == REGION_PTE ? upa_pte_recover(r) : upa_llfree_recover(&r->llfree);
 }
 
 int upa_region_validate(const struct upa_region *r, char *message, size_t message_bytes)
 {
-	return upa_llfree_validate(&r->llfree, message, message_bytes);
+	return r->kind == REGION_PTE ? upa_pte_validate(r, message, message_bytes) :
+				       upa_llfree_validate(&r->llfree, message, message_bytes);
 }
 
 int upa_region_get_stats(const struct upa_region *r, struct upa_region_stats *out)
@@ -914,6 +953,8 @@ int upa_region_get_stats(const struct upa_region *r, struct upa_region_stats *ou
 		.unmaps = st.puts,
 		.failures = st.failures,
 	};
+	if (r->kind == REGION_PTE)
+		out->retained_bytes += upa_pte_free_frames(r) * PAGE_BYTES;
 	for (uint32_t i = 0; i < r->slots; i++) {
 		struct region_counters *c = &r->counters[i];
 
@@ -947,4 +988,9 @@ void *upa_region_state(const struct upa_region *r)
 size_t upa_region_state_bytes(const struct upa_region *r)
 {
 	return upa_llfree_state_size(r->llfree.pages, r->slots);
+}
+
+uint64_t upa_region_uncounted_bytes(const struct upa_region *r)
+{
+	return r->kind == REGION_PTE ? upa_pte_pool(r) * PAGE_BYTES : 0;
 }

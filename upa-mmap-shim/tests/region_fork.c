@@ -14,6 +14,7 @@
 
 #include <upa/region.h>
 
+#include "backend.h"
 #include "check.h"
 
 #define MIB (1024 * 1024ul)
@@ -79,7 +80,7 @@ static void test_copy_on_write(bool child_first)
 	pid_t child;
 	int go[2];
 
-	CHECK(!upa_region_create(&r, REGION, 0) && !pipe(go), "errno=%d", errno);
+	CHECK(!create_region(&r, REGION, 0) && !pipe(go), "errno=%d", errno);
 	p = upa_region_map(r, 8 * MIB, 0);
 	CHECK(p, "errno=%d", errno);
 	fill(p, 8 * MIB, 1);
@@ -144,7 +145,7 @@ static void test_threads(int rounds)
 	pthread_t threads[3];
 	char *mine;
 
-	CHECK(!upa_region_create(&shared_by_threads, REGION, 0), "create");
+	CHECK(!create_region(&shared_by_threads, REGION, 0), "create");
 	mine = upa_region_map(shared_by_threads, 3 * MIB, 0);
 	CHECK(mine, "errno=%d", errno);
 	fill(mine, 3 * MIB, 99);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * upa/region.h - a region: one contiguous, 2 MiB-aligned range of addresses whose pages are
- * allocated here and not by the kernel (back end `linear`: page i is always at base + i * 4096).
+ * allocated here and not by the kernel.
  *
- * The range is reserved at once and may be far larger than memory; the kernel puts memory behind a
- * page on its first touch. A freed page keeps its memory, so that the next caller gets it without a
- * system call, a fault or a TLB flush, until upa_region_give_back() returns it to the kernel.
+ * The range is reserved at once and may be far larger than memory. A freed page keeps its memory, so that the
+ * next caller gets it without a system call, a fault or a TLB flush, until upa_region_give_back() returns it to the
+ * kernel. Three back ends:
+ *   linear    any Linux: the kernel puts memory behind a page on its first touch, and it stays there.
+ *   pte       the module of kernel-ext, /dev/upa: a pool of page frames, which are put behind pages here. Moving a block moves frames.
+ *   pte-raw   the same, writing hardware page tables: it gives the process all physical memory.
  *
- * Two kinds:
+ * Two kinds of linear regions:
  *   private  anonymous memory, data and metadata. fork() gives the child a copy of both.
  *   shared   a file (on tmpfs for memory) that holds metadata and data; processes attach to it by its
  *            path. The file survives its users; upa_region_recover() mends it after a killed one.
@@ -43,6 +46,22 @@ extern "C" {
 #define UPA_MAP_FAULTED 2u           /* map: populate now whatever has no memory yet (one system call) */
 #define UPA_MAP_INPLACE 4u           /* resize: do not move; ENOMEM if the pages behind are taken */
 
+/* Where the memory of a region comes from. */
+#define UPA_BACKEND_LINEAR 0u
+#define UPA_BACKEND_PTE 1u
+#define UPA_BACKEND_PTE_RAW 2u
+
+/* Zeros stand for the defaults. */
+struct upa_region_options {
+	uint64_t bytes;              /* addresses, rounded up to 2 MiB */
+	uint32_t backend;            /* UPA_BACKEND_* */
+	uint32_t flags;              /* UPA_REGION_*: linear only */
+	uint64_t pool_bytes;         /* the others: page frames to start with; the pool grows as needed */
+	uint64_t max_pool_bytes;     /* up to this. Default: half of the machine's memory */
+	uint64_t max_deferred_bytes; /* unmapped pages keep no more than this mapped. 0: none, so that a touch after unmap is a SIGBUS */
+	const char *device;          /* default: /dev/upa */
+};
+
 /* A process's handle of a region. */
 struct upa_region;
 
@@ -64,6 +83,17 @@ struct upa_region_stats {
  * mlockall(MCL_FUTURE), which would have all of it in memory at once.
  */
 UPA_API int upa_region_create(struct upa_region **out, uint64_t bytes, uint32_t flags);
+
+/*
+ * Creates a private region with any back end. Also: -ENOENT, -EACCES and other errors of open(2) on the device; -EPERM: raw
+ * mode is not allowed; -EPROTO: another version of the module; -EMFILE: more than 64 regions on the device.
+ *
+ * What differs on the device: no call of the kernel can change a part of the mapping (mprotect, MAP_FIXED, mremap fail with the module's
+ * errors: see upa_region_taint), nor reach its pages without copying (O_DIRECT, ptrace, process_vm_readv: EFAULT or EIO). There is no copy-on-write: fork()
+ * copies all pages in use at once, and the child's region is a linear one. What other threads write during fork() may be
+ * missing in the child. A child made by a bare clone() or _Fork() may only exec.
+ */
+UPA_API int upa_region_create_with(struct upa_region **out, const struct upa_region_options *options);
 
 /* Creates the file `path` (it must not exist: -EEXIST) and a shared region in it. Also the errors of open(2), ftruncate(2). */
 UPA_API int upa_region_create_shared(struct upa_region **out, const char *path, uint64_t bytes, uint32_t flags);
@@ -89,7 +119,8 @@ UPA_API int upa_region_unmap(struct upa_region *r, void *address, size_t bytes);
 /*
  * Says that the caller has changed how the kernel treats these pages of his (mprotect, madvise, mlock,
  * something mapped over them). unmap then restores them, at the price of a system call and of their memory.
- * Only in a private region: other processes have mappings of their own of a shared one (-EINVAL).
+ * Only in a private region: other processes have mappings of their own of a shared one (-EINVAL). To be called before the change: a region
+ * on the device is turned into a linear one for it if the process has only one thread; else -EOPNOTSUPP.
  */
 UPA_API int upa_region_taint(struct upa_region *r, void *address, size_t bytes);
 

@@ -86,7 +86,7 @@ static void begin(void)
 	if (!settings.region_bytes)
 		settings.region_bytes = memory < MOST_REGION_BYTES / MEMORY_FACTOR ? memory * MEMORY_FACTOR : MOST_REGION_BYTES;
 	/* What the kernel might refuse to a program that asks for more than there is, it shall decide. */
-	if (upa_mman_start(settings.region_bytes, settings.strict ? UPA_REGION_GUARDED : 0, memory / 2)) {
+	if (upa_mman_start(&(struct upa_region_options){ .bytes = settings.region_bytes, .flags = settings.strict ? UPA_REGION_GUARDED : 0 }, memory / 2)) {
 		table_remark("no region: the kernel refuses so large a reservation");
 		atomic_store(&beginning, NEVER);
 	} else {

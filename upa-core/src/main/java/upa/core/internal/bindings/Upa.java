@@ -1335,6 +1335,67 @@ public class Upa extends Upa$shared {
         }
     }
 
+    private static class upa_region_create_with {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Upa.C_INT,
+            Upa.C_POINTER,
+            Upa.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_region_create_with");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int upa_region_create_with(struct upa_region **out, const struct upa_region_options *options)
+     * }
+     */
+    public static FunctionDescriptor upa_region_create_with$descriptor() {
+        return upa_region_create_with.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int upa_region_create_with(struct upa_region **out, const struct upa_region_options *options)
+     * }
+     */
+    public static MethodHandle upa_region_create_with$handle() {
+        return upa_region_create_with.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int upa_region_create_with(struct upa_region **out, const struct upa_region_options *options)
+     * }
+     */
+    public static MemorySegment upa_region_create_with$address() {
+        return upa_region_create_with.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int upa_region_create_with(struct upa_region **out, const struct upa_region_options *options)
+     * }
+     */
+    public static int upa_region_create_with(MemorySegment out, MemorySegment options) {
+        var mh$ = upa_region_create_with.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("upa_region_create_with", out, options);
+            }
+            return (int)mh$.invokeExact(out, options);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class upa_region_create_shared {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Upa.C_INT,
@@ -3044,6 +3105,33 @@ public class Upa extends Upa$shared {
      */
     public static int UPA_MAP_INPLACE() {
         return UPA_MAP_INPLACE;
+    }
+    private static final int UPA_BACKEND_LINEAR = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_BACKEND_LINEAR 0
+     * }
+     */
+    public static int UPA_BACKEND_LINEAR() {
+        return UPA_BACKEND_LINEAR;
+    }
+    private static final int UPA_BACKEND_PTE = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_BACKEND_PTE 1
+     * }
+     */
+    public static int UPA_BACKEND_PTE() {
+        return UPA_BACKEND_PTE;
+    }
+    private static final int UPA_BACKEND_PTE_RAW = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_BACKEND_PTE_RAW 2
+     * }
+     */
+    public static int UPA_BACKEND_PTE_RAW() {
+        return UPA_BACKEND_PTE_RAW;
     }
 }
 

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * region_pte.c - what regions on /dev/upa promise beyond the contract of all back ends: the bound on deferred unmapping, a pool that
+ * is used up to its last frame, grows and goes back, relocation without copying, zeros, leaving the device, fork, and a program that closes
+ * the descriptor. UPA_BACKEND=pte (the default here) or pte-raw. Skipped without the device.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <upa/mman.h>
+#include <upa/region.h>
+
+#include "backend.h"
+#include "check.h"
+
+#define MIB (1024 * 1024ul)
+#define PAGE 4096ul
+
+static uint32_t backend = UPA_BACKEND_PTE;
+
+static struct upa_region *create(uint64_t bytes, uint64_t max_pool, uint64_t max_deferred)
+{
+	struct upa_region_options options = { .bytes = bytes, .backend = backend, .max_pool_bytes = max_pool, .max_deferred_bytes = max_deferred };
+	struct upa_region *r;
+	int error = create_region_with(&r, &options);
+
+	CHECK(!error, "error=%d", error);
+	return r;
+}
+
+static void check_region(const struct upa_region *r)
+{
+	char message[200] = "";
+	int error = upa_region_validate(r, message, sizeof(message));
+
+	CHECK(!error, "error=%d %s", error, message);
+}
+
+static void finish(struct upa_region *r)
+{
+	check_region(r);
+	CHECK(!upa_region_destroy(r), "destroy");
+}
+
+static char *map(struct upa_region *r, size_t bytes, uint32_t flags)
+{
+	char *p = upa_region_map(r, bytes, flags);
+
+	CHECK(p, "bytes=%zu errno=%d", bytes, errno);
+	return p;
+}
+
+static void unmap(struct upa_region *r, void *p, size_t bytes)
+{
+	CHECK(!upa_region_unmap(r, p, bytes), "bytes=%zu", bytes);
+}
+
+static struct upa_region_stats stats(const struct upa_region *r)
+{
+	struct upa_region_stats st;
+
+	CHECK(!upa_region_get_stats(r, &st), "stats");
+	return st;
+}
+
+static void fill(char *p, size_t bytes, uint64_t mark)
+{
+	for (size_t i = 0; i < bytes; i += PAGE)
+		*(uint64_t *)(p + i) = mark ^ i;
+}
+
+static void check_filled(const char *p, size_t bytes, uint64_t mark)
+{
+	for (size_t i = 0; i < bytes; i += PAGE)
+		CHECK(*(const uint64_t *)(p + i) == (mark ^ i), "page=%zu", i / PAGE);
+}
+
+/* Of a block filled from its start, a part. */
+static void check_marks(const char *p, size_t from, size_t to, uint64_t mark)
+{
+	for (size_t i = from; i < to; i += PAGE)
+		CHECK(*(const uint64_t *)(p + i) == (mark ^ i), "page=%zu", i / PAGE);
+}
+
+static void check_zero(const char *p, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i += 8)
+		CHECK(!*(const uint64_t *)(p + i), "offset=%zu", i);
+}
+
+static sigjmp_buf back;
+static void faulted(int number) { siglongjmp(back, number); }
+
+/* The signal that reading there raises, or 0. */
+static int touch(const char *p)
+{
+	struct sigaction action = { .sa_handler = faulted, .sa_flags = SA_NODEFER };
+	int number;
+
+	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+	number = sigsetjmp(back, 1);
+	if (!number)
+		(void)*(const volatile char *)p;
+	signal(SIGBUS, SIG_DFL);
+	signal(SIGSEGV, SIG_DFL);
+	return number;
+}
+
+static void test_refusals(void)
+{
+	struct upa_region *r;
+	struct upa_region_options options = { .bytes = 8 * MIB, .backend = backend, .device = "/dev/no-such-device" };
+
+	CHECK(upa_region_create_with(&r, &options) == -ENOENT, "no device");
+	options.device = "/dev/null";
+	CHECK(upa_region_create_with(&r, &options) == -ENODEV, "another device");
+	options.backend = 3;
+	CHECK(upa_region_create_with(&r, &options) == -EINVAL, "no such back end");
+	options = (struct upa_region_options){ .bytes = 8 * MIB, .backend = backend, .flags = UPA_REGION_HUGEPAGE };
+	CHECK(upa_region_create_with(&r, &options) == -EINVAL, "huge pages are the kernel's");
+	options = (struct upa_region_options){ .bytes = 8 * MIB, .backend = backend, .pool_bytes = 4 * MIB, .max_pool_bytes = 2 * MIB };
+	CHECK(upa_region_create_with(&r, &options) == -EINVAL, "a pool larger than it may be");
+	options = (struct upa_region_options){ .bytes = 8 * MIB, .backend = backend, .pool_bytes = 1ul << 40, .max_pool_bytes = 1ul << 40 };
+	CHECK(upa_region_create_with(&r, &options) == -ENOMEM, "more than there is");
+}
+
+/* Every frame can be used, for any shape of request, and a shortage loses nothing. */
+static void test_last_frame(void)
+{
+	struct upa_region *r = create(64 * MIB, 8 * MIB, UINT64_MAX);
+	char *p = map(r, 8 * MIB, 0);
+	char *q;
+
+	fill(p, 8 * MIB, 1);
+	for (int i = 0; i < 3; i++) {
+		errno = 0;
+		CHECK(!upa_region_map(r, i * MIB + 1, i & 1 ? UPA_MAP_ZEROS : 0) && errno == ENOMEM, "errno=%d", errno);
+		errno = 0;
+		CHECK(!upa_region_resize(r, p, 8 * MIB, 8 * MIB + PAGE, 0) && errno == ENOMEM, "errno=%d", errno);
+	}
+	check_filled(p, 8 * MIB, 1);
+	check_region(r);
+	/* Every other page: the frames come out of that, the addresses from where there are some. */
+	for (size_t i = 0; i < 8 * MIB; i += 2 * PAGE)
+		unmap(r, p + i, PAGE);
+	q = map(r, 4 * MIB, UPA_MAP_ZEROS);
+	check_zero(q, 4 * MIB);
+	fill(q, 4 * MIB, 2);
+	for (size_t i = PAGE; i < 8 * MIB; i += 2 * PAGE)
+		CHECK(*(uint64_t *)(p + i) == (1 ^ i), "page=%zu", i / PAGE);
+	CHECK(!upa_region_map(r, 1, 0), "no frame is left");
+	check_filled(q, 4 * MIB, 2);
+	check_region(r);
+	unmap(r, q, 4 * MIB);
+	for (size_t i = PAGE; i < 8 * MIB; i += 2 * PAGE)
+		unmap(r, p + i, PAGE);
+	p = map(r, 8 * MIB, UPA_MAP_ZEROS);
+	check_zero(p, 8 * MIB);
+	finish(r);
+}
+
+static void test_deferral(void)
+{
+	struct upa_region *r = create(32 * MIB, 16 * MIB, MIB);
+	char *p = map(r, 8 * MIB, 0);
+	struct upa_region_stats st;
+
+	fill(p, 8 * MIB, 1);
+	unmap(r, p, MIB);
+	check_filled(p, MIB, 1);
+	unmap(r, p + MIB, 4 * MIB);
+	CHECK(touch(p + MIB) == SIGBUS && touch(p + 5 * MIB - PAGE) == SIGBUS, "unmapped, but still there");
+	check_filled(p, MIB, 1);
+	check_marks(p, 5 * MIB, 8 * MIB, 1);
+	st = stats(r);
+	CHECK(st.allocated_bytes == 3 * MIB, "allocated=%" PRIu64, st.allocated_bytes);
+	finish(r);
+
+	r = create(32 * MIB, 16 * MIB, 0);
+	p = map(r, 64 * PAGE, 0);
+	fill(p, 64 * PAGE, 1);
+	unmap(r, p + PAGE, PAGE);
+	CHECK(touch(p + PAGE) == SIGBUS, "a bound of 0 defers nothing");
+	CHECK(!touch(p) && !touch(p + 2 * PAGE), "the neighbours are there");
+	errno = 0;
+	CHECK(upa_region_unmap(r, p, 64 * PAGE) == -EINVAL, "one page of it is free");
+	check_region(r);
+	unmap(r, p, PAGE);
+	unmap(r, p + 2 * PAGE, 62 * PAGE);
+	CHECK(touch(p) == SIGBUS, "all gone");
+	finish(r);
+}
+
+/* A copy would need frames that are not there. */
+static void test_relocation(void)
+{
+	struct upa_region *r = create(128 * MIB, 16 * MIB, UINT64_MAX);
+	char *p = map(r, 12 * MIB, 0);
+	char *q;
+
+	fill(p, 12 * MIB, 7);
+	CHECK(!upa_region_map_at(r, p + 12 * MIB, PAGE, 0), "in the way");
+	q = upa_region_resize(r, p, 12 * MIB, 15 * MIB, UPA_MAP_ZEROS);
+	CHECK(q && q != p, "errno=%d", errno);
+	check_filled(q, 12 * MIB, 7);
+	check_zero(q + 12 * MIB, 3 * MIB);
+	CHECK(touch(p) == SIGBUS, "the old place");
+	CHECK(stats(r).moved_bytes == 12 * MIB, "moved=%" PRIu64, stats(r).moved_bytes);
+	check_region(r);
+	unmap(r, q, 15 * MIB);
+	finish(r);
+
+	/* To a place that has frames of its own, since no other is left. */
+	r = create(32 * MIB, 32 * MIB, UINT64_MAX);
+	p = map(r, 32 * MIB, 0);
+	memset(p, 0xee, 32 * MIB);
+	unmap(r, p + 3 * MIB, MIB);
+	unmap(r, p + 8 * MIB, 24 * MIB);
+	fill(p + 4 * MIB, 4 * MIB, 9);
+	CHECK(!upa_region_map_at(r, p + 8 * MIB, PAGE, 0), "in the way");
+	q = upa_region_resize(r, p + 4 * MIB, 4 * MIB, 6 * MIB, UPA_MAP_ZEROS);
+	CHECK(q && q != p + 4 * MIB, "errno=%d", errno);
+	check_filled(q, 4 * MIB, 9);
+	check_zero(q + 4 * MIB, 2 * MIB);
+	check_region(r);
+	p = map(r, 4 * MIB, UPA_MAP_ZEROS);
+	check_zero(p, 4 * MIB);
+	finish(r);
+}
+
+static void test_give_back(void)
+{
+	struct upa_region *r = create(64 * MIB, 32 * MIB, UINT64_MAX);
+	char *p = map(r, 24 * MIB, 0);
+	char *q = map(r, MIB, 0);
+	int64_t given;
+
+	fill(p, 24 * MIB, 1);
+	fill(q, MIB, 2);
+	unmap(r, p, 24 * MIB);
+	CHECK(stats(r).retained_bytes >= 24 * MIB, "retained=%" PRIu64, stats(r).retained_bytes);
+	given = upa_region_give_back(r, 8 * MIB);
+	if (backend == UPA_BACKEND_PTE_RAW) {
+		CHECK(given == 0, "the module does not take raw frames back: given=%" PRId64, given);
+	} else {
+		CHECK(given > 0 && stats(r).given_back_bytes == (uint64_t)given, "given=%" PRId64, given);
+		CHECK(stats(r).retained_bytes >= 6 * MIB, "retained=%" PRIu64, stats(r).retained_bytes);
+		check_region(r);
+		CHECK(upa_region_give_back(r, 0) >= 0, "give back");
+	}
+	check_filled(q, MIB, 2);
+	check_region(r);
+	p = map(r, 30 * MIB, UPA_MAP_ZEROS);
+	check_zero(p, 30 * MIB);
+	unmap(r, p, 30 * MIB);
+	CHECK(upa_region_populate(r, 4 * MIB) >= 0 && upa_region_clear(r, 4 * MIB) >= 0, "ahead of need");
+	check_region(r);
+	p = map(r, 8 * MIB, UPA_MAP_ZEROS);
+	check_zero(p, 8 * MIB);
+	check_filled(q, MIB, 2);
+	finish(r);
+}
+
+/* Pages free in this machine. */
+static long free_pages(void)
+{
+	char line[128];
+	long kilobytes = 0;
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	CHECK(f, "errno=%d", errno);
+	while (fgets(line, sizeof(line), f) && sscanf(line, "MemFree: %ld", &kilobytes) != 1)
+		;
+	fclose(f);
+	return kilobytes / 4;
+}
+
+static void test_no_leak(void)
+{
+	long before = 0, after;
+
+	for (int i = 0; i < 20; i++) {
+		struct upa_region *r = create(64 * MIB, 32 * MIB, MIB * (unsigned)i);
+		char *p = map(r, 16 * MIB, UPA_MAP_ZEROS);
+
+		if (i == 4)
+			before = free_pages();
+		fill(p, 16 * MIB, 1);
+		unmap(r, p, 8 * MIB);
+		CHECK(!upa_region_destroy(r), "destroy");
+	}
+	after = free_pages();
+	/* One region held 4 096 frames; some hundred wait in lists of each processor. */
+	CHECK(after > before - 4096, "free pages before=%ld after=%ld", before, after);
+}
+
+/* ---- what the device cannot do ----------------------------------------------------------------- */
+
+static void *wait_for_end(void *pipe_end)
+{
+	char byte;
+
+	CHECK(read(*(int *)pipe_end, &byte, 1) == 0, "errno=%d", errno);
+	return NULL;
+}
+
+static void expect(pid_t child)
+{
+	int status;
+
+	CHECK(waitpid(child, &status, 0) == child && !status, "status=%#x", status);
+}
+
+/* In a process of its own, since the default region is made once. */
+static void in_process(void (*body)(void))
+{
+	pid_t child = fork();
+
+	CHECK(child >= 0, "errno=%d", errno);
+	if (!child) {
+		setenv("UPA_BACKEND", backend == UPA_BACKEND_PTE ? "pte" : "pte-raw", 1);
+		setenv("UPA_REGION_BYTES", "64M", 1);
+		setenv("UPA_POOL_BYTES", "32M", 1);
+		body();
+		_exit(0);
+	}
+	expect(child);
+}
+
+#define PLAIN (MAP_PRIVATE | MAP_ANONYMOUS)
+
+static char *program_maps(size_t bytes)
+{
+	char *p = upa_mmap(NULL, bytes, PROT_READ | PROT_WRITE, PLAIN, -1, 0);
+	struct upa_region *r = upa_mman_region();
+
+	CHECK(r, "errno=%d", errno);
+	CHECK(p >= (char *)upa_region_base(r) && p < (char *)upa_region_base(r) + upa_region_bytes(r), "not from the region");
+	return p;
+}
+
+static bool linear(void)
+{
+	char *base = upa_region_base(upa_mman_region());
+
+	/* Only private anonymous memory can be advised so. */
+	return !madvise(base, PAGE, MADV_WIPEONFORK) && !madvise(base, PAGE, MADV_KEEPONFORK);
+}
+
+static void with_one_thread(void)
+{
+	char *p = program_maps(4 * MIB);
+	char *q = program_maps(MIB);
+
+	fill(p, 4 * MIB, 3);
+	fill(q, MIB, 4);
+	/* What needs no change of the mapping. */
+	CHECK(!upa_madvise(q, 64 * PAGE, MADV_DONTNEED) && !upa_madvise(q, MIB, MADV_FREE) && !upa_madvise(q, MIB, MADV_HUGEPAGE), "errno=%d", errno);
+	check_zero(q, 64 * PAGE);
+	CHECK(!upa_mprotect(q, MIB, PROT_READ | PROT_WRITE), "errno=%d", errno);
+	CHECK(upa_mmap(q + 64 * PAGE, 64 * PAGE, PROT_READ | PROT_WRITE, PLAIN | MAP_FIXED, -1, 0) == q + 64 * PAGE, "errno=%d", errno);
+	check_zero(q, 128 * PAGE);
+	check_region(upa_mman_region());
+	CHECK(!linear(), "still on the device");
+	/* And what does. */
+	CHECK(!upa_mprotect(p + MIB, PAGE, PROT_READ), "errno=%d", errno);
+	CHECK(linear(), "off the device");
+	check_filled(p, 4 * MIB, 3);
+	check_marks(q, 128 * PAGE, MIB, 4);
+	fill(p, MIB, 5);
+	CHECK(touch(p + MIB) == 0, "may be read");
+	CHECK(upa_mmap(q, PAGE, PROT_NONE, PLAIN | MAP_FIXED, -1, 0) == q && touch(q) == SIGSEGV, "errno=%d", errno);
+	CHECK(!upa_munmap(p, 4 * MIB) && !upa_munmap(q, MIB), "errno=%d", errno);
+	p = program_maps(8 * MIB);
+	check_zero(p, 8 * MIB);
+	check_region(upa_mman_region());
+}
+
+static void with_two_threads(void)
+{
+	char *p = program_maps(4 * MIB);
+	char *out;
+	pthread_t thread;
+	int ends[2];
+
+	CHECK(!pipe(ends) && !pthread_create(&thread, NULL, wait_for_end, &ends[0]), "errno=%d", errno);
+	fill(p, 4 * MIB, 3);
+	errno = 0;
+	CHECK(upa_mprotect(p, PAGE, PROT_READ) == -1 && errno == EACCES, "errno=%d", errno);
+	errno = 0;
+	CHECK(upa_mmap(p, PAGE, PROT_NONE, PLAIN | MAP_FIXED, -1, 0) == MAP_FAILED && errno == EINVAL, "errno=%d", errno);
+	errno = 0;
+	CHECK(upa_mmap(p + 8 * MIB, PAGE, PROT_NONE, PLAIN | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED && errno == EINVAL, "errno=%d", errno);
+	errno = 0;
+	CHECK(upa_madvise(p, PAGE, MADV_WIPEONFORK) == -1 && errno == EINVAL, "errno=%d", errno);
+	check_filled(p, 4 * MIB, 3);
+	check_region(upa_mman_region());
+	CHECK(!upa_munmap(p + MIB, MIB), "errno=%d", errno);
+	/* Out of the region: by copying. */
+	out = mmap(NULL, MIB, PROT_NONE, PLAIN, -1, 0);
+	CHECK(upa_mremap(p, MIB, MIB, MREMAP_MAYMOVE | MREMAP_FIXED, out) == out, "errno=%d", errno);
+	check_filled(out, MIB, 3);
+	check_marks(p, 2 * MIB, 4 * MIB, 3);
+	check_region(upa_mman_region());
+	close(ends[1]);
+	CHECK(!pthread_join(thread, NULL), "join");
+}
+
+static void without_descriptor(void)
+{
+	char *p = program_maps(4 * MIB);
+	char *q = program_maps(8 * MIB);
+
+	fill(p, 4 * MIB, 3);
+	CHECK(!upa_munmap(q, 8 * MIB), "errno=%d", errno);
+	for (int fd = 3; fd < 64; fd++)
+		close(fd);
+	q = program_maps(MIB);
+	fill(q, MIB, 4);
+	CHECK(!upa_munmap(p, MIB), "errno=%d", errno);
+	for (int i = 0; i < 200; i++) {
+		char *extra = upa_mmap(NULL, MIB, PROT_READ | PROT_WRITE, PLAIN, -1, 0);
+
+		/* From what the pool still has, then from the kernel. */
+		CHECK(extra != MAP_FAILED, "errno=%d", errno);
+		check_zero(extra, MIB);
+		fill(extra, MIB, 6);
+		if (i % 3)
+			CHECK(!upa_munmap(extra, MIB), "errno=%d", errno);
+	}
+	check_marks(p, MIB, 4 * MIB, 3);
+	check_filled(q, MIB, 4);
+	check_region(upa_mman_region());
+}
+
+static void test_fork(bool child_first)
+{
+	struct upa_region *r = create(64 * MIB, 32 * MIB, UINT64_MAX);
+	char *p = map(r, 8 * MIB, 0);
+	char *q = map(r, 3 * PAGE, 0);
+	int go[2];
+	pid_t child;
+
+	fill(p, 8 * MIB, 1);
+	fill(q, 3 * PAGE, 2);
+	unmap(r, p + 2 * MIB, MIB);
+	CHECK(!pipe(go), "errno=%d", errno);
+	child = fork();
+	CHECK(child >= 0, "errno=%d", errno);
+	if (!child) {
+		char byte, *mine;
+
+		if (!child_first)
+			CHECK(read(go[0], &byte, 1) == 1, "errno=%d", errno);
+		check_marks(p, 0, 2 * MIB, 1);
+		check_marks(p, 3 * MIB, 8 * MIB, 1);
+		check_filled(q, 3 * PAGE, 2);
+		fill(p, 2 * MIB, 11);
+		mine = map(r, 16 * MIB, UPA_MAP_ZEROS);
+		check_zero(mine, 16 * MIB);
+		memset(mine, 0xcc, 16 * MIB);
+		CHECK(upa_region_resize(r, mine, 16 * MIB, 20 * MIB, 0), "errno=%d", errno);
+		CHECK(!madvise(q, PAGE, MADV_WIPEONFORK), "anonymous memory: errno=%d", errno);
+		check_region(r);
+		CHECK(!fork() || wait(NULL) > 0, "a grandchild");
+		_exit(upa_region_destroy(r));
+	}
+	if (child_first)
+		expect(child);
+	check_marks(p, 0, 2 * MIB, 1);
+	fill(p, 2 * MIB, 12);
+	check_marks(p, 3 * MIB, 8 * MIB, 1);
+	CHECK(write(go[1], "", 1) == 1, "errno=%d", errno);
+	if (!child_first)
+		expect(child);
+	check_filled(p, 2 * MIB, 12);
+	check_filled(q, 3 * PAGE, 2);
+	close(go[0]);
+	close(go[1]);
+	finish(r);
+}
+
+/* A child that only executes costs nothing but the copy, and vfork() not even that. */
+static void test_exec(void)
+{
+	struct upa_region *r = create(64 * MIB, 32 * MIB, UINT64_MAX);
+	char *p = map(r, 8 * MIB, 0);
+	pid_t child;
+
+	fill(p, 8 * MIB, 1);
+	child = vfork();
+	if (!child) {
+		execl("/bin/true", "true", (char *)NULL);
+		_exit(1);
+	}
+	expect(child);
+	check_filled(p, 8 * MIB, 1);
+	finish(r);
+}
+
+int main(void)
+{
+	if (on_device())
+		backend = test_backend();
+	{
+		struct upa_region *r = create(2 * MIB, 2 * MIB, 0);
+
+		CHECK(!upa_region_destroy(r), "destroy");
+	}
+	test_refusals();
+	test_last_frame();
+	test_deferral();
+	test_relocation();
+	test_give_back();
+	test_no_leak();
+	test_fork(true);
+	test_fork(false);
+	test_exec();
+	in_process(with_one_thread);
+	in_process(with_two_threads);
+	in_process(without_descriptor);
+	return 0;
+}
