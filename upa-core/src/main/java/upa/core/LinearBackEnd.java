@@ -279,6 +279,11 @@ final class LinearBackEnd extends RegionBackEnd {
     }
 
     @Override
+    long failures() {
+        return pages.stats().failures();
+    }
+
+    @Override
     long metadataBytes() {
         return metadata.byteSize();
     }

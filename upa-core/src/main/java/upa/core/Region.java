@@ -674,7 +674,7 @@ public final class Region implements AutoCloseable {
             freeChunks();
             LlFreeStats s = pages.stats();
             return new RegionStats(bytes, s.pages() - s.freePages() << PAGE_SHIFT, backEnd.retainedPages() << PAGE_SHIFT,
-                    backEnd.metadataBytes(), s.gets(), s.puts(), s.failures(), backEnd.sum(CLEARED_PAGES) << PAGE_SHIFT,
+                    backEnd.metadataBytes(), s.gets(), s.puts(), backEnd.failures(), backEnd.sum(CLEARED_PAGES) << PAGE_SHIFT,
                     backEnd.sum(MOVED_PAGES) << PAGE_SHIFT, backEnd.sum(GIVEN_BACK_PAGES) << PAGE_SHIFT,
                     backEnd.frameStats());
         } finally {

@@ -79,6 +79,9 @@ abstract sealed class RegionBackEnd permits LinearBackEnd, PteBackEnd {
     /** Free pages of memory that the region keeps (upper bound). */
     abstract long retainedPages();
 
+    /** Requests that found no room. */
+    abstract long failures();
+
     /** Address space of everything but the pages. */
     abstract long metadataBytes();
 
