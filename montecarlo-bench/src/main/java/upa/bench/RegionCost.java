@@ -22,10 +22,10 @@ public final class RegionCost {
     private static final long PAGE = 4096;
     private static final long BYTES = 256L << 20;
     private static final int[] SIZES = {1, 8, 64, 512, 4096, 16384};
-    private static final int ROUNDS = 15;
+    private static final int ROUNDS = 9;
     /** Until the compiler has done all it does. */
-    private static final int WARM_UP_PAGES = 1 << 20;
-    private static final int WARM_UP_ROUNDS = 20_000;
+    private static final int WARM_UP_PAGES = 1 << 18;
+    private static final int WARM_UP_ROUNDS = 6000;
     private static final String[] OPERATIONS = {"map", "touch", "unmap"};
 
     private final Region region;
