@@ -164,6 +164,20 @@ static void vforked(void)
 	_Exit(0);
 }
 
+/* Waits with 10 MiB in use and 5 MiB free and populated, until its standard input ends. */
+static void waits(void)
+{
+	char *blocks[3];
+	char byte;
+
+	for (int i = 0; i < 3; i++)
+		memset(blocks[i] = map(5 * MIB), 1, 5 * MIB);
+	CHECK(!munmap(blocks[1], 5 * MIB));
+	CHECK(write(1, "\n", 1) == 1);
+	while (read(0, &byte, 1) > 0)
+		;
+}
+
 static void execs(void)
 {
 	map(7 * MIB);
@@ -213,7 +227,7 @@ static const struct {
 } cases[] = {
 	{ "plain", plain }, { "threads", threads }, { "many", many }, { "closed-descriptors", closed_descriptors },
 	{ "fork", forked }, { "fork-by-system-call", forked_by_system_call }, { "kill", killed }, { "_exit", left },
-	{ "quick_exit", left_quickly }, { "vfork", vforked },
+	{ "quick_exit", left_quickly }, { "vfork", vforked }, { "wait", waits },
 	{ "exec", execs }, { "signal", handler }, { "no-new-privileges", no_new_privileges }, { "small-files", small_files_only },
 };
 
