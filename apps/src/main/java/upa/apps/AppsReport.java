@@ -35,22 +35,22 @@ final class AppsReport {
 
     private final Results results;
     private final List<Contestant> contestants;
-    private final Map<String, KernelShare> shares;
+    private final Profiler profiler;
 
-    private AppsReport(Results results, List<Contestant> contestants, Map<String, KernelShare> shares) {
+    private AppsReport(Results results, List<Contestant> contestants, Profiler profiler) {
         this.results = results;
         this.contestants = contestants.stream().filter(c -> results.has(c.name())).toList();
-        this.shares = shares;
+        this.profiler = profiler;
     }
 
     static Report build(
             Results results,
             List<Contestant> contestants,
-            Map<String, KernelShare> shares,
+            Profiler profiler,
             Map<String, String> machine,
             Map<String, String> method,
             List<String> notes) {
-        return new AppsReport(results, contestants, shares).report(machine, method, notes);
+        return new AppsReport(results, contestants, profiler).report(machine, method, notes);
     }
 
     static Map<String, String> method(Settings settings, String warmth, double durationNs, double load) {
@@ -83,7 +83,7 @@ final class AppsReport {
         List<Section> sections = new ArrayList<>();
         sections.add(speed());
         sections.add(memory());
-        if (!shares.isEmpty()) {
+        if (results.workloads().stream().anyMatch(w -> profiler.share(w, Contestant.BASE).isPresent())) {
             sections.add(kernel());
         }
         if (results.workloads().stream().anyMatch(w -> w.server().isPresent())) {
@@ -138,6 +138,7 @@ final class AppsReport {
                 "Times as fast as under glibc",
                 "to the right is better; lines are 95 % intervals",
                 (w, c) -> results.speedUp(w, Contestant.BASE, c.name())));
+        blocks.add(cpuTable());
         blocks.add(details());
         return new Section("speed", "Speed by program and contestant", blocks);
     }
@@ -193,6 +194,26 @@ final class AppsReport {
         others.forEach(c -> means.add(cell(results.speedUp(results.workloads(), Contestant.BASE, c.name()), true)));
         rows.add(means);
         return new Table(caption, detail, header, rows);
+    }
+
+    /** Less sensitive than wall time to others who use the machine; but of a server not per request. */
+    private Table cpuTable() {
+        List<Contestant> others =
+                contestants.stream().filter(c -> !c.name().equals(Contestant.BASE)).toList();
+        List<String> header = new ArrayList<>(List.of("program", Contestant.BASE));
+        others.forEach(c -> header.add(c.name()));
+        List<List<Cell>> rows = new ArrayList<>();
+        for (Workload workload : results.workloads()) {
+            List<Cell> row =
+                    new ArrayList<>(List.of(Cell.of(workload.name()), text(workload, Contestant.BASE, Run::cpuNs, Units::time)));
+            others.forEach(c -> row.add(cell(results.ratio(workload, c.name(), Contestant.BASE, Run::cpuNs), false)));
+            rows.add(row);
+        }
+        List<Cell> means = new ArrayList<>(List.of(Cell.of("geometric mean"), Cell.of("")));
+        others.forEach(
+                c -> means.add(cell(results.ratio(results.workloads(), c.name(), Contestant.BASE, Run::cpuNs), false)));
+        rows.add(means);
+        return new Table("CPU time, user and kernel, times that under glibc (less is better)", true, header, rows);
     }
 
     /** Each allocator with UPA against the same without. */
@@ -313,18 +334,14 @@ final class AppsReport {
 
     // The kernel's work
 
-    private Optional<KernelShare> share(Workload workload, String contestant) {
-        return Optional.ofNullable(shares.get(Profiler.key(workload, contestant)));
-    }
-
     private Section kernel() {
         List<String> categories = new ArrayList<>();
         List<Point> before = new ArrayList<>();
         List<Point> after = new ArrayList<>();
         List<List<Cell>> rows = new ArrayList<>();
         for (Workload workload : results.workloads()) {
-            Optional<KernelShare> base = share(workload, Contestant.BASE);
-            Optional<KernelShare> upa = share(workload, Contestant.UPA);
+            Optional<KernelShare> base = profiler.share(workload, Contestant.BASE);
+            Optional<KernelShare> upa = profiler.share(workload, Contestant.UPA);
             if (base.isEmpty()) {
                 continue;
             }
@@ -333,7 +350,7 @@ final class AppsReport {
             before.add(point(x, Interval.exact(base.get().share())));
             upa.ifPresent(s -> after.add(point(x, Interval.exact(s.share()))));
             for (String contestant : List.of(Contestant.BASE, Contestant.UPA)) {
-                share(workload, contestant).ifPresent(s -> rows.add(shareRow(workload, contestant, s)));
+                profiler.share(workload, contestant).ifPresent(s -> rows.add(shareRow(workload, contestant, s)));
             }
         }
         List<String> header = new ArrayList<>(List.of("program", "on", "all"));
@@ -427,8 +444,9 @@ final class AppsReport {
                                 + Explanation.of(
                                                 results,
                                                 workload,
-                                                share(workload, Contestant.BASE),
-                                                share(workload, Contestant.UPA))
+                                                profiler.pages(workload),
+                                                profiler.share(workload, Contestant.BASE),
+                                                profiler.share(workload, Contestant.UPA))
                                         .orElse("Not measured well under both glibc and UPA.")));
             }
         }

@@ -5,6 +5,7 @@ import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import upa.bench.BenchException;
@@ -23,7 +24,7 @@ final class DataFiles {
             Path folder,
             Report report,
             Results results,
-            Map<String, KernelShare> shares,
+            Profiler profiler,
             Map<String, String> machine,
             Map<String, String> method)
             throws BenchException {
@@ -31,7 +32,7 @@ final class DataFiles {
             Files.createDirectories(folder);
             Files.writeString(folder.resolve("report.html"), HtmlReport.format(report));
             Files.writeString(folder.resolve("results.csv"), csv(results));
-            Files.writeString(folder.resolve("results.json"), json(results, shares, machine, method));
+            Files.writeString(folder.resolve("results.json"), json(results, profiler, machine, method));
         } catch (IOException e) {
             throw BenchException.failure("cannot write results: folder=" + folder + ": " + e.getMessage());
         }
@@ -68,14 +69,23 @@ final class DataFiles {
     }
 
     private static String json(
-            Results results, Map<String, KernelShare> shares, Map<String, String> machine, Map<String, String> method) {
+            Results results, Profiler profiler, Map<String, String> machine, Map<String, String> method) {
         var gson = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
         JsonObject root = new JsonObject();
         root.add("machine", gson.toJsonTree(machine));
         root.add("method", gson.toJsonTree(method));
         root.add("figures", gson.toJsonTree(AppsFigures.of(results)));
         root.add("speed_up_over_glibc", gson.toJsonTree(speedUps(results)));
-        root.add("kernel_samples", gson.toJsonTree(shares));
+        JsonObject profiles = new JsonObject();
+        for (Workload workload : results.workloads()) {
+            JsonObject profile = new JsonObject();
+            profiler.pages(workload).ifPresent(p -> profile.add("pages", gson.toJsonTree(p)));
+            for (String contestant : List.of(Contestant.BASE, Contestant.UPA)) {
+                profiler.share(workload, contestant).ifPresent(s -> profile.add("kernel_samples " + contestant, gson.toJsonTree(s)));
+            }
+            profiles.add(workload.name(), profile);
+        }
+        root.add("profiles", profiles);
         root.add("runs", gson.toJsonTree(results.runs()));
         return gson.toJson(root) + "\n";
     }

@@ -2,10 +2,15 @@ package upa.apps;
 
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.ToDoubleFunction;
+import upa.apps.KernelShare.Work;
 import upa.bench.report.Units;
 import upa.bench.stats.Interval;
 
-/** Two sentences on a program: what it does to memory, and why it gains or not. Every word of it follows from what was measured. */
+/**
+ * Two sentences on a program: what pages it asks for and what that costs under glibc, and why it gains on UPA or not. Every word
+ * of them follows from what was measured.
+ */
 final class Explanation {
 
     private static final double PAGE = 4096;
@@ -13,79 +18,103 @@ final class Explanation {
     private static final double LITTLE = 0.03;
     /** Fewer page faults than this part of those before means that memory is used again. */
     private static final double FEWER = 0.7;
+    /** Beyond this part of what it asks for, a program asks for much again. */
+    private static final double MUCH_AGAIN = 0.5;
 
-    private Explanation() {}
+    private final Results results;
+    private final Workload workload;
+    private final Optional<PageProfile> pages;
+    private final Optional<KernelShare> before;
+    private final Optional<KernelShare> after;
 
-    /** The sentences; empty if the program did not run well under both. */
-    static Optional<String> of(Results results, Workload workload, Optional<KernelShare> before, Optional<KernelShare> after) {
-        Optional<Interval> speedUp = results.speedUp(workload, Contestant.BASE, Contestant.UPA);
-        Optional<Double> faults = results.median(workload, Contestant.BASE, Run::minorFaults);
-        Optional<Double> faultsAfter = results.median(workload, Contestant.UPA, Run::minorFaults);
-        Optional<Double> peak = results.median(workload, Contestant.BASE, Run::peakBytes);
-        if (speedUp.isEmpty() || faults.isEmpty() || faultsAfter.isEmpty() || peak.isEmpty()) {
-            return Optional.empty();
-        }
-        return Optional.of(asks(results, workload, before, faults.get(), peak.get()) + " "
-                + gains(results, workload, speedUp.get(), before, after, faults.get(), faultsAfter.get()));
-    }
-
-    private static String asks(
-            Results results, Workload workload, Optional<KernelShare> before, double faults, double peak) {
-        double turnover = faults * PAGE / Math.max(peak, 1);
-        String often = turnover < 1.5
-                ? "about once"
-                : "so that each page it ever holds is faulted in " + Units.digits(turnover) + " times";
-        String share = before.map(s -> "the kernel spends " + percent(s.share()) + " of its time on memory ("
-                        + percent(s.share(KernelShare.Work.CLEARING, KernelShare.Work.FAULTS)) + " on page faults, "
-                        + percent(s.share(
-                                KernelShare.Work.UNMAPPING, KernelShare.Work.MADVISE, KernelShare.Work.EXIT))
-                        + " on taking it away)")
-                .orElseGet(() -> "of its CPU time " + percent(systemShare(results, workload, Contestant.BASE)) + " is the kernel's");
-        return "Under glibc it has " + Units.digits(faults) + " page faults at a peak of " + Units.bytes(peak) + ", " + often
-                + ", and " + share + ".";
-    }
-
-    private static String gains(
+    private Explanation(
             Results results,
             Workload workload,
-            Interval speedUp,
+            Optional<PageProfile> pages,
             Optional<KernelShare> before,
-            Optional<KernelShare> after,
-            double faults,
-            double faultsAfter) {
-        double share = before.map(KernelShare::share).orElseGet(() -> systemShare(results, workload, Contestant.BASE));
-        double fewer = faultsAfter / Math.max(faults, 1);
-        String now = "page faults " + (fewer < 1 ? "fall" : "come") + " to " + percent(fewer) + " of that"
-                + after.map(s -> ", the kernel's work on memory to " + percent(s.share())).orElse("");
+            Optional<KernelShare> after) {
+        this.results = results;
+        this.workload = workload;
+        this.pages = pages;
+        this.before = before;
+        this.after = after;
+    }
+
+    /** The sentences; empty if the program did not run well under both. */
+    static Optional<String> of(
+            Results results,
+            Workload workload,
+            Optional<PageProfile> pages,
+            Optional<KernelShare> before,
+            Optional<KernelShare> after) {
+        Optional<Interval> speedUp = results.speedUp(workload, Contestant.BASE, Contestant.UPA);
+        Explanation explanation = new Explanation(results, workload, pages, before, after);
+        return speedUp.map(ratio -> explanation.asks() + " " + explanation.gains(ratio));
+    }
+
+    private double median(String contestant, ToDoubleFunction<Run> what) {
+        return results.median(workload, contestant, what).orElseThrow();
+    }
+
+    private String asks() {
+        double faults = median(Contestant.BASE, Run::minorFaults);
+        double peak = median(Contestant.BASE, Run::peakBytes);
+        String request = pages.map(p -> "It asks for pages " + p.requests() + " times, " + Units.bytes(p.bytes())
+                        + " in all at a peak of " + Units.bytes(peak) + (p.typicalBytes() == 0 ? "" : ", most mapped bytes in blocks of "
+                                + Units.bytes(p.typicalBytes()) + " to " + Units.bytes(2.0 * p.typicalBytes())
+                                + (p.typicalLifetimeNs() == 0 ? " kept to the end" : " that live " + Units.time(p.typicalLifetimeNs())))
+                        + ", and had freed " + percent(p.again()) + " of it before"
+                        + (p.purgedBytes() == 0 ? "" : "; it purges " + Units.bytes(p.purgedBytes())) + ";")
+                .orElseGet(() -> "Its memory peaks at " + Units.bytes(peak) + ";");
+        double times = faults * PAGE / Math.max(peak, 1);
+        return request + " under glibc that costs " + Math.round(faults) + " page faults, " + Units.digits(times)
+                + " for each page of the peak, and "
+                + before.map(s -> percent(s.share()) + " of its time is the kernel's work on memory ("
+                                + percent(s.share(Work.CLEARING, Work.FAULTS)) + " page faults, "
+                                + percent(s.share(Work.UNMAPPING, Work.MADVISE, Work.EXIT)) + " taking it away)")
+                        .orElseGet(() -> percent(kernelShare()) + " of its CPU time is the kernel's")
+                + ".";
+    }
+
+    private String gains(Interval speedUp) {
+        double fewer = median(Contestant.UPA, Run::minorFaults) / Math.max(median(Contestant.BASE, Run::minorFaults), 1);
+        double share = before.map(KernelShare::share).orElseGet(this::kernelShare);
+        String now = "page faults are " + percent(fewer) + " of that"
+                + after.map(s -> ", the kernel's work on memory " + percent(s.share()) + " of the time").orElse("");
         String speed = Units.ratio(speedUp);
-        boolean noise = speedUp.low() <= 1 && speedUp.high() >= 1;
-        if (noise && share < LITTLE) {
-            return "There is little for a page allocator to save: UPA makes no difference beyond the noise (" + speed + ").";
-        }
-        if (noise) {
-            return fewer > FEWER
-                    ? "It mostly uses memory for the first time, which nobody can recycle: on UPA " + now
-                            + ", and the difference is within the noise (" + speed + ")."
-                    : "On UPA " + now + ", but that does not show in its time: the difference is within the noise (" + speed + ").";
+        if (speedUp.low() <= 1 && speedUp.high() >= 1) {
+            return "On UPA " + now + ": "
+                    + (share < LITTLE
+                            ? "there is little to save, and the difference is within the noise"
+                            : fewer > FEWER
+                                    ? firstUse() + ", and the difference is within the noise"
+                                    : "that does not show in its time, whose difference is within the noise")
+                    + " (" + speed + ").";
         }
         if (speedUp.estimate() > 1) {
-            return fewer <= FEWER
-                    ? "On UPA it gets pages again that it had before: " + now + ", and it is " + speed + " as fast."
-                    : "On UPA " + now + ", and it is " + speed + " as fast, for other reasons than fewer faults.";
+            return "On UPA "
+                    + (fewer <= FEWER
+                            ? "it gets pages again that it had before: " + now + ", and it is "
+                            : now + ", so that few are spared; it is all the same ")
+                    + speed + " as fast.";
         }
-        return "It is slower on UPA (" + speed + "): " + now + ", while its time in user mode changes by "
-                + change(results, workload, Run::userNs) + " and in the kernel by " + change(results, workload, Run::systemNs) + ".";
+        return "On UPA it is slower (" + speed + "): " + now + ", while its time in user mode changes by " + change(Run::userNs)
+                + " and in the kernel by " + change(Run::systemNs) + ".";
     }
 
-    private static String change(Results results, Workload workload, java.util.function.ToDoubleFunction<Run> what) {
-        double before = results.median(workload, Contestant.BASE, what).orElseThrow();
-        double after = results.median(workload, Contestant.UPA, what).orElseThrow();
-        return String.format(Locale.ROOT, "%+.2f s", (after - before) / 1e9);
+    private String firstUse() {
+        return pages.filter(p -> p.again() > MUCH_AGAIN).isPresent()
+                ? "few page faults are spared, though it asks again for most of what it frees"
+                : "it uses most of its memory for the first time, which nobody can recycle";
     }
 
-    private static double systemShare(Results results, Workload workload, String contestant) {
-        double cpu = results.median(workload, contestant, Run::cpuNs).orElse(0.0);
-        return cpu == 0 ? 0 : results.median(workload, contestant, Run::systemNs).orElse(0.0) / cpu;
+    private String change(ToDoubleFunction<Run> what) {
+        return String.format(Locale.ROOT, "%+.2f s", (median(Contestant.UPA, what) - median(Contestant.BASE, what)) / 1e9);
+    }
+
+    private double kernelShare() {
+        double cpu = median(Contestant.BASE, Run::cpuNs);
+        return cpu == 0 ? 0 : median(Contestant.BASE, Run::systemNs) / cpu;
     }
 
     private static String percent(double share) {

@@ -15,13 +15,13 @@ enum LoadFormat {
     UPA_LOAD("upa-load") {
         @Override
         Optional<Load> parse(String output) {
+            JsonObject load = json(output);
             try {
-                JsonObject load = json(output);
                 return load.has("throughput")
                         ? Optional.of(new Load(
                                 load.get("throughput").getAsDouble(), microseconds(load, "p50_us"), microseconds(load, "p99_us")))
                         : Optional.empty();
-            } catch (JsonParseException | IllegalStateException | UnsupportedOperationException | NumberFormatException e) {
+            } catch (UnsupportedOperationException | IllegalStateException | NumberFormatException e) {
                 return Optional.empty();
             }
         }
@@ -34,7 +34,11 @@ enum LoadFormat {
 
         private static JsonObject json(String output) {
             String line = output.lines().filter(l -> l.startsWith("{")).reduce((a, b) -> b).orElse("{}");
-            return JsonParser.parseString(line).getAsJsonObject();
+            try {
+                return JsonParser.parseString(line).getAsJsonObject();
+            } catch (JsonParseException e) {
+                return new JsonObject();
+            }
         }
 
         private static double microseconds(JsonObject load, String name) {

@@ -3,7 +3,6 @@ package upa.apps;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -79,7 +78,7 @@ public final class Main {
                     .get())
             .addOption(Option.builder()
                     .longOpt("no-profile")
-                    .desc("do not profile the kernel's work on memory (one more run under glibc and under upa)")
+                    .desc("do not profile (the kernel's work on memory under glibc and upa, the pages asked for: three more runs)")
                     .get())
             .addOption(Option.builder()
                     .longOpt("no-warm")
@@ -325,10 +324,9 @@ public final class Main {
                         + settings.rounds() + " rounds; Ctrl-C ends it early, reports what there is, and --resume goes on");
                 runner.run(workloads, contestants);
             }
-            Map<String, KernelShare> shares = new LinkedHashMap<>();
+            Profiler profiler = new Profiler(settings, measurer, err, terminal);
             if (settings.profile() && !runner.isStopped()) {
-                Profiler profiler = new Profiler(settings, measurer, err, terminal);
-                shares.putAll(profiler.run(workloads, contestants, runner::isStopped));
+                profiler.run(workloads, contestants, runner::isStopped);
                 profiler.problem().ifPresent(notes::add);
             }
             boolean stopped = runner.isStopped();
@@ -347,9 +345,9 @@ public final class Main {
                 throw BenchException.failure("nothing was measured");
             }
             Map<String, String> method = AppsReport.method(settings, warmth, System.nanoTime() - start, machine.load());
-            Report report = AppsReport.build(results, contestants, shares, facts, method, notes);
+            Report report = AppsReport.build(results, contestants, profiler, facts, method, notes);
             out.print(new TextReport(terminal).format(report));
-            DataFiles.write(settings.out(), report, results, shares, facts, method);
+            DataFiles.write(settings.out(), report, results, profiler, facts, method);
             out.println("\nReport with charts: " + settings.out().resolve("report.html"));
             out.println("Data: " + settings.out().resolve("results.csv") + ", " + settings.out().resolve("results.json"));
             return stopped ? INTERRUPTED : failures.isEmpty() ? 0 : BenchException.FAILURE;

@@ -101,11 +101,12 @@ final class Measurer {
 
     /** One run; what goes wrong with it is in the result. */
     Run run(Workload workload, Contestant contestant, int round) throws BenchException {
-        return run(workload, contestant, round, List.of());
+        return run(workload, contestant, round, List.of(), Map.of());
     }
 
-    /** The same, started by another command such as a profiler. */
-    Run run(Workload workload, Contestant contestant, int round, List<String> wrapper) throws BenchException {
+    /** The same, started by another command such as a profiler, or with more variables. */
+    Run run(Workload workload, Contestant contestant, int round, List<String> wrapper, Map<String, String> variables)
+            throws BenchException {
         Path folder = settings.work().resolve("run").toAbsolutePath();
         Path scratch = folder.resolve("scratch");
         Path report = folder.resolve("report");
@@ -113,7 +114,7 @@ final class Measurer {
             delete(scratch);
             Files.createDirectories(scratch);
             Files.deleteIfExists(report);
-            return run(workload, contestant, round, wrapper, folder, scratch, report);
+            return run(workload, contestant, round, wrapper, variables, folder, scratch, report);
         } catch (IOException e) {
             throw BenchException.failure("cannot run workload=" + workload.name() + " in folder=" + folder + ": " + e.getMessage());
         } catch (InterruptedException e) {
@@ -129,7 +130,14 @@ final class Measurer {
     }
 
     private Run run(
-            Workload workload, Contestant contestant, int round, List<String> wrapper, Path folder, Path scratch, Path report)
+            Workload workload,
+            Contestant contestant,
+            int round,
+            List<String> wrapper,
+            Map<String, String> variables,
+            Path folder,
+            Path scratch,
+            Path report)
             throws IOException, InterruptedException {
         Path output = folder.resolve("output");
         Path errors = folder.resolve("errors");
@@ -142,7 +150,7 @@ final class Measurer {
             }
             places.put("port", free.get().toString());
         }
-        List<String> command = command(workload, contestant, wrapper, places, report, errors);
+        List<String> command = command(workload, contestant, wrapper, variables, places, report, errors);
         // Our own messages, such as that the program cannot be run, or the wrapper's.
         Path said = folder.resolve("said");
         Process process = new ProcessBuilder(command)
@@ -237,13 +245,19 @@ final class Measurer {
     }
 
     private List<String> command(
-            Workload workload, Contestant contestant, List<String> wrapper, Map<String, String> places, Path report, Path errors)
-            throws IOException {
+            Workload workload,
+            Contestant contestant,
+            List<String> wrapper,
+            Map<String, String> more,
+            Map<String, String> places,
+            Path report,
+            Path errors) {
         List<String> command = new ArrayList<>(wrapper);
         command.addAll(List.of(measure.toString(), "--report", report.toString(), "--errors", errors.toString()));
         command.addAll(List.of("--output", places.get("output"), "--timeout", Integer.toString(workload.timeoutSeconds())));
         Map<String, String> variables = new LinkedHashMap<>(workload.environment());
         variables.putAll(contestant.variables(settings.libraries()));
+        variables.putAll(more);
         variables.forEach((name, value) -> command.addAll(
                 List.of("--set", name + "=" + fill(List.of(value), settings, workload, places).getFirst())));
         contestant.preloaded(settings.libraries()).forEach(file -> command.addAll(List.of("--expect", file.toString())));

@@ -122,8 +122,8 @@ final class WorkloadFile {
                                                 .collect(Collectors.joining(", ")))),
                 flag("pageAllocationMatters"),
                 command("packages", false),
-                number(needs, "diskMiB", 0, 1 << 20, 0),
-                number(needs, "memoryMiB", 0, 1 << 20, 0),
+                number(needs, "needs.diskMiB", 0, 1 << 20, 0),
+                number(needs, "needs.memoryMiB", 0, 1 << 20, 0),
                 command("prepare", false),
                 command("run", true),
                 environment(),
@@ -186,10 +186,10 @@ final class WorkloadFile {
     }
 
     private long number(JsonObject object, String field, long low, long high, long otherwise) throws BenchException {
-        if (!object.has(field)) {
+        JsonElement value = object.get(field.substring(field.indexOf('.') + 1));
+        if (value == null) {
             return otherwise;
         }
-        JsonElement value = object.get(field);
         if (value.isJsonPrimitive() && value.getAsString().matches("[0-9]{1,9}")) {
             long number = value.getAsLong();
             if (number >= low && number <= high) {
