@@ -433,6 +433,7 @@ EXPORT int mlockall(int flags)
 {
 	begin_never();
 	upa_mman_retire();
+	trace_stop_growing();
 	brk_stop();
 	purge_stop();
 	return (int)failed(os_call(SYS_mlockall, flags, 0, 0, 0, 0, 0));
@@ -442,7 +443,8 @@ static void limit_changes(int resource, const struct rlimit64 *limit)
 {
 	if (limit && (resource == RLIMIT_AS || resource == RLIMIT_DATA) && limit->rlim_cur != RLIM64_INFINITY) {
 		begin_never();
-	upa_mman_retire();
+		upa_mman_retire();
+		trace_stop_growing();
 		brk_stop();
 	}
 }
@@ -490,7 +492,7 @@ EXPORT int prctl(int option, ...)
 		brk_stop();
 		purge_stop();
 		retain_be_quiet();
-		trace_be_quiet();
+		trace_stop_growing();
 		table_be_quiet();
 	}
 	return (int)failed(os_call(SYS_prctl, option, (long)a[0], (long)a[1], (long)a[2], (long)a[3], 0));

@@ -49,6 +49,7 @@ static char *base;               /* of the first window */
 static char pattern[PATH_MAX];   /* of the file's name, absolute */
 static uint32_t first_process;
 static _Atomic bool quiet;
+static _Atomic int growing;      /* threads at it */
 
 static int64_t nanoseconds(clockid_t clock)
 {
@@ -210,11 +211,16 @@ static bool grow(struct process *p, uint64_t window)
 	bool done;
 	long fd;
 
-	if (atomic_load(&quiet))
+	atomic_fetch_add(&growing, 1);
+	if (atomic_load(&quiet)) {
+		atomic_fetch_sub(&growing, 1);
 		return false;
+	}
 	fd = os_call(SYS_openat, AT_FDCWD, (long)p->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0, 0, 0);
-	if (os_failed(fd))
+	if (os_failed(fd)) {
+		atomic_fetch_sub(&growing, 1);
 		return false;
+	}
 	done = !fstat((int)fd, &st) && st.st_dev == p->device && st.st_ino == p->inode;
 	while (done && ready <= window) {
 		done = !map_window(fd, ready);
@@ -229,6 +235,7 @@ static bool grow(struct process *p, uint64_t window)
 		}
 	}
 	os_call(SYS_close, fd, 0, 0, 0, 0, 0);
+	atomic_fetch_sub(&growing, 1);
 	errno = saved;
 	return done;
 }
@@ -324,11 +331,16 @@ static bool make_pattern(const char *file)
 
 void trace_start(const char *file)
 {
+	struct rlimit64 limit;
 	long at;
 	long error;
 
 	if (!file || !*file)
 		return;
+	if (os_call(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit, 0, 0) || limit.rlim_cur != RLIM64_INFINITY) {
+		complain(file, "the address space is limited (ulimit -v)");
+		return;
+	}
 	if (!make_pattern(file)) {
 		complain("$UPA_TRACE", "the path is too long");
 		return;
@@ -357,9 +369,16 @@ void trace_start(const char *file)
 	trace_wanted = true;
 }
 
-void trace_be_quiet(void)
+void trace_stop_growing(void)
 {
-	atomic_store(&quiet, true);
+	size_t used;
+
+	if (!trace_wanted || atomic_exchange(&quiet, true) || atomic_load(&process->stage) != OPEN)
+		return;
+	/* Whoever is growing it has seen no order to stop, and may map at any of these addresses. */
+	used = atomic_load(&process->windows) * WINDOW_BYTES;
+	if (!atomic_load(&growing))
+		os_munmap(base + used, MOST_BYTES - used);
 }
 
 void trace_end(void)

@@ -19,8 +19,11 @@ extern bool trace_wanted;
 /* `file` is UPA_TRACE. */
 void trace_start(const char *file);
 
-/* No system call from now on: what no longer fits into the file is counted as lost. */
-void trace_be_quiet(void);
+/*
+ * From now on no system call and no more addresses than there are in use: before a filter over system calls, a limit on addresses, or the locking of
+ * all of them. What no longer fits into the file is counted as lost, and children record nothing.
+ */
+void trace_stop_growing(void);
 
 /* The process exits: cuts the file to what has been written. Later requests are not recorded. */
 void trace_end(void);

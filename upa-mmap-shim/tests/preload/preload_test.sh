@@ -27,6 +27,7 @@ compare() {
 "$conformance" >"$work/kernel"
 "$conformance" strict >"$work/kernel-strict"
 compare libc kernel env LD_PRELOAD="$upa" "$conformance"
+compare traced kernel env LD_PRELOAD="$upa" UPA_TRACE="$work/trace" "$conformance"
 compare strict kernel-strict env LD_PRELOAD="$upa" UPA_STRICT=1 "$conformance" strict
 compare symbols-only kernel env LD_PRELOAD="$upa" UPA_REDIRECT=0 "$conformance"
 compare no-brk kernel env LD_PRELOAD="$upa" UPA_BRK=0 "$conformance"
