@@ -22,7 +22,8 @@ measure() { # CONTESTANT WORKLOAD OPTION...
 # One nanosecond is one instruction here, so that budgets are of instructions too.
 largest=,16M live=64
 [ -z "$UPA_FULL" ] || largest=,16M,64M,256M live=512
-for contestant in kernel kernel-populate kernel-huge upa upa-uncleared; do
+for contestant in kernel kernel-populate kernel-huge upa upa-uncleared upa-pte upa-pte-uncleared upa-pte-raw \
+	upa-pte-raw-uncleared; do
 	measure $contestant touch --sizes 4K,16K,64K,256K,1M,4M$largest --budget-ms 1
 	measure $contestant ring --live $live --steps $((2 * live))
 done

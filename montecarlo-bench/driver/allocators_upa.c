@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * allocators_upa.c - UPA's own ways in: the mmap emulation (upa_mmap), a region used directly, with
- * huge pages, or giving memory back, and the bare page-number allocator (upa_llfree).
+ * allocators_upa.c - UPA's own ways in: the mmap emulation (upa_mmap), also on page tables edited through the
+ * kernel module, a region used directly, with huge pages, or giving memory back, and the bare page-number
+ * allocator (upa_llfree).
  */
 #include "allocator.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -31,6 +33,28 @@ static int mman_open(void)
 		return -1;
 	}
 	return 0;
+}
+
+#define DEVICE "/dev/upa"
+
+static int mman_open_on_device(const char *backend)
+{
+	if (access(DEVICE, R_OK | W_OK)) {
+		fprintf(stderr, "upa-driver: back end %s needs the kernel module: " DEVICE ": %s\n", backend, strerror(errno));
+		return -1;
+	}
+	setenv("UPA_BACKEND", backend, 1);
+	return mman_open();
+}
+
+static int mman_open_pte(void)
+{
+	return mman_open_on_device("pte");
+}
+
+static int mman_open_pte_raw(void)
+{
+	return mman_open_on_device("pte-raw");
 }
 
 static void *mman_map(size_t bytes, int flags)
@@ -197,6 +221,18 @@ const struct allocator upa_allocators[] = {
 	  .chill = region_chill, .metadata = region_metadata },
 	{ .name = "upa-uncleared", .summary = "upa_mmap with UPA_MAP_UNCLEARED: old bytes may show", .flags = ALLOCATOR_PAGES,
 	  .open = mman_open, .allocate = mman_uncleared_allocate, .release = mman_release, .resize = mman_resize,
+	  .chill = region_chill, .metadata = region_metadata },
+	{ .name = "upa-pte", .summary = "upa_mmap on the kernel module, guarded: every block reads zero", .flags = PAGES_ZEROED,
+	  .open = mman_open_pte, .allocate = mman_allocate, .release = mman_release, .resize = mman_resize,
+	  .chill = region_chill, .metadata = region_metadata },
+	{ .name = "upa-pte-uncleared", .summary = "the same, old bytes may show", .flags = ALLOCATOR_PAGES,
+	  .open = mman_open_pte, .allocate = mman_uncleared_allocate, .release = mman_release, .resize = mman_resize,
+	  .chill = region_chill, .metadata = region_metadata },
+	{ .name = "upa-pte-raw", .summary = "upa_mmap writing hardware page tables: every block reads zero", .flags = PAGES_ZEROED,
+	  .open = mman_open_pte_raw, .allocate = mman_allocate, .release = mman_release, .resize = mman_resize,
+	  .chill = region_chill, .metadata = region_metadata },
+	{ .name = "upa-pte-raw-uncleared", .summary = "the same, old bytes may show", .flags = ALLOCATOR_PAGES,
+	  .open = mman_open_pte_raw, .allocate = mman_uncleared_allocate, .release = mman_release, .resize = mman_resize,
 	  .chill = region_chill, .metadata = region_metadata },
 	{ .name = "region", .summary = "upa_region_map, zeros asked for", .flags = PAGES_ZEROED,
 	  .open = region_open, .allocate = region_allocate, .release = region_release, .resize = region_resize,

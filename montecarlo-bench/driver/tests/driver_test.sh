@@ -79,6 +79,7 @@ usage)
     refuses 2 "contestant of whole pages" --contestant malloc --workload resize --sizes 8K --mode in-place
     refuses 2 "no cold phase" --contestant malloc --workload touch --sizes 4K --phase cold
     refuses 2 "no memory to touch" --contestant llfree --workload touch --sizes 4K
+    [[ -e /dev/upa ]] || refuses 1 "needs the kernel module: /dev/upa" --contestant upa-pte --workload touch --sizes 4K
     refuses 1 "LD_PRELOAD" --expect-malloc no-such-library --list
     ;;
 reproducible)

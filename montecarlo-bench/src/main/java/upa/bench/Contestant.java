@@ -32,6 +32,8 @@ public record Contestant(
             Path.of("/usr/lib"),
             Path.of("/usr/local/lib"));
 
+    private static final Path DEVICE = Path.of("/dev/upa");
+
     /**
      * A malloc library.
      *
@@ -97,6 +99,10 @@ public record Contestant(
                 of("cache-fit-uncleared", "#a5a58d", "mmap with a cache of freed mappings, best fit, uncleared"),
                 of("upa", "#2176ae", "UPA through upa_mmap: blocks read zero, as the kernel's do"),
                 of("upa-uncleared", "#1b998b", "UPA through upa_mmap with UPA_MAP_UNCLEARED: old bytes may show"),
+                of("upa-pte", "#7b5ea7", "UPA on the kernel module, guarded: the process names the frame behind each page"),
+                of("upa-pte-uncleared", "#b07aa1", "UPA on the kernel module, guarded, uncleared"),
+                of("upa-pte-raw", "#8c6d31", "UPA on the kernel module, raw: the process writes its page tables"),
+                of("upa-pte-raw-uncleared", "#c9a227", "UPA on the kernel module, raw, uncleared"),
                 of("region", "#57a0d3", "a UPA region, called directly, cleared"),
                 of("region-uncleared", "#66c2a5", "a UPA region, called directly, uncleared"),
                 of("region-huge", "#7b5ea7", "a UPA region with huge pages, cleared"),
@@ -139,6 +145,18 @@ public record Contestant(
     }
 
     boolean isInstalled() {
-        return library.isEmpty() || library.get().find().isPresent();
+        return missing().isEmpty();
+    }
+
+    /** What keeps it from taking part here, and how to get it; empty if nothing does. */
+    String missing() {
+        if (name.startsWith("upa-pte") && !Files.isWritable(DEVICE)) {
+            return "no " + DEVICE + ": load the module of kernel-ext, or use ./upa vm bench";
+        }
+        if (library.isEmpty() || library.get().find().isPresent()) {
+            return "";
+        }
+        String debian = library.get().debianPackage();
+        return "not installed" + (debian.isEmpty() ? "" : ": apt-get install " + debian);
     }
 }

@@ -200,8 +200,7 @@ public final class Main {
     }
 
     private static String missing(Contestant contestant) {
-        String debian = contestant.library().orElseThrow().debianPackage();
-        return " (not installed" + (debian.isEmpty() ? ")" : ": apt-get install " + debian + ")");
+        return " (" + contestant.missing() + ")";
     }
 
     // Command line
@@ -350,7 +349,10 @@ public final class Main {
         }
         settings.contestants().stream()
                 .filter(c -> !c.isInstalled())
-                .forEach(c -> notes.add(c.name() + " was left out" + missing(c) + "."));
+                .collect(Collectors.groupingBy(
+                        Main::missing, LinkedHashMap::new, Collectors.mapping(Contestant::name, Collectors.toList())))
+                .forEach((why, names) -> notes.add(
+                        String.join(", ", names) + (names.size() > 1 ? " were" : " was") + " left out" + why + "."));
         if (settings.largest() < LARGEST) {
             notes.add("Blocks above " + Units.bytes(settings.largest()) + " were left out.");
         }

@@ -26,6 +26,8 @@ final class Plan {
 
     private static final Set<String> PAGES_QUICK = Set.of("kernel", "kernel-populate", "upa", "upa-uncleared");
     private static final Set<String> PAGES_FULL = Set.of(
+            "upa-pte",
+            "upa-pte-uncleared",
             "kernel",
             "kernel-populate",
             "kernel-huge",
@@ -50,6 +52,7 @@ final class Plan {
             "tcmalloc");
     private static final Set<String> GROWING = Set.of("kernel", "upa", "upa-uncleared");
     private static final Set<String> ABLATION = Set.of(
+            "upa-pte-uncleared",
             "kernel",
             "kernel-huge",
             "cache-exact",
@@ -72,7 +75,7 @@ final class Plan {
         this.settings = settings;
     }
 
-    /** All jobs of the settings; contestants whose library is not installed have none. */
+    /** All jobs of the settings; contestants who cannot take part here have none. */
     static List<Job> jobs(Settings settings) {
         Plan plan = new Plan(settings);
         settings.experiments().forEach(plan::add);
