@@ -61,7 +61,7 @@ check_variables() {
 }
 
 run_program() {
-  local malloc=libc upa=1 trace= file libraries=() environment=()
+  local malloc=libc upa=1 trace= file entry libraries=() environment=()
   while [[ $# -gt 0 ]]; do
     case $1 in
       --malloc)
@@ -118,5 +118,7 @@ run_program() {
     # A program under AddressSanitizer refuses to start behind another library; UPA leaves it alone.
     environment+=("ASAN_OPTIONS=verify_asan_link_order=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}")
   fi
-  exec env "${environment[@]}" "$@"
+  # Not by env, to which a program called a=b would be a variable.
+  for entry in "${environment[@]}"; do export "${entry?}"; done
+  exec -- "$@"
 }

@@ -7,6 +7,10 @@ log="$root/build/log"
 packages=(gcc:gcc libc6-dev:/usr/include/stdio.h cmake:cmake ninja-build:ninja maven:mvn xz-utils:xz)
 peers=(libjemalloc2:libjemalloc.so.2 libmimalloc2.0:libmimalloc.so.2 libtcmalloc-minimal4:libtcmalloc_minimal.so.4)
 
+# Programs that the tests run under UPA; without one it is left out. About 250 MB to fetch, most of it ffmpeg, PostgreSQL and node.
+programs=(python3:python3 git:git sqlite3:sqlite3 perl:perl nodejs:node redis-server:redis-server man-db:man memcached:memcached nginx-light:nginx
+  imagemagick:convert ffmpeg:ffmpeg php-cli:php sbcl:sbcl postgresql:/usr/lib/postgresql)
+
 fail() { echo "upa: $*" >&2; exit 1; }
 usage_error() { echo "upa: $*: see ./upa --help" >&2; exit 2; }
 
@@ -60,8 +64,9 @@ install() {
   step packages "installing packages" install_as "$@"
 }
 
+# Runlevel 1, so that no package starts its server.
 install_as() {
-  local get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends)
+  local get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -q -y --no-install-recommends)
   "${get[@]}" install "$@" || { "${get[@]}" update && "${get[@]}" install "$@"; }
 }
 
@@ -78,6 +83,13 @@ set_up_peers() {
   mapfile -t absent < <(missing "${peers[@]}")
   [[ ${#absent[@]} -eq 0 ]] || (install "${absent[@]}") ||
     echo "upa: allocators left out of the comparison; to have them: apt-get install ${absent[*]}" >&2
+}
+
+set_up_programs() {
+  local absent
+  mapfile -t absent < <(missing "${programs[@]}")
+  [[ ${#absent[@]} -eq 0 ]] || (install "${absent[@]}") ||
+    echo "upa: programs left out of the tests; to have them: apt-get install ${absent[*]}" >&2
 }
 
 # jdk_version HOME: the feature version of the JDK there, from its `release` file or else by running it; nothing if none

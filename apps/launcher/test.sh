@@ -10,6 +10,8 @@ run_tests() {
     *) usage_error "test takes nothing or --full, got argument=$1" ;;
   esac
   set_up_packages
+  set_up_peers
+  set_up_programs
   for preset in release asan tsan; do
     build_c "$preset"
   done

@@ -7,6 +7,7 @@
  * (size 0, overflow, alignment) are glibc's.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -236,6 +237,22 @@ EXPORT int mallopt(int parameter, int value)
 	(void)parameter;
 	(void)value;
 	return 1;
+}
+
+/*
+ * A library opened with RTLD_DEEPBIND, as PHP opens its own, would find libc's free() before ours and give it our blocks. The
+ * call must be the last thing here: libc looks from where it was called for the path to search.
+ */
+EXPORT void *dlopen(const char *file, int mode)
+{
+	static _Atomic(void *) libc_dlopen;
+	void *found = atomic_load_explicit(&libc_dlopen, memory_order_relaxed);
+
+	if (!found) {
+		found = dlsym(RTLD_NEXT, "dlopen");
+		atomic_store_explicit(&libc_dlopen, found, memory_order_relaxed);
+	}
+	return ((void *(*)(const char *, int))found)(file, mode & ~RTLD_DEEPBIND);
 }
 
 static void before_fork(void)

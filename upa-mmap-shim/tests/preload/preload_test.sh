@@ -4,6 +4,7 @@
 set -euo pipefail
 
 libraries=$1
+test_directory=$2
 conformance=$2/preload_conformance
 differential=$2/preload_differential
 upa="$libraries/libupa_mmap.so"
@@ -50,12 +51,27 @@ done
 random() {
   local name=$1
   shift
-  timeout 1800 env LD_PRELOAD="$upa" UPA_REGION_BYTES=4M "$@" "$differential" 1 "$([[ -z ${UPA_FULL:-} ]] && echo 50 || echo 3000)" ||
+  timeout 1800 env LD_PRELOAD="$upa" UPA_REGION_BYTES=4M "$@" "$differential" 1 "$([[ -z ${UPA_FULL:-} ]] && echo 40 || echo 3000)" ||
     { echo "FAILED: random calls, $name"; failed=1; }
 }
 random libc
 random retain-nothing UPA_RETAIN=0 UPA_DECAY_MS=0
 random strict UPA_STRICT=1
+
+# threads NAME LIBRARIES [VARIABLE=VALUE...]
+threads() {
+  local name=$1 preload=$2
+  shift 2
+  timeout 1800 env LD_PRELOAD="$preload" "$@" "$test_directory/preload_threads" --rounds "$([[ -z ${UPA_FULL:-} ]] && echo 8 || echo 500)" ||
+    { echo "FAILED: random calls of threads, $name"; failed=1; }
+}
+threads libc "$upa"
+threads strict "$upa" UPA_STRICT=1
+threads small-region "$upa" UPA_REGION_BYTES=16M
+threads dl "$upa:$libraries/libupa_malloc.so"
+for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
+  [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] || threads "$malloc" "$upa:$malloc"
+done
 
 # Without --strict, what UPA serves can be read after munmap, and only that.
 (LD_PRELOAD=$upa "$conformance" strict || true) | grep '^after_munmap' >"$work/touched"
