@@ -462,6 +462,74 @@ static void test_relocation_keeps_memory(void)
 	finish(r);
 }
 
+/* A run for which no populated place is wide enough gets the memory of free children elsewhere, with what is in it. */
+static void test_harvest(void)
+{
+	enum { BLOCKS = 8 };
+
+	for (int zeros = 0; zeros < 2; zeros++) {
+		struct upa_region *r = create(256 * MIB);
+		char *p[BLOCKS], *large;
+
+		for (int i = 0; i < BLOCKS; i++) {
+			p[i] = map(r, 4 * MIB, 0);
+			fill(p[i], 4 * MIB, 1 + (uint64_t)i);
+		}
+		for (int i = 0; i < BLOCKS; i += 2)
+			unmap(r, p[i], 4 * MIB);
+		CHECK(region_resident(r) == 32 * MIB, "resident=%zu", region_resident(r));
+		/* Sixteen MiB are free and populated, in fours. */
+		large = map(r, 13 * MIB, zeros ? UPA_MAP_ZEROS : 0);
+		CHECK(stats(r).moved_bytes == 12 * MIB, "moved=%" PRIu64, stats(r).moved_bytes);
+		CHECK(resident(large, 12 * MIB) == 12 * MIB, "resident=%zu", resident(large, 12 * MIB));
+		CHECK(region_resident(r) == 32 * MIB, "resident=%zu", region_resident(r));
+		CHECK(stats(r).retained_bytes == 4 * MIB, "retained=%" PRIu64, stats(r).retained_bytes);
+		if (zeros)
+			check_zero(large, 13 * MIB);
+		fill(large, 13 * MIB, 100);
+		for (int i = 1; i < BLOCKS; i += 2)
+			check_filled(p[i], 4 * MIB, 1 + (uint64_t)i);
+		check_filled(large, 13 * MIB, 100);
+		/* What has given its memory away reads zero, and what has got it is dirty when it is free. */
+		unmap(r, large, 13 * MIB);
+		check_zero(map(r, 128 * MIB, UPA_MAP_ZEROS), 128 * MIB);
+		finish(r);
+	}
+}
+
+/* Blocks of many sizes come and go: contents stay, zeros are zeros, and memory does not exceed what was in use by much. */
+static void test_harvest_random(void)
+{
+	enum { BLOCKS = 12, ROUNDS = 600 };
+	struct upa_region *r = create(1024 * MIB);
+	struct {
+		char *p;
+		size_t bytes;
+	} blocks[BLOCKS] = { 0 };
+	uint64_t random = 1;
+
+	for (uint64_t round = 0; round < ROUNDS; round++) {
+		uint32_t flags = round % 3 ? 0 : UPA_MAP_ZEROS;
+		size_t i, bytes;
+
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		i = (random >> 33) % BLOCKS;
+		bytes = ((random >> 40) % (12 * MIB / PAGE) + 1) * PAGE;
+		if (blocks[i].p) {
+			check_filled(blocks[i].p, blocks[i].bytes, i);
+			unmap(r, blocks[i].p, blocks[i].bytes);
+		}
+		blocks[i].p = map(r, bytes, flags);
+		blocks[i].bytes = bytes;
+		if (flags)
+			check_zero(blocks[i].p, bytes);
+		fill(blocks[i].p, bytes, i);
+	}
+	CHECK(stats(r).moved_bytes > 0, "moved=%" PRIu64, stats(r).moved_bytes);
+	CHECK(region_resident(r) < 2 * BLOCKS * 12 * MIB / 2, "resident=%zu", region_resident(r));
+	finish(r);
+}
+
 /* What the holder has done to his pages ends with them. */
 static void test_tainted(void)
 {
@@ -632,6 +700,8 @@ int main(void)
 	test_resize();
 	test_resize_across_mappings();
 	test_relocation_keeps_memory();
+	test_harvest();
+	test_harvest_random();
 	test_tainted();
 	test_give_back();
 	test_populate_and_clear();

@@ -74,7 +74,7 @@ struct upa_region_stats {
 	uint64_t unmaps;
 	uint64_t failures;           /* maps that found no room */
 	uint64_t cleared_bytes;      /* old bytes overwritten with zeros for a caller that needed them */
-	uint64_t moved_bytes;        /* by resize: copied, or their page tables moved */
+	uint64_t moved_bytes;        /* by resize, copied or by page tables; from free memory to large runs, by page tables */
 	uint64_t given_back_bytes;
 };
 
