@@ -692,6 +692,7 @@ static bool swap_tables(struct upa_region *r, uint64_t to, uint64_t from, uint64
 
 	if (aside < 0)
 		return false;
+	ADD(r, internal_gets, 1);
 	absent = upa_llfree_next_dirty(&r->llfree, (uint64_t)aside, pages, &length) < 0;
 	if (absent) {
 		bool emptied = move_tables(r, (uint64_t)aside, to, pages);
@@ -900,6 +901,7 @@ static int64_t give_back_run(struct upa_region *r, uint64_t first, uint64_t page
 
 	if (upa_llfree_get_at(&r->llfree, this_slot(), first, pages))
 		return 0;
+	ADD(r, internal_gets, 1);
 	populated = populated_pages(r, first, pages);
 	error = drop(r, first, pages);
 	upa_llfree_put_run(&r->llfree, this_slot(), first, pages, error ? UPA_PUT_UNTOUCHED : UPA_PUT_ABSENT);

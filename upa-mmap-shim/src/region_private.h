@@ -26,7 +26,8 @@ struct region_counters {
 	_Atomic uint64_t cleared_pages;
 	_Atomic uint64_t moved_pages;
 	_Atomic uint64_t given_back_pages;
-	uint64_t unused[5];
+	_Atomic uint64_t internal_gets; /* and puts: runs taken and freed again to give them back or to swap page tables */
+	uint64_t unused[4];
 };
 
 _Static_assert(sizeof(struct region_counters) == 64, "layout");

@@ -9,7 +9,6 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include <upa/llfree.h>
 
 #include "../os.h"
 #include "brk.h"
@@ -55,10 +54,13 @@ struct tally {
 /* By row; served, and passed on. */
 static struct tally tallies[ROWS][2];
 
+/* By mmap, in whole pages. */
+static _Atomic uint64_t served_bytes;
+
 /* What the region had counted when this process began: a child goes on with its parent's. */
 static struct {
 	struct upa_region_stats region;
-	uint64_t got_pages, purged, heap_reused, heap_given_back;
+	uint64_t purged, heap_reused, heap_given_back;
 } before;
 
 /* ---- time ------------------------------------------------------------------------------------- */
@@ -134,6 +136,8 @@ void table_count(unsigned kind, unsigned flags, size_t bytes, uint64_t begun)
 
 	if (!begun)
 		return;
+	if (kind == UPA_TRACE_MAP && flags & UPA_TRACE_SERVED)
+		atomic_fetch_add_explicit(&served_bytes, (bytes + 4095) & ~4095ul, memory_order_relaxed);
 	if (kind == UPA_TRACE_MAP)
 		while (bytes >= sizes[row].below && row < SIZES - 1)
 			row++;
@@ -144,29 +148,17 @@ void table_count(unsigned kind, unsigned flags, size_t bytes, uint64_t begun)
 	atomic_fetch_add_explicit(&t->ticks, ticks() - begun, memory_order_relaxed);
 }
 
-/* Pages that the region has handed out. */
-static uint64_t got_pages(const struct upa_region *r)
-{
-	struct upa_llfree_stats st = { 0 };
-	struct upa_llfree a;
-
-	if (!upa_llfree_attach(&a, upa_region_state(r), upa_region_state_bytes(r)))
-		upa_llfree_get_stats(&a, &st);
-	return st.got_pages;
-}
-
 void table_after_fork(const struct upa_region *r)
 {
 	if (!table_wanted)
 		return;
 	memset(tallies, 0, sizeof(tallies));
+	atomic_store(&served_bytes, 0);
 	atomic_store(&printed, false);
 	before.purged = purge_count();
 	brk_counts(&before.heap_reused, &before.heap_given_back);
-	if (r) {
+	if (r)
 		upa_region_get_stats(r, &before.region);
-		before.got_pages = got_pages(r);
-	}
 }
 
 /* ---- printing --------------------------------------------------------------------------------- */
@@ -240,10 +232,10 @@ static void memory_of_region(struct message *m, const struct upa_region *r)
 
 	upa_region_get_stats(r, &st);
 	cleared = st.cleared_bytes - before.region.cleared_bytes;
-	handed_out = (got_pages(r) - before.got_pages) * 4096;
+	handed_out = atomic_load(&served_bytes);
 	amount(m, "in use", st.allocated_bytes);
 	amount(m, "free and populated", st.retained_bytes);
-	amount(m, "handed out", handed_out);
+	amount(m, "handed out by mmap", handed_out);
 	amount(m, "  populated, so cleared", cleared);
 	amount(m, "  else, to be faulted in", handed_out > cleared ? handed_out - cleared : 0);
 	amount(m, "moved", st.moved_bytes - before.region.moved_bytes);

@@ -67,6 +67,8 @@ public final class RegionDescriptor {
     public static final int MOVED_PAGES = 8;
     /** Offset of the pages given back to the kernel (long, atomic). */
     public static final int GIVEN_BACK_PAGES = 16;
+    /** Offset of the gets, and as many puts, that the C region made to give memory back or to swap page tables (long, atomic). */
+    public static final int INTERNAL_GETS = 24;
 
     private RegionDescriptor() {
     }

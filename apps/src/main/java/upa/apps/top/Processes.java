@@ -144,8 +144,8 @@ final class Processes {
                 Long.parseLong(fields[STAT_STARTED]),
                 printable(command),
                 System.nanoTime(),
-                region.llfree.gets(),
-                region.llfree.puts(),
+                region.llfree.gets() - region.internalGets,
+                region.llfree.puts() - region.internalGets,
                 view.getLong(PASSED_OFFSET),
                 view.getLong(PURGES_OFFSET),
                 view.getLong(PURGED_BYTES_OFFSET),
@@ -174,9 +174,9 @@ final class Processes {
         return text.replaceAll("\\p{Cntrl}", "?");
     }
 
-    private record RegionCounts(LlFreeStats llfree, long clearedPages, long givenBackPages) {
+    private record RegionCounts(LlFreeStats llfree, long clearedPages, long givenBackPages, long internalGets) {
 
-        static final RegionCounts NONE = new RegionCounts(new LlFreeStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 0);
+        static final RegionCounts NONE = new RegionCounts(new LlFreeStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 0, 0);
     }
 
     private static RegionCounts region(long pid, FileChannel memory, long metadata) throws IOException, TopException {
@@ -189,12 +189,14 @@ final class Processes {
         ByteBuffer counters = bytes(memory, metadata + RegionDescriptor.COUNTERS_OFFSET, (long) slots * RegionDescriptor.COUNTERS_BYTES);
         long cleared = 0;
         long givenBack = 0;
+        long internal = 0;
         for (int i = 0; i < slots; i++) {
             cleared += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.CLEARED_PAGES);
             givenBack += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.GIVEN_BACK_PAGES);
+            internal += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.INTERNAL_GETS);
         }
         return new RegionCounts(
-                llfree(pid, memory, metadata + header.getLong(RegionDescriptor.STATE_OFFSET_OFFSET), slots), cleared, givenBack);
+                llfree(pid, memory, metadata + header.getLong(RegionDescriptor.STATE_OFFSET_OFFSET), slots), cleared, givenBack, internal);
     }
 
     /** Its counters: of a state of our own that is no larger than what has been used of the process's, into which that is copied. */

@@ -67,7 +67,7 @@ final class FakeProc {
         }
     }
 
-    /** A region that has handed out 700 pages and 3, got 700 back, and cleared 5, moved 6 and given back 7. */
+    /** A region that has handed out 700 pages and 3, got 700 back, and cleared 5, moved 6 and given back 7; one get and put were its own. */
     void region() throws IOException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(LlFree.stateSize(PAGES, SLOTS), ALIGNMENT);
@@ -75,12 +75,14 @@ final class FakeProc {
             long first = llfree.getRun(0, 700, 0);
             llfree.getRun(1, 3, 0);
             llfree.putRun(0, first, 700, 0);
+            llfree.getAt(0, first, 700);
+            llfree.putRun(0, first, 700, 0);
             ByteBuffer header = ByteBuffer.allocate(STATE_OFFSET).order(ByteOrder.LITTLE_ENDIAN);
             header.putLong(RegionDescriptor.MAGIC_OFFSET, RegionDescriptor.MAGIC).putInt(RegionDescriptor.ABI_OFFSET, RegionDescriptor.ABI)
                     .putInt(RegionDescriptor.SLOTS_OFFSET, SLOTS).putLong(RegionDescriptor.STATE_OFFSET_OFFSET, STATE_OFFSET);
             int counters = RegionDescriptor.COUNTERS_OFFSET + RegionDescriptor.COUNTERS_BYTES;
             header.putLong(counters + RegionDescriptor.CLEARED_PAGES, 5).putLong(counters + RegionDescriptor.MOVED_PAGES, 6)
-                    .putLong(counters + RegionDescriptor.GIVEN_BACK_PAGES, 7);
+                    .putLong(counters + RegionDescriptor.GIVEN_BACK_PAGES, 7).putLong(counters + RegionDescriptor.INTERNAL_GETS, 1);
             put(METADATA, header.array());
             put(METADATA + STATE_OFFSET, state.toArray(ValueLayout.JAVA_BYTE));
         }
