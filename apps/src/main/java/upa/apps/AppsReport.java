@@ -32,6 +32,8 @@ final class AppsReport {
 
     private static final List<Reference> PAR = List.of(new Reference(1, "as under glibc"));
     private static final String FAILED = "failed";
+    /** Closer to 1 than this is shown as 1, and so not marked as a difference. */
+    private static final double SAME = 0.005;
 
     private final Results results;
     private final List<Contestant> contestants;
@@ -101,7 +103,7 @@ final class AppsReport {
                                 + " shipped and set to keep all their memory, and on UPA.",
                         "A ratio such as 1.2x says how many times as fast as under plain glibc. The range behind it holds the"
                                 + " true value with 95 % confidence: ratios are computed round by round and resampled (bootstrap)."
-                                + " Where the range includes 1, the difference is within the noise, and marked ~."),
+                                + " Where the range includes 1, the difference is within the noise, and marked ~; so is less than 0.5 %."),
                 highlights(),
                 sections);
     }
@@ -259,7 +261,7 @@ final class AppsReport {
         if (r.low() == r.high()) {
             return Cell.of(Units.ratio(r));
         }
-        if (r.low() <= 1 && r.high() >= 1) {
+        if (r.low() <= 1 && r.high() >= 1 || Math.abs(r.estimate() - 1) < SAME) {
             return Cell.of("~" + Units.ratio(r));
         }
         return new Cell(Units.ratio(r), r.low() > 1 == moreIsBetter ? Mark.GOOD : Mark.BAD);

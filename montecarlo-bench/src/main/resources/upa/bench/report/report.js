@@ -82,7 +82,7 @@ function dots(chart, css) {
       },
       markLine: i || !chart.references.length ? undefined : {
         silent: true, symbol: "none", lineStyle: { color: css.soft, type: "dashed", width: 1.2 },
-        data: chart.references.map(r => ({ xAxis: r.y, label: { formatter: r.label, color: css.soft, fontSize: 12 } })),
+        data: chart.references.map(r => ({ xAxis: r.y, label: { formatter: r.label, position: "start", color: css.soft, fontSize: 12 } })),
       },
     })),
   };
