@@ -7,7 +7,12 @@ run_tests() {
   case "$*" in
     '') export UPA_FULL= ;;
     --full) export UPA_FULL=1 ;; # tests read it: longer stress, more rounds
-    *) usage_error "test takes nothing or --full, got argument=$1" ;;
+    --soak | --soak\ *)
+      [[ $# -le 2 && ${2-60} =~ ^[1-9][0-9]{0,4}$ ]] || usage_error "test --soak takes a number of minutes up to 99999, got argument=${*:2}"
+      soak "${2-60}"
+      return
+      ;;
+    *) usage_error "test takes nothing, --full or --soak [MINUTES], got argument=$1" ;;
   esac
   set_up_packages
   set_up_peers
@@ -29,6 +34,15 @@ run_tests() {
   vm_tests || failed=1
   sum_up || failed=1
   return "$failed"
+}
+
+# What CI does for a minute, for as long as asked.
+soak() {
+  set_up_packages
+  set_up_peers
+  set_up_programs
+  build_c release
+  "$root/upa-mmap-shim/tests/preload/soak.sh" "$root/build/release/lib" "$root/build/release/tests" $(($1 * 60))
 }
 
 java_tests() {

@@ -147,13 +147,13 @@ static const int map_flags[] = {
 };
 #define PICK(seed, array) (array)[random_below(seed, sizeof(array) / sizeof((array)[0]))]
 
-static inline int filled_file(void)
+static inline int filled_file(int pages)
 {
 	int fd = memfd_create("differential", 0);
 	char page[PAGE];
 
 	CHECK(fd >= 0, "errno=%d", errno);
-	for (int i = 0; i < 800; i++) {
+	for (int i = 0; i < pages; i++) {
 		memset(page, 'a' + i % 26, sizeof(page));
 		CHECK(write(fd, page, sizeof(page)) == sizeof(page), "errno=%d", errno);
 	}

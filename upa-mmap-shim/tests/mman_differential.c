@@ -417,7 +417,7 @@ static void make_sides(void)
 	struct side *sides[] = { &kernel, &upa };
 
 	for (int i = 0; i < 4; i++)
-		sides[i / 2]->files[i % 2] = filled_file();
+		sides[i / 2]->files[i % 2] = filled_file(800);
 	upa.base = upa.map(NULL, INNER * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 #ifdef PRELOADED
 	/* The region, of just this size: what is unmapped there stays mapped to the kernel. */

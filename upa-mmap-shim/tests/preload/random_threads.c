@@ -362,7 +362,7 @@ static struct op random_op(uint64_t *seed, int thread)
 		/* fallthrough */
 	case MAP_OVER:
 		/* Beyond the end of a file there is SIGBUS, which is all that can be learnt of it. */
-		op.flags = random_below(seed, 3) || op.pages > 700 ? MAP_PRIVATE | MAP_ANONYMOUS : PICK(seed, map_flags);
+		op.flags = random_below(seed, 3) || op.pages > 70 ? MAP_PRIVATE | MAP_ANONYMOUS : PICK(seed, map_flags);
 		op.more = random_below(seed, 3) ? PROT_READ | PROT_WRITE : PICK(seed, protections);
 		break;
 	case RESIZE: op.more = 1 + (long)random_below(seed, large ? LARGE_PAGES : 100); break;
@@ -382,7 +382,7 @@ static void *thread_main(void *argument)
 	int error[2];
 
 	for (int s = 0; s < 4; s++)
-		p->files[s / 2][s % 2] = filled_file();
+		p->files[s / 2][s % 2] = filled_file(80);
 	if (play(p, 0, p->count, false) && !same_all(p))
 		p->failed_at = p->count + 1;
 	while (p->blocks_now && !p->failed_at) {
@@ -537,7 +537,7 @@ static long descriptors(void)
 	return n;
 }
 
-/* Rounds one after the other in this process, until the time is up. */
+/* Rounds one after the other in this process, until the time is up and ten are done. */
 static int soak(uint64_t seed, int threads, int per_thread, long seconds, long resident_kib)
 {
 	static struct op ops[MAX_THREADS * MAX_OPS];
@@ -556,11 +556,11 @@ static int soak(uint64_t seed, int threads, int per_thread, long seconds, long r
 		}
 		seed++;
 		/* What the first rounds leave is what there is: stacks of threads, arenas. */
-		if (++rounds == 20) {
+		if (++rounds == 5) {
 			fds = descriptors();
 			maps = lines_of("/proc/self/maps");
 		}
-		if (rounds > 20 && rounds % 20 == 0) {
+		if (rounds > 5 && rounds % 5 == 0) {
 			long have = lines_of("/proc/self/maps");
 
 			CHECK(descriptors() == fds, "descriptors=%ld at first %ld", descriptors(), fds);
@@ -568,7 +568,7 @@ static int soak(uint64_t seed, int threads, int per_thread, long seconds, long r
 			most_maps = have > most_maps ? have : most_maps;
 		}
 		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (now.tv_sec - begun < seconds);
+	} while (now.tv_sec - begun < seconds || rounds < 10);
 	getrusage(RUSAGE_SELF, &usage);
 	printf("%ld rounds of %d threads, %ld mappings at most, %ld descriptors, peak resident %ld KiB\n", rounds, threads, most_maps, fds, usage.ru_maxrss);
 	CHECK(!resident_kib || usage.ru_maxrss <= resident_kib, "peak=%ld KiB allowed=%ld KiB", usage.ru_maxrss, resident_kib);
