@@ -801,8 +801,10 @@ static uint64_t take_populated(struct upa_region *r, uint64_t *from, uint64_t wa
 			n++;
 		*looks -= *looks < n + 1 ? *looks : n + 1;
 		*from -= n ? n : 1;
-		if (n && !upa_llfree_get_at(&r->llfree, this_slot(), *from * UPA_CHILD_PAGES, n * UPA_CHILD_PAGES))
+		if (n && !upa_llfree_get_at(&r->llfree, this_slot(), *from * UPA_CHILD_PAGES, n * UPA_CHILD_PAGES)) {
+			ADD(r, internal_gets, 1);
 			return n;
+		}
 	}
 	return 0;
 }
@@ -855,7 +857,7 @@ static bool harvest(struct upa_region *r, uint64_t first, uint64_t pages, bool z
 			break;
 		moved = move_children(r, child, from, taken);
 		for (uint64_t i = 0; zeros && i < moved; i++)
-			clear_resident(r, (child + i) * UPA_CHILD_PAGES, UPA_CHILD_PAGES);
+			ADD(r, cleared_pages, clear_resident(r, (child + i) * UPA_CHILD_PAGES, UPA_CHILD_PAGES));
 		if (moved)
 			upa_llfree_put_run(&r->llfree, this_slot(), from * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES, UPA_PUT_ABSENT);
 		if (moved < taken)

@@ -68,6 +68,11 @@ public record TraceRecord(long index, long ns, Kind kind, long address, long byt
         return kind == Kind.MAP && is(ANONYMOUS) && !is(SHARED | FIXED | STACK | FAILED) && detail == READ_WRITE;
     }
 
+    /** {@return whether it got such memory at an address of the program's, mostly within what it has reserved before} */
+    public boolean isCommit() {
+        return kind == Kind.MAP && is(ANONYMOUS) && is(FIXED) && !is(SHARED | STACK | FAILED) && detail == READ_WRITE;
+    }
+
     /** {@return whether it gave memory back and kept the addresses: madvise with MADV_DONTNEED or MADV_FREE} */
     public boolean isPurge() {
         return kind == Kind.ADVISE && !is(FAILED) && (detail == MADV_DONTNEED || detail == MADV_FREE);

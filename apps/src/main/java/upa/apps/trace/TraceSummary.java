@@ -30,6 +30,8 @@ import upa.apps.trace.LiveBlocks.Block;
  * @param servedMemoryRequests of these, those that UPA served
  * @param memoryBytes     asked for by mmap and by growing resizes, in whole pages
  * @param refaultedBytes  of memoryBytes and heapGrownBytes, what had been freed before: at every instant at most what is free
+ * @param commits         mmap calls with MAP_FIXED for such memory: runtimes open parts of what they have reserved so
+ * @param committedBytes  by them
  * @param peakBytes       most memory mapped at once, heap left out
  * @param endBytes        mapped at the end
  * @param heapGrownBytes  by brk
@@ -41,7 +43,7 @@ import upa.apps.trace.LiveBlocks.Block;
  */
 public record TraceSummary(String command, boolean ended, Duration duration, long lost, Map<TraceRecord.Kind, Long> requests,
                            long failed, long served, int threads, long memoryRequests, long servedMemoryRequests, long memoryBytes,
-                           long refaultedBytes, long peakBytes, long endBytes, long heapGrownBytes, long heapShrunkBytes,
+                           long refaultedBytes, long commits, long committedBytes, long peakBytes, long endBytes, long heapGrownBytes, long heapShrunkBytes,
                            long purges, long servedPurges, long purgedBytes, List<SizeClass> sizes) {
 
     private static final int PAGE_BYTES = 4096;
@@ -122,6 +124,8 @@ public record TraceSummary(String command, boolean ended, Duration duration, lon
         private long memoryBytes;
         private long refaultedBytes;
         private long freeBytes;
+        private long commits;
+        private long committedBytes;
         private long peakBytes;
         private long heapGrown;
         private long heapShrunk;
@@ -164,6 +168,10 @@ public record TraceSummary(String command, boolean ended, Duration duration, lon
 
         private void map(TraceRecord r, long bytes) {
             if (!r.isMemoryRequest() || bytes == 0) {
+                if (r.isCommit()) {
+                    commits++;
+                    committedBytes += bytes;
+                }
                 // Mapped by force over what was there, or foreign and nothing to us.
                 freeBytes += live.remove(r.address(), bytes);
                 return;
@@ -253,7 +261,7 @@ public record TraceSummary(String command, boolean ended, Duration duration, lon
             }
             return new TraceSummary(trace.command(), trace.ended(), trace.ended() ? trace.duration() : Duration.ofNanos(now), trace.lost(),
                     requests, failed, served, threads.size(), memoryRequests, servedMemoryRequests, memoryBytes, refaultedBytes,
-                    peakBytes, live.bytes(), heapGrown, heapShrunk, purges, servedPurges, purgedBytes, classes);
+                    commits, committedBytes, peakBytes, live.bytes(), heapGrown, heapShrunk, purges, servedPurges, purgedBytes, classes);
         }
     }
 }

@@ -32,6 +32,9 @@ final class TraceText {
         lines.add("  mapped " + Units.bytes(s.memoryBytes()) + " in " + count(s.memoryRequests(), "request") + ", "
                 + percent(s.servedMemoryRequests(), s.memoryRequests()) + " served; most at once " + Units.bytes(s.peakBytes()) + ", at the end "
                 + Units.bytes(s.endBytes()));
+        if (s.commits() > 0) {
+            lines.add("  committed in place (MAP_FIXED) " + Units.bytes(s.committedBytes()) + " in " + count(s.commits(), "request"));
+        }
         lines.add("  heap (brk) grown by " + Units.bytes(s.heapGrownBytes()) + ", shrunk by " + Units.bytes(s.heapShrunkBytes()));
         lines.add("  purged " + Units.bytes(s.purgedBytes()) + " in " + count(s.purges(), "call") + ", " + percent(s.servedPurges(), s.purges())
                 + " served");

@@ -69,7 +69,10 @@ class TraceSummaryTest {
     @Test
     void whatIsMappedByForceEndsWhatWasThere() throws Exception {
         TraceSummary s = summary(new TraceFile().map(A, 4 * MIB)
-                .record(1, A, 4 * MIB, TraceRecord.ANONYMOUS | TraceRecord.FIXED, 0).map(B, MIB));
+                .record(1, A, 4 * MIB, TraceRecord.ANONYMOUS | TraceRecord.FIXED, 0)
+                .record(1, A, 2 * MIB, TraceRecord.ANONYMOUS | TraceRecord.FIXED, 3).map(B, MIB));
+        assertEquals(1, s.commits());
+        assertEquals(2 * MIB, s.committedBytes());
         assertEquals(MIB, s.endBytes());
         assertEquals(MIB, s.refaultedBytes());
         assertEquals(1, s.sizes().get(1).ended());
