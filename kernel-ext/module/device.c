@@ -32,6 +32,7 @@ static int upa_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	mutex_init(&r->create_lock);
 	mutex_init(&r->flush_lock);
+	mutex_init(&r->refill_lock);
 	file->private_data = r;
 	return nonseekable_open(inode, file);
 }
@@ -46,6 +47,8 @@ static void dismantle(struct upa_region *r)
 	vfree(r->shadow);
 	vfree(r->state);
 	bitmap_free(r->whole_blocks);
+	bitmap_free(r->gone);
+	bitmap_free(r->named);
 	if (r->mm) {
 		if (r->charged_pages)
 			account_locked_vm(r->mm, r->charged_pages, false);
@@ -57,6 +60,7 @@ static int upa_release(struct inode *inode, struct file *file)
 {
 	struct upa_region *r = file->private_data;
 
+	upa_reclaim_forget(r);
 	dismantle(r);
 	kfree(r);
 	return 0;
@@ -74,7 +78,7 @@ static int check_create(const struct upa_create *c)
 	u64 unit = c->mode == UPA_RAW_PMD ? UPA_BLOCK_PAGES * UPA_BLOCK_PAGES : UPA_BLOCK_PAGES;
 
 	if (c->version != UPA_ABI_VERSION || c->mode > UPA_RAW_PMD ||
-	    c->flags & ~UPA_CREATE_TRACK || c->pad ||
+	    c->flags & ~(UPA_CREATE_TRACK | UPA_CREATE_RECLAIM) || c->pad ||
 	    memchr_inv(c->reserved, 0, sizeof(c->reserved)))
 		return -EINVAL;
 	if (c->pages < unit || c->pages > UPA_MAX_PAGES || c->pages % unit)
@@ -84,6 +88,9 @@ static int check_create(const struct upa_create *c)
 	    c->frames % UPA_BLOCK_PAGES)
 		return -EINVAL;
 	if (c->state_bytes > UPA_MAX_STATE_BYTES || c->state_bytes % PAGE_SIZE)
+		return -EINVAL;
+	/* Taking back empties all tables, with what was tracked in them. */
+	if (c->flags & UPA_CREATE_RECLAIM && (c->mode != UPA_GUARDED || c->flags & UPA_CREATE_TRACK))
 		return -EINVAL;
 	if (c->mode != UPA_GUARDED && !raw_allowed())
 		return -EPERM;
@@ -130,6 +137,12 @@ static int build(struct upa_region *r, const struct upa_create *c)
 	r->entries = vmalloc_user(entries_bytes);
 	if (!r->whole_blocks || !r->entries)
 		return -ENOMEM;
+	if (c->flags & UPA_CREATE_RECLAIM) {
+		r->gone = bitmap_zalloc(r->max_frames / UPA_BLOCK_PAGES, GFP_KERNEL_ACCOUNT);
+		r->named = bitmap_zalloc(r->max_frames / UPA_BLOCK_PAGES, GFP_KERNEL_ACCOUNT);
+		if (!r->gone || !r->named)
+			return -ENOMEM;
+	}
 	if (shadow_bytes) {
 		r->shadow = vmalloc_user(shadow_bytes);
 		if (!r->shadow)
@@ -181,10 +194,13 @@ static long create(struct upa_region *r, struct upa_create __user *user)
 		dismantle(r);
 		memset_after(r, 0, create_lock);
 		mutex_init(&r->flush_lock);
+		mutex_init(&r->refill_lock);
 		goto out;
 	}
 	/* Pairs with the acquire in upa_mmap() and upa_ioctl(). */
 	smp_store_release(&r->ready, true);
+	if (r->gone)
+		upa_reclaim_watch(r);
 out:
 	mutex_unlock(&r->create_lock);
 	return ret;
@@ -216,6 +232,7 @@ static long stats(struct upa_region *r, struct upa_stats __user *user)
 		.shootdowns = atomic64_read(&r->count.shootdowns),
 		.shared_shootdowns = atomic64_read(&r->count.shared_shootdowns),
 		.charged_pages = READ_ONCE(r->charged_pages),
+		.reclaimed_pages = atomic64_read(&r->count.reclaimed_pages),
 	};
 
 	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : 0;
@@ -359,7 +376,12 @@ static int __init upa_init(void)
 	/* A Xen PV guest does not own its page tables: see upa_set_entry(). */
 	if (boot_cpu_has(X86_FEATURE_XENPV))
 		return -ENODEV;
+	ret = upa_reclaim_init();
+	if (ret)
+		return ret;
 	ret = misc_register(&upa_device);
+	if (ret)
+		upa_reclaim_exit();
 	if (!ret && raw)
 		pr_warn("raw=1: processes with CAP_SYS_RAWIO may write page tables, hence read and write all memory\n");
 	return ret;
@@ -368,6 +390,7 @@ static int __init upa_init(void)
 static void __exit upa_exit(void)
 {
 	misc_deregister(&upa_device);
+	upa_reclaim_exit();
 }
 
 module_init(upa_init);

@@ -15,6 +15,7 @@
 
 #include "region.h"
 
+#define REFILLS 16U /* of one fault: each found the memory taken again before it was used */
 #define HARVEST_PAGES 32768 /* per holding of mmap_lock: one page for each bit map */
 
 /*
@@ -93,12 +94,14 @@ vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf)
 	u64 page = (vmf->address - r->data_start) / PAGE_SIZE;
 	u64 first = round_down(page, UPA_BLOCK_PAGES), changed = 0;
 	unsigned long address = vmf->address & PMD_MASK;
+	unsigned int attempts = 0;
 	struct upa_table t;
 	u32 frame;
 	bool good;
 
 	if (page >= r->pages)
 		goto bad;
+again:
 	frame = READ_ONCE(r->shadow[page]);
 	if (!frame || frame > READ_ONCE(r->frames))
 		goto bad;
@@ -112,8 +115,12 @@ vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf)
 	good = !pte_none(t.pte[page - first]);
 	spin_unlock(t.lock);
 	atomic64_add(changed, &r->count.fault_pages);
-	if (!good) /* the entry went away or bad since the first look */
+	if (!good) {
+		/* Its block was taken back, or is about to be; else it went away since the first look. */
+		if (r->gone && !upa_reclaim_refill(r, frame - 1) && attempts++ < REFILLS)
+			goto again;
 		goto bad;
+	}
 	atomic64_inc(&r->count.faults);
 	return VM_FAULT_NOPAGE;
 bad:
@@ -345,6 +352,8 @@ int upa_guarded_shrink(struct upa_region *r, u64 frames)
 		upa_flush(r, vma);
 	}
 	mmap_read_unlock(r->mm);
+	mutex_lock(&r->refill_lock);
 	upa_pool_free(r, frames, before);
+	mutex_unlock(&r->refill_lock);
 	return 0;
 }

@@ -6,6 +6,7 @@
  */
 #include <linux/gfp.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include "region.h"
 
@@ -49,10 +50,34 @@ static void free_block(struct upa_region *r, u64 block)
 	}
 }
 
+/* Nothing of a whole block can be installed any more: its first page, for show or discard. */
+struct page *upa_pool_hide(struct upa_region *r, u64 block)
+{
+	u64 frame = block * UPA_BLOCK_PAGES, i;
+	struct page *first = entry_page(r->entries[frame]);
+
+	for (i = 0; i < UPA_BLOCK_PAGES; i++)
+		WRITE_ONCE(r->entries[frame + i], 0);
+	return first;
+}
+
+void upa_pool_show(struct upa_region *r, u64 block, struct page *first)
+{
+	u64 frame = block * UPA_BLOCK_PAGES, i;
+
+	for (i = 0; i < UPA_BLOCK_PAGES; i++)
+		WRITE_ONCE(r->entries[frame + i], frame_entry(r, first + i));
+}
+
+void upa_pool_discard(struct page *first)
+{
+	__free_pages(first, BLOCK_ORDER);
+}
+
 static int take_block(struct upa_region *r, u64 block)
 {
 	u64 frame = block * UPA_BLOCK_PAGES, i;
-	struct page *page = alloc_pages(POOL_GFP | __GFP_NORETRY, BLOCK_ORDER);
+	struct page *page = alloc_pages(POOL_GFP | __GFP_NORETRY, BLOCK_ORDER), **pages;
 
 	if (r->mode == UPA_RAW_PMD) {
 		if (!page)
@@ -66,17 +91,33 @@ static int take_block(struct upa_region *r, u64 block)
 			r->entries[frame + i] = frame_entry(r, page + i);
 		return 0;
 	}
-	clear_bit(block, r->whole_blocks);
+	/*
+	 * Shown all at once, and only when all are there: what a table has been given cannot be
+	 * freed again.
+	 */
+	pages = kmalloc_array(UPA_BLOCK_PAGES, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	if (!pages)
+		return -ENOMEM;
 	for (i = 0; i < UPA_BLOCK_PAGES; i++) {
-		page = alloc_page(POOL_GFP | __GFP_RETRY_MAYFAIL);
-		if (!page) {
+		pages[i] = alloc_page(POOL_GFP | __GFP_RETRY_MAYFAIL);
+		if (!pages[i]) {
 			while (i--)
-				__free_page(entry_page(r->entries[frame + i]));
+				__free_page(pages[i]);
+			kfree(pages);
 			return -ENOMEM;
 		}
-		r->entries[frame + i] = frame_entry(r, page);
 	}
+	clear_bit(block, r->whole_blocks);
+	for (i = 0; i < UPA_BLOCK_PAGES; i++)
+		WRITE_ONCE(r->entries[frame + i], frame_entry(r, pages[i]));
+	kfree(pages);
 	return 0;
+}
+
+/* New memory for a block that was discarded. Needs refill_lock. */
+int upa_pool_refill(struct upa_region *r, u64 block)
+{
+	return take_block(r, block);
 }
 
 /* Gives the frames @from .. @to - 1 back to the kernel. No table or TLB may hold any of them. */
@@ -85,7 +126,8 @@ void upa_pool_free(struct upa_region *r, u64 from, u64 to)
 	u64 block = to / UPA_BLOCK_PAGES;
 
 	while (block-- > from / UPA_BLOCK_PAGES) {
-		free_block(r, block);
+		if (!r->gone || !test_and_clear_bit(block, r->gone))
+			free_block(r, block);
 		cond_resched();
 	}
 }

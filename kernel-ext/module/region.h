@@ -5,11 +5,12 @@
  * A region lives as long as its struct file: mappings hold the file, so release() runs when
  * neither a descriptor nor a mapping is left, and no frame can then be reached through any
  * table or TLB entry. All safety of guarded mode rests on this: frames leave the pool only in
- * release() and in upa_guarded_shrink(), which empties and flushes the tables first.
+ * release(), and in upa_guarded_shrink() and reclaim.c, which empty and flush the tables first.
  *
  * Locks, in the order in which they are taken:
  *   create_lock    creating and resizing, the only writers of `frames` and of the entries table
  *   mmap_lock      of the owner, held for reading by every call that walks its page tables
+ *   refill_lock    blocks that memory pressure takes and touches bring back
  *   flush_lock     one shoot-down at a time
  *   page table     the kernel's own lock; shadow, `frames` and entry are read and written under it
  */
@@ -32,6 +33,7 @@ struct upa_counters {
 	atomic64_t faults, fault_pages, bad_faults;
 	atomic64_t map_calls, map_pages, unmap_calls, unmap_pages;
 	atomic64_t shootdowns, shared_shootdowns;
+	atomic64_t reclaimed_pages;
 };
 
 struct upa_region {
@@ -48,6 +50,14 @@ struct upa_region {
 	u64 frames;			/* READ_ONCE() under the page table lock */
 	u64 *entries;			/* page table entry of each frame; raw PMD: of each block */
 	unsigned long *whole_blocks;	/* set: one allocation of 2 MiB, else 512 */
+
+	/* reclaim.c; both bit maps are of blocks, and NULL if memory pressure leaves the region alone */
+	struct mutex refill_lock;
+	unsigned long *gone;		/* taken back by the kernel: entries are 0 */
+	unsigned long *named;		/* by the shadow table, when last looked */
+	unsigned long barren_until;	/* in jiffies */
+	struct list_head reclaim_link;
+	bool watched;
 
 	u32 *shadow;			/* the process writes it: READ_ONCE(), then check */
 	void *state;			/* never read here */
@@ -114,6 +124,17 @@ static inline void upa_clear_entry(struct mm_struct *mm, unsigned long address, 
 /* pool.c: page frames */
 int upa_pool_grow(struct upa_region *r, u64 frames);
 void upa_pool_free(struct upa_region *r, u64 from, u64 to);
+struct page *upa_pool_hide(struct upa_region *r, u64 block);
+void upa_pool_show(struct upa_region *r, u64 block, struct page *first);
+void upa_pool_discard(struct page *first);
+int upa_pool_refill(struct upa_region *r, u64 block);
+
+/* reclaim.c: memory pressure */
+int upa_reclaim_init(void);
+void upa_reclaim_exit(void);
+void upa_reclaim_watch(struct upa_region *r);
+void upa_reclaim_forget(struct upa_region *r);
+int upa_reclaim_refill(struct upa_region *r, u64 frame);
 
 /* table.c: page tables of the owner and their TLB entries */
 struct upa_table {

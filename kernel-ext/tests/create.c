@@ -26,7 +26,7 @@ static void refuses_each_bad_field(void)
 	c = good, c.version = UPA_ABI_VERSION + 1, refused(c, EINVAL);
 	c = good, c.mode = 3, refused(c, EINVAL);
 	c = good, c.mode = UINT32_MAX, refused(c, EINVAL);
-	c = good, c.flags = 2, refused(c, EINVAL);
+	c = good, c.flags = 4, refused(c, EINVAL);
 	c = good, c.pad = 1, refused(c, EINVAL);
 	for (int i = 0; i < 4; i++)
 		c = good, c.reserved[i] = 1ULL << 40, refused(c, EINVAL);

@@ -1,6 +1,6 @@
 /*
  * Random calls with random and nearly right arguments from several threads, over a shadow table and a state that another thread
- * fills with random words, while all of them touch the data. Passed if the process lives, the pool is intact and the kernel
+ * fills with random words, while all of them touch the data and memory pressure comes and goes. Passed if the process lives, the pool is intact and the kernel
  * log stays clean. Arguments: seconds (default 10) and seed (default: from the clock, printed).
  */
 #include <pthread.h>
@@ -123,6 +123,12 @@ static void *call(void *argument)
 		atomic_fetch_add(&calls, 1);
 		if (ioctl(r.fd, code, next(&state) % 64 ? (void *)&a : (void *)(next(&state) | 1ULL << 63)) == 0)
 			atomic_fetch_add(&successes, 1);
+		if (next(&state) % 64 == 0) {
+			int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+			CHECK_EQUAL(write(fd, "2", 1), 1);
+			close(fd);
+		}
 		if (next(&state) % 256 == 0) { /* the mapping goes away and comes back under everybody's feet */
 			mremap(r.data, r.created.data_bytes, r.created.data_bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
 			       (void *)(uintptr_t)(0x200000000000 + next(&state) % 1024 * PAGE));
@@ -143,7 +149,7 @@ int main(int argc, char **argv)
 	pthread_t threads[5];
 
 	printf("seed=%#lx\n", (unsigned long)seed);
-	r = guarded(PAGES, FRAMES);
+	r = make_region(UPA_GUARDED, UPA_CREATE_RECLAIM, PAGES, FRAMES, FRAMES);
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL); /* while the data is unmapped */
 	for (int i = 0; i < 5; i++)

@@ -88,6 +88,12 @@ struct upa_info {
 
 /* Install mappings neither accessed nor dirty, so that the first UPA_IOC_HARVEST already tells touched pages. */
 #define UPA_CREATE_TRACK	(1U << 0)
+/*
+ * Frames whose numbers stand nowhere in the shadow table hold nothing worth keeping: under memory pressure the kernel may take
+ * them, 512 aligned ones at a time. The numbers stay valid, and charged to the locked-memory limit; a touch of a page
+ * where one is stored gets zeros, or SIGBUS if no memory is left. Guarded only, and not with UPA_CREATE_TRACK (else EINVAL).
+ */
+#define UPA_CREATE_RECLAIM	(1U << 1)
 
 /*
  * Create the region. Charged to the locked-memory limit (RLIMIT_MEMLOCK) are frames and
@@ -185,7 +191,8 @@ struct upa_stats {
 	__u64 shootdowns;	/* TLB flushes done */
 	__u64 shared_shootdowns; /* flushes saved because one that began later served several calls */
 	__u64 charged_pages;	/* pages charged to the locked-memory limit */
-	__u64 reserved[4];	/* 0 */
+	__u64 reclaimed_pages;	/* taken by the kernel under memory pressure */
+	__u64 reserved[3];	/* 0 */
 };
 
 #define UPA_IOC_INFO	_IOR('U', 0x80, struct upa_info)

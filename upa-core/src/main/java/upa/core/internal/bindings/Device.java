@@ -167,6 +167,15 @@ public class Device extends Device$shared {
     public static int UPA_CREATE_TRACK() {
         return UPA_CREATE_TRACK;
     }
+    private static final int UPA_CREATE_RECLAIM = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_CREATE_RECLAIM 2
+     * }
+     */
+    public static int UPA_CREATE_RECLAIM() {
+        return UPA_CREATE_RECLAIM;
+    }
     private static final int UPA_BATCH_PER_RANGE = (int)1L;
     /**
      * {@snippet lang=c :

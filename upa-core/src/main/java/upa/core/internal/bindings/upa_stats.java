@@ -30,7 +30,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     __u64 shootdowns;
  *     __u64 shared_shootdowns;
  *     __u64 charged_pages;
- *     __u64 reserved[4];
+ *     __u64 reclaimed_pages;
+ *     __u64 reserved[3];
  * }
  * }
  */
@@ -56,7 +57,8 @@ public class upa_stats {
         Device.C_LONG_LONG.withName("shootdowns"),
         Device.C_LONG_LONG.withName("shared_shootdowns"),
         Device.C_LONG_LONG.withName("charged_pages"),
-        MemoryLayout.sequenceLayout(4, Device.C_LONG_LONG).withName("reserved")
+        Device.C_LONG_LONG.withName("reclaimed_pages"),
+        MemoryLayout.sequenceLayout(3, Device.C_LONG_LONG).withName("reserved")
     ).withName("upa_stats");
 
     /**
@@ -726,12 +728,56 @@ public class upa_stats {
         struct.set(charged_pages$LAYOUT, charged_pages$OFFSET, fieldValue);
     }
 
+    private static final OfLong reclaimed_pages$LAYOUT = (OfLong)$LAYOUT.select(groupElement("reclaimed_pages"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * __u64 reclaimed_pages
+     * }
+     */
+    public static final OfLong reclaimed_pages$layout() {
+        return reclaimed_pages$LAYOUT;
+    }
+
+    private static final long reclaimed_pages$OFFSET = $LAYOUT.byteOffset(groupElement("reclaimed_pages"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * __u64 reclaimed_pages
+     * }
+     */
+    public static final long reclaimed_pages$offset() {
+        return reclaimed_pages$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * __u64 reclaimed_pages
+     * }
+     */
+    public static long reclaimed_pages(MemorySegment struct) {
+        return struct.get(reclaimed_pages$LAYOUT, reclaimed_pages$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * __u64 reclaimed_pages
+     * }
+     */
+    public static void reclaimed_pages(MemorySegment struct, long fieldValue) {
+        struct.set(reclaimed_pages$LAYOUT, reclaimed_pages$OFFSET, fieldValue);
+    }
+
     private static final SequenceLayout reserved$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("reserved"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static final SequenceLayout reserved$layout() {
@@ -743,7 +789,7 @@ public class upa_stats {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static final long reserved$offset() {
@@ -753,7 +799,7 @@ public class upa_stats {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static MemorySegment reserved(MemorySegment struct) {
@@ -763,19 +809,19 @@ public class upa_stats {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static void reserved(MemorySegment struct, MemorySegment fieldValue) {
         MemorySegment.copy(fieldValue, 0L, struct, reserved$OFFSET, reserved$LAYOUT.byteSize());
     }
 
-    private static long[] reserved$DIMS = { 4 };
+    private static long[] reserved$DIMS = { 3 };
 
     /**
      * Dimensions for array field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static long[] reserved$dimensions() {
@@ -786,7 +832,7 @@ public class upa_stats {
     /**
      * Indexed getter for field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static long reserved(MemorySegment struct, long index0) {
@@ -796,7 +842,7 @@ public class upa_stats {
     /**
      * Indexed setter for field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static void reserved(MemorySegment struct, long index0, long fieldValue) {

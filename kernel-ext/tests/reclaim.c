@@ -1,0 +1,190 @@
+/*
+ * UPA_CREATE_RECLAIM: under memory pressure the kernel takes what no shadow entry names, and nothing else; it comes back as zeros.
+ * Pressure is made by /proc/sys/vm/drop_caches, which asks all shrinkers.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "harness.h"
+
+#define FRAMES 8192
+#define HALF (FRAMES / 2)
+
+static _Atomic bool stop;
+
+static void press(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	CHECK(fd >= 0);
+	CHECK_EQUAL(write(fd, "2", 1), 1);
+	close(fd);
+}
+
+static void wrong_flags(void)
+{
+	struct upa_create c = { .version = UPA_ABI_VERSION, .flags = UPA_CREATE_RECLAIM | UPA_CREATE_TRACK, .pages = 512,
+				.max_frames = 512 };
+	int fd = open_device();
+
+	CHECK_ERRNO(ioctl(fd, UPA_IOC_CREATE, &c), EINVAL);
+	c.flags = UPA_CREATE_RECLAIM;
+	c.mode = UPA_RAW_PTE;
+	CHECK_ERRNO(ioctl(fd, UPA_IOC_CREATE, &c), EINVAL);
+	close(fd);
+}
+
+static void fill(const struct region *r, uint64_t from, uint64_t to, uint64_t mark)
+{
+	for (uint64_t page = from; page < to; page++) {
+		r->shadow[page] = (uint32_t)page + 1;
+		word(r, page)[0] = mark + page;
+		word(r, page)[511] = mark + page;
+	}
+}
+
+static void check(const struct region *r, uint64_t from, uint64_t to, uint64_t mark)
+{
+	for (uint64_t page = from; page < to; page++) {
+		CHECK_EQUAL(word(r, page)[0], mark + page);
+		CHECK_EQUAL(word(r, page)[511], mark + page);
+	}
+}
+
+static void forget(const struct region *r, uint64_t from, uint64_t to)
+{
+	for (uint64_t page = from; page < to; page++)
+		r->shadow[page] = 0;
+}
+
+static int resize(const struct region *r, uint64_t frames)
+{
+	return ioctl(r->fd, UPA_IOC_RESIZE, &(struct upa_resize){ .frames = frames });
+}
+
+static void what_is_named_stays(void)
+{
+	long before = free_pages(), held;
+	struct region r = make_region(UPA_GUARDED, UPA_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
+	uint64_t taken, zeros = 0;
+
+	fill(&r, 0, FRAMES, 7);
+	held = free_pages();
+	press();
+	CHECK_EQUAL(stats(&r).reclaimed_pages, 0);
+	check(&r, 0, FRAMES, 7);
+
+	/* Some still mapped, some not. */
+	forget(&r, HALF, FRAMES);
+	CHECK_EQUAL(unmap_pages(&r, HALF, HALF / 2), 0);
+	sleep(2); /* a region in which nothing was found is left alone for a second */
+	press();
+	taken = stats(&r).reclaimed_pages;
+	printf("taken=%lu of %d pages\n", (unsigned long)taken, HALF);
+	CHECK(taken >= HALF / 2 && taken <= HALF);
+	if (free_pages() - held < (long)taken * 3 / 4)
+		FAIL("back=%ld pages, expected about %lu", free_pages() - held, (unsigned long)taken);
+	check(&r, 0, HALF, 7);
+	CHECK_EQUAL(touch(r.data + HALF * PAGE, false), SIGBUS);
+	CHECK_EQUAL(touch(r.data + (FRAMES - 1) * PAGE, true), SIGBUS);
+
+	/* By fault and by call; what was taken reads zero (blocks of single pages are not taken), and nothing else. */
+	for (uint64_t page = HALF; page < FRAMES; page++)
+		r.shadow[page] = (uint32_t)page + 1;
+	CHECK_EQUAL(map_pages(&r, HALF, HALF / 2), 0);
+	for (uint64_t page = HALF; page < FRAMES; page++) {
+		uint64_t seen = word(&r, page)[0];
+
+		CHECK(seen == 0 || seen == 7 + page);
+		CHECK_EQUAL(word(&r, page)[511], seen);
+		zeros += seen == 0;
+	}
+	CHECK_EQUAL(zeros, taken);
+	fill(&r, HALF, FRAMES, 9);
+	check(&r, 0, HALF, 7);
+	check(&r, HALF, FRAMES, 9);
+
+	/* Gone blocks leave the pool, come back with it, and are gone at the end. */
+	forget(&r, HALF, FRAMES);
+	sleep(2);
+	press();
+	CHECK_EQUAL(resize(&r, HALF + 512), 0);
+	CHECK_EQUAL(resize(&r, FRAMES), 0);
+	for (uint64_t page = HALF + 512; page < FRAMES; page++) {
+		r.shadow[page] = (uint32_t)page + 1;
+		CHECK_EQUAL(word(&r, page)[0], 0);
+	}
+	check(&r, 0, HALF, 7);
+	forget(&r, 0, FRAMES);
+	sleep(2);
+	press();
+	munmap(r.data, r.created.data_bytes);
+	munmap((void *)(uintptr_t)r.shadow, r.created.shadow_bytes);
+	munmap(r.state, r.created.state_bytes);
+	close(r.fd);
+	if (before - free_pages() > FRAMES / 8)
+		FAIL("lost=%ld pages", before - free_pages());
+}
+
+static void without_the_flag_nothing_goes(void)
+{
+	struct region r = guarded(FRAMES, FRAMES);
+
+	fill(&r, 0, FRAMES, 3);
+	forget(&r, 0, FRAMES);
+	CHECK_EQUAL(unmap_pages(&r, 0, FRAMES), 0);
+	press();
+	CHECK_EQUAL(stats(&r).reclaimed_pages, 0);
+	for (uint64_t page = 0; page < FRAMES; page++)
+		r.shadow[page] = (uint32_t)page + 1;
+	check(&r, 0, FRAMES, 3);
+}
+
+static void *keep_pressing(void *argument)
+{
+	(void)argument;
+	while (!atomic_load(&stop))
+		press();
+	return NULL;
+}
+
+/* Blocks come into use and go out of it under constant pressure: while named, they keep what was written. */
+static void races(void)
+{
+	struct region r = make_region(UPA_GUARDED, UPA_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
+	uint64_t state = 88172645463325252ULL, rounds = 0;
+	time_t end = time(NULL) + 5;
+	pthread_t thread;
+
+	CHECK_EQUAL(pthread_create(&thread, NULL, keep_pressing, NULL), 0);
+	while (time(NULL) < end) {
+		uint64_t from, to;
+
+		state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+		from = state % FRAMES;
+		to = from + (state >> 32) % (FRAMES - from) % 700 + 1;
+		fill(&r, from, to, state);
+		if (rounds % 2)
+			CHECK_EQUAL(map_pages(&r, from, to - from), 0);
+		check(&r, from, to, state);
+		sched_yield();
+		check(&r, from, to, state);
+		forget(&r, from, to);
+		if (rounds % 3)
+			CHECK_EQUAL(unmap_pages(&r, from, to - from), 0);
+		rounds++;
+	}
+	atomic_store(&stop, true);
+	pthread_join(thread, NULL);
+	printf("rounds=%lu reclaimed=%lu pages\n", (unsigned long)rounds, (unsigned long)stats(&r).reclaimed_pages);
+	CHECK(stats(&r).reclaimed_pages > 0);
+}
+
+int main(void)
+{
+	wrong_flags();
+	what_is_named_stays();
+	without_the_flag_nothing_goes();
+	races();
+	return 0;
+}
