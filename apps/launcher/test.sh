@@ -66,10 +66,11 @@ jcstress() {
     tee "$log/jcstress.log" | grep -E 'FAILED|FORBIDDEN|Results:'
 }
 
-# The kernel module in the virtual machine, on Linux 6.1; in full on 6.12 as well.
+# The kernel module, and Java on it, in the virtual machine, on Linux 6.1; in full on 6.12 as well.
 vm_tests() {
   local kernel kernels=(6.1) reason failed=0
   [[ -z $UPA_FULL ]] || kernels+=(6.12)
+  build_java_tests
   build_java_tests
   for kernel in "${kernels[@]}"; do
     if ! reason=$("$root/kernel-ext/vm/set-up" "$kernel" 2>&1); then
