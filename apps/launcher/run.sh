@@ -10,13 +10,15 @@ Runs PROGRAM, which need not know of it, with its private anonymous memory from 
   --malloc dl     dlmalloc instead, several heaps for several threads
   --malloc PATH   any other malloc library (libjemalloc.so.2, say) instead
   --no-upa        the same on the kernel's mmap, for comparison
+  --backend NAME  where the memory comes from: linear (the kernel, default); pte or pte-raw: the module of kernel-ext, for malloc's
+                  memory only, since it cannot protect or replace pages
   --strict        touching memory after munmap faults, always; without it, memory that came from UPA can still be read
                   and written until it is used again. A system call for each request, but no page faults
   --stats         a table on standard error when a process exits
   --trace FILE    records the process's page requests in FILE, those of its children in FILE.PID (./upa trace reads them)
 
-The environment variables UPA_REGION_BYTES, UPA_LEAST_BYTES, UPA_RETAIN, UPA_DECAY_MS, UPA_STRICT, UPA_STATS, UPA_TRACE, UPA_REDIRECT,
-UPA_BRK and UPA_OFF are in upa-mmap-shim/src/preload/settings.h.
+The environment variables UPA_REGION_BYTES, UPA_LEAST_BYTES, UPA_RETAIN, UPA_DECAY_MS, UPA_BACKEND, UPA_POOL_BYTES, UPA_STRICT, UPA_STATS,
+UPA_TRACE, UPA_REDIRECT, UPA_BRK and UPA_OFF are in upa-mmap-shim/src/preload/settings.h.
 END
 }
 
@@ -52,6 +54,8 @@ check_variable() { # NAME REGEX WHAT
 check_variables() {
   local name
   check_variable UPA_REGION_BYTES '[0-9]{1,14}[KMGT]?' "a size from 2M to 16T"
+  check_variable UPA_BACKEND 'linear|pte|pte-raw' "linear, pte or pte-raw"
+  check_variable UPA_POOL_BYTES '[0-9]{1,14}[KMGT]?' "a size from 2M to 16T"
   check_variable UPA_LEAST_BYTES '[0-9]{1,14}[KMGT]?' "a size up to 16T"
   check_variable UPA_RETAIN '[0-9]{1,3}|1000' "a percentage from 0 to 1000"
   check_variable UPA_DECAY_MS '[0-9]{1,6}|[12][0-9]{6}|3[0-5][0-9]{5}|3600000' "a number of milliseconds from 0 to 3600000"
@@ -70,6 +74,12 @@ run_program() {
         shift
         ;;
       --malloc=?*) malloc=${1#*=} ;;
+      --backend)
+        [[ $# -gt 1 && $2 =~ ^(linear|pte|pte-raw)$ ]] || usage_error "option --backend needs linear, pte or pte-raw"
+        environment+=("UPA_BACKEND=$2")
+        shift
+        ;;
+      --backend=linear | --backend=pte | --backend=pte-raw) environment+=("UPA_BACKEND=${1#*=}") ;;
       --no-upa) upa= ;;
       --strict) environment+=(UPA_STRICT=1) ;;
       --stats) environment+=(UPA_STATS=1) ;;

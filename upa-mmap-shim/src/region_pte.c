@@ -261,6 +261,7 @@ static int64_t harvest_child(struct upa_region *r, struct detached *d, uint64_t 
 				stop++;
 			if (upa_llfree_get_at(&r->llfree, upa_region_slot(), first, stop - first))
 				continue;
+			ADD(r, internal_gets, 1);
 			change(&r->pte->deferred, -(int64_t)(stop - first));
 			error = detach_held(r, d, first, stop - first);
 			if (error)

@@ -28,7 +28,9 @@
 #include "../mman_private.h"
 #include "../os.h"
 #include "../region_private.h"
+#include "../region_pte.h"
 #include "brk.h"
+#include "device.h"
 #include "observe.h"
 #include "purge.h"
 #include "redirect.h"
@@ -39,6 +41,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 #define MEMORY_FACTOR 16ul
+#define DEVICE_FACTOR 4ul /* tables of the module cost memory for each address */
 #define MOST_REGION_BYTES (16ul << 40)
 
 /*
@@ -77,6 +80,8 @@ static bool ours(const void *address)
 static void begin(void)
 {
 	unsigned long memory = (unsigned long)sysconf(_SC_PHYS_PAGES) * 4096;
+	unsigned long factor = settings.backend ? DEVICE_FACTOR : MEMORY_FACTOR;
+	struct upa_region_options options = { .backend = settings.backend, .max_pool_bytes = settings.pool_bytes };
 	int expected = NOT_YET;
 	int saved = errno;
 	struct upa_region *r;
@@ -84,10 +89,15 @@ static void begin(void)
 	if (!atomic_compare_exchange_strong(&beginning, &expected, BEGINNING))
 		return;
 	if (!settings.region_bytes)
-		settings.region_bytes = memory < MOST_REGION_BYTES / MEMORY_FACTOR ? memory * MEMORY_FACTOR : MOST_REGION_BYTES;
+		settings.region_bytes = memory < MOST_REGION_BYTES / factor ? memory * factor : MOST_REGION_BYTES;
+	options.bytes = settings.region_bytes;
+	if (settings.backend)
+		options.max_deferred_bytes = settings.strict ? 0 : UINT64_MAX;
+	else
+		options.flags = settings.strict ? UPA_REGION_GUARDED : 0;
 	/* What the kernel might refuse to a program that asks for more than there is, it shall decide. */
-	if (upa_mman_start(&(struct upa_region_options){ .bytes = settings.region_bytes, .flags = settings.strict ? UPA_REGION_GUARDED : 0 }, memory / 2)) {
-		table_remark("no region: the kernel refuses so large a reservation");
+	if (upa_mman_start(&options, memory / 2)) {
+		table_remark(settings.backend ? "no region: the device is not to be had" : "no region: the kernel refuses so large a reservation");
 		atomic_store(&beginning, NEVER);
 	} else {
 		r = upa_mman_region();
@@ -95,6 +105,8 @@ static void begin(void)
 		atomic_store(&region_bytes, upa_region_bytes(r));
 		atomic_store(&region_made, r);
 		view_region(r);
+		if (settings.backend)
+			table_remark("UPA_BACKEND: malloc's memory comes from /dev/upa, other mappings from the kernel");
 		atomic_store(&beginning, BEGUN);
 	}
 	errno = saved;
@@ -152,18 +164,19 @@ static bool free_hint(const void *address)
 	return (uintptr_t)address >= 2ul << 40 && (uintptr_t)address < 32ul << 40;
 }
 
-static void *map(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+static void *map(void *address, size_t length, int protection, int flags, int fd, off_t offset, const void *caller)
 {
+	bool others = settings.backend && !device_serves(caller);
 	void *result;
 
 	if (flags & MAP_FIXED)
 		brk_disturb(address, length, false);
 	if (free_hint(address) && !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
 		address = NULL;
-	if (!made() && worth_beginning(length, protection, flags))
+	if (!made() && !others && worth_beginning(length, protection, flags))
 		begin();
 	if (!made() || (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) &&
-			(length < settings.least_bytes || (settings.strict && too_many_mappings()))))
+			(others || length < settings.least_bytes || (settings.strict && !settings.backend && too_many_mappings()))))
 		return (void *)failed(os_mmap(address, length, protection, flags, fd, offset));
 	result = upa_mmap(address, length, protection, flags, fd, offset);
 	if (ours(result) && !(flags & MAP_FIXED))
@@ -187,7 +200,7 @@ static void map_observed(struct observation o, const void *hint, size_t length, 
 EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
 	struct observation o = observe(false);
-	void *result = map(address, length, protection, flags, fd, offset);
+	void *result = map(address, length, protection, flags, fd, offset, __builtin_return_address(0));
 
 	if (!ours(result) || flags & MAP_FIXED)
 		view_add(&view.passed, 1);
@@ -366,6 +379,9 @@ EXPORT int munlock(const void *address, size_t length)
 
 static int call_msync(char *address, size_t length, long flags)
 {
+	/* Memory of the device has a file to the kernel, but none to write to. */
+	if (ours(address) && !upa_region_ordinary(made()))
+		flags &= ~(long)MS_SYNC;
 	return (int)os_call(SYS_msync, (long)address, (long)length, flags, 0, 0, 0);
 }
 
@@ -624,6 +640,11 @@ __attribute__((constructor(101))) static void start(void)
 		table_remark(reason);
 		return;
 	}
+	if (settings.backend) {
+		device_start();
+		/* In a child, the region comes first. */
+		upa_pte_watch_forks();
+	}
 	pthread_atfork(NULL, NULL, in_child);
 	libc_msync = (int (*)(void *, size_t, int))dlsym(RTLD_NEXT, "msync");
 	libc_vmsplice = (ssize_t(*)(int, const struct iovec *, size_t, unsigned))dlsym(RTLD_NEXT, "vmsplice");
@@ -632,7 +653,7 @@ __attribute__((constructor(101))) static void start(void)
 	else
 		table_remark("libc's own calls go to the kernel: UPA_REDIRECT=0");
 	purging = true;
-	if (settings.strict)
+	if (settings.strict && !settings.backend)
 		table_remark("UPA_STRICT=1: free pages are guarded, at a system call for each request");
 	atomic_store(&beginning, NOT_YET);
 }

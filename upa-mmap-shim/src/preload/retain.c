@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "../os.h"
+#include "../region_private.h"
 #include "brk.h"
 #include "settings.h"
 
@@ -44,6 +45,9 @@ static _Atomic int64_t resident, live, peak, sampled_at, decayed_at;
 /* When a purge last left pages resident (purge.h): from then on resident memory says nothing about use, for a while. */
 static _Atomic int64_t kept_at = -KEPT_MS;
 
+/* NULL until it is told of. */
+static struct upa_region *_Atomic known_region;
+
 static int64_t load(const _Atomic int64_t *p)
 {
 	return atomic_load_explicit(p, memory_order_relaxed);
@@ -66,6 +70,7 @@ int64_t milliseconds(void)
 static void sample(int64_t now, int64_t just_freed)
 {
 	int64_t retained = load(&region_retained) + load(&heap_retained);
+	struct upa_region *r = atomic_load_explicit(&known_region, memory_order_relaxed);
 	int64_t is = resident_bytes();
 	int64_t was = load(&peak);
 	int64_t use;
@@ -73,6 +78,8 @@ static void sample(int64_t now, int64_t just_freed)
 	store(&sampled_at, now);
 	if (is < 0)
 		is = load(&region_live) + load(&heap_live) + retained;
+	else if (r)
+		is += (int64_t)upa_region_uncounted_bytes(r);
 	store(&resident, is);
 	use = is > retained ? is - retained : 0;
 	store(&live, use);
@@ -295,9 +302,6 @@ static atomic_flag looking = ATOMIC_FLAG_INIT;
 
 /* Below this, asking for pressure costs more than it could bring. */
 #define WORTH_ASKING (32 * MIB)
-
-/* NULL until it is told of. */
-static struct upa_region *_Atomic known_region;
 
 static void look(struct upa_region *r, int64_t now, int64_t just_freed)
 {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <string.h>
 
+#include "../backend.h"
 #include "message.h"
 
 struct settings settings = { .retain_percent = 10, .decay_ms = 1000, .redirect = true, .brk = true };
@@ -84,6 +85,17 @@ static void read_switch(const char *name, bool *out)
 	*out = n;
 }
 
+static void read_backend(void)
+{
+	const char *value = value_of("UPA_BACKEND");
+	int backend = value && *value ? upa_backend_parse(value) : 0;
+
+	if (backend >= 0)
+		settings.backend = (uint32_t)backend;
+	else
+		complain("UPA_BACKEND", value, "linear, pte or pte-raw");
+}
+
 void settings_read(void)
 {
 	read_number("UPA_REGION_BYTES", true, 2ull << 20, 16ull << 40, "a size from 2M to 16T", &settings.region_bytes);
@@ -91,6 +103,8 @@ void settings_read(void)
 	read_number("UPA_RETAIN", false, 0, 1000, "a percentage from 0 to 1000", &settings.retain_percent);
 	read_number("UPA_DECAY_MS", false, 0, 3600000, "a number of milliseconds from 0 to 3600000", &settings.decay_ms);
 	settings.trace = value_of("UPA_TRACE");
+	read_number("UPA_POOL_BYTES", true, 2ull << 20, 16ull << 40, "a size from 2M to 16T", &settings.pool_bytes);
+	read_backend();
 	read_switch("UPA_STRICT", &settings.strict);
 	read_switch("UPA_STATS", &settings.stats);
 	read_switch("UPA_REDIRECT", &settings.redirect);
