@@ -975,6 +975,21 @@ int upa_llfree_tainted(const struct upa_llfree *a, uint64_t first, uint64_t page
 	return 0;
 }
 
+int upa_llfree_set_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+{
+	if (!in_range(a, first, pages))
+		return -EINVAL;
+	for (uint64_t page = first, end; page < first + pages; page = end) {
+		uint64_t c = page / UPA_CHILD_PAGES;
+
+		end = (c + 1) * UPA_CHILD_PAGES < first + pages ? (c + 1) * UPA_CHILD_PAGES : first + pages;
+		if (end - page == UPA_CHILD_PAGES)
+			child_set_state(child_at(a, c), ONLY(UPA_ABSENT) | ONLY(UPA_ZEROED), UPA_DIRTY);
+		child_record(child_at(a, c), bitmap_at(a, c), (uint32_t)(page % UPA_CHILD_PAGES), (uint32_t)((end - 1) % UPA_CHILD_PAGES + 1), UPA_DIRTY);
+	}
+	return 0;
+}
+
 int upa_llfree_set_resident(const struct upa_llfree *a, uint64_t first, uint64_t pages)
 {
 	if (!in_range(a, first, pages))

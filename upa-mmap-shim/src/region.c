@@ -450,22 +450,22 @@ static int guard_pages(const struct upa_region *r, uint64_t first, uint64_t page
 	return r->flags & UPA_REGION_GUARDED ? os_mprotect(address_of(r, first), pages * PAGE_BYTES, PROT_NONE) : 0;
 }
 
-static bool harvest(struct upa_region *r, uint64_t first, uint64_t pages, bool zeros);
+static void harvest(struct upa_region *r, uint64_t first, uint64_t pages);
 
 static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
 {
-	bool harvested;
 	int error;
 
 	if (r->kind == REGION_PTE)
 		return upa_pte_supply(r, first, pages, flags);
 	error = open_pages(r, first, pages);
-	harvested = !error && pages >= UPA_CHILD_PAGES && harvest(r, first, pages, flags & UPA_MAP_ZEROS);
+	if (!error)
+		harvest(r, first, pages);
 	if (!error && flags & UPA_MAP_FAULTED)
 		error = os_madvise(address_of(r, first), pages * PAGE_BYTES, MADV_POPULATE_WRITE);
 	if (error) {
 		guard_pages(r, first, pages);
-		upa_llfree_put_run(&r->llfree, this_slot(), first, pages, harvested ? 0 : UPA_PUT_UNTOUCHED);
+		upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_UNTOUCHED);
 		return error;
 	}
 	if (flags & UPA_MAP_FAULTED)
@@ -727,8 +727,7 @@ static void *relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, 
 		emptied = move_tables(r, (uint64_t)page, first, old_pages);
 	else if (!tables || !swap_tables(r, (uint64_t)page, first, old_pages))
 		memcpy(address_of(r, (uint64_t)page), address_of(r, first), old_pages * PAGE_BYTES);
-	if (new_pages - old_pages >= UPA_CHILD_PAGES)
-		harvest(r, (uint64_t)page + old_pages, new_pages - old_pages, flags & UPA_MAP_ZEROS);
+	harvest(r, (uint64_t)page + old_pages, new_pages - old_pages);
 	if (flags & UPA_MAP_ZEROS)
 		clear(r, (uint64_t)page + old_pages, new_pages - old_pages);
 	if (emptied)
@@ -830,19 +829,17 @@ static uint64_t move_children(struct upa_region *r, uint64_t to, uint64_t from, 
 
 /*
  * Douglas's second preference: memory of free children goes to those children of a held run that have none, by page tables, which
- * costs a hundredth of the page faults it saves. From the far end, as giving back does. True if any was moved; it is cleared if
- * that is wanted, since the record of what is dirty does not know of it until the run is freed.
+ * costs a hundredth of the page faults it saves. From the far end, as giving back does.
  */
-static bool harvest(struct upa_region *r, uint64_t first, uint64_t pages, bool zeros)
+static void harvest(struct upa_region *r, uint64_t first, uint64_t pages)
 {
 	uint64_t child = (first + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
 	uint64_t end = (first + pages) / UPA_CHILD_PAGES;
 	uint64_t from = upa_llfree_touched_children(&r->llfree);
 	uint64_t looks = child < end ? HARVEST_LOOKS * (end - child) : 0;
-	bool any = false;
 
 	if (r->kind || r->flags & UPA_REGION_GUARDED || from > HARVEST_CHILDREN)
-		return false;
+		return;
 	while (child < end) {
 		uint64_t n = 0, taken, moved;
 
@@ -854,20 +851,18 @@ static bool harvest(struct upa_region *r, uint64_t first, uint64_t pages, bool z
 		}
 		taken = take_populated(r, &from, n, &looks);
 		if (!taken)
-			break;
+			return;
 		moved = move_children(r, child, from, taken);
-		for (uint64_t i = 0; zeros && i < moved; i++)
-			ADD(r, cleared_pages, clear_resident(r, (child + i) * UPA_CHILD_PAGES, UPA_CHILD_PAGES));
-		if (moved)
+		if (moved) {
+			upa_llfree_set_dirty(&r->llfree, child * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES);
 			upa_llfree_put_run(&r->llfree, this_slot(), from * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES, UPA_PUT_ABSENT);
+			ADD(r, moved_pages, moved * UPA_CHILD_PAGES);
+		}
 		if (moved < taken)
 			upa_llfree_put_run(&r->llfree, this_slot(), (from + moved) * UPA_CHILD_PAGES, (taken - moved) * UPA_CHILD_PAGES,
 					   UPA_PUT_UNTOUCHED);
-		ADD(r, moved_pages, moved * UPA_CHILD_PAGES);
 		child += moved;
-		any |= moved > 0;
 	}
-	return any;
 }
 
 /* ---- giving back, populating and clearing ahead --------------------------------------------- */

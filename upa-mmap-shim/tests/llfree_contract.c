@@ -185,6 +185,8 @@ static void run(const struct line *l, char *out, size_t bytes)
 		say(out, bytes, upa_llfree_taint(&view, n[1], n[2]));
 	} else if (IS("tainted", 2)) {
 		say(out, bytes, upa_llfree_tainted(&view, n[1], n[2]));
+	} else if (IS("setdirty", 2)) {
+		say(out, bytes, upa_llfree_set_dirty(&view, n[1], n[2]));
 	} else if (IS("setresident", 2)) {
 		say(out, bytes, upa_llfree_set_resident(&view, n[1], n[2]));
 	} else if (IS("resident", 1)) {

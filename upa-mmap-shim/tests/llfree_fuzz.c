@@ -106,6 +106,7 @@ static void one_operation(struct upa_llfree *a, char *state, size_t bytes, struc
 	case 9:
 		upa_llfree_taint(a, first, n);
 		upa_llfree_tainted(a, first, n);
+		upa_llfree_set_dirty(a, first, n);
 		upa_llfree_set_resident(a, first, n);
 		upa_llfree_resident(a, first);
 		upa_llfree_child_state(a, first);

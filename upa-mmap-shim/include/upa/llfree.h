@@ -220,6 +220,12 @@ UPA_API int upa_llfree_taint(const struct upa_llfree *a, uint64_t first, uint64_
 UPA_API int upa_llfree_tainted(const struct upa_llfree *a, uint64_t first, uint64_t pages);
 
 /*
+ * Of pages the caller holds (first .. first+pages-1): they hold old bytes from now on, since he has put memory behind them. -EINVAL
+ * if out of range.
+ */
+UPA_API int upa_llfree_set_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages);
+
+/*
  * Remembers that every page of the children wholly within a range the caller holds has memory behind
  * it, so that nobody need ask the kernel again. A hint: it goes when pages are put back as absent, and
  * is not told of what else may take memory away. upa_llfree_resident() asks for the child of one page.

@@ -1279,6 +1279,26 @@ public final class LlFree {
     }
 
     /**
+     * Says that pages the caller holds have old bytes from now on, since he has put memory behind them.
+     *
+     * @param first first page
+     * @param pages how many, at least 1
+     * @throws IllegalArgumentException if the range is not within the pages managed
+     */
+    public void setDirty(long first, long pages) {
+        checkRange(first, pages);
+        long end;
+        for (long page = first; page < first + pages; page = end) {
+            long c = page / CHILD_PAGES;
+            end = Math.min((c + 1) * CHILD_PAGES, first + pages);
+            if (end - page == CHILD_PAGES) {
+                childSetState(childAt(c), only(ABSENT) | only(ZEROED), DIRTY);
+            }
+            childRecord(childAt(c), bitmapAt(c), (int) (page % CHILD_PAGES), (int) ((end - 1) % CHILD_PAGES) + 1, DIRTY);
+        }
+    }
+
+    /**
      * Remembers that every page of the children wholly within a range the caller holds has memory behind it, so that
      * nobody need ask the kernel again. A hint: it goes when pages are put back as absent, and is not told of what else
      * may take memory away.

@@ -201,6 +201,10 @@ final class BitSetModel {
         assertEquals(0, twin.taint(first, length), step);
         tainted.set(first / 512, (first + length - 1) / 512 + 1);
         assertEquals(0, twin.setResident(first, length), step);
+        if (random.nextBoolean()) {
+            assertEquals(0, twin.setDirty(first, length), step);
+            old.set(first, first + length);
+        }
         int whole = (first + 511) / 512 * 512;
         if (whole + 512 <= first + length) {
             assertEquals(1, twin.resident(whole), step);

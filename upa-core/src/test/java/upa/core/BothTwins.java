@@ -98,6 +98,11 @@ final class BothTwins implements Twin {
     }
 
     @Override
+    public int setDirty(long first, long pages) {
+        return (int) both(t -> t.setDirty(first, pages));
+    }
+
+    @Override
     public int setResident(long first, long pages) {
         return (int) both(t -> t.setResident(first, pages));
     }

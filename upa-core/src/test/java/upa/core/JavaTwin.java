@@ -118,6 +118,14 @@ final class JavaTwin implements Twin {
     }
 
     @Override
+    public int setDirty(long first, long pages) {
+        return intMisuseIsEinval(() -> {
+            allocator.setDirty(first, pages);
+            return 0;
+        });
+    }
+
+    @Override
     public int setResident(long first, long pages) {
         return intMisuseIsEinval(() -> {
             allocator.setResident(first, pages);

@@ -115,6 +115,11 @@ final class NativeTwin implements Twin {
     }
 
     @Override
+    public int setDirty(long first, long pages) {
+        return Upa.upa_llfree_set_dirty(view, first, pages);
+    }
+
+    @Override
     public int setResident(long first, long pages) {
         return Upa.upa_llfree_set_resident(view, first, pages);
     }

@@ -44,6 +44,34 @@ class RegionTest extends RegionContract {
         Residency.assertResident(region.base(), bytes, 0);
     }
 
+    /** Eight blocks of 4 MiB, every other one freed: what is free and populated is nowhere wide enough for the next. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, Region.ZEROS})
+    void aRunWithoutMemoryTakesThatOfFreeChildrenElsewhere(int flags) {
+        for (int i = 0; i < 8; i++) {
+            assertTrue(region.mapAt(region.base() + i * 4 * MIB, 4 * MIB, 0));
+            fill(region.base() + i * 4 * MIB, 4 * MIB, 1 + i);
+        }
+        for (int i = 0; i < 8; i += 2) {
+            region.unmap(region.base() + i * 4 * MIB, 4 * MIB);
+        }
+        long large = region.map(13 * MIB, flags);
+        assertEquals(12 * MIB, region.stats().movedBytes());
+        assertEquals(4 * MIB, region.stats().retainedBytes());
+        Residency.assertResident(large, 12 * MIB, 12 * MIB / PAGE_BYTES);
+        Residency.assertResident(region.base(), BYTES, 32 * MIB / PAGE_BYTES);
+        if (flags == Region.ZEROS) {
+            assertReads(large, 13 * MIB, 0);
+        }
+        for (int i = 1; i < 8; i += 2) {
+            assertReads(region.base() + i * 4 * MIB, 4 * MIB, 1 + i);
+        }
+        // What has given its memory away reads zero, and what has got it is dirty when it is free.
+        region.unmap(large, 13 * MIB);
+        long again = region.map(16 * MIB, Region.ZEROS);
+        assertReads(again, 16 * MIB, 0);
+    }
+
     @Test
     void aRegionMayBeFarLargerThanMemory() {
         try (Region huge = Region.create(16L << 40)) {

@@ -47,6 +47,8 @@ interface Twin {
 
     int tainted(long first, long pages);
 
+    int setDirty(long first, long pages);
+
     int setResident(long first, long pages);
 
     int resident(long page);

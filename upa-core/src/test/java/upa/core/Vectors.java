@@ -112,6 +112,8 @@ final class Vectors {
                 return say(twin.taint(n(w, 1, 2), n(w, 2, 2)));
             case "tainted":
                 return say(twin.tainted(n(w, 1, 2), n(w, 2, 2)));
+            case "setdirty":
+                return say(twin.setDirty(n(w, 1, 2), n(w, 2, 2)));
             case "setresident":
                 return say(twin.setResident(n(w, 1, 2), n(w, 2, 2)));
             case "resident":

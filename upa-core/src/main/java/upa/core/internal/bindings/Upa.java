@@ -909,6 +909,68 @@ public class Upa extends Upa$shared {
         }
     }
 
+    private static class upa_llfree_set_dirty {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Upa.C_INT,
+            Upa.C_POINTER,
+            Upa.C_LONG,
+            Upa.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_llfree_set_dirty");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int upa_llfree_set_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static FunctionDescriptor upa_llfree_set_dirty$descriptor() {
+        return upa_llfree_set_dirty.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int upa_llfree_set_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static MethodHandle upa_llfree_set_dirty$handle() {
+        return upa_llfree_set_dirty.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int upa_llfree_set_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static MemorySegment upa_llfree_set_dirty$address() {
+        return upa_llfree_set_dirty.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int upa_llfree_set_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static int upa_llfree_set_dirty(MemorySegment a, long first, long pages) {
+        var mh$ = upa_llfree_set_dirty.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("upa_llfree_set_dirty", a, first, pages);
+            }
+            return (int)mh$.invokeExact(a, first, pages);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class upa_llfree_set_resident {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Upa.C_INT,
