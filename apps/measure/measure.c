@@ -250,11 +250,13 @@ int main(int argc, char **argv)
 		{"stop", required_argument, NULL, 'k'},   {NULL, 0, NULL, 0},
 	};
 	const char *report_name = NULL, *output = "/dev/null", *errors = NULL;
-	char **variables = calloc((size_t)argc + 1, sizeof(*variables)), *end;
+	static char **variables; /* for the program; they are its environment's to keep */
+	char *end;
 	size_t variable_count = 0;
 	double timeout = 0;
 	FILE *report;
 
+	variables = calloc((size_t)argc + 1, sizeof(*variables));
 	if (!variables)
 		return fail("allocate", "memory");
 	opterr = 0;

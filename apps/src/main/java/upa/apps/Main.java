@@ -1,7 +1,13 @@
 package upa.apps;
 
+import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -169,7 +175,7 @@ public final class Main {
                             OPTIONS,
                             "",
                             false);
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             throw BenchException.failure(e.getMessage());
         }
         out.print(text);
@@ -292,7 +298,30 @@ public final class Main {
 
     // The run
 
+    /** Two at once would measure each other, and share the folder of the running program. */
     private int measure(Settings settings, CommandLine line) throws BenchException {
+        Path file = settings.work().resolve("lock");
+        try {
+            Files.createDirectories(settings.work());
+            try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                    FileLock lock = channel.tryLock()) {
+                if (lock == null) {
+                    throw running(file);
+                }
+                return measureAlone(settings, line);
+            }
+        } catch (OverlappingFileLockException e) {
+            throw running(file);
+        } catch (IOException e) {
+            throw BenchException.failure("cannot lock file=" + file + ": " + e.getMessage());
+        }
+    }
+
+    private static BenchException running(Path lock) {
+        return BenchException.failure("another ./upa apps is running: file=" + lock + " is locked: wait for its end");
+    }
+
+    private int measureAlone(Settings settings, CommandLine line) throws BenchException {
         Map<String, String> facts = machine.facts();
         List<String> notes = new ArrayList<>();
         if (machine.load() > BUSY) {

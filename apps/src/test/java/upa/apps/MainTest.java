@@ -12,10 +12,12 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
@@ -239,6 +241,20 @@ class MainTest {
         Files.writeString(workloads().resolve("w/more"), "x");
         assertEquals(0, run("--rounds", "3", "--contestants", "upa", "--resume"), errors());
         assertEquals(7 + 4 + 7, Files.readAllLines(counter).size());
+    }
+
+    @Test
+    void onlyOneRunsAtATime() throws IOException {
+        assumeBuilt();
+        Fakes.shell(workloads(), "w", OK, "");
+        Path file = folder.resolve("root/build/apps/lock");
+        Files.createDirectories(file.getParent());
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            channel.lock();
+            assertEquals(1, run("--rounds", "1", "--contestants", "upa"));
+            assertSaid("another ./upa apps is running: file=" + file + " is locked");
+        }
+        assertEquals(0, run("--rounds", "1", "--contestants", "upa"));
     }
 
     @Test
