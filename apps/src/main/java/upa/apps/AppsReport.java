@@ -149,9 +149,11 @@ final class AppsReport {
         List<String> faster = new ArrayList<>();
         List<String> slower = new ArrayList<>();
         List<String> noise = new ArrayList<>();
+        List<String> once = new ArrayList<>();
         for (Workload workload : results.workloads()) {
             results.speedUp(workload, Contestant.BASE, Contestant.UPA)
-                    .ifPresent(r -> (r.low() > 1 ? faster : r.high() < 1 ? slower : noise).add(workload.name()));
+                    .ifPresent(r -> (r.low() == r.high() ? once : r.low() > 1 ? faster : r.high() < 1 ? slower : noise)
+                            .add(workload.name()));
         }
         List<String> statements = new ArrayList<>();
         results.speedUp(results.workloads(), Contestant.BASE, Contestant.UPA)
@@ -165,6 +167,9 @@ final class AppsReport {
         statements.add("faster: " + names(faster));
         statements.add("slower: " + names(slower));
         statements.add("within the noise: " + names(noise));
+        if (!once.isEmpty()) {
+            statements.add("of a single round, so that nothing is known of the noise: " + names(once));
+        }
         return String.join("; ", statements) + ".";
     }
 

@@ -91,6 +91,9 @@ final class Explanation {
                                     : "that does not show in its time, whose difference is within the noise")
                     + " (" + speed + ").";
         }
+        if (speedUp.low() == speedUp.high()) {
+            return "On UPA " + now + ", and in the only round it was " + speed + " as fast, of which the noise is unknown.";
+        }
         if (speedUp.estimate() > 1) {
             return "On UPA "
                     + (fewer <= FEWER
