@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Locale;
+import upa.core.HugePages;
 import upa.core.PteOptions;
 import upa.core.Region;
 
@@ -24,8 +25,9 @@ public final class RegionCost {
     private static final int[] SIZES = {1, 8, 64, 512, 4096, 16384};
     private static final int ROUNDS = 9;
     /** Until the compiler has done all it does. */
-    private static final int WARM_UP_PAGES = 1 << 18;
-    private static final int WARM_UP_ROUNDS = 6000;
+    private static final int WARM_UP_PAGES = 512;
+    private static final int WARM_UP_ROUNDS = 2500;
+    private static final int ROUNDS_BEFORE = 10;
     private static final String[] OPERATIONS = {"map", "touch", "unmap"};
 
     private final Region region;
@@ -47,22 +49,34 @@ public final class RegionCost {
             System.err.println("usage: RegionCost instructions|ns");
             System.exit(2);
         }
+        for (int i = 0; i < 2; i++) {
+            measure(WARM_UP_PAGES, WARM_UP_ROUNDS, null);
+        }
         System.out.println("backend,case,operation,pages,rounds,unit,total,per_page");
         for (int pages : SIZES) {
-            long pool = pages * PAGE;
-            measure("linear", Region.create(BYTES), pages, args[0]);
-            measure("pte", Region.create(BYTES, PteOptions.guarded(pool)), pages, args[0]);
-            measure("pte-raw", Region.create(BYTES, PteOptions.raw(pool)), pages, args[0]);
+            measure(pages, ROUNDS_BEFORE, args[0]);
         }
     }
 
-    private static void measure(String backEnd, Region region, int pages, String unit) {
+    /** On every back end; prints nothing if unit is null. */
+    private static void measure(int pages, int before, String unit) {
+        long pool = Math.max(pages, 512) * PAGE;
+        measure("linear", Region.create(BYTES, HugePages.AVOID), pages, before, unit);
+        measure("pte", Region.create(BYTES, PteOptions.guarded(pool)), pages, before, unit);
+        measure("pte-raw", Region.create(BYTES, PteOptions.raw(pool)), pages, before, unit);
+    }
+
+    private static void measure(String backEnd, Region region, int pages, int before, String unit) {
         try (region) {
             RegionCost cost = new RegionCost(region);
-            cost.rounds(backEnd, "reuse", pages, unit, () -> cost.reuse(pages));
+            cost.rounds(backEnd, "reuse", pages, before, unit, () -> cost.reuse(pages));
+            if (pages < 512) {
+                // What a pool has more than the block needs is in use, at the end.
+                region.mapAt(region.base() + region.bytes() - 512 * PAGE, (512 - pages) * PAGE, 0);
+            }
             long half = region.base() + region.bytes() / 2;
             boolean[] upper = {false};
-            cost.rounds(backEnd, "elsewhere", pages, unit, () -> {
+            cost.rounds(backEnd, "elsewhere", pages, before, unit, () -> {
                 upper[0] = !upper[0];
                 if (backEnd.equals("linear")) {
                     region.giveBack(0);
@@ -72,9 +86,8 @@ public final class RegionCost {
         }
     }
 
-    private void rounds(String backEnd, String what, int pages, String unit, Runnable round) {
-        int warmUp = Math.min(WARM_UP_ROUNDS, Math.max(WARM_UP_PAGES / pages, 10));
-        for (int i = 0; i < warmUp; i++) {
+    private void rounds(String backEnd, String what, int pages, int before, String unit, Runnable round) {
+        for (int i = 0; i < before; i++) {
             round.run();
         }
         long clock = Long.MAX_VALUE;
@@ -89,7 +102,7 @@ public final class RegionCost {
                 results[o][i] = Math.max(times[o + 1] - times[o] - clock, 0);
             }
         }
-        for (int o = 0; o < OPERATIONS.length; o++) {
+        for (int o = 0; o < OPERATIONS.length && unit != null; o++) {
             Arrays.sort(results[o]);
             long median = results[o][ROUNDS / 2];
             System.out.printf(Locale.ROOT, "%s,%s,%s,%d,%d,%s,%d,%.2f%n", backEnd, what, OPERATIONS[o], pages, ROUNDS, unit, median,

@@ -6,7 +6,8 @@ public enum BackEnd {
     LINEAR("linear"),
     /**
      * The kernel module upa.ko, guarded: the process has a pool of page frames and says which frame stands at which page;
-     * the kernel checks that and installs it.
+     * the kernel checks that and installs it. A touch of a page that no frame stands at, hence of one that is free, is a
+     * SIGBUS: in Java code an {@link InternalError}, in native code the end of the process.
      */
     PTE("pte"),
     /**

@@ -133,24 +133,33 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
         detached.getAndAdd(n);
     }
 
-    /** How many of the caller's pages have no frame. What is known of whole children saves looking at their words. */
+    /**
+     * How many of the pages that the caller has just taken have no frame. Only of a mixed child the words need be looked at: the
+     * other states say the same of all free pages, and one that is not mixed now was not when they were taken, since
+     * only who holds all of a child takes it from mixed to another.
+     */
     private long missing(long page, long n) {
         long missing = 0;
         for (long end = page + n; page < end; ) {
             long part = Math.min(end - page, CHILD_PAGES - page % CHILD_PAGES);
-            int state = part == CHILD_PAGES ? pages.childState(page) : LlFree.MIXED;
-            missing += state == LlFree.ABSENT ? part : state == LlFree.MIXED ? countZeros(page, part) : 0;
+            int state = pages.childState(page);
+            missing += state == LlFree.ABSENT ? part : state == LlFree.MIXED ? countZeros(page, page + part) : 0;
             page += part;
         }
         return missing;
     }
 
-    private long countZeros(long page, long n) {
+    /** Words that are 0, looked at by twos. */
+    private long countZeros(long page, long end) {
         long zeros = 0;
-        for (long i = page; i < page + n; i++) {
-            zeros += word(i) == 0 ? 1 : 0;
+        if ((page & 1) != 0) {
+            zeros += word(page++) == 0 ? 1 : 0;
         }
-        return zeros;
+        for (; page + 1 < end; page += 2) {
+            long two = RawMemory.getLongOpaque(words + page * Integer.BYTES);
+            zeros += ((int) two == 0 ? 1 : 0) + (two >>> 32 == 0 ? 1 : 0);
+        }
+        return page < end && word(page) == 0 ? zeros + 1 : zeros;
     }
 
     /** How many pages from the first on have a frame, or have none, as the first. */
@@ -177,7 +186,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
             for (int i = 0; i < taken.count(); i++) {
                 int word = (int) taken.firstOf(i) + 1;
                 for (int last = word + (int) taken.lengthOf(i); word < last; at++) {
-                    if (word(at) == 0) {
+                    if (missing == n || word(at) == 0) {
                         set(at, word++);
                     }
                 }
@@ -310,11 +319,16 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
                 return;
             }
             PageRanges frames = n == CHILD_PAGES && pages.childState(page) == LlFree.ZEROED ? zeroed : dirty;
-            for (long i = page; i < page + n; i++) {
+            long end = page + n;
+            for (long i = page; i < end; ) {
                 int word = word(i);
-                if (word != 0) {
-                    frames.add(word - 1, 1);
+                long first = i;
+                do {
                     set(i, 0);
+                    i++;
+                } while (i < end && word(i) == (word == 0 ? 0 : word + (int) (i - first)));
+                if (word != 0) {
+                    frames.add(word - 1, i - first);
                 }
             }
             ranges.add(page, n);

@@ -3,11 +3,13 @@ package upa.core;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.util.ArrayList;
@@ -208,6 +210,21 @@ abstract class PteRegionContract extends RegionContract {
         strict.unmap(address, MIB);
         assertEquals(0, frames(strict).deferredBytes());
         assertEquals(1, frames(strict).batches());
+        quiet(strict);
+    }
+
+    /** Where unmapping is not deferred, use after unmap shows. */
+    @Test
+    void aTouchAfterUnmapIsAnInternalError() {
+        Region strict = Region.create(BYTES, options(2 * MIB).withMaxDeferredBytes(0));
+        long address = strict.map(MIB);
+        MemorySegment stale = strict.segment(address, MIB);
+        stale.fill((byte) 1);
+        strict.unmap(address, MIB);
+        assertThrows(InternalError.class, () -> {
+            stale.get(ValueLayout.JAVA_LONG, 4096);
+            Thread.yield(); // the JVM raises it some instructions later
+        });
         quiet(strict);
     }
 
