@@ -98,11 +98,14 @@ feature() {
 }
 
 limits() {
-  local maps
+  local maps scope
   row "address space limit" "$(ulimit -v) (ulimit -v, KiB)"
   [[ $(ulimit -v) == unlimited ]] || cost "a region is limited by it: set UPA_REGION_BYTES"
   row "locked memory limit" "$(ulimit -l) (ulimit -l, KiB)"
   maps=$(head_of /proc/sys/vm/max_map_count)
+  scope=$(head_of /proc/sys/kernel/yama/ptrace_scope)
+  row "tracing processes" "kernel.yama.ptrace_scope=$scope"
+  [[ $scope == unknown || $scope == 0 ]] || cost "./upa top needs root, even for programs of your own"
   row "mappings per process" "$maps (vm.max_map_count)"
   [[ $maps == unknown || $maps -ge 65530 ]] || cost "partial unmaps and protections of many ranges fail with ENOMEM sooner"
 }

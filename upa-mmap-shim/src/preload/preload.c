@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -580,9 +581,25 @@ static void in_child(void)
 	observed_process = (pid_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
+/* In the place of libc's, which all its exec functions call; a child of vfork() is none of ours. */
+static int execute(const char *path, char *const arguments[], char *const environment[])
+{
+	bool leaves = observed_process == (pid_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0) &&
+		      !os_call(SYS_faccessat, AT_FDCWD, (long)path, X_OK, 0, 0, 0);
+	long result;
+
+	if (leaves)
+		table_print(made());
+	result = os_call(SYS_execve, (long)path, (long)arguments, (long)environment, 0, 0, 0);
+	if (leaves)
+		table_goes_on();
+	return (int)failed(result);
+}
+
 static void redirect_libc(void)
 {
 	struct redirection list[] = {
+		{ .name = "execve", .to = execute, .optional = true }, /* only for the table */
 		{ .name = "munmap", .to = munmap },
 		{ .name = "mremap", .to = mremap },
 		{ .name = "madvise", .to = madvise },
@@ -599,7 +616,7 @@ static void redirect_libc(void)
 		brk_start(libc_break), heap_start = *libc_break;
 	else
 		n--;
-	if (!redirect(list, n))
+	if (!(table_wanted ? redirect(list, n) : redirect(list + 1, n - 1)))
 		table_remark("libc's own calls go to the kernel: its code is not what is known here");
 	else if (!list[n - 1].done || list[n - 1].to != change_break)
 		table_remark("the heap that grows by brk() is the kernel's");

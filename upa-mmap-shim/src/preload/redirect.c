@@ -31,6 +31,7 @@ static const struct shape shapes[] = {
 	{ "madvise", SYS_madvise, PLAIN(SYS_madvise) },
 	{ "mlock", SYS_mlock, PLAIN(SYS_mlock) },
 	{ "mlockall", SYS_mlockall, PLAIN(SYS_mlockall) },
+	{ "execve", SYS_execve, PLAIN(SYS_execve) },
 	/* mov %ecx,%r10d; test $0xfff,%r9d; jne; mov $9,%eax; syscall; cmp $-4096,%rax; ja; ret */
 	{ "mmap", SYS_mmap,
 	  BYTES(0x41, 0x89, 0xca, 0x41, 0xf7, 0xc1, 0xff, 0x0f, 0, 0, 0x75, ANY, 0xb8, 9, 0, 0, 0, 0x0f, 0x05, 0x48, 0x3d, 0, 0xf0,

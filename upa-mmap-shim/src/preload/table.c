@@ -289,3 +289,8 @@ void table_print(const struct upa_region *r)
 	}
 	message_send(&m, out);
 }
+
+void table_goes_on(void)
+{
+	atomic_store(&printed, false);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table.h - what UPA_STATS=1 prints when the process exits: by exit(), by returning from main, by _exit(), _Exit() or quick_exit(). Who is
- * killed by a signal, aborts, or calls another program by exec() prints nothing; upa/view.h can be read until then.
+ * table.h - what UPA_STATS=1 prints when the process exits: by exit(), by returning from main, by _exit(), _Exit() or quick_exit(), or when it
+ * becomes another program by exec (where libc's calls are redirected). Who aborts or is killed by a signal prints nothing; upa/view.h can be read until then.
  */
 #ifndef UPA_TABLE_H
 #define UPA_TABLE_H
@@ -33,5 +33,8 @@ void table_after_fork(const struct upa_region *r);
 
 /* Once only. */
 void table_print(const struct upa_region *r);
+
+/* It was printed for an exec that has failed. */
+void table_goes_on(void);
 
 #endif

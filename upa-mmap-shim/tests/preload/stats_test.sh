@@ -53,6 +53,8 @@ for case in _exit quick_exit; do
   run "$case"
   expect "$case" "1 0" row "mmap, under 32 MiB"
 done
+run exec
+expect "exec: before it, and after" $'1 0\n2 2' row "mmap, under 32 MiB"
 run vfork
 expect "vfork" 1 tables
 run kill
