@@ -71,7 +71,6 @@ vm_tests() {
   local kernel kernels=(6.1) reason failed=0
   [[ -z $UPA_FULL ]] || kernels+=(6.12)
   build_java_tests
-  build_java_tests
   for kernel in "${kernels[@]}"; do
     if ! reason=$("$root/kernel-ext/vm/set-up" "$kernel" 2>&1); then
       echo "Tests of the kernel module on Linux $kernel: skipped: ${reason##*$'\n'}"
