@@ -26,8 +26,9 @@ public final class RegionCost {
     private static final int ROUNDS = 9;
     /** Until the compiler has done all it does. */
     private static final int WARM_UP_PAGES = 512;
-    private static final int WARM_UP_ROUNDS = 2500;
-    private static final int ROUNDS_BEFORE = 10;
+    private static final int WARM_UP_ROUNDS = 1000;
+    /** What is compiled of the linear back end is so before pages are given back: that costs thousands each. */
+    private static final int WARM_UP_ROUNDS_GIVEN_BACK = 50;
     private static final String[] OPERATIONS = {"map", "touch", "unmap"};
 
     private final Region region;
@@ -49,12 +50,10 @@ public final class RegionCost {
             System.err.println("usage: RegionCost instructions|ns");
             System.exit(2);
         }
-        for (int i = 0; i < 2; i++) {
-            measure(WARM_UP_PAGES, WARM_UP_ROUNDS, null);
-        }
+        measure(WARM_UP_PAGES, WARM_UP_ROUNDS, null);
         System.out.println("backend,case,operation,pages,rounds,unit,total,per_page");
         for (int pages : SIZES) {
-            measure(pages, ROUNDS_BEFORE, args[0]);
+            measure(pages, Math.clamp((1 << 17) / pages, 16, 4000), args[0]);
         }
     }
 
@@ -76,9 +75,10 @@ public final class RegionCost {
             }
             long half = region.base() + region.bytes() / 2;
             boolean[] upper = {false};
-            cost.rounds(backEnd, "elsewhere", pages, before, unit, () -> {
+            boolean givenBack = backEnd.equals("linear");
+            cost.rounds(backEnd, "elsewhere", pages, givenBack ? Math.min(before, WARM_UP_ROUNDS_GIVEN_BACK) : before, unit, () -> {
                 upper[0] = !upper[0];
-                if (backEnd.equals("linear")) {
+                if (givenBack) {
                     region.giveBack(0);
                 }
                 cost.at(upper[0] ? half : region.base(), pages);
