@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "zero.h"
 
-#include <string.h>
-
+#include "../clear.h"
 #include "../os.h"
 
 #define PAGE 4096ul
 
 /* Below so many pages clearing is cheaper than asking the kernel which of them have memory. */
 #define ASK_PAGES 32ul
-#define BATCH_PAGES 512ul
+#define BATCH_PAGES 2048ul
 
 static uintptr_t zero_batch(uintptr_t from, size_t pages)
 {
@@ -17,7 +16,7 @@ static uintptr_t zero_batch(uintptr_t from, size_t pages)
 	uintptr_t start = from;
 
 	if (pages < ASK_PAGES || os_mincore((void *)from, pages * PAGE, resident)) {
-		memset((void *)from, 0, pages * PAGE);
+		upa_clear((void *)from, pages * PAGE);
 		return start;
 	}
 	for (size_t i = 0, n; i < pages; i += n) {
@@ -27,7 +26,7 @@ static uintptr_t zero_batch(uintptr_t from, size_t pages)
 			;
 		/* Not resident may also mean swapped out. */
 		if (resident[i] & 1 || os_madvise(at, n * PAGE, MADV_DONTNEED))
-			memset(at, 0, n * PAGE);
+			upa_clear(at, n * PAGE);
 		else
 			start = from + (i + n) * PAGE;
 	}

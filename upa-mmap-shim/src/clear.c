@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Clearing of blocks. Memory that is in the cache is cleared fastest with ordinary stores (45 ns a page), memory that is not with
+ * stores that pass the cache by (60 ns against 165 ns, which read each line first). Which it is depends on how much a program has
+ * in circulation, so it is not guessed: a large block's first two pieces are cleared one way each and timed, and the rest
+ * goes the faster way.
+ */
+#include "clear.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __x86_64__
+#include <emmintrin.h>
+#include <x86intrin.h>
+
+/* Shorter blocks are cleared in the cache. A piece is long enough for its time to mean something. */
+#define LEAST_BYTES (2ul << 20)
+#define PIECE_BYTES (128ul << 10)
+
+static void pass_cache(char *p, size_t bytes)
+{
+	__m128i zero = _mm_setzero_si128();
+
+	for (char *end = p + bytes; p < end; p += 64)
+		for (int i = 0; i < 64; i += 16)
+			_mm_stream_si128((__m128i *)(p + i), zero);
+	_mm_sfence();
+}
+
+void upa_clear(void *address, size_t bytes)
+{
+	char *p = address;
+	uint64_t start, middle, end;
+
+	if (bytes < LEAST_BYTES) {
+		memset(p, 0, bytes);
+		return;
+	}
+	start = __rdtsc();
+	memset(p, 0, PIECE_BYTES);
+	middle = __rdtsc();
+	pass_cache(p + PIECE_BYTES, PIECE_BYTES);
+	end = __rdtsc();
+	p += 2 * PIECE_BYTES;
+	bytes -= 2 * PIECE_BYTES;
+	if (end - middle < middle - start)
+		pass_cache(p, bytes);
+	else
+		memset(p, 0, bytes);
+}
+
+#else
+
+void upa_clear(void *address, size_t bytes)
+{
+	memset(address, 0, bytes);
+}
+
+#endif
