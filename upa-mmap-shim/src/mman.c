@@ -726,8 +726,14 @@ int upa_madvise(void *address, size_t length, int advice)
 
 int upa_mprotect(void *address, size_t length, int protection)
 {
+	struct upa_region *r = made_region();
+
 	/* The kernel looks at the protection before it looks for pages; no page of the region grows down. */
 	if (protection & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
 		return int_result(os_mprotect(address, length, protection));
+	/* What the pages are anyway: they need not be tainted for it. mimalloc takes purged memory into use again with this. */
+	if (r && protection == (PROT_READ | PROT_WRITE) && aligned(address) && wholly_inside(r, address, page_up(length)) &&
+	    !upa_region_tainted(r, address, page_up(length)) && all_allocated(r, address, page_up(length)))
+		return 0;
 	return upa_mman_apply(address, length, true, call_mprotect, protection);
 }
