@@ -222,6 +222,7 @@ static int unmap(void *address, size_t length)
 {
 	int result;
 
+	purge_forget(address, length);
 	if (!ours(address)) {
 		brk_disturb(address, length, false);
 		if (!made())

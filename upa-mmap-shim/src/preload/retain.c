@@ -25,8 +25,8 @@
 #define INTERVAL_MS 16
 #define PRESSURE_INTERVAL_MS 1000
 
-/* So long after a purge has left pages resident, resident memory is not taken for use. */
-#define KEPT_MS 1000
+/* Between purges of so much, resident memory is taken not to have changed. */
+#define PURGE_STEP (4l << 20)
 
 /* Share of tasks that waited for memory in the last ten seconds, in hundredths of a percent, above which nothing stays. */
 #define PRESSURE_LIMIT 500
@@ -42,8 +42,8 @@ static _Atomic int64_t region_retained, heap_retained;
 /* Of what is resident, what is not retained; the most of it lately; and when that was last asked, and the peak decayed. */
 static _Atomic int64_t resident, live, peak, sampled_at, decayed_at;
 
-/* When a purge last left pages resident (purge.h): from then on resident memory says nothing about use, for a while. */
-static _Atomic int64_t kept_at = -KEPT_MS;
+/* Bytes that purges have left resident (purge.h) and that are not in use again; and purged since resident memory was last asked for. */
+static _Atomic int64_t idle, purged;
 
 /* NULL until it is told of. */
 static struct upa_region *_Atomic known_region;
@@ -69,7 +69,7 @@ int64_t milliseconds(void)
 /* Asks the kernel; before that, `just_freed` bytes more were in use. If it may not be asked, addresses have to do. */
 static void sample(int64_t now, int64_t just_freed)
 {
-	int64_t retained = load(&region_retained) + load(&heap_retained);
+	int64_t retained = load(&region_retained) + load(&heap_retained) + load(&idle);
 	struct upa_region *r = atomic_load_explicit(&known_region, memory_order_relaxed);
 	int64_t is = resident_bytes();
 	int64_t was = load(&peak);
@@ -84,7 +84,7 @@ static void sample(int64_t now, int64_t just_freed)
 	use = is > retained ? is - retained : 0;
 	store(&live, use);
 	use += just_freed;
-	while (was < use && now - load(&kept_at) > KEPT_MS && !atomic_compare_exchange_weak(&peak, &was, use))
+	while (was < use && !atomic_compare_exchange_weak(&peak, &was, use))
 		;
 }
 
@@ -127,18 +127,23 @@ int64_t retain_heap_allowance(void)
 	return share(allowance(milliseconds()), load(&region_retained));
 }
 
-bool retain_may_keep(void)
+int64_t retain_peak(void)
+{
+	return load(&peak);
+}
+
+int64_t retain_excess(int64_t idle_bytes, int64_t about_to_purge)
 {
 	int64_t now = milliseconds();
 
-	if (now - load(&sampled_at) >= INTERVAL_MS)
+	store(&idle, idle_bytes);
+	if (atomic_fetch_add_explicit(&purged, about_to_purge, memory_order_relaxed) + about_to_purge >= PURGE_STEP ||
+	    now - load(&sampled_at) >= INTERVAL_MS) {
+		store(&purged, 0);
 		sample(now, 0);
-	return load(&resident) <= load(&peak) + load(&peak) / 100 * (int64_t)settings.retain_percent + FLOOR;
-}
-
-void retain_kept(void)
-{
-	store(&kept_at, milliseconds());
+		allowance(now);
+	}
+	return load(&resident) - load(&peak) - load(&peak) / 100 * (int64_t)settings.retain_percent - FLOOR;
 }
 
 /* ---- pressure --------------------------------------------------------------------------------- */
@@ -317,7 +322,8 @@ static void look(struct upa_region *r, int64_t now, int64_t just_freed)
 	store(&looked_live, (int64_t)st.allocated_bytes);
 	store(&region_retained, (int64_t)st.retained_bytes);
 	sample(now, just_freed);
-	total = allowance(now);
+	total = allowance(now) - load(&idle);
+	total = total > 0 ? total : 0;
 	if ((int64_t)st.retained_bytes + load(&heap_retained) > WORTH_ASKING && pressed())
 		total = 0;
 	if (load(&heap_retained) > share(total, (int64_t)st.retained_bytes))

@@ -24,9 +24,14 @@ void retain_heap(int64_t live, int64_t kept);
 /* The bytes that the heap may keep now. */
 int64_t retain_heap_allowance(void);
 
-/* May a purge leave pages resident? And it has. */
-bool retain_may_keep(void);
-void retain_kept(void);
+/* The most that was in use lately, in bytes. */
+int64_t retain_peak(void);
+
+/*
+ * Before a purge: tells of the bytes that earlier ones have left resident and that are not in use again. By how many bytes resident
+ * memory exceeds what may stay, the range itself included; negative if there is room.
+ */
+int64_t retain_excess(int64_t idle_bytes, int64_t about_to_purge);
 
 /* Tells of bytes of the region handed out (positive) or freed (negative). May give memory back. */
 void retain_account(struct upa_region *r, int64_t bytes);

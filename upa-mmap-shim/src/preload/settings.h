@@ -4,7 +4,7 @@
  *
  *   UPA_REGION_BYTES   size of the region: addresses, not memory. Suffixes K, M, G, T. Default: 16 times the machine's memory
  *   UPA_LEAST_BYTES    requests below this size are the kernel's. Default 0
- *   UPA_RETAIN         percent by which resident memory may exceed its recent peak without UPA, 0..1000. Default 10
+ *   UPA_RETAIN         percent by which resident memory may exceed its recent peak without UPA, 0..1000. Default 15
  *   UPA_DECAY_MS       half-life of the memory of how much was in use lately, in milliseconds, 0..3600000. Default 1000
  *   UPA_BACKEND        where memory comes from: linear (the kernel's, retained; default), pte or pte-raw (/dev/upa, for malloc: device.h)
  *   UPA_POOL_BYTES     page frames that the latter two may take, in bytes. Default: half of the machine's memory
@@ -14,6 +14,7 @@
  *   UPA_TRACE          a file in which the process's page requests are recorded (upa/trace.h)
  *   UPA_REDIRECT=0     leave libc's own internal calls alone: only calls from outside libc are served
  *   UPA_BRK=0          leave the heap that grows by brk() alone
+ *   UPA_HUGE=0         never ask for huge pages (else where whole 2 MiB are purged and touched again, and huge pages are cheap)
  *   UPA_OFF=1          serve nothing
  *
  * A value that makes no sense is named in one line on standard error, and its default holds.
@@ -36,6 +37,7 @@ struct settings {
 	bool stats;
 	bool redirect;
 	bool brk;
+	bool huge;
 	bool off;
 };
 
