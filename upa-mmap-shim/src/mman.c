@@ -306,23 +306,31 @@ static void *map_over(struct upa_region *r, void *address, size_t length, int pr
 	return address_result(moved);
 }
 
+void *upa_mman_map(size_t length, size_t alignment, int protection, int flags, off_t offset)
+{
+	uint32_t wanted = (flags & UPA_MAP_UNCLEARED ? 0 : UPA_MAP_ZEROS) | (flags & MAP_POPULATE ? UPA_MAP_FAULTED : 0);
+	int saved = errno;
+	struct upa_region *r;
+	void *block;
+
+	if (!length || !ordinary(protection, flags, offset) || length > most_served || atomic_load_explicit(&stopped, memory_order_relaxed))
+		return NULL;
+	r = default_region();
+	block = r && alignment ? upa_region_map_aligned(r, length, alignment, wanted) : NULL;
+	if (r && !block)
+		block = upa_region_map(r, length, wanted);
+	errno = saved;
+	return block;
+}
+
 void *upa_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
+	void *block = address ? NULL : upa_mman_map(length, 0, protection, flags, offset);
 	struct upa_region *r;
 	struct range part;
 
-	if (!address && length && ordinary(protection, flags, offset) && length <= most_served &&
-	    !atomic_load_explicit(&stopped, memory_order_relaxed)) {
-		uint32_t wanted = (flags & UPA_MAP_UNCLEARED ? 0 : UPA_MAP_ZEROS) | (flags & MAP_POPULATE ? UPA_MAP_FAULTED : 0);
-		int saved = errno;
-		void *block;
-
-		r = default_region();
-		block = r ? upa_region_map(r, length, wanted) : NULL;
-		if (block)
-			return block;
-		errno = saved;
-	}
+	if (block)
+		return block;
 	flags &= ~UPA_MAP_UNCLEARED;
 	r = made_region();
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && r && aligned(address) && inside(r, address, page_up(length), &part))

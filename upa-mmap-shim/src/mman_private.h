@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <upa/region.h>
 
@@ -14,6 +15,9 @@
  * 0 or -errno; on failure the kernel serves for good.
  */
 int upa_mman_start(const struct upa_region_options *options, size_t most);
+
+/* What mmap() without an address gives if the region serves it, at a multiple of `alignment` where that is possible; else NULL. */
+void *upa_mman_map(size_t length, size_t alignment, int protection, int flags, off_t offset);
 
 /* From now on the kernel serves every request; what lies in the region stays there until it is unmapped. */
 void upa_mman_stop(void);

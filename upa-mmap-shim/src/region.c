@@ -41,6 +41,9 @@
  */
 #define MAX_TABLE_MOVES 16384u
 
+/* So many places are looked at for a request with an alignment. */
+#define ALIGNED_TRIES 4096u
+
 struct region_header {
 	uint64_t magic;
 	uint32_t abi;
@@ -493,6 +496,20 @@ void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags)
 		return NULL;
 	}
 	return address_of(r, (uint64_t)page);
+}
+
+void *upa_region_map_aligned(struct upa_region *r, size_t bytes, size_t alignment, uint32_t flags)
+{
+	uint64_t step = alignment / PAGE_BYTES;
+	uint64_t pages = pages_of(bytes);
+	uint64_t length;
+
+	for (uint64_t first = (round_up((uintptr_t)r->base, alignment) - (uintptr_t)r->base) / PAGE_BYTES, tries = 0;
+	     tries < ALIGNED_TRIES && pages <= r->llfree.pages && first <= r->llfree.pages - pages; first += step, tries++)
+		if (upa_llfree_next(&r->llfree, first, pages, false, &length) < 0 &&
+		    !upa_region_map_at(r, address_of(r, first), bytes, flags))
+			return address_of(r, first);
+	return NULL;
 }
 
 int upa_region_map_at(struct upa_region *r, void *address, size_t bytes, uint32_t flags)

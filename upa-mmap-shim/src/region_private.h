@@ -81,6 +81,9 @@ int upa_region_claim(struct upa_region *r, void *address, size_t bytes);
 /* Start of the metadata, laid out as region.c says. */
 const void *upa_region_metadata(const struct upa_region *r);
 
+/* As upa_region_map(), at a multiple of an alignment that is a power of two from 2 MiB on. NULL if there is no such place, errno unchanged. */
+void *upa_region_map_aligned(struct upa_region *r, size_t bytes, size_t alignment, uint32_t flags);
+
 bool upa_region_tainted(const struct upa_region *r, const void *address, size_t bytes);
 
 /* Frees pages whose memory the caller has moved elsewhere. */

@@ -158,8 +158,12 @@ static long failed(long result)
 /* ---- mmap and its relatives ------------------------------------------------------------------- */
 
 /*
- * Hints are the kernel's to follow, but for those by which mimalloc spreads its memory over addresses of no further meaning.
+ * Hints are the kernel's to follow, but for those by which mimalloc spreads its memory over addresses of no further meaning. Their alignment, up to
+ * that of its segments, matters to it: where it does not get it, it asks for more and unmaps the rest.
  */
+#define LEAST_ALIGNMENT (4ul << 20)
+#define MOST_ALIGNMENT (32ul << 20)
+
 static bool free_hint(const void *address)
 {
 	return (uintptr_t)address >= 2ul << 40 && (uintptr_t)address < 32ul << 40;
@@ -168,18 +172,24 @@ static bool free_hint(const void *address)
 static void *map(void *address, size_t length, int protection, int flags, int fd, off_t offset, const void *caller)
 {
 	bool others = settings.backend && !device_serves(caller);
+	size_t alignment = 0;
 	void *result;
 
 	if (flags & MAP_FIXED)
 		brk_disturb(address, length, false);
-	if (free_hint(address) && !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
+	if (free_hint(address) && !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
+		alignment = (uintptr_t)address & -(uintptr_t)address;
+		alignment = alignment < MOST_ALIGNMENT ? alignment : MOST_ALIGNMENT;
 		address = NULL;
+	}
 	if (!made() && !others && worth_beginning(length, protection, flags))
 		begin();
 	if (!made() || (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) &&
 			(others || length < settings.least_bytes || (settings.strict && !settings.backend && too_many_mappings()))))
 		return (void *)failed(os_mmap(address, length, protection, flags, fd, offset));
-	result = upa_mmap(address, length, protection, flags, fd, offset);
+	result = alignment >= LEAST_ALIGNMENT ? upa_mman_map(length, alignment, protection, flags, offset) : NULL;
+	if (!result)
+		result = upa_mmap(address, length, protection, flags, fd, offset);
 	if (ours(result) && !(flags & MAP_FIXED))
 		retain_account(made(), (int64_t)length);
 	return result;
@@ -275,6 +285,8 @@ EXPORT int madvise(void *address, size_t length, int advice)
 	bool kept;
 	int result = 0;
 
+	if (advice == MADV_NOHUGEPAGE)
+		settings.huge = false;
 	if (advice != MADV_HUGEPAGE && advice != MADV_NOHUGEPAGE && advice != MADV_COLLAPSE)
 		brk_disturb(address, length, advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_WILLNEED);
 	kept = advice == MADV_DONTNEED && purging && purge(made(), address, length);
@@ -308,6 +320,9 @@ EXPORT int mprotect(void *address, size_t length, int protection)
 	int result;
 
 	brk_disturb(address, length, false);
+	/* What is committed is about to be used. */
+	if (protection & PROT_WRITE)
+		purge_forget(address, length);
 	result = made() ? upa_mprotect(address, length, protection) : (int)failed(os_mprotect(address, length, protection));
 	observed(o, true, UPA_TRACE_PROTECT, result ? UPA_TRACE_FAILED : 0, (unsigned)protection, (uintptr_t)address, length);
 	return result;

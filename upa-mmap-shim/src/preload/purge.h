@@ -21,7 +21,7 @@
 /* True if the range now reads zero and the kernel need not be asked. `region` may be NULL. */
 bool purge(const struct upa_region *region, void *address, size_t length);
 
-/* The range is unmapped: what has been left resident there is no longer of interest. */
+/* The range is unmapped, or in use again: what has been left resident there is no longer idle. */
 void purge_forget(void *address, size_t length);
 
 /* From now on never: pages are locked, or somebody waits for their faults. */

@@ -36,6 +36,9 @@
 /* Bytes in use as addresses: of the region as told in steps, and of the heap. */
 static _Atomic int64_t region_live, heap_live;
 
+/* The region's when it was last looked at. */
+static _Atomic int64_t looked_live;
+
 /* Bytes free and populated: of the region when last looked at, and of the heap. */
 static _Atomic int64_t region_retained, heap_retained;
 
@@ -69,12 +72,14 @@ int64_t milliseconds(void)
 /* Asks the kernel; before that, `just_freed` bytes more were in use. If it may not be asked, addresses have to do. */
 static void sample(int64_t now, int64_t just_freed)
 {
-	int64_t retained = load(&region_retained) + load(&heap_retained) + load(&idle);
+	int64_t freed_since = load(&looked_live) - load(&region_live);
+	int64_t retained = load(&region_retained) + freed_since;
 	struct upa_region *r = atomic_load_explicit(&known_region, memory_order_relaxed);
 	int64_t is = resident_bytes();
 	int64_t was = load(&peak);
 	int64_t use;
 
+	retained = (retained > 0 ? retained : 0) + load(&heap_retained) + load(&idle);
 	store(&sampled_at, now);
 	if (is < 0)
 		is = load(&region_live) + load(&heap_live) + retained;
@@ -302,7 +307,7 @@ static bool pressed(void)
 
 /* ---- the region ------------------------------------------------------------------------------- */
 
-static _Atomic int64_t looked_at, looked_live;
+static _Atomic int64_t looked_at;
 static atomic_flag looking = ATOMIC_FLAG_INIT;
 
 /* Below this, asking for pressure costs more than it could bring. */
