@@ -351,13 +351,16 @@ bool purge(const struct upa_region *region, void *address, size_t length)
 	uintptr_t from = (uintptr_t)address;
 	uintptr_t to = from + ((length + PAGE - 1) & ~(PAGE - 1));
 	struct choice c;
-	bool ours;
+	bool any, ours;
 
 	if (length < LEAST_BYTES || length > MOST_BYTES || from % PAGE || atomic_load_explicit(&stopped, memory_order_relaxed))
 		return false;
+	any = choose(&c, from, to);
 	ours = region && ordinary_in_region(region, from, to);
-	if ((!choose(&c, from, to) && !ours) || (!ours && !ordinary(from, to))) {
+	if (!any || (!ours && !ordinary(from, to))) {
 		mark(from, to, false);
+		if (ours)
+			make_huge(from, to);
 		return false;
 	}
 	for (uintptr_t i = 0, start = from, end; start < to; start = end) {
