@@ -93,6 +93,14 @@ static void sample(int64_t now, int64_t just_freed)
 		;
 }
 
+/* What may be resident beyond the peak. */
+static int64_t beyond_peak(void)
+{
+	int64_t share = load(&peak) / 100 * (int64_t)settings.retain_percent;
+
+	return share > FLOOR ? share : FLOOR;
+}
+
 /* Lets the peak decay up to now: the bytes that may be retained. */
 static int64_t allowance(int64_t now)
 {
@@ -111,7 +119,7 @@ static int64_t allowance(int64_t now)
 		/* If this is lost to a rise, the peak decays next time. */
 		atomic_compare_exchange_strong(&peak, &was, use + excess);
 	}
-	return excess + load(&peak) / 100 * (int64_t)settings.retain_percent + FLOOR;
+	return excess + beyond_peak();
 }
 
 /* Of what may be retained, what one of two may keep: what the other leaves, and at least half. */
@@ -148,7 +156,7 @@ int64_t retain_excess(int64_t idle_bytes, int64_t about_to_purge)
 		sample(now, 0);
 		allowance(now);
 	}
-	return load(&resident) - load(&peak) - load(&peak) / 100 * (int64_t)settings.retain_percent - FLOOR;
+	return load(&resident) - load(&peak) - beyond_peak();
 }
 
 /* ---- pressure --------------------------------------------------------------------------------- */

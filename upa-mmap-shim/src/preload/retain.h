@@ -3,7 +3,7 @@
  * retain.h - how much free memory stays populated, and when the rest goes back to the kernel.
  *
  * Follows use: what was in use lately and is not now may stay, since a program that had it is likely to want it again;
- * the memory of that halves every UPA_DECAY_MS. Beyond it stay UPA_RETAIN percent, and 2 MiB. What is in use the kernel says: what
+ * the memory of that halves every UPA_DECAY_MS. Beyond it stay UPA_RETAIN percent, but 2 MiB at least. What is in use the kernel says: what
  * is resident, less what is known to be free. So resident memory stays within that percentage of its peak without UPA. There is no thread: this runs on the
  * program's own calls, and an idle program keeps what it has.
  *
