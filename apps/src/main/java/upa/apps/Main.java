@@ -38,6 +38,9 @@ public final class Main {
 
     private static final int ROUNDS = 3;
     private static final int FULL_ROUNDS = 7;
+    /** From here on the range of the ratios holds their median with more than 95 %: 1 - 2^(1 - n). */
+    private static final int ENOUGH_ROUNDS = 6;
+
     private static final int MOST_ROUNDS = 1000;
     private static final long GIB = 1L << 30;
     private static final long HOLD = 4 * GIB;
@@ -327,6 +330,11 @@ public final class Main {
         if (machine.load() > BUSY) {
             notes.add("Others were using this machine when the run began (load " + Units.digits(machine.load())
                     + "): intervals are wide.");
+        }
+        if (settings.rounds() < ENOUGH_ROUNDS) {
+            notes.add("With " + settings.rounds() + (settings.rounds() == 1 ? " round" : " rounds") + " an interval is at most the range"
+                    + " of the ratios seen, which holds their median with " + Units.digits(100 - 200 * Math.pow(2, -settings.rounds()))
+                    + " % and not 95 %: what it decides is to be taken with care.");
         }
         long start = System.nanoTime();
         Measurer measurer = new Measurer(settings);

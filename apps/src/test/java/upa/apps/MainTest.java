@@ -81,6 +81,7 @@ class MainTest {
         assertTrue(text().contains("Times as fast as under glibc"), text());
         assertTrue(text().contains("Figures to reach"), text());
         assertTrue(text().contains("under glibc that costs"), text());
+        assertTrue(text().replaceAll("\\s+", " ").contains("holds their median with 75 % and not 95 %"), text());
         String html = Files.readString(results("report.html"));
         assertTrue(html.contains("Imaginary CPU") && html.contains("Real programs on user-mode pages"));
         List<String> csv = Files.readAllLines(results("results.csv"));
