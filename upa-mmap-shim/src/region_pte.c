@@ -121,14 +121,17 @@ static int call(const struct upa_pte *p, unsigned long request, const void *argu
 
 /*
  * Installs what the words say, where nothing is installed. Should the call fail, each page will be installed when it is touched.
- * Raw entries are in place already: from absent to present needs no call.
+ * Raw entries are in place already: from absent to present needs no call, but the stores must be done before the pages are touched, since
+ * a page walk does not look into the store buffer.
  */
 static void install(struct upa_pte *p, uint64_t first, uint64_t pages)
 {
 	struct upa_range range = { .page = first, .count = pages };
 	struct upa_batch batch = { .ranges = (uintptr_t)&range, .count = 1 };
 
-	if (!p->tables)
+	if (p->tables)
+		atomic_thread_fence(memory_order_seq_cst);
+	else
 		call(p, UPA_IOC_MAP, &batch);
 }
 

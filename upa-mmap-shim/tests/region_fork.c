@@ -195,6 +195,7 @@ int main(void)
 
 	test_copy_on_write(true);
 	test_copy_on_write(false);
-	test_threads(full && *full ? 2000 : 50);
+	/* On the device a fork copies all pages in use, and it runs under emulation. */
+	test_threads(full && *full ? 2000 : on_device() ? 8 : 50);
 	return 0;
 }

@@ -1,0 +1,44 @@
+#!/bin/busybox sh
+# Inside the VM: the tests of the C library on its back ends pte and pte-raw, and a shell with the preloaded library.
+# Last line: counts PASSED FAILED SKIPPED. Exit status 1 if one failed.
+passed=0 failed=0 skipped=0
+report() { # STATUS NAME
+	case $1 in
+	0) result=pass passed=$((passed + 1)) ;;
+	77) result=skip skipped=$((skipped + 1)) ;;
+	*) result="FAIL (exit status $1)" failed=$((failed + 1)) ;;
+	esac
+	echo "$result $2"
+	[ "$1" -eq 0 ] || sed 's/^/    /' /tmp/output
+}
+# The program's own mappings are the kernel's, and malloc's calls say the same; but all frames count as locked.
+conformance() {
+	/preload/conformance quick >/tmp/kernel 2>&1 &&
+		LD_PRELOAD=/preload/libupa_mmap.so /preload/conformance quick >/tmp/ours 2>&1 || return 1
+	sed -i /^unlocked_by_unmapping/d /tmp/kernel /tmp/ours
+	diff /tmp/kernel /tmp/ours
+}
+# Large strings, subshells and commands, served by the device.
+shell() {
+	LD_PRELOAD=/preload/libupa_mmap.so UPA_STATS=1 /preload/bash -c '
+		x=$(printf "%0200000d" 7); x=$x$x$x; y=$x$x$x
+		[ "${#y}" = 1800000 ] && [ "$(echo ${#x})" = 600000 ] && (z=$y$y; [ "${z:3599999}" = 7 ]) && /bin/true' 2>&1 || return 1
+}
+used_device() { shell | grep "memory comes from /dev/upa"; }
+for UPA_BACKEND in pte pte-raw; do
+	export UPA_BACKEND
+	for test in /library/*; do
+		steps=
+		[ "${test##*/}" != region_stress ] || steps=400
+		echo "upa-test: $test on $UPA_BACKEND" >/dev/kmsg
+		timeout 300 "$test" $steps >/tmp/output 2>&1
+		report $? "${test##*/} on $UPA_BACKEND"
+	done
+	[ -d /preload ] || continue
+	for test in conformance shell used_device; do
+		$test >/tmp/output 2>&1
+		report $? "preload $test on $UPA_BACKEND"
+	done
+done
+echo "counts $passed $failed $skipped"
+[ $failed -eq 0 ]
