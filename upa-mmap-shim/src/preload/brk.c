@@ -112,6 +112,8 @@ static int grow(uintptr_t now, uintptr_t wanted)
 	if (up(now) < had)
 		clear(up(now), up(wanted) < had ? up(wanted) : had);
 	moved(wanted);
+	if (wanted > had)
+		retain_heap_grows((int64_t)(wanted - had));
 	return 0;
 }
 

@@ -315,16 +315,17 @@ static bool pressed(void)
 
 /* ---- the region ------------------------------------------------------------------------------- */
 
-static _Atomic int64_t looked_at;
+static _Atomic int64_t looked_at, looked_heap;
 static atomic_flag looking = ATOMIC_FLAG_INIT;
 
 /* Below this, asking for pressure costs more than it could bring. */
 #define WORTH_ASKING (32 * MIB)
 
-static void look(struct upa_region *r, int64_t now, int64_t just_freed)
+/* Bytes just freed were in use until now; others, which the heap has just got, will be without a further call. */
+static void look(struct upa_region *r, int64_t now, int64_t just_freed, int64_t soon_used)
 {
 	struct upa_region_stats st;
-	int64_t total, keep;
+	int64_t total, keep, excess;
 
 	if (atomic_flag_test_and_set(&looking))
 		return;
@@ -333,9 +334,12 @@ static void look(struct upa_region *r, int64_t now, int64_t just_freed)
 	/* Exact, where the threads' own accounts lose what they had not told of when they ended. */
 	store(&region_live, (int64_t)st.allocated_bytes);
 	store(&looked_live, (int64_t)st.allocated_bytes);
+	store(&looked_heap, load(&heap_live));
 	store(&region_retained, (int64_t)st.retained_bytes);
 	sample(now, just_freed);
-	total = allowance(now) - load(&idle);
+	total = allowance(now);
+	excess = total - beyond_peak();
+	total -= (soon_used < excess ? soon_used : excess) + load(&idle);
 	total = total > 0 ? total : 0;
 	if ((int64_t)st.retained_bytes + load(&heap_retained) > WORTH_ASKING && pressed())
 		total = 0;
@@ -365,7 +369,7 @@ void retain_account(struct upa_region *r, int64_t bytes)
 	now = milliseconds();
 	last = load(&looked_live);
 	if (now - load(&looked_at) >= INTERVAL_MS || use > last + last / 16 + FLOOR)
-		look(r, now, told < 0 ? -told : 0);
+		look(r, now, told < 0 ? -told : 0, 0);
 }
 
 void retain_heap_shrinks(void)
@@ -374,9 +378,18 @@ void retain_heap_shrinks(void)
 	int64_t now = milliseconds();
 
 	if (r && now - load(&looked_at) >= INTERVAL_MS)
-		look(r, now, 0);
+		look(r, now, 0, 0);
 	else if (!r && now - load(&sampled_at) >= INTERVAL_MS)
 		sample(now, 0);
+}
+
+void retain_heap_grows(int64_t bytes)
+{
+	struct upa_region *r = atomic_load_explicit(&known_region, memory_order_relaxed);
+	int64_t now = milliseconds();
+
+	if (r && load(&region_retained) && (now - load(&looked_at) >= INTERVAL_MS || load(&heap_live) > load(&looked_heap) + FLOOR))
+		look(r, now, 0, bytes);
 }
 
 void retain_after_fork(void)

@@ -17,8 +17,13 @@
 
 #include <upa/region.h>
 
-/* Tells that the heap is about to shrink; of its size in bytes, and of bytes beyond that which are kept. */
+/* Tells that the heap is about to shrink. */
 void retain_heap_shrinks(void);
+
+/* Tells that the heap has got so many bytes more from the kernel, which it is about to touch: what the region retains may have to make room. */
+void retain_heap_grows(int64_t bytes);
+
+/* Tells of the heap's size in bytes, and of bytes beyond that which are kept. */
 void retain_heap(int64_t live, int64_t kept);
 
 /* The bytes that the heap may keep now. */
