@@ -287,6 +287,9 @@ EXPORT int madvise(void *address, size_t length, int advice)
 
 	if (advice == MADV_NOHUGEPAGE)
 		settings.huge = false;
+	/* Such pages fault though their mapping may be written to. */
+	if (advice == MADV_GUARD_INSTALL && !ours(address))
+		purge_stop();
 	if (advice != MADV_HUGEPAGE && advice != MADV_NOHUGEPAGE && advice != MADV_COLLAPSE)
 		brk_disturb(address, length, advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_WILLNEED);
 	kept = advice == MADV_DONTNEED && purging && purge(made(), address, length);
@@ -426,6 +429,7 @@ EXPORT int pkey_mprotect(void *address, size_t length, int protection, int key)
 {
 	if (key == -1)
 		return mprotect(address, length, protection);
+	purge_stop();
 	brk_disturb(address, length, false);
 	if (ours(address))
 		upa_region_taint(made(), address, length);

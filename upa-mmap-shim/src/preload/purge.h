@@ -24,7 +24,7 @@ bool purge(const struct upa_region *region, void *address, size_t length);
 /* The range is unmapped, or in use again: what has been left resident there is no longer idle. */
 void purge_forget(void *address, size_t length);
 
-/* From now on never: pages are locked, or somebody waits for their faults. */
+/* From now on never: pages are locked, or guarded within their mapping, or somebody waits for their faults. */
 void purge_stop(void);
 
 uint64_t purge_count(void);

@@ -358,6 +358,24 @@ static void purge_of_what_is_not_ordinary(void)
 	close(fd);
 }
 
+/* Guard pages fault within a mapping that may be written to. */
+static void purge_around_guards(void)
+{
+	char *block = mmap(NULL, MIB, PROT_NONE, ANON, -1, 0);
+	bool guards = !madvise(NULL, 0, 102 /* MADV_GUARD_INSTALL, Linux 6.13 */);
+
+	mprotect(block, MIB, RW);
+	memset(block, 'g', 16 * PAGE);
+	if (guards)
+		madvise(block + 5 * PAGE, PAGE, 102);
+	for (int i = 0; i < 6; i++) {
+		memset(block, 'g', 5 * PAGE);
+		memset(block + 6 * PAGE, 'g', 10 * PAGE);
+		CALL(madvise(block, 16 * PAGE, MADV_DONTNEED));
+		say("zero %d %d, guarded %d", zero(block, 5 * PAGE), zero(block + 6 * PAGE, 10 * PAGE), peek(block + 5 * PAGE) == -SIGSEGV);
+	}
+}
+
 static void fork_advice(void)
 {
 	char *block = map(8 * PAGE);
@@ -806,7 +824,9 @@ int main(int argc, char **argv)
 		SCENARIO(break_moves), SCENARIO(protected_heap),
 		SCENARIO(zeros_after_reuse), SCENARIO(errors_of_mmap), SCENARIO(hints), SCENARIO(holes), SCENARIO(replaced_by_file),
 		SCENARIO(none_and_back), SCENARIO(shared_anonymous), SCENARIO(other_flags), SCENARIO(protection), SCENARIO(advice),
-		SCENARIO(purge_of_what_is_not_ordinary), SCENARIO(fork_advice), SCENARIO(remapping), SCENARIO(residency),
+		SCENARIO(purge_of_what_is_not_ordinary), SCENARIO(fork_advice),
+		/* It ends all purging without the kernel. */
+		SCENARIO(purge_around_guards), SCENARIO(remapping), SCENARIO(residency),
 		SCENARIO(unlocked_by_unmapping), SCENARIO(copy_on_write), SCENARIO(vfork_child), SCENARIO(threads_and_forks),
 		SCENARIO(in_signal_handlers), SCENARIO(spliced), SCENARIO(library_memory), SCENARIO(limits),
 	};
