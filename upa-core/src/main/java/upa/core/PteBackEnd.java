@@ -291,7 +291,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
         }
     }
 
-    /** Their frames have entered the pool unused, or hold the old bytes they held; which, is not worth to be known. */
+    /** Which of their frames still read zero is not tracked: all count as used. */
     @Override
     final void putUnused(int slot, long page, long n) {
         put(slot, page, n);
@@ -334,6 +334,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
             ranges.add(page, n);
         }
 
+        /** Returns how many frames are free now. The call fails only in a closed region or a dying process, which need them no more. */
         long finish(int slot) {
             long n = frames();
             if (ranges.count() > 0) {
