@@ -208,7 +208,7 @@ static void adapt(int64_t excess, int64_t bytes)
 {
 	int64_t hot = atomic_load_explicit(&hot_bytes, memory_order_relaxed);
 
-	hot += excess > 0 ? -excess / 3 : (bytes < -excess ? bytes : -excess) / 400;
+	hot += excess > 0 ? -excess / 5 : (bytes < -excess ? bytes : -excess) / 200;
 	/* Never less than half: another use of memory may have taken its place. */
 	hot = hot > retain_peak() / 2 ? hot : retain_peak() / 2;
 	hot = hot < 2 * retain_peak() ? hot : 2 * retain_peak();
