@@ -8,7 +8,7 @@
  *   first     allocate, touch (one store for each 4 KiB) and free, for the first time: memory comes from the kernel, or the pool grows
  *   allocate, touch, free    the same again, apart; cycle: all three
  *   realloc   to twice this size, all of the first half touched, something behind it, nothing of the second half touched
- *   mixed     a step of a program that holds 16 blocks of random sizes (log-uniform, 64 KiB to 4 MiB): free one, allocate and touch another; bytes
+ *   mixed     a step of a program that holds 16 blocks of random sizes (64 KiB to 4 MiB): free one, allocate and touch another; bytes
  *             is the mean size
  *
  * Usage: dlmalloc_cost [DIRECTORY]     of libdlmalloc_*.so and libupa.so; /driver/lib by default, where run-bench has them

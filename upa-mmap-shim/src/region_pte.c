@@ -33,6 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clear.h"
 #include "os.h"
 
 /* Both headers have this name. */
@@ -466,7 +467,7 @@ static uint64_t put_mixed(struct upa_region *r, uint64_t first, uint64_t end)
 
 static uint64_t zero(const struct upa_region *r, uint64_t first, uint64_t pages)
 {
-	memset(address_of(r, first), 0, pages * PAGE_BYTES);
+	upa_clear(address_of(r, first), pages * PAGE_BYTES);
 	return pages;
 }
 
