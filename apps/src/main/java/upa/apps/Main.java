@@ -21,8 +21,8 @@ import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
-import org.apache.commons.cli.help.HelpFormatter;
 import upa.bench.BenchException;
+import upa.bench.CommandLines;
 import upa.bench.Driver;
 import upa.bench.Machine;
 import upa.bench.report.Report;
@@ -139,7 +139,12 @@ public final class Main {
             CommandLine line = new DefaultParser(false).parse(OPTIONS, args);
             List<String> words = line.getArgList();
             if (line.hasOption("help")) {
-                help();
+                CommandLines.help(
+                        out,
+                        "./upa apps [option...] | ./upa apps list",
+                        "Measures real programs with their memory from UPA, and under the allocators people would otherwise"
+                                + " pick. Without options: all workloads, the main contestants, 3 rounds: about twenty minutes.",
+                        OPTIONS);
                 return 0;
             }
             if (words.equals(List.of("list"))) {
@@ -151,37 +156,10 @@ public final class Main {
             }
             return measure(settings(line), line);
         } catch (ParseException e) {
-            return complain(BenchException.usage(e.getMessage()));
+            return CommandLines.complain(err, "upa apps", BenchException.usage(e.getMessage()));
         } catch (BenchException e) {
-            return complain(e);
+            return CommandLines.complain(err, "upa apps", e);
         }
-    }
-
-    private int complain(BenchException e) {
-        String hint = e.status() == BenchException.USAGE ? " (see ./upa apps --help)" : "";
-        err.println("upa apps: " + e.getMessage().strip().replace('\n', ' ') + hint);
-        return e.status();
-    }
-
-    private void help() throws BenchException {
-        StringBuilder text = new StringBuilder();
-        try {
-            HelpFormatter.builder()
-                    .setShowSince(false)
-                    .setHelpAppendable(new org.apache.commons.cli.help.TextHelpAppendable(text))
-                    .get()
-                    .printHelp(
-                            "./upa apps [option...] | ./upa apps list",
-                            "Measures real programs with their memory from UPA, and under the allocators people would"
-                                    + " otherwise pick. Without options: all workloads, the main contestants, 3 rounds: about"
-                                    + " twenty minutes.",
-                            OPTIONS,
-                            "",
-                            false);
-        } catch (IOException e) {
-            throw BenchException.failure(e.getMessage());
-        }
-        out.print(text);
     }
 
     private void list(CommandLine line) throws BenchException {
@@ -220,7 +198,7 @@ public final class Main {
         }
         List<Workload> workloads = WorkloadFile.all(folder(line));
         if (line.hasOption("only")) {
-            workloads = choose(workloads, words(line, "only"));
+            workloads = choose(workloads, CommandLines.list(line, "only"));
         }
         if (workloads.isEmpty()) {
             throw BenchException.failure("no workloads: folder=" + folder(line));
@@ -230,15 +208,15 @@ public final class Main {
                 : quick ? new LinkedHashSet<>(List.of(Contestant.BASE, "glibc-tuned", Contestant.UPA)) : names("main");
         if (line.hasOption("contestants")) {
             names = new LinkedHashSet<>(List.of(Contestant.BASE));
-            for (String word : words(line, "contestants")) {
+            for (String word : CommandLines.list(line, "contestants")) {
                 names.addAll(names(word));
             }
         }
         Set<String> chosen = names;
         int rounds = line.hasOption("rounds")
-                ? (int) number("rounds", line.getOptionValue("rounds"), 1, MOST_ROUNDS)
+                ? (int) CommandLines.number("rounds", line.getOptionValue("rounds"), 1, MOST_ROUNDS)
                 : full ? FULL_ROUNDS : quick ? 1 : ROUNDS;
-        long seed = line.hasOption("seed") ? number("seed", line.getOptionValue("seed"), 0, Long.MAX_VALUE / 2) : 1;
+        long seed = line.hasOption("seed") ? CommandLines.number("seed", line.getOptionValue("seed"), 0, Long.MAX_VALUE / 2) : 1;
         Path work = root.resolve("build/apps");
         return new Settings(
                 workloads,
@@ -281,22 +259,6 @@ public final class Main {
             }
         }
         return all.stream().filter(w -> names.contains(w.name())).toList();
-    }
-
-    private static List<String> words(CommandLine line, String option) {
-        return List.of(line.getOptionValue(option).split(","));
-    }
-
-    private static long number(String option, String text, long low, long high) throws BenchException {
-        try {
-            long value = Long.parseLong(text);
-            if (value >= low && value <= high) {
-                return value;
-            }
-        } catch (NumberFormatException e) {
-            // Said below.
-        }
-        throw BenchException.usage(option + "=" + text + ": must be a whole number from " + low + " to " + high);
     }
 
     // The run
@@ -397,7 +359,7 @@ public final class Main {
     private List<Contestant> contestants(Settings settings, Measurer measurer, CommandLine line, List<String> notes)
             throws BenchException {
         List<Contestant> able = new ArrayList<>();
-        Set<String> named = line.hasOption("contestants") ? Set.copyOf(words(line, "contestants")) : Set.of();
+        Set<String> named = line.hasOption("contestants") ? Set.copyOf(CommandLines.list(line, "contestants")) : Set.of();
         for (Contestant contestant : settings.contestants()) {
             Optional<String> problem = contestant.missing(settings.libraries());
             if (problem.isEmpty()) {

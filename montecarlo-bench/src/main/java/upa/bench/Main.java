@@ -18,7 +18,6 @@ import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
-import org.apache.commons.cli.help.HelpFormatter;
 import upa.bench.report.Report;
 import upa.bench.report.TextReport;
 import upa.bench.report.Units;
@@ -145,7 +144,12 @@ public final class Main {
                 throw BenchException.usage("argument=" + line.getArgList().getFirst() + " is not understood");
             }
             if (line.hasOption("help")) {
-                help();
+                CommandLines.help(
+                        out,
+                        "./upa bench [option...]",
+                        "Measures what page allocations cost through the kernel and through UPA, and malloc on either."
+                                + " Without options: a selection that takes about two minutes.",
+                        OPTIONS);
                 return 0;
             }
             if (line.hasOption("list")) {
@@ -154,36 +158,10 @@ public final class Main {
             }
             return bench(settings(line));
         } catch (ParseException e) {
-            return complain(BenchException.usage(e.getMessage()));
+            return CommandLines.complain(err, "upa bench", BenchException.usage(e.getMessage()));
         } catch (BenchException e) {
-            return complain(e);
+            return CommandLines.complain(err, "upa bench", e);
         }
-    }
-
-    private int complain(BenchException e) {
-        String hint = e.status() == BenchException.USAGE ? " (see ./upa bench --help)" : "";
-        err.println("upa bench: " + e.getMessage().strip().replace('\n', ' ') + hint);
-        return e.status();
-    }
-
-    private void help() throws BenchException {
-        StringBuilder text = new StringBuilder();
-        try {
-            HelpFormatter.builder()
-                    .setShowSince(false)
-                    .setHelpAppendable(new org.apache.commons.cli.help.TextHelpAppendable(text))
-                    .get()
-                    .printHelp(
-                            "./upa bench [option...]",
-                            "Measures what page allocations cost through the kernel and through UPA, and"
-                                    + " malloc on either. Without options: a selection that takes about two minutes.",
-                            OPTIONS,
-                            "",
-                            false);
-        } catch (java.io.IOException e) {
-            throw BenchException.failure(e.getMessage());
-        }
-        out.print(text);
     }
 
     private void list() {
@@ -217,19 +195,19 @@ public final class Main {
         }
 
         if (line.hasOption("contestants")) {
-            contestants = choose(contestants, list(line, "contestants"));
+            contestants = choose(contestants, CommandLines.list(line, "contestants"));
         }
         Set<Experiment> experiments = EnumSet.allOf(Experiment.class);
         if (line.hasOption("experiment")) {
             experiments = EnumSet.noneOf(Experiment.class);
-            for (String name : list(line, "experiment")) {
+            for (String name : CommandLines.list(line, "experiment")) {
                 experiments.add(Experiment.find(name)
                         .orElseThrow(() -> BenchException.usage(
                                 "experiment=" + name + " does not exist: choose from " + Experiment.names())));
             }
         }
         List<String> samplers =
-                line.hasOption("sampler") ? list(line, "sampler") : full ? SAMPLERS : SAMPLERS.subList(0, 1);
+                line.hasOption("sampler") ? CommandLines.list(line, "sampler") : full ? SAMPLERS : SAMPLERS.subList(0, 1);
         for (String sampler : samplers) {
             if (Plan.isTrace(sampler)) {
                 if (!java.nio.file.Files.isReadable(Path.of(sampler.substring(Plan.TRACE_PREFIX.length())))) {
@@ -266,9 +244,9 @@ public final class Main {
         Path results = Path.of(line.getOptionValue(
                 "out", library.resolve("../../bench").normalize().toString()));
         int rounds = line.hasOption("rounds")
-                ? (int) number("rounds", line.getOptionValue("rounds"), 1, 1000)
+                ? (int) CommandLines.number("rounds", line.getOptionValue("rounds"), 1, 1000)
                 : full ? FULL_ROUNDS : QUICK_ROUNDS;
-        long seed = line.hasOption("seed") ? number("seed", line.getOptionValue("seed"), 0, Long.MAX_VALUE / 2) : 1;
+        long seed = line.hasOption("seed") ? CommandLines.number("seed", line.getOptionValue("seed"), 0, Long.MAX_VALUE / 2) : 1;
         return new Settings(
                 full,
                 experiments,
@@ -299,22 +277,6 @@ public final class Main {
 
     private static List<String> values(CommandLine line, String option) {
         return line.hasOption(option) ? List.of(line.getOptionValues(option)) : List.of();
-    }
-
-    private static List<String> list(CommandLine line, String option) {
-        return List.of(line.getOptionValue(option).split(","));
-    }
-
-    private static long number(String option, String text, long low, long high) throws BenchException {
-        try {
-            long value = Long.parseLong(text);
-            if (value >= low && value <= high) {
-                return value;
-            }
-        } catch (NumberFormatException e) {
-            // Said below.
-        }
-        throw BenchException.usage(option + "=" + text + ": must be a whole number from " + low + " to " + high);
     }
 
     private static long size(String option, String text) throws BenchException {

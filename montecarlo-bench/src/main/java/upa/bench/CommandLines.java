@@ -1,0 +1,84 @@
+package upa.bench;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.util.List;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.Options;
+import org.apache.commons.cli.help.HelpFormatter;
+import org.apache.commons.cli.help.TextHelpAppendable;
+
+/** What the command lines of measurements have in common: help, complaints of one line, lists and numbers. */
+public final class CommandLines {
+    private CommandLines() {}
+
+    /**
+     * Prints the text of --help.
+     *
+     * @param out where to
+     * @param syntax how the command is called
+     * @param purpose what it does
+     * @param options its options
+     * @throws BenchException if it cannot be written
+     */
+    public static void help(PrintStream out, String syntax, String purpose, Options options) throws BenchException {
+        StringBuilder text = new StringBuilder();
+        try {
+            HelpFormatter.builder()
+                    .setShowSince(false)
+                    .setHelpAppendable(new TextHelpAppendable(text))
+                    .get()
+                    .printHelp(syntax, purpose, options, "", false);
+        } catch (IOException e) {
+            throw BenchException.failure(e.getMessage());
+        }
+        out.print(text);
+    }
+
+    /**
+     * Says in one line what went wrong, and where to read more if the command line was at fault.
+     *
+     * @param err where to
+     * @param command the command, such as "upa bench"
+     * @param e what went wrong
+     * @return the exit status
+     */
+    public static int complain(PrintStream err, String command, BenchException e) {
+        String hint = e.status() == BenchException.USAGE ? " (see ./" + command + " --help)" : "";
+        err.println(command + ": " + e.getMessage().strip().replace('\n', ' ') + hint);
+        return e.status();
+    }
+
+    /**
+     * The parts of an option's value, A,B,...
+     *
+     * @param line the command line
+     * @param option an option that it has
+     * @return the parts
+     */
+    public static List<String> list(CommandLine line, String option) {
+        return List.of(line.getOptionValue(option).split(","));
+    }
+
+    /**
+     * A number in bounds.
+     *
+     * @param option whose value it is
+     * @param text the value
+     * @param low the least that is allowed
+     * @param high the greatest
+     * @return the number
+     * @throws BenchException if it is none, or out of bounds
+     */
+    public static long number(String option, String text, long low, long high) throws BenchException {
+        try {
+            long value = Long.parseLong(text);
+            if (value >= low && value <= high) {
+                return value;
+            }
+        } catch (NumberFormatException e) {
+            // Said below.
+        }
+        throw BenchException.usage(option + "=" + text + ": must be a whole number from " + low + " to " + high);
+    }
+}
