@@ -384,9 +384,21 @@ bool purge(const struct upa_region *region, void *address, size_t length)
 void purge_forget(void *address, size_t length)
 {
 	uintptr_t from = (uintptr_t)address;
+	uintptr_t to = from + length;
 
-	if (length && atomic_load_explicit(&idle_bytes, memory_order_relaxed) > 0)
-		mark(from, from + length, false);
+	if (to <= from || atomic_load_explicit(&idle_bytes, memory_order_relaxed) <= 0)
+		return;
+	if (length >> UNIT_SHIFT < UNITS) {
+		mark(from, to, false);
+		return;
+	}
+	/* A range may be as long as a program's mistake makes it: look through what is known, not through the range. */
+	for (size_t i = 0; i < UNITS; i++) {
+		uintptr_t start = (uintptr_t)get(&units[i].number) << UNIT_SHIFT;
+
+		if (start < to && start + UNIT_BYTES > from)
+			set_idle(&units[i], parts_in(start >> UNIT_SHIFT, from, to), false);
+	}
 }
 
 void purge_stop(void)

@@ -320,6 +320,8 @@ static void advice(void)
 		if (madvise(block + 100 * PAGE, 50 * PAGE + 1, MADV_DONTNEED) || !zero(block, 3 * MIB))
 			say("purge %d of a part went wrong", i);
 	}
+	/* Longer than any address space, and refused at once. */
+	CALL(munmap(block, 1ul << 62));
 	memset(block, 'c', MIB);
 	CALL(madvise(block, MIB, MADV_FREE));
 	memset(block, 'd', MIB);
