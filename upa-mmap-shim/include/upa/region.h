@@ -134,7 +134,7 @@ UPA_API void *upa_region_resize(struct upa_region *r, void *address, size_t old_
 /* Gives memory behind free pages back to the kernel until at most `retain_bytes` stay. Returns the bytes given back. */
 UPA_API int64_t upa_region_give_back(struct upa_region *r, uint64_t retain_bytes);
 
-/* Puts zeroed memory behind up to `bytes` of free absent pages, ahead of need. Returns the bytes populated. */
+/* Puts zeroed memory behind up to `bytes` of free absent pages, ahead of need. Returns the bytes populated; -ENOMEM if that is none for want of memory or frames. */
 UPA_API int64_t upa_region_populate(struct upa_region *r, uint64_t bytes);
 
 /* Clears up to `bytes` of free pages with old bytes, ahead of need. Returns the bytes cleared. */
