@@ -595,6 +595,7 @@ static void in_child(void)
 	/* Another thread was at it, which is not here. */
 	atomic_compare_exchange_strong(&beginning, &expected, NEVER);
 	retain_after_fork();
+	purge_after_fork();
 	brk_after_fork();
 	table_after_fork(made());
 	view_after_fork();

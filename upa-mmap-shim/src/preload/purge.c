@@ -184,9 +184,10 @@ static uint32_t heat_of(size_t wanted)
 	return n > wanted ? high : 0;
 }
 
+static atomic_flag looking = ATOMIC_FLAG_INIT;
+
 static void look(uint32_t now)
 {
-	static atomic_flag looking = ATOMIC_FLAG_INIT;
 	static uint32_t looked_at;
 
 	if (atomic_flag_test_and_set(&looking))
@@ -399,6 +400,11 @@ void purge_forget(void *address, size_t length)
 		if (start < to && start + UNIT_BYTES > from)
 			set_idle(&units[i], parts_in(start >> UNIT_SHIFT, from, to), false);
 	}
+}
+
+void purge_after_fork(void)
+{
+	atomic_flag_clear(&looking);
 }
 
 void purge_stop(void)

@@ -24,6 +24,9 @@ bool purge(const struct upa_region *region, void *address, size_t length);
 /* The range is unmapped, or in use again: what has been left resident there is no longer idle. */
 void purge_forget(void *address, size_t length);
 
+/* In the child: another thread of the parent may have been looking. */
+void purge_after_fork(void);
+
 /* From now on never: pages are locked, or guarded within their mapping, or somebody waits for their faults. */
 void purge_stop(void);
 
