@@ -114,6 +114,31 @@ static bool agree(const long result[2], const int error[2])
 	return false;
 }
 
+/*
+ * The kernel drops what MADV_FREE leaves when it likes, at MADV_PAGEOUT for one if no child of another thread shares it just then. Written to
+ * again, pages hold what they held or zeros, and keep it.
+ */
+static bool write_anew(const struct block *b, long from, long pages)
+{
+	static const char zeros[PAGE];
+	char held[2][PAGE];
+
+	for (long i = from; i < from + pages; i++) {
+		char *at[2] = { b->on[0] + i * PAGE, b->on[1] + i * PAGE };
+		bool readable = transfer(SYS_process_vm_readv, held[0], at[0], PAGE);
+
+		if (readable != transfer(SYS_process_vm_readv, held[1], at[1], PAGE) ||
+		    (readable && memcmp(held[0], held[1], PAGE) && memcmp(held[0], zeros, PAGE) && memcmp(held[1], zeros, PAGE))) {
+			SAY("page %ld of %ld differs after MADV_FREE\n", i, b->pages);
+			return false;
+		}
+		/* Not where a guard is. */
+		for (int s = 0; readable && s < 2; s++)
+			CHECK(transfer(SYS_process_vm_writev, held[0], at[s], PAGE), "errno=%d", errno);
+	}
+	return true;
+}
+
 #define ON_BOTH(call)                                    \
 	for (int s = 0; s < 2; s++) {                    \
 		const struct side *side = &sides[s];     \
@@ -286,8 +311,12 @@ static bool change(struct player *p, const struct op *op, struct block *b, long 
 		break;
 	case PROTECT: ON_BOTH(side->protect(at[s], bytes, (int)op->flags)); break;
 	case ADVISE:
+		if (op->flags == MADV_FREE && !(ordinary_pages(at[0], (long)bytes) && ordinary_pages(at[1], (long)bytes)))
+			return true;
 		p->kept_from_children |= op->flags == MADV_DONTFORK;
 		ON_BOTH(side->advise(at[s], bytes, (int)op->flags));
+		if (op->flags == MADV_FREE && !result[0] && !result[1] && !write_anew(b, from, pages))
+			return false;
 		break;
 	case LOCK:
 		b->locked = true;
