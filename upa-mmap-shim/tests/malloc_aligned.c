@@ -17,8 +17,9 @@ int main(void)
 
 	for (int i = 0; i < 1000; i++) {
 		size_t alignment = (size_t)16 << random_below(&seed, 12);
-		size_t bytes = 1 + random_below(&seed, i % 2 ? 600 * 1024 : 3000);
-		size_t wanted = 1 + random_below(&seed, i % 3 ? 900 * 1024 : 3000);
+		/* From 2 MiB on a block is mapped by itself. */
+		size_t bytes = 1 + random_below(&seed, i % 8 == 1 ? 6 << 20 : i % 2 ? 600 * 1024 : 3000);
+		size_t wanted = 1 + random_below(&seed, i % 8 == 1 ? 8 << 20 : i % 3 ? 900 * 1024 : 3000);
 		unsigned char *neighbour = malloc(wanted);
 		void *block;
 

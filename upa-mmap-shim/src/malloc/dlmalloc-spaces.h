@@ -20,6 +20,13 @@
 #define REALLOC_ZERO_BYTES_FREES 1 /* as glibc */
 #define DLMALLOC_EXPORT extern
 
+/*
+ * Blocks of up to 2 MiB lie side by side in a heap. dlmalloc's own 256 KiB are of a time of less memory: programs that come and go with larger
+ * ones then take and give back pages with each, where glibc raises its threshold at the first of them that is freed. Above, pages can move (mremap).
+ */
+#define DEFAULT_MMAP_THRESHOLD ((size_t)2 << 20)
+#define DEFAULT_GRANULARITY ((size_t)512 << 10)
+
 #define USE_LOCKS 2
 #define MLOCK_T int
 #define INITIAL_LOCK(lock) space_lock_start(lock)
