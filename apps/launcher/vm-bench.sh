@@ -5,7 +5,8 @@ vm_bench_usage() {
 usage: ./upa vm bench [OPTION...]
 
 Counts, in a virtual machine with the kernel module, the instructions that a page costs through the kernel's mmap and through
-each mode of the module, and reports: table, charts, data. Takes less than a minute; the first time, what setting up takes.
+each mode of the module, and under dlmalloc on each back end, and reports: table, charts, data. Takes about a minute; the first
+time, what setting up takes as well.
 
   --full           every size and more rounds, and --profile
   --out DIR        folder of the results (build/vm/bench)

@@ -1,14 +1,17 @@
 #!/bin/busybox sh
-# Inside the VM: runs every measurement program, one header for all, and then, if it is there, the Monte-Carlo driver, whose
-# output goes to /out/driver/CONTESTANT-WORKLOAD; that of a run which failed ends in .failed.
+# Inside the VM: runs every measurement program (dlmalloc_cost if the libraries are there), one header for all, and then, if it
+# is there, the Monte-Carlo driver, whose output goes to /out/driver/CONTESTANT-WORKLOAD; that of a run which failed ends in .failed.
 echo "# fact Kernel $(uname -sr), $(uname -v)"
 echo "# fact Command_line $(cat /proc/cmdline)"
 echo "# fact Processor $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), software emulation, one instruction a nanosecond"
 echo "# fact Memory $(sed -n 's/^MemTotal: *//p' /proc/meminfo)"
 # Huge pages for who asks for them.
 echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
-for program in page_cost shootdown harvest_cost; do
-	/bench/$program | { [ $program = page_cost ] || read -r header; cat; }
+programs="page_cost shootdown harvest_cost"
+[ ! -e /driver/lib/libdlmalloc_kernel.so ] || programs="$programs dlmalloc_cost"
+for program in $programs; do
+	/bench/$program >/tmp/rows || exit 1
+	[ $program = page_cost ] && cat /tmp/rows || sed 1d /tmp/rows
 done
 [ -x /driver/bin/upa-driver ] || exit 0
 

@@ -9,7 +9,9 @@
  *   allocate, touch, free    the same again, apart; cycle: all three
  *   realloc   to twice this size, all of the first half touched, something behind it, nothing of the second half touched
  *   mixed     a step of a program that holds 16 blocks of random sizes (64 KiB to 4 MiB): free one, allocate and touch another; bytes
- *             is the mean size
+ *             is the mean size. 64 MiB were in use before
+ *
+ * Without UPA_FULL in the environment: blocks up to 16 MiB and three rounds instead of five.
  *
  * Usage: dlmalloc_cost [DIRECTORY]     of libdlmalloc_*.so and libupa.so; /driver/lib by default, where run-bench has them
  */
@@ -23,6 +25,10 @@ static void (*release)(void *);
 static void *(*reallocate)(void *, size_t);
 
 static const char *backend;
+
+#define MOST_ROUNDS 5
+#define ROUNDS (FULL ? MOST_ROUNDS : 3)
+#define LARGEST (FULL ? 64 * MIB : 16 * MIB)
 
 static uint64_t cycle(uint64_t bytes, uint64_t *allocated, uint64_t *touched, uint64_t *freed)
 {
@@ -42,9 +48,9 @@ static uint64_t cycle(uint64_t bytes, uint64_t *allocated, uint64_t *touched, ui
 
 static void realloc_twice(uint64_t bytes)
 {
-	uint64_t v[5];
+	uint64_t v[MOST_ROUNDS];
 
-	for (int round = 0; round < 5; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		unsigned char *block = allocate(bytes), *behind = allocate(256 << 10), *grown;
 		uint64_t start;
 
@@ -57,28 +63,29 @@ static void realloc_twice(uint64_t bytes)
 		release(grown);
 		release(behind);
 	}
-	record("dlmalloc", backend, "realloc", bytes / PAGE, 0, typical(v, 5));
+	record("dlmalloc", backend, "realloc", bytes / PAGE, 0, typical(v, ROUNDS));
 }
 
 static void fixed_sizes(void)
 {
 	const char *names[] = { "allocate", "touch", "free", "cycle" };
 
-	for (uint64_t bytes = 64 << 10; bytes <= 64 * MIB; bytes *= 4) {
-		uint64_t v[4][5];
+	for (uint64_t bytes = 64 << 10; bytes <= LARGEST; bytes *= 4) {
+		uint64_t v[4][MOST_ROUNDS];
 
 		record("dlmalloc", backend, "first", bytes / PAGE, 0, cycle(bytes, &v[0][0], &v[1][0], &v[2][0]));
-		for (int round = 0; round < 5; round++)
+		for (int round = 0; round < ROUNDS; round++)
 			v[3][round] = cycle(bytes, &v[0][round], &v[1][round], &v[2][round]);
 		for (int i = 0; i < 4; i++)
-			record("dlmalloc", backend, names[i], bytes / PAGE, 0, typical(v[i], 5));
-		if (bytes < 64 * MIB)
+			record("dlmalloc", backend, names[i], bytes / PAGE, 0, typical(v[i], ROUNDS));
+		if (bytes <= 16 * MIB)
 			realloc_twice(bytes);
 	}
 }
 
 #define HELD 16
 #define STEPS 400
+#define HEAP_BYTES (256 << 10) /* blocks below come from dlmalloc's heap */
 
 static uint64_t random_number(void)
 {
@@ -91,9 +98,12 @@ static uint64_t random_number(void)
 static void mixed_sizes(void)
 {
 	unsigned char *held[HELD] = { 0 };
-	uint64_t pages = 0, start = 0;
+	uint64_t pages = 0, start = 0, unused;
 
-	/* The first half is for getting there. */
+	/* What a back end keeps is then enough for all blocks. */
+	if (strcmp(backend, "kernel"))
+		cycle(64 * MIB, &unused, &unused, &unused);
+	/* The first half is for getting there. The kernel keeps nothing of a mapping, so only the heap need be touched there. */
 	for (int step = 0; step < 2 * STEPS; step++) {
 		uint64_t i = random_number() % HELD, bytes = (64 << 10) << random_number() % 6;
 
@@ -106,7 +116,8 @@ static void mixed_sizes(void)
 			release(held[i]);
 		held[i] = allocate(bytes);
 		NEED(held[i]);
-		touch(held[i], bytes / PAGE);
+		if (step >= STEPS || bytes < HEAP_BYTES || strcmp(backend, "kernel"))
+			touch(held[i], bytes / PAGE);
 		pages += bytes / PAGE;
 	}
 	record("dlmalloc", backend, "mixed", pages / STEPS, 0, since(start) / STEPS);

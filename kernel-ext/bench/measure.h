@@ -108,6 +108,7 @@ static inline void allow_huge_pages(bool allowed)
 static inline void header(void)
 {
 	printf("program,backend,operation,bytes,pages,batch,unit,total,per_page\n");
+	fflush(stdout);
 }
 
 static inline void record(const char *program, const char *backend, const char *operation, uint64_t pages, uint64_t batch,

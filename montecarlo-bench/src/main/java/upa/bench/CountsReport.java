@@ -102,6 +102,7 @@ final class CountsReport {
         sections.add(shootdown());
         sections.add(realloc());
         sections.add(harvest());
+        DlmallocCounts.section(counts).ifPresent(sections::add);
         if (!driver.isEmpty()) {
             sections.add(MonteCarloCounts.section(driver));
         }

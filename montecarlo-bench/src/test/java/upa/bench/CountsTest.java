@@ -64,6 +64,11 @@ class CountsTest {
             lines.add("shootdown,fence," + scattered + ",4096,1,1,instructions,3600,3600.00");
         }
         lines.add("harvest_cost,harvest,1%,2097152,512,1,instructions,5120,10.00");
+        for (String operation : List.of("cycle", "first", "realloc")) {
+            lines.add("dlmalloc,kernel," + operation + ",1048576,256,0,instructions,1024000,4000.00");
+            lines.add("dlmalloc,pte-raw," + operation + ",1048576,256,0,instructions,5120,20.00");
+        }
+        lines.add("dlmalloc,kernel,mixed,1048576,256,0,instructions,768000,3000.00");
         return lines;
     }
 
@@ -162,13 +167,17 @@ class CountsTest {
         String text = out.toString(StandardCharsets.UTF_8);
         assertTrue(text.contains("raw-pte costs 5.47x (4 KiB) to 300x (1 GiB) less than the kernel"), text);
         assertTrue(text.contains("900 (10x)"), text);
+        assertTrue(text.contains("than on the kernel's mmap: pte-raw: 200x (1 MiB)."), text);
+        assertTrue(text.contains("20 (200x)"), text);
         assertTrue(text.contains("upa-pte, touch, was left out: upa-driver: no /dev/upa"), text);
         String html = Files.readString(folder.resolve("report.html"));
         assertTrue(html.contains("flush: 100 instructions") && html.contains("<td>75 %</td>"), "the profile");
+        assertTrue(html.contains("dlmalloc, the same block again: allocate, touch, free"), "dlmalloc's chart");
         assertTrue(html.contains("Ratios by instructions counted and by time taken"), "the check");
         List<String> csv = Files.readAllLines(folder.resolve("results.csv"));
         assertEquals("where,program,backend,operation,bytes,batch,unit,total", csv.getFirst());
         assertTrue(csv.contains("host,page_cost,kernel,touch,262144,0,nanoseconds,224000.000"), csv.toString());
+        assertTrue(csv.contains("vm,dlmalloc,pte-raw,cycle,1048576,0,instructions,5120.000"), csv.toString());
         assertTrue(csv.contains("vm,upa-driver touch,upa-uncleared,warm,4096,1,instructions,900.000"), csv.toString());
         JsonObject json = JsonParser.parseString(Files.readString(folder.resolve("results.json")))
                 .getAsJsonObject();
@@ -182,6 +191,13 @@ class CountsTest {
         assertEquals(0, run(folder.toString(), folder.toString()));
         assertTrue(out.toString(StandardCharsets.UTF_8).contains("Check: not made"));
         assertFalse(Files.readString(folder.resolve("report.html")).contains("The host, where time was taken"));
+    }
+
+    @Test
+    void withoutDlmallocItHasNoSection() throws IOException {
+        Files.write(folder.resolve("counts.csv"), lines().stream().filter(l -> !l.startsWith("dlmalloc,")).toList());
+        assertEquals(0, run(folder.toString(), folder.toString()));
+        assertFalse(Files.readString(folder.resolve("report.html")).contains("dlmalloc on each back end"));
     }
 
     @Test
