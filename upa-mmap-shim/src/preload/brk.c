@@ -47,7 +47,6 @@ static void clear(uintptr_t from, uintptr_t to)
 	uintptr_t first = from;
 	uintptr_t known = resident_to < to ? resident_to : to;
 
-	reused_bytes += to - from;
 	if (from >= resident_from && from < known) {
 		memset((void *)from, 0, known - from);
 		first = known;
@@ -98,7 +97,7 @@ static void keep_at_most(int64_t bytes)
 	moved(now);
 }
 
-static int grow(uintptr_t now, uintptr_t wanted)
+static int grow(uintptr_t now, uintptr_t wanted, bool zeros)
 {
 	uintptr_t had = up(kernel_break);
 
@@ -109,8 +108,13 @@ static int grow(uintptr_t now, uintptr_t wanted)
 			return refused();
 		kernel_break = wanted;
 	}
-	if (up(now) < had)
-		clear(up(now), up(wanted) < had ? up(wanted) : had);
+	if (up(now) < had) {
+		uintptr_t end = up(wanted) < had ? up(wanted) : had;
+
+		reused_bytes += end - up(now);
+		if (zeros)
+			clear(up(now), end);
+	}
 	moved(wanted);
 	if (wanted > had)
 		retain_heap_grows((int64_t)(wanted - had));
@@ -130,7 +134,7 @@ static int shrink(uintptr_t wanted)
 	return 0;
 }
 
-static int change(uintptr_t wanted)
+static int change(uintptr_t wanted, bool zeros)
 {
 	uintptr_t now = (uintptr_t)*current;
 
@@ -140,16 +144,16 @@ static int change(uintptr_t wanted)
 		return plain(wanted);
 	if (!wanted)
 		return 0;
-	return wanted > now ? grow(now, wanted) : shrink(wanted);
+	return wanted > now ? grow(now, wanted, zeros) : shrink(wanted);
 }
 
-int brk_set(void *address)
+int brk_set(void *address, bool zeros)
 {
 	int result;
 
 	while (atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))
 		sched_yield();
-	result = change((uintptr_t)address);
+	result = change((uintptr_t)address, zeros);
 	atomic_flag_clear_explicit(&changing, memory_order_release);
 	return result;
 }

@@ -16,8 +16,8 @@
 /* `current` is libc's __curbrk. For a process with one thread. */
 void brk_start(void **current);
 
-/* As libc's brk(): 0 or -1 with ENOMEM; sets __curbrk. */
-int brk_set(void *address);
+/* As libc's brk(): 0 or -1 with ENOMEM; sets __curbrk. What the heap grows by holds zeros, or anything if not `zeros`. */
+int brk_set(void *address, bool zeros);
 
 /* Where the kernel has the break: at the program's, or above. */
 const void *brk_kernel(void);

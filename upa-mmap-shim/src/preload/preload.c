@@ -37,6 +37,7 @@
 #include "redirect.h"
 #include "retain.h"
 #include "settings.h"
+#include "uncleared.h"
 #include "view.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -208,16 +209,29 @@ static void map_observed(struct observation o, const void *hint, size_t length, 
 	observed(o, false, UPA_TRACE_MAP, said, (unsigned)protection, (uintptr_t)(result == MAP_FAILED ? hint : result), length);
 }
 
-EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+static void *map_counted(void *address, size_t length, int protection, int flags, int fd, off_t offset, const void *caller)
 {
 	struct observation o = observe(false);
-	void *result = map(address, length, protection, flags, fd, offset, __builtin_return_address(0));
+	void *result = map(address, length, protection, flags, fd, offset, caller);
 
 	if (!ours(result) || flags & MAP_FIXED)
 		view_add(&view.passed, 1);
 	if (__builtin_expect(observing, 0))
 		map_observed(o, address, length, protection, flags, result);
 	return result;
+}
+
+EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	return map_counted(address, length, protection, flags, fd, offset, __builtin_return_address(0));
+}
+
+/* In the place of libc's own, where malloc() calls it. */
+static void *libc_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	int said = flags == (MAP_PRIVATE | MAP_ANONYMOUS) && uncleared(length) ? UPA_MAP_UNCLEARED : 0;
+
+	return map_counted(address, length, protection, flags | said, fd, offset, __builtin_return_address(0));
 }
 
 EXPORT void *mmap64(void *address, size_t length, int protection, int flags, int fd, off_t offset) __attribute__((alias("mmap")));
@@ -254,22 +268,15 @@ EXPORT int munmap(void *address, size_t length)
 	return result;
 }
 
-EXPORT void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, ...)
+static void *resize(void *old_address, size_t old_size, size_t new_size, int flags, void *to, int uncleared_flag)
 {
 	struct observation o = observe(true);
-	void *to = NULL;
 	void *result;
 
-	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
-		va_list arguments;
-
-		va_start(arguments, flags);
-		to = va_arg(arguments, void *);
-		va_end(arguments);
+	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		brk_disturb(to, new_size, false);
-	}
 	brk_disturb(old_address, old_size, false);
-	result = made() ? upa_mremap(old_address, old_size, new_size, flags, to) :
+	result = made() ? upa_mremap(old_address, old_size, new_size, flags | uncleared_flag, to) :
 			  (void *)failed(os_mremap(old_address, old_size, new_size, flags, to));
 	if (ours(old_address) && result != MAP_FAILED)
 		retain_account(made(), (ours(result) ? (int64_t)new_size : 0) - (int64_t)old_size);
@@ -277,6 +284,26 @@ EXPORT void *mremap(void *old_address, size_t old_size, size_t new_size, int fla
 	if (o.record && result != MAP_FAILED)
 		trace_fill(trace_claim(), UPA_TRACE_RESIZED, outcome(result, 0), (unsigned)flags, (uintptr_t)result, new_size);
 	return result;
+}
+
+EXPORT void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, ...)
+{
+	void *to = NULL;
+
+	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
+		va_list arguments;
+
+		va_start(arguments, flags);
+		to = va_arg(arguments, void *);
+		va_end(arguments);
+	}
+	return resize(old_address, old_size, new_size, flags, to, 0);
+}
+
+/* In the place of libc's own, where realloc() calls it; its register of the fifth argument holds anything without MREMAP_FIXED. */
+static void *libc_mremap(void *old_address, size_t old_size, size_t new_size, int flags, void *to)
+{
+	return resize(old_address, old_size, new_size, flags, to, uncleared(new_size) ? UPA_MAP_UNCLEARED : 0);
 }
 
 EXPORT int madvise(void *address, size_t length, int advice)
@@ -340,7 +367,7 @@ static int change_break(void *address)
 	struct observation o = observe(true);
 	const void *kernel_was = brk_kernel();
 	char *was = *libc_break;
-	int result = brk_set(address);
+	int result = brk_set(address, !uncleared(SIZE_MAX));
 	ptrdiff_t moved = (char *)*libc_break - was;
 
 	view_heap((size_t)((char *)*libc_break - heap_start), (size_t)((const char *)brk_kernel() - (char *)*libc_break));
@@ -622,10 +649,10 @@ static void redirect_libc(void)
 	struct redirection list[] = {
 		{ .name = "execve", .to = execute, .optional = true }, /* only for the table */
 		{ .name = "munmap", .to = munmap },
-		{ .name = "mremap", .to = mremap },
+		{ .name = "mremap", .to = libc_mremap },
 		{ .name = "madvise", .to = madvise },
 		{ .name = "mprotect", .to = mprotect },
-		{ .name = "mmap", .to = mmap },
+		{ .name = "mmap", .to = libc_mmap },
 		{ .name = "mlock", .to = mlock, .optional = true },
 		{ .name = "mlockall", .to = mlockall, .optional = true },
 		{ .name = "brk", .to = change_break, .optional = true },

@@ -10,7 +10,7 @@
 #include "../backend.h"
 #include "message.h"
 
-struct settings settings = { .retain_percent = 12, .decay_ms = 1000, .redirect = true, .brk = true, .huge = true };
+struct settings settings = { .retain_percent = 12, .decay_ms = 1000, .redirect = true, .brk = true, .uncleared = true, .huge = true };
 
 static const char *value_of(const char *name)
 {
@@ -109,6 +109,7 @@ void settings_read(void)
 	read_switch("UPA_STATS", &settings.stats);
 	read_switch("UPA_REDIRECT", &settings.redirect);
 	read_switch("UPA_BRK", &settings.brk);
+	read_switch("UPA_UNCLEARED", &settings.uncleared);
 	read_switch("UPA_HUGE", &settings.huge);
 	read_switch("UPA_OFF", &settings.off);
 }

@@ -14,6 +14,7 @@
  *   UPA_TRACE          a file in which the process's page requests are recorded (upa/trace.h)
  *   UPA_REDIRECT=0     leave libc's own internal calls alone: only calls from outside libc are served
  *   UPA_BRK=0          leave the heap that grows by brk() alone
+ *   UPA_UNCLEARED=0    what libc's malloc() gets again is cleared, though malloc() promises no zeros (uncleared.h); so it is strictly
  *   UPA_HUGE=0         never ask for huge pages (else where whole 2 MiB are purged and touched again, and huge pages are cheap)
  *   UPA_OFF=1          serve nothing
  *
@@ -37,6 +38,7 @@ struct settings {
 	bool stats;
 	bool redirect;
 	bool brk;
+	bool uncleared;
 	bool huge;
 	bool off;
 };

@@ -73,6 +73,36 @@ for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] || threads "$malloc" "$upa:$malloc"
 done
 
+# zeros NAME LIBRARIES [VARIABLE=VALUE...]
+zeros() {
+  local name=$1 preload=$2
+  shift 2
+  for seed in 1 2 3 4; do
+    timeout 300 env LD_PRELOAD="$preload" "$@" "$test_directory/preload_malloc_zeros" "$seed" "$([[ -z ${UPA_FULL:-} ]] && echo 3000 || echo 100000)" ||
+      { echo "FAILED: who is promised zeros, $name"; failed=1; }
+  done
+}
+zeros libc "$upa"
+zeros cleared "$upa" UPA_UNCLEARED=0
+zeros strict "$upa" UPA_STRICT=1
+zeros retain-nothing "$upa" UPA_RETAIN=0 UPA_DECAY_MS=0
+zeros retain-all "$upa" UPA_RETAIN=1000
+zeros dl "$upa:$libraries/libupa_malloc.so"
+for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
+  [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] || zeros "$malloc" "$upa:$malloc"
+done
+
+# again EXPECTED [VARIABLE=VALUE...]: what malloc() finds in what was freed.
+again() {
+  local expected=$1 found
+  shift
+  found=$(env LD_PRELOAD="$upa" "$@" "$test_directory/preload_malloc_zeros" again)
+  [[ $found == $expected ]] || { echo "FAILED: malloc() finds: $found"; failed=1; }
+}
+again $'by mmap: as freed\nby brk: as freed'
+again $'by mmap: zeros\nby brk: *' UPA_UNCLEARED=0
+again $'by mmap: zeros\nby brk: *' UPA_STRICT=1
+
 # Without --strict, what UPA serves can be read after munmap, and only that.
 (LD_PRELOAD=$upa "$conformance" strict || true) | grep '^after_munmap' >"$work/touched"
 if grep ' served' "$work/touched" | grep -e '-11' || [[ $(grep -c 'passed on: after munmap -11' "$work/touched") -ne 3 ]]; then
