@@ -160,7 +160,7 @@ final class AppsReport {
                 .ifPresent(r -> statements.add("on UPA programs run " + Units.ratio(r) + " as fast as under glibc in the"
                         + " geometric mean"));
         results.speedUpOverBest(results.workloads(), Contestant.UPA)
-                .ifPresent(r -> statements.add(Units.ratio(r) + " against whichever allocator that keeps all memory is best at each"));
+                .ifPresent(r -> statements.add(Units.ratio(r) + " against whichever allocator that keeps all memory is best at each (in the other rounds)"));
         group(true).ifPresent(r -> statements.add(
                 "where page allocation was expected to matter " + Units.ratio(r)));
         group(false).ifPresent(r -> statements.add("where it was expected to matter little " + Units.ratio(r)));

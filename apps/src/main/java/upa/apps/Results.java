@@ -1,11 +1,11 @@
 package upa.apps;
 
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import upa.bench.stats.Interval;
 import upa.bench.stats.Statistics;
@@ -74,52 +74,71 @@ final class Results {
     }
 
     private double[] ratios(Workload workload, String contestant, String base, ToDoubleFunction<Run> what) {
-        Map<Integer, Run> of = good(workload, contestant);
+        return values(ratiosByRound(workload, contestant, base, what));
+    }
+
+    private Map<Integer, Double> ratiosByRound(Workload workload, String contestant, String base, ToDoubleFunction<Run> what) {
         Map<Integer, Run> to = good(workload, base);
-        return of.keySet().stream()
-                .filter(to::containsKey)
-                .filter(round -> what.applyAsDouble(of.get(round)) > 0 && what.applyAsDouble(to.get(round)) > 0)
-                .mapToDouble(round -> what.applyAsDouble(of.get(round)) / what.applyAsDouble(to.get(round)))
-                .toArray();
+        Map<Integer, Double> ratios = new TreeMap<>();
+        good(workload, contestant).forEach((round, run) -> {
+            if (to.containsKey(round) && what.applyAsDouble(run) > 0 && what.applyAsDouble(to.get(round)) > 0) {
+                ratios.put(round, what.applyAsDouble(run) / what.applyAsDouble(to.get(round)));
+            }
+        });
+        return ratios;
+    }
+
+    private static double[] values(Map<Integer, Double> byRound) {
+        return byRound.values().stream().mapToDouble(Double::doubleValue).toArray();
     }
 
     /** The geometric mean over workloads of how many times faster a contestant is than another. */
     Optional<Interval> speedUp(List<Workload> among, String base, String contestant) {
-        return mean(among, contestant, workload -> Optional.of(base), Run::speed);
+        return mean(among, contestant, base, Run::speed);
     }
 
     /** The geometric mean over workloads of how many times as much a contestant has of something as another. */
     Optional<Interval> ratio(List<Workload> among, String contestant, String base, ToDoubleFunction<Run> what) {
-        return mean(among, contestant, workload -> Optional.of(base), what);
+        return mean(among, contestant, base, what);
     }
 
-    /** The geometric mean over workloads of how many times faster a contestant is than the fastest of the rivals at each. */
+    /**
+     * The geometric mean over workloads of how many times faster a contestant is than the fastest of the rivals at each. Whom a round counts
+     * against is told from the other rounds: the fastest of several in the same rounds owes a part of its lead to chance.
+     */
     Optional<Interval> speedUpOverBest(List<Workload> among, String contestant) {
-        return mean(among, contestant, this::bestRival, Run::speed);
+        return mean(among, workload -> overBest(workload, contestant));
     }
 
-    /** The fastest of those that keep all memory; empty if none ran. */
-    Optional<String> bestRival(Workload workload) {
-        return Contestant.RIVALS.stream()
-                .filter(rival -> speedUp(workload, Contestant.BASE, rival).isPresent())
-                .max(Comparator.comparingDouble(
-                        rival -> speedUp(workload, Contestant.BASE, rival).orElseThrow().estimate()));
+    private double[] overBest(Workload workload, String contestant) {
+        List<Map<Integer, Double>> rivals = Contestant.RIVALS.stream()
+                .map(rival -> ratiosByRound(workload, contestant, rival, Run::speed))
+                .toList();
+        return rivals.stream()
+                .flatMap(rival -> rival.keySet().stream())
+                .distinct()
+                .mapToDouble(round -> rivals.stream()
+                        .filter(rival -> rival.containsKey(round))
+                        .min(Comparator.comparingDouble(rival -> medianOfOthers(rival, round)))
+                        .orElseThrow()
+                        .get(round))
+                .toArray();
     }
 
-    private interface BaseOf {
-        Optional<String> of(Workload workload);
+    /** The median over all rounds but one; over that one if it is the only one. */
+    private static double medianOfOthers(Map<Integer, Double> byRound, int round) {
+        Map<Integer, Double> others = new TreeMap<>(byRound);
+        others.remove(round);
+        return Statistics.median(values(others.isEmpty() ? byRound : others));
     }
 
-    private Optional<Interval> mean(List<Workload> among, String contestant, BaseOf base, ToDoubleFunction<Run> what) {
-        List<double[]> groups = new ArrayList<>();
-        for (Workload workload : among) {
-            base.of(workload).ifPresent(b -> {
-                double[] ratios = ratios(workload, contestant, b, what);
-                if (ratios.length > 0) {
-                    groups.add(ratios);
-                }
-            });
-        }
+    private Optional<Interval> mean(List<Workload> among, String contestant, String base, ToDoubleFunction<Run> what) {
+        return mean(among, workload -> ratios(workload, contestant, base, what));
+    }
+
+    private static Optional<Interval> mean(List<Workload> among, Function<Workload, double[]> ratios) {
+        List<double[]> groups =
+                among.stream().map(ratios).filter(group -> group.length > 0).toList();
         return groups.isEmpty() ? Optional.empty() : Optional.of(Statistics.ratioOfGroups(groups));
     }
 }
