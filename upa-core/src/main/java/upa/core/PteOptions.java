@@ -9,6 +9,17 @@ import java.util.Objects;
  * What a region of the back ends {@link BackEnd#PTE} and {@link BackEnd#PTE_RAW} is made with. Start from
  * {@link #guarded} or {@link #raw}.
  *
+ * <p><b>Child processes</b> have none of the region. A program that this process starts ({@link ProcessBuilder}, by whichever
+ * of the JDK's mechanisms) gets neither the mappings nor the device, and does not keep the region from being closed. In the child of
+ * a fork() by native code a touch of the region is a SIGSEGV, a system call on it an EFAULT; so what native code passes to exec
+ * must lie elsewhere. The parent notices nothing. Unlike in the C library, no copy of the pages is made at a fork: it would cost
+ * each of them for the sake of a child in which Java cannot go on, since a fork leaves it without the JVM's other threads.
+ *
+ * <p><b>The region stays on the device</b> until it is closed, and the frames count as locked memory so long. The C library turns its
+ * region into ordinary memory when a program asks for what the device cannot do (protection, advice, other mappings there), if it
+ * has one thread; a {@link Region} has no such operations, and a JVM never has one thread, so another one could write to what is being
+ * copied. Who needs that, or direct I/O on the pages, copies the block to a region of the back end linear.
+ *
  * @param backEnd          {@link BackEnd#PTE} or {@link BackEnd#PTE_RAW}
  * @param poolBytes        size of the pool of page frames at first, rounded up to 2 MiB; 0 .. maxPoolBytes. The frames
  *                         count as locked memory (RLIMIT_MEMLOCK)

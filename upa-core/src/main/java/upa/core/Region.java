@@ -131,7 +131,7 @@ public final class Region implements AutoCloseable {
 
     /**
      * Creates a private region whose page frames this process manages itself, on the device of the kernel module upa.ko.
-     * Only threads of this process can use it; a child process has none of it.
+     * Only threads of this process can use it; a child process has none of it ({@link PteOptions} says what it sees).
      *
      * @param bytes   size, rounded up to 2 MiB; 1 .. {@link PteOptions#MAX_BYTES}
      * @param options back end, pool of page frames, deferred unmapping, device

@@ -251,13 +251,18 @@ abstract class PteRegionContract extends RegionContract {
     }
 
     @Test
-    void startingAProcessLeavesTheRegionAlone() throws IOException, InterruptedException {
-        long address = region.map(4 * MIB);
-        fill(address, 4 * MIB, 3);
-        assertEquals(0, new ProcessBuilder("true").start().waitFor());
-        assertReads(address, 4 * MIB, 3);
-        fill(address, 4 * MIB, 4);
-        assertReads(address, 4 * MIB, 4);
+    void programsStartedHaveNoneOfTheRegion() throws Exception {
+        StartsProcesses.run(options(16 * MIB));
+    }
+
+    @Test
+    void programsStartedByForkHaveNoneOfTheRegion() throws IOException, InterruptedException {
+        Process holder = new ProcessBuilder(ProcessHandle.current().info().command().orElseThrow(), "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED", "-Djdk.lang.Process.launchMechanism=FORK", "-cp",
+                System.getProperty("java.class.path"), StartsProcesses.class.getName(), options(1).backEnd().toString())
+                .redirectErrorStream(true).start();
+        String said = new String(holder.getInputStream().readAllBytes());
+        assertEquals(0, holder.waitFor(), said);
     }
 
     @Test
