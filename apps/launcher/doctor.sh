@@ -98,14 +98,14 @@ feature() {
 }
 
 limits() {
-  local maps scope
+  local maps scope=none
   row "address space limit" "$(ulimit -v) (ulimit -v, KiB)"
   [[ $(ulimit -v) == unlimited ]] || cost "a region is limited by it: set UPA_REGION_BYTES"
   row "locked memory limit" "$(ulimit -l) (ulimit -l, KiB)"
   maps=$(head_of /proc/sys/vm/max_map_count)
-  scope=$(head_of /proc/sys/kernel/yama/ptrace_scope)
-  row "tracing processes" "kernel.yama.ptrace_scope=$scope"
-  [[ $scope == unknown || $scope == 0 ]] || cost "./upa top needs root, even for programs of your own"
+  [[ ! -e /proc/sys/kernel/yama ]] || scope=$(head_of /proc/sys/kernel/yama/ptrace_scope)
+  row "reading processes" "kernel.yama.ptrace_scope=$scope"
+  [[ $scope == none || $scope == 0 ]] || cost "./upa top needs root, even for programs of your own"
   row "mappings per process" "$maps (vm.max_map_count)"
   [[ $maps == unknown || $maps -ge 65530 ]] || cost "partial unmaps and protections of many ranges fail with ENOMEM sooner"
 }
@@ -125,4 +125,24 @@ tools() {
   mapfile -t absent < <(missing "${peers[@]}")
   row "allocators to compare" "${absent[*]:-all there}"
   [[ ${#absent[@]} -eq 0 ]] || cost "missing, left out of the comparison: apt-get install ${absent[*]}"
+  perf_sees_the_kernel
+}
+
+# What ./upa apps finds the kernel's share of a program's time with.
+perf_sees_the_kernel() {
+  local paranoid restrict
+  paranoid=$(head_of /proc/sys/kernel/perf_event_paranoid)
+  restrict=$(head_of /proc/sys/kernel/kptr_restrict)
+  if ! command -v perf >/dev/null; then
+    row perf "not installed"
+    cost "./upa apps reports no share of the kernel in a program's time: apt-get install linux-perf"
+  elif ! perf record -q -o /dev/null -e cpu-clock -- true >/dev/null 2>&1; then
+    row perf "cannot record (kernel.perf_event_paranoid=$paranoid)"
+    cost "./upa apps reports no share of the kernel in a program's time: run it as root, or sysctl kernel.perf_event_paranoid=1"
+  elif [[ $(id -u) -ne 0 && ($paranoid -gt 1 || $restrict -ne 0) || $restrict -gt 1 ]]; then
+    row perf "records, but not the kernel (kernel.perf_event_paranoid=$paranoid, kernel.kptr_restrict=$restrict)"
+    cost "./upa apps reports no share of the kernel in a program's time: sysctl kernel.perf_event_paranoid=1 kernel.kptr_restrict=0"
+  else
+    row perf "records the kernel too"
+  fi
 }
