@@ -11,8 +11,8 @@
  *
  * The report is a line "name value" each: status, signal, timed_out, stopped, wall_ns, user_ns, system_ns, minor_faults,
  * major_faults, largest_process_bytes (the kernel's own record), tree_bytes (greatest sum over several processes seen, 0 if there
- * was but one), processes (most at once), left_behind, and for each process without its libraries "lacking PROGRAM"; "loaded 1" says
- * that the libraries were seen in one at least. Exit status: 0 once there is a report, 1 if the program could not be
+ * was but one), processes (most at once), left_behind, and if libraries are expected "program PATH" for each process seen, "lacking PATH"
+ * for those without them; "loaded 1" says that they were seen in one at least. Exit status: 0 once there is a report, 1 if the program could not be
  * started, 2 for a wrong command line.
  */
 #include <errno.h>
@@ -234,6 +234,7 @@ static int measure(char **program, char **variables, const char *output, const c
 	fprintf(report, "left_behind %zu\n", left);
 	for (size_t i = 0; i < tree.seen_count; i++) {
 		loaded |= tree.seen[i].loaded;
+		fprintf(report, "program %s\n", tree.seen[i].program);
 		if (tree.seen[i].lacking)
 			fprintf(report, "lacking %s\n", tree.seen[i].program);
 	}

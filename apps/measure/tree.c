@@ -130,13 +130,10 @@ static void check_libraries(struct tree *tree, pid_t pid)
 	if (!process)
 		return;
 	if (process->device != program.st_dev || process->inode != program.st_ino) {
-		char path[512];
-
 		*process = (struct tree_process){
 			.pid = pid, .device = program.st_dev, .inode = program.st_ino, .lacking = process->lacking};
-		length = readlink(name, path, sizeof(path) - 1);
-		path[length < 0 ? 0 : length] = 0;
-		snprintf(process->program, sizeof(process->program), "%.63s", strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
+		length = readlink(name, process->program, sizeof(process->program) - 1);
+		process->program[length < 0 ? 0 : length] = 0;
 	}
 	if (process->loaded || process->lacking)
 		return;

@@ -21,7 +21,7 @@ struct tree_process {
 	ino_t inode;
 	int loaded;  /* all libraries are mapped */
 	int lacking; /* it has computed for a while without them */
-	char program[64];
+	char program[512]; /* path */
 };
 
 struct tree {

@@ -74,9 +74,11 @@ busy='my $i = 0; $i++ while (times)[0] < 0.3'
 run --set "LD_PRELOAD=$library" --expect "$library" perl -e "$busy"
 is loaded 1
 is lacking ''
+perl=$(readlink -f "$(command -v perl)")
+is program "$perl"
 run --expect "$library" perl -e "$busy"
 is loaded 0
-is lacking perl
+is lacking "$perl"
 run --set "LD_PRELOAD=$library" --expect "$library" env -u LD_PRELOAD perl -e "$busy"
-is lacking perl
+is lacking "$perl"
 echo passed

@@ -1,5 +1,6 @@
 package upa.apps;
 
+import java.nio.file.Path;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
@@ -38,9 +39,13 @@ final class AppsReport {
     private final Results results;
     private final List<Contestant> contestants;
     private final Profiler profiler;
+    private final Mallocs mallocs;
+    private final Path libraries;
 
-    private AppsReport(Results results, List<Contestant> contestants, Profiler profiler) {
+    private AppsReport(Results results, List<Contestant> contestants, Profiler profiler, Mallocs mallocs, Path libraries) {
         this.results = results;
+        this.mallocs = mallocs;
+        this.libraries = libraries;
         this.contestants = contestants.stream().filter(c -> results.has(c.name())).toList();
         this.profiler = profiler;
     }
@@ -49,10 +54,12 @@ final class AppsReport {
             Results results,
             List<Contestant> contestants,
             Profiler profiler,
+            Mallocs mallocs,
+            Path libraries,
             Map<String, String> machine,
             Map<String, String> method,
             List<String> notes) {
-        return new AppsReport(results, contestants, profiler).report(machine, method, notes);
+        return new AppsReport(results, contestants, profiler, mallocs, libraries).report(machine, method, notes);
     }
 
     static Map<String, String> method(Settings settings, String warmth, double durationNs, double load) {
@@ -66,7 +73,12 @@ final class AppsReport {
                         + " UTC");
         method.put(
                 "Rounds",
-                settings.rounds() + ", in each the programs in a new random order and the contestants of a program in a random"
+                settings.rounds()
+                        + (settings.mostRounds() == settings.rounds()
+                                ? ""
+                                : " to " + settings.mostRounds() + " (more than the least of those whose interval is wider than 4 % and"
+                                        + " than its distance from 1)")
+                        + ", in each the programs in a new random order and the contestants of a program in a random"
                         + " order, one right after the other; one run of each program before, dropped; seed " + settings.seed());
         method.put("Duration", Units.time(durationNs) + (settings.resume() ? ", without the runs resumed" : ""));
         method.put("Memory", warmth);
@@ -454,10 +466,19 @@ final class AppsReport {
                                                 profiler.pages(workload),
                                                 profiler.share(workload, Contestant.BASE),
                                                 profiler.share(workload, Contestant.UPA))
-                                        .orElse("Not measured well under both glibc and UPA.")));
+                                        .orElse("Not measured well under both glibc and UPA.")
+                                + whoseMalloc(workload)));
             }
         }
         return new Section("programs", "Program by program: why it gains, or not", blocks);
+    }
+
+    private String whoseMalloc(Workload workload) {
+        StringBuilder text = new StringBuilder();
+        List<String> programs = results.programs(workload);
+        mallocs.unusual(programs)
+                .forEach((program, says) -> text.append(programs.size() == 1 ? " It " : " " + program + " ").append(says).append("."));
+        return text.toString();
     }
 
     private Section conditions(Map<String, String> machine, Map<String, String> method, List<String> notes) {
@@ -465,7 +486,11 @@ final class AppsReport {
         blocks.add(ReportBuilder.table("The machine", machine));
         blocks.add(ReportBuilder.table("The run", method));
         Map<String, String> who = new LinkedHashMap<>();
-        contestants.forEach(c -> who.put(c.name(), c.description() + (c.environment().isEmpty() ? "" : ": " + c.environment())));
+        contestants.forEach(c -> who.put(
+                c.name(),
+                c.description()
+                        + mallocs.of(c, libraries).map(file -> "; malloc of " + file).orElse("")
+                        + (c.environment().isEmpty() ? "" : "; " + c.environment())));
         blocks.add(ReportBuilder.table("The contestants", who));
         notes.forEach(note -> blocks.add(new Text("Note", note)));
         return new Section("conditions", "Machine and method", blocks);

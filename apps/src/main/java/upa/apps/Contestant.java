@@ -18,7 +18,7 @@ import upa.bench.Contestant.Library;
  * @param colour its colour in every chart
  * @param upa whether it runs on UPA
  * @param own libraries of this project, file names in its library folder, preloaded first
- * @param malloc an allocator to preload behind them; empty for libc's or one of {@code own}
+ * @param malloc the malloc to preload behind them, libc's too, since some programs are linked with another; empty for one of {@code own}
  * @param environment variables that set it up
  */
 record Contestant(
@@ -54,14 +54,15 @@ record Contestant(
     /** Everybody: the base line, those on UPA, the others. */
     static List<Contestant> all() {
         Optional<Library> none = Optional.empty();
+        Optional<Library> libc = Optional.of(new Library("libc.so.6", "libc6"));
         Optional<Library> jemalloc = Optional.of(new Library("libjemalloc.so.2", "libjemalloc2"));
         Optional<Library> mimalloc = Optional.of(new Library("libmimalloc.so.2", "libmimalloc2.0"));
         Optional<Library> tcmalloc = Optional.of(new Library("libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"));
         List<String> upa = List.of(UPA_LIBRARY);
         Map<String, String> shipped = Map.of();
         return List.of(
-                new Contestant(BASE, "glibc's malloc as shipped", "#6c757d", false, List.of(), none, shipped),
-                new Contestant(UPA, "glibc's malloc, as shipped, on UPA", "#2176ae", true, upa, none, shipped),
+                new Contestant(BASE, "glibc's malloc as shipped", "#6c757d", false, List.of(), libc, shipped),
+                new Contestant(UPA, "glibc's malloc, as shipped, on UPA", "#2176ae", true, upa, libc, shipped),
                 new Contestant(
                         "upa-dlmalloc",
                         "dlmalloc 2.8.6, several heaps, on UPA",
@@ -79,7 +80,7 @@ record Contestant(
                         "#495057",
                         false,
                         List.of(),
-                        none,
+                        libc,
                         Map.of("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")),
                 new Contestant(
                         "glibc-tuned",
@@ -87,7 +88,7 @@ record Contestant(
                         "#adb5bd",
                         false,
                         List.of(),
-                        none,
+                        libc,
                         Map.of("MALLOC_MMAP_MAX_", "0", "MALLOC_TRIM_THRESHOLD_", Long.toString(Long.MAX_VALUE))),
                 new Contestant(
                         "dlmalloc",
@@ -140,6 +141,11 @@ record Contestant(
         }
         return malloc.filter(library -> library.find().isEmpty())
                 .map(library -> "not installed: apt-get install " + library.debianPackage());
+    }
+
+    /** The same allocator without UPA; empty for those not on UPA. */
+    Optional<String> counterpart() {
+        return PAIRS.entrySet().stream().filter(p -> p.getValue().equals(name)).map(Map.Entry::getKey).findFirst();
     }
 
     /** What is preloaded, in order. */

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import upa.bench.BenchException;
+import upa.bench.CommandLines;
 import upa.bench.report.HtmlReport;
 import upa.bench.report.Report;
 
@@ -34,7 +35,7 @@ final class DataFiles {
             Files.writeString(folder.resolve("results.csv"), csv(results));
             Files.writeString(folder.resolve("results.json"), json(results, profiler, machine, method));
         } catch (IOException e) {
-            throw BenchException.failure("cannot write results: folder=" + folder + ": " + e.getMessage());
+            throw CommandLines.cannotWrite(folder, e);
         }
     }
 

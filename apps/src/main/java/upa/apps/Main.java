@@ -14,8 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.Option;
@@ -23,6 +21,7 @@ import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 import upa.bench.BenchException;
 import upa.bench.CommandLines;
+import upa.bench.CtrlC;
 import upa.bench.Driver;
 import upa.bench.Machine;
 import upa.bench.report.Report;
@@ -64,8 +63,9 @@ public final class Main {
             .addOption(Option.builder()
                     .longOpt("rounds")
                     .hasArg()
-                    .argName("N")
-                    .desc("repetitions (3; --full: 7; --quick: 1)")
+                    .argName("N|N..M")
+                    .desc("repetitions (3; --full: 7; --quick: 1); 3..9: three of all, up to nine of those whose speed over glibc (over"
+                            + " the same allocator without UPA) is not yet known to 4 % or to its distance from 1")
                     .get())
             .addOption(Option.builder()
                     .longOpt("full")
@@ -213,15 +213,14 @@ public final class Main {
             }
         }
         Set<String> chosen = names;
-        int rounds = line.hasOption("rounds")
-                ? (int) CommandLines.number("rounds", line.getOptionValue("rounds"), 1, MOST_ROUNDS)
-                : full ? FULL_ROUNDS : quick ? 1 : ROUNDS;
+        int[] rounds = rounds(line.getOptionValue("rounds", Integer.toString(full ? FULL_ROUNDS : quick ? 1 : ROUNDS)));
         long seed = line.hasOption("seed") ? CommandLines.number("seed", line.getOptionValue("seed"), 0, Long.MAX_VALUE / 2) : 1;
         Path work = root.resolve("build/apps");
         return new Settings(
                 workloads,
                 Contestant.all().stream().filter(c -> chosen.contains(c.name())).toList(),
-                rounds,
+                rounds[0],
+                rounds[1],
                 seed,
                 line.hasOption("no-warm") ? 0 : Math.min(HOLD, machine.availableMemory() / 4),
                 !quick && !line.hasOption("no-profile"),
@@ -230,6 +229,18 @@ public final class Main {
                 libraries().resolveSibling("bin"),
                 libraries(),
                 work);
+    }
+
+    /** N, or N..M: the least and the most. */
+    private static int[] rounds(String text) throws BenchException {
+        String[] ends = text.split("\\.\\.", 2);
+        if (ends.length == 1) {
+            int rounds = (int) CommandLines.number("rounds", text, 1, MOST_ROUNDS);
+            return new int[] {rounds, rounds};
+        }
+        // Fewer than 3 say next to nothing of the noise.
+        int least = (int) CommandLines.number("rounds=" + text + ": the least", ends[0], ROUNDS, MOST_ROUNDS);
+        return new int[] {least, (int) CommandLines.number("rounds=" + text + ": the most", ends[1], least, MOST_ROUNDS)};
     }
 
     private static Set<String> names(String word) throws BenchException {
@@ -287,14 +298,15 @@ public final class Main {
     }
 
     private int measureAlone(Settings settings, CommandLine line) throws BenchException {
+        CommandLines.makeFolder(settings.out());
         Map<String, String> facts = machine.facts();
         List<String> notes = new ArrayList<>();
         if (machine.load() > BUSY) {
             notes.add("Others were using this machine when the run began (load " + Units.digits(machine.load())
                     + "): intervals are wide.");
         }
-        if (settings.rounds() < ENOUGH_ROUNDS) {
-            notes.add("With " + settings.rounds() + (settings.rounds() == 1 ? " round" : " rounds") + " an interval is at most the range"
+        if (settings.rounds() < ENOUGH_ROUNDS && settings.mostRounds() == settings.rounds()) {
+            notes.add("With " + Units.count(settings.rounds(), "round") + " an interval is at most the range"
                     + " of the ratios seen, which holds their median with " + Units.digits(100 - 200 * Math.pow(2, -settings.rounds()))
                     + " % and not 95 %: what it decides is to be taken with care.");
         }
@@ -302,25 +314,17 @@ public final class Main {
         Measurer measurer = new Measurer(settings);
         Preparation preparation = new Preparation(settings, machine, err);
         Runner runner = new Runner(settings, measurer, err, terminal);
-        CountDownLatch finished = new CountDownLatch(1);
-        // Ctrl-C: the run stops, and the report of what there is gets written before the JVM goes.
-        Thread hook = new Thread(() -> {
+        Runnable stop = () -> {
             preparation.stop();
             runner.stop();
-            try {
-                finished.await(1, TimeUnit.MINUTES);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-        });
-        Runtime.getRuntime().addShutdownHook(hook);
-        try (Driver driver = new Driver(settings.tools().resolve("upa-driver"))) {
+        };
+        try (Driver driver = new Driver(settings.tools().resolve("upa-driver")); var _ = new CtrlC(stop)) {
             List<Contestant> contestants = contestants(settings, measurer, line, notes);
             List<Workload> workloads = ready(settings, preparation, runner, notes);
             String warmth = driver.warm(settings.hold(), err, "upa apps");
             if (!runner.isStopped() && !workloads.isEmpty()) {
-                err.println("upa apps: " + workloads.size() + " workloads, " + contestants.size() + " contestants, "
-                        + settings.rounds() + " rounds; Ctrl-C ends it early, reports what there is, and --resume goes on");
+                err.println("upa apps: " + Units.count(workloads.size(), "program") + ", "
+                        + Units.count(contestants.size(), "contestant") + ", " + rounds(settings) + "; Ctrl-C ends it early, reports what there is, and --resume goes on");
                 runner.run(workloads, contestants);
             }
             Profiler profiler = new Profiler(settings, measurer, err, terminal);
@@ -331,8 +335,6 @@ public final class Main {
             boolean stopped = runner.isStopped();
             if (stopped) {
                 notes.add("The run was cut short; ./upa apps --resume goes on with it.");
-            } else {
-                Runtime.getRuntime().removeShutdownHook(hook);
             }
             Results results = new Results(settings.workloads(), runner.runs());
             List<Run> failures = runner.runs().stream().filter(r -> !r.isGood()).toList();
@@ -344,15 +346,20 @@ public final class Main {
                 throw BenchException.failure("nothing was measured");
             }
             Map<String, String> method = AppsReport.method(settings, warmth, System.nanoTime() - start, machine.load());
-            Report report = AppsReport.build(results, contestants, profiler, facts, method, notes);
+            Mallocs mallocs = new Mallocs(new Commands(settings.work().resolve("mallocs")));
+            Report report = AppsReport.build(results, contestants, profiler, mallocs, settings.libraries(), facts, method, notes);
             out.print(new TextReport(terminal).format(report));
             DataFiles.write(settings.out(), report, results, profiler, facts, method);
             out.println("\nReport with charts: " + settings.out().resolve("report.html"));
             out.println("Data: " + settings.out().resolve("results.csv") + ", " + settings.out().resolve("results.json"));
             return stopped ? INTERRUPTED : failures.isEmpty() ? 0 : BenchException.FAILURE;
-        } finally {
-            finished.countDown();
         }
+    }
+
+    private static String rounds(Settings settings) {
+        return settings.mostRounds() > settings.rounds()
+                ? settings.rounds() + " to " + Units.count(settings.mostRounds(), "round")
+                : Units.count(settings.rounds(), "round");
     }
 
     /** Those that can take part. One that was asked for by name and cannot is an error; else it is left out with a line. */

@@ -235,6 +235,7 @@ final class Measurer {
                 load.map(LoadFormat.Load::throughput).orElse(0.0),
                 load.map(LoadFormat.Load::p50Ns).orElse(0.0),
                 load.map(LoadFormat.Load::p99Ns).orElse(0.0),
+                Stream.of(values.getOrDefault("program", "").split(", ")).filter(p -> p.startsWith("/")).distinct().sorted().toList(),
                 sum);
         // How the program ended says more than what the check thinks of what it left.
         Optional<String> why = verdict(workload, contestant, values, errors);

@@ -13,6 +13,8 @@ import upa.bench.stats.Statistics;
 /** What the runs say: medians, and ratios taken round by round. Warm-ups and failed runs count for nothing here. */
 final class Results {
 
+    private static final double SETTLED = 0.04;
+
     private final List<Workload> workloads;
     private final List<Run> runs;
 
@@ -40,6 +42,11 @@ final class Results {
     /** Why a contestant failed at a workload; empty if no run of it did. */
     Optional<String> problem(Workload workload, String contestant) {
         return of(workload, contestant).filter(r -> !r.isGood()).map(Run::problem).findFirst();
+    }
+
+    /** The programs that a workload's processes were seen to run: paths. */
+    List<String> programs(Workload workload) {
+        return of(workload, Contestant.BASE).flatMap(r -> r.programs().stream()).distinct().toList();
     }
 
     private java.util.stream.Stream<Run> of(Workload workload, String contestant) {
@@ -71,6 +78,17 @@ final class Results {
     Optional<Interval> ratio(Workload workload, String contestant, String base, ToDoubleFunction<Run> what) {
         double[] ratios = ratios(workload, contestant, base, what);
         return ratios.length == 0 ? Optional.empty() : Optional.of(Statistics.ratio(ratios));
+    }
+
+    /**
+     * Whether more rounds would say little about how much faster a contestant is than another: the interval is no wider than
+     * 4 %, or than its own distance from 1. Not whether it excludes 1, which chance does in a quarter of all cases with 3 rounds.
+     * A failed contestant is settled.
+     */
+    boolean isSettled(Workload workload, String base, String contestant) {
+        return speedUp(workload, base, contestant)
+                .map(r -> Math.log(r.high() / r.low()) <= Math.max(SETTLED, Math.max(Math.log(r.low()), -Math.log(r.high()))))
+                .orElse(true);
     }
 
     private double[] ratios(Workload workload, String contestant, String base, ToDoubleFunction<Run> what) {

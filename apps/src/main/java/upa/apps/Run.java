@@ -1,5 +1,7 @@
 package upa.apps;
 
+import java.util.List;
+
 /**
  * What one run of a program took: a line of runs.jsonl.
  *
@@ -18,6 +20,7 @@ package upa.apps;
  * @param throughput of a server, in requests per second; else 0
  * @param p50Ns median latency of a server; 0 if unknown
  * @param p99Ns 99th percentile of a server's latency; 0 if unknown
+ * @param programs its processes ran, as far as they were seen: paths
  * @param output SHA-256 of what has to be the same for all contestants
  */
 record Run(
@@ -36,13 +39,19 @@ record Run(
         double throughput,
         double p50Ns,
         double p99Ns,
+        List<String> programs,
         String output) {
 
     static final int WARM_UP = -1;
 
+    /** Lines of earlier versions name no programs. */
+    Run {
+        programs = programs == null ? List.of() : List.copyOf(programs);
+    }
+
     static Run failed(Workload workload, Contestant contestant, int round, String problem) {
         return new Run(
-                workload.name(), workload.digest(), contestant.name(), round, problem, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null);
+                workload.name(), workload.digest(), contestant.name(), round, problem, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, List.of(), null);
     }
 
     Run withProblem(String why) {
@@ -62,6 +71,7 @@ record Run(
                 throughput,
                 p50Ns,
                 p99Ns,
+                programs,
                 output);
     }
 

@@ -9,6 +9,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import upa.bench.BenchException;
+import upa.bench.CommandLines;
 
 /** runs.jsonl: a line of JSON per finished run, written at once, so that a run that was cut short can go on. */
 final class RunLog {
@@ -56,7 +57,7 @@ final class RunLog {
             Files.createDirectories(file.getParent());
             Files.write(file, runs.stream().map(GSON::toJson).toList());
         } catch (IOException e) {
-            throw unwritable(e);
+            throw CommandLines.cannotWrite(file, e);
         }
     }
 
@@ -64,11 +65,7 @@ final class RunLog {
         try {
             Files.writeString(file, GSON.toJson(run) + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         } catch (IOException e) {
-            throw unwritable(e);
+            throw CommandLines.cannotWrite(file, e);
         }
-    }
-
-    private BenchException unwritable(IOException e) {
-        return BenchException.failure("cannot write results: file=" + file + ": " + e.getMessage());
     }
 }

@@ -5,11 +5,11 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.random.RandomGenerator;
 import upa.bench.BenchException;
 import upa.bench.Progress;
 
@@ -20,6 +20,9 @@ import upa.bench.Progress;
  */
 final class Runner {
 
+    /** A workload's runs under {@link Profiler}. */
+    private static final int PROFILES = 3;
+
     private final Settings settings;
     private final Measurer measurer;
     private final RunLog log;
@@ -27,6 +30,8 @@ final class Runner {
     private final boolean terminal;
     private final List<Run> runs = new ArrayList<>();
     private final Map<String, String> expected = new HashMap<>();
+    private final Set<String> hopeless = new HashSet<>();
+    private final Map<Workload, List<Double>> took = new HashMap<>();
     private volatile boolean stopped;
 
     Runner(Settings settings, Measurer measurer, PrintStream progress, boolean terminal) {
@@ -63,43 +68,67 @@ final class Runner {
      */
     void run(List<Workload> workloads, List<Contestant> contestants) throws BenchException {
         resume(workloads, contestants);
-        List<List<Turn>> blocks = plan(workloads, contestants, settings.rounds(), settings.seed());
-        Set<Turn> done = new HashSet<>();
-        for (List<Turn> block : blocks) {
-            block.stream().filter(this::isDone).forEach(done::add);
-        }
-        int total = blocks.stream().mapToInt(List::size).sum();
-        Progress shown = new Progress(progress, terminal, total);
-        shown.skip(done.size());
-        Set<String> hopeless = new HashSet<>();
-        int before = Run.WARM_UP;
-        for (List<Turn> block : blocks) {
-            int round = block.getFirst().round();
-            if (round != before) {
-                shown.line(before == Run.WARM_UP ? "warm-up done" : "round " + (before + 1) + " of " + settings.rounds() + " done");
-                before = round;
+        Progress shown = new Progress(progress, terminal, 1);
+        for (int round = Run.WARM_UP; round < settings.mostRounds(); round++) {
+            List<List<Turn>> blocks = blocks(workloads, contestants, round);
+            if (blocks.isEmpty()) {
+                break; // All is settled.
             }
-            for (Turn turn : block) {
-                if (stopped) {
-                    shown.clear();
-                    return;
-                }
-                if (!done.contains(turn) && !hopeless.contains(turn.workload().name())) {
-                    shown.show(
-                            round == Run.WARM_UP ? "warm-up" : "round " + (round + 1) + "/" + settings.rounds(),
-                            turn.workload().name() + " " + turn.contestant().name());
-                    add(turn, shown, hopeless);
-                }
-                if (!done.contains(turn)) {
-                    shown.step();
+            for (int i = 0; i < blocks.size(); i++) {
+                for (Turn turn : blocks.get(i)) {
+                    estimate(shown, workloads, contestants, blocks.subList(i, blocks.size()), round);
+                    if (!hopeless.contains(turn.workload().name()) && !isDone(turn) && !stopped) {
+                        shown.show(title(round), turn.workload().name() + " " + turn.contestant().name());
+                        long start = System.nanoTime();
+                        add(turn, shown);
+                        took.computeIfAbsent(turn.workload(), w -> new ArrayList<>()).add((System.nanoTime() - start) / 1e9);
+                    }
                 }
             }
+            if (stopped) {
+                break;
+            }
+            estimate(shown, workloads, contestants, List.of(), round);
+            shown.line(title(round) + " done");
         }
-        shown.line("all rounds done");
         shown.clear();
     }
 
-    private void add(Turn turn, Progress shown, Set<String> hopeless) throws BenchException {
+    private String title(int round) {
+        int least = settings.rounds();
+        int most = settings.mostRounds();
+        return round == Run.WARM_UP ? "warm-up" : "round " + (round + 1) + " of " + least + (most > least ? " to " + most : "");
+    }
+
+    /** Says how long the rest will take: what is left of this round, the rounds to come, and profiles. */
+    private void estimate(
+            Progress shown, List<Workload> workloads, List<Contestant> contestants, List<List<Turn>> blocks, int round) {
+        double least = 0;
+        for (List<Turn> block : blocks) {
+            least += block.stream().filter(turn -> !isDone(turn)).count() * seconds(block.getFirst().workload());
+        }
+        double most = least;
+        for (Workload workload : workloads) {
+            if (!hopeless.contains(workload.name())) {
+                int sure = Math.max(0, settings.rounds() - 1 - round);
+                int open = open(workload, contestants, settings.rounds() + sure).size();
+                double rest = (sure * contestants.size() + (settings.profile() ? PROFILES : 0)) * seconds(workload);
+                least += rest;
+                most += rest + (settings.mostRounds() - 1 - round - sure) * open * seconds(workload);
+            }
+        }
+        shown.expect(took.values().stream().flatMap(List::stream).mapToDouble(t -> t).sum(), least, most);
+    }
+
+    /** What a run of a workload takes: as long as it did, or else as the others did. */
+    private double seconds(Workload workload) {
+        return took.getOrDefault(workload, took.values().stream().flatMap(List::stream).toList()).stream()
+                .mapToDouble(t -> t)
+                .average()
+                .orElse(0);
+    }
+
+    private void add(Turn turn, Progress shown) throws BenchException {
         Run run = judged(measurer.run(turn.workload(), turn.contestant(), turn.round()));
         if (stopped) {
             return; // It was we who ended it.
@@ -138,50 +167,72 @@ final class Runner {
                         && r.round() == turn.round());
     }
 
-    /** Takes over the runs of before that are still valid: of the same files, and of blocks that were finished. */
+    /** Takes over the runs of before that are still valid: of the same files, and of rounds that were finished. */
     private void resume(List<Workload> workloads, List<Contestant> contestants) throws BenchException {
-        if (settings.resume()) {
-            Map<String, String> digests = new HashMap<>();
-            workloads.forEach(w -> digests.put(w.name(), w.digest()));
-            List<Run> valid = log.read().stream()
-                    .filter(r -> r.digest().equals(digests.get(r.workload())))
-                    .filter(r -> contestants.stream().anyMatch(c -> c.name().equals(r.contestant())))
+        List<Run> before = settings.resume() ? log.read() : List.of();
+        for (Workload workload : workloads) {
+            List<Run> valid = before.stream()
+                    .filter(r -> r.workload().equals(workload.name()) && r.digest().equals(workload.digest()))
                     .toList();
-            Map<List<Object>, Set<String>> blocks = new LinkedHashMap<>();
-            valid.forEach(r -> blocks.computeIfAbsent(List.of(r.workload(), r.round()), k -> new HashSet<>())
-                    .add(r.contestant()));
-            for (Run run : valid) {
-                // Half a block would be compared with runs of another hour.
-                if (run.isWarmUp() || blocks.get(List.of(run.workload(), run.round())).size() == contestants.size()) {
-                    runs.add(run);
-                    if (run.isGood()) {
-                        expected.putIfAbsent(run.workload(), run.output());
-                    }
+            for (int round = Run.WARM_UP; round < settings.mostRounds(); round++) {
+                List<String> wanted = names(participants(workload, contestants, round));
+                int now = round;
+                List<Run> taken = valid.stream()
+                        .filter(r -> r.round() == now && wanted.contains(r.contestant()))
+                        .toList();
+                if (taken.size() < wanted.size()) {
+                    break; // Half a round would be compared with runs of another hour.
                 }
+                runs.addAll(taken);
+                taken.stream().filter(Run::isGood).findFirst().ifPresent(r -> expected.putIfAbsent(r.workload(), r.output()));
             }
         }
         log.begin(runs);
     }
 
-    /** The turns, in blocks of one workload and round: warm-ups first, then rounds in random order. */
-    private static List<List<Turn>> plan(List<Workload> workloads, List<Contestant> contestants, int rounds, long seed) {
+    /** The turns of a round, in blocks of one workload, all in random order. */
+    private List<List<Turn>> blocks(List<Workload> workloads, List<Contestant> contestants, int round) {
+        RandomGenerator random = new SplittableRandom(settings.seed() + round);
+        List<Workload> order = new ArrayList<>(workloads);
+        Collections.shuffle(order, random);
         List<List<Turn>> blocks = new ArrayList<>();
-        for (Workload workload : workloads) {
-            blocks.add(List.of(new Turn(workload, contestants.getFirst(), Run.WARM_UP)));
-        }
-        Random random = new Random(seed);
-        for (int round = 0; round < rounds; round++) {
-            List<Workload> order = new ArrayList<>(workloads);
-            Collections.shuffle(order, random);
-            for (Workload workload : order) {
-                List<Turn> block = new ArrayList<>();
-                for (Contestant contestant : contestants) {
-                    block.add(new Turn(workload, contestant, round));
-                }
-                Collections.shuffle(block, random);
+        for (Workload workload : order) {
+            List<Turn> block = new ArrayList<>();
+            participants(workload, contestants, round).forEach(c -> block.add(new Turn(workload, c, round)));
+            Collections.shuffle(block, random);
+            if (!block.isEmpty()) {
                 blocks.add(block);
             }
         }
         return blocks;
+    }
+
+    /** Who runs a workload in a round: warm-ups the base line, all in the rounds there are to be, then those not settled. */
+    private List<Contestant> participants(Workload workload, List<Contestant> contestants, int round) {
+        return round == Run.WARM_UP
+                ? contestants.subList(0, 1)
+                : round < settings.rounds() ? contestants : open(workload, contestants, round);
+    }
+
+    /** Those whose speed at a workload is not settled by the rounds before, and those that they are compared with. */
+    private List<Contestant> open(Workload workload, List<Contestant> contestants, int round) {
+        if (settings.mostRounds() == settings.rounds()) {
+            return List.of();
+        }
+        Results results = new Results(
+                List.of(workload), runs.stream().filter(r -> r.round() < round).toList());
+        Set<String> open = new HashSet<>();
+        for (Contestant contestant : contestants) {
+            for (String base : List.of(Contestant.BASE, contestant.counterpart().orElse(Contestant.BASE))) {
+                if (names(contestants).contains(base) && !results.isSettled(workload, base, contestant.name())) {
+                    open.addAll(List.of(Contestant.BASE, base, contestant.name()));
+                }
+            }
+        }
+        return contestants.stream().filter(c -> open.contains(c.name())).toList();
+    }
+
+    private static List<String> names(List<Contestant> contestants) {
+        return contestants.stream().map(Contestant::name).toList();
     }
 }

@@ -8,7 +8,8 @@ import java.util.List;
  *
  * @param workloads in order
  * @param contestants in order, the base line first
- * @param rounds repetitions
+ * @param rounds repetitions of all
+ * @param mostRounds repetitions of those whose speed is not settled by then; {@code rounds} or more
  * @param seed of the order of runs
  * @param hold memory to make host-warm, in bytes; 0: none
  * @param profile whether one run each under the base line and under UPA is profiled
@@ -22,6 +23,7 @@ record Settings(
         List<Workload> workloads,
         List<Contestant> contestants,
         int rounds,
+        int mostRounds,
         long seed,
         long hold,
         boolean profile,

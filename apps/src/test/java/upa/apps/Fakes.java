@@ -75,12 +75,19 @@ final class Fakes {
     static Run run(String workload, String contestant, int round, double seconds, long faults, long peakMib) {
         long ns = Math.round(seconds * 1e9);
         return new Run(
-                workload, DIGEST, contestant, round, null, ns, ns / 2, ns / 4, faults, 0, peakMib << 20, 1, 0, 0, 0, "sum");
+                workload, DIGEST, contestant, round, null, ns, ns / 2, ns / 4, faults, 0, peakMib << 20, 1, 0, 0, 0, List.of("/bin/sh"), "sum");
+    }
+
+    /** The same run in another round, of another duration. */
+    static Run lasting(Run run, int round, long wallNs) {
+        return new Run(
+                run.workload(), run.digest(), run.contestant(), round, null, wallNs, run.userNs(), run.systemNs(), run.minorFaults(),
+                run.majorFaults(), run.peakBytes(), run.processes(), 0, 0, 0, run.programs(), run.output());
     }
 
     static Run request(String workload, String contestant, int round, double throughput) {
         return new Run(
-                workload, DIGEST, contestant, round, null, 1_000_000_000, 1, 1, 1, 0, 1, 1, throughput, 2e6, 9e6, "sum");
+                workload, DIGEST, contestant, round, null, 1_000_000_000, 1, 1, 1, 0, 1, 1, throughput, 2e6, 9e6, List.of(), "sum");
     }
 
     static Machine machine(Path root, long availableMib) throws IOException {

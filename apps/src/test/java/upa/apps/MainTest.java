@@ -45,6 +45,10 @@ class MainTest {
         assertUsage("contestant=nobody does not exist: ./upa apps list names them", "--contestants", "upa,nobody");
         assertUsage("rounds=0: must be a whole number from 1 to 1000", "--rounds", "0");
         assertUsage("rounds=many: must be a whole number", "--rounds", "many");
+        assertUsage("rounds=4..3: the most=3: must be a whole number from 4 to 1000", "--rounds", "4..3");
+        assertUsage("rounds=2..9: the least=2: must be a whole number from 3 to 1000", "--rounds", "2..9");
+        assertUsage("rounds=3..: the most=: must be a whole number", "--rounds", "3..");
+        assertUsage("contestants=upa,,dlmalloc: must be names with commas between them", "--contestants", "upa,,dlmalloc");
         assertUsage("seed=-1: must be a whole number", "--seed", "-1");
         assertUsage("--full and --quick exclude each other", "--full", "--quick");
         assertUsage("--frobnicate", "--frobnicate");
@@ -242,6 +246,52 @@ class MainTest {
         Files.writeString(workloads().resolve("w/more"), "x");
         assertEquals(0, run("--rounds", "3", "--contestants", "upa", "--resume"), errors());
         assertEquals(7 + 4 + 7, Files.readAllLines(counter).size());
+    }
+
+    @Test
+    void moreRoundsGoToWhatIsNotSettled() throws Exception {
+        assumeBuilt();
+        Fakes.shell(workloads(), "clear", OK, "");
+        Fakes.shell(workloads(), "noisy", OK, "");
+        assertEquals(0, run("--rounds", "1", "--contestants", "upa,dlmalloc"), errors());
+        List<Run> measured = runs();
+        // upa is twice as fast at one program, and anything at the other; dlmalloc is as fast as glibc.
+        List<Run> known = new ArrayList<>(measured.stream().filter(Run::isWarmUp).toList());
+        for (int round = 0; round < 3; round++) {
+            for (Run run : measured) {
+                if (!run.isWarmUp()) {
+                    boolean noisy = run.workload().equals("noisy");
+                    long ns = !run.contestant().equals("upa") ? 2000 : noisy ? 1000L << round : 1000;
+                    known.add(Fakes.lasting(run, round, ns));
+                }
+            }
+        }
+        new RunLog(results("")).begin(known);
+        assertEquals(0, run("--rounds", "3..5", "--contestants", "upa,dlmalloc", "--resume"), errors());
+        List<String> more = runs().stream()
+                .filter(r -> r.round() >= 3)
+                .map(r -> r.workload() + " " + r.contestant() + " " + r.round())
+                .sorted()
+                .toList();
+        List<String> wanted = List.of("noisy glibc 3", "noisy glibc 4", "noisy upa 3", "noisy upa 4");
+        assertEquals(wanted, more);
+        assertSaid("2 programs, 3 contestants, 3 to 5 rounds");
+        assertSaid("round 5 of 3 to 5 done");
+        // Cut short in the last round: its half runs again, the rounds before stay.
+        List<String> lines = Files.readAllLines(results(RunLog.FILE));
+        Files.write(results(RunLog.FILE), lines.subList(0, lines.size() - 1));
+        assertEquals(0, run("--rounds", "3..5", "--contestants", "upa,dlmalloc", "--resume"), errors());
+        assertEquals(lines.subList(0, lines.size() - 2), Files.readAllLines(results(RunLog.FILE)).subList(0, lines.size() - 2));
+        assertEquals(lines.size(), runs().size());
+    }
+
+    @Test
+    void aFolderThatCannotBeWrittenIsSaidBeforeAnythingRuns() throws IOException {
+        assumeBuilt();
+        Fakes.shell(workloads(), "w", OK, "");
+        Path file = Files.writeString(folder.resolve("file"), "");
+        assertEquals(1, run("--rounds", "1", "--out", file.toString()));
+        assertEquals("upa apps: cannot write results: file=" + file + ": not a folder", errors().strip());
     }
 
     @Test

@@ -1,6 +1,7 @@
 package upa.apps;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
@@ -50,6 +51,22 @@ class ResultsTest {
         runs("a", "glibc", 2, 2, 2);
         runs("a", "upa", 1);
         assertEquals(2, results().speedUp(a, "glibc", "upa").orElseThrow().estimate(), 1e-9);
+    }
+
+    @Test
+    void aRatioIsSettledOnceItsIntervalIsNarrowOrFarFromOne() {
+        runs("a", "glibc", 1, 1, 1, 1);
+        runs("a", "upa", 1.01, 1, 0.99, 1);
+        assertTrue(results().isSettled(a, "glibc", "upa"), "within 4 %");
+        runs("a", "dlmalloc", 0.2, 0.25, 0.3, 0.25);
+        assertTrue(results().isSettled(a, "glibc", "dlmalloc"), "far from 1");
+        runs("a", "jemalloc", 0.9, 0.95, 0.9, 0.99);
+        assertFalse(results().isSettled(a, "glibc", "jemalloc"), "beyond 1, but not by its own width");
+        runs("a", "mimalloc", 0.9, 1.1, 0.9, 1.1);
+        assertFalse(results().isSettled(a, "glibc", "mimalloc"), "about 1");
+        runs.add(Fakes.run("a", "mimalloc", 9, 1, 1, 1).withProblem("it was killed"));
+        assertTrue(results().isSettled(a, "glibc", "mimalloc"), "failed");
+        assertTrue(results().isSettled(a, "glibc", "tcmalloc"), "never ran");
     }
 
     @Test

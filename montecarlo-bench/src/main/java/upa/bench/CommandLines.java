@@ -2,13 +2,19 @@ package upa.bench;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.List;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.help.HelpFormatter;
 import org.apache.commons.cli.help.TextHelpAppendable;
 
-/** What the command lines of measurements have in common: help, complaints of one line, lists and numbers. */
+/** What the command lines of measurements have in common: help, complaints of one line, lists, numbers, the results' folder. */
 public final class CommandLines {
     private CommandLines() {}
 
@@ -54,10 +60,49 @@ public final class CommandLines {
      *
      * @param line the command line
      * @param option an option that it has
-     * @return the parts
+     * @return the parts, one at least
+     * @throws BenchException if one is empty
      */
-    public static List<String> list(CommandLine line, String option) {
-        return List.of(line.getOptionValue(option).split(","));
+    public static List<String> list(CommandLine line, String option) throws BenchException {
+        String value = line.getOptionValue(option);
+        List<String> parts = List.of(value.split(",", -1));
+        if (parts.contains("")) {
+            throw BenchException.usage(option + "=" + value + ": must be names with commas between them");
+        }
+        return parts;
+    }
+
+    /**
+     * Makes the folder of the results, and sees that something can be written there: before, and not after hours.
+     *
+     * @param folder which
+     * @throws BenchException if that fails
+     */
+    public static void makeFolder(Path folder) throws BenchException {
+        try {
+            Files.createDirectories(folder);
+            Files.delete(Files.createTempFile(folder, "upa", ""));
+        } catch (IOException e) {
+            throw cannotWrite(folder, e);
+        }
+    }
+
+    /**
+     * What to say when results cannot be written.
+     *
+     * @param file a file or folder
+     * @param e what the system said, which in Java often is but the name of the file
+     * @return the exception to throw
+     */
+    public static BenchException cannotWrite(Path file, IOException e) {
+        String why = switch (e) {
+            case NoSuchFileException _ -> "no such folder, and it cannot be made";
+            case AccessDeniedException _ -> "permission denied";
+            case FileAlreadyExistsException _ -> "not a folder";
+            case FileSystemException f when f.getReason() != null -> f.getReason();
+            default -> e.getMessage();
+        };
+        return BenchException.failure("cannot write results: file=" + file + ": " + why);
     }
 
     /**

@@ -144,6 +144,11 @@ public record Contestant(
                 of("llfree", "#2176ae", "UPA's page-number allocator alone, no memory behind it")));
     }
 
+    /** Whether it is a malloc of the user's. */
+    boolean isOwn() {
+        return library.filter(l -> l.file().startsWith("/")).isPresent();
+    }
+
     boolean isInstalled() {
         return missing().isEmpty();
     }

@@ -36,7 +36,7 @@ final class DataFiles {
             Files.writeString(folder.resolve("results.csv"), csv(measurements));
             Files.writeString(folder.resolve("results.json"), json(measurements, figures, jmh, machine, method));
         } catch (IOException e) {
-            throw BenchException.failure("cannot write results: folder=" + folder + ": " + e.getMessage());
+            throw CommandLines.cannotWrite(folder, e);
         }
     }
 

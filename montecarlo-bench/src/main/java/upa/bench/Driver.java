@@ -101,15 +101,30 @@ public final class Driver implements AutoCloseable {
         return "upa-driver " + what + (errors.isEmpty() ? "" : ": " + errors) + ": " + String.join(" ", command);
     }
 
-    /** Fails unless a trace can be replayed, with what is wrong with it in one line. */
-    void checkTrace(String sampler) throws BenchException {
+    /** Fails unless sizes can be drawn so, or the trace be replayed, with what is wrong in one line. */
+    void checkSampler(String sampler) throws BenchException {
+        check(Map.of(), "--print-requests", "1", "--sampler", sampler);
+    }
+
+    /** Fails unless the library can be preloaded and brings a malloc, with what is wrong in one line. */
+    void checkMalloc(Contestant contestant) throws BenchException {
+        Path library = contestant.library().flatMap(Contestant.Library::find).orElseThrow();
+        check(Map.of("LD_PRELOAD", library.toString()), "--contestant", contestant.driverName(), "--expect-malloc",
+                library.getFileName().toString(), "--workload", "touch", "--sizes", "64", "--min-samples", "1", "--budget-ms", "1");
+    }
+
+    private void check(Map<String, String> environment, String... arguments) throws BenchException {
         try {
-            Process process = new ProcessBuilder(program.toString(), "--print-requests", "1", "--sampler", sampler)
-                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                    .start();
+            List<String> command = new ArrayList<>(List.of(program.toString()));
+            command.addAll(List.of(arguments));
+            ProcessBuilder builder = new ProcessBuilder(command).redirectOutput(ProcessBuilder.Redirect.DISCARD);
+            builder.environment().putAll(environment);
+            Process process = builder.start();
             String said = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8).strip();
             if (process.waitFor() != 0) {
-                throw BenchException.failure(said.replaceFirst("^upa-driver: ", ""));
+                // The last line: before it may be the dynamic linker's warnings.
+                throw BenchException.failure(
+                        said.substring(said.lastIndexOf('\n') + 1).replaceFirst("^upa-driver: ", ""));
             }
         } catch (IOException e) {
             throw BenchException.failure("cannot run " + program + ": " + e.getMessage());

@@ -10,8 +10,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.DefaultParser;
@@ -191,6 +189,9 @@ public final class Main {
             if (parts.length < 2 || parts[0].isEmpty() || !java.nio.file.Files.isReadable(Path.of(parts[1]))) {
                 throw BenchException.usage("malloc=" + own + ": must be a name and a readable file, as in NAME=FILE");
             }
+            if (contestants.stream().anyMatch(c -> c.name().equals(parts[0]))) {
+                throw BenchException.usage("malloc=" + own + ": there is a contestant of that name, choose another");
+            }
             contestants.add(Contestant.ofLibrary(parts[0], Path.of(parts[1])));
         }
 
@@ -269,7 +270,7 @@ public final class Main {
                     .orElseThrow(
                             () -> BenchException.usage("contestant=" + name + " does not exist: --list names them"));
             if (!found.isInstalled()) {
-                throw BenchException.failure("contestant=" + name + " is" + missing(found));
+                throw BenchException.failure("contestant=" + name + " cannot take part: " + found.missing());
             }
         }
         return all.stream().filter(c -> names.contains(c.name())).toList();
@@ -318,34 +319,32 @@ public final class Main {
         if (settings.largest() < LARGEST) {
             notes.add("Blocks above " + Units.bytes(settings.largest()) + " were left out.");
         }
+        CommandLines.makeFolder(settings.out());
         long start = System.nanoTime();
         Measurements measurements;
         JmhResults jmh = JmhResults.none();
         String warmth;
-        boolean stopped;
-        CountDownLatch finished = new CountDownLatch(1);
-        try (Driver driver = new Driver(settings.driver())) {
+        Driver driver = new Driver(settings.driver());
+        Runner runner = new Runner(driver, err, terminal);
+        // JMH ends when one of its JVMs does.
+        Runnable stop = () -> {
+            runner.stop();
+            ProcessHandle.current().descendants().forEach(ProcessHandle::destroy);
+        };
+        try (driver; var _ = new CtrlC(stop)) {
             for (String sampler : settings.samplers()) {
-                if (Plan.isTrace(sampler)) {
-                    driver.checkTrace(sampler);
+                if (!SAMPLERS.contains(sampler)) {
+                    driver.checkSampler(sampler);
                 }
             }
-            Runner runner = new Runner(driver, err, terminal);
-            // Ctrl-C: the run stops, and the report of what there is gets written before the JVM goes.
-            Thread hook = new Thread(() -> {
-                runner.stop();
-                // JMH ends when one of its JVMs does.
-                ProcessHandle.current().descendants().forEach(ProcessHandle::destroy);
-                try {
-                    finished.await(1, TimeUnit.MINUTES);
-                } catch (InterruptedException e) {
-                    Thread.currentThread().interrupt();
+            for (Contestant contestant : settings.contestants()) {
+                if (contestant.isOwn()) {
+                    driver.checkMalloc(contestant);
                 }
-            });
-            Runtime.getRuntime().addShutdownHook(hook);
+            }
             warmth = driver.warm(settings.hold(), err, "upa bench");
-            err.println("upa bench: " + jobs.stream().mapToInt(Job::rounds).sum() + " runs in " + settings.rounds()
-                    + " rounds; Ctrl-C ends it early and reports what there is");
+            err.println("upa bench: " + Units.count(jobs.stream().mapToInt(Job::rounds).sum(), "run") + " in "
+                    + Units.count(settings.rounds(), "round") + "; Ctrl-C ends it early and reports what there is");
             measurements = runner.run(jobs, settings.seed());
             if (settings.jmh() && !runner.isStopped()) {
                 try {
@@ -355,22 +354,17 @@ public final class Main {
                     runner.failures().add(e.getMessage());
                 }
             }
-            stopped = runner.isStopped();
+            boolean stopped = runner.isStopped();
             if (stopped) {
                 notes.add("The run was cut short.");
             }
             runner.failures().forEach(f -> notes.add("Failed: " + f));
-            if (!stopped) {
-                Runtime.getRuntime().removeShutdownHook(hook);
-            }
             runner.failures().stream().distinct().limit(5).forEach(f -> err.println("upa bench: " + f));
             if (measurements.isEmpty() && jmh.scores().isEmpty()) {
                 throw BenchException.failure("nothing was measured");
             }
             report(settings, facts, measurements, jmh, notes, warmth, start);
             return stopped ? INTERRUPTED : runner.failures().isEmpty() ? 0 : BenchException.FAILURE;
-        } finally {
-            finished.countDown();
         }
     }
 

@@ -13,37 +13,40 @@ public final class Progress {
 
     private final PrintStream out;
     private final boolean terminal;
-    private final int total;
     private final long start = System.nanoTime();
-    private int done;
-    private int before;
+    private double done;
+    private double least;
+    private double most;
 
     /**
      * Starts the clock.
      *
      * @param out where to show it
      * @param terminal whether that is a terminal
-     * @param total steps to come, of about the same length
+     * @param total work to come, in any unit that takes about the same time
      */
-    public Progress(PrintStream out, boolean terminal, int total) {
+    public Progress(PrintStream out, boolean terminal, double total) {
         this.out = out;
         this.terminal = terminal;
-        this.total = total;
+        expect(0, total, total);
     }
 
     /**
-     * Counts steps that were done in an earlier run: they say nothing of the time that is left.
+     * Says how much there is to do, from now on in the unit of these.
      *
-     * @param steps 0 or more
+     * @param done work done since the clock was started
+     * @param least work still to come
+     * @param most the same, if all is done that perhaps need not be
      */
-    public void skip(int steps) {
-        done += steps;
-        before += steps;
+    public void expect(double done, double least, double most) {
+        this.done = done;
+        this.least = least;
+        this.most = most;
     }
 
-    /** Counts one step as done. */
+    /** Counts one unit as done. */
     public void step() {
-        done++;
+        expect(done + 1, least - 1, most - 1);
     }
 
     /**
@@ -54,10 +57,11 @@ public final class Progress {
      */
     public void show(String round, String next) {
         if (terminal) {
-            int filled = total == 0 ? BAR : BAR * done / total;
+            double share = most <= 0 ? 1 : done / (done + most);
+            int filled = (int) (BAR * share);
             String line = String.format(
                     "%s [%s%s] %3d %%  %s  %s",
-                    round, "#".repeat(filled), ".".repeat(BAR - filled), total == 0 ? 100 : 100 * done / total, left(), next);
+                    round, "#".repeat(filled), ".".repeat(BAR - filled), (int) (100 * share), left(), next);
             out.print("\r" + String.format("%-" + WIDTH + "." + WIDTH + "s", line));
             out.flush();
         }
@@ -70,7 +74,7 @@ public final class Progress {
      */
     public void line(String text) {
         if (!terminal) {
-            out.println(text + ", " + left());
+            out.println(most <= 0 ? text : text + ", " + left());
         }
     }
 
@@ -82,12 +86,19 @@ public final class Progress {
         }
     }
 
-    /** The time left, if the steps to come take as long as those before. */
+    /** The time left, if the work to come takes as long as that before. */
     private String left() {
-        if (done == before) {
+        if (done <= 0) {
             return "estimating the time";
         }
-        long seconds = Math.round((System.nanoTime() - start) / 1e9 / (done - before) * (total - done));
-        return seconds >= 60 ? seconds / 60 + " min " + seconds % 60 + " s left" : seconds + " s left";
+        double unit = (System.nanoTime() - start) / 1e9 / done;
+        String soonest = time(unit * least);
+        String latest = time(unit * most);
+        return (soonest.equals(latest) ? latest : soonest + " to " + latest) + " left";
+    }
+
+    private static String time(double seconds) {
+        long whole = Math.max(0, Math.round(seconds));
+        return whole >= 60 ? whole / 60 + " min " + whole % 60 + " s" : whole + " s";
     }
 }

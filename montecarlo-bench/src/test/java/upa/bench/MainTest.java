@@ -172,6 +172,33 @@ class MainTest {
     }
 
     @Test
+    void whatCannotWorkIsSaidBeforeAnythingIsMeasured() throws IOException {
+        String script = """
+                #!/bin/sh
+                echo "$*" >>"$(dirname "$0")/calls"
+                echo "dynamic linker: warning" >&2
+                echo "upa-driver: no such thing" >&2
+                exit 1
+                """;
+        FakeDriver.write(folder, script);
+        assertEquals(1, run(8 * GIB_IN_KIB, args("--sampler", "fixed:99999999G")));
+        assertEquals("upa bench: no such thing\n", err.toString(StandardCharsets.UTF_8));
+        err.reset();
+        Path library = Files.writeString(folder.resolve("libm.so"), "no library");
+        assertEquals(1, run(8 * GIB_IN_KIB, args("--malloc", "mine=" + library, "--experiment", "c")));
+        assertEquals("upa bench: no such thing\n", err.toString(StandardCharsets.UTF_8));
+        assertTrue(FakeDriver.calls(folder).getLast().contains("--expect-malloc libm.so"), FakeDriver.calls(folder).toString());
+        assertEquals(2, FakeDriver.calls(folder).size());
+        err.reset();
+        Path file = Files.writeString(folder.resolve("file"), "");
+        String[] unwritable = args("--experiment", "a");
+        unwritable[java.util.Arrays.asList(unwritable).indexOf("--out") + 1] = file.toString();
+        assertEquals(1, run(8 * GIB_IN_KIB, unwritable));
+        assertEquals(
+                "upa bench: cannot write results: file=" + file + ": not a folder\n", err.toString(StandardCharsets.UTF_8));
+    }
+
+    @Test
     void theSameSeedGivesTheSameRun() throws IOException {
         List<String> first = callsOf("7");
         assertEquals(first, callsOf("7"));

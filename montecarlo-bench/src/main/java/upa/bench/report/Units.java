@@ -78,6 +78,17 @@ public final class Units {
     }
 
     /**
+     * So many of something.
+     *
+     * @param number how many
+     * @param noun what, a single one of them
+     * @return such as "1 round" or "3 rounds"
+     */
+    public static String count(int number, String noun) {
+        return number + " " + noun + (number == 1 ? "" : "s");
+    }
+
+    /**
      * Three significant digits, without trailing zeros after the point and never in powers of ten.
      *
      * @param value any number
