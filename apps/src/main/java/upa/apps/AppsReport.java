@@ -35,6 +35,8 @@ final class AppsReport {
     private static final String FAILED = "failed";
     /** Closer to 1 than this is shown as 1, and so not marked as a difference. */
     private static final double SAME = 0.005;
+    /** As many contestants fit a table; of more it shows the main ones, and a table of all is folded. */
+    private static final int TABLE = 7;
 
     private final Results results;
     private final List<Contestant> contestants;
@@ -140,12 +142,11 @@ final class AppsReport {
     private Section speed() {
         List<Block> blocks = new ArrayList<>();
         blocks.add(new Text("Seen", seen()));
-        blocks.add(speedTable(
-                "Times as fast as under glibc (servers: requests per second)",
-                false,
-                contestants.stream().filter(c -> Contestant.MAIN.contains(c.name())).toList()));
-        if (contestants.stream().anyMatch(c -> !Contestant.MAIN.contains(c.name()))) {
+        blocks.add(speedTable("Times as fast as under glibc (servers: requests per second)", false, shown()));
+        if (shown().size() < contestants.size()) {
             blocks.add(speedTable("Times as fast as under glibc, all contestants", true, contestants));
+        }
+        if (pairs().stream().anyMatch(p -> !p.getKey().equals(Contestant.BASE))) {
             blocks.add(pairTable());
         }
         blocks.add(chart(
@@ -155,6 +156,18 @@ final class AppsReport {
         blocks.add(cpuTable());
         blocks.add(details());
         return new Section("speed", "Speed by program and contestant", blocks);
+    }
+
+    private List<Contestant> shown() {
+        return contestants.size() <= TABLE
+                ? contestants
+                : contestants.stream().filter(c -> Contestant.MAIN.contains(c.name())).toList();
+    }
+
+    private List<Map.Entry<String, String>> pairs() {
+        return Contestant.PAIRS.entrySet().stream()
+                .filter(p -> results.has(p.getKey()) && results.has(p.getValue()))
+                .toList();
     }
 
     private String seen() {
@@ -237,9 +250,7 @@ final class AppsReport {
 
     /** Each allocator with UPA against the same without. */
     private Table pairTable() {
-        List<Map.Entry<String, String>> pairs = Contestant.PAIRS.entrySet().stream()
-                .filter(p -> results.has(p.getKey()) && results.has(p.getValue()))
-                .toList();
+        List<Map.Entry<String, String>> pairs = pairs();
         List<String> header = new ArrayList<>(List.of("program"));
         pairs.forEach(p -> header.add(p.getKey()));
         List<List<Cell>> rows = new ArrayList<>();
@@ -320,11 +331,8 @@ final class AppsReport {
     // Memory
 
     private Section memory() {
-        List<Contestant> others =
-                contestants.stream().filter(c -> !c.name().equals(Contestant.BASE)).toList();
         List<String> header = new ArrayList<>(List.of("program", Contestant.BASE));
-        List<Contestant> shown =
-                others.stream().filter(c -> Contestant.MAIN.contains(c.name())).toList();
+        List<Contestant> shown = shown().stream().filter(c -> !c.name().equals(Contestant.BASE)).toList();
         shown.forEach(c -> header.add(c.name()));
         List<List<Cell>> rows = new ArrayList<>();
         for (Workload workload : results.workloads()) {

@@ -13,7 +13,8 @@ import java.util.regex.Pattern;
 
 /**
  * Whose malloc a program calls. The dynamic linker takes the first that exports it of the program, what is preloaded, and the
- * libraries that the program is linked with, in the order of {@code ldd}.
+ * libraries that the program is linked with, in the order of {@code ldd}. Looked for is free(): UPA's library has a malloc() that
+ * passes requests on.
  */
 final class Mallocs {
 
@@ -21,7 +22,7 @@ final class Mallocs {
     private static final String LIBC = "libc.so.6";
     /** "libm.so.6 => /lib/libm.so.6 (0x7f...)", or without the first two words. */
     private static final Pattern LINKED = Pattern.compile("(?m)^\\s(?:\\S+ => )?(/.*) \\(0x[0-9a-f]+\\)$");
-    private static final Pattern EXPORTED = Pattern.compile("(?m) [TW] malloc(@.*)?$");
+    private static final Pattern EXPORTED = Pattern.compile("(?m) [TW] free(@.*)?$");
 
     private final Commands commands;
     private final Map<Path, Boolean> exporting = new HashMap<>();

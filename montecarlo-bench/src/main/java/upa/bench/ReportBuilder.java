@@ -464,6 +464,7 @@ public final class ReportBuilder {
      */
     public static Section figures(List<Figures.Figure> figures) {
         List<List<Cell>> rows = figures.stream()
+                .filter(f -> f.verdict() != Figures.Verdict.UNMEASURED)
                 .map(f -> List.of(
                         Cell.of(f.name()),
                         Cell.of(f.target()),
@@ -481,17 +482,17 @@ public final class ReportBuilder {
         long reached = figures.stream()
                 .filter(f -> f.verdict() == Figures.Verdict.REACHED)
                 .count();
-        long measured = figures.stream()
-                .filter(f -> f.verdict() != Figures.Verdict.UNMEASURED)
-                .count();
         return new Section(
                 "figures",
                 "Figures to reach",
                 List.of(
                         new Text(
                                 "Seen",
-                                reached + " reached of " + measured + " measured, " + figures.size()
-                                        + " in all. Of several sizes or programs the worst one counts. A figure is reached when"
+                                reached + " reached of " + rows.size() + " measured"
+                                        + (rows.size() < figures.size()
+                                                ? "; this run leaves out what " + (figures.size() - rows.size()) + " more need"
+                                                : "")
+                                        + ". Of several sizes or programs the worst one counts. A figure is reached when"
                                         + " its whole interval is, and undecided when the target lies within the"
                                         + " interval."),
                         new Table(
