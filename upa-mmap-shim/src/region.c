@@ -998,6 +998,11 @@ int64_t upa_region_populate(struct upa_region *r, uint64_t bytes)
 
 		if (!whole(r, c, 1u << UPA_ABSENT) || upa_llfree_get_at(&r->llfree, this_slot(), first, UPA_CHILD_PAGES))
 			continue;
+		/* Used and freed by somebody between the look and the taking: what it holds now is not zero. */
+		if (upa_llfree_child_state(&r->llfree, first) != UPA_ABSENT) {
+			upa_llfree_put_run(&r->llfree, this_slot(), first, UPA_CHILD_PAGES, UPA_PUT_UNTOUCHED);
+			continue;
+		}
 		if (r->kind == REGION_PTE) {
 			error = upa_pte_populate(r, first);
 		} else {

@@ -309,6 +309,11 @@ final class LinearBackEnd extends RegionBackEnd {
             if (!isWhole(c, 1 << LlFree.ABSENT) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
                 continue;
             }
+            // Used and freed by somebody between the look and the taking: what it holds now is not zero.
+            if (pages.childState(first) != LlFree.ABSENT) {
+                pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
+                continue;
+            }
             long result = memory.populate(addressOf(first), CHILD_BYTES);
             pages.putRun(slot, first, CHILD_PAGES, result < 0 ? 0 : LlFree.PUT_ZEROED);
             if (result < 0) {

@@ -509,6 +509,11 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
             if (!isWhole(c, 1 << LlFree.ABSENT) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
                 continue;
             }
+            // Used and freed by somebody between the look and the taking: what it holds now is not zero.
+            if (pages.childState(first) != LlFree.ABSENT) {
+                pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
+                continue;
+            }
             // Frames of other free pages stay where they are: to move them would populate nothing.
             if (deferred.get() + CHILD_PAGES > maxDeferred || !attach(slot, first, CHILD_PAGES, LlFree.GET_ZEROS, false)) {
                 pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
