@@ -362,7 +362,7 @@ static void test_vfork(void)
 
 /* ---- pages with kernel state of their own ------------------------------------------------------- */
 
-/* Whatever has been done to pages, who gets them next can write them, and finds zeros. */
+/* Whatever has been done to pages, who gets them next can write them, finds zeros, and has them in a child. */
 static void test_state_ends_with_the_holder(void)
 {
 	static const int advices[] = { MADV_DONTFORK, MADV_DONTDUMP, MADV_WIPEONFORK, MADV_MERGEABLE, MADV_NOHUGEPAGE, MADV_HUGEPAGE,
@@ -376,7 +376,8 @@ static void test_state_ends_with_the_holder(void)
 		char *p = base + (i % 2 ? 0 : 2 * MIB - 10 * PAGE);
 		char line[400];
 		FILE *maps;
-		int mappings = 0;
+		int mappings = 0, status;
+		pid_t child;
 
 		memset(base, 0x77, 4 * MIB);
 		switch (i) {
@@ -407,6 +408,15 @@ static void test_state_ends_with_the_holder(void)
 		}
 		fclose(maps);
 		CHECK(mappings <= 4, "case=%zu mappings=%d", i, mappings);
+		child = fork();
+		CHECK(child >= 0, "errno=%d", errno);
+		if (!child) {
+			for (size_t at = 0; at < 4 * MIB; at += PAGE)
+				if (base[at] != 1)
+					_exit(1);
+			_exit(0);
+		}
+		CHECK(waitpid(child, &status, 0) == child && !status, "case=%zu: the child does not see all, status=%#x", i, status);
 	}
 	check_region();
 }
