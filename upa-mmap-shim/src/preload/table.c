@@ -242,6 +242,23 @@ static void memory_of_region(struct message *m, const struct upa_region *r)
 	amount(m, "given back", st.given_back_bytes - before.region.given_back_bytes);
 }
 
+/* Of a process that UPA served nothing: scripts start many such. */
+static void short_line(struct message *m)
+{
+	struct rusage usage = { 0 };
+
+	getrusage(RUSAGE_SELF, &usage);
+	message_text(m, ": nothing from UPA, ");
+	message_number(m, (uint64_t)usage.ru_minflt, 0);
+	message_text(m, " page faults");
+	if (!atomic_load(&quiet)) {
+		message_text(m, ", peak resident ");
+		message_number(m, peak_resident() >> 10, 0);
+		message_text(m, " KiB");
+	}
+	message_text(m, "\n");
+}
+
 void table_print(const struct upa_region *r)
 {
 	struct message m = { .length = 0 };
@@ -259,14 +276,19 @@ void table_print(const struct upa_region *r)
 	message_text(&m, name);
 	message_text(&m, ", process ");
 	message_number(&m, (uint64_t)getpid(), 0);
-	message_text(&m, "\n  calls                     served  ns each   passed on  ns each\n");
-	for (size_t i = 0; i < ROWS; i++) {
-		line(&m, i < SIZES ? sizes[i].name : names[i - SIZES], tallies[i], tick);
+	for (size_t i = 0; i < ROWS; i++)
 		for (int j = 0; j < 2; j++) {
 			all[j].calls += tallies[i][j].calls;
 			all[j].ticks += tallies[i][j].ticks;
 		}
+	if (!all[0].calls && !remarks[0]) {
+		short_line(&m);
+		message_send(&m, out);
+		return;
 	}
+	message_text(&m, "\n  calls                     served  ns each   passed on  ns each\n");
+	for (size_t i = 0; i < ROWS; i++)
+		line(&m, i < SIZES ? sizes[i].name : names[i - SIZES], tallies[i], tick);
 	line(&m, "all", all, tick);
 	if (r)
 		memory_of_region(&m, r);
