@@ -14,11 +14,11 @@ Runs PROGRAM, which need not know of it, with its private anonymous memory from 
                   memory only, since it cannot protect or replace pages
   --strict        touching memory after munmap faults, always; without it, memory that came from UPA can still be read
                   and written until it is used again. A system call for each request, but no page faults
-  --stats         a table on standard error when a process exits
+  --stats         a table on standard error when a process exits; a line if UPA served it nothing
   --trace FILE    records the process's page requests in FILE, those of its children in FILE.PID (./upa trace reads them)
 
 The environment variables UPA_REGION_BYTES, UPA_LEAST_BYTES, UPA_RETAIN, UPA_DECAY_MS, UPA_BACKEND, UPA_POOL_BYTES, UPA_STRICT, UPA_STATS,
-UPA_TRACE, UPA_REDIRECT, UPA_BRK and UPA_OFF are in upa-mmap-shim/src/preload/settings.h.
+UPA_TRACE, UPA_REDIRECT, UPA_BRK, UPA_UNCLEARED, UPA_HUGE and UPA_OFF are in upa-mmap-shim/src/preload/settings.h.
 END
 }
 
@@ -47,25 +47,19 @@ check_trace() {
   rm -f -- "$trace"
 }
 
-check_variable() { # NAME REGEX WHAT
-  [[ ! -v $1 || -z ${!1} || ${!1} =~ ^($2)$ ]] || usage_error "variable $1=${!1} is not $3"
-}
-
+# The library itself says what is wrong with a value, but then goes on; and it would ignore a misspelt name.
 check_variables() {
-  local name
-  check_variable UPA_REGION_BYTES '[0-9]{1,14}[KMGT]?' "a size from 2M to 16T"
-  check_variable UPA_BACKEND 'linear|pte|pte-raw' "linear, pte or pte-raw"
-  check_variable UPA_POOL_BYTES '[0-9]{1,14}[KMGT]?' "a size from 2M to 16T"
-  check_variable UPA_LEAST_BYTES '[0-9]{1,14}[KMGT]?' "a size up to 16T"
-  check_variable UPA_RETAIN '[0-9]{1,3}|1000' "a percentage from 0 to 1000"
-  check_variable UPA_DECAY_MS '[0-9]{1,6}|[12][0-9]{6}|3[0-5][0-9]{5}|3600000' "a number of milliseconds from 0 to 3600000"
-  for name in UPA_STRICT UPA_STATS UPA_REDIRECT UPA_BRK UPA_OFF; do
-    check_variable "$name" '[01]' "0 or 1"
+  local name said
+  for name in $(compgen -e UPA_ || true); do
+    [[ $name == UPA_FULL ]] || grep -q "^ \*   $name\b" "$root/upa-mmap-shim/src/preload/settings.h" ||
+      usage_error "variable $name is none of UPA's"
   done
+  said=$(UPA_TRACE='' LD_PRELOAD="$root/build/release/lib/libupa_mmap.so" /bin/true 2>&1) || true
+  [[ ! $said =~ ^'upa: '(UPA_[^;]*)'; its default holds' ]] || usage_error "variable ${BASH_REMATCH[1]}"
 }
 
 run_program() {
-  local malloc=libc upa=1 trace= file entry libraries=() environment=()
+  local malloc=libc upa=1 trace= file entry libraries=() environment=() help='./upa run'
   while [[ $# -gt 0 ]]; do
     case $1 in
       --malloc)
@@ -103,8 +97,8 @@ run_program() {
     shift
   done
   [[ $# -gt 0 ]] || usage_error "run needs a program: ./upa run -- PROGRAM [ARGUMENT...]"
-  check_variables
-  [[ -z $trace || -n $upa ]] || usage_error "options --trace and --no-upa exclude each other: UPA records the trace"
+  [[ -n $upa || -z $trace && ${#environment[@]} -eq 0 ]] ||
+    usage_error "option --no-upa excludes --trace, --stats, --strict and --backend, which are UPA's"
   file=$(type -P -- "$1") || file=$1
   [[ -e $file ]] || { echo "upa: there is no program=$1" >&2; exit 127; }
   [[ -x $file && ! -d $file ]] || { echo "upa: cannot execute program=$1" >&2; exit 126; }
@@ -114,6 +108,7 @@ run_program() {
   fi
   set_up_packages
   build_c release
+  check_variables
   [[ -z $upa ]] || libraries+=("$root/build/release/lib/libupa_mmap.so")
   case $malloc in
     libc) ;;

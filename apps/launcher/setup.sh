@@ -12,7 +12,8 @@ programs=(python3:python3 git:git sqlite3:sqlite3 perl:perl nodejs:node redis-se
   imagemagick:convert ffmpeg:ffmpeg php-cli:php sbcl:sbcl postgresql:/usr/lib/postgresql)
 
 fail() { echo "upa: $*" >&2; exit 1; }
-usage_error() { echo "upa: $*: see ./upa --help" >&2; exit 2; }
+help=./upa # and the command, if it has a --help of its own
+usage_error() { echo "upa: $*: see $help --help" >&2; exit 2; }
 
 # step LOG TITLE COMMAND...: runs a command quietly, its output in build/log/LOG.log: one line with the seconds it took, and
 # the end of the log if it failed.

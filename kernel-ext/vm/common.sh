@@ -9,7 +9,7 @@ extension=$(dirname "$vm_source")
 repository=$(dirname "$extension")
 vm_cache=$repository/build/vm
 
-fail() { printf '%s: %s\n' "${0##*/}" "$1" >&2; exit "${2:-1}"; }
+fail() { printf 'upa vm: %s\n' "$1" >&2; exit "${2:-1}"; }
 
 # require <command>=<Debian package>...: install what is missing when root, otherwise name it in one line.
 require() {
