@@ -55,7 +55,8 @@ check_variables() {
       usage_error "variable $name is none of UPA's"
   done
   said=$(UPA_TRACE='' LD_PRELOAD="$root/build/release/lib/libupa_mmap.so" /bin/true 2>&1) || true
-  [[ ! $said =~ ^'upa: '(UPA_[^;]*)'; its default holds' ]] || usage_error "variable ${BASH_REMATCH[1]}"
+  said=${said%%$'\n'*}
+  [[ ! $said =~ ^'upa: '(.*)'; its default holds'$ ]] || usage_error "variable ${BASH_REMATCH[1]}"
 }
 
 run_program() {
