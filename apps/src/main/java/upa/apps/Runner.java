@@ -69,14 +69,11 @@ final class Runner {
     void run(List<Workload> workloads, List<Contestant> contestants) throws BenchException {
         resume(workloads, contestants);
         Progress shown = new Progress(progress, terminal, 1);
-        for (int round = Run.WARM_UP; round < settings.mostRounds(); round++) {
-            List<List<Turn>> blocks = blocks(workloads, contestants, round);
-            if (blocks.isEmpty()) {
-                break; // All is settled.
-            }
+        List<List<Turn>> blocks = blocks(workloads, contestants, Run.WARM_UP);
+        for (int round = Run.WARM_UP; !blocks.isEmpty() && !stopped; round++) {
             for (int i = 0; i < blocks.size(); i++) {
                 for (Turn turn : blocks.get(i)) {
-                    estimate(shown, workloads, contestants, blocks.subList(i, blocks.size()), round);
+                    estimate(shown, workloads, contestants, blocks, i, round);
                     if (!hopeless.contains(turn.workload().name()) && !isDone(turn) && !stopped) {
                         shown.show(title(round), turn.workload().name() + " " + turn.contestant().name());
                         long start = System.nanoTime();
@@ -85,11 +82,11 @@ final class Runner {
                     }
                 }
             }
-            if (stopped) {
-                break;
+            if (!stopped) {
+                blocks = round + 1 < settings.mostRounds() ? blocks(workloads, contestants, round + 1) : List.of();
+                estimate(shown, workloads, contestants, blocks, 0, round + 1);
+                shown.line(title(round) + " done");
             }
-            estimate(shown, workloads, contestants, List.of(), round);
-            shown.line(title(round) + " done");
         }
         shown.clear();
     }
@@ -97,24 +94,33 @@ final class Runner {
     private String title(int round) {
         int least = settings.rounds();
         int most = settings.mostRounds();
-        return round == Run.WARM_UP ? "warm-up" : "round " + (round + 1) + " of " + least + (most > least ? " to " + most : "");
+        return round == Run.WARM_UP
+                ? "warm-up"
+                : "round " + (round + 1) + " of " + (round >= least ? "at most " + most : least + (most > least ? " to " + most : ""));
     }
 
-    /** Says how long the rest will take: what is left of this round, the rounds to come, and profiles. */
+    /** Says how long the rest will take: this round from a block on, the rounds to come, and profiles. */
     private void estimate(
-            Progress shown, List<Workload> workloads, List<Contestant> contestants, List<List<Turn>> blocks, int round) {
+            Progress shown, List<Workload> workloads, List<Contestant> contestants, List<List<Turn>> blocks, int from, int round) {
         double least = 0;
-        for (List<Turn> block : blocks) {
-            least += block.stream().filter(turn -> !isDone(turn)).count() * seconds(block.getFirst().workload());
+        Map<Workload, Integer> open = new HashMap<>();
+        for (int i = 0; i < blocks.size(); i++) {
+            Workload workload = blocks.get(i).getFirst().workload();
+            open.put(workload, blocks.get(i).size());
+            if (i >= from && !hopeless.contains(workload.name())) {
+                least += blocks.get(i).stream().filter(turn -> !isDone(turn)).count() * seconds(workload);
+            }
         }
         double most = least;
+        int sure = Math.max(0, settings.rounds() - 1 - round);
+        int perhaps = Math.max(0, settings.mostRounds() - 1 - round - sure);
         for (Workload workload : workloads) {
             if (!hopeless.contains(workload.name())) {
-                int sure = Math.max(0, settings.rounds() - 1 - round);
-                int open = open(workload, contestants, settings.rounds() + sure).size();
                 double rest = (sure * contestants.size() + (settings.profile() ? PROFILES : 0)) * seconds(workload);
+                // Whoever takes part in this round may do so in all.
+                int who = round < settings.rounds() ? contestants.size() : open.getOrDefault(workload, 0);
                 least += rest;
-                most += rest + (settings.mostRounds() - 1 - round - sure) * open * seconds(workload);
+                most += rest + perhaps * who * seconds(workload);
             }
         }
         shown.expect(took.values().stream().flatMap(List::stream).mapToDouble(t -> t).sum(), least, most);

@@ -276,7 +276,7 @@ class MainTest {
         List<String> wanted = List.of("noisy glibc 3", "noisy glibc 4", "noisy upa 3", "noisy upa 4");
         assertEquals(wanted, more);
         assertSaid("2 programs, 3 contestants, 3 to 5 rounds");
-        assertSaid("round 5 of 3 to 5 done");
+        assertSaid("round 5 of at most 5 done");
         // Cut short in the last round: its half runs again, the rounds before stay.
         List<String> lines = Files.readAllLines(results(RunLog.FILE));
         Files.write(results(RunLog.FILE), lines.subList(0, lines.size() - 1));

@@ -57,7 +57,7 @@ public final class Progress {
      */
     public void show(String round, String next) {
         if (terminal) {
-            double share = most <= 0 ? 1 : done / (done + most);
+            double share = done <= 0 ? 0 : done / (done + most);
             int filled = (int) (BAR * share);
             String line = String.format(
                     "%s [%s%s] %3d %%  %s  %s",

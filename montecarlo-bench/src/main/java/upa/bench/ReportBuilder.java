@@ -488,11 +488,8 @@ public final class ReportBuilder {
                 List.of(
                         new Text(
                                 "Seen",
-                                reached + " reached of " + rows.size() + " measured"
-                                        + (rows.size() < figures.size()
-                                                ? "; this run leaves out what " + (figures.size() - rows.size()) + " more need"
-                                                : "")
-                                        + ". Of several sizes or programs the worst one counts. A figure is reached when"
+                                reached + " reached of " + rows.size() + " measured, " + figures.size()
+                                        + " in all. Of several sizes or programs the worst one counts. A figure is reached when"
                                         + " its whole interval is, and undecided when the target lies within the"
                                         + " interval."),
                         new Table(
