@@ -18,8 +18,9 @@
 /* Stays whatever happens: what small programs come and go with. */
 #define FLOOR (2 * MIB)
 
-/* A thread tells of its use in steps of this. */
+/* A thread tells of its use in steps of this when the region is about to be looked at, else in steps of that: all threads write to the account. */
 #define STEP (256l << 10)
+#define LARGE_STEP (2 * MIB)
 
 /* The region is looked through at most so often, unless use grows. */
 #define INTERVAL_MS 16
@@ -358,17 +359,22 @@ void retain_account(struct upa_region *r, int64_t bytes)
 {
 	static _Thread_local int64_t untold __attribute__((tls_model("initial-exec")));
 	int64_t told, use, last, now;
+	bool due;
 
 	untold += bytes;
 	if (untold < STEP && untold > -STEP)
 		return;
-	atomic_store_explicit(&known_region, r, memory_order_relaxed);
+	now = milliseconds();
+	due = now - load(&looked_at) >= INTERVAL_MS;
+	if (!due && untold < LARGE_STEP && untold > -LARGE_STEP)
+		return;
+	if (atomic_load_explicit(&known_region, memory_order_relaxed) != r)
+		atomic_store_explicit(&known_region, r, memory_order_relaxed);
 	told = untold;
 	untold = 0;
 	use = atomic_fetch_add_explicit(&region_live, told, memory_order_relaxed) + told;
-	now = milliseconds();
 	last = load(&looked_live);
-	if (now - load(&looked_at) >= INTERVAL_MS || use > last + last / 16 + FLOOR)
+	if (due || use > last + last / 16 + FLOOR)
 		look(r, now, told < 0 ? -told : 0, 0);
 }
 
