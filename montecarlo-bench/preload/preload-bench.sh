@@ -2,7 +2,9 @@
 # preload-bench.sh [ROUNDS [BLOCKS]]: figures of the preloaded library. Builds nothing: `./upa build` first.
 #   churn   per allocator: processor time, peak resident memory and page faults of blocks of 5-25 MiB, 16 alive, with and without
 #           UPA in turn; the median of the ratios round by round, and the least and the greatest of them
-#   pairs   ns of one mmap + munmap (processor time of the calling thread), and how much more two threads do than one
+#   pairs   ns of one mmap + munmap (processor time of the calling thread), and how much more two threads do than one: pages not
+#           touched, each touched, and not cleared either; beside it how much more memory two threads clear than one with no request
+#           at all, since a request that clears cannot scale better than that. Other work on the machine spoils what the clock says
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -45,18 +47,31 @@ for malloc in '' libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   echo "${malloc:-glibc} | $(column '$1' %.2f) | $(column '$4' %.2f) | $(column '$1 / $4' %.2f) | $(column '$5 / $2' %.2f) | $(column '$3' %.0f) | $(column '$6' %.0f)"
 done
 
+# pairs PRELOAD BYTES COUNT THREADS HOW: "ns pairs-a-second"
+pairs() {
+  LD_PRELOAD=$1 "$bin/upa-preload-bench" pairs "${@:2}" | awk '{ print $2 }' | paste -sd' '
+}
+
 echo
-echo "mmap + munmap, $rounds rounds | kernel ns | UPA ns | UPA, two threads to one: by the clock | by their processor time"
+echo "mmap + munmap, $rounds rounds | kernel ns | UPA ns | UPA, two threads to one: by the clock | by their processor time | memset alone: by the clock"
 for bytes in 4096 65536 1048576; do
-  for touch in 0 1; do
-    count=$((touch ? 200000000 / (bytes + 4096) : 2000000000 / (bytes + 4096)))
+  for how in untouched touched uncleared; do
+    # A tenth of a second or more of each.
+    cleared=$((4000000000 / (bytes + 4096)))
+    case $how in
+      untouched) count=$cleared ;;
+      touched) count=$((cleared / 4)) ;;
+      uncleared) count=3000000 ;;
+    esac
     for ((i = 0; i < rounds; i++)); do
-      kernel=$("$bin/upa-preload-bench" pairs $bytes $((count / 20 + 1)) 1 $touch | awk '/ns/ { print $2 }')
-      read -r ns one < <(LD_PRELOAD=$upa "$bin/upa-preload-bench" pairs $bytes $count 1 $touch | awk '{ print $2 }' | paste -sd' ')
-      read -r ns2 two < <(LD_PRELOAD=$upa "$bin/upa-preload-bench" pairs $bytes $count 2 $touch | awk '{ print $2 }' | paste -sd' ')
-      echo "$kernel $ns $(awk "BEGIN { print $two / $one, 2 * $ns / $ns2 }")"
+      read -r kernel _ < <(pairs "" $bytes $((cleared / 200 + 1)) 1 $how)
+      read -r ns one < <(pairs "$upa" $bytes $count 1 $how)
+      read -r ns2 two < <(pairs "$upa" $bytes $count 2 $how)
+      read -r _ memset_one < <(pairs "" $bytes $cleared 1 memset)
+      read -r _ memset_two < <(pairs "" $bytes $cleared 2 memset)
+      echo "$kernel $ns $(awk "BEGIN { print $two / $one, 2 * $ns / $ns2, $memset_two / $memset_one }")"
     done >"$work/rounds"
     column() { awk "{ print $1 }" "$work/rounds" | spread "$2"; }
-    echo "$bytes bytes, $( ((touch)) && echo "each page touched" || echo "untouched") | $(column '$1' %.0f) | $(column '$2' %.0f) | $(column '$3' %.2f) | $(column '$4' %.2f)"
+    echo "$bytes bytes, $how | $(column '$1' %.0f) | $(column '$2' %.0f) | $(column '$3' %.2f) | $(column '$4' %.2f) | $(column '$5' %.2f)"
   done
 done

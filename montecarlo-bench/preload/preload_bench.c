@@ -4,8 +4,10 @@
  *
  *   upa-preload-bench churn LEAST MOST LIVE COUNT    COUNT blocks of LEAST..MOST bytes from malloc, LIVE of them at a time; a byte
  *                                                    of each page is written. Prints nothing
- *   upa-preload-bench pairs BYTES COUNT THREADS TOUCH  mmap, a byte written in each page if TOUCH is 1, munmap. Prints
- *                                                    "name value" lines: ns_per_pair of each thread's own time, and pairs_per_s of all
+ *   upa-preload-bench pairs BYTES COUNT THREADS HOW    mmap and munmap. HOW is untouched; touched: a byte written in each page; uncleared:
+ *                                                    untouched, and whatever it holds will do; or memset: no request, the base line of a
+ *                                                    processor that only clears so many bytes of each thread's own. Prints "name value"
+ *                                                    lines: ns_per_pair of each thread's own time, and pairs_per_s of all
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -14,6 +16,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+
+#include <upa/mman.h>
 
 #define PAGE 4096u
 #define MOST_THREADS 64u
@@ -70,33 +74,48 @@ static int churn(uint64_t least, uint64_t most, uint64_t live, uint64_t count)
 }
 
 static uint64_t pair_bytes, pair_count;
-static int pair_touch;
+static enum { UNTOUCHED, TOUCHED, UNCLEARED, MEMSET } pair_how;
 static pthread_barrier_t barrier;
 static double thread_seconds[MOST_THREADS];
 
-static void pair(void)
+static char *map(int more_flags)
 {
-	char *block = mmap(NULL, pair_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *block = mmap(NULL, pair_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | more_flags, -1, 0);
 
 	if (block == MAP_FAILED) {
 		perror("upa-preload-bench: mmap");
 		exit(1);
 	}
-	if (pair_touch)
+	return block;
+}
+
+static void pair(char *own)
+{
+	char *block;
+
+	if (own) {
+		memset(own, 0, pair_bytes);
+		/* What nobody looks at, the compiler need not clear. */
+		__asm__ volatile("" ::"r"(own) : "memory");
+		return;
+	}
+	block = map(pair_how == UNCLEARED ? UPA_MAP_UNCLEARED : 0);
+	if (pair_how == TOUCHED)
 		touch(block, pair_bytes);
 	munmap(block, pair_bytes);
 }
 
 static void *run(void *index)
 {
+	char *own = pair_how == MEMSET ? map(0) : NULL;
 	double start;
 
 	for (int i = 0; i < 1000; i++)
-		pair();
+		pair(own);
 	pthread_barrier_wait(&barrier);
 	start = seconds(CLOCK_THREAD_CPUTIME_ID);
 	for (uint64_t i = 0; i < pair_count; i++)
-		pair();
+		pair(own);
 	thread_seconds[(uintptr_t)index] = seconds(CLOCK_THREAD_CPUTIME_ID) - start;
 	return NULL;
 }
@@ -123,6 +142,9 @@ static int pairs(unsigned threads)
 
 int main(int argc, char **argv)
 {
+	static const char *const hows[] = { [UNTOUCHED] = "untouched", [TOUCHED] = "touched", [UNCLEARED] = "uncleared", [MEMSET] = "memset" };
+	unsigned how = 0;
+
 	if (argc == 6 && !strcmp(argv[1], "churn")) {
 		uint64_t least = number(argv[2], 1, 1ull << 40);
 
@@ -131,9 +153,13 @@ int main(int argc, char **argv)
 	if (argc == 6 && !strcmp(argv[1], "pairs")) {
 		pair_bytes = number(argv[2], 1, 1ull << 40);
 		pair_count = number(argv[3], 1, 1ull << 40);
-		pair_touch = (int)number(argv[5], 0, 1);
-		return pairs((unsigned)number(argv[4], 1, MOST_THREADS));
+		while (how < 4 && strcmp(hows[how], argv[5]))
+			how++;
+		if (how < 4) {
+			pair_how = how;
+			return pairs((unsigned)number(argv[4], 1, MOST_THREADS));
+		}
 	}
-	fputs("usage: upa-preload-bench churn LEAST MOST LIVE COUNT\n       upa-preload-bench pairs BYTES COUNT THREADS TOUCH\n", stderr);
+	fputs("usage: upa-preload-bench churn LEAST MOST LIVE COUNT\n       upa-preload-bench pairs BYTES COUNT THREADS untouched|touched|uncleared|memset\n", stderr);
 	return 2;
 }
