@@ -83,6 +83,7 @@ final class AppsReport {
                         + ", in each the programs in a new random order and the contestants of a program in a random"
                         + " order, one right after the other; one run of each program before, dropped; seed " + settings.seed());
         method.put("Duration", Units.time(durationNs) + (settings.resume() ? ", without the runs resumed" : ""));
+        method.put("Time", "of a program from its start to its end; of a server, that of the load, without start and end");
         method.put("Memory", warmth);
         method.put(
                 "Peak memory",

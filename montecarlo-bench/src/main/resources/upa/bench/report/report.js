@@ -47,11 +47,14 @@ function bars(chart, css) {
   };
 }
 
+// The height of a category's row: dots must not cover each other.
+const rowHeight = chart => Math.max(30, 8 * chart.series.length + 6);
+
 // One row per category, in it one dot per series with its interval.
 function dots(chart, css) {
   const show = text[chart.unit], ratio = chart.unit === "RATIO";
   const all = chart.series.flatMap(s => s.points.flatMap(p => [p.low, p.high])).concat(chart.references.map(r => r.y)).filter(v => v > 0);
-  const shift = i => (i - (chart.series.length - 1) / 2) * Math.min(5, 26 / chart.series.length);
+  const shift = i => (i - (chart.series.length - 1) / 2) * Math.min(8, (rowHeight(chart) - 4) / chart.series.length);
   const tooltip = item => {
     const c = item.value[1];
     return `<b>${encode(chart.categories[c])}</b><table class="tip">` + chart.series.map(s => {
@@ -130,7 +133,7 @@ function draw() {
   drawn = [...document.querySelectorAll(".chart")].map(element => {
     const data = charts[Number(element.dataset.chart)], categories = data.categories.length;
     const dotted = categories && (data.unit === "RATIO" || data.unit === "SHARE");
-    if (categories) element.style.height = (dotted ? 110 : 30) + 30 * categories + "px";
+    if (categories) element.style.height = (dotted ? 110 + rowHeight(data) * categories : 30 + 30 * categories) + "px";
     const chart = echarts.init(element, null, { renderer: "svg" });
     chart.setOption(dotted ? dots(data, css) : categories ? bars(data, css) : lines(data, css));
     return chart;
