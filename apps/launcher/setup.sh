@@ -136,9 +136,9 @@ if_changed() {
   local stamp="$root/build/stamp/$1" now=$2 output=$3
   shift 3
   [[ -e $output && -f $stamp && $(<"$stamp") == "$now" ]] && return
+  mkdir -p "${stamp%/*}" 2>/dev/null && [[ -w ${stamp%/*} ]] || fail "cannot build: folder=$root/build is not writable: use a clone of your own"
   rm -f "$stamp"
   "$@"
-  mkdir -p "${stamp%/*}"
   echo "$now" >"$stamp"
 }
 

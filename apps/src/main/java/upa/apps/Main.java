@@ -289,7 +289,7 @@ public final class Main {
         } catch (OverlappingFileLockException e) {
             throw running(file);
         } catch (IOException e) {
-            throw BenchException.failure("cannot lock file=" + file + ": " + e.getMessage());
+            throw BenchException.failure("cannot lock file=" + file + ": " + CommandLines.reason(e));
         }
     }
 

@@ -5,6 +5,7 @@ import com.google.gson.JsonParseException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +16,7 @@ import upa.bench.CommandLines;
 final class RunLog {
 
     static final String FILE = "runs.jsonl";
+    static final String OLD = "runs.old.jsonl";
     private static final Gson GSON = new Gson();
 
     private final Path file;
@@ -48,6 +50,17 @@ final class RunLog {
             return runs;
         } catch (IOException e) {
             throw BenchException.failure("cannot resume: file=" + file + ": " + e.getMessage());
+        }
+    }
+
+    /** Sets the runs of before aside, for whoever wants them back: they may have taken hours. */
+    void setAside() throws BenchException {
+        try {
+            if (Files.exists(file)) {
+                Files.move(file, file.resolveSibling(OLD), StandardCopyOption.REPLACE_EXISTING);
+            }
+        } catch (IOException e) {
+            throw CommandLines.cannotWrite(file, e);
         }
     }
 

@@ -193,6 +193,9 @@ final class Runner {
                 taken.stream().filter(Run::isGood).findFirst().ifPresent(r -> expected.putIfAbsent(r.workload(), r.output()));
             }
         }
+        if (!settings.resume()) {
+            log.setAside();
+        }
         log.begin(runs);
     }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -25,6 +26,18 @@ class RunLogTest {
         log.begin(List.of(first));
         log.add(second);
         assertEquals(List.of(first, second), log.read());
+    }
+
+    @Test
+    void whatWasThereBeforeIsSetAside() throws Exception {
+        RunLog log = new RunLog(folder);
+        log.setAside();
+        log.begin(List.of(first));
+        log.setAside();
+        log.begin(List.of(second));
+        assertEquals(List.of(second), log.read());
+        Files.move(folder.resolve(RunLog.OLD), folder.resolve(RunLog.FILE), StandardCopyOption.REPLACE_EXISTING);
+        assertEquals(List.of(first), log.read());
     }
 
     @Test

@@ -91,18 +91,27 @@ public final class CommandLines {
      * What to say when results cannot be written.
      *
      * @param file a file or folder
-     * @param e what the system said, which in Java often is but the name of the file
+     * @param e what the system said
      * @return the exception to throw
      */
     public static BenchException cannotWrite(Path file, IOException e) {
-        String why = switch (e) {
+        return BenchException.failure("cannot write results: file=" + file + ": " + reason(e));
+    }
+
+    /**
+     * Why something cannot be written: in Java the message often is but the name of the file.
+     *
+     * @param e what the system said
+     * @return a few words
+     */
+    public static String reason(IOException e) {
+        return switch (e) {
             case NoSuchFileException _ -> "no such folder, and it cannot be made";
             case AccessDeniedException _ -> "permission denied";
             case FileAlreadyExistsException _ -> "not a folder";
             case FileSystemException f when f.getReason() != null -> f.getReason();
             default -> e.getMessage();
         };
-        return BenchException.failure("cannot write results: file=" + file + ": " + why);
     }
 
     /**
