@@ -24,6 +24,7 @@ import upa.bench.CommandLines;
 import upa.bench.CtrlC;
 import upa.bench.Driver;
 import upa.bench.Machine;
+import upa.bench.ReportBuilder;
 import upa.bench.report.Report;
 import upa.bench.report.TextReport;
 import upa.bench.report.Units;
@@ -37,9 +38,6 @@ public final class Main {
 
     private static final int ROUNDS = 3;
     private static final int FULL_ROUNDS = 7;
-    /** From here on the range of the ratios holds their median with more than 95 %: 1 - 2^(1 - n). */
-    private static final int ENOUGH_ROUNDS = 6;
-
     private static final int MOST_ROUNDS = 1000;
     private static final long GIB = 1L << 30;
     private static final long HOLD = 4 * GIB;
@@ -305,11 +303,7 @@ public final class Main {
             notes.add("Others were using this machine when the run began (load " + Units.digits(machine.load())
                     + "): intervals are wide.");
         }
-        if (settings.rounds() < ENOUGH_ROUNDS && settings.mostRounds() == settings.rounds()) {
-            notes.add("With " + Units.count(settings.rounds(), "round") + " an interval is at most the range"
-                    + " of the ratios seen, which holds their median with " + Units.digits(100 - 200 * Math.pow(2, -settings.rounds()))
-                    + " % and not 95 %: what it decides is to be taken with care.");
-        }
+        ReportBuilder.fewRounds(settings.rounds()).ifPresent(notes::add);
         long start = System.nanoTime();
         Measurer measurer = new Measurer(settings);
         Preparation preparation = new Preparation(settings, machine, err);

@@ -305,6 +305,7 @@ public final class Main {
             notes.add("Others were using this machine when the run began (load " + Units.digits(machine.load())
                     + "): intervals are wide, p99 and max are theirs.");
         }
+        ReportBuilder.fewRounds(settings.rounds()).ifPresent(notes::add);
         List<Job> jobs = Plan.jobs(settings);
         if (jobs.isEmpty() && !settings.jmh()) {
             throw BenchException.usage("none of the contestants takes part in these experiments: contestants="

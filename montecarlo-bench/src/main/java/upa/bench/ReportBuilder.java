@@ -35,6 +35,9 @@ import upa.bench.stats.Latencies;
 /** Turns measurements into the report: per experiment what is claimed, what is seen, tables and charts. */
 public final class ReportBuilder {
 
+    /** From here on the range of ratios holds their median with more than 95 %: 1 - 2^(1 - n). */
+    private static final int ENOUGH_ROUNDS = 6;
+
     private static final String KERNEL = "kernel";
     private static final String UPA = "upa";
     private static final String UNCLEARED = "upa-uncleared";
@@ -497,6 +500,20 @@ public final class ReportBuilder {
                                 false,
                                 List.of("figure", "target", "measured", "worst at", "verdict"),
                                 rows)));
+    }
+
+    /**
+     * How far intervals are to be trusted.
+     *
+     * @param rounds the least that each was measured in
+     * @return a note for the report; empty if there are enough
+     */
+    public static Optional<String> fewRounds(int rounds) {
+        return rounds >= ENOUGH_ROUNDS
+                ? Optional.empty()
+                : Optional.of("With " + Units.count(rounds, "round") + " an interval is at most the range of the ratios seen, which holds"
+                        + " their median with " + Units.digits(100 - 200 * Math.pow(2, -rounds))
+                        + " % and not 95 %: what it decides is to be taken with care.");
     }
 
     private Section conditions(Map<String, String> machine, Map<String, String> method, List<String> notes) {

@@ -119,6 +119,7 @@ class MainTest {
         assertEquals(0, run(8 * GIB_IN_KIB, args("--experiment", "a,b,c,e,f,g", "--rounds", "3")));
         assertTrue(text().contains("90x"), text());
         assertTrue(text().contains("Figures to reach"), text());
+        assertTrue(text().replaceAll("\\s+", " ").contains("With 3 rounds an interval is at most the range"), text());
         String html = Files.readString(folder.resolve("results/report.html"));
         assertTrue(html.contains("Imaginary CPU"), "machine");
         assertTrue(html.contains("Douglas"), "experiment e");
