@@ -6,7 +6,7 @@ usage: ./upa run [OPTION...] [--] PROGRAM [ARGUMENT...]
 
 Runs PROGRAM, which need not know of it, with its private anonymous memory from UPA.
 
-  --malloc libc   keep libc's malloc; its own calls of mmap and brk come to UPA (default)
+  --malloc libc   keep libc's malloc, or the one that the program is linked with; its calls of mmap and brk come to UPA (default)
   --malloc dl     dlmalloc instead, several heaps for several threads
   --malloc PATH   any other malloc library (libjemalloc.so.2, say) instead
   --no-upa        the same on the kernel's mmap, for comparison

@@ -16,6 +16,9 @@ import org.apache.commons.cli.help.TextHelpAppendable;
 
 /** What the command lines of measurements have in common: help, complaints of one line, lists, numbers, the results' folder. */
 public final class CommandLines {
+
+    private static final int WIDTH = 118;
+
     private CommandLines() {}
 
     /**
@@ -29,16 +32,20 @@ public final class CommandLines {
      */
     public static void help(PrintStream out, String syntax, String purpose, Options options) throws BenchException {
         StringBuilder text = new StringBuilder();
+        TextHelpAppendable page = new TextHelpAppendable(text);
+        page.setMaxWidth(WIDTH);
+        page.setIndent(0);
+        page.setLeftPad(0);
         try {
             HelpFormatter.builder()
                     .setShowSince(false)
-                    .setHelpAppendable(new TextHelpAppendable(text))
+                    .setHelpAppendable(page)
                     .get()
                     .printHelp(syntax, purpose, options, "", false);
         } catch (IOException e) {
             throw BenchException.failure(e.getMessage());
         }
-        out.print(text);
+        text.toString().lines().map(String::stripTrailing).forEach(out::println);
     }
 
     /**
