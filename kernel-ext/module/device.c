@@ -33,6 +33,7 @@ static int upa_open(struct inode *inode, struct file *file)
 	mutex_init(&r->create_lock);
 	mutex_init(&r->flush_lock);
 	mutex_init(&r->refill_lock);
+	init_rwsem(&r->moves);
 	file->private_data = r;
 	return nonseekable_open(inode, file);
 }
@@ -195,6 +196,7 @@ static long create(struct upa_region *r, struct upa_create __user *user)
 		memset_after(r, 0, create_lock);
 		mutex_init(&r->flush_lock);
 		mutex_init(&r->refill_lock);
+		init_rwsem(&r->moves);
 		goto out;
 	}
 	/* Pairs with the acquire in upa_mmap() and upa_ioctl(). */
@@ -299,6 +301,23 @@ static long resize(struct upa_region *r, const struct upa_resize __user *user)
 	return ret;
 }
 
+static long reclaim(struct upa_region *r, struct upa_reclaim __user *user)
+{
+	struct upa_reclaim request;
+	int ret;
+
+	if (!r->gone)
+		return -EOPNOTSUPP;
+	if (copy_from_user(&request, user, sizeof(request)))
+		return -EFAULT;
+	if (request.reserved)
+		return -EINVAL;
+	ret = upa_reclaim_now(r, &request);
+	if (copy_to_user(user, &request, sizeof(request)))
+		return -EFAULT;
+	return ret;
+}
+
 static long flush(struct upa_region *r)
 {
 	struct vm_area_struct *vma;
@@ -328,6 +347,7 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 	case UPA_IOC_HARVEST:
 	case UPA_IOC_RESIZE:
 	case UPA_IOC_STATS:
+	case UPA_IOC_RECLAIM:
 		break;
 	default:
 		return -ENOTTY;
@@ -348,6 +368,8 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 		return harvest(r, user);
 	case UPA_IOC_RESIZE:
 		return resize(r, user);
+	case UPA_IOC_RECLAIM:
+		return reclaim(r, user);
 	default:
 		return flush(r);
 	}

@@ -219,6 +219,9 @@ int upa_guarded_batch(struct upa_region *r, struct upa_batch *batch, bool map)
 		ret = -EINTR;
 		goto out;
 	}
+	/* A number may be moved again after this call: not between two looks at the shadow. */
+	if (r->gone && !map)
+		down_read(&r->moves);
 	vma = upa_data_vma(r);
 	if (!vma) {
 		ret = -ENXIO;
@@ -234,6 +237,8 @@ int upa_guarded_batch(struct upa_region *r, struct upa_batch *batch, bool map)
 		if (flush)
 			upa_flush(r, vma);
 	}
+	if (r->gone && !map)
+		up_read(&r->moves);
 	mmap_read_unlock(r->mm);
 	atomic64_inc(map ? &r->count.map_calls : &r->count.unmap_calls);
 	atomic64_add(batch->changed, map ? &r->count.map_pages : &r->count.unmap_pages);

@@ -10,10 +10,10 @@
  * block is freed only after its entries were 0, then all tables empty, then the TLBs flushed.
  *
  * A block that the process begins to use meanwhile is kept: whoever stored one of its numbers
- * and touched the page before the tables were emptied is seen by the second look at the shadow;
+ * and touched the page before the tables were emptied is seen when the shadow is looked at again;
  * whoever touches it later faults and waits for refill_lock.
  *
- * Reclaim may run inside any allocation, by a thread that holds locks of the same region.
+ * It happens under memory pressure, and at once by UPA_IOC_RECLAIM. Reclaim may run inside any allocation, by a thread that holds locks of the same region.
  * Hence it only tries locks, except flush_lock, under which nothing is allocated.
  */
 #include <linux/bitmap.h>
@@ -21,6 +21,7 @@
 #include <linux/list.h>
 #include <linux/mmap_lock.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/shrinker.h>
 
 #include "region.h"
@@ -49,12 +50,11 @@ void upa_reclaim_forget(struct upa_region *r)
 	mutex_unlock(&regions_lock);
 }
 
-/* Which blocks the shadow table names at this moment. */
+/* Notes which blocks the shadow table names. */
 static void look(struct upa_region *r, u64 frames)
 {
 	u64 page;
 
-	bitmap_zero(r->named, r->max_frames / UPA_BLOCK_PAGES);
 	for (page = 0; page < r->pages; page++) {
 		u32 entry = READ_ONCE(r->shadow[page]);
 
@@ -65,8 +65,21 @@ static void look(struct upa_region *r, u64 frames)
 	}
 }
 
+/*
+ * Which blocks the shadow table names at this moment. One look may miss a number that is moved
+ * past it meanwhile, but that happens once only: to be moved again takes a call, and that waits
+ * for the second look to end.
+ */
+static void look_twice(struct upa_region *r, u64 frames)
+{
+	bitmap_zero(r->named, r->max_frames / UPA_BLOCK_PAGES);
+	look(r, frames);
+	smp_mb();
+	look(r, frames);
+}
+
 /* Needs mmap_lock for reading and refill_lock. Returns pages freed. */
-static unsigned long take_back(struct upa_region *r, unsigned long pages)
+static unsigned long take_back(struct upa_region *r, unsigned long pages, bool wait)
 {
 	struct {
 		unsigned long block;
@@ -78,7 +91,9 @@ static unsigned long take_back(struct upa_region *r, unsigned long pages)
 				   BLOCKS_AT_ONCE);
 	unsigned int n = 0, i;
 	struct vm_area_struct *vma;
+	bool still;
 
+	bitmap_zero(r->named, r->max_frames / UPA_BLOCK_PAGES);
 	look(r, frames);
 	for (block = 0; block < blocks && n < limit; block++) {
 		/* A block of single pages is not worth its 512 calls. */
@@ -96,9 +111,15 @@ static unsigned long take_back(struct upa_region *r, unsigned long pages)
 		zap_vma_ptes(vma, r->data_start, upa_data_bytes(r));
 		upa_flush(r, vma);
 	}
-	look(r, frames);
+	if (wait)
+		down_write(&r->moves);
+	still = wait || down_write_trylock(&r->moves);
+	if (still) {
+		look_twice(r, frames);
+		up_write(&r->moves);
+	}
 	for (i = 0; i < n; i++) {
-		if (test_bit(taken[i].block, r->named)) {
+		if (!still || test_bit(taken[i].block, r->named)) {
 			upa_pool_show(r, taken[i].block, taken[i].first);
 		} else {
 			set_bit(taken[i].block, r->gone);
@@ -118,7 +139,7 @@ static unsigned long reclaim(struct upa_region *r, unsigned long pages)
 		return 0;
 	if (mmap_read_trylock(r->mm)) {
 		if (mutex_trylock(&r->refill_lock)) {
-			freed = take_back(r, pages);
+			freed = take_back(r, pages, false);
 			if (!freed) /* no second look soon: it reads the whole shadow */
 				r->barren_until = jiffies + HZ;
 			mutex_unlock(&r->refill_lock);
@@ -127,6 +148,36 @@ static unsigned long reclaim(struct upa_region *r, unsigned long pages)
 	}
 	mmput_async(r->mm);
 	return freed;
+}
+
+static u64 gone_pages(const struct upa_region *r)
+{
+	return bitmap_weight(r->gone, r->max_frames / UPA_BLOCK_PAGES) * UPA_BLOCK_PAGES;
+}
+
+/* Takes back at the process's own request. */
+int upa_reclaim_now(struct upa_region *r, struct upa_reclaim *request)
+{
+	int ret = 0;
+
+	request->reclaimed = 0;
+	while (request->reclaimed < request->pages) {
+		unsigned long freed;
+
+		if (fatal_signal_pending(current) || mmap_read_lock_killable(r->mm)) {
+			ret = -EINTR;
+			break;
+		}
+		mutex_lock(&r->refill_lock);
+		freed = take_back(r, min_t(u64, request->pages - request->reclaimed, LONG_MAX), true);
+		mutex_unlock(&r->refill_lock);
+		mmap_read_unlock(r->mm);
+		if (!freed)
+			break;
+		request->reclaimed += freed;
+	}
+	request->gone = gone_pages(r);
+	return ret;
 }
 
 static bool barren(const struct upa_region *r)
@@ -146,9 +197,7 @@ static unsigned long count_pages(struct shrinker *shrinker, struct shrink_contro
 	list_for_each_entry(r, &regions, reclaim_link)
 		if (!barren(r))
 			pages += READ_ONCE(r->frames) -
-				 min_t(u64, READ_ONCE(r->frames),
-				       bitmap_weight(r->gone, r->max_frames / UPA_BLOCK_PAGES) *
-					       UPA_BLOCK_PAGES);
+				 min_t(u64, READ_ONCE(r->frames), gone_pages(r));
 	mutex_unlock(&regions_lock);
 	return pages ?: SHRINK_EMPTY;
 }

@@ -11,6 +11,7 @@
  *   create_lock    creating and resizing, the only writers of `frames` and of the entries table
  *   mmap_lock      of the owner, held for reading by every call that walks its page tables
  *   refill_lock    blocks that memory pressure takes and touches bring back
+ *   moves          read by calls that end a move of frame numbers, written while the shadow is searched for numbers
  *   flush_lock     one shoot-down at a time
  *   page table     the kernel's own lock; shadow, `frames` and entry are read and written under it
  */
@@ -55,6 +56,7 @@ struct upa_region {
 	struct mutex refill_lock;
 	unsigned long *gone;		/* taken back by the kernel: entries are 0 */
 	unsigned long *named;		/* by the shadow table, when last looked */
+	struct rw_semaphore moves;
 	unsigned long barren_until;	/* in jiffies */
 	struct list_head reclaim_link;
 	bool watched;
@@ -135,6 +137,7 @@ void upa_reclaim_exit(void);
 void upa_reclaim_watch(struct upa_region *r);
 void upa_reclaim_forget(struct upa_region *r);
 int upa_reclaim_refill(struct upa_region *r, u64 frame);
+int upa_reclaim_now(struct upa_region *r, struct upa_reclaim *request);
 
 /* table.c: page tables of the owner and their TLB entries */
 struct upa_table {

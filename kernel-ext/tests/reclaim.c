@@ -1,6 +1,6 @@
 /*
- * UPA_CREATE_RECLAIM: under memory pressure the kernel takes what no shadow entry names, and nothing else; it comes back as zeros.
- * Pressure is made by /proc/sys/vm/drop_caches, which asks all shrinkers.
+ * UPA_CREATE_RECLAIM: under memory pressure, and by UPA_IOC_RECLAIM, the kernel takes what no shadow entry names, and nothing else, also
+ * while numbers are moved from entry to entry; it comes back as zeros. Pressure is made by /proc/sys/vm/drop_caches, which asks all shrinkers.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,6 +11,7 @@
 #define HALF (FRAMES / 2)
 
 static _Atomic bool stop;
+static _Atomic unsigned long looks;
 
 static void press(void)
 {
@@ -60,6 +61,14 @@ static void forget(const struct region *r, uint64_t from, uint64_t to)
 static int resize(const struct region *r, uint64_t frames)
 {
 	return ioctl(r->fd, UPA_IOC_RESIZE, &(struct upa_resize){ .frames = frames });
+}
+
+static void destroy(const struct region *r)
+{
+	munmap(r->data, r->created.data_bytes);
+	munmap((void *)(uintptr_t)r->shadow, r->created.shadow_bytes);
+	munmap(r->state, r->created.state_bytes);
+	close(r->fd);
 }
 
 static void what_is_named_stays(void)
@@ -118,10 +127,7 @@ static void what_is_named_stays(void)
 	forget(&r, 0, FRAMES);
 	sleep(2);
 	press();
-	munmap(r.data, r.created.data_bytes);
-	munmap((void *)(uintptr_t)r.shadow, r.created.shadow_bytes);
-	munmap(r.state, r.created.state_bytes);
-	close(r.fd);
+	destroy(&r);
 	if (before - free_pages() > FRAMES / 8)
 		FAIL("lost=%ld pages", before - free_pages());
 }
@@ -140,6 +146,99 @@ static void without_the_flag_nothing_goes(void)
 	check(&r, 0, FRAMES, 3);
 }
 
+/* UPA_IOC_RECLAIM: 0 or -1 with errno. */
+static int reclaim(const struct region *r, struct upa_reclaim *request)
+{
+	return ioctl(r->fd, UPA_IOC_RECLAIM, request);
+}
+
+static void by_call(void)
+{
+	struct region r = guarded(1024, 1024);
+	struct upa_reclaim request = { .pages = 1024 };
+	long held;
+
+	CHECK_ERRNO(reclaim(&r, &request), EOPNOTSUPP);
+	destroy(&r);
+	r = make_region(UPA_GUARDED, UPA_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
+	request = (struct upa_reclaim){ .pages = 512, .reserved = 1 };
+	CHECK_ERRNO(reclaim(&r, &request), EINVAL);
+	CHECK_ERRNO(ioctl(r.fd, UPA_IOC_RECLAIM, 8), EFAULT);
+	fill(&r, 0, FRAMES, 5);
+	request = (struct upa_reclaim){ .pages = FRAMES };
+	CHECK_EQUAL(reclaim(&r, &request), 0);
+	CHECK_EQUAL(request.reclaimed + request.gone, 0);
+
+	/* In the middle, while the first and the last are in use: at once, no more than asked for, and only once. */
+	held = free_pages();
+	forget(&r, 512, FRAMES - 512);
+	request.pages = 1000;
+	CHECK_EQUAL(reclaim(&r, &request), 0);
+	CHECK_EQUAL(request.reclaimed, 1024);
+	CHECK_EQUAL(request.gone, 1024);
+	request.pages = UINT64_MAX;
+	CHECK_EQUAL(reclaim(&r, &request), 0);
+	printf("gone=%lu of %d pages\n", (unsigned long)request.gone, FRAMES - 1024);
+	CHECK(request.gone == 1024 + request.reclaimed && request.gone > HALF && request.gone <= FRAMES - 1024);
+	if (free_pages() - held < (long)request.gone * 3 / 4)
+		FAIL("back=%ld pages, expected about %lu", free_pages() - held, (unsigned long)request.gone);
+	CHECK_EQUAL(reclaim(&r, &request), 0);
+	CHECK_EQUAL(request.reclaimed, 0);
+	check(&r, 0, 512, 5);
+	check(&r, FRAMES - 512, FRAMES, 5);
+	fill(&r, 0, FRAMES, 6);
+	check(&r, 0, FRAMES, 6);
+	request.pages = 0;
+	CHECK_EQUAL(reclaim(&r, &request), 0);
+	CHECK_EQUAL(request.gone, 0);
+	destroy(&r);
+}
+
+#define FAR (1ULL << 16)
+
+static void *keep_reclaiming(void *argument)
+{
+	const struct region *r = argument;
+
+	while (!atomic_load(&stop)) {
+		struct upa_reclaim request = { .pages = 512 };
+
+		CHECK_EQUAL(reclaim(r, &request), 0);
+		atomic_fetch_add(&looks, 1);
+	}
+	return NULL;
+}
+
+/* One frame of a block is in use and goes to and fro between the ends of a long shadow table: whoever looks must not miss it. */
+static void moves(void)
+{
+	struct region r = make_region(UPA_GUARDED, UPA_CREATE_RECLAIM, FAR, 512, 512);
+	uint64_t pages[2] = { 0, FAR - 1 }, rounds = 0;
+	time_t end = time(NULL) + 4;
+	pthread_t thread;
+
+	atomic_store(&stop, false);
+	r.shadow[0] = 1;
+	word(&r, 0)[0] = 4711;
+	CHECK_EQUAL(pthread_create(&thread, NULL, keep_reclaiming, &r), 0);
+	for (; time(NULL) < end; rounds++) {
+		uint64_t from = pages[rounds % 2], to = pages[1 - rounds % 2];
+
+		__atomic_store_n(&r.shadow[to], 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&r.shadow[from], 0, __ATOMIC_RELEASE);
+		CHECK_EQUAL(unmap_pages(&r, from, 1), 0);
+		/* Seldom: a touch of what is about to be taken waits. */
+		if (rounds % 256 == 0)
+			CHECK_EQUAL(word(&r, to)[0], 4711);
+	}
+	atomic_store(&stop, true);
+	pthread_join(thread, NULL);
+	CHECK_EQUAL(word(&r, pages[rounds % 2])[0], 4711);
+	printf("moves=%lu looks=%lu\n", (unsigned long)rounds, atomic_load(&looks));
+	CHECK_EQUAL(stats(&r).reclaimed_pages, 0);
+	destroy(&r);
+}
+
 static void *keep_pressing(void *argument)
 {
 	(void)argument;
@@ -156,6 +255,7 @@ static void races(void)
 	time_t end = time(NULL) + 5;
 	pthread_t thread;
 
+	atomic_store(&stop, false);
 	CHECK_EQUAL(pthread_create(&thread, NULL, keep_pressing, NULL), 0);
 	while (time(NULL) < end) {
 		uint64_t from, to;
@@ -185,6 +285,8 @@ int main(void)
 	wrong_flags();
 	what_is_named_stays();
 	without_the_flag_nothing_goes();
+	by_call();
+	moves();
 	races();
 	return 0;
 }

@@ -92,6 +92,8 @@ struct upa_info {
  * Frames whose numbers stand nowhere in the shadow table hold nothing worth keeping: under memory pressure the kernel may take
  * them, 512 aligned ones at a time. The numbers stay valid, and charged to the locked-memory limit; a touch of a page
  * where one is stored gets zeros, or SIGBUS if no memory is left. Guarded only, and not with UPA_CREATE_TRACK (else EINVAL).
+ * A number that goes from one entry to another must be stored in the new one first, and not be moved again before an
+ * UPA_IOC_UNMAP (of any pages) that began after it was cleared in the old one has returned.
  */
 #define UPA_CREATE_RECLAIM	(1U << 1)
 
@@ -174,6 +176,17 @@ struct upa_resize {
 	__u64 reserved[3];	/* in: 0 */
 };
 
+/*
+ * Do at once what memory pressure would, to as many blocks as it takes for `pages`. Only with UPA_CREATE_RECLAIM (else
+ * EOPNOTSUPP). With 0 pages it only tells `gone`.
+ */
+struct upa_reclaim {
+	__u64 pages;		/* in: at most so many, rounded up to 512 */
+	__u64 reclaimed;	/* out: given back to the kernel by this call */
+	__u64 gone;		/* out: pages of the pool without memory now */
+	__u64 reserved;		/* in: 0 */
+};
+
 /* Counts since the region was made. */
 struct upa_stats {
 	__u64 pages;
@@ -203,5 +216,6 @@ struct upa_stats {
 #define UPA_IOC_HARVEST	_IOWR('U', 0x85, struct upa_harvest)
 #define UPA_IOC_RESIZE	_IOW('U', 0x86, struct upa_resize)
 #define UPA_IOC_STATS	_IOR('U', 0x87, struct upa_stats)
+#define UPA_IOC_RECLAIM	_IOWR('U', 0x88, struct upa_reclaim)
 
 #endif /* _UAPI_UPA_H */
