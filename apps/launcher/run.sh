@@ -17,8 +17,8 @@ Runs PROGRAM, which need not know of it, with its private anonymous memory from 
   --stats         a table on standard error when a process exits; a line if UPA served it nothing
   --trace FILE    records the process's page requests in FILE, those of its children in FILE.PID (./upa trace reads them)
 
-The environment variables UPA_REGION_BYTES, UPA_LEAST_BYTES, UPA_RETAIN, UPA_DECAY_MS, UPA_BACKEND, UPA_POOL_BYTES, UPA_STRICT, UPA_STATS,
-UPA_TRACE, UPA_REDIRECT, UPA_BRK, UPA_UNCLEARED, UPA_HUGE and UPA_OFF are in upa-mmap-shim/src/preload/settings.h.
+The environment variables UPA_REGION_BYTES, UPA_LEAST_BYTES, UPA_RETAIN, UPA_DECAY_MS, UPA_BACKEND, UPA_POOL_BYTES, UPA_RECLAIM, UPA_STRICT,
+UPA_STATS, UPA_TRACE, UPA_REDIRECT, UPA_BRK, UPA_UNCLEARED, UPA_HUGE and UPA_OFF are in upa-mmap-shim/src/preload/settings.h.
 END
 }
 

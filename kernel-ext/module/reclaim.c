@@ -14,7 +14,7 @@
  * whoever touches it later faults and waits for refill_lock.
  *
  * It happens under memory pressure, and at once by UPA_IOC_RECLAIM. Reclaim may run inside any allocation, by a thread that holds locks of the same region.
- * Hence it only tries locks, except flush_lock, under which nothing is allocated.
+ * Hence it only tries locks, except flush_lock and moves, under which nothing is allocated.
  */
 #include <linux/bitmap.h>
 #include <linux/jiffies.h>
@@ -79,7 +79,7 @@ static void look_twice(struct upa_region *r, u64 frames)
 }
 
 /* Needs mmap_lock for reading and refill_lock. Returns pages freed. */
-static unsigned long take_back(struct upa_region *r, unsigned long pages, bool wait)
+static unsigned long take_back(struct upa_region *r, unsigned long pages)
 {
 	struct {
 		unsigned long block;
@@ -91,7 +91,6 @@ static unsigned long take_back(struct upa_region *r, unsigned long pages, bool w
 				   BLOCKS_AT_ONCE);
 	unsigned int n = 0, i;
 	struct vm_area_struct *vma;
-	bool still;
 
 	bitmap_zero(r->named, r->max_frames / UPA_BLOCK_PAGES);
 	look(r, frames);
@@ -111,15 +110,11 @@ static unsigned long take_back(struct upa_region *r, unsigned long pages, bool w
 		zap_vma_ptes(vma, r->data_start, upa_data_bytes(r));
 		upa_flush(r, vma);
 	}
-	if (wait)
-		down_write(&r->moves);
-	still = wait || down_write_trylock(&r->moves);
-	if (still) {
-		look_twice(r, frames);
-		up_write(&r->moves);
-	}
+	down_write(&r->moves);
+	look_twice(r, frames);
+	up_write(&r->moves);
 	for (i = 0; i < n; i++) {
-		if (!still || test_bit(taken[i].block, r->named)) {
+		if (test_bit(taken[i].block, r->named)) {
 			upa_pool_show(r, taken[i].block, taken[i].first);
 		} else {
 			set_bit(taken[i].block, r->gone);
@@ -139,7 +134,7 @@ static unsigned long reclaim(struct upa_region *r, unsigned long pages)
 		return 0;
 	if (mmap_read_trylock(r->mm)) {
 		if (mutex_trylock(&r->refill_lock)) {
-			freed = take_back(r, pages, false);
+			freed = take_back(r, pages);
 			if (!freed) /* no second look soon: it reads the whole shadow */
 				r->barren_until = jiffies + HZ;
 			mutex_unlock(&r->refill_lock);
@@ -169,7 +164,7 @@ int upa_reclaim_now(struct upa_region *r, struct upa_reclaim *request)
 			break;
 		}
 		mutex_lock(&r->refill_lock);
-		freed = take_back(r, min_t(u64, request->pages - request->reclaimed, LONG_MAX), true);
+		freed = take_back(r, min_t(u64, request->pages - request->reclaimed, LONG_MAX));
 		mutex_unlock(&r->refill_lock);
 		mmap_read_unlock(r->mm);
 		if (!freed)

@@ -27,12 +27,15 @@ shell() {
 used_device() { shell | grep "memory comes from /dev/upa"; }
 for UPA_BACKEND in pte pte-raw; do
 	export UPA_BACKEND
-	for test in /library/*; do
+	# region_test comes first: where the back end is not to be had, as raw modes on the debug kernel, it says so.
+	for test in $(ls -r /library/*); do
 		steps=
 		[ "${test##*/}" != region_stress ] || steps=400
 		echo "upa-test: $test on $UPA_BACKEND" >/dev/kmsg
 		timeout 300 "$test" $steps >/tmp/output 2>&1
-		report $? "${test##*/} on $UPA_BACKEND"
+		status=$?
+		report $status "${test##*/} on $UPA_BACKEND"
+		[ $status -ne 77 ] || [ "${test##*/}" != region_test ] || continue 2
 	done
 	[ -d /preload ] || continue
 	for test in conformance shell used_device; do

@@ -95,6 +95,7 @@ static void make_region(void)
 		.bytes = configured ? configured : default_bytes(),
 		.backend = backend < 0 ? UPA_BACKEND_LINEAR : (uint32_t)backend,
 		.max_pool_bytes = configured_bytes("UPA_POOL_BYTES"),
+		.flags = backend == (int)UPA_BACKEND_PTE && getenv("UPA_RECLAIM") && !strcmp(getenv("UPA_RECLAIM"), "1") ? UPA_REGION_RECLAIM : 0,
 		.max_deferred_bytes = getenv("UPA_DEFERRED_BYTES") ? configured_bytes("UPA_DEFERRED_BYTES") : UINT64_MAX,
 	};
 

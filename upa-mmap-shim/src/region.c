@@ -240,13 +240,15 @@ static int open_on_device(struct upa_region **out, const struct region_header *h
 static int create(struct upa_region **out, const struct upa_region_options *options, int fd)
 {
 	uint32_t flags = options->flags;
+	uint32_t known = options->backend == UPA_BACKEND_PTE ? UPA_REGION_RECLAIM :
+			 options->backend ? 0 : UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE | (fd < 0 ? UPA_REGION_GUARDED : 0);
 	struct region_header h;
 	struct upa_region *r;
 	uint64_t magic;
 	int error;
 
-	if (flags & ~(UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE | (fd < 0 ? UPA_REGION_GUARDED : 0)) || !lay_out(&h, options->bytes, default_slots(), fd >= 0) ||
-	    (flags & UPA_REGION_HUGEPAGE && flags & UPA_REGION_NOHUGEPAGE) || options->backend > UPA_BACKEND_PTE_RAW || (options->backend && flags))
+	if (flags & ~known || !lay_out(&h, options->bytes, default_slots(), fd >= 0) ||
+	    (flags & UPA_REGION_HUGEPAGE && flags & UPA_REGION_NOHUGEPAGE) || options->backend > UPA_BACKEND_PTE_RAW)
 		return -EINVAL;
 	if (fd >= 0 && ftruncate(fd, (off_t)h.file_bytes))
 		return -errno;

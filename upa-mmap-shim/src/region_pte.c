@@ -53,6 +53,7 @@ struct upa_pte {
 	pid_t owner;                 /* process whose mappings these are */
 	size_t data_bytes, words_bytes, tables_bytes, entries_bytes, state_bytes;
 	uint64_t max_frames, max_deferred;
+	bool reclaim;                /* the module may take frames that stand in no word: UPA_CREATE_RECLAIM */
 	_Atomic uint64_t pool;       /* frames in the pool: 0 .. pool - 1 */
 	_Atomic int resizer;         /* thread that resizes the pool, or 0 */
 
@@ -376,20 +377,32 @@ static bool more_frames(struct upa_region *r, uint64_t wanted)
 	       grow(r->pte, wanted);
 }
 
+/* Has the module take back what stands in no word, up to so many frames. Returns how many; *gone are without memory then. */
+static int64_t reclaim(const struct upa_pte *p, uint64_t pages, int64_t *gone)
+{
+	struct upa_reclaim request = { .pages = pages };
+
+	if (!p->reclaim || call(p, UPA_IOC_RECLAIM, &request))
+		request.reclaimed = request.gone = 0;
+	*gone = (int64_t)request.gone;
+	return (int64_t)request.reclaimed;
+}
+
 int64_t upa_pte_give_back(struct upa_region *r, uint64_t retain)
 {
 	struct upa_pte *p = r->pte;
 	uint64_t before, pool;
-	int64_t excess;
+	int64_t excess, gone, still, given;
 
 	/* The module cannot know what raw tables still hold. */
 	if (p->tables)
 		return 0;
-	excess = load(&p->free_frames) + load(&p->deferred) - (int64_t)(retain > p->max_frames ? p->max_frames : retain);
+	reclaim(p, 0, &gone);
+	excess = load(&p->free_frames) + load(&p->deferred) - gone - (int64_t)(retain > p->max_frames ? p->max_frames : retain);
 	if (excess < (int64_t)UPA_CHILD_PAGES || !lock_pool(p))
 		return 0;
-	if (load(&p->free_frames) < excess)
-		harvest(r, (uint64_t)(excess - load(&p->free_frames)));
+	if (load(&p->free_frames) - gone < excess)
+		harvest(r, (uint64_t)(excess - load(&p->free_frames) + gone));
 	before = pool = atomic_load_explicit(&p->pool, memory_order_relaxed);
 	while (pool && before - pool + UPA_CHILD_PAGES <= (uint64_t)excess &&
 	       !upa_llfree_get_at(&p->frames, upa_region_slot(), pool - UPA_CHILD_PAGES, UPA_CHILD_PAGES))
@@ -401,7 +414,15 @@ int64_t upa_pte_give_back(struct upa_region *r, uint64_t retain)
 		pool = before;
 	}
 	unlock_pool(p);
-	return (int64_t)(before - pool);
+	given = (int64_t)(before - pool);
+	if (p->reclaim) {
+		/* Of those some had no memory any more. */
+		reclaim(p, 0, &still);
+		given -= gone > still ? gone - still : 0;
+		if (excess - given >= (int64_t)UPA_CHILD_PAGES)
+			given += reclaim(p, (uint64_t)(excess - given), &still);
+	}
+	return given;
 }
 
 /* ---- map and unmap ---------------------------------------------------------------------------- */
@@ -589,7 +610,10 @@ int upa_pte_populate(struct upa_region *r, uint64_t first)
 
 /* ---- relocating ------------------------------------------------------------------------------- */
 
-/* Exchanges the frames of two runs. True if the second had any. */
+/*
+ * Exchanges the frames of two runs. True if the second had any. A frame of the first stands in its new word before it leaves its
+ * old one: the module takes what stands in none.
+ */
 static bool swap_words(struct upa_pte *p, uint64_t a, uint64_t b, uint64_t pages)
 {
 	bool any = false;
@@ -599,7 +623,7 @@ static bool swap_words(struct upa_pte *p, uint64_t a, uint64_t b, uint64_t pages
 
 		any |= w != 0;
 		__atomic_store_n(&p->words[b + i], word(p, a + i), __ATOMIC_RELAXED);
-		__atomic_store_n(&p->words[a + i], w, __ATOMIC_RELAXED);
+		__atomic_store_n(&p->words[a + i], w, __ATOMIC_RELEASE);
 	}
 	return any;
 }
@@ -626,7 +650,7 @@ static int swap(struct upa_region *r, uint64_t from, uint64_t to, uint64_t pages
 	set_tables(p, to, pages, true);
 	error = shoot_down(p, both, any ? 2 : 1);
 	if (error)
-		swap_words(p, from, to, pages);
+		swap_words(p, to, from, pages);
 	set_tables(p, from, pages, false);
 	set_tables(p, to, pages, false);
 	install(p, to, pages);
@@ -770,6 +794,7 @@ static int make(struct upa_region *r, const struct upa_region_options *options)
 	struct upa_create made = {
 		.version = UPA_ABI_VERSION,
 		.mode = options->backend == UPA_BACKEND_PTE_RAW ? UPA_RAW_PTE : UPA_GUARDED,
+		.flags = options->flags & UPA_REGION_RECLAIM ? UPA_CREATE_RECLAIM : 0,
 		.pages = r->bytes / PAGE_BYTES,
 		.frames = pool,
 		.max_frames = most,
@@ -786,6 +811,7 @@ static int make(struct upa_region *r, const struct upa_region_options *options)
 	p->entries_bytes = made.entries_bytes;
 	p->tables_bytes = made.tables_bytes;
 	p->max_frames = most;
+	p->reclaim = made.flags & UPA_CREATE_RECLAIM;
 	p->max_deferred = options->max_deferred_bytes / PAGE_BYTES;
 	p->pool = pool;
 	p->free_frames = (int64_t)pool;
@@ -1042,9 +1068,10 @@ int upa_pte_watch_forks(void)
 
 uint64_t upa_pte_free_frames(const struct upa_region *r)
 {
-	int64_t n = load(&r->pte->free_frames);
+	int64_t n = load(&r->pte->free_frames), gone;
 
-	return n > 0 ? (uint64_t)n : 0;
+	reclaim(r->pte, 0, &gone);
+	return n > gone ? (uint64_t)(n - gone) : 0;
 }
 
 uint64_t upa_pte_pool(const struct upa_region *r)

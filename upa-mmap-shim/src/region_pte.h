@@ -34,13 +34,13 @@ int upa_pte_unmap(struct upa_region *r, uint64_t first, uint64_t pages);
 /* Moves a block by moving frames. New address or NULL with errno. */
 void *upa_pte_relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages, uint32_t flags);
 
-/* Frees frames of unmapped pages and shrinks the pool, until at most `retain` frames are free. Frames given back, or -errno. */
+/* Frees frames of unmapped pages and gives them back, from the pool's end or, if so made, from anywhere. Frames given back, or -errno. */
 int64_t upa_pte_give_back(struct upa_region *r, uint64_t retain);
 
 /* Puts zeroed frames behind a free child without any, whose caller holds it, and frees it. 0 or -ENOMEM. */
 int upa_pte_populate(struct upa_region *r, uint64_t first);
 
-/* Frames free in the pool, frames in the pool. */
+/* Frames free in the pool, with memory; frames in the pool. */
 uint64_t upa_pte_free_frames(const struct upa_region *r);
 uint64_t upa_pte_pool(const struct upa_region *r);
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * region_pte.c - what regions on /dev/upa promise beyond the contract of all back ends: the bound on deferred unmapping, a pool that
- * is used up to its last frame, grows and goes back, relocation without copying, zeros, leaving the device, fork, and a program that closes
+ * is used up to its last frame, grows and goes back, at its end or (UPA_REGION_RECLAIM) anywhere and under memory pressure, relocation without copying, zeros, leaving the device, fork, and a program that closes
  * the descriptor. UPA_BACKEND=pte (the default here) or pte-raw. Skipped without the device.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -281,6 +283,112 @@ static long free_pages(void)
 	return kilobytes / 4;
 }
 
+static struct upa_region *create_reclaimed(uint64_t bytes, uint64_t pool, uint64_t max_deferred)
+{
+	struct upa_region_options options = { .bytes = bytes, .backend = backend, .flags = UPA_REGION_RECLAIM, .pool_bytes = pool,
+					      .max_pool_bytes = pool, .max_deferred_bytes = max_deferred };
+	struct upa_region *r;
+	int error = create_region_with(&r, &options);
+
+	CHECK(!error, "error=%d", error);
+	return r;
+}
+
+/* Frames go back wherever they are in the pool. */
+static void test_give_back_anywhere(void)
+{
+	struct upa_region_options options = { .bytes = 8 * MIB, .flags = UPA_REGION_RECLAIM };
+	struct upa_region *r;
+	uint64_t retained;
+	int64_t given;
+	char *p, *q;
+
+	CHECK(upa_region_create_with(&r, &options) == -EINVAL, "linear");
+	options.backend = UPA_BACKEND_PTE_RAW;
+	CHECK(upa_region_create_with(&r, &options) == -EINVAL, "raw");
+	if (backend != UPA_BACKEND_PTE)
+		return;
+	r = create_reclaimed(256 * MIB, 64 * MIB, UINT64_MAX);
+	p = map(r, 64 * MIB, 0);
+	fill(p, 64 * MIB, 1);
+	/* Of each 4 MiB a page stays, the last of them at the end of the pool. */
+	for (size_t i = 0; i < 64 * MIB; i += 4 * MIB)
+		unmap(r, p + i, 4 * MIB - PAGE);
+	given = upa_region_give_back(r, 0);
+	CHECK(given >= (int64_t)(24 * MIB), "given=%" PRId64, given);
+	retained = stats(r).retained_bytes;
+	CHECK(retained <= 64 * MIB - (uint64_t)given, "retained=%" PRIu64 " given=%" PRId64, retained, given);
+	CHECK(!upa_region_give_back(r, 0), "a second time");
+	check_region(r);
+	q = map(r, 60 * MIB, UPA_MAP_ZEROS);
+	check_zero(q, 60 * MIB);
+	fill(q, 60 * MIB, 3);
+	for (size_t i = 4 * MIB; i <= 64 * MIB; i += 4 * MIB)
+		check_marks(p, i - PAGE, i, 1);
+	check_filled(q, 60 * MIB, 3);
+	finish(r);
+}
+
+static long free_pages(void);
+
+/*
+ * All memory of a small machine is wanted by somebody else: the frames that are free go, those in use keep what is in them, also when
+ * their blocks are moved meanwhile.
+ */
+static void test_pressure(void)
+{
+	uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE, pool, wanted, retained;
+	struct upa_region *r;
+	char *kept, *p, *moved;
+	pid_t child;
+	int status, moves = 0;
+
+	if (backend != UPA_BACKEND_PTE || memory > 4096 * MIB)
+		return;
+	pool = memory / 4 / MIB / 2 * 2 * MIB;
+	r = create_reclaimed(2 * pool, pool, 0);
+	kept = map(r, 8 * MIB, 0);
+	fill(kept, 8 * MIB, 11);
+	p = map(r, pool - 64 * MIB, 0);
+	fill(p, pool - 64 * MIB, 12);
+	unmap(r, p, pool - 64 * MIB);
+	retained = stats(r).retained_bytes;
+	CHECK(retained >= pool - 64 * MIB, "retained=%" PRIu64, retained);
+	wanted = (uint64_t)free_pages() * PAGE + pool / 2;
+	fflush(stdout);
+	child = fork();
+	CHECK(child >= 0, "errno=%d", errno);
+	if (!child) {
+		char *all = mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		madvise(all, wanted, MADV_HUGEPAGE);
+		for (uint64_t i = 0; all != MAP_FAILED && i < wanted; i += PAGE)
+			all[i] = 1;
+		_exit(all == MAP_FAILED);
+	}
+	do {
+		/* With something behind it, it moves. */
+		bool blocked = !upa_region_map_at(r, kept + 8 * MIB, PAGE, 0);
+
+		moved = upa_region_resize(r, kept, 8 * MIB, 10 * MIB, 0);
+		CHECK(moved, "errno=%d", errno);
+		if (blocked)
+			unmap(r, kept + 8 * MIB, PAGE);
+		moves += moved != kept;
+		kept = upa_region_resize(r, moved, 10 * MIB, 8 * MIB, 0);
+		CHECK(kept == moved, "errno=%d", errno);
+		check_filled(kept, 8 * MIB, 11);
+	} while (waitpid(child, &status, WNOHANG) != child);
+	CHECK(moves, "the block has not moved");
+	CHECK(WIFEXITED(status) && !WEXITSTATUS(status), "the other process was killed: status=%#x", status);
+	CHECK(stats(r).retained_bytes < retained - pool / 4, "retained=%" PRIu64 " before=%" PRIu64, stats(r).retained_bytes, retained);
+	check_filled(kept, 8 * MIB, 11);
+	p = map(r, pool - 64 * MIB, UPA_MAP_ZEROS);
+	check_zero(p, pool - 64 * MIB);
+	check_filled(kept, 8 * MIB, 11);
+	finish(r);
+}
+
 static void test_no_leak(void)
 {
 	long before = 0, after;
@@ -518,6 +626,8 @@ int main(void)
 	test_deferral();
 	test_relocation();
 	test_give_back();
+	test_give_back_anywhere();
+	test_pressure();
 	test_no_leak();
 	test_fork(true);
 	test_fork(false);

@@ -41,6 +41,13 @@ extern "C" {
 #define UPA_REGION_HUGEPAGE 1u       /* advise transparent huge pages for the whole range */
 #define UPA_REGION_NOHUGEPAGE 2u     /* advise against them, whatever the system's default */
 
+/*
+ * UPA_BACKEND_PTE only. Page frames that stand at no page are the kernel's to take under memory pressure, by whole 2 MiB, and give_back
+ * returns them wherever they are in the pool, not only at its end. They still count as locked memory. The price: a touch of
+ * allocated memory may find none left for it, which is a SIGBUS.
+ */
+#define UPA_REGION_RECLAIM 4u
+
 /* Flags of map and resize. */
 #define UPA_MAP_ZEROS 1u             /* the new pages must read zero */
 #define UPA_MAP_FAULTED 2u           /* map: populate now whatever has no memory yet (one system call) */
@@ -55,7 +62,7 @@ extern "C" {
 struct upa_region_options {
 	uint64_t bytes;              /* addresses, rounded up to 2 MiB */
 	uint32_t backend;            /* UPA_BACKEND_* */
-	uint32_t flags;              /* UPA_REGION_*: linear only */
+	uint32_t flags;              /* UPA_REGION_*: linear only, but for UPA_REGION_RECLAIM */
 	uint64_t pool_bytes;         /* the others: page frames to start with; the pool grows as needed */
 	uint64_t max_pool_bytes;     /* up to this. Default: half of the machine's memory */
 	uint64_t max_deferred_bytes; /* unmapped pages keep no more than this mapped. 0: none, so that a touch after unmap is a SIGBUS */

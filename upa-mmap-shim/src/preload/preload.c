@@ -93,10 +93,12 @@ static void begin(void)
 	if (!settings.region_bytes)
 		settings.region_bytes = memory < MOST_REGION_BYTES / factor ? memory * factor : MOST_REGION_BYTES;
 	options.bytes = settings.region_bytes;
-	if (settings.backend)
+	if (settings.backend) {
 		options.max_deferred_bytes = settings.strict ? 0 : UINT64_MAX;
-	else
+		options.flags = settings.reclaim && settings.backend == UPA_BACKEND_PTE ? UPA_REGION_RECLAIM : 0;
+	} else {
 		options.flags = settings.strict ? UPA_REGION_GUARDED : 0;
+	}
 	/* What the kernel might refuse to a program that asks for more than there is, it shall decide. */
 	if (upa_mman_start(&options, memory / 2)) {
 		table_remark(settings.backend ? "no region: the device is not to be had" : "no region: the kernel refuses so large a reservation");

@@ -105,6 +105,7 @@ void settings_read(void)
 	settings.trace = value_of("UPA_TRACE");
 	read_number("UPA_POOL_BYTES", true, 2ull << 20, 16ull << 40, "a size from 2M to 16T", &settings.pool_bytes);
 	read_backend();
+	read_switch("UPA_RECLAIM", &settings.reclaim);
 	read_switch("UPA_STRICT", &settings.strict);
 	read_switch("UPA_STATS", &settings.stats);
 	read_switch("UPA_REDIRECT", &settings.redirect);

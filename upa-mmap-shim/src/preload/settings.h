@@ -8,6 +8,7 @@
  *   UPA_DECAY_MS       half-life of the memory of how much was in use lately, in milliseconds, 0..3600000. Default 1000
  *   UPA_BACKEND        where memory comes from: linear (the kernel's, retained; default), pte or pte-raw (/dev/upa, for malloc: device.h)
  *   UPA_POOL_BYTES     page frames that the latter two may take, in bytes. Default: half of the machine's memory
+ *   UPA_RECLAIM=1      on pte, the kernel may take free page frames under memory pressure (UPA_REGION_RECLAIM); off by default
  *   UPA_STRICT=1       memory that has been unmapped faults when it is touched: pages are protected while they are free, and
  *                      the heap that grows by brk() is the kernel's
  *   UPA_STATS=1        a table on standard error when the process exits
@@ -34,6 +35,7 @@ struct settings {
 	uint64_t pool_bytes;         /* 0: default */
 	uint32_t backend;            /* UPA_BACKEND_* */
 	const char *trace;           /* NULL: none */
+	bool reclaim;
 	bool strict;
 	bool stats;
 	bool redirect;

@@ -14,7 +14,8 @@ package upa.core;
  * @param faults        touches of pages that the kernel had not installed yet, each of which installs up to 2 MiB
  *                      (guarded only)
  * @param shootdowns    TLB shoot-downs that the kernel did
+ * @param goneBytes     free frames without memory: given back, or taken under memory pressure ({@link PteOptions#reclaim})
  */
 public record FrameStats(long poolBytes, long maxPoolBytes, long freeBytes, long attachedBytes, long deferredBytes, long batches,
-                         long detachedBytes, long faults, long shootdowns) {
+                         long detachedBytes, long faults, long shootdowns, long goneBytes) {
 }

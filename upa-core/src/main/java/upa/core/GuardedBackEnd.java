@@ -28,7 +28,7 @@ final class GuardedBackEnd extends PteBackEnd {
 
     @Override
     long giveBack(int slot, long retainPages) {
-        long given = shrink(slot, retainedPages() - retainPages);
+        long given = returnFrames(slot, retainedPages() - retainPages);
         count(slot, RegionDescriptor.GIVEN_BACK_PAGES, given);
         return given;
     }

@@ -55,6 +55,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
     private final long words;
     private final long maxFrames;
     private final long maxDeferred;
+    private final boolean reclaim;
     /** Free pages whose word is not 0, give or take those of calls under way. */
     private final AtomicLong deferred = new AtomicLong();
     private final AtomicLong batches = new AtomicLong();
@@ -95,6 +96,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
         this.words = words != 0 ? words : state.address() + layout.wordsOffset;
         maxFrames = options.maxPoolBytes() / PAGE_BYTES;
         maxDeferred = options.maxDeferredBytes() / PAGE_BYTES;
+        reclaim = options.reclaim();
         pool = options.poolBytes() / PAGE_BYTES;
         frames = LlFree.create(state.asSlice(layout.framesOffset, layout.wordsOffset - layout.framesOffset), maxFrames, layout.slots);
         if (pool < maxFrames) {
@@ -109,7 +111,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
         boolean raw = options.backEnd() == BackEnd.PTE_RAW;
         long n = Layout.roundUp(bytes, CHILD_BYTES) / PAGE_BYTES;
         Layout layout = Layout.of(n, options.maxPoolBytes() / PAGE_BYTES, raw);
-        UpaDevice device = UpaDevice.open(new UpaDevice.Request(options.device(), raw, n, options.poolBytes() / PAGE_BYTES,
+        UpaDevice device = UpaDevice.open(new UpaDevice.Request(options.device(), raw, options.reclaim(), n, options.poolBytes() / PAGE_BYTES,
                 options.maxPoolBytes() / PAGE_BYTES, layout.stateBytes));
         return raw ? new RawBackEnd(device, layout, options) : new GuardedBackEnd(device, layout, options);
     }
@@ -407,8 +409,25 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
         return true;
     }
 
+    /** Frames of the pool without memory. */
+    private long gone() {
+        return reclaim ? device.reclaim(0).gone() : 0;
+    }
+
+    /**
+     * Gives so many frames back to the kernel, some more or less, as far as they can be free: from the end of the pool, then, if that is
+     * allowed, from anywhere. Returns how many.
+     */
+    final long returnFrames(int slot, long wanted) {
+        long before = gone();
+        long given = shrink(slot, wanted);
+        // Of those some had no memory any more.
+        given -= Math.max(0, before - gone());
+        return reclaim && wanted - given >= CHILD_PAGES ? given + device.reclaim(wanted - given).pages() : given;
+    }
+
     /** Gives at least so many frames back to the kernel, as far as those at the end of the pool can be free. Returns how many. */
-    final long shrink(int slot, long wanted) {
+    private long shrink(int slot, long wanted) {
         synchronized (shortage) {
             long given = shrinkFree(slot, wanted);
             if (given < wanted) {
@@ -548,6 +567,8 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
         for (long i = 0; i < oldPages; i++) {
             int old = word(to + i);
             set(to + i, word(from + i));
+            // A frame in use is never at no page: the module may take such.
+            RawMemory.releaseFence();
             set(from + i, old);
             exchanged |= old != 0;
         }
@@ -580,7 +601,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
 
     @Override
     final long retainedPages() {
-        return deferred.get() + frames.stats().freePages();
+        return deferred.get() + frames.stats().freePages() - gone();
     }
 
     @Override
@@ -600,7 +621,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
         UpaDevice.Counts kernel = device.counts();
         return new FrameStats(poolPages << PAGE_SHIFT, maxFrames << PAGE_SHIFT, free << PAGE_SHIFT, poolPages - free << PAGE_SHIFT,
                 deferred.get() << PAGE_SHIFT, batches.get(), detached.get() << PAGE_SHIFT, kernel.faults(),
-                kernel.shootdowns());
+                kernel.shootdowns(), gone() << PAGE_SHIFT);
     }
 
     @Override

@@ -28,9 +28,13 @@ import java.util.Objects;
  * @param maxDeferredBytes free pages may keep their frames, still mapped, up to so many bytes; 0 or more. An unmap that
  *                         exceeds it takes frames away from free pages, in one batch with one TLB shoot-down, until half
  *                         of it is left. Blocks that other threads are unmapping at this instant come on top
+ * @param reclaim          guarded only: frames that stand at no page are the kernel's to take under memory pressure, by whole
+ *                         2 MiB, and {@link Region#giveBack} returns them wherever they are in the pool, not only at its end. They
+ *                         still count as locked memory. The price: a touch of allocated memory may find none left for it, which is
+ *                         a SIGBUS like that of a free page ({@link BackEnd#PTE})
  * @param device           the module's device
  */
-public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, long maxDeferredBytes, Path device) {
+public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, long maxDeferredBytes, boolean reclaim, Path device) {
     /** Most bytes of a region of these back ends, and of its pool. */
     public static final long MAX_BYTES = 1L << 40;
     /** Where the module puts its device. */
@@ -45,6 +49,9 @@ public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, lon
         Objects.requireNonNull(device, "device");
         if (backEnd != BackEnd.PTE && backEnd != BackEnd.PTE_RAW) {
             throw new IllegalArgumentException("not a back end of the kernel module: backEnd=" + backEnd);
+        }
+        if (reclaim && backEnd != BackEnd.PTE) {
+            throw new IllegalArgumentException("the module cannot take frames of raw tables: backEnd=" + backEnd + " reclaim=true");
         }
         if (maxPoolBytes < 1 || maxPoolBytes > MAX_BYTES || poolBytes < 0 || poolBytes > maxPoolBytes || maxDeferredBytes < 0) {
             throw new IllegalArgumentException("out of range: poolBytes=" + poolBytes + " (0..maxPoolBytes) maxPoolBytes="
@@ -66,7 +73,7 @@ public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, lon
      * @throws IllegalArgumentException if poolBytes is out of range
      */
     public static PteOptions guarded(long poolBytes) {
-        return new PteOptions(BackEnd.PTE, poolBytes, poolBytes, Long.MAX_VALUE, DEVICE);
+        return new PteOptions(BackEnd.PTE, poolBytes, poolBytes, Long.MAX_VALUE, false, DEVICE);
     }
 
     /**
@@ -78,7 +85,7 @@ public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, lon
      * @throws IllegalArgumentException if poolBytes is out of range
      */
     public static PteOptions raw(long poolBytes) {
-        return new PteOptions(BackEnd.PTE_RAW, poolBytes, poolBytes, Long.MAX_VALUE, DEVICE);
+        return new PteOptions(BackEnd.PTE_RAW, poolBytes, poolBytes, Long.MAX_VALUE, false, DEVICE);
     }
 
     /**
@@ -89,7 +96,7 @@ public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, lon
      * @throws IllegalArgumentException if bytes is out of range
      */
     public PteOptions withMaxPoolBytes(long bytes) {
-        return new PteOptions(backEnd, poolBytes, bytes, maxDeferredBytes, device);
+        return new PteOptions(backEnd, poolBytes, bytes, maxDeferredBytes, reclaim, device);
     }
 
     /**
@@ -100,7 +107,18 @@ public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, lon
      * @throws IllegalArgumentException if bytes is out of range
      */
     public PteOptions withMaxDeferredBytes(long bytes) {
-        return new PteOptions(backEnd, poolBytes, maxPoolBytes, bytes, device);
+        return new PteOptions(backEnd, poolBytes, maxPoolBytes, bytes, reclaim, device);
+    }
+
+    /**
+     * Lets the kernel take free frames, or not.
+     *
+     * @param allowed see {@link #reclaim()}
+     * @return the options with that changed
+     * @throws IllegalArgumentException if these are options of the raw back end
+     */
+    public PteOptions withReclaim(boolean allowed) {
+        return new PteOptions(backEnd, poolBytes, maxPoolBytes, maxDeferredBytes, allowed, device);
     }
 
     /**
@@ -110,6 +128,6 @@ public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, lon
      * @return the options with that changed
      */
     public PteOptions withDevice(Path path) {
-        return new PteOptions(backEnd, poolBytes, maxPoolBytes, maxDeferredBytes, path);
+        return new PteOptions(backEnd, poolBytes, maxPoolBytes, maxDeferredBytes, reclaim, path);
     }
 }

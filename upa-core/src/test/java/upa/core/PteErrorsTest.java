@@ -51,7 +51,8 @@ class PteErrorsTest {
                 new Wrong("maxPoolBytes=" + ((1L << 40) + 1), () -> good.withMaxPoolBytes((1L << 40) + 1)),
                 new Wrong("poolBytes=2097152", () -> good.withMaxPoolBytes(4096)),
                 new Wrong("maxDeferredBytes=-1", () -> good.withMaxDeferredBytes(-1)),
-                new Wrong("backEnd=linear", () -> new PteOptions(BackEnd.LINEAR, 1, 1, 1, PteOptions.DEVICE)),
+                new Wrong("backEnd=linear", () -> new PteOptions(BackEnd.LINEAR, 1, 1, 1, false, PteOptions.DEVICE)),
+                new Wrong("reclaim=true", () -> PteOptions.raw(1).withReclaim(true)),
                 new Wrong("bytes=0", () -> Region.create(0, good)),
                 new Wrong("bytes=" + ((1L << 40) + 1), () -> Region.create((1L << 40) + 1, good)))) {
             String message = assertThrows(IllegalArgumentException.class, w.misuse).getMessage();

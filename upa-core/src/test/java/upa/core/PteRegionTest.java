@@ -2,7 +2,10 @@ package upa.core;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static upa.core.RegionDescriptor.PAGE_BYTES;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -37,6 +40,59 @@ class PteRegionTest extends PteRegionContract {
         assertReads(shrinking, shrinking.base(), MIB, 1);
         shrinking.validate();
         shrinking.close();
+    }
+
+    /** Of each 4 MiB of the pool a page is in use, the last of them at its end. */
+    private Region withAPageInEach4MiB() {
+        Region sparse = Region.create(BYTES, options(32 * MIB).withReclaim(true));
+        assertTrue(sparse.mapAt(sparse.base(), 32 * MIB, 0));
+        sparse.segment(sparse.base(), 32 * MIB).fill((byte) 1);
+        for (long i = 0; i < 32 * MIB; i += 4 * MIB) {
+            sparse.unmap(sparse.base() + i, 4 * MIB - PAGE_BYTES);
+        }
+        return sparse;
+    }
+
+    private static void assertKept(Region sparse) {
+        for (long i = 4 * MIB; i <= 32 * MIB; i += 4 * MIB) {
+            assertReads(sparse, sparse.base() + i - PAGE_BYTES, PAGE_BYTES, 1);
+        }
+    }
+
+    @Test
+    void giveBackReturnsFreeFramesFromAnywhere() {
+        Region sparse = withAPageInEach4MiB();
+        long given = sparse.giveBack(0);
+        assertTrue(given >= 12 * MIB, "given=" + given);
+        assertEquals(given, sparse.stats().frames().goneBytes());
+        assertEquals(32 * MIB - 8 * PAGE_BYTES - given, sparse.stats().retainedBytes());
+        assertEquals(0, sparse.giveBack(0));
+        sparse.validate();
+        assertTrue(sparse.mapAt(sparse.base() + 32 * MIB, 30 * MIB, Region.ZEROS));
+        assertReads(sparse, sparse.base() + 32 * MIB, 30 * MIB, 0);
+        assertEquals(0, sparse.stats().frames().goneBytes(), "all has memory again");
+        assertKept(sparse);
+        sparse.validate();
+        sparse.close();
+    }
+
+    @Test
+    void memoryPressureTakesFreeFramesAndLeavesThoseInUse() throws Exception {
+        Region sparse = withAPageInEach4MiB();
+        // Too little to give anything back, but the frames of all free pages have left them.
+        assertEquals(0, sparse.giveBack(31 * MIB));
+        assertEquals(0, sparse.stats().frames().deferredBytes());
+        for (int i = 0; i < 50 && sparse.stats().frames().goneBytes() < 8 * MIB; i++) {
+            Files.writeString(Path.of("/proc/sys/vm/drop_caches"), "2");
+            Thread.sleep(100); // a region in which nothing was found is left alone for a second
+        }
+        assertTrue(sparse.stats().frames().goneBytes() >= 8 * MIB, () -> sparse.stats().toString());
+        assertKept(sparse);
+        assertTrue(sparse.mapAt(sparse.base() + 32 * MIB, 30 * MIB, Region.ZEROS));
+        assertReads(sparse, sparse.base() + 32 * MIB, 30 * MIB, 0);
+        assertKept(sparse);
+        sparse.validate();
+        sparse.close();
     }
 
     @Test

@@ -55,6 +55,11 @@ public final class RawMemory {
         LONG.setRelease(ALL, address, value);
     }
 
+    /** As {@link VarHandle#releaseFence}. */
+    public static void releaseFence() {
+        VarHandle.releaseFence();
+    }
+
     /** Makes writes before it, also those to page tables, take place before any access after it. */
     public static void fullFence() {
         VarHandle.fullFence();

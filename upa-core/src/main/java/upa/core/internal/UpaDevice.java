@@ -14,6 +14,7 @@ import upa.core.internal.bindings.Libc;
 import upa.core.internal.bindings.upa_batch;
 import upa.core.internal.bindings.upa_create;
 import upa.core.internal.bindings.upa_info;
+import upa.core.internal.bindings.upa_reclaim;
 import upa.core.internal.bindings.upa_resize;
 import upa.core.internal.bindings.upa_stats;
 
@@ -34,7 +35,7 @@ public final class UpaDevice {
     private static final Cleaner CLEANER = Cleaner.create();
 
     /** What to make. */
-    public record Request(Path device, boolean raw, long pages, long frames, long maxFrames, long stateBytes) {
+    public record Request(Path device, boolean raw, boolean reclaim, long pages, long frames, long maxFrames, long stateBytes) {
         private String what() {
             return "device=" + device + " back end=" + (raw ? "pte-raw" : "pte");
         }
@@ -47,6 +48,10 @@ public final class UpaDevice {
 
     /** Touches of pages not installed yet, and TLB shoot-downs done. */
     public record Counts(long faults, long shootdowns) {
+    }
+
+    /** Frames given back by a call, and frames of the pool that have no memory after it. */
+    public record Reclaimed(long pages, long gone) {
     }
 
     private final int fd;
@@ -132,6 +137,7 @@ public final class UpaDevice {
         MemorySegment created = upa_create.allocate(arena);
         upa_create.version(created, Device.UPA_ABI_VERSION());
         upa_create.mode(created, r.raw ? Device.UPA_RAW_PTE() : Device.UPA_GUARDED());
+        upa_create.flags(created, r.reclaim ? Device.UPA_CREATE_RECLAIM() : 0);
         upa_create.pages(created, r.pages);
         upa_create.frames(created, r.frames);
         upa_create.max_frames(created, r.maxFrames);
@@ -293,6 +299,17 @@ public final class UpaDevice {
             upa_batch.ranges(request, list.address());
             upa_batch.count(request, count);
             return checkOpen(SystemCalls.ioctl(fd, call, request.address()));
+        }
+    }
+
+    /** Only if the region was made so: gives back up to so many frames that the shadow table does not name, by whole 2 MiB. */
+    public Reclaimed reclaim(long pages) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment request = upa_reclaim.allocate(arena);
+            upa_reclaim.pages(request, pages);
+            SystemCalls.check(checkOpen(SystemCalls.ioctl(fd, Device.UPA_IOC_RECLAIM(), request.address())), "UPA_IOC_RECLAIM",
+                    data, dataBytes);
+            return new Reclaimed(upa_reclaim.reclaimed(request), upa_reclaim.gone(request));
         }
     }
 

@@ -284,5 +284,14 @@ public class Device extends Device$shared {
     public static long UPA_IOC_STATS() {
         return UPA_IOC_STATS;
     }
+    private static final long UPA_IOC_RECLAIM = 3223344520L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_IOC_RECLAIM 3223344520
+     * }
+     */
+    public static long UPA_IOC_RECLAIM() {
+        return UPA_IOC_RECLAIM;
+    }
 }
 

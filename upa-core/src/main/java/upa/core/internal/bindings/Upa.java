@@ -3141,6 +3141,15 @@ public class Upa extends Upa$shared {
     public static int UPA_REGION_NOHUGEPAGE() {
         return UPA_REGION_NOHUGEPAGE;
     }
+    private static final int UPA_REGION_RECLAIM = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_REGION_RECLAIM 4
+     * }
+     */
+    public static int UPA_REGION_RECLAIM() {
+        return UPA_REGION_RECLAIM;
+    }
     private static final int UPA_MAP_ZEROS = (int)1L;
     /**
      * {@snippet lang=c :
