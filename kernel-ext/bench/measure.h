@@ -212,10 +212,12 @@ static inline void destroy_region(struct region *r)
 	close(r->fd);
 }
 
-/* @advice: POSIX_FADV_WILLNEED installs what the shadow table says, POSIX_FADV_DONTNEED takes it away. */
-static inline void one_range(const struct region *r, int advice, uint64_t page, uint64_t count)
+static inline void one_range(const struct region *r, unsigned long call, uint64_t page, uint64_t count)
 {
-	NEED(posix_fadvise(r->fd, (off_t)(page * PAGE), (off_t)(count * PAGE), advice) == 0);
+	struct upa_range range = { page, count };
+	struct upa_batch b = { .ranges = (uintptr_t)&range, .count = 1 };
+
+	NEED(ioctl(r->fd, call, &b) == 0);
 }
 
 /* One store for each page. */

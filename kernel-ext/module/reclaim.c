@@ -106,18 +106,13 @@ static unsigned long take_back(struct upa_region *r, unsigned long pages)
 		return 0;
 	smp_mb(); /* hidden, then the tables looked at: see upa_table_lock() */
 	vma = upa_data_vma(r);
-	if (vma)
+	if (vma) {
 		zap_vma_ptes(vma, r->data_start, upa_data_bytes(r));
-<<<<<<< HEAD
 		upa_flush(r, vma);
 	}
 	down_write(&r->moves);
 	look_twice(r, frames);
 	up_write(&r->moves);
-=======
-	upa_flush_everywhere();
-	look(r, frames);
->>>>>>> 4176406 (wip)
 	for (i = 0; i < n; i++) {
 		if (test_bit(taken[i].block, r->named)) {
 			upa_pool_show(r, taken[i].block, taken[i].first);

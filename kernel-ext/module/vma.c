@@ -100,8 +100,9 @@ bool upa_is_data_vma(const struct vm_area_struct *vma)
 static int mmap_data(struct upa_region *r, struct vm_area_struct *vma)
 {
 	unsigned long alignment = r->mode == UPA_RAW_PMD ? PUD_SIZE : PMD_SIZE;
+	int ret;
 
-	if (vma->vm_end - vma->vm_start != upa_data_bytes(r) ||
+	if (vma->vm_end - vma->vm_start != upa_data_bytes(r) + UPA_FENCE_BYTES ||
 	    !IS_ALIGNED(vma->vm_start, alignment) ||
 	    (vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) != (VM_READ | VM_WRITE))
 		return -EINVAL;
@@ -112,8 +113,12 @@ static int mmap_data(struct upa_region *r, struct vm_area_struct *vma)
 	remove_flags(vma, VM_MAYEXEC);
 	vma->vm_ops = &data_ops;
 	r->data_start = vma->vm_start;
-	r->data_was_mapped = true;
-	return 0;
+	ret = upa_fence_make(r);
+	if (ret)
+		r->data_start = 0;
+	else
+		r->data_was_mapped = true;
+	return ret;
 }
 
 static int mmap_memory(struct vm_area_struct *vma, void *memory, u64 bytes)
