@@ -177,7 +177,12 @@ in_perl() {
     my $s = ""; $s .= chr(65 + $_ % 26) x 1000 for 1 .. 20000; print length($s), " ", ($s =~ tr/A//), "\n";' "$scale"
 }
 
-in_sort() { lines | sort -R --random-source=<(yes) | sort -n --parallel=2 | sha256sum; }
+in_sort() {
+  lines | sort -R --random-source=<(yes) | sort -n --parallel=2 | sha256sum
+  # A gigabyte of lines of 101 bytes, as far as possible in memory.
+  [[ -z $full ]] || awk 'BEGIN { for (; i < 10000000; i++) printf "%010d %089d\n", n = (n * 16807 + 12345) % 2147483647, i }' |
+    LC_ALL=C sort --parallel=2 | sha256sum
+}
 
 in_xz() {
   lines >text
