@@ -567,8 +567,8 @@ public final class Region implements AutoCloseable {
      * Gives memory behind free pages back to the kernel until at most so much stays.
      *
      * @param retainBytes bytes of free pages that may keep their memory, 0 or more
-     * @return the bytes given back; with {@link BackEnd#PTE} only frames at the end of the pool can be, in units of 2 MiB,
-     *         with {@link BackEnd#PTE_RAW} none
+     * @return the bytes given back; with {@link BackEnd#PTE} in units of 2 MiB, and, unless it was made with {@link PteOptions#reclaim},
+     *         only from the end of the pool; with {@link BackEnd#PTE_RAW} none
      * @throws IllegalArgumentException if retainBytes is negative
      * @throws IllegalStateException    if the region is closed
      * @throws SystemCallException      if the kernel takes nothing back
