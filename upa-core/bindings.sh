@@ -34,7 +34,7 @@ generate() {
 generate Upa "# header: .*$include/upa/" upa/{llfree,region,mman}.h
 generate Device "# header: .*$kernel/uapi/upa.h" uapi/upa.h
 
-functions='mmap|munmap|mremap|madvise|mincore|memset|memcpy|prctl|open|close|dup2|ioctl|ftruncate|lseek|pread|strerrorname_np'
+functions='mmap|munmap|mremap|madvise|mincore|memset|memcpy|prctl|open|close|dup2|fsync|ioctl|ftruncate|lseek|pread|strerrorname_np'
 constants='PROT_(NONE|READ|WRITE)|MREMAP_(MAYMOVE|FIXED|DONTUNMAP)'
 constants+='|MAP_(PRIVATE|SHARED|ANONYMOUS|FIXED|FIXED_NOREPLACE|NORESERVE|POPULATE)'
 constants+='|MADV_(DONTNEED|REMOVE|FREE|HUGEPAGE|NOHUGEPAGE|POPULATE_READ|POPULATE_WRITE)'

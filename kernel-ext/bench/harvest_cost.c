@@ -3,7 +3,7 @@
  * Backends:
  *   harvest         UPA_IOC_HARVEST of accessed and dirty bits, clearing both, with the flush
  *   harvest-read    the same without clearing
- *   raw-pte         the process reads and clears the bits in its tables, and UPA_IOC_FLUSH
+ *   raw-pte         the process reads and clears the bits in its tables, and fsync()
  *   soft-dirty      /proc/self/pagemap, and 4 to /proc/self/clear_refs (written pages only; clears the whole process)
  *   referenced      1 to /proc/self/clear_refs, and the Referenced line of /proc/self/smaps (a sum, not which pages)
  * Operation N% is the share of pages written since the last time.
@@ -33,7 +33,7 @@ static void with_module(uint64_t pages, uint64_t step, const char *operation, ui
 	NEED(make_region(&r, UPA_GUARDED, UPA_CREATE_TRACK, pages, pages));
 	for (uint64_t page = 0; page < pages; page++)
 		r.shadow[page] = (uint32_t)page + 1;
-	one_range(&r, UPA_IOC_MAP, 0, pages);
+	one_range(&r, POSIX_FADV_WILLNEED, 0, pages);
 	for (int round = 0; round < 5; round++) {
 		struct upa_harvest h = { .count = pages, .accessed = (uintptr_t)accessed, .dirty = (uintptr_t)dirty };
 		uint64_t start;
@@ -68,7 +68,7 @@ static void with_module(uint64_t pages, uint64_t step, const char *operation, ui
 				found += r.tables[page] >> 6 & 1;
 				__atomic_fetch_and(&r.tables[page], ~0x60ULL, __ATOMIC_RELAXED);
 			}
-		NEED(ioctl(r.fd, UPA_IOC_FLUSH) == 0);
+		NEED(fsync(r.fd) == UPA_DONE);
 		cleared[round] = since(start);
 	}
 	NEED(found == (pages + step - 1) / step);

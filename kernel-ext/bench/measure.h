@@ -212,12 +212,10 @@ static inline void destroy_region(struct region *r)
 	close(r->fd);
 }
 
-static inline void one_range(const struct region *r, unsigned long call, uint64_t page, uint64_t count)
+/* @advice: POSIX_FADV_WILLNEED installs what the shadow table says, POSIX_FADV_DONTNEED takes it away. */
+static inline void one_range(const struct region *r, int advice, uint64_t page, uint64_t count)
 {
-	struct upa_range range = { page, count };
-	struct upa_batch b = { .ranges = (uintptr_t)&range, .count = 1 };
-
-	NEED(ioctl(r->fd, call, &b) == 0);
+	NEED(posix_fadvise(r->fd, (off_t)(page * PAGE), (off_t)(count * PAGE), advice) == 0);
 }
 
 /* One store for each page. */

@@ -6,9 +6,9 @@
  *   kernel            mmap without huge pages, munmap; realloc is mremap to another place
  *   kernel-populate   the same with MAP_POPULATE
  *   kernel-thp        2 MiB-aligned with MADV_HUGEPAGE
- *   guarded-fault     shadow entries, installed by the faults of the touch; freed by one UPA_IOC_UNMAP
- *   guarded-batch     shadow entries, installed by one UPA_IOC_MAP
- *   raw-pte, raw-pmd  hardware entries; freed by storing 0 and one UPA_IOC_FLUSH
+ *   guarded-fault     shadow entries, installed by the faults of the touch; freed by one posix_fadvise()
+ *   guarded-batch     shadow entries, installed by one posix_fadvise()
+ *   raw-pte, raw-pmd  hardware entries; freed by storing 0 and one fsync()
  * Operations: allocate, touch (one store for each 4 KiB), touch-huge (fresh pages again, one store for each 2 MiB), free, reuse
  * (touch of pages still mapped), realloc; for the module's modes, free is also split into clear (stores to the table) and flush
  * (the call), and pool is what the kernel needs to make, clear and hand over the pool.
@@ -159,7 +159,7 @@ static void guarded_rounds(const char *backend, bool by_fault)
 			for (uint64_t i = 0; i < pages; i++)
 				*(volatile uint32_t *)&r.shadow[i] = (uint32_t)i + 1;
 			if (!by_fault)
-				one_range(&r, UPA_IOC_MAP, 0, pages);
+				one_range(&r, POSIX_FADV_WILLNEED, 0, pages);
 			results[ALLOCATE][slot] = since(start);
 			start = counter();
 			touch(r.data, pages);
@@ -176,21 +176,21 @@ static void guarded_rounds(const char *backend, bool by_fault)
 				for (uint64_t i = pages; i < 2 * pages; i++)
 					*(volatile uint32_t *)&r.shadow[blocks + i] = (uint32_t)i + 1;
 				if (!by_fault)
-					one_range(&r, UPA_IOC_MAP, blocks, 2 * pages);
-				one_range(&r, UPA_IOC_UNMAP, 0, pages);
+					one_range(&r, POSIX_FADV_WILLNEED, blocks, 2 * pages);
+				one_range(&r, POSIX_FADV_DONTNEED, 0, pages);
 				results[REALLOC][slot] = since(start);
 				memset(r.shadow + blocks, 0, 2 * pages * sizeof(*r.shadow));
-				one_range(&r, UPA_IOC_UNMAP, blocks, 2 * blocks);
+				one_range(&r, POSIX_FADV_DONTNEED, blocks, 2 * blocks);
 				for (uint64_t i = 0; i < pages; i++)
 					r.shadow[i] = (uint32_t)i + 1;
-				one_range(&r, UPA_IOC_MAP, 0, pages);
+				one_range(&r, POSIX_FADV_WILLNEED, 0, pages);
 			}
 			start = counter();
 			for (uint64_t i = 0; i < pages; i++)
 				*(volatile uint32_t *)&r.shadow[i] = 0;
 			results[CLEAR][slot] = since(start);
 			start = counter();
-			one_range(&r, UPA_IOC_UNMAP, 0, pages);
+			one_range(&r, POSIX_FADV_DONTNEED, 0, pages);
 			results[FLUSH][slot] = since(start);
 			results[FREE][slot] = results[CLEAR][slot] + results[FLUSH][slot];
 		}
@@ -239,16 +239,16 @@ static void raw_rounds(const char *backend, uint32_t mode)
 				}
 				for (uint64_t i = n; i < (2 * pages + unit_pages - 1) / unit_pages; i++)
 					target[i] = entries[i];
-				NEED(ioctl(r.fd, UPA_IOC_FLUSH) == 0);
+				NEED(fsync(r.fd) == UPA_DONE);
 				results[REALLOC][slot] = since(start);
 				for (uint64_t i = 0; i < n; i++)
 					tables[i] = target[i];
 				for (uint64_t i = 0; i < 2 * n; i++)
 					target[i] = 0;
-				NEED(ioctl(r.fd, UPA_IOC_FLUSH) == 0);
+				NEED(fsync(r.fd) == UPA_DONE);
 			}
 			if (mode == UPA_RAW_PMD) {
-				NEED(ioctl(r.fd, UPA_IOC_FLUSH) == 0); /* nothing cached: the walk is done again */
+				NEED(fsync(r.fd) == UPA_DONE); /* nothing cached: the walk is done again */
 				results[TOUCH_HUGE][slot] = touch_huge(r.data, pages);
 			}
 			start = counter();
@@ -256,7 +256,7 @@ static void raw_rounds(const char *backend, uint32_t mode)
 				tables[i] = 0;
 			results[CLEAR][slot] = since(start);
 			start = counter();
-			NEED(ioctl(r.fd, UPA_IOC_FLUSH) == 0);
+			NEED(fsync(r.fd) == UPA_DONE);
 			results[FLUSH][slot] = since(start);
 			results[FREE][slot] = results[CLEAR][slot] + results[FLUSH][slot];
 		}

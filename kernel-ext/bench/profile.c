@@ -60,15 +60,15 @@ static void module(void)
 
 	NEED(make_region(&r, UPA_GUARDED, 0, BLOCK, BLOCK));
 	fill(&r, BLOCK);
-	REPEAT("guarded: UPA_IOC_MAP of 64 pages", , one_range(&r, UPA_IOC_MAP, 0, FEW), one_range(&r, UPA_IOC_UNMAP, 0, FEW));
-	REPEAT("guarded: UPA_IOC_UNMAP of 64 pages", one_range(&r, UPA_IOC_MAP, 0, FEW), one_range(&r, UPA_IOC_UNMAP, 0, FEW), );
+	REPEAT("guarded: 64 pages installed by posix_fadvise()", , one_range(&r, POSIX_FADV_WILLNEED, 0, FEW), one_range(&r, POSIX_FADV_DONTNEED, 0, FEW));
+	REPEAT("guarded: 64 pages emptied by posix_fadvise()", one_range(&r, POSIX_FADV_WILLNEED, 0, FEW), one_range(&r, POSIX_FADV_DONTNEED, 0, FEW), );
 	REPEAT("guarded: a fault that installs 512 pages", , *(volatile unsigned char *)r.data = 1,
-	       one_range(&r, UPA_IOC_UNMAP, 0, BLOCK));
+	       one_range(&r, POSIX_FADV_DONTNEED, 0, BLOCK));
 	destroy_region(&r);
 	if (!make_region(&r, UPA_RAW_PTE, 0, BLOCK, BLOCK))
 		return;
-	REPEAT("raw: UPA_IOC_FLUSH after one page", r.tables[0] = r.entries[0]; *(volatile unsigned char *)r.data = 1; r.tables[0] = 0,
-	       NEED(ioctl(r.fd, UPA_IOC_FLUSH) == 0), );
+	REPEAT("raw: fsync() after one page", r.tables[0] = r.entries[0]; *(volatile unsigned char *)r.data = 1; r.tables[0] = 0,
+	       NEED(fsync(r.fd) == UPA_DONE), );
 	destroy_region(&r);
 }
 

@@ -1,10 +1,10 @@
 /*
  * What taking mappings away costs against the number of pages in the batch: contiguous, and scattered (one page in 16).
  * Backends:
- *   fence        UPA_IOC_UNMAP: entries cleared one by one, one shoot-down for all (what the module does)
+ *   batched      UPA_IOC_UNMAP: entries cleared one by one, one shoot-down for all (what the module does)
  *   per-range    UPA_IOC_UNMAP with UPA_BATCH_PER_RANGE: zap_vma_ptes() for each range, each with its shoot-down
  *   hull         the same with one range from the first to the last page, which also takes away what lies between
- *   raw-pte      entries cleared by the process, UPA_IOC_FLUSH
+ *   raw-pte      entries cleared by the process, fsync()
  *   madvise      stock kernel: one MADV_DONTNEED for each range of anonymous memory
  *   munmap-like  stock kernel: one MADV_DONTNEED over everything from the first to the last page
  */
@@ -42,7 +42,7 @@ static void guarded(const struct region *r, const char *backend, uint64_t pages,
 	for (int round = -1; round < ROUNDS; round++) {
 		uint64_t start;
 
-		one_range(r, UPA_IOC_MAP, 0, whole.count);
+		one_range(r, POSIX_FADV_WILLNEED, 0, whole.count);
 		b = (struct upa_batch){ .ranges = (uintptr_t)(hull ? &whole : ranges), .count = hull ? 1 : (uint32_t)count, .flags = flags };
 		start = counter();
 		NEED(ioctl(r->fd, UPA_IOC_UNMAP, &b) == 0);
@@ -63,7 +63,7 @@ static void raw(const struct region *r, uint64_t pages, bool scattered)
 		start = counter();
 		for (uint64_t i = 0; i < pages; i++)
 			r->tables[i * step] = 0;
-		NEED(ioctl(r->fd, UPA_IOC_FLUSH) == 0);
+		NEED(fsync(r->fd) == UPA_DONE);
 		values[round < 0 ? 0 : round] = since(start);
 	}
 	report("raw-pte", scattered, pages, 1, values);
@@ -106,7 +106,7 @@ int main(void)
 	NEED(data != MAP_FAILED);
 	for (int scattered = 0; scattered < 2; scattered++)
 		for (uint64_t pages = 1; pages <= MAX_BATCH; pages *= 4) {
-			guarded(&pool, "fence", pages, scattered, 0, false);
+			guarded(&pool, "batched", pages, scattered, 0, false);
 			guarded(&pool, "per-range", pages, scattered, UPA_BATCH_PER_RANGE, false);
 			if (scattered)
 				guarded(&pool, "hull", pages, scattered, UPA_BATCH_PER_RANGE, true);

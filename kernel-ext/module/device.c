@@ -172,7 +172,7 @@ static long create(struct upa_region *r, struct upa_create __user *user)
 	ret = check_create(&c);
 	if (ret)
 		return ret;
-	c.data_bytes = c.pages * UPA_PAGE_BYTES + UPA_FENCE_BYTES;
+	c.data_bytes = c.pages * UPA_PAGE_BYTES;
 	c.shadow_bytes = c.mode == UPA_GUARDED ? PAGE_ALIGN(c.pages * sizeof(u32)) : 0;
 	c.entries_bytes = 0;
 	c.tables_bytes = 0;
@@ -318,17 +318,35 @@ static long reclaim(struct upa_region *r, struct upa_reclaim __user *user)
 	return ret;
 }
 
-static long flush(struct upa_region *r)
+/* Table entries that the process has written take effect: no system call is cheaper. */
+static int upa_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
-	struct vm_area_struct *vma;
+	struct upa_region *r = file->private_data;
 
-	if (mmap_read_lock_killable(r->mm))
-		return -EINTR;
-	vma = upa_data_vma(r);
-	if (vma)
-		upa_flush(r, vma);
-	mmap_read_unlock(r->mm);
-	return vma ? 0 : -ENXIO;
+	/* Pairs with the release in create(). */
+	if (!smp_load_acquire(&r->ready))
+		return -ENXIO;
+	if (current->mm != r->mm)
+		return -EPERM;
+	/* No table is walked, so no lock: when it goes, the kernel flushes. */
+	if (!READ_ONCE(r->data_start))
+		return -ENXIO;
+	upa_flush(r);
+	return UPA_DONE;
+}
+
+static int upa_fadvise(struct file *file, loff_t offset, loff_t bytes, int advice)
+{
+	struct upa_region *r = file->private_data;
+
+	/* Pairs with the release in create(). */
+	if (!smp_load_acquire(&r->ready))
+		return -ENXIO;
+	if (current->mm != r->mm)
+		return -EPERM;
+	if (r->mode != UPA_GUARDED)
+		return -EOPNOTSUPP;
+	return upa_guarded_advise(r, offset, bytes, advice) ?: UPA_DONE;
 }
 
 static long upa_ioctl(struct file *file, unsigned int call, unsigned long argument)
@@ -343,7 +361,6 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 		return create(r, user);
 	case UPA_IOC_MAP:
 	case UPA_IOC_UNMAP:
-	case UPA_IOC_FLUSH:
 	case UPA_IOC_HARVEST:
 	case UPA_IOC_RESIZE:
 	case UPA_IOC_STATS:
@@ -366,12 +383,10 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 		return batch(r, user, false);
 	case UPA_IOC_HARVEST:
 		return harvest(r, user);
-	case UPA_IOC_RESIZE:
-		return resize(r, user);
 	case UPA_IOC_RECLAIM:
 		return reclaim(r, user);
 	default:
-		return flush(r);
+		return resize(r, user);
 	}
 }
 
@@ -381,6 +396,8 @@ static const struct file_operations upa_operations = {
 	.release = upa_release,
 	.unlocked_ioctl = upa_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.fadvise = upa_fadvise,
+	.fsync = upa_fsync,
 	.mmap = upa_mmap,
 };
 

@@ -7,6 +7,7 @@
  * by a fault that still saw the old ones: whoever locks the table later sees the cleared
  * shadow.
  */
+#include <linux/fadvise.h>
 #include <linux/mmap_lock.h>
 #include <linux/nospec.h>
 #include <linux/sched/signal.h>
@@ -18,16 +19,15 @@
 #define REFILLS 16U /* of one fault: each found the memory taken again before it was used */
 #define HARVEST_PAGES 32768 /* per holding of mmap_lock: one page for each bit map */
 
-/*
- * The first index from @i on, in steps of four while four entries are 0. Only a hint: what
- * counts is read again, once.
- */
-static unsigned long skip_zeros(const u32 *shadow, unsigned long i, unsigned long count)
+/* Entries of 0 from @shadow on, at least 1; only a hint: what counts is read again, once. */
+static unsigned long count_zeros(const u32 *shadow, const u32 *end)
 {
-	while (i + 4 <= count &&
-	       !(READ_ONCE(*(const u64 *)&shadow[i]) | READ_ONCE(*(const u64 *)&shadow[i + 2])))
-		i += 4;
-	return i;
+	const u32 *next = shadow + 1;
+
+	while (next + 4 <= end &&
+	       !(READ_ONCE(*(const u64 *)next) | READ_ONCE(*(const u64 *)(next + 2))))
+		next += 4;
+	return next - shadow;
 }
 
 /*
@@ -39,53 +39,58 @@ static unsigned long skip_zeros(const u32 *shadow, unsigned long i, unsigned lon
 static noinline unsigned long install(struct upa_region *r, pte_t *table, u64 page,
 				      unsigned long count, u64 *changed, bool *replaced)
 {
-	unsigned long address = r->data_start + page * PAGE_SIZE;
 	/* Pairs with the release in upa_pool_grow(). */
-	unsigned long frames = smp_load_acquire(&r->frames);
-	const u32 *shadow = r->shadow + page;
+	unsigned long frames = smp_load_acquire(&r->frames), kept = 0;
+	const u32 *first = r->shadow + page, *end = first + count, *shadow;
 	const u64 *entries = r->entries - 1; /* shadow entries are frame + 1 */
-	unsigned long i, set = 0;
+	pte_t *pte = table;
 
-	for (i = 0; i < count; i++) {
-		unsigned long frame = READ_ONCE(shadow[i]);
+	for (shadow = first; shadow < end; shadow++, pte++) {
+		unsigned long frame = READ_ONCE(*shadow);
 		u64 entry, old;
 
 		if (unlikely(!frame)) {
-			i = skip_zeros(shadow, i + 1, count) - 1;
+			unsigned long zeros = count_zeros(shadow, end);
+
+			kept += zeros;
+			shadow += zeros - 1;
+			pte += zeros - 1;
 			continue;
 		}
 		if (unlikely(frame > frames)) {
 			if (replaced)
 				break;
+			kept++;
 			continue;
 		}
 		entry = entries[array_index_nospec(frame, frames + 1)];
-		old = native_pte_val(table[i]);
+		old = native_pte_val(*pte);
 		if (unlikely(old)) {
-			if (!replaced || !((old ^ entry) & PTE_PFN_MASK))
+			if (!replaced || !((old ^ entry) & PTE_PFN_MASK)) {
+				kept++;
 				continue;
+			}
 			*replaced = true;
 		}
-		upa_set_entry(r->mm, address + i * PAGE_SIZE, &table[i], entry);
-		set++;
+		upa_set_entry(r->mm, r->data_start + (page + (pte - table)) * PAGE_SIZE, pte, entry);
 	}
-	*changed += set;
-	return i;
+	*changed += shadow - first - kept;
+	return shadow - first;
 }
 
 static noinline u64 empty(struct upa_region *r, pte_t *table, u64 page, unsigned long count)
 {
 	unsigned long address = r->data_start + page * PAGE_SIZE;
-	unsigned long i, cleared = 0;
+	unsigned long i, absent = 0;
 
-#pragma GCC unroll 4
+#pragma GCC unroll 8
 	for (i = 0; i < count; i++) {
-		if (!native_pte_val(table[i]))
-			continue;
-		upa_clear_entry(r->mm, address + i * PAGE_SIZE, &table[i]);
-		cleared++;
+		if (likely(native_pte_val(table[i])))
+			upa_clear_entry(r->mm, address + i * PAGE_SIZE, &table[i]);
+		else
+			absent++;
 	}
-	return cleared;
+	return count - absent;
 }
 
 /* A touch of a page that is not installed: fills the table around it. Needs mmap_lock. */
@@ -99,8 +104,6 @@ vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf)
 	u32 frame;
 	bool good;
 
-	if (page >= r->pages)
-		goto bad;
 again:
 	frame = READ_ONCE(r->shadow[page]);
 	if (!frame || frame > READ_ONCE(r->frames))
@@ -170,6 +173,8 @@ static int batch_range(struct upa_region *r, const struct upa_range *range, stru
 		}
 next:
 		page += count;
+		if (page == end)
+			break;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
@@ -185,11 +190,53 @@ static void zap_range(struct upa_region *r, struct vm_area_struct *vma,
 	atomic64_inc(&r->count.shootdowns);
 }
 
+static bool in_region(const struct upa_region *r, const struct upa_range *range)
+{
+	return range->count && range->page < r->pages && range->count <= r->pages - range->page;
+}
+
+/* All ranges, checked, under one holding of mmap_lock and with one shoot-down. */
+static int work(struct upa_region *r, const struct upa_range *ranges, struct upa_batch *batch,
+		bool map)
+{
+	struct vm_area_struct *vma;
+	bool flush = false;
+	int ret = 0;
+	u32 i;
+
+	if (mmap_read_lock_killable(r->mm))
+		return -EINTR;
+	/* A number may be moved again after this call: not between two looks at the shadow. */
+	if (r->gone && !map)
+		down_read(&r->moves);
+	vma = upa_data_vma(r);
+	if (!vma) {
+		ret = -ENXIO;
+	} else {
+		for (i = 0; i < batch->count && !ret; i++) {
+			if (i && fatal_signal_pending(current))
+				ret = -EINTR;
+			else if (batch->flags & UPA_BATCH_PER_RANGE)
+				zap_range(r, vma, &ranges[i]);
+			else
+				ret = batch_range(r, &ranges[i], batch, map, &flush);
+			if (i)
+				cond_resched();
+		}
+		if (flush)
+			upa_flush(r);
+	}
+	if (r->gone && !map)
+		up_read(&r->moves);
+	mmap_read_unlock(r->mm);
+	atomic64_inc(map ? &r->count.map_calls : &r->count.unmap_calls);
+	atomic64_add(batch->changed, map ? &r->count.map_pages : &r->count.unmap_pages);
+	return ret;
+}
+
 int upa_guarded_batch(struct upa_region *r, struct upa_batch *batch, bool map)
 {
 	struct upa_range few[8], *ranges = few;
-	struct vm_area_struct *vma;
-	bool flush = false;
 	int ret = 0;
 	u32 i;
 
@@ -209,43 +256,29 @@ int upa_guarded_batch(struct upa_region *r, struct upa_batch *batch, bool map)
 		goto out;
 	}
 	for (i = 0; i < batch->count; i++) {
-		if (!ranges[i].count || ranges[i].page >= r->pages ||
-		    ranges[i].count > r->pages - ranges[i].page) {
+		if (!in_region(r, &ranges[i])) {
 			ret = -EINVAL;
 			goto out;
 		}
 	}
-	if (mmap_read_lock_killable(r->mm)) {
-		ret = -EINTR;
-		goto out;
-	}
-	/* A number may be moved again after this call: not between two looks at the shadow. */
-	if (r->gone && !map)
-		down_read(&r->moves);
-	vma = upa_data_vma(r);
-	if (!vma) {
-		ret = -ENXIO;
-	} else {
-		for (i = 0; i < batch->count && !ret; i++) {
-			if (!(batch->flags & UPA_BATCH_PER_RANGE))
-				ret = batch_range(r, &ranges[i], batch, map, &flush);
-			else if (fatal_signal_pending(current))
-				ret = -EINTR;
-			else
-				zap_range(r, vma, &ranges[i]);
-		}
-		if (flush)
-			upa_flush(r, vma);
-	}
-	if (r->gone && !map)
-		up_read(&r->moves);
-	mmap_read_unlock(r->mm);
-	atomic64_inc(map ? &r->count.map_calls : &r->count.unmap_calls);
-	atomic64_add(batch->changed, map ? &r->count.map_pages : &r->count.unmap_pages);
+	ret = work(r, ranges, batch, map);
 out:
 	if (ranges != few)
 		kvfree(ranges);
 	return ret;
+}
+
+/* One range, named by the arguments of posix_fadvise(): no structure to copy. */
+int upa_guarded_advise(struct upa_region *r, loff_t offset, loff_t bytes, int advice)
+{
+	struct upa_range range = { .page = (u64)offset >> PAGE_SHIFT, .count = (u64)bytes >> PAGE_SHIFT };
+	struct upa_batch batch = { .count = 1 };
+
+	if (advice != POSIX_FADV_WILLNEED && advice != POSIX_FADV_DONTNEED)
+		return -EINVAL;
+	if (offset < 0 || bytes <= 0 || (offset | bytes) & ~PAGE_MASK || !in_region(r, &range))
+		return -EINVAL;
+	return work(r, &range, &batch, advice == POSIX_FADV_WILLNEED);
 }
 
 /* Bits of @count pages from @page on, into the zeroed bit maps. Needs mmap_lock. */
@@ -327,7 +360,7 @@ int upa_guarded_harvest(struct upa_region *r, struct upa_harvest *h)
 		if (!vma)
 			ret = -ENXIO;
 		else if (harvest_chunk(r, h->page + done, count, h, bits, bits + words))
-			upa_flush(r, vma);
+			upa_flush(r);
 		mmap_read_unlock(r->mm);
 		/* Not under mmap_lock: writing to the process may fault. */
 		if (!ret && (put_bits(h->accessed, done, bits, words) ||
@@ -352,10 +385,9 @@ int upa_guarded_shrink(struct upa_region *r, u64 frames)
 		return -EINTR;
 	WRITE_ONCE(r->frames, frames);
 	vma = upa_data_vma(r);
-	if (vma) {
+	if (vma)
 		zap_vma_ptes(vma, r->data_start, upa_data_bytes(r));
-		upa_flush(r, vma);
-	}
+	upa_flush_everywhere();
 	mmap_read_unlock(r->mm);
 	mutex_lock(&r->refill_lock);
 	upa_pool_free(r, frames, before);

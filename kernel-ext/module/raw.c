@@ -6,7 +6,7 @@
  * The process is trusted with all memory, but not to leave tidy tables behind: before the
  * kernel unmaps the region, on munmap as well as on exit, tidy() replaces what the kernel
  * could not take apart, and puts an entry at each end of every table, so that the flush of
- * that unmapping spans also translations the process cleared without UPA_IOC_FLUSH.
+ * that unmapping spans also translations the process cleared without fsync().
  *
  * The module holds a reference on each page of tables until the file is gone. A page the
  * kernel has long freed from the mm is then an ordinary page of which only this process sees
@@ -168,7 +168,7 @@ int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct *vma)
 	}
 	/* The displaced tables may be in the paging-structure caches. */
 	if (r->mode == UPA_RAW_PMD)
-		upa_flush(r, upa_data_vma(r));
+		upa_flush(r);
 	return 0;
 }
 

@@ -106,10 +106,9 @@ static unsigned long take_back(struct upa_region *r, unsigned long pages)
 		return 0;
 	smp_mb(); /* hidden, then the tables looked at: see upa_table_lock() */
 	vma = upa_data_vma(r);
-	if (vma) {
+	if (vma)
 		zap_vma_ptes(vma, r->data_start, upa_data_bytes(r));
-		upa_flush(r, vma);
-	}
+	upa_flush_everywhere();
 	down_write(&r->moves);
 	look_twice(r, frames);
 	up_write(&r->moves);

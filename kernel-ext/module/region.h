@@ -70,11 +70,11 @@ struct upa_region {
 	bool data_was_mapped;
 
 	/* table.c */
-	u64 blank_entry;		/* maps the zero page, read-only */
 	struct mutex flush_lock;
 	u64 flushes_begun;
 
 	/* raw.c */
+	u64 blank_entry;		/* maps the zero page, read-only */
 #ifdef CONFIG_MMU_NOTIFIER
 	struct mmu_notifier notifier;
 #endif
@@ -147,13 +147,14 @@ struct upa_table {
 
 bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_table *t);
 int upa_table_make(struct mm_struct *mm, unsigned long address);
-int upa_fence_make(struct upa_region *r);
-void upa_flush(struct upa_region *r, struct vm_area_struct *vma);
+void upa_flush(struct upa_region *r);
+void upa_flush_everywhere(void);
 struct vm_area_struct *upa_data_vma(struct upa_region *r);
 
 /* guarded.c: shadow table to page tables */
 vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf);
 int upa_guarded_batch(struct upa_region *r, struct upa_batch *batch, bool map);
+int upa_guarded_advise(struct upa_region *r, loff_t offset, loff_t bytes, int advice);
 int upa_guarded_harvest(struct upa_region *r, struct upa_harvest *harvest);
 int upa_guarded_shrink(struct upa_region *r, u64 frames);
 
@@ -180,6 +181,6 @@ static inline void upa_raw_release(struct upa_region *r)
 
 /* vma.c */
 int upa_mmap(struct file *file, struct vm_area_struct *vma);
-bool upa_is_data_vma(const struct vm_area_struct *vma);
+extern const struct vm_operations_struct upa_data_ops;
 
 #endif /* UPA_REGION_H */

@@ -3,28 +3,32 @@
  * The page tables of the owner, and the shoot-down of TLB entries.
  *
  * Entries of the region are cleared by this module or by the process itself, which leaves
- * translations behind in TLBs. The kernel exports no function that only flushes.
- * zap_vma_ptes() flushes what it clears, as one span from the first to the last entry; a span
- * of more than tlb_single_page_flush_ceiling pages (33) is flushed by flushing the whole
- * address space on all CPUs that have it loaded. So the data mapping has a tail, the fence:
- * putting one entry at each end of it and zapping them flushes everything, at a cost that
- * depends on neither the number nor the place of the entries cleared.
+ * translations behind in TLBs. The kernel exports no function that flushes those of one address
+ * space; zap_vma_ptes() flushes what it clears itself. But it exports the flush of one CPU, and
+ * says in its headers how CPUs and address spaces find each other (arch/x86/mm/tlb.c):
  *
- * The fence spans 262 146 pages, with a GiB between its ends for which there is not even a PMD
- * table, so that walking it is short. Root can set the ceiling in debugfs; above that figure
- * the fence would no longer do.
+ *   - A CPU that may use an address space has its bit in mm_cpumask(). It sets the bit, then
+ *     reads the generation of the address space (context.tlb_gen), then loads the tables.
+ *   - It keeps translations of an address space that it has left, if it has PCIDs, and uses
+ *     them again only if the generation is that of its last flush.
+ *
+ * So a shoot-down steps the generation, then has all CPUs of the mask flush: whoever does not
+ * see the new generation has been seen in the mask. The generation that a CPU believes to have
+ * reached stays behind, which only makes the kernel's own next flush there a whole one.
  */
 #include <linux/mmap_lock.h>
+#include <linux/smp.h>
+#include <asm/tlbflush.h>
 
 #include "region.h"
 
-/* The GiB without tables: one page before it and one behind it make the fence. */
-static unsigned long fence_gap(const struct upa_region *r)
-{
-	return round_up(r->data_start + upa_data_bytes(r) + PMD_SIZE, PUD_SIZE);
-}
+/* Later kernels have address spaces whose generation CPUs need not look at (INVLPGB). */
+#define KNOWN_GENERATIONS (LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0))
 
-/* Finds and locks the page table (512 entries) of @address; false if there is none. */
+/*
+ * Finds and locks the page table (512 entries) of @address; false if there is none. A guarded
+ * region has no larger entries: nobody makes them in a VM_PFNMAP mapping but the process, raw.
+ */
 bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_table *t)
 {
 	pgd_t *pgd = pgd_offset(mm, address);
@@ -38,14 +42,14 @@ bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_tabl
 	if (p4d_none(*p4d))
 		return false;
 	pud = pud_offset(p4d, address);
-	if (pud_none(*pud) || pud_bad(*pud))
+	if (pud_none(*pud))
 		return false;
 	pmd = pmd_offset(pud, address);
 	/*
 	 * Made under the mmap_lock that the caller holds, or by another fault; never taken away
 	 * while it is held.
 	 */
-	if (pmd_none(READ_ONCE(*pmd)) || pmd_bad(*pmd))
+	if (pmd_none(READ_ONCE(*pmd)))
 		return false;
 	t->lock = pte_lockptr(mm, pmd);
 	t->pte = pte_offset_kernel(pmd, address);
@@ -64,37 +68,46 @@ int upa_table_make(struct mm_struct *mm, unsigned long address)
 	return apply_to_page_range(mm, address & PAGE_MASK, PAGE_SIZE, nothing, NULL);
 }
 
-static void fence_set(struct upa_region *r, unsigned long address)
+static void flush_cpu(void *unused)
 {
-	struct upa_table t;
-
-	if (WARN_ON_ONCE(!upa_table_lock(r->mm, address, &t)))
-		return;
-	upa_set_entry(r->mm, address, t.pte, r->blank_entry);
-	spin_unlock(t.lock);
+	__flush_tlb_all();
 }
 
-/* Makes the two tables of the fence, so that a shoot-down can never fail for want of memory. */
-int upa_fence_make(struct upa_region *r)
+/*
+ * For frames that leave the pool: every CPU drops everything, whatever the kernel's bookkeeping
+ * of address spaces is.
+ */
+void upa_flush_everywhere(void)
 {
-	unsigned long gap = fence_gap(r);
-	int ret = upa_table_make(r->mm, gap - PAGE_SIZE);
+	smp_mb(); /* the caller's clearing, then the flush */
+	on_each_cpu(flush_cpu, NULL, true);
+}
 
-	return ret ?: upa_table_make(r->mm, gap + PUD_SIZE);
+/* True if no other CPU uses the owner's tables, and this one has flushed. Others that come later see the generation. */
+static bool flush_alone(struct mm_struct *mm)
+{
+	bool alone;
+
+	preempt_disable();
+	alone = cpumask_any_but(mm_cpumask(mm), smp_processor_id()) >= nr_cpu_ids;
+	if (alone)
+		__flush_tlb_all();
+	preempt_enable();
+	return alone;
 }
 
 /*
  * Returns after every CPU has dropped the translations of all entries that were cleared before
- * the call. A flush that began after this call serves it as well. Needs mmap_lock for reading;
- * the mutex is held because of it: a second caller whose fence entries the first one zapped
- * would return before that flush is done.
+ * the call. A flush that began after this call serves it as well.
  */
-void upa_flush(struct upa_region *r, struct vm_area_struct *vma)
+void upa_flush(struct upa_region *r)
 {
-	unsigned long gap = fence_gap(r);
 	u64 begun;
 
-	smp_mb(); /* the caller's clearing, then the reading of the counter */
+	/* A full barrier: the caller's clearing, then the mask, or the counter. */
+	atomic64_inc_return(&r->mm->context.tlb_gen);
+	if (KNOWN_GENERATIONS && flush_alone(r->mm))
+		goto done;
 	begun = READ_ONCE(r->flushes_begun);
 	mutex_lock(&r->flush_lock);
 	if (r->flushes_begun > begun) {
@@ -104,10 +117,12 @@ void upa_flush(struct upa_region *r, struct vm_area_struct *vma)
 	}
 	WRITE_ONCE(r->flushes_begun, begun + 1);
 	smp_mb(); /* the counter, then the flush */
-	fence_set(r, gap - PAGE_SIZE);
-	fence_set(r, gap + PUD_SIZE);
-	zap_vma_ptes(vma, gap - PAGE_SIZE, PUD_SIZE + 2 * PAGE_SIZE);
+	if (KNOWN_GENERATIONS)
+		on_each_cpu_mask(mm_cpumask(r->mm), flush_cpu, NULL, true);
+	else
+		upa_flush_everywhere();
 	mutex_unlock(&r->flush_lock);
+done:
 	atomic64_inc(&r->count.shootdowns);
 }
 
@@ -118,8 +133,8 @@ struct vm_area_struct *upa_data_vma(struct upa_region *r)
 
 	if (!r->data_start)
 		return NULL;
-	vma = find_vma(r->mm, r->data_start);
-	if (!vma || vma->vm_start != r->data_start || !upa_is_data_vma(vma) ||
+	vma = vma_lookup(r->mm, r->data_start);
+	if (!vma || vma->vm_start != r->data_start || vma->vm_ops != &upa_data_ops ||
 	    vma->vm_private_data != r)
 		return NULL;
 	return vma;

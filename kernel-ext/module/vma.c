@@ -83,7 +83,7 @@ static void data_close(struct vm_area_struct *vma)
 		WRITE_ONCE(r->data_start, 0);
 }
 
-static const struct vm_operations_struct data_ops = {
+const struct vm_operations_struct upa_data_ops = {
 	.close = data_close,
 	.may_split = refuse_split,
 	.mremap = refuse_move,
@@ -92,17 +92,11 @@ static const struct vm_operations_struct data_ops = {
 	.huge_fault = data_huge_fault,
 };
 
-bool upa_is_data_vma(const struct vm_area_struct *vma)
-{
-	return vma->vm_ops == &data_ops;
-}
-
 static int mmap_data(struct upa_region *r, struct vm_area_struct *vma)
 {
 	unsigned long alignment = r->mode == UPA_RAW_PMD ? PUD_SIZE : PMD_SIZE;
-	int ret;
 
-	if (vma->vm_end - vma->vm_start != upa_data_bytes(r) + UPA_FENCE_BYTES ||
+	if (vma->vm_end - vma->vm_start != upa_data_bytes(r) ||
 	    !IS_ALIGNED(vma->vm_start, alignment) ||
 	    (vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) != (VM_READ | VM_WRITE))
 		return -EINVAL;
@@ -111,14 +105,10 @@ static int mmap_data(struct upa_region *r, struct vm_area_struct *vma)
 	/* VM_IO, too: without it MADV_DOFORK takes VM_DONTCOPY back. */
 	add_flags(vma, VM_PFNMAP | VM_IO);
 	remove_flags(vma, VM_MAYEXEC);
-	vma->vm_ops = &data_ops;
+	vma->vm_ops = &upa_data_ops;
 	r->data_start = vma->vm_start;
-	ret = upa_fence_make(r);
-	if (ret)
-		r->data_start = 0;
-	else
-		r->data_was_mapped = true;
-	return ret;
+	r->data_was_mapped = true;
+	return 0;
 }
 
 static int mmap_memory(struct vm_area_struct *vma, void *memory, u64 bytes)

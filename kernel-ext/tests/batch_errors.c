@@ -66,12 +66,12 @@ int main(void)
 	other = (struct region){ .fd = open_device() };
 	CHECK_ERRNO(map_pages(&other, 0, 1), ENXIO);
 	CHECK_ERRNO(unmap_pages(&other, 0, 1), ENXIO);
-	CHECK_ERRNO(ioctl(other.fd, UPA_IOC_FLUSH), ENXIO);
+	CHECK_ERRNO(fsync(other.fd), ENXIO);
 	other.created = (struct upa_create){ .version = UPA_ABI_VERSION, .pages = 512, .frames = 512, .max_frames = 512 };
 	CHECK_EQUAL(ioctl(other.fd, UPA_IOC_CREATE, &other.created), 0);
 	CHECK_ERRNO(map_pages(&other, 0, 1), ENXIO);
 	CHECK_ERRNO(unmap_pages(&other, 0, 1), ENXIO);
-	CHECK_ERRNO(ioctl(other.fd, UPA_IOC_FLUSH), ENXIO);
+	CHECK_ERRNO(fsync(other.fd), ENXIO);
 
 	/* The largest batch. */
 	good.count = UPA_MAX_RANGES;

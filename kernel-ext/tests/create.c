@@ -59,7 +59,7 @@ static void results(void)
 	CHECK_EQUAL(info.reserved[0] | info.reserved[1] | info.reserved[2], 0);
 	CHECK_ERRNO(ioctl(fd, UPA_IOC_INFO, NULL), EFAULT);
 	CHECK_EQUAL(ioctl(fd, UPA_IOC_CREATE, &c), 0);
-	CHECK_EQUAL(c.data_bytes, 1024 * PAGE + UPA_FENCE_BYTES);
+	CHECK_EQUAL(c.data_bytes, 1024 * PAGE);
 	CHECK_EQUAL(c.shadow_bytes, 4096);
 	CHECK_EQUAL(c.entries_bytes, 0);
 	CHECK_EQUAL(c.tables_bytes, 0);

@@ -11,7 +11,7 @@ static void in_child(struct region *r)
 	CHECK_EQUAL(touch(r->state, true), SIGSEGV);
 	CHECK_ERRNO(map_pages(r, 0, 1), EPERM);
 	CHECK_ERRNO(unmap_pages(r, 0, 1), EPERM);
-	CHECK_ERRNO(ioctl(r->fd, UPA_IOC_FLUSH), EPERM);
+	CHECK_ERRNO(fsync(r->fd), EPERM);
 	CHECK_ERRNO(ioctl(r->fd, UPA_IOC_RESIZE, &(struct upa_resize){ .frames = 0 }), EPERM);
 	CHECK_ERRNO(ioctl(r->fd, UPA_IOC_HARVEST, &(struct upa_harvest){ .count = 1 }), EPERM);
 	CHECK_ERRNO(ioctl(r->fd, UPA_IOC_CREATE, &(struct upa_create){ .version = UPA_ABI_VERSION, .pages = 512, .max_frames = 512 }),

@@ -63,7 +63,7 @@ static void *reach(void *argument)
 		if (sigsetjmp(back, 1))
 			continue;
 		random = state;
-		place = next(&random) % ((PAGES + PAGES / 4) * PAGE / 8) * 8; /* the fence as well */
+		place = next(&random) % (PAGES * PAGE / 8) * 8;
 		state = random;
 		*(volatile uint64_t *)(r.data + place) = random;
 		atomic_fetch_add(&good_touches, 1);
@@ -73,7 +73,7 @@ static void *reach(void *argument)
 
 static void *call(void *argument)
 {
-	static const unsigned long codes[] = { UPA_IOC_INFO, UPA_IOC_CREATE, UPA_IOC_MAP, UPA_IOC_UNMAP, UPA_IOC_FLUSH,
+	static const unsigned long codes[] = { UPA_IOC_INFO, UPA_IOC_CREATE, UPA_IOC_MAP, UPA_IOC_UNMAP, 0 /* fsync() */,
 					       UPA_IOC_HARVEST, UPA_IOC_RESIZE, UPA_IOC_STATS };
 	uint64_t state = (uint64_t)(uintptr_t)argument;
 	static __thread uint64_t bits[2][PAGES / 64];
@@ -96,7 +96,7 @@ static void *call(void *argument)
 			ranges[next(&state) % 32] = (struct upa_range){ number(&state, PAGES), number(&state, PAGES) };
 		switch (code) {
 		case UPA_IOC_CREATE:
-			a.create = (struct upa_create){ .version = 1, .pages = number(&state, PAGES), .max_frames = 512 };
+			a.create = (struct upa_create){ .version = UPA_ABI_VERSION, .pages = number(&state, PAGES), .max_frames = 512 };
 			break;
 		case UPA_IOC_MAP:
 		case UPA_IOC_UNMAP:
@@ -121,7 +121,7 @@ static void *call(void *argument)
 				a.words[i] = number(&state, PAGES);
 		}
 		atomic_fetch_add(&calls, 1);
-		if (ioctl(r.fd, code, next(&state) % 64 ? (void *)&a : (void *)(next(&state) | 1ULL << 63)) == 0)
+		if ((code ? ioctl(r.fd, code, next(&state) % 64 ? (void *)&a : (void *)(next(&state) | 1ULL << 63)) : fsync(r.fd)) >= 0)
 			atomic_fetch_add(&successes, 1);
 		if (next(&state) % 64 == 0) {
 			int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);

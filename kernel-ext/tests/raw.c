@@ -26,7 +26,7 @@ static void stores_entries(uint32_t mode)
 		r.tables[slots - n + i] = 0;
 		r.tables[i] = r.entries[n - 1 - i];
 	}
-	CHECK_EQUAL(ioctl(r.fd, UPA_IOC_FLUSH), 0);
+	CHECK_EQUAL(fsync(r.fd), UPA_DONE);
 	CHECK_EQUAL(stats(&r).shootdowns >= 1, 1);
 	for (i = 0; i < n; i++) {
 		CHECK_EQUAL(*word(&r, i * unit), n - i);
@@ -51,7 +51,7 @@ static void stores_entries(uint32_t mode)
 		CHECK_EQUAL(munmap(r.data, r.created.data_bytes), 0);
 		CHECK_ERRNO(mmap(reserve(r.created.data_bytes, 2 << 20), r.created.data_bytes, PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EBUSY);
-		CHECK_ERRNO(ioctl(r.fd, UPA_IOC_FLUSH), ENXIO);
+		CHECK_ERRNO(fsync(r.fd), ENXIO);
 		r.tables[0] = 1; /* a page of its own by now */
 	}
 }

@@ -4,7 +4,7 @@
  * shares (A, the region's own, over addresses; F over frames), and joined by a table with one word per page, frame + 1 or 0.
  *
  *   back end pte      the table is the module's shadow table: the module checks words and sets hardware entries, by
- *                     UPA_IOC_MAP or when a page is touched
+ *                     posix_fadvise() or when a page is touched
  *   back end pte-raw  the table is this process's own notes; the hardware entries beside it are stored here as well
  *
  * Invariants:
@@ -13,7 +13,7 @@
  *   - Every allocated page has a frame, but within the call that allocates or frees it.
  *   - A free page with a frame is "still mapped here": its unmapping is deferred. A's record of old bytes is the record of that:
  *     dirty or zeroed means a frame, absent means none; so A's preference for populated pages is the preference for these.
- *   - A frame leaves its word, then all TLBs (UPA_IOC_UNMAP or UPA_IOC_FLUSH), then goes back to F.
+ *   - A frame leaves its word, then all TLBs (UPA_IOC_UNMAP or fsync()), then goes back to F.
  *   - Frames enter the pool zeroed, absent in F. What F has had back is dirty.
  *
  * Memory for a request comes from: pages of A that have frames; frames free in F; frames of free pages elsewhere ("harvest", one
@@ -121,6 +121,17 @@ static int call(const struct upa_pte *p, unsigned long request, const void *argu
 	return (int)os_call(SYS_ioctl, p->fd, (long)request, (long)argument, 0, 0, 0);
 }
 
+/* The device answers 1, so that another file that got its number is not taken for it. 0 or -errno. */
+static int done(long result)
+{
+	return result == UPA_DONE ? 0 : result < 0 ? (int)result : -ENOTTY;
+}
+
+static int advise(const struct upa_pte *p, struct upa_range range, int advice)
+{
+	return done(os_call(SYS_fadvise64, p->fd, (long)(range.page * PAGE_BYTES), (long)(range.count * PAGE_BYTES), advice, 0, 0));
+}
+
 /*
  * Installs what the words say, where nothing is installed. Should the call fail, each page will be installed when it is touched.
  * Raw entries are in place already: from absent to present needs no call, but the stores must be done before the pages are touched, since
@@ -129,12 +140,11 @@ static int call(const struct upa_pte *p, unsigned long request, const void *argu
 static void install(struct upa_pte *p, uint64_t first, uint64_t pages)
 {
 	struct upa_range range = { .page = first, .count = pages };
-	struct upa_batch batch = { .ranges = (uintptr_t)&range, .count = 1 };
 
 	if (p->tables)
 		__sync_synchronize(); /* ThreadSanitizer knows no atomic_thread_fence() */
 	else
-		call(p, UPA_IOC_MAP, &batch);
+		advise(p, range, POSIX_FADV_WILLNEED);
 }
 
 /* After it no thread reaches the frames that stood in words now changed. 0 or -errno. */
@@ -142,7 +152,9 @@ static int shoot_down(struct upa_pte *p, const struct upa_range *ranges, uint32_
 {
 	struct upa_batch batch = { .ranges = (uintptr_t)ranges, .count = n };
 
-	return p->tables ? call(p, UPA_IOC_FLUSH, NULL) : call(p, UPA_IOC_UNMAP, &batch);
+	if (p->tables)
+		return done(os_call(SYS_fsync, p->fd, 0, 0, 0, 0, 0));
+	return n == 1 ? advise(p, ranges[0], POSIX_FADV_DONTNEED) : call(p, UPA_IOC_UNMAP, &batch);
 }
 
 /* ---- taking frames away from pages ------------------------------------------------------------ */
@@ -1008,7 +1020,6 @@ int upa_pte_leave(struct upa_region *r)
 	/* Others would lose what they write meanwhile. A child of vfork() uses memory that is not its own. */
 	if (count_threads() != 1 || getpid() != p->owner)
 		return -EOPNOTSUPP;
-	/* With the fence behind the data: mappings of the device go as a whole or not at all. */
 	error = copy_out(r, p->data_bytes, false);
 	if (!error)
 		error = move_in(r);

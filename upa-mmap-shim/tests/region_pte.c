@@ -520,18 +520,27 @@ static void with_two_threads(void)
 	CHECK(!pthread_join(thread, NULL), "join");
 }
 
-static void without_descriptor(void)
+static void lose_descriptor(bool reused)
 {
 	char *p = program_maps(4 * MIB);
 	char *q = program_maps(8 * MIB);
+	char *moving = program_maps(4 * MIB);
 
 	fill(p, 4 * MIB, 3);
+	fill(moving, 4 * MIB, 5);
+	program_maps(MIB); /* in the way */
 	CHECK(!upa_munmap(q, 8 * MIB), "errno=%d", errno);
 	for (int fd = 3; fd < 64; fd++)
 		close(fd);
+	/* A file that takes anything for good advice. */
+	for (int fd = reused ? memfd_create("another", 0) : 64; fd < 64; fd = dup(fd))
+		CHECK(fd >= 3, "errno=%d", errno);
 	q = program_maps(MIB);
 	fill(q, MIB, 4);
 	CHECK(!upa_munmap(p, MIB), "errno=%d", errno);
+	/* Not by exchanging page tables: its old place would still show it. */
+	moving = upa_mremap(moving, 4 * MIB, 6 * MIB, MREMAP_MAYMOVE);
+	CHECK(moving != MAP_FAILED, "errno=%d", errno);
 	for (int i = 0; i < 200; i++) {
 		char *extra = upa_mmap(NULL, MIB, PROT_READ | PROT_WRITE, PLAIN, -1, 0);
 
@@ -544,8 +553,12 @@ static void without_descriptor(void)
 	}
 	check_marks(p, MIB, 4 * MIB, 3);
 	check_filled(q, MIB, 4);
+	check_filled(moving, 4 * MIB, 5);
 	check_region(upa_mman_region());
 }
+
+static void without_descriptor(void) { lose_descriptor(false); }
+static void with_another_file(void) { lose_descriptor(true); }
 
 static void test_fork(bool child_first)
 {
@@ -635,5 +648,6 @@ int main(void)
 	in_process(with_one_thread);
 	in_process(with_two_threads);
 	in_process(without_descriptor);
+	in_process(with_another_file);
 	return 0;
 }

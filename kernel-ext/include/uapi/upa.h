@@ -19,8 +19,7 @@
  *
  * Mappings are made with mmap(MAP_SHARED) of the whole length that UPA_IOC_CREATE returned, at
  * offset UPA_MAP_*:
- *   data     PROT_READ | PROT_WRITE exactly, address aligned to 2 MiB (raw PMD: 1 GiB). `data_bytes` is longer than the
- *            pages asked for: the tail of UPA_FENCE_BYTES serves TLB shoot-downs and cannot be touched (SIGBUS).
+ *   data     PROT_READ | PROT_WRITE exactly, address aligned to 2 MiB (raw PMD: 1 GiB).
  *   shadow   guarded only: one __u32 per page of the region, frame + 1, or 0 for none.
  *   state    `state_bytes` of zeroed shared memory for the allocator; the module never looks into it.
  *   entries  raw only, PROT_READ: one __u64 per frame, the hardware entry that maps it (raw PMD: per 512 frames).
@@ -39,8 +38,10 @@
  * installed mapping stays as it is.
  *
  * Raw modes. The process stores hardware entries: those of the entries table, or 0. Absent to
- * present needs no call. After present to absent or present to other: UPA_IOC_FLUSH, and only
- * then may the frame be used again. Raw modes give the process all physical memory, hence the
+ * present needs no call. After present to absent or present to other: fsync() of the file, and
+ * only then may the frame be used again. It returns after no thread can reach what its entries
+ * no longer say, with UPA_DONE: other files say 0, should the number of a closed descriptor
+ * have become theirs. Errors are EPERM and ENXIO, as below. Raw modes give the process all physical memory, hence the
  * module parameter raw=1 and CAP_SYS_RAWIO.
  *
  * Locking. All calls may be used by any number of threads at once; each has taken effect when
@@ -57,12 +58,12 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define UPA_ABI_VERSION		1
+#define UPA_ABI_VERSION		2
 
 #define UPA_PAGE_BYTES		4096ULL
 #define UPA_BLOCK_PAGES		512ULL			/* pages in 2 MiB: unit of regions and pools */
-#define UPA_FENCE_BYTES		((2ULL << 30) + (4ULL << 20))	/* of addresses, not of memory */
 #define UPA_MAX_PAGES		(1ULL << 28)		/* 1 TiB */
+#define UPA_DONE		1	/* what fsync() and fadvise64() return */
 #define UPA_MAX_RANGES		4096U
 #define UPA_MAX_STATE_BYTES	(1ULL << 30)
 
@@ -133,6 +134,11 @@ struct upa_range {
  * ranges. Both flush the TLBs at most once, if anything was taken away. All ranges are checked
  * before anything is done. The out fields are written also when the call fails with EINVAL or
  * EINTR after that check.
+ *
+ * One range is cheaper by posix_fadvise() of the file, at offset and length in bytes of the
+ * data, multiples of 4096 and inside: POSIX_FADV_WILLNEED does what UPA_IOC_MAP does,
+ * POSIX_FADV_DONTNEED what UPA_IOC_UNMAP does, with their errors; other advice is EINVAL. The
+ * system call, of which libc's function hides it, returns UPA_DONE.
  */
 struct upa_batch {
 	__u64 ranges;		/* in: address of struct upa_range[count] */
@@ -212,7 +218,6 @@ struct upa_stats {
 #define UPA_IOC_CREATE	_IOWR('U', 0x81, struct upa_create)
 #define UPA_IOC_MAP	_IOWR('U', 0x82, struct upa_batch)
 #define UPA_IOC_UNMAP	_IOWR('U', 0x83, struct upa_batch)
-#define UPA_IOC_FLUSH	_IO('U', 0x84)
 #define UPA_IOC_HARVEST	_IOWR('U', 0x85, struct upa_harvest)
 #define UPA_IOC_RESIZE	_IOW('U', 0x86, struct upa_resize)
 #define UPA_IOC_STATS	_IOR('U', 0x87, struct upa_stats)

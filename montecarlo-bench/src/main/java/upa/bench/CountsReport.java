@@ -51,7 +51,7 @@ final class CountsReport {
             Map.entry(BATCH, "#2176ae"),
             Map.entry(RAW_PTE, "#1b998b"),
             Map.entry(RAW_PMD, "#7b5ea7"),
-            Map.entry("fence", "#2176ae"),
+            Map.entry("batched", "#2176ae"),
             Map.entry("per-range", "#57a0d3"),
             Map.entry("hull", "#6c757d"),
             Map.entry("madvise", "#d1495b"),
@@ -86,7 +86,7 @@ final class CountsReport {
         out.put(BATCH, "the process writes frame numbers; one call has the kernel check and install them");
         out.put(RAW_PTE, "the process stores hardware entries of 4 KiB itself");
         out.put(RAW_PMD, "the process stores hardware entries of 2 MiB itself");
-        out.put("fence", "shoot-down as the module does it: entries emptied one by one, then one flush for all");
+        out.put("batched", "shoot-down as the module does it: entries emptied one by one, then one flush for all");
         out.put("per-range", "shoot-down by one zap_vma_ptes() for each range");
         out.put("hull", "shoot-down by one zap_vma_ptes() from the first page to the last");
         out.put("madvise", "stock kernel: one MADV_DONTNEED for each range");

@@ -61,7 +61,7 @@ class CountsTest {
             }
         }
         for (String scattered : List.of("scattered", "contiguous")) {
-            lines.add("shootdown,fence," + scattered + ",4096,1,1,instructions,3600,3600.00");
+            lines.add("shootdown,batched," + scattered + ",4096,1,1,instructions,3600,3600.00");
         }
         lines.add("harvest_cost,harvest,1%,2097152,512,1,instructions,5120,10.00");
         for (String operation : List.of("cycle", "first", "realloc")) {

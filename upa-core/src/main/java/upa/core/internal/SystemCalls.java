@@ -44,6 +44,7 @@ public final class SystemCalls {
     private static final MethodHandle IOCTL = handle(Libc.ioctl.address(),
             Libc.ioctl.makeInvoker(Libc.C_POINTER).descriptor(), ERRNO, Linker.Option.firstVariadicArg(2));
     private static final MethodHandle DUP2 = handle(Libc.dup2$address(), Libc.dup2$descriptor(), ERRNO);
+    private static final MethodHandle FSYNC = handle(Libc.fsync$address(), Libc.fsync$descriptor(), ERRNO);
     private static final MethodHandle PRCTL = handle(Libc.prctl.address(),
             Libc.prctl.makeInvoker(Libc.C_LONG, Libc.C_POINTER, Libc.C_LONG, Libc.C_POINTER).descriptor(), ERRNO,
             Linker.Option.firstVariadicArg(1));
@@ -158,6 +159,16 @@ public final class SystemCalls {
         MemorySegment state = STATE.get();
         try {
             return result((int) DUP2.invokeExact(state, fd, as), state);
+        } catch (Throwable t) {
+            throw impossible(t);
+        }
+    }
+
+    /** fsync(2). */
+    public static long fsync(int fd) {
+        MemorySegment state = STATE.get();
+        try {
+            return result((int) FSYNC.invokeExact(state, fd), state);
         } catch (Throwable t) {
             throw impossible(t);
         }

@@ -23,14 +23,23 @@ public class Device extends Device$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int UPA_ABI_VERSION = (int)1L;
+    private static final int UPA_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define UPA_ABI_VERSION 1
+     * #define UPA_ABI_VERSION 2
      * }
      */
     public static int UPA_ABI_VERSION() {
         return UPA_ABI_VERSION;
+    }
+    private static final int UPA_DONE = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_DONE 1
+     * }
+     */
+    public static int UPA_DONE() {
+        return UPA_DONE;
     }
     private static final int UPA_GUARDED = (int)0L;
     /**
@@ -76,15 +85,6 @@ public class Device extends Device$shared {
      */
     public static long UPA_BLOCK_PAGES() {
         return UPA_BLOCK_PAGES;
-    }
-    private static final long UPA_FENCE_BYTES = 2151677952L;
-    /**
-     * {@snippet lang=c :
-     * #define UPA_FENCE_BYTES 2151677952
-     * }
-     */
-    public static long UPA_FENCE_BYTES() {
-        return UPA_FENCE_BYTES;
     }
     private static final long UPA_MAX_PAGES = 268435456L;
     /**
@@ -247,15 +247,6 @@ public class Device extends Device$shared {
      */
     public static long UPA_IOC_UNMAP() {
         return UPA_IOC_UNMAP;
-    }
-    private static final int UPA_IOC_FLUSH = (int)21892L;
-    /**
-     * {@snippet lang=c :
-     * #define UPA_IOC_FLUSH 21892
-     * }
-     */
-    public static int UPA_IOC_FLUSH() {
-        return UPA_IOC_FLUSH;
     }
     private static final long UPA_IOC_HARVEST = 3225965957L;
     /**
