@@ -671,8 +671,9 @@ static int swap(struct upa_region *r, uint64_t from, uint64_t to, uint64_t pages
 
 void *upa_pte_relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages, uint32_t flags)
 {
-	/* The block brings its frames along. */
-	int64_t page = upa_llfree_get_run(&r->llfree, upa_region_slot(), new_pages, UPA_GET_ABSENT);
+	/* The block brings its frames along; what it grows by needs some: rather those still at a free place than a harvest of the same. */
+	bool spare = load(&r->pte->free_frames) >= (int64_t)(new_pages - old_pages);
+	int64_t page = upa_llfree_get_run(&r->llfree, upa_region_slot(), new_pages, spare ? UPA_GET_ABSENT : 0);
 	uint64_t to = (uint64_t)page;
 	int error = page < 0 ? (int)page : 0;
 
