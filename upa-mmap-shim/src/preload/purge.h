@@ -2,8 +2,8 @@
 /*
  * purge.h - madvise(MADV_DONTNEED) without the kernel, for memory that is purged and used again all the time.
  *
- * jemalloc, mimalloc and glibc's arenas give memory back this way; touching it again costs a fault a page, twenty times as
- * much as clearing it. The 2 MiB units that are purged most often are cleared in place and stay resident, as many as the bound of retain.h
+ * mimalloc, glibc's arenas, and a jemalloc that cannot be told otherwise (jemalloc.c) give memory back this way; touching it again costs a fault a
+ * page, twenty times as much as clearing it. The 2 MiB units that are purged most often are cleared in place and stay resident, as many as the bound of retain.h
  * lets; the others go to the kernel. What has been cleared cannot be taken back later, for the program may have written to it
  * since, so room for the hottest is made by not leaving the colder ones. (A simulation of jemalloc's churn: 16 % of all pages fault so,
  * 33 % with more memory if whatever still fits is left, and 14 % if the longest unused could be taken back.) Of those, what is purged and touched as

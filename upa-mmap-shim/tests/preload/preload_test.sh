@@ -92,6 +92,20 @@ for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] || zeros "$malloc" "$upa:$malloc"
 done
 
+# What jemalloc is told, unless somebody else tells it.
+retains() {
+  local expected=$1 preload=$2 conf=$3 found
+  found=$(MALLOC_CONF=${conf}stats_print:true LD_PRELOAD=$preload bash -c : 2>&1 | awk '$1 == "opt.retain:" { print $2 }')
+  [[ $found == "$expected" ]] || { echo "FAILED: jemalloc's retain is '$found', not $expected (LD_PRELOAD=$preload, $conf)"; failed=1; }
+}
+if [[ -z $(LD_PRELOAD=libjemalloc.so.2 true 2>&1) ]]; then
+  retains true libjemalloc.so.2 ''
+  retains false "$upa:libjemalloc.so.2" ''
+  retains true "$upa:libjemalloc.so.2" retain:true,
+  threads jemalloc-retains "$upa:libjemalloc.so.2" MALLOC_CONF=retain:true
+  zeros jemalloc-retains "$upa:libjemalloc.so.2" MALLOC_CONF=retain:true
+fi
+
 # again EXPECTED [VARIABLE=VALUE...]: what malloc() finds in what was freed.
 again() {
   local expected=$1 found
