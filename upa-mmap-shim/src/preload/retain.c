@@ -347,8 +347,9 @@ static void look(struct upa_region *r, int64_t now, int64_t just_freed, int64_t 
 	if (load(&heap_retained) > share(total, (int64_t)st.retained_bytes))
 		brk_give_back(share(total, (int64_t)st.retained_bytes));
 	keep = share(total, load(&heap_retained));
-	/* Not for a trifle: each batch is a flush of every processor's TLB. */
-	if ((int64_t)st.retained_bytes > keep + keep / 16) {
+	/* If so, some more: each batch is a flush of every processor's TLB. */
+	if ((int64_t)st.retained_bytes > keep) {
+		keep -= keep / 16;
 		upa_region_give_back(r, (uint64_t)keep);
 		store(&region_retained, keep);
 	}

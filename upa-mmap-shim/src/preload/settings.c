@@ -10,7 +10,7 @@
 #include "../backend.h"
 #include "message.h"
 
-struct settings settings = { .retain_percent = 12, .decay_ms = 1000, .redirect = true, .brk = true, .uncleared = true, .huge = true };
+struct settings settings = { .retain_percent = 10, .decay_ms = 1000, .redirect = true, .brk = true, .uncleared = true, .huge = true };
 
 static const char *value_of(const char *name)
 {
