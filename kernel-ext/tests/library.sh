@@ -25,6 +25,13 @@ shell() {
 		[ "${#y}" = 1800000 ] && [ "$(echo ${#x})" = 600000 ] && (z=$y$y; [ "${z:3599999}" = 7 ]) && /bin/true' 2>&1 || return 1
 }
 used_device() { shell | grep "memory comes from /dev/upa"; }
+# A program as Debian ships it, whose output has to be that of a run without the library; its memory comes from the device.
+sorted() {
+	seq 1 20000 | awk '{ print ($1 * 7919) % 20011 }' >/tmp/numbers
+	/preload/sort -n /tmp/numbers >/tmp/expected || return 1
+	LD_PRELOAD=/preload/libupa_mmap.so UPA_STATS=1 /preload/sort -n /tmp/numbers >/tmp/sorted 2>/tmp/said || return 1
+	[ -s /tmp/expected ] && cmp /tmp/expected /tmp/sorted && grep "memory comes from /dev/upa" /tmp/said
+}
 for UPA_BACKEND in pte pte-raw; do
 	export UPA_BACKEND
 	# region_test comes first: where the back end is not to be had, as raw modes on the debug kernel, it says so.
@@ -38,7 +45,7 @@ for UPA_BACKEND in pte pte-raw; do
 		[ $status -ne 77 ] || [ "${test##*/}" != region_test ] || continue 2
 	done
 	[ -d /preload ] || continue
-	for test in conformance shell used_device; do
+	for test in conformance shell used_device sorted; do
 		$test >/tmp/output 2>&1
 		report $? "preload $test on $UPA_BACKEND"
 	done
