@@ -18,7 +18,7 @@ Runs PROGRAM, which need not know of it, with its private anonymous memory from 
   --trace FILE    records the process's page requests in FILE, those of its children in FILE.PID (./upa trace reads them)
 
 The environment variables UPA_REGION_BYTES, UPA_LEAST_BYTES, UPA_RETAIN, UPA_DECAY_MS, UPA_BACKEND, UPA_POOL_BYTES, UPA_RECLAIM, UPA_STRICT,
-UPA_STATS, UPA_TRACE, UPA_REDIRECT, UPA_BRK, UPA_UNCLEARED, UPA_HUGE and UPA_OFF are in upa-mmap-shim/src/preload/settings.h.
+UPA_STATS, UPA_TRACE, UPA_REDIRECT, UPA_BRK, UPA_UNCLEARED, UPA_HUGE and UPA_OFF are in upa-mmap-shim/preload/settings.h.
 END
 }
 
@@ -51,7 +51,7 @@ check_trace() {
 check_variables() {
   local name said
   for name in $(compgen -e UPA_ || true); do
-    [[ $name == UPA_FULL ]] || grep -q "^ \*   $name\b" "$root/upa-mmap-shim/src/preload/settings.h" ||
+    [[ $name == UPA_FULL ]] || grep -q "^ \*   $name\b" "$root/upa-mmap-shim/preload/settings.h" ||
       usage_error "variable $name is none of UPA's"
   done
   said=$(UPA_TRACE='' LD_PRELOAD="$root/build/release/lib/libupa_mmap.so" /bin/true 2>&1) || true

@@ -2,7 +2,7 @@
 
 set(dlmalloc_source "${UPA_DEPS_DIR}/dlmalloc/malloc.c")
 set(dlmalloc_fetch "${CMAKE_CURRENT_SOURCE_DIR}/cmake/fetch-dlmalloc.sh")
-set(dlmalloc_redirect "${CMAKE_CURRENT_SOURCE_DIR}/src/dlmalloc-on-upa.h")
+set(dlmalloc_redirect "${CMAKE_CURRENT_SOURCE_DIR}/malloc/dlmalloc-on-upa.h")
 
 add_custom_command(
   OUTPUT "${dlmalloc_source}"
@@ -38,15 +38,15 @@ endforeach()
 
 # libupa_malloc.so, for LD_PRELOAD: many heaps of the same dlmalloc behind malloc's own names, on whatever mmap() there is.
 if(NOT UPA_SANITIZE)
-  set(malloc_exports "${CMAKE_CURRENT_SOURCE_DIR}/src/malloc/exports.map")
+  set(malloc_exports "${CMAKE_CURRENT_SOURCE_DIR}/malloc/exports.map")
   add_library(dlmalloc_spaces OBJECT "${dlmalloc_source}")
   add_dependencies(dlmalloc_spaces dlmalloc_fetched)
-  target_include_directories(dlmalloc_spaces PRIVATE src/malloc)
+  target_include_directories(dlmalloc_spaces PRIVATE malloc)
   target_compile_definitions(dlmalloc_spaces PRIVATE __wasilibc_unmodified_upstream _GNU_SOURCE=)
-  target_compile_options(dlmalloc_spaces PRIVATE "SHELL:-include ${CMAKE_CURRENT_SOURCE_DIR}/src/malloc/dlmalloc-spaces.h")
+  target_compile_options(dlmalloc_spaces PRIVATE "SHELL:-include ${CMAKE_CURRENT_SOURCE_DIR}/malloc/dlmalloc-spaces.h")
   set_target_properties(dlmalloc_spaces PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  add_library(upa_malloc SHARED src/malloc/family.c src/malloc/spaces.c $<TARGET_OBJECTS:dlmalloc_spaces>)
-  target_include_directories(upa_malloc PRIVATE include)
+  add_library(upa_malloc SHARED malloc/family.c malloc/spaces.c $<TARGET_OBJECTS:dlmalloc_spaces>)
+  target_include_directories(upa_malloc PRIVATE include lib)
   # The compiler must not take our malloc for the one it knows all about.
   target_compile_options(upa_malloc PRIVATE -fno-builtin)
   target_link_libraries(upa_malloc PRIVATE upa_strict Threads::Threads)

@@ -16,7 +16,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "../check.h"
+#include "check.h"
 
 #define THREADS 3
 #define LIVE 24

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../differential.h"
+#include "mman/differential.h"
 
 #define MAX_THREADS 8
 #define MAX_OPS 400

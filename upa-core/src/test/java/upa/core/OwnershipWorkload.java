@@ -10,7 +10,7 @@ import java.util.SplittableRandom;
 /**
  * A thread that takes and frees pages beside others, in C and in other processes, and proves by a map of owners that no
  * page is held twice, and by one of contents that none with old bytes passes for a clean one. The C twin of this is
- * upa-mmap-shim/tests/llfree_peer.c.
+ * upa-mmap-shim/tests/llfree/llfree_peer.c.
  */
 final class OwnershipWorkload implements Runnable {
     /** The largest block taken, hence the most a killed thread leaves without an owner. */

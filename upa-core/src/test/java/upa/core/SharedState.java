@@ -14,7 +14,7 @@ import java.nio.file.StandardOpenOption;
 
 /**
  * An allocator's state in a file, with a map of who owns each page and one of what each page holds, for threads of
- * several processes. upa-mmap-shim/tests/llfree_peer.h draws the layout.
+ * several processes. upa-mmap-shim/tests/llfree/llfree_peer.h draws the layout.
  */
 final class SharedState implements AutoCloseable {
     private static final VarHandle WORD = ValueLayout.JAVA_INT.varHandle();

@@ -35,7 +35,7 @@ final class Vectors {
 
     /** The vector files, in the order of their names. */
     static List<Path> files() throws IOException {
-        Path directory = Path.of(System.getProperty("upa.root"), "upa-mmap-shim", "tests", "vectors");
+        Path directory = Path.of(System.getProperty("upa.root"), "upa-mmap-shim", "tests", "vectors", "llfree");
         try (Stream<Path> files = Files.list(directory)) {
             return files.filter(f -> f.toString().endsWith(".vec")).sorted().toList();
         }

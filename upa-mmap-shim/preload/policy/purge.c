@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "purge.h"
+#include "policy/purge.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -8,9 +8,9 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#include "../os.h"
-#include "../region_private.h"
-#include "retain.h"
+#include "os/os.h"
+#include "region/region_private.h"
+#include "policy/retain.h"
 #include "settings.h"
 #include "zero.h"
 

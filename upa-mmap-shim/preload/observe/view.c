@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "view.h"
+#include "observe/view.h"
 
 #include <string.h>
 
-#include "../region_private.h"
-#include "brk.h"
+#include "region/region_private.h"
+#include "entry/heap.h"
 
 _Static_assert(sizeof(struct upa_view) == 192, "layout");
 

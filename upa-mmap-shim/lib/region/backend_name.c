@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "backend.h"
+#include "region/backend_name.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include <upa/region.h>
 
-#include "os.h"
+#include "os/os.h"
 
 static const char *const names[] = { "linear", "pte", "pte-raw" };
 

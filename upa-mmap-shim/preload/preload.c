@@ -25,20 +25,20 @@
 
 #include <upa/mman.h>
 
-#include "../maps.h"
-#include "../mman_private.h"
-#include "../os.h"
-#include "../region_private.h"
-#include "../region_pte.h"
-#include "brk.h"
-#include "device.h"
-#include "observe.h"
-#include "purge.h"
-#include "redirect.h"
-#include "retain.h"
+#include "os/maps.h"
+#include "mman/mman_private.h"
+#include "os/os.h"
+#include "region/region_private.h"
+#include "region/device/device.h"
+#include "entry/heap.h"
+#include "policy/device_clients.h"
+#include "observe/observe.h"
+#include "policy/purge.h"
+#include "entry/redirect.h"
+#include "policy/retain.h"
 #include "settings.h"
-#include "uncleared.h"
-#include "view.h"
+#include "policy/uncleared.h"
+#include "observe/view.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
-#include "retain.h"
+#include "policy/retain.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -8,9 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "../os.h"
-#include "../region_private.h"
-#include "brk.h"
+#include "os/os.h"
+#include "region/region_private.h"
+#include "entry/heap.h"
 #include "settings.h"
 
 #define MIB (1l << 20)

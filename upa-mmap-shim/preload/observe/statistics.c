@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
-#include "table.h"
+#include "observe/statistics.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,13 +10,13 @@
 #include <time.h>
 
 
-#include "../os.h"
-#include "brk.h"
+#include "os/os.h"
+#include "entry/heap.h"
 #include "message.h"
-#include "purge.h"
+#include "policy/purge.h"
 #include "settings.h"
-#include "trace.h"
-#include "view.h"
+#include "observe/trace.h"
+#include "observe/view.h"
 
 bool table_wanted;
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "../os.h"
+#include "os/os.h"
 
 static void append(struct message *m, const char *text, size_t n)
 {

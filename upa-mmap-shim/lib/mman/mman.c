@@ -18,11 +18,11 @@
 
 #include <upa/mman.h>
 
-#include "backend.h"
-#include "maps.h"
-#include "mman_private.h"
-#include "os.h"
-#include "region_private.h"
+#include "region/backend_name.h"
+#include "os/maps.h"
+#include "mman/mman_private.h"
+#include "os/os.h"
+#include "region/region_private.h"
 
 #define PAGE 4096ul
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "region_private.h"
+#include "region/region_private.h"
 
 /*
  * Opens the device and maps data of r->bytes and zeroed metadata of r->metadata_bytes, which it sets in r, then makes the

@@ -24,10 +24,10 @@
 #include <upa/llfree.h>
 #include <upa/region.h>
 
-#include "clear.h"
-#include "os.h"
-#include "region_private.h"
-#include "region_pte.h"
+#include "os/clear.h"
+#include "os/os.h"
+#include "region/region_private.h"
+#include "region/device/device.h"
 
 /* Batches in which background work holds free children: long enough to amortise a TLB flush, short enough to hide little. */
 #define BATCH_CHILDREN 16u

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "brk.h"
+#include "entry/heap.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
-#include "../os.h"
-#include "retain.h"
+#include "os/os.h"
+#include "policy/retain.h"
 #include "zero.h"
 
 #define PAGE 4096ul

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
-#include "redirect.h"
+#include "entry/redirect.h"
 
 #include <dlfcn.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "../os.h"
+#include "os/os.h"
 
 #ifdef __x86_64__
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "zero.h"
 
-#include "../clear.h"
-#include "../os.h"
+#include "os/clear.h"
+#include "os/os.h"
 
 #define PAGE 4096ul
 

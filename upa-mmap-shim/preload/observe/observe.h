@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "table.h"
-#include "trace.h"
+#include "observe/statistics.h"
+#include "observe/trace.h"
 
 /* Set once, at the start. */
 extern bool observing;

@@ -5,7 +5,7 @@
  * in circulation, so it is not guessed: a large block's first two pieces are cleared one way each and timed, and the rest
  * goes the faster way.
  */
-#include "clear.h"
+#include "os/clear.h"
 
 #include <stdint.h>
 #include <string.h>

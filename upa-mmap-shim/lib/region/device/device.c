@@ -21,7 +21,7 @@
  * call sets an absolute size; a signal handler that interrupts its holder does without.
  */
 #define _GNU_SOURCE
-#include "region_pte.h"
+#include "region/device/device.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,13 +33,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clear.h"
-#include "os.h"
+#include "os/clear.h"
+#include "os/os.h"
 
 /* Both headers have this name. */
 #pragma push_macro("UPA_MAX_PAGES")
 #undef UPA_MAX_PAGES
-#include "../../kernel-ext/include/uapi/upa.h"
+#include "../../../../kernel-ext/include/uapi/upa.h"
 #pragma pop_macro("UPA_MAX_PAGES")
 
 #define DEVICE "/dev/upa"

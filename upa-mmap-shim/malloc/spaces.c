@@ -8,7 +8,7 @@
 
 #include <upa/mman.h>
 
-#include "../os.h"
+#include "os/os.h"
 
 enum { FREE, HELD, WANTED };
 

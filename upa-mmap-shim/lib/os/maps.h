@@ -8,7 +8,7 @@
 
 #include <fcntl.h>
 
-#include "os.h"
+#include "os/os.h"
 
 /* One line: "start-end rwxp offset device inode name", numbers but for the last two in hexadecimal. */
 struct maps_line {

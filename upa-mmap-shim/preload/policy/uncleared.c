@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
-#include "uncleared.h"
+#include "policy/uncleared.h"
 
 #include <dlfcn.h>
 #include <malloc.h>

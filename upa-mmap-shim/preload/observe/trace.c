@@ -5,7 +5,7 @@
  * a fork wipes, by whatever system call it came about: a child finds it empty and begins a file of its own.
  */
 #define _GNU_SOURCE
-#include "trace.h"
+#include "observe/trace.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "../os.h"
+#include "os/os.h"
 #include "message.h"
-#include "table.h"
+#include "observe/statistics.h"
 
 #define PAGE 4096ul
 #define WINDOW_BYTES (256ul << 10)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <string.h>
 
-#include "../backend.h"
+#include "region/backend_name.h"
 #include "message.h"
 
 struct settings settings = { .retain_percent = 10, .decay_ms = 1000, .redirect = true, .brk = true, .uncleared = true, .huge = true };
