@@ -1,7 +1,7 @@
 /*
- * What it costs to learn which pages were used: UPA_IOC_HARVEST against what a stock kernel offers for the same question.
+ * What it costs to learn which pages were used: UPADEV_HARVEST against what a stock kernel offers for the same question.
  * Backends:
- *   harvest         UPA_IOC_HARVEST of accessed and dirty bits, clearing both, with the flush
+ *   harvest         UPADEV_HARVEST of accessed and dirty bits, clearing both, with the flush
  *   harvest-read    the same without clearing
  *   raw-pte         the process reads and clears the bits in its tables, and fsync()
  *   soft-dirty      /proc/self/pagemap, and 4 to /proc/self/clear_refs (written pages only; clears the whole process)
@@ -30,21 +30,21 @@ static void with_module(uint64_t pages, uint64_t step, const char *operation, ui
 	struct region r;
 	uint64_t cleared[5], read[5], found = 0;
 
-	NEED(make_region(&r, UPA_GUARDED, UPA_CREATE_TRACK, pages, pages));
+	NEED(make_region(&r, UPADEV_GUARDED, UPADEV_CREATE_TRACK, pages, pages));
 	for (uint64_t page = 0; page < pages; page++)
 		r.shadow[page] = (uint32_t)page + 1;
 	one_range(&r, POSIX_FADV_WILLNEED, 0, pages);
 	for (int round = 0; round < 5; round++) {
-		struct upa_harvest h = { .count = pages, .accessed = (uintptr_t)accessed, .dirty = (uintptr_t)dirty };
+		struct upadev_harvest h = { .count = pages, .accessed = (uintptr_t)accessed, .dirty = (uintptr_t)dirty };
 		uint64_t start;
 
 		use(r.data, pages, step);
 		start = counter();
-		NEED(ioctl(r.fd, UPA_IOC_HARVEST, &h) == 0);
+		NEED(ioctl(r.fd, UPADEV_HARVEST, &h) == 0);
 		read[round] = since(start);
-		h.flags = UPA_HARVEST_CLEAR_ACCESSED | UPA_HARVEST_CLEAR_DIRTY | UPA_HARVEST_FLUSH;
+		h.flags = UPADEV_HARVEST_CLEAR_ACCESSED | UPADEV_HARVEST_CLEAR_DIRTY | UPADEV_HARVEST_FLUSH;
 		start = counter();
-		NEED(ioctl(r.fd, UPA_IOC_HARVEST, &h) == 0);
+		NEED(ioctl(r.fd, UPADEV_HARVEST, &h) == 0);
 		cleared[round] = since(start);
 		found = h.dirty_pages;
 	}
@@ -53,7 +53,7 @@ static void with_module(uint64_t pages, uint64_t step, const char *operation, ui
 	record("harvest_cost", "harvest-read", operation, pages, 1, typical(read, 5));
 	destroy_region(&r);
 
-	if (!make_region(&r, UPA_RAW_PTE, UPA_CREATE_TRACK, pages, pages))
+	if (!make_region(&r, UPADEV_RAW_PTE, UPADEV_CREATE_TRACK, pages, pages))
 		return;
 	for (uint64_t page = 0; page < pages; page++)
 		r.tables[page] = r.entries[page];
@@ -68,7 +68,7 @@ static void with_module(uint64_t pages, uint64_t step, const char *operation, ui
 				found += r.tables[page] >> 6 & 1;
 				__atomic_fetch_and(&r.tables[page], ~0x60ULL, __ATOMIC_RELAXED);
 			}
-		NEED(fsync(r.fd) == UPA_DONE);
+		NEED(fsync(r.fd) == UPADEV_DONE);
 		cleared[round] = since(start);
 	}
 	NEED(found == (pages + step - 1) / step);

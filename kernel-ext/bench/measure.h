@@ -33,7 +33,7 @@
 
 #include "upa.h"
 
-#define PAGE ((uint64_t)UPA_PAGE_BYTES)
+#define PAGE ((uint64_t)UPADEV_PAGE_BYTES)
 #define MIB (1ULL << 20)
 
 #define FULL (getenv("UPA_FULL") != NULL)
@@ -145,7 +145,7 @@ static inline uint64_t since(uint64_t start)
 
 struct region {
 	int fd;
-	struct upa_create created;
+	struct upadev_create created;
 	unsigned char *data;
 	uint32_t *shadow;
 	const uint64_t *entries;
@@ -171,28 +171,28 @@ static inline void *map_part(int fd, uint64_t bytes, uint64_t offset, int protec
 /* False if the module does not offer the mode. */
 static inline bool make_region(struct region *r, uint32_t mode, uint32_t flags, uint64_t pages, uint64_t frames)
 {
-	struct upa_info info;
+	struct upadev_info info;
 
 	memset(r, 0, sizeof(*r));
 	r->fd = open("/dev/upa", O_RDWR | O_CLOEXEC);
 	NEED(r->fd >= 0);
-	NEED(ioctl(r->fd, UPA_IOC_INFO, &info) == 0);
+	NEED(ioctl(r->fd, UPADEV_INFO, &info) == 0);
 	if (!(info.modes & 1U << mode)) {
 		close(r->fd);
 		return false;
 	}
-	r->created = (struct upa_create){ .version = UPA_ABI_VERSION, .mode = mode, .flags = flags, .pages = pages, .frames = frames,
+	r->created = (struct upadev_create){ .version = UPADEV_ABI_VERSION, .mode = mode, .flags = flags, .pages = pages, .frames = frames,
 					  .max_frames = frames };
-	NEED(ioctl(r->fd, UPA_IOC_CREATE, &r->created) == 0);
+	NEED(ioctl(r->fd, UPADEV_CREATE, &r->created) == 0);
 	r->data = mmap(reserve(r->created.data_bytes, 1 << 30), r->created.data_bytes, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_FIXED, r->fd, UPA_MAP_DATA);
+		       MAP_SHARED | MAP_FIXED, r->fd, UPADEV_MAP_DATA);
 	NEED(r->data != MAP_FAILED);
-	if (mode == UPA_GUARDED) {
-		r->shadow = map_part(r->fd, r->created.shadow_bytes, UPA_MAP_SHADOW, PROT_READ | PROT_WRITE);
+	if (mode == UPADEV_GUARDED) {
+		r->shadow = map_part(r->fd, r->created.shadow_bytes, UPADEV_MAP_SHADOW, PROT_READ | PROT_WRITE);
 		memset(r->shadow, 0, r->created.shadow_bytes);
 	} else {
-		r->entries = map_part(r->fd, r->created.entries_bytes, UPA_MAP_ENTRIES, PROT_READ);
-		r->tables = map_part(r->fd, r->created.tables_bytes, UPA_MAP_TABLES, PROT_READ | PROT_WRITE);
+		r->entries = map_part(r->fd, r->created.entries_bytes, UPADEV_MAP_ENTRIES, PROT_READ);
+		r->tables = map_part(r->fd, r->created.tables_bytes, UPADEV_MAP_TABLES, PROT_READ | PROT_WRITE);
 		/* The views themselves are mapped by faults, once: not part of any figure. */
 		for (uint64_t i = 0; i < r->created.entries_bytes; i += PAGE)
 			(void)*((const volatile unsigned char *)r->entries + i);

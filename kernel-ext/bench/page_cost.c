@@ -149,7 +149,7 @@ static void guarded_rounds(const char *backend, bool by_fault)
 			continue;
 		forget();
 		/* A touch installs the table of 512 around it: let there be none but the pages asked for. */
-		NEED(make_region(&r, UPA_GUARDED, 0, blocks + (moves ? 2 * blocks : 0), frames));
+		NEED(make_region(&r, UPADEV_GUARDED, 0, blocks + (moves ? 2 * blocks : 0), frames));
 		if (!by_fault && pages >= 256) /* below, the pool is that of 256 pages */
 			record("page_cost", backend, "pool", frames, 0, since(begun));
 		for (int round = -1; round < rounds_for(pages); round++) {
@@ -201,7 +201,7 @@ static void guarded_rounds(const char *backend, bool by_fault)
 
 static void raw_rounds(const char *backend, uint32_t mode)
 {
-	const uint64_t unit_pages = mode == UPA_RAW_PMD ? 512 : 1;
+	const uint64_t unit_pages = mode == UPADEV_RAW_PMD ? 512 : 1;
 	struct region r;
 	uint64_t begun = counter();
 
@@ -239,16 +239,16 @@ static void raw_rounds(const char *backend, uint32_t mode)
 				}
 				for (uint64_t i = n; i < (2 * pages + unit_pages - 1) / unit_pages; i++)
 					target[i] = entries[i];
-				NEED(fsync(r.fd) == UPA_DONE);
+				NEED(fsync(r.fd) == UPADEV_DONE);
 				results[REALLOC][slot] = since(start);
 				for (uint64_t i = 0; i < n; i++)
 					tables[i] = target[i];
 				for (uint64_t i = 0; i < 2 * n; i++)
 					target[i] = 0;
-				NEED(fsync(r.fd) == UPA_DONE);
+				NEED(fsync(r.fd) == UPADEV_DONE);
 			}
-			if (mode == UPA_RAW_PMD) {
-				NEED(fsync(r.fd) == UPA_DONE); /* nothing cached: the walk is done again */
+			if (mode == UPADEV_RAW_PMD) {
+				NEED(fsync(r.fd) == UPADEV_DONE); /* nothing cached: the walk is done again */
 				results[TOUCH_HUGE][slot] = touch_huge(r.data, pages);
 			}
 			start = counter();
@@ -256,7 +256,7 @@ static void raw_rounds(const char *backend, uint32_t mode)
 				tables[i] = 0;
 			results[CLEAR][slot] = since(start);
 			start = counter();
-			NEED(fsync(r.fd) == UPA_DONE);
+			NEED(fsync(r.fd) == UPADEV_DONE);
 			results[FLUSH][slot] = since(start);
 			results[FREE][slot] = results[CLEAR][slot] + results[FLUSH][slot];
 		}
@@ -279,8 +279,8 @@ int main(int argc, char **argv)
 	calibrate();
 	header();
 #define RUN(name, call) do { if (argc == 1 || named(argc, argv, name)) call; } while (0)
-	RUN("raw-pte", raw_rounds("raw-pte", UPA_RAW_PTE));
-	RUN("raw-pmd", raw_rounds("raw-pmd", UPA_RAW_PMD));
+	RUN("raw-pte", raw_rounds("raw-pte", UPADEV_RAW_PTE));
+	RUN("raw-pmd", raw_rounds("raw-pmd", UPADEV_RAW_PMD));
 	RUN("guarded-batch", guarded_rounds("guarded-batch", false));
 	RUN("guarded-fault", guarded_rounds("guarded-fault", true));
 	RUN("kernel-thp", kernel_rounds("kernel-thp", 2));

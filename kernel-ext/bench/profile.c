@@ -58,17 +58,17 @@ static void module(void)
 {
 	struct region r;
 
-	NEED(make_region(&r, UPA_GUARDED, 0, BLOCK, BLOCK));
+	NEED(make_region(&r, UPADEV_GUARDED, 0, BLOCK, BLOCK));
 	fill(&r, BLOCK);
 	REPEAT("guarded: 64 pages installed by posix_fadvise()", , one_range(&r, POSIX_FADV_WILLNEED, 0, FEW), one_range(&r, POSIX_FADV_DONTNEED, 0, FEW));
 	REPEAT("guarded: 64 pages emptied by posix_fadvise()", one_range(&r, POSIX_FADV_WILLNEED, 0, FEW), one_range(&r, POSIX_FADV_DONTNEED, 0, FEW), );
 	REPEAT("guarded: a fault that installs 512 pages", , *(volatile unsigned char *)r.data = 1,
 	       one_range(&r, POSIX_FADV_DONTNEED, 0, BLOCK));
 	destroy_region(&r);
-	if (!make_region(&r, UPA_RAW_PTE, 0, BLOCK, BLOCK))
+	if (!make_region(&r, UPADEV_RAW_PTE, 0, BLOCK, BLOCK))
 		return;
 	REPEAT("raw: fsync() after one page", r.tables[0] = r.entries[0]; *(volatile unsigned char *)r.data = 1; r.tables[0] = 0,
-	       NEED(fsync(r.fd) == UPA_DONE), );
+	       NEED(fsync(r.fd) == UPADEV_DONE), );
 	destroy_region(&r);
 }
 

@@ -1,8 +1,8 @@
 /*
  * What taking mappings away costs against the number of pages in the batch: contiguous, and scattered (one page in 16).
  * Backends:
- *   batched      UPA_IOC_UNMAP: entries cleared one by one, one shoot-down for all (what the module does)
- *   per-range    UPA_IOC_UNMAP with UPA_BATCH_PER_RANGE: zap_vma_ptes() for each range, each with its shoot-down
+ *   batched      UPADEV_UNMAP: entries cleared one by one, one shoot-down for all (what the module does)
+ *   per-range    UPADEV_UNMAP with UPADEV_BATCH_PER_RANGE: zap_vma_ptes() for each range, each with its shoot-down
  *   hull         the same with one range from the first to the last page, which also takes away what lies between
  *   raw-pte      entries cleared by the process, fsync()
  *   madvise      stock kernel: one MADV_DONTNEED for each range of anonymous memory
@@ -15,16 +15,16 @@
 #define PAGES (MAX_BATCH * STEP)
 #define ROUNDS 3
 
-static struct upa_range ranges[4096];
+static struct upadev_range ranges[4096];
 
 static uint64_t make_ranges(uint64_t pages, bool scattered)
 {
 	if (!scattered) {
-		ranges[0] = (struct upa_range){ 0, pages };
+		ranges[0] = (struct upadev_range){ 0, pages };
 		return 1;
 	}
 	for (uint64_t i = 0; i < pages; i++)
-		ranges[i] = (struct upa_range){ i * STEP, 1 };
+		ranges[i] = (struct upadev_range){ i * STEP, 1 };
 	return pages;
 }
 
@@ -36,16 +36,16 @@ static void report(const char *backend, bool scattered, uint64_t pages, uint64_t
 static void guarded(const struct region *r, const char *backend, uint64_t pages, bool scattered, uint32_t flags, bool hull)
 {
 	uint64_t values[ROUNDS], count = make_ranges(pages, scattered);
-	struct upa_range whole = { 0, ranges[count - 1].page + ranges[count - 1].count };
-	struct upa_batch b;
+	struct upadev_range whole = { 0, ranges[count - 1].page + ranges[count - 1].count };
+	struct upadev_batch b;
 
 	for (int round = -1; round < ROUNDS; round++) {
 		uint64_t start;
 
 		one_range(r, POSIX_FADV_WILLNEED, 0, whole.count);
-		b = (struct upa_batch){ .ranges = (uintptr_t)(hull ? &whole : ranges), .count = hull ? 1 : (uint32_t)count, .flags = flags };
+		b = (struct upadev_batch){ .ranges = (uintptr_t)(hull ? &whole : ranges), .count = hull ? 1 : (uint32_t)count, .flags = flags };
 		start = counter();
-		NEED(ioctl(r->fd, UPA_IOC_UNMAP, &b) == 0);
+		NEED(ioctl(r->fd, UPADEV_UNMAP, &b) == 0);
 		values[round < 0 ? 0 : round] = since(start);
 	}
 	report(backend, scattered, pages, b.count, values);
@@ -63,7 +63,7 @@ static void raw(const struct region *r, uint64_t pages, bool scattered)
 		start = counter();
 		for (uint64_t i = 0; i < pages; i++)
 			r->tables[i * step] = 0;
-		NEED(fsync(r->fd) == UPA_DONE);
+		NEED(fsync(r->fd) == UPADEV_DONE);
 		values[round < 0 ? 0 : round] = since(start);
 	}
 	report("raw-pte", scattered, pages, 1, values);
@@ -98,18 +98,18 @@ int main(void)
 	allow_huge_pages(false);
 	calibrate();
 	header();
-	NEED(make_region(&pool, UPA_GUARDED, 0, PAGES, PAGES));
+	NEED(make_region(&pool, UPADEV_GUARDED, 0, PAGES, PAGES));
 	for (uint64_t i = 0; i < PAGES; i++)
 		pool.shadow[i] = (uint32_t)i + 1;
-	raw_modes = make_region(&tables, UPA_RAW_PTE, 0, PAGES, PAGES);
+	raw_modes = make_region(&tables, UPADEV_RAW_PTE, 0, PAGES, PAGES);
 	data = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	NEED(data != MAP_FAILED);
 	for (int scattered = 0; scattered < 2; scattered++)
 		for (uint64_t pages = 1; pages <= MAX_BATCH; pages *= 4) {
 			guarded(&pool, "batched", pages, scattered, 0, false);
-			guarded(&pool, "per-range", pages, scattered, UPA_BATCH_PER_RANGE, false);
+			guarded(&pool, "per-range", pages, scattered, UPADEV_BATCH_PER_RANGE, false);
 			if (scattered)
-				guarded(&pool, "hull", pages, scattered, UPA_BATCH_PER_RANGE, true);
+				guarded(&pool, "hull", pages, scattered, UPADEV_BATCH_PER_RANGE, true);
 			if (raw_modes)
 				raw(&tables, pages, scattered);
 			stock(data, "madvise", pages, scattered, false);

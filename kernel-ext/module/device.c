@@ -74,26 +74,26 @@ static bool raw_allowed(void)
 	       !security_locked_down(LOCKDOWN_DEV_MEM);
 }
 
-static int check_create(const struct upa_create *c)
+static int check_create(const struct upadev_create *c)
 {
-	u64 unit = c->mode == UPA_RAW_PMD ? UPA_BLOCK_PAGES * UPA_BLOCK_PAGES : UPA_BLOCK_PAGES;
+	u64 unit = c->mode == UPADEV_RAW_PMD ? UPADEV_BLOCK_PAGES * UPADEV_BLOCK_PAGES : UPADEV_BLOCK_PAGES;
 
-	if (c->version != UPA_ABI_VERSION || c->mode > UPA_RAW_PMD ||
-	    c->flags & ~(UPA_CREATE_TRACK | UPA_CREATE_RECLAIM) || c->pad ||
+	if (c->version != UPADEV_ABI_VERSION || c->mode > UPADEV_RAW_PMD ||
+	    c->flags & ~(UPADEV_CREATE_TRACK | UPADEV_CREATE_RECLAIM) || c->pad ||
 	    memchr_inv(c->reserved, 0, sizeof(c->reserved)))
 		return -EINVAL;
-	if (c->pages < unit || c->pages > UPA_MAX_PAGES || c->pages % unit)
+	if (c->pages < unit || c->pages > UPADEV_MAX_PAGES || c->pages % unit)
 		return -EINVAL;
-	if (c->max_frames < UPA_BLOCK_PAGES || c->max_frames > UPA_MAX_PAGES ||
-	    c->max_frames % UPA_BLOCK_PAGES || c->frames > c->max_frames ||
-	    c->frames % UPA_BLOCK_PAGES)
+	if (c->max_frames < UPADEV_BLOCK_PAGES || c->max_frames > UPADEV_MAX_PAGES ||
+	    c->max_frames % UPADEV_BLOCK_PAGES || c->frames > c->max_frames ||
+	    c->frames % UPADEV_BLOCK_PAGES)
 		return -EINVAL;
-	if (c->state_bytes > UPA_MAX_STATE_BYTES || c->state_bytes % PAGE_SIZE)
+	if (c->state_bytes > UPADEV_MAX_STATE_BYTES || c->state_bytes % PAGE_SIZE)
 		return -EINVAL;
 	/* Taking back empties all tables, with what was tracked in them. */
-	if (c->flags & UPA_CREATE_RECLAIM && (c->mode != UPA_GUARDED || c->flags & UPA_CREATE_TRACK))
+	if (c->flags & UPADEV_CREATE_RECLAIM && (c->mode != UPADEV_GUARDED || c->flags & UPADEV_CREATE_TRACK))
 		return -EINVAL;
-	if (c->mode != UPA_GUARDED && !raw_allowed())
+	if (c->mode != UPADEV_GUARDED && !raw_allowed())
 		return -EPERM;
 	return 0;
 }
@@ -113,13 +113,13 @@ static void uncharge(struct upa_region *r, u64 pages)
 	r->charged_pages -= pages;
 }
 
-static int build(struct upa_region *r, const struct upa_create *c)
+static int build(struct upa_region *r, const struct upadev_create *c)
 {
 	u64 entries_bytes, shadow_bytes;
 	int ret;
 
 	r->mode = c->mode;
-	r->track = c->flags & UPA_CREATE_TRACK;
+	r->track = c->flags & UPADEV_CREATE_TRACK;
 	r->pages = c->pages;
 	r->max_frames = c->max_frames;
 	r->state_bytes = c->state_bytes;
@@ -128,19 +128,19 @@ static int build(struct upa_region *r, const struct upa_create *c)
 	r->blank_entry = pte_val(pte_mkspecial(pfn_pte(PHYS_PFN(__pa_symbol(empty_zero_page)),
 						       vm_get_page_prot(VM_READ | VM_SHARED))));
 	entries_bytes = PAGE_ALIGN(upa_nr_entries(r) * sizeof(*r->entries));
-	shadow_bytes = r->mode == UPA_GUARDED ? r->pages * sizeof(*r->shadow) : 0;
+	shadow_bytes = r->mode == UPADEV_GUARDED ? r->pages * sizeof(*r->shadow) : 0;
 	ret = charge(
 		r, c->frames + PHYS_PFN(entries_bytes + PAGE_ALIGN(shadow_bytes) + r->state_bytes));
 	if (ret)
 		return ret;
 
-	r->whole_blocks = bitmap_zalloc(r->max_frames / UPA_BLOCK_PAGES, GFP_KERNEL_ACCOUNT);
+	r->whole_blocks = bitmap_zalloc(r->max_frames / UPADEV_BLOCK_PAGES, GFP_KERNEL_ACCOUNT);
 	r->entries = vmalloc_user(entries_bytes);
 	if (!r->whole_blocks || !r->entries)
 		return -ENOMEM;
-	if (c->flags & UPA_CREATE_RECLAIM) {
-		r->gone = bitmap_zalloc(r->max_frames / UPA_BLOCK_PAGES, GFP_KERNEL_ACCOUNT);
-		r->named = bitmap_zalloc(r->max_frames / UPA_BLOCK_PAGES, GFP_KERNEL_ACCOUNT);
+	if (c->flags & UPADEV_CREATE_RECLAIM) {
+		r->gone = bitmap_zalloc(r->max_frames / UPADEV_BLOCK_PAGES, GFP_KERNEL_ACCOUNT);
+		r->named = bitmap_zalloc(r->max_frames / UPADEV_BLOCK_PAGES, GFP_KERNEL_ACCOUNT);
 		if (!r->gone || !r->named)
 			return -ENOMEM;
 	}
@@ -154,7 +154,7 @@ static int build(struct upa_region *r, const struct upa_create *c)
 		if (!r->state)
 			return -ENOMEM;
 	}
-	if (r->mode != UPA_GUARDED) {
+	if (r->mode != UPADEV_GUARDED) {
 		ret = upa_raw_prepare(r);
 		if (ret)
 			return ret;
@@ -162,9 +162,9 @@ static int build(struct upa_region *r, const struct upa_create *c)
 	return upa_pool_grow(r, c->frames);
 }
 
-static long create(struct upa_region *r, struct upa_create __user *user)
+static long create(struct upa_region *r, struct upadev_create __user *user)
 {
-	struct upa_create c;
+	struct upadev_create c;
 	int ret;
 
 	if (copy_from_user(&c, user, sizeof(c)))
@@ -172,8 +172,8 @@ static long create(struct upa_region *r, struct upa_create __user *user)
 	ret = check_create(&c);
 	if (ret)
 		return ret;
-	c.data_bytes = c.pages * UPA_PAGE_BYTES;
-	c.shadow_bytes = c.mode == UPA_GUARDED ? PAGE_ALIGN(c.pages * sizeof(u32)) : 0;
+	c.data_bytes = c.pages * UPADEV_PAGE_BYTES;
+	c.shadow_bytes = c.mode == UPADEV_GUARDED ? PAGE_ALIGN(c.pages * sizeof(u32)) : 0;
 	c.entries_bytes = 0;
 	c.tables_bytes = 0;
 
@@ -182,7 +182,7 @@ static long create(struct upa_region *r, struct upa_create __user *user)
 	if (r->ready)
 		goto out;
 	ret = build(r, &c);
-	if (!ret && c.mode != UPA_GUARDED) {
+	if (!ret && c.mode != UPADEV_GUARDED) {
 		c.entries_bytes = PAGE_ALIGN(upa_nr_entries(r) * sizeof(*r->entries));
 		c.tables_bytes = upa_nr_tables(r) * PAGE_SIZE;
 		pr_warn_ratelimited("process %d (%s) can write page tables, hence all memory\n",
@@ -208,18 +208,18 @@ out:
 	return ret;
 }
 
-static long info(struct upa_info __user *user)
+static long info(struct upadev_info __user *user)
 {
-	struct upa_info i = { .version = UPA_ABI_VERSION, .modes = BIT(UPA_GUARDED) };
+	struct upadev_info i = { .version = UPADEV_ABI_VERSION, .modes = BIT(UPADEV_GUARDED) };
 
 	if (raw_allowed())
-		i.modes |= BIT(UPA_RAW_PTE) | BIT(UPA_RAW_PMD);
+		i.modes |= BIT(UPADEV_RAW_PTE) | BIT(UPADEV_RAW_PMD);
 	return copy_to_user(user, &i, sizeof(i)) ? -EFAULT : 0;
 }
 
-static long stats(struct upa_region *r, struct upa_stats __user *user)
+static long stats(struct upa_region *r, struct upadev_stats __user *user)
 {
-	struct upa_stats s = {
+	struct upadev_stats s = {
 		.pages = r->pages,
 		.frames = READ_ONCE(r->frames),
 		.max_frames = r->max_frames,
@@ -240,12 +240,12 @@ static long stats(struct upa_region *r, struct upa_stats __user *user)
 	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : 0;
 }
 
-static long batch(struct upa_region *r, struct upa_batch __user *user, bool map)
+static long batch(struct upa_region *r, struct upadev_batch __user *user, bool map)
 {
-	struct upa_batch b;
+	struct upadev_batch b;
 	int ret;
 
-	if (r->mode != UPA_GUARDED)
+	if (r->mode != UPADEV_GUARDED)
 		return -EOPNOTSUPP;
 	if (copy_from_user(&b, user, sizeof(b)))
 		return -EFAULT;
@@ -255,12 +255,12 @@ static long batch(struct upa_region *r, struct upa_batch __user *user, bool map)
 	return ret;
 }
 
-static long harvest(struct upa_region *r, struct upa_harvest __user *user)
+static long harvest(struct upa_region *r, struct upadev_harvest __user *user)
 {
-	struct upa_harvest h;
+	struct upadev_harvest h;
 	int ret;
 
-	if (r->mode != UPA_GUARDED)
+	if (r->mode != UPADEV_GUARDED)
 		return -EOPNOTSUPP;
 	if (copy_from_user(&h, user, sizeof(h)))
 		return -EFAULT;
@@ -270,16 +270,16 @@ static long harvest(struct upa_region *r, struct upa_harvest __user *user)
 	return ret;
 }
 
-static long resize(struct upa_region *r, const struct upa_resize __user *user)
+static long resize(struct upa_region *r, const struct upadev_resize __user *user)
 {
-	struct upa_resize request;
+	struct upadev_resize request;
 	u64 before;
 	int ret;
 
 	if (copy_from_user(&request, user, sizeof(request)))
 		return -EFAULT;
 	if (memchr_inv(request.reserved, 0, sizeof(request.reserved)) ||
-	    request.frames > r->max_frames || request.frames % UPA_BLOCK_PAGES)
+	    request.frames > r->max_frames || request.frames % UPADEV_BLOCK_PAGES)
 		return -EINVAL;
 	mutex_lock(&r->create_lock);
 	before = r->frames;
@@ -290,7 +290,7 @@ static long resize(struct upa_region *r, const struct upa_resize __user *user)
 			if (ret)
 				uncharge(r, request.frames - before);
 		}
-	} else if (r->mode != UPA_GUARDED) {
+	} else if (r->mode != UPADEV_GUARDED) {
 		ret = -EOPNOTSUPP;
 	} else {
 		ret = upa_guarded_shrink(r, request.frames);
@@ -301,9 +301,9 @@ static long resize(struct upa_region *r, const struct upa_resize __user *user)
 	return ret;
 }
 
-static long reclaim(struct upa_region *r, struct upa_reclaim __user *user)
+static long reclaim(struct upa_region *r, struct upadev_reclaim __user *user)
 {
-	struct upa_reclaim request;
+	struct upadev_reclaim request;
 	int ret;
 
 	if (!r->gone)
@@ -332,7 +332,7 @@ static int upa_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 	if (!READ_ONCE(r->data_start))
 		return -ENXIO;
 	upa_flush(r);
-	return UPA_DONE;
+	return UPADEV_DONE;
 }
 
 static int upa_fadvise(struct file *file, loff_t offset, loff_t bytes, int advice)
@@ -344,9 +344,9 @@ static int upa_fadvise(struct file *file, loff_t offset, loff_t bytes, int advic
 		return -ENXIO;
 	if (current->mm != r->mm)
 		return -EPERM;
-	if (r->mode != UPA_GUARDED)
+	if (r->mode != UPADEV_GUARDED)
 		return -EOPNOTSUPP;
-	return upa_guarded_advise(r, offset, bytes, advice) ?: UPA_DONE;
+	return upa_guarded_advise(r, offset, bytes, advice) ?: UPADEV_DONE;
 }
 
 static long upa_ioctl(struct file *file, unsigned int call, unsigned long argument)
@@ -355,16 +355,16 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 	void __user *user = (void __user *)argument;
 
 	switch (call) {
-	case UPA_IOC_INFO:
+	case UPADEV_INFO:
 		return info(user);
-	case UPA_IOC_CREATE:
+	case UPADEV_CREATE:
 		return create(r, user);
-	case UPA_IOC_MAP:
-	case UPA_IOC_UNMAP:
-	case UPA_IOC_HARVEST:
-	case UPA_IOC_RESIZE:
-	case UPA_IOC_STATS:
-	case UPA_IOC_RECLAIM:
+	case UPADEV_MAP:
+	case UPADEV_UNMAP:
+	case UPADEV_HARVEST:
+	case UPADEV_RESIZE:
+	case UPADEV_STATS:
+	case UPADEV_RECLAIM:
 		break;
 	default:
 		return -ENOTTY;
@@ -372,18 +372,18 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 	/* Pairs with the release in create(). */
 	if (!smp_load_acquire(&r->ready))
 		return -ENXIO;
-	if (call == UPA_IOC_STATS)
+	if (call == UPADEV_STATS)
 		return stats(r, user);
 	if (current->mm != r->mm)
 		return -EPERM;
 	switch (call) {
-	case UPA_IOC_MAP:
+	case UPADEV_MAP:
 		return batch(r, user, true);
-	case UPA_IOC_UNMAP:
+	case UPADEV_UNMAP:
 		return batch(r, user, false);
-	case UPA_IOC_HARVEST:
+	case UPADEV_HARVEST:
 		return harvest(r, user);
-	case UPA_IOC_RECLAIM:
+	case UPADEV_RECLAIM:
 		return reclaim(r, user);
 	default:
 		return resize(r, user);

@@ -97,7 +97,7 @@ static noinline u64 empty(struct upa_region *r, pte_t *table, u64 page, unsigned
 vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf)
 {
 	u64 page = (vmf->address - r->data_start) / PAGE_SIZE;
-	u64 first = round_down(page, UPA_BLOCK_PAGES), changed = 0;
+	u64 first = round_down(page, UPADEV_BLOCK_PAGES), changed = 0;
 	unsigned long address = vmf->address & PMD_MASK;
 	unsigned int attempts = 0;
 	struct upa_table t;
@@ -114,7 +114,7 @@ again:
 		if (!upa_table_lock(r->mm, address, &t))
 			return VM_FAULT_SIGBUS;
 	}
-	install(r, t.pte, first, UPA_BLOCK_PAGES, &changed, NULL);
+	install(r, t.pte, first, UPADEV_BLOCK_PAGES, &changed, NULL);
 	good = !pte_none(t.pte[page - first]);
 	spin_unlock(t.lock);
 	atomic64_add(changed, &r->count.fault_pages);
@@ -140,7 +140,7 @@ static bool any_entry(const struct upa_region *r, u64 page, unsigned int count)
 }
 
 /* One range, table by table. */
-static int batch_range(struct upa_region *r, const struct upa_range *range, struct upa_batch *batch,
+static int batch_range(struct upa_region *r, const struct upadev_range *range, struct upadev_batch *batch,
 		       bool map, bool *flush)
 {
 	u64 page = range->page, end = page + range->count;
@@ -148,7 +148,7 @@ static int batch_range(struct upa_region *r, const struct upa_range *range, stru
 	while (page < end) {
 		unsigned long address = r->data_start + page * PAGE_SIZE;
 		unsigned int count =
-			min(end, round_down(page, UPA_BLOCK_PAGES) + UPA_BLOCK_PAGES) - page;
+			min(end, round_down(page, UPADEV_BLOCK_PAGES) + UPADEV_BLOCK_PAGES) - page;
 		unsigned int done = count;
 		struct upa_table t;
 
@@ -184,19 +184,19 @@ next:
 
 /* Has the kernel itself clear and flush one range. */
 static void zap_range(struct upa_region *r, struct vm_area_struct *vma,
-		      const struct upa_range *range)
+		      const struct upadev_range *range)
 {
 	zap_vma_ptes(vma, r->data_start + range->page * PAGE_SIZE, range->count * PAGE_SIZE);
 	atomic64_inc(&r->count.shootdowns);
 }
 
-static bool in_region(const struct upa_region *r, const struct upa_range *range)
+static bool in_region(const struct upa_region *r, const struct upadev_range *range)
 {
 	return range->count && range->page < r->pages && range->count <= r->pages - range->page;
 }
 
 /* All ranges, checked, under one holding of mmap_lock and with one shoot-down. */
-static int work(struct upa_region *r, const struct upa_range *ranges, struct upa_batch *batch,
+static int work(struct upa_region *r, const struct upadev_range *ranges, struct upadev_batch *batch,
 		bool map)
 {
 	struct vm_area_struct *vma;
@@ -216,7 +216,7 @@ static int work(struct upa_region *r, const struct upa_range *ranges, struct upa
 		for (i = 0; i < batch->count && !ret; i++) {
 			if (i && fatal_signal_pending(current))
 				ret = -EINTR;
-			else if (batch->flags & UPA_BATCH_PER_RANGE)
+			else if (batch->flags & UPADEV_BATCH_PER_RANGE)
 				zap_range(r, vma, &ranges[i]);
 			else
 				ret = batch_range(r, &ranges[i], batch, map, &flush);
@@ -234,16 +234,16 @@ static int work(struct upa_region *r, const struct upa_range *ranges, struct upa
 	return ret;
 }
 
-int upa_guarded_batch(struct upa_region *r, struct upa_batch *batch, bool map)
+int upa_guarded_batch(struct upa_region *r, struct upadev_batch *batch, bool map)
 {
-	struct upa_range few[8], *ranges = few;
+	struct upadev_range few[8], *ranges = few;
 	int ret = 0;
 	u32 i;
 
 	batch->changed = 0;
 	batch->stopped_at = ~0ULL;
-	if (batch->count < 1 || batch->count > UPA_MAX_RANGES || batch->reserved[0] ||
-	    batch->reserved[1] || batch->flags & ~(map ? 0 : UPA_BATCH_PER_RANGE))
+	if (batch->count < 1 || batch->count > UPADEV_MAX_RANGES || batch->reserved[0] ||
+	    batch->reserved[1] || batch->flags & ~(map ? 0 : UPADEV_BATCH_PER_RANGE))
 		return -EINVAL;
 	if (batch->count > ARRAY_SIZE(few)) {
 		ranges = kvmalloc_array(batch->count, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
@@ -271,8 +271,8 @@ out:
 /* One range, named by the arguments of posix_fadvise(): no structure to copy. */
 int upa_guarded_advise(struct upa_region *r, loff_t offset, loff_t bytes, int advice)
 {
-	struct upa_range range = { .page = (u64)offset >> PAGE_SHIFT, .count = (u64)bytes >> PAGE_SHIFT };
-	struct upa_batch batch = { .count = 1 };
+	struct upadev_range range = { .page = (u64)offset >> PAGE_SHIFT, .count = (u64)bytes >> PAGE_SHIFT };
+	struct upadev_batch batch = { .count = 1 };
 
 	if (advice != POSIX_FADV_WILLNEED && advice != POSIX_FADV_DONTNEED)
 		return -EINVAL;
@@ -282,16 +282,16 @@ int upa_guarded_advise(struct upa_region *r, loff_t offset, loff_t bytes, int ad
 }
 
 /* Bits of @count pages from @page on, into the zeroed bit maps. Needs mmap_lock. */
-static bool harvest_chunk(struct upa_region *r, u64 page, u64 count, struct upa_harvest *h,
+static bool harvest_chunk(struct upa_region *r, u64 page, u64 count, struct upadev_harvest *h,
 			  u64 *accessed, u64 *dirty)
 {
-	bool clear_accessed = h->flags & UPA_HARVEST_CLEAR_ACCESSED,
-	     clear_dirty = h->flags & UPA_HARVEST_CLEAR_DIRTY;
+	bool clear_accessed = h->flags & UPADEV_HARVEST_CLEAR_ACCESSED,
+	     clear_dirty = h->flags & UPADEV_HARVEST_CLEAR_DIRTY;
 	bool flush = false;
 	u64 i = 0;
 
 	while (i < count) {
-		u64 here = min(count - i, UPA_BLOCK_PAGES - (page + i) % UPA_BLOCK_PAGES),
+		u64 here = min(count - i, UPADEV_BLOCK_PAGES - (page + i) % UPADEV_BLOCK_PAGES),
 		    end = i + here;
 		struct upa_table t;
 
@@ -317,7 +317,7 @@ static bool harvest_chunk(struct upa_region *r, u64 page, u64 count, struct upa_
 					clear_bit(_PAGE_BIT_DIRTY, (unsigned long *)t.pte);
 			}
 			flush |= clear_dirty && entry & _PAGE_DIRTY;
-			flush |= clear_accessed && h->flags & UPA_HARVEST_FLUSH &&
+			flush |= clear_accessed && h->flags & UPADEV_HARVEST_FLUSH &&
 				 entry & _PAGE_ACCESSED;
 		}
 		spin_unlock(t.lock);
@@ -331,13 +331,13 @@ static bool put_bits(u64 user, u64 first, const u64 *bits, u64 words)
 	return user && copy_to_user(u64_to_user_ptr(user) + first / 8, bits, words * sizeof(*bits));
 }
 
-int upa_guarded_harvest(struct upa_region *r, struct upa_harvest *h)
+int upa_guarded_harvest(struct upa_region *r, struct upadev_harvest *h)
 {
 	u64 done, *bits;
 	int ret = 0;
 
 	if (h->flags &
-		    ~(UPA_HARVEST_CLEAR_ACCESSED | UPA_HARVEST_CLEAR_DIRTY | UPA_HARVEST_FLUSH) ||
+		    ~(UPADEV_HARVEST_CLEAR_ACCESSED | UPADEV_HARVEST_CLEAR_DIRTY | UPADEV_HARVEST_FLUSH) ||
 	    h->pad || h->reserved[0] || h->reserved[1] || !h->count || h->page >= r->pages ||
 	    h->count > r->pages - h->page)
 		return -EINVAL;

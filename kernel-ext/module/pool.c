@@ -26,7 +26,7 @@ static u64 frame_entry(const struct upa_region *r, struct page *page)
 		pte = pte_mkyoung(pte_set_flags(pte, _PAGE_DIRTY));
 	else
 		pte = pte_clear_flags(pte, _PAGE_ACCESSED | _PAGE_DIRTY);
-	if (r->mode == UPA_RAW_PMD)
+	if (r->mode == UPADEV_RAW_PMD)
 		pte = pte_set_flags(pte, _PAGE_PSE);
 	return pte_val(pte);
 }
@@ -38,14 +38,14 @@ static struct page *entry_page(u64 entry)
 
 static void free_block(struct upa_region *r, u64 block)
 {
-	u64 frame = block * UPA_BLOCK_PAGES, i;
+	u64 frame = block * UPADEV_BLOCK_PAGES, i;
 
-	if (r->mode == UPA_RAW_PMD) {
+	if (r->mode == UPADEV_RAW_PMD) {
 		__free_pages(entry_page(r->entries[block]), BLOCK_ORDER);
 	} else if (test_bit(block, r->whole_blocks)) {
 		__free_pages(entry_page(r->entries[frame]), BLOCK_ORDER);
 	} else {
-		for (i = 0; i < UPA_BLOCK_PAGES; i++)
+		for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
 			__free_page(entry_page(r->entries[frame + i]));
 	}
 }
@@ -53,19 +53,19 @@ static void free_block(struct upa_region *r, u64 block)
 /* Nothing of a whole block can be installed any more: its first page, for show or discard. */
 struct page *upa_pool_hide(struct upa_region *r, u64 block)
 {
-	u64 frame = block * UPA_BLOCK_PAGES, i;
+	u64 frame = block * UPADEV_BLOCK_PAGES, i;
 	struct page *first = entry_page(r->entries[frame]);
 
-	for (i = 0; i < UPA_BLOCK_PAGES; i++)
+	for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
 		WRITE_ONCE(r->entries[frame + i], 0);
 	return first;
 }
 
 void upa_pool_show(struct upa_region *r, u64 block, struct page *first)
 {
-	u64 frame = block * UPA_BLOCK_PAGES, i;
+	u64 frame = block * UPADEV_BLOCK_PAGES, i;
 
-	for (i = 0; i < UPA_BLOCK_PAGES; i++)
+	for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
 		WRITE_ONCE(r->entries[frame + i], frame_entry(r, first + i));
 }
 
@@ -76,10 +76,10 @@ void upa_pool_discard(struct page *first)
 
 static int take_block(struct upa_region *r, u64 block)
 {
-	u64 frame = block * UPA_BLOCK_PAGES, i;
+	u64 frame = block * UPADEV_BLOCK_PAGES, i;
 	struct page *page = alloc_pages(POOL_GFP | __GFP_NORETRY, BLOCK_ORDER), **pages;
 
-	if (r->mode == UPA_RAW_PMD) {
+	if (r->mode == UPADEV_RAW_PMD) {
 		if (!page)
 			return -ENOMEM;
 		r->entries[block] = frame_entry(r, page);
@@ -87,7 +87,7 @@ static int take_block(struct upa_region *r, u64 block)
 	}
 	if (page) {
 		set_bit(block, r->whole_blocks);
-		for (i = 0; i < UPA_BLOCK_PAGES; i++)
+		for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
 			r->entries[frame + i] = frame_entry(r, page + i);
 		return 0;
 	}
@@ -95,10 +95,10 @@ static int take_block(struct upa_region *r, u64 block)
 	 * Shown all at once, and only when all are there: what a table has been given cannot be
 	 * freed again.
 	 */
-	pages = kmalloc_array(UPA_BLOCK_PAGES, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	pages = kmalloc_array(UPADEV_BLOCK_PAGES, sizeof(*pages), GFP_KERNEL_ACCOUNT);
 	if (!pages)
 		return -ENOMEM;
-	for (i = 0; i < UPA_BLOCK_PAGES; i++) {
+	for (i = 0; i < UPADEV_BLOCK_PAGES; i++) {
 		pages[i] = alloc_page(POOL_GFP | __GFP_RETRY_MAYFAIL);
 		if (!pages[i]) {
 			while (i--)
@@ -108,7 +108,7 @@ static int take_block(struct upa_region *r, u64 block)
 		}
 	}
 	clear_bit(block, r->whole_blocks);
-	for (i = 0; i < UPA_BLOCK_PAGES; i++)
+	for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
 		WRITE_ONCE(r->entries[frame + i], frame_entry(r, pages[i]));
 	kfree(pages);
 	return 0;
@@ -123,9 +123,9 @@ int upa_pool_refill(struct upa_region *r, u64 block)
 /* Gives the frames @from .. @to - 1 back to the kernel. No table or TLB may hold any of them. */
 void upa_pool_free(struct upa_region *r, u64 from, u64 to)
 {
-	u64 block = to / UPA_BLOCK_PAGES;
+	u64 block = to / UPADEV_BLOCK_PAGES;
 
-	while (block-- > from / UPA_BLOCK_PAGES) {
+	while (block-- > from / UPADEV_BLOCK_PAGES) {
 		if (!r->gone || !test_and_clear_bit(block, r->gone))
 			free_block(r, block);
 		cond_resched();
@@ -135,10 +135,10 @@ void upa_pool_free(struct upa_region *r, u64 from, u64 to)
 /* Needs create_lock. Either grows the pool to @frames or leaves it as it was. */
 int upa_pool_grow(struct upa_region *r, u64 frames)
 {
-	u64 before = r->frames / UPA_BLOCK_PAGES, block;
+	u64 before = r->frames / UPADEV_BLOCK_PAGES, block;
 	int ret = 0;
 
-	for (block = before; block < frames / UPA_BLOCK_PAGES; block++) {
+	for (block = before; block < frames / UPADEV_BLOCK_PAGES; block++) {
 		ret = fatal_signal_pending(current) ? -EINTR : take_block(r, block);
 		if (ret)
 			break;

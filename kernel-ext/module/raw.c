@@ -59,7 +59,7 @@ static void tidy(struct upa_region *r)
 	for (i = 0; i < r->nr_tables; i++) {
 		u64 *table = page_address(r->tables[i]);
 
-		if (r->mode == UPA_RAW_PMD)
+		if (r->mode == UPADEV_RAW_PMD)
 			tidy_pmds(r, table, r->displaced[i]);
 		else
 			tidy_ptes(r, table);
@@ -97,7 +97,7 @@ int upa_raw_prepare(struct upa_region *r)
 	r->tables = kvcalloc(upa_nr_tables(r), sizeof(*r->tables), GFP_KERNEL_ACCOUNT);
 	if (!r->tables)
 		return -ENOMEM;
-	if (r->mode == UPA_RAW_PMD) {
+	if (r->mode == UPADEV_RAW_PMD) {
 		r->displaced =
 			kvcalloc(upa_nr_tables(r), sizeof(*r->displaced), GFP_KERNEL_ACCOUNT);
 		if (!r->displaced)
@@ -121,12 +121,12 @@ static int note_table(pte_t *pte, unsigned long address, void *data)
 /* Has the kernel make one page of tables and holds it. */
 static int take_table(struct upa_region *r, u64 i)
 {
-	unsigned long address = r->data_start + i * (r->mode == UPA_RAW_PMD ? PUD_SIZE : PMD_SIZE);
+	unsigned long address = r->data_start + i * (r->mode == UPADEV_RAW_PMD ? PUD_SIZE : PMD_SIZE);
 	spinlock_t *lock;
 	pmd_t *pmd;
 	int ret;
 
-	if (r->mode == UPA_RAW_PTE)
+	if (r->mode == UPADEV_RAW_PTE)
 		return apply_to_page_range(r->mm, address, PAGE_SIZE, note_table, &r->tables[i]);
 
 	ret = upa_table_make(r->mm, address);
@@ -167,7 +167,7 @@ int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct *vma)
 		cond_resched();
 	}
 	/* The displaced tables may be in the paging-structure caches. */
-	if (r->mode == UPA_RAW_PMD)
+	if (r->mode == UPADEV_RAW_PMD)
 		upa_flush(r);
 	return 0;
 }

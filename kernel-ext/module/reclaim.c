@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory pressure: frames of regions made with UPA_CREATE_RECLAIM go back to the kernel, block by
+ * Memory pressure: frames of regions made with UPADEV_CREATE_RECLAIM go back to the kernel, block by
  * block, when no shadow entry names a frame of the block. Their numbers stay valid: what stands
  * for them in the entries table is 0, which installs nothing, so that a touch faults, and the
  * fault takes a fresh zeroed block.
@@ -13,7 +13,7 @@
  * and touched the page before the tables were emptied is seen when the shadow is looked at again;
  * whoever touches it later faults and waits for refill_lock.
  *
- * It happens under memory pressure, and at once by UPA_IOC_RECLAIM. Reclaim may run inside any allocation, by a thread that holds locks of the same region.
+ * It happens under memory pressure, and at once by UPADEV_RECLAIM. Reclaim may run inside any allocation, by a thread that holds locks of the same region.
  * Hence it only tries locks, except flush_lock and moves, under which nothing is allocated.
  */
 #include <linux/bitmap.h>
@@ -59,7 +59,7 @@ static void look(struct upa_region *r, u64 frames)
 		u32 entry = READ_ONCE(r->shadow[page]);
 
 		if (entry && entry <= frames)
-			__set_bit((entry - 1) / UPA_BLOCK_PAGES, r->named);
+			__set_bit((entry - 1) / UPADEV_BLOCK_PAGES, r->named);
 		if (page % LOOK_PAGES == 0)
 			cond_resched();
 	}
@@ -72,7 +72,7 @@ static void look(struct upa_region *r, u64 frames)
  */
 static void look_twice(struct upa_region *r, u64 frames)
 {
-	bitmap_zero(r->named, r->max_frames / UPA_BLOCK_PAGES);
+	bitmap_zero(r->named, r->max_frames / UPADEV_BLOCK_PAGES);
 	look(r, frames);
 	smp_mb();
 	look(r, frames);
@@ -86,13 +86,13 @@ static unsigned long take_back(struct upa_region *r, unsigned long pages)
 		struct page *first;
 	} taken[BLOCKS_AT_ONCE];
 	u64 frames = READ_ONCE(r->frames);
-	unsigned long blocks = frames / UPA_BLOCK_PAGES, block, freed = 0;
-	unsigned int limit = min_t(unsigned long, DIV_ROUND_UP(pages, UPA_BLOCK_PAGES),
+	unsigned long blocks = frames / UPADEV_BLOCK_PAGES, block, freed = 0;
+	unsigned int limit = min_t(unsigned long, DIV_ROUND_UP(pages, UPADEV_BLOCK_PAGES),
 				   BLOCKS_AT_ONCE);
 	unsigned int n = 0, i;
 	struct vm_area_struct *vma;
 
-	bitmap_zero(r->named, r->max_frames / UPA_BLOCK_PAGES);
+	bitmap_zero(r->named, r->max_frames / UPADEV_BLOCK_PAGES);
 	look(r, frames);
 	for (block = 0; block < blocks && n < limit; block++) {
 		/* A block of single pages is not worth its 512 calls. */
@@ -118,7 +118,7 @@ static unsigned long take_back(struct upa_region *r, unsigned long pages)
 		} else {
 			set_bit(taken[i].block, r->gone);
 			upa_pool_discard(taken[i].first);
-			freed += UPA_BLOCK_PAGES;
+			freed += UPADEV_BLOCK_PAGES;
 		}
 	}
 	atomic64_add(freed, &r->count.reclaimed_pages);
@@ -146,11 +146,11 @@ static unsigned long reclaim(struct upa_region *r, unsigned long pages)
 
 static u64 gone_pages(const struct upa_region *r)
 {
-	return bitmap_weight(r->gone, r->max_frames / UPA_BLOCK_PAGES) * UPA_BLOCK_PAGES;
+	return bitmap_weight(r->gone, r->max_frames / UPADEV_BLOCK_PAGES) * UPADEV_BLOCK_PAGES;
 }
 
 /* Takes back at the process's own request. */
-int upa_reclaim_now(struct upa_region *r, struct upa_reclaim *request)
+int upa_reclaim_now(struct upa_region *r, struct upadev_reclaim *request)
 {
 	int ret = 0;
 
@@ -219,7 +219,7 @@ static unsigned long scan_pages(struct shrinker *shrinker, struct shrink_control
  */
 int upa_reclaim_refill(struct upa_region *r, u64 frame)
 {
-	u64 block = frame / UPA_BLOCK_PAGES;
+	u64 block = frame / UPADEV_BLOCK_PAGES;
 	int ret = 0;
 
 	mutex_lock(&r->refill_lock);
@@ -243,7 +243,7 @@ int upa_reclaim_init(void)
 		return -ENOMEM;
 	shrinker->count_objects = count_pages;
 	shrinker->scan_objects = scan_pages;
-	shrinker->batch = BLOCKS_AT_ONCE * UPA_BLOCK_PAGES;
+	shrinker->batch = BLOCKS_AT_ONCE * UPADEV_BLOCK_PAGES;
 	shrinker_register(shrinker);
 	return 0;
 }
@@ -257,7 +257,7 @@ static struct shrinker shrinker = {
 	.count_objects = count_pages,
 	.scan_objects = scan_pages,
 	.seeks = DEFAULT_SEEKS,
-	.batch = BLOCKS_AT_ONCE * UPA_BLOCK_PAGES,
+	.batch = BLOCKS_AT_ONCE * UPADEV_BLOCK_PAGES,
 };
 
 int upa_reclaim_init(void)

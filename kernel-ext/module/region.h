@@ -88,18 +88,18 @@ struct upa_region {
 
 static inline u64 upa_data_bytes(const struct upa_region *r)
 {
-	return r->pages * UPA_PAGE_BYTES;
+	return r->pages * UPADEV_PAGE_BYTES;
 }
 
 /* Entries of the hardware table that one page of it, or one frame block, stands for. */
 static inline u64 upa_nr_entries(const struct upa_region *r)
 {
-	return r->mode == UPA_RAW_PMD ? r->max_frames / UPA_BLOCK_PAGES : r->max_frames;
+	return r->mode == UPADEV_RAW_PMD ? r->max_frames / UPADEV_BLOCK_PAGES : r->max_frames;
 }
 
 static inline u64 upa_nr_tables(const struct upa_region *r)
 {
-	return r->pages / UPA_BLOCK_PAGES / (r->mode == UPA_RAW_PMD ? UPA_BLOCK_PAGES : 1);
+	return r->pages / UPADEV_BLOCK_PAGES / (r->mode == UPADEV_RAW_PMD ? UPADEV_BLOCK_PAGES : 1);
 }
 
 /*
@@ -137,7 +137,7 @@ void upa_reclaim_exit(void);
 void upa_reclaim_watch(struct upa_region *r);
 void upa_reclaim_forget(struct upa_region *r);
 int upa_reclaim_refill(struct upa_region *r, u64 frame);
-int upa_reclaim_now(struct upa_region *r, struct upa_reclaim *request);
+int upa_reclaim_now(struct upa_region *r, struct upadev_reclaim *request);
 
 /* table.c: page tables of the owner and their TLB entries */
 struct upa_table {
@@ -153,9 +153,9 @@ struct vm_area_struct *upa_data_vma(struct upa_region *r);
 
 /* guarded.c: shadow table to page tables */
 vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf);
-int upa_guarded_batch(struct upa_region *r, struct upa_batch *batch, bool map);
+int upa_guarded_batch(struct upa_region *r, struct upadev_batch *batch, bool map);
 int upa_guarded_advise(struct upa_region *r, loff_t offset, loff_t bytes, int advice);
-int upa_guarded_harvest(struct upa_region *r, struct upa_harvest *harvest);
+int upa_guarded_harvest(struct upa_region *r, struct upadev_harvest *harvest);
 int upa_guarded_shrink(struct upa_region *r, u64 frames);
 
 /* raw.c: page tables shown to the process */

@@ -58,7 +58,7 @@ static vm_fault_t data_fault(struct vm_fault *vmf)
 {
 	struct upa_region *r = vmf->vma->vm_private_data;
 
-	if (r->mode == UPA_GUARDED)
+	if (r->mode == UPADEV_GUARDED)
 		return upa_guarded_fault(r, vmf);
 	atomic64_inc(&r->count.bad_faults);
 	return VM_FAULT_SIGBUS;
@@ -94,13 +94,13 @@ const struct vm_operations_struct upa_data_ops = {
 
 static int mmap_data(struct upa_region *r, struct vm_area_struct *vma)
 {
-	unsigned long alignment = r->mode == UPA_RAW_PMD ? PUD_SIZE : PMD_SIZE;
+	unsigned long alignment = r->mode == UPADEV_RAW_PMD ? PUD_SIZE : PMD_SIZE;
 
 	if (vma->vm_end - vma->vm_start != upa_data_bytes(r) ||
 	    !IS_ALIGNED(vma->vm_start, alignment) ||
 	    (vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) != (VM_READ | VM_WRITE))
 		return -EINVAL;
-	if (r->data_start || (r->mode != UPA_GUARDED && r->data_was_mapped))
+	if (r->data_start || (r->mode != UPADEV_GUARDED && r->data_was_mapped))
 		return -EBUSY;
 	/* VM_IO, too: without it MADV_DOFORK takes VM_DONTCOPY back. */
 	add_flags(vma, VM_PFNMAP | VM_IO);
@@ -142,23 +142,23 @@ int upa_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EINVAL;
 	add_flags(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_private_data = r;
-	if (offset == UPA_MAP_STATE)
+	if (offset == UPADEV_MAP_STATE)
 		return mmap_memory(vma, r->state, r->state_bytes);
-	if (offset == UPA_MAP_SHADOW)
+	if (offset == UPADEV_MAP_SHADOW)
 		return mmap_memory(vma, r->shadow, r->pages * sizeof(*r->shadow));
 	if (current->mm != r->mm)
 		return -EPERM;
-	if (offset == UPA_MAP_DATA)
+	if (offset == UPADEV_MAP_DATA)
 		return mmap_data(r, vma);
-	if (r->mode == UPA_GUARDED)
+	if (r->mode == UPADEV_GUARDED)
 		return -EINVAL;
-	if (offset == UPA_MAP_ENTRIES) {
+	if (offset == UPADEV_MAP_ENTRIES) {
 		if (vma->vm_flags & VM_WRITE)
 			return -EINVAL;
 		remove_flags(vma, VM_MAYWRITE);
 		return mmap_memory(vma, r->entries, upa_nr_entries(r) * sizeof(*r->entries));
 	}
-	if (offset == UPA_MAP_TABLES)
+	if (offset == UPADEV_MAP_TABLES)
 		return mmap_tables(r, vma);
 	return -EINVAL;
 }

@@ -1,4 +1,4 @@
-/* posix_fadvise() of one range: WILLNEED does what UPA_IOC_MAP does, DONTNEED what UPA_IOC_UNMAP does; a refusal changes nothing. */
+/* posix_fadvise() of one range: WILLNEED does what UPADEV_MAP does, DONTNEED what UPADEV_UNMAP does; a refusal changes nothing. */
 #include <sys/syscall.h>
 
 #include "harness.h"
@@ -35,8 +35,8 @@ static void refusals(void)
 		CHECK_EQUAL(posix_fadvise(r.fd, 0, PAGE, others[i]), EINVAL);
 
 	CHECK_EQUAL(posix_fadvise(other.fd, 0, PAGE, POSIX_FADV_WILLNEED), ENXIO);
-	other.created = (struct upa_create){ .version = UPA_ABI_VERSION, .pages = 512, .frames = 512, .max_frames = 512 };
-	CHECK_EQUAL(ioctl(other.fd, UPA_IOC_CREATE, &other.created), 0);
+	other.created = (struct upadev_create){ .version = UPADEV_ABI_VERSION, .pages = 512, .frames = 512, .max_frames = 512 };
+	CHECK_EQUAL(ioctl(other.fd, UPADEV_CREATE, &other.created), 0);
 	CHECK_EQUAL(posix_fadvise(other.fd, 0, PAGE, POSIX_FADV_DONTNEED), ENXIO);
 	close(other.fd);
 }
@@ -65,7 +65,7 @@ int main(void)
 
 	for (page = 500; page < 520; page++)
 		r.shadow[page] = 0;
-	CHECK_EQUAL(syscall(SYS_fadvise64, r.fd, 500 * PAGE, 20 * PAGE, POSIX_FADV_DONTNEED), UPA_DONE);
+	CHECK_EQUAL(syscall(SYS_fadvise64, r.fd, 500 * PAGE, 20 * PAGE, POSIX_FADV_DONTNEED), UPADEV_DONE);
 	CHECK_EQUAL(stats(&r).unmap_pages, 20);
 	CHECK_EQUAL(stats(&r).shootdowns, 1);
 	for (page = 100; page < 800; page++) {

@@ -1,29 +1,29 @@
-/* UPA_IOC_CREATE and UPA_IOC_INFO: every refusal, after each of which a good request still succeeds. */
+/* UPADEV_CREATE and UPADEV_INFO: every refusal, after each of which a good request still succeeds. */
 #include <sys/resource.h>
 
 #include "harness.h"
 
-static const struct upa_create good = { .version = UPA_ABI_VERSION, .pages = 1024, .frames = 512, .max_frames = 1024,
+static const struct upadev_create good = { .version = UPADEV_ABI_VERSION, .pages = 1024, .frames = 512, .max_frames = 1024,
 					.state_bytes = 8192 };
 
-static void refused(struct upa_create c, int code)
+static void refused(struct upadev_create c, int code)
 {
 	int fd = open_device();
-	struct upa_create again = good;
-	struct upa_stats s;
+	struct upadev_create again = good;
+	struct upadev_stats s;
 
-	CHECK_ERRNO(ioctl(fd, UPA_IOC_CREATE, &c), code);
-	CHECK_ERRNO(ioctl(fd, UPA_IOC_STATS, &s), ENXIO);
-	CHECK_EQUAL(ioctl(fd, UPA_IOC_CREATE, &again), 0);
+	CHECK_ERRNO(ioctl(fd, UPADEV_CREATE, &c), code);
+	CHECK_ERRNO(ioctl(fd, UPADEV_STATS, &s), ENXIO);
+	CHECK_EQUAL(ioctl(fd, UPADEV_CREATE, &again), 0);
 	close(fd);
 }
 
 static void refuses_each_bad_field(void)
 {
-	struct upa_create c;
+	struct upadev_create c;
 
 	c = good, c.version = 0, refused(c, EINVAL);
-	c = good, c.version = UPA_ABI_VERSION + 1, refused(c, EINVAL);
+	c = good, c.version = UPADEV_ABI_VERSION + 1, refused(c, EINVAL);
 	c = good, c.mode = 3, refused(c, EINVAL);
 	c = good, c.mode = UINT32_MAX, refused(c, EINVAL);
 	c = good, c.flags = 4, refused(c, EINVAL);
@@ -33,37 +33,37 @@ static void refuses_each_bad_field(void)
 	c = good, c.pages = 0, refused(c, EINVAL);
 	c = good, c.pages = 511, refused(c, EINVAL);
 	c = good, c.pages = 513, refused(c, EINVAL);
-	c = good, c.pages = UPA_MAX_PAGES + 512, refused(c, EINVAL);
+	c = good, c.pages = UPADEV_MAX_PAGES + 512, refused(c, EINVAL);
 	c = good, c.pages = UINT64_MAX, refused(c, EINVAL);
 	c = good, c.frames = 1, refused(c, EINVAL);
 	c = good, c.frames = 1536, refused(c, EINVAL);
 	c = good, c.max_frames = 0, refused(c, EINVAL);
 	c = good, c.max_frames = 1025, refused(c, EINVAL);
-	c = good, c.max_frames = UPA_MAX_PAGES * 2, refused(c, EINVAL);
+	c = good, c.max_frames = UPADEV_MAX_PAGES * 2, refused(c, EINVAL);
 	c = good, c.state_bytes = 1, refused(c, EINVAL);
-	c = good, c.state_bytes = UPA_MAX_STATE_BYTES + 4096, refused(c, EINVAL);
+	c = good, c.state_bytes = UPADEV_MAX_STATE_BYTES + 4096, refused(c, EINVAL);
 	/* More than the machine has: 1 TiB of frames. */
-	c = good, c.frames = c.max_frames = UPA_MAX_PAGES, c.state_bytes = 0, refused(c, ENOMEM);
+	c = good, c.frames = c.max_frames = UPADEV_MAX_PAGES, c.state_bytes = 0, refused(c, ENOMEM);
 }
 
 static void results(void)
 {
-	struct upa_create c = good, second = good;
-	struct upa_info info;
+	struct upadev_create c = good, second = good;
+	struct upadev_info info;
 	int fd = open_device();
 
-	CHECK_ERRNO(ioctl(fd, UPA_IOC_CREATE, NULL), EFAULT);
-	CHECK_EQUAL(ioctl(fd, UPA_IOC_INFO, &info), 0);
-	CHECK_EQUAL(info.version, UPA_ABI_VERSION);
-	CHECK(info.modes & 1U << UPA_GUARDED);
+	CHECK_ERRNO(ioctl(fd, UPADEV_CREATE, NULL), EFAULT);
+	CHECK_EQUAL(ioctl(fd, UPADEV_INFO, &info), 0);
+	CHECK_EQUAL(info.version, UPADEV_ABI_VERSION);
+	CHECK(info.modes & 1U << UPADEV_GUARDED);
 	CHECK_EQUAL(info.reserved[0] | info.reserved[1] | info.reserved[2], 0);
-	CHECK_ERRNO(ioctl(fd, UPA_IOC_INFO, NULL), EFAULT);
-	CHECK_EQUAL(ioctl(fd, UPA_IOC_CREATE, &c), 0);
+	CHECK_ERRNO(ioctl(fd, UPADEV_INFO, NULL), EFAULT);
+	CHECK_EQUAL(ioctl(fd, UPADEV_CREATE, &c), 0);
 	CHECK_EQUAL(c.data_bytes, 1024 * PAGE);
 	CHECK_EQUAL(c.shadow_bytes, 4096);
 	CHECK_EQUAL(c.entries_bytes, 0);
 	CHECK_EQUAL(c.tables_bytes, 0);
-	CHECK_ERRNO(ioctl(fd, UPA_IOC_CREATE, &second), EBUSY);
+	CHECK_ERRNO(ioctl(fd, UPADEV_CREATE, &second), EBUSY);
 	CHECK_ERRNO(ioctl(fd, _IO('U', 0x88)), ENOTTY);
 	CHECK_ERRNO(ioctl(fd, 0), ENOTTY);
 	close(fd);
@@ -73,8 +73,8 @@ static void results(void)
 static void locked_memory_limit(void)
 {
 	pid_t child = fork();
-	struct upa_create c = good;
-	struct upa_stats s;
+	struct upadev_create c = good;
+	struct upadev_stats s;
 	struct rlimit limit = { 4 << 20, 4 << 20 };
 	int fd;
 
@@ -86,13 +86,13 @@ static void locked_memory_limit(void)
 	CHECK_EQUAL(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
 	CHECK_EQUAL(setuid(65534), 0);
 	c.frames = 1024; /* 4 MiB and the tables: just too much */
-	CHECK_ERRNO(ioctl(fd, UPA_IOC_CREATE, &c), ENOMEM);
+	CHECK_ERRNO(ioctl(fd, UPADEV_CREATE, &c), ENOMEM);
 	c = good;
-	CHECK_EQUAL(ioctl(fd, UPA_IOC_CREATE, &c), 0);
-	CHECK_EQUAL(ioctl(fd, UPA_IOC_STATS, &s), 0);
+	CHECK_EQUAL(ioctl(fd, UPADEV_CREATE, &c), 0);
+	CHECK_EQUAL(ioctl(fd, UPADEV_STATS, &s), 0);
 	CHECK_EQUAL(s.charged_pages, 512 + 2 + 1 + 2); /* frames, entries table, shadow, state */
-	CHECK_ERRNO(ioctl(fd, UPA_IOC_RESIZE, &(struct upa_resize){ .frames = 1024 }), ENOMEM);
-	CHECK_EQUAL(ioctl(fd, UPA_IOC_STATS, &s), 0);
+	CHECK_ERRNO(ioctl(fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 1024 }), ENOMEM);
+	CHECK_EQUAL(ioctl(fd, UPADEV_STATS, &s), 0);
 	CHECK_EQUAL(s.frames, 512);
 	CHECK_EQUAL(s.charged_pages, 517);
 	close(fd);

@@ -46,8 +46,8 @@ static void charged_to_cgroup(void)
 			FAIL("memory.current=%ld before=%ld, expected 32 MiB more", cgroup_value("memory.current"), before);
 		/* Above the limit the pool does not grow, and the process is told so. */
 		put("/sys/fs/cgroup/upa/memory.max", "100663296");
-		r = make_region(UPA_GUARDED, 0, 512, 512, 65536);
-		CHECK_ERRNO(ioctl(r.fd, UPA_IOC_RESIZE, &(struct upa_resize){ .frames = 32768 }), ENOMEM);
+		r = make_region(UPADEV_GUARDED, 0, 512, 512, 65536);
+		CHECK_ERRNO(ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 32768 }), ENOMEM);
 		CHECK_EQUAL(stats(&r).frames, 512);
 		exit(0);
 	}
@@ -71,7 +71,7 @@ static void not_unloaded_in_use(void)
 int main(void)
 {
 	struct stat s;
-	struct upa_info info;
+	struct upadev_info info;
 	pid_t child;
 
 	CHECK_EQUAL(stat("/dev/upa", &s), 0);
@@ -83,10 +83,10 @@ int main(void)
 		CHECK_EQUAL(setuid(65534), 0);
 		CHECK_ERRNO(open("/dev/upa", O_RDWR), EACCES);
 		/* Raw modes need CAP_SYS_RAWIO even with raw=1. */
-		CHECK_EQUAL(ioctl(fd, UPA_IOC_INFO, &info), 0);
-		CHECK_EQUAL(info.modes, 1U << UPA_GUARDED);
-		for (uint32_t mode = UPA_RAW_PTE; mode <= UPA_RAW_PMD; mode++)
-			CHECK_ERRNO(ioctl(fd, UPA_IOC_CREATE, &(struct upa_create){ .version = UPA_ABI_VERSION, .mode = mode,
+		CHECK_EQUAL(ioctl(fd, UPADEV_INFO, &info), 0);
+		CHECK_EQUAL(info.modes, 1U << UPADEV_GUARDED);
+		for (uint32_t mode = UPADEV_RAW_PTE; mode <= UPADEV_RAW_PMD; mode++)
+			CHECK_ERRNO(ioctl(fd, UPADEV_CREATE, &(struct upadev_create){ .version = UPADEV_ABI_VERSION, .mode = mode,
 							.pages = 262144, .max_frames = 512 }), EPERM);
 		exit(0);
 	}

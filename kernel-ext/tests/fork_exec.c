@@ -3,7 +3,7 @@
 
 static void in_child(struct region *r)
 {
-	struct upa_stats s;
+	struct upadev_stats s;
 
 	CHECK_EQUAL(touch(r->data, false), SIGSEGV);
 	CHECK_EQUAL(touch(r->data, true), SIGSEGV);
@@ -12,16 +12,16 @@ static void in_child(struct region *r)
 	CHECK_ERRNO(map_pages(r, 0, 1), EPERM);
 	CHECK_ERRNO(unmap_pages(r, 0, 1), EPERM);
 	CHECK_ERRNO(fsync(r->fd), EPERM);
-	CHECK_ERRNO(ioctl(r->fd, UPA_IOC_RESIZE, &(struct upa_resize){ .frames = 0 }), EPERM);
-	CHECK_ERRNO(ioctl(r->fd, UPA_IOC_HARVEST, &(struct upa_harvest){ .count = 1 }), EPERM);
-	CHECK_ERRNO(ioctl(r->fd, UPA_IOC_CREATE, &(struct upa_create){ .version = UPA_ABI_VERSION, .pages = 512, .max_frames = 512 }),
+	CHECK_ERRNO(ioctl(r->fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 0 }), EPERM);
+	CHECK_ERRNO(ioctl(r->fd, UPADEV_HARVEST, &(struct upadev_harvest){ .count = 1 }), EPERM);
+	CHECK_ERRNO(ioctl(r->fd, UPADEV_CREATE, &(struct upadev_create){ .version = UPADEV_ABI_VERSION, .pages = 512, .max_frames = 512 }),
 		    EBUSY);
 	CHECK_ERRNO(mmap(reserve(r->created.data_bytes, 2 << 20), r->created.data_bytes, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_FIXED, r->fd, UPA_MAP_DATA), EPERM);
+			 MAP_SHARED | MAP_FIXED, r->fd, UPADEV_MAP_DATA), EPERM);
 	/* What a pager may do. */
-	CHECK_EQUAL(ioctl(r->fd, UPA_IOC_STATS, &s), 0);
-	CHECK_EQUAL(*(uint64_t *)map_part(r->fd, PAGE, UPA_MAP_STATE, PROT_READ | PROT_WRITE), 4711);
-	CHECK_EQUAL(*(uint32_t *)map_part(r->fd, r->created.shadow_bytes, UPA_MAP_SHADOW, PROT_READ | PROT_WRITE), 1);
+	CHECK_EQUAL(ioctl(r->fd, UPADEV_STATS, &s), 0);
+	CHECK_EQUAL(*(uint64_t *)map_part(r->fd, PAGE, UPADEV_MAP_STATE, PROT_READ | PROT_WRITE), 4711);
+	CHECK_EQUAL(*(uint32_t *)map_part(r->fd, r->created.shadow_bytes, UPADEV_MAP_SHADOW, PROT_READ | PROT_WRITE), 1);
 	exit(0);
 }
 

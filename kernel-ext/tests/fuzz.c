@@ -73,51 +73,51 @@ static void *reach(void *argument)
 
 static void *call(void *argument)
 {
-	static const unsigned long codes[] = { UPA_IOC_INFO, UPA_IOC_CREATE, UPA_IOC_MAP, UPA_IOC_UNMAP, 0 /* fsync() */,
-					       UPA_IOC_HARVEST, UPA_IOC_RESIZE, UPA_IOC_STATS };
+	static const unsigned long codes[] = { UPADEV_INFO, UPADEV_CREATE, UPADEV_MAP, UPADEV_UNMAP, 0 /* fsync() */,
+					       UPADEV_HARVEST, UPADEV_RESIZE, UPADEV_STATS };
 	uint64_t state = (uint64_t)(uintptr_t)argument;
 	static __thread uint64_t bits[2][PAGES / 64];
-	static __thread struct upa_range ranges[32];
+	static __thread struct upadev_range ranges[32];
 
 	while (!atomic_load(&stop)) {
 		unsigned long code = codes[next(&state) % 8];
 		union {
-			struct upa_create create;
-			struct upa_batch batch;
-			struct upa_harvest harvest;
-			struct upa_resize resize;
-			struct upa_stats stats;
+			struct upadev_create create;
+			struct upadev_batch batch;
+			struct upadev_harvest harvest;
+			struct upadev_resize resize;
+			struct upadev_stats stats;
 			uint64_t words[32];
 		} a = { 0 };
 
 		for (int i = 0; i < 32; i++)
-			ranges[i] = (struct upa_range){ next(&state) % PAGES, 1 + next(&state) % 64 };
+			ranges[i] = (struct upadev_range){ next(&state) % PAGES, 1 + next(&state) % 64 };
 		if (next(&state) % 4 == 0)
-			ranges[next(&state) % 32] = (struct upa_range){ number(&state, PAGES), number(&state, PAGES) };
+			ranges[next(&state) % 32] = (struct upadev_range){ number(&state, PAGES), number(&state, PAGES) };
 		switch (code) {
-		case UPA_IOC_CREATE:
-			a.create = (struct upa_create){ .version = UPA_ABI_VERSION, .pages = number(&state, PAGES), .max_frames = 512 };
+		case UPADEV_CREATE:
+			a.create = (struct upadev_create){ .version = UPADEV_ABI_VERSION, .pages = number(&state, PAGES), .max_frames = 512 };
 			break;
-		case UPA_IOC_MAP:
-		case UPA_IOC_UNMAP:
-			a.batch = (struct upa_batch){ .ranges = (uintptr_t)ranges, .count = 1 + next(&state) % 32,
+		case UPADEV_MAP:
+		case UPADEV_UNMAP:
+			a.batch = (struct upadev_batch){ .ranges = (uintptr_t)ranges, .count = 1 + next(&state) % 32,
 						      .flags = next(&state) % 4 == 0 };
 			break;
-		case UPA_IOC_HARVEST:
-			a.harvest = (struct upa_harvest){ .page = number(&state, PAGES), .count = number(&state, PAGES),
+		case UPADEV_HARVEST:
+			a.harvest = (struct upadev_harvest){ .page = number(&state, PAGES), .count = number(&state, PAGES),
 							  .accessed = (uintptr_t)bits[0], .dirty = (uintptr_t)bits[1],
 							  .flags = next(&state) % 8 };
 			if (a.harvest.count > PAGES) /* else the kernel is right to overwrite what follows */
 				a.harvest.accessed = a.harvest.dirty = 0;
 			break;
-		case UPA_IOC_RESIZE:
+		case UPADEV_RESIZE:
 			a.resize.frames = next(&state) % 8 ? (uint64_t)FRAMES : next(&state) % 5 * 512;
 		}
 		if (next(&state) % 16 == 0) {
 			int i = (int)(next(&state) % 12);
 
 			/* Not the addresses: the kernel would rightly write wherever they point. */
-			if (code != UPA_IOC_HARVEST || (i != 2 && i != 3))
+			if (code != UPADEV_HARVEST || (i != 2 && i != 3))
 				a.words[i] = number(&state, PAGES);
 		}
 		atomic_fetch_add(&calls, 1);
@@ -134,7 +134,7 @@ static void *call(void *argument)
 			       (void *)(uintptr_t)(0x200000000000 + next(&state) % 1024 * PAGE));
 			if (munmap(r.data, r.created.data_bytes) == 0)
 				mmap(r.data, r.created.data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, r.fd,
-				     UPA_MAP_DATA);
+				     UPADEV_MAP_DATA);
 		}
 	}
 	return NULL;
@@ -149,7 +149,7 @@ int main(int argc, char **argv)
 	pthread_t threads[5];
 
 	printf("seed=%#lx\n", (unsigned long)seed);
-	r = make_region(UPA_GUARDED, UPA_CREATE_RECLAIM, PAGES, FRAMES, FRAMES);
+	r = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, PAGES, FRAMES, FRAMES);
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL); /* while the data is unmapped */
 	for (int i = 0; i < 5; i++)
@@ -164,7 +164,7 @@ int main(int argc, char **argv)
 	CHECK(good_touches > 0 && good_touches < touches);
 
 	/* Every frame still answers to its own number, and to no other. */
-	CHECK_EQUAL(ioctl(r.fd, UPA_IOC_RESIZE, &(struct upa_resize){ .frames = FRAMES }), 0);
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = FRAMES }), 0);
 	munmap(r.data, r.created.data_bytes);
 	map_data(&r);
 	for (uint32_t page = 0; page < PAGES; page++)

@@ -22,7 +22,7 @@
 
 #include "upa.h"
 
-#define PAGE ((size_t)UPA_PAGE_BYTES)
+#define PAGE ((size_t)UPADEV_PAGE_BYTES)
 
 #define FAIL(...)                                                                                                    \
 	do {                                                                                                         \
@@ -59,7 +59,7 @@ static inline void skip(const char *reason)
 
 struct region {
 	int fd;
-	struct upa_create created;
+	struct upadev_create created;
 	unsigned char *data;
 	_Atomic uint32_t *shadow;
 	void *state;
@@ -94,10 +94,10 @@ static inline void *map_part(int fd, size_t bytes, uint64_t offset, int protecti
 
 static inline void map_data(struct region *r)
 {
-	size_t alignment = r->created.mode == UPA_RAW_PMD ? 1UL << 30 : 2UL << 20;
+	size_t alignment = r->created.mode == UPADEV_RAW_PMD ? 1UL << 30 : 2UL << 20;
 	void *range = reserve(r->created.data_bytes, alignment);
 
-	r->data = mmap(range, r->created.data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r->fd, UPA_MAP_DATA);
+	r->data = mmap(range, r->created.data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r->fd, UPADEV_MAP_DATA);
 	CHECK(r->data != MAP_FAILED);
 }
 
@@ -105,58 +105,58 @@ static inline struct region make_region(uint32_t mode, uint32_t flags, uint64_t 
 {
 	struct region r = {
 		.fd = open_device(),
-		.created = { .version = UPA_ABI_VERSION, .mode = mode, .flags = flags, .pages = pages, .frames = frames,
+		.created = { .version = UPADEV_ABI_VERSION, .mode = mode, .flags = flags, .pages = pages, .frames = frames,
 			     .max_frames = max_frames, .state_bytes = PAGE },
 	};
 
-	if (mode != UPA_GUARDED) {
-		struct upa_info info;
+	if (mode != UPADEV_GUARDED) {
+		struct upadev_info info;
 
-		CHECK_EQUAL(ioctl(r.fd, UPA_IOC_INFO, &info), 0);
+		CHECK_EQUAL(ioctl(r.fd, UPADEV_INFO, &info), 0);
 		if (!(info.modes & 1U << mode))
 			skip("raw modes are off: load the module with raw=1");
 	}
-	CHECK_EQUAL(ioctl(r.fd, UPA_IOC_CREATE, &r.created), 0);
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_CREATE, &r.created), 0);
 	map_data(&r);
-	r.state = map_part(r.fd, r.created.state_bytes, UPA_MAP_STATE, PROT_READ | PROT_WRITE);
-	if (mode == UPA_GUARDED) {
-		r.shadow = map_part(r.fd, r.created.shadow_bytes, UPA_MAP_SHADOW, PROT_READ | PROT_WRITE);
+	r.state = map_part(r.fd, r.created.state_bytes, UPADEV_MAP_STATE, PROT_READ | PROT_WRITE);
+	if (mode == UPADEV_GUARDED) {
+		r.shadow = map_part(r.fd, r.created.shadow_bytes, UPADEV_MAP_SHADOW, PROT_READ | PROT_WRITE);
 	} else {
-		r.entries = map_part(r.fd, r.created.entries_bytes, UPA_MAP_ENTRIES, PROT_READ);
-		r.tables = map_part(r.fd, r.created.tables_bytes, UPA_MAP_TABLES, PROT_READ | PROT_WRITE);
+		r.entries = map_part(r.fd, r.created.entries_bytes, UPADEV_MAP_ENTRIES, PROT_READ);
+		r.tables = map_part(r.fd, r.created.tables_bytes, UPADEV_MAP_TABLES, PROT_READ | PROT_WRITE);
 	}
 	return r;
 }
 
 static inline struct region guarded(uint64_t pages, uint64_t frames)
 {
-	return make_region(UPA_GUARDED, 0, pages, frames, frames);
+	return make_region(UPADEV_GUARDED, 0, pages, frames, frames);
 }
 
-static inline int batch(const struct region *r, unsigned long call, uint64_t page, uint64_t count, struct upa_batch *result)
+static inline int batch(const struct region *r, unsigned long call, uint64_t page, uint64_t count, struct upadev_batch *result)
 {
-	struct upa_range range = { page, count };
-	struct upa_batch local, *b = result ? result : &local;
+	struct upadev_range range = { page, count };
+	struct upadev_batch local, *b = result ? result : &local;
 
-	*b = (struct upa_batch){ .ranges = (uintptr_t)&range, .count = 1 };
+	*b = (struct upadev_batch){ .ranges = (uintptr_t)&range, .count = 1 };
 	return ioctl(r->fd, call, b);
 }
 
 static inline int map_pages(const struct region *r, uint64_t page, uint64_t count)
 {
-	return batch(r, UPA_IOC_MAP, page, count, NULL);
+	return batch(r, UPADEV_MAP, page, count, NULL);
 }
 
 static inline int unmap_pages(const struct region *r, uint64_t page, uint64_t count)
 {
-	return batch(r, UPA_IOC_UNMAP, page, count, NULL);
+	return batch(r, UPADEV_UNMAP, page, count, NULL);
 }
 
-static inline struct upa_stats stats(const struct region *r)
+static inline struct upadev_stats stats(const struct region *r)
 {
-	struct upa_stats s;
+	struct upadev_stats s;
 
-	CHECK_EQUAL(ioctl(r->fd, UPA_IOC_STATS, &s), 0);
+	CHECK_EQUAL(ioctl(r->fd, UPADEV_STATS, &s), 0);
 	return s;
 }
 

@@ -1,4 +1,4 @@
-/* UPA_IOC_HARVEST: the accessed and dirty bits tell which pages were read and written since the last time. */
+/* UPADEV_HARVEST: the accessed and dirty bits tell which pages were read and written since the last time. */
 #include "harness.h"
 
 #define PAGES 70000 / 512 * 512
@@ -7,30 +7,30 @@ static uint64_t accessed[(PAGES + 63) / 64], dirty[(PAGES + 63) / 64];
 
 static bool bit(const uint64_t *map, uint64_t i) { return map[i / 64] >> i % 64 & 1; }
 
-static struct upa_harvest harvest(struct region *r, uint64_t page, uint64_t count, uint32_t flags)
+static struct upadev_harvest harvest(struct region *r, uint64_t page, uint64_t count, uint32_t flags)
 {
-	struct upa_harvest h = { .page = page, .count = count, .accessed = (uintptr_t)accessed, .dirty = (uintptr_t)dirty,
+	struct upadev_harvest h = { .page = page, .count = count, .accessed = (uintptr_t)accessed, .dirty = (uintptr_t)dirty,
 				 .flags = flags };
 
 	memset(accessed, 0xff, sizeof(accessed));
 	memset(dirty, 0xff, sizeof(dirty));
-	CHECK_EQUAL(ioctl(r->fd, UPA_IOC_HARVEST, &h), 0);
+	CHECK_EQUAL(ioctl(r->fd, UPADEV_HARVEST, &h), 0);
 	return h;
 }
 
-static void refused(struct region *r, struct upa_harvest h, int code)
+static void refused(struct region *r, struct upadev_harvest h, int code)
 {
-	CHECK_ERRNO(ioctl(r->fd, UPA_IOC_HARVEST, &h), code);
+	CHECK_ERRNO(ioctl(r->fd, UPADEV_HARVEST, &h), code);
 }
 
-static const uint32_t clear = UPA_HARVEST_CLEAR_ACCESSED | UPA_HARVEST_CLEAR_DIRTY | UPA_HARVEST_FLUSH;
+static const uint32_t clear = UPADEV_HARVEST_CLEAR_ACCESSED | UPADEV_HARVEST_CLEAR_DIRTY | UPADEV_HARVEST_FLUSH;
 
 int main(void)
 {
 	/* Both sides of the 32768 pages that the kernel does in one go. */
 	static const uint64_t reads[] = { 0, 63, 64, 511, 512, 32767, 32768, 33000, PAGES - 1 };
-	struct region r = make_region(UPA_GUARDED, UPA_CREATE_TRACK, PAGES, 512, 512);
-	struct upa_harvest h, good = { .count = 64, .accessed = (uintptr_t)accessed };
+	struct region r = make_region(UPADEV_GUARDED, UPADEV_CREATE_TRACK, PAGES, 512, 512);
+	struct upadev_harvest h, good = { .count = 64, .accessed = (uintptr_t)accessed };
 	uint64_t page;
 
 	for (page = 0; page < PAGES; page++)
@@ -83,13 +83,13 @@ int main(void)
 	h = good, h.page = 2, h.count = UINT64_MAX, refused(&r, h, EINVAL);
 	h = good, h.accessed = 4096, refused(&r, h, EFAULT);
 	h = good, h.dirty = 1ULL << 63, refused(&r, h, EFAULT);
-	CHECK_ERRNO(ioctl(r.fd, UPA_IOC_HARVEST, NULL), EFAULT);
-	CHECK_ERRNO(ioctl(open_device(), UPA_IOC_HARVEST, &good), ENXIO);
+	CHECK_ERRNO(ioctl(r.fd, UPADEV_HARVEST, NULL), EFAULT);
+	CHECK_ERRNO(ioctl(open_device(), UPADEV_HARVEST, &good), ENXIO);
 	/* Bit maps in the region itself: the kernel writes them through faults of its own. */
 	h = good, h.accessed = (uintptr_t)(r.data + 5 * PAGE);
-	CHECK_EQUAL(ioctl(r.fd, UPA_IOC_HARVEST, &h), 0);
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_HARVEST, &h), 0);
 
-	/* Without UPA_CREATE_TRACK everything installed counts as used until harvested once. */
+	/* Without UPADEV_CREATE_TRACK everything installed counts as used until harvested once. */
 	r = guarded(512, 512);
 	r.shadow[9] = 1;
 	CHECK_EQUAL(map_pages(&r, 9, 1), 0);

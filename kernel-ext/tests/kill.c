@@ -22,8 +22,8 @@ static void *churn(void *argument)
 		case 0: map_pages(&r, page, count); break;
 		case 1: unmap_pages(&r, page, count); break;
 		case 2: fsync(r.fd); break;
-		case 3: ioctl(r.fd, UPA_IOC_HARVEST, &(struct upa_harvest){ .count = FRAMES, .dirty = (uintptr_t)bits, .flags = 7 }); break;
-		case 4: ioctl(r.fd, UPA_IOC_RESIZE, &(struct upa_resize){ .frames = rand_r(&seed) % 9 * 512 }); break;
+		case 3: ioctl(r.fd, UPADEV_HARVEST, &(struct upadev_harvest){ .count = FRAMES, .dirty = (uintptr_t)bits, .flags = 7 }); break;
+		case 4: ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = rand_r(&seed) % 9 * 512 }); break;
 		default:
 			for (i = page; i < page + count; i += 7)
 				touch(r.data + i * PAGE, true);

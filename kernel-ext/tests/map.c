@@ -1,15 +1,15 @@
-/* UPA_IOC_MAP: installs what the shadow table says, replaces, passes over 0, and stops at entries out of range. */
+/* UPADEV_MAP: installs what the shadow table says, replaces, passes over 0, and stops at entries out of range. */
 #include "harness.h"
 
 static void installs_and_replaces(void)
 {
 	struct region r = guarded(1024, 1024);
-	struct upa_batch b;
+	struct upadev_batch b;
 	uint64_t page;
 
 	for (page = 0; page < 1024; page++)
 		r.shadow[page] = (uint32_t)page + 1;
-	CHECK_EQUAL(batch(&r, UPA_IOC_MAP, 0, 1024, &b), 0);
+	CHECK_EQUAL(batch(&r, UPADEV_MAP, 0, 1024, &b), 0);
 	CHECK_EQUAL(b.changed, 1024);
 	CHECK_EQUAL(b.stopped_at, -1);
 	for (page = 0; page < 1024; page++)
@@ -17,14 +17,14 @@ static void installs_and_replaces(void)
 	CHECK_EQUAL(stats(&r).faults, 0);
 
 	/* Same entries: nothing to do, hence no shoot-down. */
-	CHECK_EQUAL(batch(&r, UPA_IOC_MAP, 0, 1024, &b), 0);
+	CHECK_EQUAL(batch(&r, UPADEV_MAP, 0, 1024, &b), 0);
 	CHECK_EQUAL(b.changed, 0);
 	CHECK_EQUAL(stats(&r).shootdowns, 0);
 
 	/* The pages in reverse order: contents follow the frames. */
 	for (page = 0; page < 1024; page++)
 		r.shadow[page] = 1024 - (uint32_t)page;
-	CHECK_EQUAL(batch(&r, UPA_IOC_MAP, 0, 1024, &b), 0);
+	CHECK_EQUAL(batch(&r, UPADEV_MAP, 0, 1024, &b), 0);
 	CHECK_EQUAL(b.changed, 1024);
 	CHECK_EQUAL(stats(&r).shootdowns, 1);
 	for (page = 0; page < 1024; page++)
@@ -34,30 +34,30 @@ static void installs_and_replaces(void)
 static void passes_over_zero(void)
 {
 	struct region r = guarded(512, 512);
-	struct upa_batch b;
+	struct upadev_batch b;
 
 	r.shadow[3] = 1;
 	CHECK_EQUAL(map_pages(&r, 3, 1), 0);
 	*word(&r, 3) = 7;
 	r.shadow[3] = 0;
 	r.shadow[4] = 2;
-	CHECK_EQUAL(batch(&r, UPA_IOC_MAP, 0, 512, &b), 0);
+	CHECK_EQUAL(batch(&r, UPADEV_MAP, 0, 512, &b), 0);
 	CHECK_EQUAL(b.changed, 1);
-	CHECK_EQUAL(*word(&r, 3), 7); /* still installed: only UPA_IOC_UNMAP takes away */
+	CHECK_EQUAL(*word(&r, 3), 7); /* still installed: only UPADEV_UNMAP takes away */
 	CHECK_EQUAL(touch(r.data + 5 * PAGE, false), SIGBUS);
 }
 
 static void stops_at_bad_entry(void)
 {
 	struct region r = guarded(1024, 512);
-	struct upa_batch b;
+	struct upadev_batch b;
 
 	r.shadow[510] = 1;
 	r.shadow[511] = 2;
 	r.shadow[512] = 513; /* frame 512 of 512 */
 	r.shadow[513] = 3;
 	errno = 0;
-	CHECK_EQUAL(batch(&r, UPA_IOC_MAP, 510, 4, &b), -1);
+	CHECK_EQUAL(batch(&r, UPADEV_MAP, 510, 4, &b), -1);
 	CHECK_EQUAL(errno, EINVAL);
 	CHECK_EQUAL(b.stopped_at, 512);
 	CHECK_EQUAL(b.changed, 2);

@@ -30,22 +30,22 @@ int main(void)
 	range = reserve(bytes, 2 << 20);
 
 	/* Second data mapping; wrong length, address, protection, sharing, offset. */
-	CHECK_ERRNO(mmap(range, bytes, both, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EBUSY);
+	CHECK_ERRNO(mmap(range, bytes, both, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EBUSY);
 	range = reserve(bytes, 2 << 20);
 	CHECK_EQUAL(munmap(r.data, bytes), 0);
-	CHECK_ERRNO(mmap(range + PAGE, bytes, both, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
-	CHECK_ERRNO(mmap(range, bytes - PAGE, both, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
-	CHECK_ERRNO(mmap(range, bytes + PAGE, both, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
-	CHECK_ERRNO(mmap(range, bytes, both, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, r.fd, UPA_MAP_DATA), EINVAL);
-	CHECK_ERRNO(mmap(range, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
-	CHECK_ERRNO(mmap(range, bytes, both | PROT_EXEC, MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EINVAL);
-	refuse_map(r.created.shadow_bytes + PAGE, both, MAP_SHARED, UPA_MAP_SHADOW, EINVAL);
-	refuse_map(r.created.shadow_bytes, both, MAP_PRIVATE, UPA_MAP_SHADOW, EINVAL);
-	refuse_map(r.created.shadow_bytes, both | PROT_EXEC, MAP_SHARED, UPA_MAP_SHADOW, EINVAL);
-	refuse_map(2 * PAGE, both, MAP_SHARED, UPA_MAP_STATE, EINVAL);
-	refuse_map(PAGE, both, MAP_SHARED, UPA_MAP_STATE + PAGE, EINVAL);
-	refuse_map(PAGE, PROT_READ, MAP_SHARED, UPA_MAP_ENTRIES, EINVAL); /* would show physical addresses */
-	refuse_map(2 * PAGE, both, MAP_SHARED, UPA_MAP_TABLES, EINVAL);
+	CHECK_ERRNO(mmap(range + PAGE, bytes, both, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EINVAL);
+	CHECK_ERRNO(mmap(range, bytes - PAGE, both, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EINVAL);
+	CHECK_ERRNO(mmap(range, bytes + PAGE, both, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EINVAL);
+	CHECK_ERRNO(mmap(range, bytes, both, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, r.fd, UPADEV_MAP_DATA), EINVAL);
+	CHECK_ERRNO(mmap(range, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EINVAL);
+	CHECK_ERRNO(mmap(range, bytes, both | PROT_EXEC, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EINVAL);
+	refuse_map(r.created.shadow_bytes + PAGE, both, MAP_SHARED, UPADEV_MAP_SHADOW, EINVAL);
+	refuse_map(r.created.shadow_bytes, both, MAP_PRIVATE, UPADEV_MAP_SHADOW, EINVAL);
+	refuse_map(r.created.shadow_bytes, both | PROT_EXEC, MAP_SHARED, UPADEV_MAP_SHADOW, EINVAL);
+	refuse_map(2 * PAGE, both, MAP_SHARED, UPADEV_MAP_STATE, EINVAL);
+	refuse_map(PAGE, both, MAP_SHARED, UPADEV_MAP_STATE + PAGE, EINVAL);
+	refuse_map(PAGE, PROT_READ, MAP_SHARED, UPADEV_MAP_ENTRIES, EINVAL); /* would show physical addresses */
+	refuse_map(2 * PAGE, both, MAP_SHARED, UPADEV_MAP_TABLES, EINVAL);
 	refuse_map(PAGE, both, MAP_SHARED, 5ULL << 40, EINVAL);
 	map_data(&r);
 	CHECK_EQUAL(*word(&r, 3), 33); /* the frame kept its contents, the shadow its entry */

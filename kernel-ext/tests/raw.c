@@ -3,13 +3,13 @@
 
 static void stores_entries(uint32_t mode)
 {
-	const uint64_t unit = mode == UPA_RAW_PMD ? 512 : 1; /* pages for each entry */
+	const uint64_t unit = mode == UPADEV_RAW_PMD ? 512 : 1; /* pages for each entry */
 	struct region r = make_region(mode, 0, 262144, 4096, 8192);
 	uint64_t slots = 262144 / unit, i, n = 4096 / unit;
-	struct upa_batch b;
+	struct upadev_batch b;
 
 	for (i = 0; i < slots; i++)
-		if (mode == UPA_RAW_PTE || i)
+		if (mode == UPADEV_RAW_PTE || i)
 			CHECK_EQUAL(r.tables[i], 0);
 	CHECK_EQUAL(touch(r.data, false), SIGBUS);
 	for (i = 0; i < n; i++)
@@ -26,31 +26,31 @@ static void stores_entries(uint32_t mode)
 		r.tables[slots - n + i] = 0;
 		r.tables[i] = r.entries[n - 1 - i];
 	}
-	CHECK_EQUAL(fsync(r.fd), UPA_DONE);
+	CHECK_EQUAL(fsync(r.fd), UPADEV_DONE);
 	CHECK_EQUAL(stats(&r).shootdowns >= 1, 1);
 	for (i = 0; i < n; i++) {
 		CHECK_EQUAL(*word(&r, i * unit), n - i);
 		CHECK_EQUAL(touch(word(&r, (slots - n + i) * unit), false), SIGBUS);
 	}
-	CHECK_EQUAL(ioctl(r.fd, UPA_IOC_RESIZE, &(struct upa_resize){ .frames = 8192 }), 0);
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 8192 }), 0);
 	r.tables[n] = r.entries[2 * n - 1];
 	CHECK_EQUAL(*word(&r, n * unit), 0);
 
-	CHECK_ERRNO(ioctl(r.fd, UPA_IOC_RESIZE, &(struct upa_resize){ .frames = 512 }), EOPNOTSUPP);
-	CHECK_ERRNO(batch(&r, UPA_IOC_MAP, 0, 1, &b), EOPNOTSUPP);
-	CHECK_ERRNO(batch(&r, UPA_IOC_UNMAP, 0, 1, &b), EOPNOTSUPP);
-	CHECK_ERRNO(ioctl(r.fd, UPA_IOC_HARVEST, &(struct upa_harvest){ .count = 1 }), EOPNOTSUPP);
-	CHECK_ERRNO(mmap(NULL, r.created.entries_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, UPA_MAP_ENTRIES), EINVAL);
+	CHECK_ERRNO(ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 512 }), EOPNOTSUPP);
+	CHECK_ERRNO(batch(&r, UPADEV_MAP, 0, 1, &b), EOPNOTSUPP);
+	CHECK_ERRNO(batch(&r, UPADEV_UNMAP, 0, 1, &b), EOPNOTSUPP);
+	CHECK_ERRNO(ioctl(r.fd, UPADEV_HARVEST, &(struct upadev_harvest){ .count = 1 }), EOPNOTSUPP);
+	CHECK_ERRNO(mmap(NULL, r.created.entries_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, UPADEV_MAP_ENTRIES), EINVAL);
 	CHECK_ERRNO(mprotect((void *)r.entries, r.created.entries_bytes, PROT_READ | PROT_WRITE), EACCES);
-	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, UPA_MAP_SHADOW), EINVAL);
+	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, UPADEV_MAP_SHADOW), EINVAL);
 	CHECK_ERRNO(munmap(r.data + (512 << 20), 2 << 20), EINVAL);
 	CHECK_ERRNO(mremap(r.data, r.created.data_bytes, r.created.data_bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
 			   reserve(r.created.data_bytes, 1 << 30)), EINVAL);
 	/* Still mapped, with the tables still shown, left to exit(); and the data only once in a life. */
-	if (mode == UPA_RAW_PTE) {
+	if (mode == UPADEV_RAW_PTE) {
 		CHECK_EQUAL(munmap(r.data, r.created.data_bytes), 0);
 		CHECK_ERRNO(mmap(reserve(r.created.data_bytes, 2 << 20), r.created.data_bytes, PROT_READ | PROT_WRITE,
-				 MAP_SHARED | MAP_FIXED, r.fd, UPA_MAP_DATA), EBUSY);
+				 MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EBUSY);
 		CHECK_ERRNO(fsync(r.fd), ENXIO);
 		r.tables[0] = 1; /* a page of its own by now */
 	}
@@ -60,8 +60,8 @@ static void stores_entries(uint32_t mode)
 static void leaves_garbage(uint32_t mode, int ending, unsigned int seed)
 {
 	struct region r = make_region(mode, 0, 262144, 1024, 1024);
-	uint64_t slots = mode == UPA_RAW_PMD ? 512 : 262144, i;
-	uint64_t n = mode == UPA_RAW_PMD ? 2 : 1024;
+	uint64_t slots = mode == UPADEV_RAW_PMD ? 512 : 262144, i;
+	uint64_t n = mode == UPADEV_RAW_PMD ? 2 : 1024;
 
 	for (i = 0; i < slots; i++) {
 		uint64_t random = (uint64_t)rand_r(&seed) << 33 ^ (uint64_t)rand_r(&seed) << 11 ^ (uint64_t)rand_r(&seed);
@@ -111,9 +111,9 @@ static void clean_end(uint32_t mode)
 
 int main(void)
 {
-	stores_entries(UPA_RAW_PTE);
-	stores_entries(UPA_RAW_PMD);
-	clean_end(UPA_RAW_PTE);
-	clean_end(UPA_RAW_PMD);
+	stores_entries(UPADEV_RAW_PTE);
+	stores_entries(UPADEV_RAW_PMD);
+	clean_end(UPADEV_RAW_PTE);
+	clean_end(UPADEV_RAW_PMD);
 	return 0;
 }

@@ -3,7 +3,7 @@
 
 int main(void)
 {
-	struct upa_info info;
+	struct upadev_info info;
 	char raw = 0;
 	int fd = open("/sys/module/upa/parameters/raw", O_RDONLY);
 
@@ -12,10 +12,10 @@ int main(void)
 	if (raw == 'Y')
 		skip("the module was loaded with raw=1");
 	fd = open_device();
-	CHECK_EQUAL(ioctl(fd, UPA_IOC_INFO, &info), 0);
-	CHECK_EQUAL(info.modes, 1U << UPA_GUARDED);
-	for (uint32_t mode = UPA_RAW_PTE; mode <= UPA_RAW_PMD; mode++)
-		CHECK_ERRNO(ioctl(fd, UPA_IOC_CREATE, &(struct upa_create){ .version = UPA_ABI_VERSION, .mode = mode, .pages = 262144,
+	CHECK_EQUAL(ioctl(fd, UPADEV_INFO, &info), 0);
+	CHECK_EQUAL(info.modes, 1U << UPADEV_GUARDED);
+	for (uint32_t mode = UPADEV_RAW_PTE; mode <= UPADEV_RAW_PMD; mode++)
+		CHECK_ERRNO(ioctl(fd, UPADEV_CREATE, &(struct upadev_create){ .version = UPADEV_ABI_VERSION, .mode = mode, .pages = 262144,
 								   .max_frames = 512 }), EPERM);
 	return 0;
 }

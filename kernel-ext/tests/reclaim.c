@@ -1,5 +1,5 @@
 /*
- * UPA_CREATE_RECLAIM: under memory pressure, and by UPA_IOC_RECLAIM, the kernel takes what no shadow entry names, and nothing else, also
+ * UPADEV_CREATE_RECLAIM: under memory pressure, and by UPADEV_RECLAIM, the kernel takes what no shadow entry names, and nothing else, also
  * while numbers are moved from entry to entry; it comes back as zeros. Pressure is made by /proc/sys/vm/drop_caches, which asks all shrinkers.
  */
 #include <pthread.h>
@@ -24,14 +24,14 @@ static void press(void)
 
 static void wrong_flags(void)
 {
-	struct upa_create c = { .version = UPA_ABI_VERSION, .flags = UPA_CREATE_RECLAIM | UPA_CREATE_TRACK, .pages = 512,
+	struct upadev_create c = { .version = UPADEV_ABI_VERSION, .flags = UPADEV_CREATE_RECLAIM | UPADEV_CREATE_TRACK, .pages = 512,
 				.max_frames = 512 };
 	int fd = open_device();
 
-	CHECK_ERRNO(ioctl(fd, UPA_IOC_CREATE, &c), EINVAL);
-	c.flags = UPA_CREATE_RECLAIM;
-	c.mode = UPA_RAW_PTE;
-	CHECK_ERRNO(ioctl(fd, UPA_IOC_CREATE, &c), EINVAL);
+	CHECK_ERRNO(ioctl(fd, UPADEV_CREATE, &c), EINVAL);
+	c.flags = UPADEV_CREATE_RECLAIM;
+	c.mode = UPADEV_RAW_PTE;
+	CHECK_ERRNO(ioctl(fd, UPADEV_CREATE, &c), EINVAL);
 	close(fd);
 }
 
@@ -60,7 +60,7 @@ static void forget(const struct region *r, uint64_t from, uint64_t to)
 
 static int resize(const struct region *r, uint64_t frames)
 {
-	return ioctl(r->fd, UPA_IOC_RESIZE, &(struct upa_resize){ .frames = frames });
+	return ioctl(r->fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = frames });
 }
 
 static void destroy(const struct region *r)
@@ -74,7 +74,7 @@ static void destroy(const struct region *r)
 static void what_is_named_stays(void)
 {
 	long before = free_pages(), held;
-	struct region r = make_region(UPA_GUARDED, UPA_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
+	struct region r = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
 	uint64_t taken, zeros = 0;
 
 	fill(&r, 0, FRAMES, 7);
@@ -146,26 +146,26 @@ static void without_the_flag_nothing_goes(void)
 	check(&r, 0, FRAMES, 3);
 }
 
-/* UPA_IOC_RECLAIM: 0 or -1 with errno. */
-static int reclaim(const struct region *r, struct upa_reclaim *request)
+/* UPADEV_RECLAIM: 0 or -1 with errno. */
+static int reclaim(const struct region *r, struct upadev_reclaim *request)
 {
-	return ioctl(r->fd, UPA_IOC_RECLAIM, request);
+	return ioctl(r->fd, UPADEV_RECLAIM, request);
 }
 
 static void by_call(void)
 {
 	struct region r = guarded(1024, 1024);
-	struct upa_reclaim request = { .pages = 1024 };
+	struct upadev_reclaim request = { .pages = 1024 };
 	long held;
 
 	CHECK_ERRNO(reclaim(&r, &request), EOPNOTSUPP);
 	destroy(&r);
-	r = make_region(UPA_GUARDED, UPA_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
-	request = (struct upa_reclaim){ .pages = 512, .reserved = 1 };
+	r = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
+	request = (struct upadev_reclaim){ .pages = 512, .reserved = 1 };
 	CHECK_ERRNO(reclaim(&r, &request), EINVAL);
-	CHECK_ERRNO(ioctl(r.fd, UPA_IOC_RECLAIM, 8), EFAULT);
+	CHECK_ERRNO(ioctl(r.fd, UPADEV_RECLAIM, 8), EFAULT);
 	fill(&r, 0, FRAMES, 5);
-	request = (struct upa_reclaim){ .pages = FRAMES };
+	request = (struct upadev_reclaim){ .pages = FRAMES };
 	CHECK_EQUAL(reclaim(&r, &request), 0);
 	CHECK_EQUAL(request.reclaimed + request.gone, 0);
 
@@ -201,7 +201,7 @@ static void *keep_reclaiming(void *argument)
 	const struct region *r = argument;
 
 	while (!atomic_load(&stop)) {
-		struct upa_reclaim request = { .pages = 512 };
+		struct upadev_reclaim request = { .pages = 512 };
 
 		CHECK_EQUAL(reclaim(r, &request), 0);
 		atomic_fetch_add(&looks, 1);
@@ -212,7 +212,7 @@ static void *keep_reclaiming(void *argument)
 /* One frame of a block is in use and goes to and fro between the ends of a long shadow table: whoever looks must not miss it. */
 static void moves(void)
 {
-	struct region r = make_region(UPA_GUARDED, UPA_CREATE_RECLAIM, FAR, 512, 512);
+	struct region r = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, FAR, 512, 512);
 	uint64_t pages[2] = { 0, FAR - 1 }, rounds = 0;
 	time_t end = time(NULL) + 4;
 	pthread_t thread;
@@ -250,7 +250,7 @@ static void *keep_pressing(void *argument)
 /* Blocks come into use and go out of it under constant pressure: while named, they keep what was written. */
 static void races(void)
 {
-	struct region r = make_region(UPA_GUARDED, UPA_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
+	struct region r = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
 	uint64_t state = 88172645463325252ULL, rounds = 0;
 	time_t end = time(NULL) + 5;
 	pthread_t thread;

@@ -1,16 +1,16 @@
-/* UPA_IOC_RESIZE: frames that left the pool are out of reach, those that come are zero, and the charge follows. */
+/* UPADEV_RESIZE: frames that left the pool are out of reach, those that come are zero, and the charge follows. */
 #include "harness.h"
 
 static int resize(const struct region *r, uint64_t frames)
 {
-	struct upa_resize request = { .frames = frames };
+	struct upadev_resize request = { .frames = frames };
 
-	return ioctl(r->fd, UPA_IOC_RESIZE, &request);
+	return ioctl(r->fd, UPADEV_RESIZE, &request);
 }
 
 int main(void)
 {
-	struct region r = make_region(UPA_GUARDED, 0, 2048, 0, 2048);
+	struct region r = make_region(UPADEV_GUARDED, 0, 2048, 0, 2048);
 	uint64_t page, tables = stats(&r).charged_pages;
 	long before;
 
@@ -39,12 +39,12 @@ int main(void)
 	CHECK_ERRNO(resize(&r, 100), EINVAL);
 	CHECK_ERRNO(resize(&r, UINT64_MAX - 511), EINVAL);
 	for (int i = 0; i < 3; i++) {
-		struct upa_resize request = { .frames = 512 };
+		struct upadev_resize request = { .frames = 512 };
 
 		request.reserved[i] = 1;
-		CHECK_ERRNO(ioctl(r.fd, UPA_IOC_RESIZE, &request), EINVAL);
+		CHECK_ERRNO(ioctl(r.fd, UPADEV_RESIZE, &request), EINVAL);
 	}
-	CHECK_ERRNO(ioctl(r.fd, UPA_IOC_RESIZE, NULL), EFAULT);
+	CHECK_ERRNO(ioctl(r.fd, UPADEV_RESIZE, NULL), EFAULT);
 	CHECK_EQUAL(stats(&r).frames, 2048);
 
 	/* With the data unmapped, too; and to nothing. */
@@ -60,8 +60,8 @@ int main(void)
 	CHECK_EQUAL(*word(&r, 0), 0);
 
 	/* More than there is: refused, and the pool stays. */
-	r = make_region(UPA_GUARDED, 0, 512, 512, UPA_MAX_PAGES / 64);
-	CHECK_ERRNO(resize(&r, UPA_MAX_PAGES / 64), ENOMEM);
+	r = make_region(UPADEV_GUARDED, 0, 512, 512, UPADEV_MAX_PAGES / 64);
+	CHECK_ERRNO(resize(&r, UPADEV_MAX_PAGES / 64), ENOMEM);
 	CHECK_EQUAL(stats(&r).frames, 512);
 	r.shadow[0] = 512;
 	*word(&r, 0) = 1;

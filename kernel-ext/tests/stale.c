@@ -59,8 +59,8 @@ static uint64_t run(uint32_t mode, bool shoot_down, uint64_t step, int rounds)
 {
 	struct sigaction action = { .sa_handler = reader_fault, .sa_flags = SA_NODEFER };
 	pthread_t thread;
-	struct upa_range ranges[PAGES];
-	struct upa_batch b = { .ranges = (uintptr_t)ranges, .count = PAGES };
+	struct upadev_range ranges[PAGES];
+	struct upadev_batch b = { .ranges = (uintptr_t)ranges, .count = PAGES };
 	uint64_t other = PLACES;	/* where the frames go to */
 
 	r = make_region(mode, 0, 2 * PLACES, 512, 512);
@@ -72,10 +72,10 @@ static uint64_t run(uint32_t mode, bool shoot_down, uint64_t step, int rounds)
 	atomic_store(&epoch, 0);
 	sigaction(SIGBUS, &action, NULL);
 	for (uint64_t i = 0; i < PAGES; i++) {
-		ranges[i] = (struct upa_range){ i * step, 1 };
+		ranges[i] = (struct upadev_range){ i * step, 1 };
 		put(other + i, (uint32_t)i + 1);
 	}
-	if (mode == UPA_GUARDED)
+	if (mode == UPADEV_GUARDED)
 		CHECK_EQUAL(map_pages(&r, other, PAGES), 0);
 	CHECK_EQUAL(pthread_create(&thread, NULL, reader, NULL), 0);
 	for (int round = 0; round < rounds; round++) {
@@ -84,15 +84,15 @@ static uint64_t run(uint32_t mode, bool shoot_down, uint64_t step, int rounds)
 			put(i * step, (uint32_t)i + 1);
 		}
 		atomic_fetch_add(&epoch, 1);
-		if (mode == UPA_GUARDED)
-			CHECK_EQUAL(ioctl(r.fd, UPA_IOC_MAP, &b), 0);
+		if (mode == UPADEV_GUARDED)
+			CHECK_EQUAL(ioctl(r.fd, UPADEV_MAP, &b), 0);
 		uint64_t seen = atomic_load(&reads);
 		for (int i = 0; i < 1000 && atomic_load(&reads) < seen + PAGES; i++)
 			sched_yield();
 		for (uint64_t i = 0; i < PAGES; i++)
 			put(i * step, 0);
 		if (shoot_down)
-			CHECK_EQUAL(mode == UPA_GUARDED ? ioctl(r.fd, UPA_IOC_UNMAP, &b) : fsync(r.fd) - UPA_DONE, 0);
+			CHECK_EQUAL(mode == UPADEV_GUARDED ? ioctl(r.fd, UPADEV_UNMAP, &b) : fsync(r.fd) - UPADEV_DONE, 0);
 		/* From here on the frames are free for another use. */
 		for (uint64_t i = 0; i < PAGES; i++)
 			*word(&r, other + i) = REUSED;
@@ -113,10 +113,10 @@ int main(void)
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		skip("needs two CPUs");
 	int fd = open_device();
-	struct upa_info info;
+	struct upadev_info info;
 
-	CHECK_EQUAL(ioctl(fd, UPA_IOC_INFO, &info), 0);
-	for (uint32_t mode = UPA_GUARDED; mode <= UPA_RAW_PTE; mode++) {
+	CHECK_EQUAL(ioctl(fd, UPADEV_INFO, &info), 0);
+	for (uint32_t mode = UPADEV_GUARDED; mode <= UPADEV_RAW_PTE; mode++) {
 		if (!(info.modes & 1U << mode))
 			continue;
 		uint64_t found = run(mode, false, 1, 1000);

@@ -1,4 +1,4 @@
-/* UPA_IOC_UNMAP: what is emptied cannot be touched any more, also by a fault, and everything else stays. */
+/* UPADEV_UNMAP: what is emptied cannot be touched any more, also by a fault, and everything else stays. */
 #include "harness.h"
 
 static void fill(struct region *r, uint64_t pages)
@@ -15,18 +15,18 @@ static void fill(struct region *r, uint64_t pages)
 static void many_ranges(uint32_t flags)
 {
 	struct region r = guarded(2048, 2048);
-	struct upa_range ranges[100];
-	struct upa_batch b = { .ranges = (uintptr_t)ranges, .count = 100, .flags = flags };
+	struct upadev_range ranges[100];
+	struct upadev_batch b = { .ranges = (uintptr_t)ranges, .count = 100, .flags = flags };
 	uint64_t page, before;
 
 	fill(&r, 2048);
 	for (page = 0; page < 100; page++) {
-		ranges[page] = (struct upa_range){ page * 20, 3 };
+		ranges[page] = (struct upadev_range){ page * 20, 3 };
 		for (uint64_t i = 0; i < 3; i++)
 			r.shadow[page * 20 + i] = 0;
 	}
 	before = stats(&r).shootdowns;
-	CHECK_EQUAL(ioctl(r.fd, UPA_IOC_UNMAP, &b), 0);
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_UNMAP, &b), 0);
 	CHECK_EQUAL(stats(&r).shootdowns - before, flags ? 100 : 1);
 	if (!flags)
 		CHECK_EQUAL(b.changed, 300);
@@ -41,7 +41,7 @@ static void many_ranges(uint32_t flags)
 static void entry_left_in_shadow(void)
 {
 	struct region r = guarded(512, 512);
-	struct upa_batch b;
+	struct upadev_batch b;
 
 	fill(&r, 512);
 	CHECK_EQUAL(unmap_pages(&r, 7, 1), 0);
@@ -49,18 +49,18 @@ static void entry_left_in_shadow(void)
 	CHECK_EQUAL(*word(&r, 8), 8);
 	CHECK_EQUAL(*word(&r, 7), 7); /* unmapped, but not cleared: comes back */
 	CHECK_EQUAL(stats(&r).faults, 1);
-	CHECK_EQUAL(batch(&r, UPA_IOC_UNMAP, 8, 1, &b), 0);
+	CHECK_EQUAL(batch(&r, UPADEV_UNMAP, 8, 1, &b), 0);
 	CHECK_EQUAL(b.changed, 1);
-	CHECK_EQUAL(batch(&r, UPA_IOC_UNMAP, 8, 1, &b), 0);
+	CHECK_EQUAL(batch(&r, UPADEV_UNMAP, 8, 1, &b), 0);
 	CHECK_EQUAL(b.changed, 0);
 }
 
 static void nothing_there(void)
 {
 	struct region r = guarded(1024, 512);
-	struct upa_batch b;
+	struct upadev_batch b;
 
-	CHECK_EQUAL(batch(&r, UPA_IOC_UNMAP, 0, 1024, &b), 0);
+	CHECK_EQUAL(batch(&r, UPADEV_UNMAP, 0, 1024, &b), 0);
 	CHECK_EQUAL(b.changed, 0);
 	CHECK_EQUAL(stats(&r).shootdowns, 0);
 }
@@ -85,7 +85,7 @@ static void relocate(void)
 int main(void)
 {
 	many_ranges(0);
-	many_ranges(UPA_BATCH_PER_RANGE);
+	many_ranges(UPADEV_BATCH_PER_RANGE);
 	entry_left_in_shadow();
 	nothing_there();
 	relocate();

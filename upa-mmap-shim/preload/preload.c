@@ -97,7 +97,7 @@ static void begin(void)
 		options.max_deferred_bytes = settings.strict ? 0 : UINT64_MAX;
 		options.flags = settings.reclaim && settings.backend == UPA_BACKEND_PTE ? UPA_REGION_RECLAIM : 0;
 	} else {
-		options.flags = settings.strict ? UPA_REGION_GUARDED : 0;
+		options.flags = settings.strict ? UPA_REGION_FENCED : 0;
 	}
 	/* What the kernel might refuse to a program that asks for more than there is, it shall decide. */
 	if (upa_mman_start(&options, memory / 2)) {

@@ -25,7 +25,7 @@
  *   header.slot_offset        slots    x 64 bytes   reservation and counters of one thread
  *   header.tree_offset        trees    x u32        one word per 16 children
  *   header.child_offset       children x u32        one word per 512 pages
- *   header.bitmap_offset      children x 128 bytes  8 x u64 allocation bits, 8 x u64 dirty bits
+ *   header.bitmap_offset      children x 128 bytes  8 x u64 allocation bits, 8 x u64 stale bits
  *
  *   each array starts on a 64-byte boundary; the array of children is padded to whole trees.
  *   Every word that is changed with compare-and-swap is changed with that one width by everybody.
@@ -38,7 +38,7 @@
  *     used   pages of the child that are allocated or promised to a caller, 0..512
  *     P      polarity: the value of an allocation bit that means "free"
  *     T      tainted: see upa_llfree_taint()
- *     state  what the free pages of the child hold: UPA_ABSENT, _ZEROED, _DIRTY or _MIXED
+ *     state  what the free pages of the child hold: UPA_ABSENT, _ZEROED, _STALE or _MIXED
  *     R      resident, a hint: every page of the child is known to have memory, see upa_llfree_set_resident()
  *
  *   tree word (u32):  bits 0..30 used 0..8192, more if overdrawn, bit 31 reserved by a slot
@@ -58,7 +58,7 @@
  * them along; so that this makes nobody else fail, the last search takes pages it has seen to be free without
  * tickets of the tree and overdraws it. Then the second line fails until the tickets are back, and a
  * ticket of that tree may find no page: it is given back, and the next tree is tried.
- * The polarity and the "ABSENT or ZEROED => no dirty bit" rule can change only while
+ * The polarity and the "ABSENT or ZEROED => no stale bit" rule can change only while
  * free(child) is 512, hence never under somebody who holds a page or a ticket of the child.
  */
 #ifndef UPA_LLFREE_H
@@ -87,8 +87,8 @@ extern "C" {
 /* What the free pages of a child hold. */
 #define UPA_ABSENT 0u                /* no memory behind them: a touch faults and reads zero */
 #define UPA_ZEROED 1u                /* populated, known to be zero */
-#define UPA_DIRTY 2u                 /* old bytes, wherever their last holder touched them */
-#define UPA_MIXED 3u                 /* those whose dirty bit is set are dirty, the others absent */
+#define UPA_STALE 2u                 /* old bytes, wherever their last holder touched them */
+#define UPA_MIXED 3u                 /* those whose stale bit is set are stale, the others absent */
 
 /* Flags of the get functions. */
 #define UPA_GET_ZEROS 1u             /* the caller needs zeros: prefer pages that need no clearing */
@@ -202,7 +202,7 @@ UPA_API int upa_llfree_put(const struct upa_llfree *a, uint32_t slot, uint64_t p
  * Of pages the caller holds (first .. first+pages-1): the first one that may hold old bytes, and in
  * *length how many follow it without a gap; -1 if all of them read zero.
  */
-UPA_API int64_t upa_llfree_next_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length);
+UPA_API int64_t upa_llfree_next_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length);
 
 /*
  * The first page in first .. first+pages-1 that is free (free != 0) or allocated (free == 0), and in *length how
@@ -223,7 +223,7 @@ UPA_API int upa_llfree_tainted(const struct upa_llfree *a, uint64_t first, uint6
  * Of pages the caller holds (first .. first+pages-1): they hold old bytes from now on, since he has put memory behind them. -EINVAL
  * if out of range.
  */
-UPA_API int upa_llfree_set_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages);
+UPA_API int upa_llfree_set_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages);
 
 /*
  * Remembers that every page of the children wholly within a range the caller holds has memory behind

@@ -56,7 +56,7 @@
 
 struct bitmap {
 	_Atomic uint64_t allocated[ROWS]; /* in the child's polarity */
-	_Atomic uint64_t dirty[ROWS];
+	_Atomic uint64_t stale[ROWS];
 };
 
 struct slot {
@@ -191,23 +191,23 @@ static uint32_t flip_bits(struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t
 	return hi - lo;
 }
 
-static void set_dirty(struct bitmap *b, uint32_t lo, uint32_t hi)
+static void set_stale(struct bitmap *b, uint32_t lo, uint32_t hi)
 {
 	FOR_ROWS(i, lo, hi) {
 		uint64_t mask = row_mask(i, lo, hi);
 
-		if ((load64(&b->dirty[i]) & mask) != mask)
-			atomic_fetch_or_explicit(&b->dirty[i], mask, memory_order_relaxed);
+		if ((load64(&b->stale[i]) & mask) != mask)
+			atomic_fetch_or_explicit(&b->stale[i], mask, memory_order_relaxed);
 	}
 }
 
-static void clear_dirty(struct bitmap *b, uint32_t lo, uint32_t hi)
+static void clear_stale(struct bitmap *b, uint32_t lo, uint32_t hi)
 {
 	FOR_ROWS(i, lo, hi) {
 		uint64_t mask = row_mask(i, lo, hi);
 
-		if (load64(&b->dirty[i]) & mask)
-			atomic_fetch_and_explicit(&b->dirty[i], ~mask, memory_order_relaxed);
+		if (load64(&b->stale[i]) & mask)
+			atomic_fetch_and_explicit(&b->stale[i], ~mask, memory_order_relaxed);
 	}
 }
 
@@ -306,7 +306,7 @@ static uint32_t child_put_whole(const struct upa_llfree *a, uint64_t c, uint32_t
 	uint32_t next;
 
 	if (state == UPA_ABSENT || state == UPA_ZEROED)
-		clear_dirty(bitmap_at(a, c), 0, UPA_CHILD_PAGES);
+		clear_stale(bitmap_at(a, c), 0, UPA_CHILD_PAGES);
 	do {
 		if (child_used(w) != UPA_CHILD_PAGES)
 			return 0;
@@ -323,7 +323,7 @@ static uint32_t child_put_whole(const struct upa_llfree *a, uint64_t c, uint32_t
 
 /*
  * Records what pages lo .. hi-1 hold, before they are free: whoever gets one next must see it.
- * UPA_MIXED knows two kinds of free pages, so zeroed ones in part of a child count as dirty.
+ * UPA_MIXED knows two kinds of free pages, so zeroed ones in part of a child count as stale.
  */
 static void child_record(child_t *child, struct bitmap *b, uint32_t lo, uint32_t hi, uint32_t state)
 {
@@ -336,18 +336,18 @@ static void child_record(child_t *child, struct bitmap *b, uint32_t lo, uint32_t
 			return;
 		/*
 		 * All bits are set before the state tells anybody to look at them, so a put that still sees
-		 * DIRTY or ZEROED loses nothing by not setting its own.
+		 * STALE or ZEROED loses nothing by not setting its own.
 		 */
 		if (now != UPA_MIXED) {
-			set_dirty(b, 0, UPA_CHILD_PAGES);
-			child_set_state(child, ONLY(UPA_DIRTY) | ONLY(UPA_ZEROED), UPA_MIXED);
+			set_stale(b, 0, UPA_CHILD_PAGES);
+			child_set_state(child, ONLY(UPA_STALE) | ONLY(UPA_ZEROED), UPA_MIXED);
 		}
-		clear_dirty(b, lo, hi);
+		clear_stale(b, lo, hi);
 	} else if (now == UPA_ZEROED) {
-		if (state == UPA_DIRTY)
-			child_set_state(child, ONLY(UPA_ZEROED), UPA_DIRTY);
-	} else if (now != UPA_DIRTY) {
-		set_dirty(b, lo, hi);
+		if (state == UPA_STALE)
+			child_set_state(child, ONLY(UPA_ZEROED), UPA_STALE);
+	} else if (now != UPA_STALE) {
+		set_stale(b, lo, hi);
 		child_set_state(child, ONLY(UPA_ABSENT), UPA_MIXED);
 	}
 }
@@ -881,7 +881,7 @@ int upa_llfree_get_at(const struct upa_llfree *a, uint32_t slot, uint64_t first,
 int upa_llfree_put_run(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages, uint32_t flags)
 {
 	struct slot *s = slot_at(a, slot);
-	static const uint32_t states[] = { UPA_DIRTY, [UPA_PUT_ABSENT] = UPA_ABSENT, [UPA_PUT_ZEROED] = UPA_ZEROED,
+	static const uint32_t states[] = { UPA_STALE, [UPA_PUT_ABSENT] = UPA_ABSENT, [UPA_PUT_ZEROED] = UPA_ZEROED,
 					   [UPA_PUT_UNTOUCHED] = UNCHANGED };
 	uint64_t freed;
 
@@ -905,18 +905,18 @@ int upa_llfree_put(const struct upa_llfree *a, uint32_t slot, uint64_t page, uin
 }
 
 /* First page in from .. end-1 that may hold old bytes, or that does not; end if none. */
-static uint64_t next_content(const struct upa_llfree *a, uint64_t from, uint64_t end, bool dirty)
+static uint64_t next_content(const struct upa_llfree *a, uint64_t from, uint64_t end, bool stale)
 {
 	while (from < end) {
 		uint64_t c = from / UPA_CHILD_PAGES;
-		/* Acquire: who sees MIXED must see the dirty bits that were set before it. */
+		/* Acquire: who sees MIXED must see the stale bits that were set before it. */
 		uint32_t state = child_state(atomic_load_explicit(child_at(a, c), memory_order_acquire));
 
 		if (state != UPA_MIXED) {
-			if (dirty == (state == UPA_DIRTY))
+			if (stale == (state == UPA_STALE))
 				return from;
 		} else {
-			uint32_t at = next_bit(bitmap_at(a, c)->dirty, dirty ? 0 : ~0ull, (uint32_t)(from % UPA_CHILD_PAGES));
+			uint32_t at = next_bit(bitmap_at(a, c)->stale, stale ? 0 : ~0ull, (uint32_t)(from % UPA_CHILD_PAGES));
 
 			if (at < UPA_CHILD_PAGES) {
 				from = c * UPA_CHILD_PAGES + at;
@@ -928,7 +928,7 @@ static uint64_t next_content(const struct upa_llfree *a, uint64_t from, uint64_t
 	return end;
 }
 
-int64_t upa_llfree_next_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length)
+int64_t upa_llfree_next_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length)
 {
 	uint64_t end = first + pages;
 	uint64_t page;
@@ -975,7 +975,7 @@ int upa_llfree_tainted(const struct upa_llfree *a, uint64_t first, uint64_t page
 	return 0;
 }
 
-int upa_llfree_set_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+int upa_llfree_set_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages)
 {
 	if (!in_range(a, first, pages))
 		return -EINVAL;
@@ -984,8 +984,8 @@ int upa_llfree_set_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pa
 
 		end = (c + 1) * UPA_CHILD_PAGES < first + pages ? (c + 1) * UPA_CHILD_PAGES : first + pages;
 		if (end - page == UPA_CHILD_PAGES)
-			child_set_state(child_at(a, c), ONLY(UPA_ABSENT) | ONLY(UPA_ZEROED), UPA_DIRTY);
-		child_record(child_at(a, c), bitmap_at(a, c), (uint32_t)(page % UPA_CHILD_PAGES), (uint32_t)((end - 1) % UPA_CHILD_PAGES + 1), UPA_DIRTY);
+			child_set_state(child_at(a, c), ONLY(UPA_ABSENT) | ONLY(UPA_ZEROED), UPA_STALE);
+		child_record(child_at(a, c), bitmap_at(a, c), (uint32_t)(page % UPA_CHILD_PAGES), (uint32_t)((end - 1) % UPA_CHILD_PAGES + 1), UPA_STALE);
 	}
 	return 0;
 }
@@ -1021,7 +1021,7 @@ static uint32_t retained(const struct bitmap *b, uint32_t w)
 	if (child_state(w) != UPA_MIXED)
 		return child_state(w) == UPA_ABSENT ? 0 : child_free(w);
 	for (uint32_t i = 0; i < ROWS; i++)
-		n += (uint32_t)__builtin_popcountll(~(load64(&b->allocated[i]) ^ polarity(w)) & load64(&b->dirty[i]));
+		n += (uint32_t)__builtin_popcountll(~(load64(&b->allocated[i]) ^ polarity(w)) & load64(&b->stale[i]));
 	return n;
 }
 
@@ -1194,8 +1194,8 @@ int64_t upa_llfree_recover(struct upa_llfree *a)
 				*child_at(a, c) = next;
 			tree_used += used;
 			/* A put killed before its state was changed. */
-			if (c < a->children && child_state(w) < UPA_DIRTY)
-				clear_dirty(bitmap_at(a, c), 0, UPA_CHILD_PAGES);
+			if (c < a->children && child_state(w) < UPA_STALE)
+				clear_stale(bitmap_at(a, c), 0, UPA_CHILD_PAGES);
 			if (c < a->children && (used != missing || child_state(w) != UPA_ABSENT))
 				touch_children(a, c + 1);
 		}
@@ -1256,8 +1256,8 @@ int upa_llfree_validate(const struct upa_llfree *a, char *message, size_t bytes)
 			children_free += (int32_t)child_free(cw);
 			if (missing && next_bit(bitmap_at(a, c)->allocated, ~polarity(cw), UPA_CHILD_PAGES - missing) < UPA_CHILD_PAGES)
 				return fault(message, bytes, "child=%llu: a page beyond the end is free", (unsigned long long)c);
-			if (child_state(cw) < UPA_DIRTY && next_bit(bitmap_at(a, c)->dirty, 0, 0) < UPA_CHILD_PAGES)
-				return fault(message, bytes, "child=%llu word=%#x has dirty bits", (unsigned long long)c, cw);
+			if (child_state(cw) < UPA_STALE && next_bit(bitmap_at(a, c)->stale, 0, 0) < UPA_CHILD_PAGES)
+				return fault(message, bytes, "child=%llu word=%#x has stale bits", (unsigned long long)c, cw);
 			if (c >= touched && (used != missing || child_state(cw) != UPA_ABSENT))
 				return fault(message, bytes, "child=%llu word=%#x touched_children=%llu", (unsigned long long)c, cw,
 					     (unsigned long long)touched);

@@ -241,7 +241,7 @@ static int create(struct upa_region **out, const struct upa_region_options *opti
 {
 	uint32_t flags = options->flags;
 	uint32_t known = options->backend == UPA_BACKEND_PTE ? UPA_REGION_RECLAIM :
-			 options->backend ? 0 : UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE | (fd < 0 ? UPA_REGION_GUARDED : 0);
+			 options->backend ? 0 : UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE | (fd < 0 ? UPA_REGION_FENCED : 0);
 	struct region_header h;
 	struct upa_region *r;
 	uint64_t magic;
@@ -256,9 +256,9 @@ static int create(struct upa_region **out, const struct upa_region_options *opti
 	if (error)
 		return error;
 	r->flags = flags;
-	r->prepares = options->backend || flags & UPA_REGION_GUARDED;
+	r->prepares = options->backend || flags & UPA_REGION_FENCED;
 	error = advise(r, r->base, r->bytes);
-	if (!error && flags & UPA_REGION_GUARDED) {
+	if (!error && flags & UPA_REGION_FENCED) {
 		/* With a page in it the mapping has its anon_vma, which its parts will share: else the kernel could not merge them again. */
 		*r->base = 0;
 		error = os_mprotect(r->base, r->bytes, PROT_NONE);
@@ -383,7 +383,7 @@ static bool block(const struct upa_region *r, const void *address, size_t bytes,
 }
 
 /*
- * Clears at most one child's worth of dirty pages without putting memory behind those that have none: a
+ * Clears at most one child's worth of stale pages without putting memory behind those that have none: a
  * block whose holder touched little of it must not become resident because somebody needs zeros. What the
  * kernel calls not resident may be swapped out, hence MADV_DONTNEED rather than nothing.
  */
@@ -425,7 +425,7 @@ static void clear(struct upa_region *r, uint64_t first, uint64_t pages)
 	uint64_t length;
 	int64_t page;
 
-	for (; first < end && (page = upa_llfree_next_dirty(&r->llfree, first, end - first, &length)) >= 0; first += length) {
+	for (; first < end && (page = upa_llfree_next_stale(&r->llfree, first, end - first, &length)) >= 0; first += length) {
 		uint64_t known;
 
 		first = (uint64_t)page;
@@ -447,15 +447,15 @@ static void clear(struct upa_region *r, uint64_t first, uint64_t pages)
 /* Lets pages that the caller holds be touched, or no longer. 0, -ENOMEM. */
 static int open_pages(const struct upa_region *r, uint64_t first, uint64_t pages)
 {
-	return r->flags & UPA_REGION_GUARDED ? os_mprotect(address_of(r, first), pages * PAGE_BYTES, PROT_READ | PROT_WRITE) : 0;
+	return r->flags & UPA_REGION_FENCED ? os_mprotect(address_of(r, first), pages * PAGE_BYTES, PROT_READ | PROT_WRITE) : 0;
 }
 
-static int guard_pages(const struct upa_region *r, uint64_t first, uint64_t pages)
+static int fence_pages(const struct upa_region *r, uint64_t first, uint64_t pages)
 {
-	return r->flags & UPA_REGION_GUARDED ? os_mprotect(address_of(r, first), pages * PAGE_BYTES, PROT_NONE) : 0;
+	return r->flags & UPA_REGION_FENCED ? os_mprotect(address_of(r, first), pages * PAGE_BYTES, PROT_NONE) : 0;
 }
 
-static void harvest(struct upa_region *r, uint64_t first, uint64_t pages);
+static void scavenge(struct upa_region *r, uint64_t first, uint64_t pages);
 
 static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
 {
@@ -465,11 +465,11 @@ static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_
 		return upa_pte_supply(r, first, pages, flags);
 	error = open_pages(r, first, pages);
 	if (!error)
-		harvest(r, first, pages);
+		scavenge(r, first, pages);
 	if (!error && flags & UPA_MAP_FAULTED)
 		error = os_madvise(address_of(r, first), pages * PAGE_BYTES, MADV_POPULATE_WRITE);
 	if (error) {
-		guard_pages(r, first, pages);
+		fence_pages(r, first, pages);
 		upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_UNTOUCHED);
 		return error;
 	}
@@ -551,14 +551,14 @@ int upa_region_claim(struct upa_region *r, void *address, size_t bytes)
 	error = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
 	if (!error && r->kind == REGION_PTE)
 		return upa_pte_supply(r, first, pages, 0);
-	/* Still guarded, if they are: whoever renews them is to open them. */
-	return error || !(r->flags & UPA_REGION_GUARDED) ? error : upa_llfree_taint(&r->llfree, first, pages);
+	/* Still fenced, if they are: whoever renews them is to open them. */
+	return error || !(r->flags & UPA_REGION_FENCED) ? error : upa_llfree_taint(&r->llfree, first, pages);
 }
 
 /* Makes pages whose mapping has been changed absent pages of a private region again, to be held or free. */
 static int restore(const struct upa_region *r, uint64_t first, uint64_t pages, bool free)
 {
-	int protection = free && r->flags & UPA_REGION_GUARDED ? PROT_NONE : PROT_READ | PROT_WRITE;
+	int protection = free && r->flags & UPA_REGION_FENCED ? PROT_NONE : PROT_READ | PROT_WRITE;
 	void *address = address_of(r, first);
 	int error = map_range(&address, address, pages * PAGE_BYTES, protection, PRIVATE | MAP_FIXED, -1, 0);
 
@@ -576,13 +576,13 @@ int upa_region_unmap(struct upa_region *r, void *address, size_t bytes)
 	if (r->kind == REGION_PTE)
 		return upa_pte_unmap(r, first, pages);
 	tainted = r->kind == REGION_PRIVATE && upa_llfree_tainted(&r->llfree, first, pages) > 0;
-	if (!tainted && !(r->flags & UPA_REGION_GUARDED))
+	if (!tainted && !(r->flags & UPA_REGION_FENCED))
 		return upa_llfree_put_run(&r->llfree, this_slot(), first, pages, 0);
 	if (upa_llfree_next(&r->llfree, first, pages, true, &length) >= 0)
 		return -EINVAL;
-	error = tainted ? restore(r, first, pages, true) : guard_pages(r, first, pages);
+	error = tainted ? restore(r, first, pages, true) : fence_pages(r, first, pages);
 	/* No more mappings to be had, of which this would need two and munmap() one: the addresses are lost, their memory is not. */
-	if (error == -ENOMEM && r->flags & UPA_REGION_GUARDED && !os_madvise(address, pages * PAGE_BYTES, MADV_GUARD_INSTALL))
+	if (error == -ENOMEM && r->flags & UPA_REGION_FENCED && !os_madvise(address, pages * PAGE_BYTES, MADV_GUARD_INSTALL))
 		return upa_llfree_taint(&r->llfree, first, pages);
 	return error ? error : upa_llfree_put_run(&r->llfree, this_slot(), first, pages, tainted ? UPA_PUT_ABSENT : 0);
 }
@@ -618,7 +618,7 @@ static int unmap_as(struct upa_region *r, const void *address, size_t bytes, uin
 		return -EINVAL;
 	if (r->kind == REGION_PTE)
 		return upa_pte_unmap(r, first, pages);
-	guard_pages(r, first, pages);
+	fence_pages(r, first, pages);
 	return upa_llfree_put_run(&r->llfree, this_slot(), first, pages, put_flags);
 }
 
@@ -712,7 +712,7 @@ static bool swap_tables(struct upa_region *r, uint64_t to, uint64_t from, uint64
 	if (aside < 0)
 		return false;
 	ADD(r, internal_gets, 1);
-	absent = upa_llfree_next_dirty(&r->llfree, (uint64_t)aside, pages, &length) < 0;
+	absent = upa_llfree_next_stale(&r->llfree, (uint64_t)aside, pages, &length) < 0;
 	if (absent) {
 		bool emptied = move_tables(r, (uint64_t)aside, to, pages);
 
@@ -729,12 +729,12 @@ static void *relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, 
 {
 	bool tables = old_pages >= UPA_CHILD_PAGES && !r->kind && upa_llfree_tainted(&r->llfree, first, old_pages) <= 0 &&
 		      atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES;
-	bool guarded = r->flags & UPA_REGION_GUARDED;
-	/* Page tables do not move between guarded ranges: what is large had better leave the region. */
-	int64_t page = guarded && tables ? -ENOMEM : upa_llfree_get_run(&r->llfree, this_slot(), new_pages, 0);
+	bool fenced = r->flags & UPA_REGION_FENCED;
+	/* Page tables do not move between fenced ranges: what is large had better leave the region. */
+	int64_t page = fenced && tables ? -ENOMEM : upa_llfree_get_run(&r->llfree, this_slot(), new_pages, 0);
 	uint64_t length;
 	bool emptied = false;
-	int error = page < 0 ? (int)page : guarded ? prepare(r, (uint64_t)page, new_pages, 0) : 0;
+	int error = page < 0 ? (int)page : fenced ? prepare(r, (uint64_t)page, new_pages, 0) : 0;
 
 	if (error) {
 		errno = -error;
@@ -742,11 +742,11 @@ static void *relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, 
 	}
 	if (tables)
 		atomic_fetch_add_explicit(&r->table_moves, 1, memory_order_relaxed);
-	if (tables && upa_llfree_next_dirty(&r->llfree, (uint64_t)page, old_pages, &length) < 0)
+	if (tables && upa_llfree_next_stale(&r->llfree, (uint64_t)page, old_pages, &length) < 0)
 		emptied = move_tables(r, (uint64_t)page, first, old_pages);
 	else if (!tables || !swap_tables(r, (uint64_t)page, first, old_pages))
 		memcpy(address_of(r, (uint64_t)page), address_of(r, first), old_pages * PAGE_BYTES);
-	harvest(r, (uint64_t)page + old_pages, new_pages - old_pages);
+	scavenge(r, (uint64_t)page + old_pages, new_pages - old_pages);
 	if (flags & UPA_MAP_ZEROS)
 		clear(r, (uint64_t)page + old_pages, new_pages - old_pages);
 	if (emptied)
@@ -789,13 +789,13 @@ void *upa_region_resize(struct upa_region *r, void *address, size_t old_bytes, s
 	return address;
 }
 
-/* ---- harvest: memory of free children for a run that has none ---------------------------------- */
+/* ---- scavenge: memory of free children for a run that has none ---------------------------------- */
 
 /* Moves leave VMAs that begin and end at children; in a region with so many of these they would become too many. */
-#define HARVEST_CHILDREN 16384u
+#define SCAVENGE_CHILDREN 16384u
 
 /* Children looked at for each one wanted, so that a search in vain costs little beside the page faults it was to save. */
-#define HARVEST_LOOKS 64u
+#define SCAVENGE_LOOKS 64u
 
 /* Is child c wholly free, in a state of the set? */
 static bool whole(const struct upa_region *r, uint64_t c, uint32_t states)
@@ -810,7 +810,7 @@ static bool whole(const struct upa_region *r, uint64_t c, uint32_t states)
 /* Takes up to `wanted` neighbouring free children below *from that have memory; *from is then where to look on. 0 if none is left. */
 static uint64_t take_populated(struct upa_region *r, uint64_t *from, uint64_t wanted, uint64_t *looks)
 {
-	const uint32_t populated = 1u << UPA_ZEROED | 1u << UPA_DIRTY;
+	const uint32_t populated = 1u << UPA_ZEROED | 1u << UPA_STALE;
 
 	while (*from && *looks) {
 		uint64_t n = 0;
@@ -850,14 +850,14 @@ static uint64_t move_children(struct upa_region *r, uint64_t to, uint64_t from, 
  * Douglas's second preference: memory of free children goes to those children of a held run that have none, by page tables, which
  * costs a hundredth of the page faults it saves. From the far end, as giving back does.
  */
-static void harvest(struct upa_region *r, uint64_t first, uint64_t pages)
+static void scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
 {
 	uint64_t child = (first + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
 	uint64_t end = (first + pages) / UPA_CHILD_PAGES;
 	uint64_t from = upa_llfree_touched_children(&r->llfree);
-	uint64_t looks = child < end ? HARVEST_LOOKS * (end - child) : 0;
+	uint64_t looks = child < end ? SCAVENGE_LOOKS * (end - child) : 0;
 
-	if (r->kind || r->flags & UPA_REGION_GUARDED || from > HARVEST_CHILDREN)
+	if (r->kind || r->flags & UPA_REGION_FENCED || from > SCAVENGE_CHILDREN)
 		return;
 	while (child < end) {
 		uint64_t n = 0, taken, moved;
@@ -873,7 +873,7 @@ static void harvest(struct upa_region *r, uint64_t first, uint64_t pages)
 			return;
 		moved = move_children(r, child, from, taken);
 		if (moved) {
-			upa_llfree_set_dirty(&r->llfree, child * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES);
+			upa_llfree_set_stale(&r->llfree, child * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES);
 			upa_llfree_put_run(&r->llfree, this_slot(), from * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES, UPA_PUT_ABSENT);
 			ADD(r, moved_pages, moved * UPA_CHILD_PAGES);
 		}
@@ -902,7 +902,7 @@ static uint64_t populated_pages(const struct upa_region *r, uint64_t first, uint
 	for (uint64_t at = first; at < end; at = (at / UPA_CHILD_PAGES + 1) * UPA_CHILD_PAGES)
 		if (upa_llfree_child_state(&r->llfree, at) == UPA_ZEROED)
 			total += end - at < UPA_CHILD_PAGES ? end - at : UPA_CHILD_PAGES - at % UPA_CHILD_PAGES;
-	while (first < end && (page = upa_llfree_next_dirty(&r->llfree, first, end - first, &length)) >= 0) {
+	while (first < end && (page = upa_llfree_next_stale(&r->llfree, first, end - first, &length)) >= 0) {
 		total += length;
 		first = (uint64_t)page + length;
 	}
@@ -938,9 +938,9 @@ static int64_t give_back_parts(struct upa_region *r, uint64_t first, uint64_t pa
 		if (page < 0)
 			break;
 		first = (uint64_t)page + free_length;
-		/* All of it if any is dirty: a huge page has put memory behind the others as well. */
+		/* All of it if any is stale: a huge page has put memory behind the others as well. */
 		if (upa_llfree_child_state(&r->llfree, (uint64_t)page) != UPA_ZEROED &&
-		    upa_llfree_next_dirty(&r->llfree, (uint64_t)page, free_length, &length) < 0)
+		    upa_llfree_next_stale(&r->llfree, (uint64_t)page, free_length, &length) < 0)
 			continue;
 		dropped = give_back_run(r, (uint64_t)page, free_length);
 		if (dropped < 0)
@@ -950,7 +950,7 @@ static int64_t give_back_parts(struct upa_region *r, uint64_t first, uint64_t pa
 	return total;
 }
 
-#define POPULATED (1u << UPA_ZEROED | 1u << UPA_DIRTY | 1u << UPA_MIXED)
+#define POPULATED (1u << UPA_ZEROED | 1u << UPA_STALE | 1u << UPA_MIXED)
 
 int64_t upa_region_give_back(struct upa_region *r, uint64_t retain_bytes)
 {
@@ -991,7 +991,7 @@ int64_t upa_region_give_back(struct upa_region *r, uint64_t retain_bytes)
 
 int64_t upa_region_populate(struct upa_region *r, uint64_t bytes)
 {
-	uint64_t pages = r->flags & UPA_REGION_GUARDED ? 0 : bytes / PAGE_BYTES;
+	uint64_t pages = r->flags & UPA_REGION_FENCED ? 0 : bytes / PAGE_BYTES;
 	uint64_t total = 0;
 
 	for (uint64_t c = 0; c < r->llfree.children && total + UPA_CHILD_PAGES <= pages; c++) {
@@ -1020,7 +1020,7 @@ int64_t upa_region_populate(struct upa_region *r, uint64_t bytes)
 
 int64_t upa_region_clear(struct upa_region *r, uint64_t bytes)
 {
-	uint64_t pages = r->flags & UPA_REGION_GUARDED ? 0 : bytes / PAGE_BYTES;
+	uint64_t pages = r->flags & UPA_REGION_FENCED ? 0 : bytes / PAGE_BYTES;
 	uint64_t touched = upa_llfree_touched_children(&r->llfree);
 	uint64_t total = 0;
 
@@ -1029,11 +1029,11 @@ int64_t upa_region_clear(struct upa_region *r, uint64_t bytes)
 		uint64_t length;
 		bool populated;
 
-		if (!whole(r, c, 1u << UPA_DIRTY | 1u << UPA_MIXED) ||
+		if (!whole(r, c, 1u << UPA_STALE | 1u << UPA_MIXED) ||
 		    upa_llfree_get_at(&r->llfree, this_slot(), first, UPA_CHILD_PAGES))
 			continue;
 		/* A child with absent pages among them stays as it is: clearing would populate those. */
-		populated = upa_llfree_next_dirty(&r->llfree, first, UPA_CHILD_PAGES, &length) == (int64_t)first &&
+		populated = upa_llfree_next_stale(&r->llfree, first, UPA_CHILD_PAGES, &length) == (int64_t)first &&
 			    length == UPA_CHILD_PAGES;
 		if (populated) {
 			clear(r, first, UPA_CHILD_PAGES);

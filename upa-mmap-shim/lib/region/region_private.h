@@ -14,13 +14,13 @@
 #include <upa/region.h>
 
 /* A flag of create beside those of upa/region.h: free pages fault when they are touched. A system call for each map and unmap. */
-#define UPA_REGION_GUARDED 0x100u
+#define UPA_REGION_FENCED 0x100u
 
 #define PAGE_BYTES (1ull << UPA_PAGE_SHIFT)
 #define CHILD_BYTES (UPA_CHILD_PAGES * PAGE_BYTES)
 
 struct region_header;
-struct upa_pte;
+struct device_region;
 
 struct region_counters {
 	_Atomic uint64_t cleared_pages;
@@ -46,7 +46,7 @@ struct upa_region {
 	uint32_t prepares;           /* not 0: a run is nothing yet until prepare() has been at it, whatever was asked for */
 	uint32_t flags;
 	_Atomic uint32_t table_moves;
-	struct upa_pte *pte;         /* kind REGION_PTE only */
+	struct device_region *pte;         /* kind REGION_PTE only */
 };
 
 static inline char *address_of(const struct upa_region *r, uint64_t page)

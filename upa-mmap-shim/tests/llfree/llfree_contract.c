@@ -141,7 +141,7 @@ static void *word_at(const struct line *l, size_t *bytes)
 /* Does the operation of a line and puts the answer into out: empty if the operation has none. */
 static void run(const struct line *l, char *out, size_t bytes)
 {
-	static const char *const state_names[] = { "absent", "zeroed", "dirty", "mixed" };
+	static const char *const state_names[] = { "absent", "zeroed", "stale", "mixed" };
 	const uint64_t *n = l->number;
 	const char *op = l->word[0];
 	uint64_t value = 0;
@@ -169,8 +169,8 @@ static void run(const struct line *l, char *out, size_t bytes)
 		say(out, bytes, upa_llfree_put_run(&view, (uint32_t)n[1], n[2], n[3], (uint32_t)n[4]));
 	} else if (IS("putorder", 3)) {
 		say(out, bytes, upa_llfree_put(&view, (uint32_t)n[1], n[2], (uint32_t)n[3]));
-	} else if (IS("dirty", 2)) {
-		result = upa_llfree_next_dirty(&view, n[1], n[2], &value);
+	} else if (IS("stale", 2)) {
+		result = upa_llfree_next_stale(&view, n[1], n[2], &value);
 		say_range(out, bytes, result, value);
 	} else if (IS("next", 3)) {
 		result = upa_llfree_next(&view, n[1], n[2], (int)n[3], &value);
@@ -185,8 +185,8 @@ static void run(const struct line *l, char *out, size_t bytes)
 		say(out, bytes, upa_llfree_taint(&view, n[1], n[2]));
 	} else if (IS("tainted", 2)) {
 		say(out, bytes, upa_llfree_tainted(&view, n[1], n[2]));
-	} else if (IS("setdirty", 2)) {
-		say(out, bytes, upa_llfree_set_dirty(&view, n[1], n[2]));
+	} else if (IS("setstale", 2)) {
+		say(out, bytes, upa_llfree_set_stale(&view, n[1], n[2]));
 	} else if (IS("setresident", 2)) {
 		say(out, bytes, upa_llfree_set_resident(&view, n[1], n[2]));
 	} else if (IS("resident", 1)) {

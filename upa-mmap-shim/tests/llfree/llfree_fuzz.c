@@ -98,7 +98,7 @@ static void one_operation(struct upa_llfree *a, char *state, size_t bytes, struc
 		upa_llfree_put_run(a, slot, first, n, slot >> 4 & 3);
 		break;
 	case 7:
-		check_page(a, upa_llfree_next_dirty(a, first, n, &length), length);
+		check_page(a, upa_llfree_next_stale(a, first, n, &length), length);
 		break;
 	case 8:
 		check_page(a, upa_llfree_next(a, first, n, slot & 1, &length), length);
@@ -106,7 +106,7 @@ static void one_operation(struct upa_llfree *a, char *state, size_t bytes, struc
 	case 9:
 		upa_llfree_taint(a, first, n);
 		upa_llfree_tainted(a, first, n);
-		upa_llfree_set_dirty(a, first, n);
+		upa_llfree_set_stale(a, first, n);
 		upa_llfree_set_resident(a, first, n);
 		upa_llfree_resident(a, first);
 		upa_llfree_child_state(a, first);

@@ -79,26 +79,26 @@ static bool room(uint64_t n, uint64_t align, bool inside)
 	return false;
 }
 
-/* What next_dirty says of pages just taken, against what they hold. */
+/* What next_stale says of pages just taken, against what they hold. */
 static void check_content(uint64_t first, uint64_t n)
 {
 	uint64_t p = first;
 
 	while (p < first + n) {
 		uint64_t length = 0;
-		int64_t dirty = upa_llfree_next_dirty(&a, p, first + n - p, &length);
-		uint64_t from = dirty < 0 ? first + n : (uint64_t)dirty;
+		int64_t stale = upa_llfree_next_stale(&a, p, first + n - p, &length);
+		uint64_t from = stale < 0 ? first + n : (uint64_t)stale;
 
-		if (dirty < 0)
-			note("dirty %" PRIu64 " %" PRIu64 " = none", p, first + n - p);
+		if (stale < 0)
+			note("stale %" PRIu64 " %" PRIu64 " = none", p, first + n - p);
 		else
-			note("dirty %" PRIu64 " %" PRIu64 " = %" PRId64 " %" PRIu64, p, first + n - p, dirty, length);
-		CHECK(dirty == -1 || (from >= p && length && from + length <= first + n),
-		      "seed=%" PRIu64 " dirty=%" PRId64 " length=%" PRIu64, seed, dirty, length);
+			note("stale %" PRIu64 " %" PRIu64 " = %" PRId64 " %" PRIu64, p, first + n - p, stale, length);
+		CHECK(stale == -1 || (from >= p && length && from + length <= first + n),
+		      "seed=%" PRIu64 " stale=%" PRId64 " length=%" PRIu64, seed, stale, length);
 		for (; p < from; p++)
 			CHECK(content[p] != OLD, "seed=%" PRIu64 " page=%" PRIu64 " old bytes handed out as zero", seed, p);
 		for (; p < from + length; p++)
-			CHECK(content[p] != NO_MEMORY, "seed=%" PRIu64 " page=%" PRIu64 " has no memory and is reported dirty", seed, p);
+			CHECK(content[p] != NO_MEMORY, "seed=%" PRIu64 " page=%" PRIu64 " has no memory and is reported stale", seed, p);
 	}
 }
 

@@ -37,7 +37,7 @@ static void fault(struct peer *p, const char *what, uint64_t page, uint32_t othe
 		fprintf(stderr, "llfree_peer: id=%u %s page=%" PRIu64 " other=%u\n", p->id, what, page, other);
 }
 
-/* Notes that pages are ours, and that those not called dirty are clean. */
+/* Notes that pages are ours, and that those not called stale are clean. */
 static void claim(struct peer *p, uint64_t first, uint64_t pages)
 {
 	uint64_t clean = first;
@@ -50,8 +50,8 @@ static void claim(struct peer *p, uint64_t first, uint64_t pages)
 	}
 	while (clean < first + pages) {
 		uint64_t length = 0;
-		int64_t dirty = upa_llfree_next_dirty(&p->view, clean, first + pages - clean, &length);
-		uint64_t end = dirty < 0 ? first + pages : (uint64_t)dirty;
+		int64_t stale = upa_llfree_next_stale(&p->view, clean, first + pages - clean, &length);
+		uint64_t end = stale < 0 ? first + pages : (uint64_t)stale;
 
 		for (; clean < end; clean++)
 			if (atomic_load_explicit(&p->content[clean], memory_order_relaxed))

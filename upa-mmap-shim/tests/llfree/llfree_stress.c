@@ -54,8 +54,8 @@ static void took(uint32_t me, uint64_t first, uint64_t n)
 	}
 	while (p < first + n) {
 		uint64_t length = 0;
-		int64_t dirty = upa_llfree_next_dirty(&allocator, p, first + n - p, &length);
-		uint64_t from = dirty < 0 ? first + n : (uint64_t)dirty;
+		int64_t stale = upa_llfree_next_stale(&allocator, p, first + n - p, &length);
+		uint64_t from = stale < 0 ? first + n : (uint64_t)stale;
 
 		for (; p < from; p++)
 			CHECK(!atomic_load(&old_bytes[p]), "%s: page=%" PRIu64 " has old bytes, first=%" PRIu64 " n=%" PRIu64, now->name, p, first, n);

@@ -165,7 +165,7 @@ static void *work(void *argument)
 
 #if ON_UPA
 /* Pages that every allocation to come will meet: full of old bytes. */
-static void dirty_the_region(void)
+static void stale_the_region(void)
 {
 	size_t bytes = (size_t)64 << 20;
 	void *p = upa_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -191,7 +191,7 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		steps = atoi(argv[1]);
 #if ON_UPA
-	dirty_the_region();
+	stale_the_region();
 #endif
 	/* dlmalloc initialises itself unsynchronised, as far as the C standard goes. */
 	dlfree(dlmalloc(1));

@@ -62,11 +62,11 @@ static void test_pages_come_from_the_right_place(void)
 static void test_calloc_clears_recycled_memory(void)
 {
 	for (size_t bytes = 64; bytes <= 16 * MIB; bytes *= 4) {
-		unsigned char *dirty = dlmalloc(bytes);
+		unsigned char *stale = dlmalloc(bytes);
 
-		CHECK(dirty);
-		memset(dirty, 0xa5, bytes);
-		dlfree(dirty);
+		CHECK(stale);
+		memset(stale, 0xa5, bytes);
+		dlfree(stale);
 		unsigned char *clean = dlcalloc(1, bytes);
 
 		CHECK(clean);

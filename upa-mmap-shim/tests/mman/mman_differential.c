@@ -452,7 +452,7 @@ static void make_sides(void)
 }
 
 /*
- * VmFlags of all mappings of the region, each kind once. Without soft-dirty, and without "may have guard
+ * VmFlags of all mappings of the region, each kind once. Without soft-stale, and without "may have guard
  * pages", which neighbours inherit when the kernel merges them and which means nothing by itself.
  */
 static void region_flags(char *out, size_t bytes)

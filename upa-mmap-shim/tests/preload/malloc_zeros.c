@@ -98,7 +98,7 @@ static void *play(void *argument)
 
 /* ---- who else asks for memory ------------------------------------------------------------------------ */
 
-static volatile sig_atomic_t handled, dirty;
+static volatile sig_atomic_t handled, stale;
 
 static void map_in_handler(int signal)
 {
@@ -108,7 +108,7 @@ static void map_in_handler(int signal)
 
 	(void)signal;
 	if (p == MAP_FAILED || !is_all(p, bytes, 0))
-		dirty = 1;
+		stale = 1;
 	if (p != MAP_FAILED) {
 		memset(p, 0xff, bytes);
 		munmap(p, bytes);
@@ -197,6 +197,6 @@ int main(int argc, char **argv)
 		pthread_join(players[i].thread, NULL);
 	setitimer(ITIMER_REAL, &never, NULL);
 	CHECK(handled > 0, "no signal came");
-	CHECK(!dirty, "mmap() in a signal handler is not zero");
+	CHECK(!stale, "mmap() in a signal handler is not zero");
 	return 0;
 }

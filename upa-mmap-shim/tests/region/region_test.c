@@ -300,7 +300,7 @@ static void test_zeros(void)
 		check_zero(p, rounded);
 		if (flags & UPA_MAP_FAULTED && !on_device())
 			CHECK(resident(p, rounded) == rounded, "resident=%zu of %zu", resident(p, rounded), rounded);
-		/* All, some or none of it becomes dirty; parts of it are freed, so that children become mixed. */
+		/* All, some or none of it becomes stale; parts of it are freed, so that children become mixed. */
 		for (size_t i = 0; i < rounded; i += PAGE * (1 + random_below(&seed, 3)))
 			memset(p + i, 0xff, PAGE);
 		part = random_below(&seed, rounded / PAGE) * PAGE;
@@ -463,7 +463,7 @@ static void test_relocation_keeps_memory(void)
 }
 
 /* A run for which no populated place is wide enough gets the memory of free children elsewhere, with what is in it. */
-static void test_harvest(void)
+static void test_scavenge(void)
 {
 	enum { BLOCKS = 8 };
 
@@ -490,7 +490,7 @@ static void test_harvest(void)
 		for (int i = 1; i < BLOCKS; i += 2)
 			check_filled(p[i], 4 * MIB, 1 + (uint64_t)i);
 		check_filled(large, 13 * MIB, 100);
-		/* What has given its memory away reads zero, and what has got it is dirty when it is free. */
+		/* What has given its memory away reads zero, and what has got it is stale when it is free. */
 		unmap(r, large, 13 * MIB);
 		check_zero(map(r, 128 * MIB, UPA_MAP_ZEROS), 128 * MIB);
 		finish(r);
@@ -498,7 +498,7 @@ static void test_harvest(void)
 }
 
 /* Blocks of many sizes come and go: contents stay, zeros are zeros, and memory does not exceed what was in use by much. */
-static void test_harvest_random(void)
+static void test_scavenge_random(void)
 {
 	enum { BLOCKS = 12, ROUNDS = 600 };
 	struct upa_region *r = create(1024 * MIB);
@@ -700,8 +700,8 @@ int main(void)
 	test_resize();
 	test_resize_across_mappings();
 	test_relocation_keeps_memory();
-	test_harvest();
-	test_harvest_random();
+	test_scavenge();
+	test_scavenge_random();
 	test_tainted();
 	test_give_back();
 	test_populate_and_clear();

@@ -12,11 +12,11 @@
  *   - A frame of the pool is free in F, or stands in exactly one word, or is in the hands of the one call that moves it.
  *   - Every allocated page has a frame, but within the call that allocates or frees it.
  *   - A free page with a frame is "still mapped here": its unmapping is deferred. A's record of old bytes is the record of that:
- *     dirty or zeroed means a frame, absent means none; so A's preference for populated pages is the preference for these.
- *   - A frame leaves its word, then all TLBs (UPA_IOC_UNMAP or fsync()), then goes back to F.
- *   - Frames enter the pool zeroed, absent in F. What F has had back is dirty.
+ *     stale or zeroed means a frame, absent means none; so A's preference for populated pages is the preference for these.
+ *   - A frame leaves its word, then all TLBs (UPADEV_UNMAP or fsync()), then goes back to F.
+ *   - Frames enter the pool zeroed, absent in F. What F has had back is stale.
  *
- * Memory for a request comes from: pages of A that have frames; frames free in F; frames of free pages elsewhere ("harvest", one
+ * Memory for a request comes from: pages of A that have frames; frames free in F; frames of free pages elsewhere ("scavenge", one
  * shoot-down for up to 128 ranges); a larger pool. Only growing and shrinking the pool take a lock, since the module's
  * call sets an absolute size; a signal handler that interrupts its holder does without.
  */
@@ -36,15 +36,11 @@
 #include "os/clear.h"
 #include "os/os.h"
 
-/* Both headers have this name. */
-#pragma push_macro("UPA_MAX_PAGES")
-#undef UPA_MAX_PAGES
 #include "../../../../kernel-ext/include/uapi/upa.h"
-#pragma pop_macro("UPA_MAX_PAGES")
 
 #define DEVICE "/dev/upa"
 
-struct upa_pte {
+struct device_region {
 	struct upa_llfree frames;    /* F */
 	uint32_t *words;             /* frame + 1, or 0, of each page */
 	volatile uint64_t *tables;   /* pte-raw: hardware entries of pages */
@@ -53,7 +49,7 @@ struct upa_pte {
 	pid_t owner;                 /* process whose mappings these are */
 	size_t data_bytes, words_bytes, tables_bytes, entries_bytes, state_bytes;
 	uint64_t max_frames, max_deferred;
-	bool reclaim;                /* the module may take frames that stand in no word: UPA_CREATE_RECLAIM */
+	bool reclaim;                /* the module may take frames that stand in no word: UPADEV_CREATE_RECLAIM */
 	_Atomic uint64_t pool;       /* frames in the pool: 0 .. pool - 1 */
 	_Atomic int resizer;         /* thread that resizes the pool, or 0 */
 
@@ -66,12 +62,12 @@ struct upa_pte {
 	size_t copy_bytes;
 };
 
-static uint32_t word(const struct upa_pte *p, uint64_t page)
+static uint32_t word(const struct device_region *p, uint64_t page)
 {
 	return __atomic_load_n(&p->words[page], __ATOMIC_RELAXED);
 }
 
-static void set_word(struct upa_pte *p, uint64_t page, uint32_t w)
+static void set_word(struct device_region *p, uint64_t page, uint32_t w)
 {
 	__atomic_store_n(&p->words[page], w, __ATOMIC_RELAXED);
 	if (p->tables)
@@ -116,7 +112,7 @@ static uint64_t next_free_word(const struct upa_region *r, uint64_t at, uint64_t
 
 /* ---- what the module does --------------------------------------------------------------------- */
 
-static int call(const struct upa_pte *p, unsigned long request, const void *argument)
+static int call(const struct device_region *p, unsigned long request, const void *argument)
 {
 	return (int)os_call(SYS_ioctl, p->fd, (long)request, (long)argument, 0, 0, 0);
 }
@@ -124,10 +120,10 @@ static int call(const struct upa_pte *p, unsigned long request, const void *argu
 /* The device answers 1, so that another file that got its number is not taken for it. 0 or -errno. */
 static int done(long result)
 {
-	return result == UPA_DONE ? 0 : result < 0 ? (int)result : -ENOTTY;
+	return result == UPADEV_DONE ? 0 : result < 0 ? (int)result : -ENOTTY;
 }
 
-static int advise(const struct upa_pte *p, struct upa_range range, int advice)
+static int advise(const struct device_region *p, struct upadev_range range, int advice)
 {
 	return done(os_call(SYS_fadvise64, p->fd, (long)(range.page * PAGE_BYTES), (long)(range.count * PAGE_BYTES), advice, 0, 0));
 }
@@ -137,9 +133,9 @@ static int advise(const struct upa_pte *p, struct upa_range range, int advice)
  * Raw entries are in place already: from absent to present needs no call, but the stores must be done before the pages are touched, since
  * a page walk does not look into the store buffer.
  */
-static void install(struct upa_pte *p, uint64_t first, uint64_t pages)
+static void install(struct device_region *p, uint64_t first, uint64_t pages)
 {
-	struct upa_range range = { .page = first, .count = pages };
+	struct upadev_range range = { .page = first, .count = pages };
 
 	if (p->tables)
 		__sync_synchronize(); /* ThreadSanitizer knows no atomic_thread_fence() */
@@ -148,13 +144,13 @@ static void install(struct upa_pte *p, uint64_t first, uint64_t pages)
 }
 
 /* After it no thread reaches the frames that stood in words now changed. 0 or -errno. */
-static int shoot_down(struct upa_pte *p, const struct upa_range *ranges, uint32_t n)
+static int shoot_down(struct device_region *p, const struct upadev_range *ranges, uint32_t n)
 {
-	struct upa_batch batch = { .ranges = (uintptr_t)ranges, .count = n };
+	struct upadev_batch batch = { .ranges = (uintptr_t)ranges, .count = n };
 
 	if (p->tables)
 		return done(os_call(SYS_fsync, p->fd, 0, 0, 0, 0, 0));
-	return n == 1 ? advise(p, ranges[0], POSIX_FADV_DONTNEED) : call(p, UPA_IOC_UNMAP, &batch);
+	return n == 1 ? advise(p, ranges[0], POSIX_FADV_DONTNEED) : call(p, UPADEV_UNMAP, &batch);
 }
 
 /* ---- taking frames away from pages ------------------------------------------------------------ */
@@ -166,7 +162,7 @@ static int shoot_down(struct upa_pte *p, const struct upa_range *ranges, uint32_
 struct detached {
 	uint32_t ranges, runs;
 	uint64_t total;
-	struct upa_range range[MAX_RANGES];
+	struct upadev_range range[MAX_RANGES];
 	struct {
 		uint32_t first, count;
 	} run[MAX_RUNS];
@@ -179,7 +175,7 @@ static void detached_start(struct detached *d)
 }
 
 /* Empties the words of pages the caller holds, all of which have frames, as far as there is room. Returns how many. */
-static uint64_t detach(struct upa_pte *p, struct detached *d, uint64_t first, uint64_t pages)
+static uint64_t detach(struct device_region *p, struct detached *d, uint64_t first, uint64_t pages)
 {
 	uint64_t n;
 
@@ -197,7 +193,7 @@ static uint64_t detach(struct upa_pte *p, struct detached *d, uint64_t first, ui
 		set_word(p, first + n, 0);
 	}
 	if (n)
-		d->range[d->ranges++] = (struct upa_range){ first, n };
+		d->range[d->ranges++] = (struct upadev_range){ first, n };
 	d->total += n;
 	return n;
 }
@@ -208,7 +204,7 @@ static uint64_t detach(struct upa_pte *p, struct detached *d, uint64_t first, ui
  */
 static int detached_finish(struct upa_region *r, struct detached *d)
 {
-	struct upa_pte *p = r->pte;
+	struct device_region *p = r->pte;
 	int error = d->ranges ? shoot_down(p, d->range, d->ranges) : 0;
 	uint32_t run = 0, used = 0;
 
@@ -260,7 +256,7 @@ static int detach_held(struct upa_region *r, struct detached *d, uint64_t first,
 }
 
 /* Takes the frames of free pages of one child. Returns how many, or -errno. */
-static int64_t harvest_child(struct upa_region *r, struct detached *d, uint64_t child, uint64_t most)
+static int64_t scavenge_child(struct upa_region *r, struct detached *d, uint64_t child, uint64_t most)
 {
 	uint64_t at = child * UPA_CHILD_PAGES;
 	uint64_t end = at + UPA_CHILD_PAGES < r->llfree.pages ? at + UPA_CHILD_PAGES : r->llfree.pages;
@@ -290,19 +286,19 @@ static int64_t harvest_child(struct upa_region *r, struct detached *d, uint64_t 
 }
 
 /* A shoot-down costs what a hundred pages do: not for fewer than this. */
-#define LEAST_HARVEST 512u
+#define LEAST_SCAVENGE 512u
 
 /* Takes frames of free pages, from the far end: what stays is where searches begin. Returns how many are free now that were not. */
-static uint64_t harvest(struct upa_region *r, uint64_t want)
+static uint64_t scavenge(struct upa_region *r, uint64_t want)
 {
 	struct detached d;
 	uint64_t total = 0;
 
 	detached_start(&d);
-	if (want < LEAST_HARVEST)
-		want = LEAST_HARVEST;
+	if (want < LEAST_SCAVENGE)
+		want = LEAST_SCAVENGE;
 	for (uint64_t c = upa_llfree_touched_children(&r->llfree); c-- && total < want;) {
-		int64_t n = upa_llfree_child_state(&r->llfree, c * UPA_CHILD_PAGES) == UPA_ABSENT ? 0 : harvest_child(r, &d, c, want - total);
+		int64_t n = upa_llfree_child_state(&r->llfree, c * UPA_CHILD_PAGES) == UPA_ABSENT ? 0 : scavenge_child(r, &d, c, want - total);
 
 		if (n < 0)
 			return 0;
@@ -314,7 +310,7 @@ static uint64_t harvest(struct upa_region *r, uint64_t want)
 /* ---- the pool --------------------------------------------------------------------------------- */
 
 /* False only for a signal handler whose thread is at it already. Nobody holds it for longer than the module takes. */
-static bool lock_pool(struct upa_pte *p)
+static bool lock_pool(struct device_region *p)
 {
 	int self = (int)os_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
 	int holder = 0;
@@ -331,23 +327,23 @@ static bool lock_pool(struct upa_pte *p)
 	return true;
 }
 
-static void unlock_pool(struct upa_pte *p)
+static void unlock_pool(struct device_region *p)
 {
 	atomic_store_explicit(&p->resizer, 0, memory_order_release);
 }
 
-static bool resize_pool(struct upa_pte *p, uint64_t frames)
+static bool resize_pool(struct device_region *p, uint64_t frames)
 {
-	struct upa_resize request = { .frames = frames };
+	struct upadev_resize request = { .frames = frames };
 
-	if (call(p, UPA_IOC_RESIZE, &request))
+	if (call(p, UPADEV_RESIZE, &request))
 		return false;
 	atomic_store_explicit(&p->pool, frames, memory_order_relaxed);
 	return true;
 }
 
 /* Until so many frames are free; by an eighth at least, to be asked less often. */
-static bool grow(struct upa_pte *p, uint64_t wanted)
+static bool grow(struct device_region *p, uint64_t wanted)
 {
 	uint64_t pool, room, more, need;
 	bool done = false;
@@ -385,16 +381,16 @@ static bool more_frames(struct upa_region *r, uint64_t wanted)
 {
 	int64_t free = load(&r->pte->free_frames);
 
-	return (load(&r->pte->deferred) > 0 && harvest(r, wanted - (uint64_t)(free > 0 && free < (int64_t)wanted ? free : 0))) ||
+	return (load(&r->pte->deferred) > 0 && scavenge(r, wanted - (uint64_t)(free > 0 && free < (int64_t)wanted ? free : 0))) ||
 	       grow(r->pte, wanted);
 }
 
 /* Has the module take back what stands in no word, up to so many frames. Returns how many; *gone are without memory then. */
-static int64_t reclaim(const struct upa_pte *p, uint64_t pages, int64_t *gone)
+static int64_t reclaim(const struct device_region *p, uint64_t pages, int64_t *gone)
 {
-	struct upa_reclaim request = { .pages = pages };
+	struct upadev_reclaim request = { .pages = pages };
 
-	if (!p->reclaim || call(p, UPA_IOC_RECLAIM, &request))
+	if (!p->reclaim || call(p, UPADEV_RECLAIM, &request))
 		request.reclaimed = request.gone = 0;
 	*gone = (int64_t)request.gone;
 	return (int64_t)request.reclaimed;
@@ -402,7 +398,7 @@ static int64_t reclaim(const struct upa_pte *p, uint64_t pages, int64_t *gone)
 
 int64_t upa_pte_give_back(struct upa_region *r, uint64_t retain)
 {
-	struct upa_pte *p = r->pte;
+	struct device_region *p = r->pte;
 	uint64_t before, pool;
 	int64_t excess, gone, still, given;
 
@@ -414,7 +410,7 @@ int64_t upa_pte_give_back(struct upa_region *r, uint64_t retain)
 	if (excess < (int64_t)UPA_CHILD_PAGES || !lock_pool(p))
 		return 0;
 	if (load(&p->free_frames) - gone < excess)
-		harvest(r, (uint64_t)(excess - load(&p->free_frames) + gone));
+		scavenge(r, (uint64_t)(excess - load(&p->free_frames) + gone));
 	before = pool = atomic_load_explicit(&p->pool, memory_order_relaxed);
 	while (pool && before - pool + UPA_CHILD_PAGES <= (uint64_t)excess &&
 	       !upa_llfree_get_at(&p->frames, upa_region_slot(), pool - UPA_CHILD_PAGES, UPA_CHILD_PAGES))
@@ -442,7 +438,7 @@ int64_t upa_pte_give_back(struct upa_region *r, uint64_t retain)
 /* Puts frames behind pages without any. On failure those from *at on are without. */
 static bool attach(struct upa_region *r, uint64_t *at, uint64_t end, uint32_t flags)
 {
-	struct upa_pte *p = r->pte;
+	struct device_region *p = r->pte;
 	uint64_t most = end - *at;
 
 	while (*at < end) {
@@ -507,19 +503,19 @@ static uint64_t zero(const struct upa_region *r, uint64_t first, uint64_t pages)
 /* Zeros those of a run of pages whose frames F had back before. */
 static uint64_t zero_used_frames(const struct upa_region *r, uint64_t first, uint64_t end)
 {
-	const struct upa_pte *p = r->pte;
+	const struct device_region *p = r->pte;
 	uint64_t zeroed = 0;
 
 	while (first < end) {
 		uint64_t frame = word(p, first) - 1;
 		uint64_t n = 1, length;
-		int64_t dirty;
+		int64_t stale;
 
 		while (first + n < end && word(p, first + n) == frame + n + 1)
 			n++;
-		for (uint64_t at = 0; at < n && (dirty = upa_llfree_next_dirty(&p->frames, frame + at, n - at, &length)) >= 0;
-		     at = (uint64_t)dirty - frame + length)
-			zeroed += zero(r, first + (uint64_t)dirty - frame, length);
+		for (uint64_t at = 0; at < n && (stale = upa_llfree_next_stale(&p->frames, frame + at, n - at, &length)) >= 0;
+		     at = (uint64_t)stale - frame + length)
+			zeroed += zero(r, first + (uint64_t)stale - frame, length);
 		first += n;
 	}
 	return zeroed;
@@ -532,14 +528,14 @@ static void clear(const struct upa_region *r, uint64_t first, uint64_t end, bool
 
 	while (first < end) {
 		uint64_t length = 0;
-		int64_t page = upa_llfree_next_dirty(&r->llfree, first, end - first, &length);
-		uint64_t dirty = page < 0 ? end : (uint64_t)page;
+		int64_t page = upa_llfree_next_stale(&r->llfree, first, end - first, &length);
+		uint64_t stale = page < 0 ? end : (uint64_t)page;
 
 		if (new_frames)
-			zeroed += zero_used_frames(r, first, dirty);
-		if (dirty < end)
-			zeroed += zero(r, dirty, length);
-		first = dirty + length;
+			zeroed += zero_used_frames(r, first, stale);
+		if (stale < end)
+			zeroed += zero(r, stale, length);
+		first = stale + length;
 	}
 	if (zeroed)
 		ADD(r, cleared_pages, zeroed);
@@ -547,11 +543,11 @@ static void clear(const struct upa_region *r, uint64_t first, uint64_t end, bool
 
 static bool supply_frames(struct upa_region *r, uint64_t first, uint64_t end, uint64_t empty, uint32_t flags)
 {
-	struct upa_pte *p = r->pte;
+	struct device_region *p = r->pte;
 	uint64_t from = next_free_word(r, first, end, false);
 	uint64_t at = from;
 
-	/* Nothing is harvested in vain. */
+	/* Nothing is scavenged in vain. */
 	if ((int64_t)empty > load(&p->free_frames) + (load(&p->deferred) > 0 ? load(&p->deferred) : 0) +
 			    (int64_t)(p->max_frames - atomic_load_explicit(&p->pool, memory_order_relaxed)))
 		return false;
@@ -599,7 +595,7 @@ static int unmap_now(struct upa_region *r, uint64_t first, uint64_t pages)
 
 int upa_pte_unmap(struct upa_region *r, uint64_t first, uint64_t pages)
 {
-	struct upa_pte *p = r->pte;
+	struct device_region *p = r->pte;
 	int error;
 
 	if (load(&p->deferred) + (int64_t)pages > (int64_t)p->max_deferred)
@@ -626,7 +622,7 @@ int upa_pte_populate(struct upa_region *r, uint64_t first)
  * Exchanges the frames of two runs. True if the second had any. A frame of the first stands in its new word before it leaves its
  * old one: the module takes what stands in none.
  */
-static bool swap_words(struct upa_pte *p, uint64_t a, uint64_t b, uint64_t pages)
+static bool swap_words(struct device_region *p, uint64_t a, uint64_t b, uint64_t pages)
 {
 	bool any = false;
 
@@ -640,7 +636,7 @@ static bool swap_words(struct upa_pte *p, uint64_t a, uint64_t b, uint64_t pages
 	return any;
 }
 
-static void set_tables(struct upa_pte *p, uint64_t first, uint64_t pages, bool empty)
+static void set_tables(struct device_region *p, uint64_t first, uint64_t pages, bool empty)
 {
 	for (uint64_t i = first; p->tables && i < first + pages; i++) {
 		uint32_t w = empty ? 0 : word(p, i);
@@ -652,8 +648,8 @@ static void set_tables(struct upa_pte *p, uint64_t first, uint64_t pages, bool e
 /* Exchanges the frames behind two runs the caller holds. 0, or -errno with nothing done. */
 static int swap(struct upa_region *r, uint64_t from, uint64_t to, uint64_t pages)
 {
-	struct upa_pte *p = r->pte;
-	struct upa_range both[2] = { { .page = from, .count = pages }, { .page = to, .count = pages } };
+	struct device_region *p = r->pte;
+	struct upadev_range both[2] = { { .page = from, .count = pages }, { .page = to, .count = pages } };
 	bool any = swap_words(p, from, to, pages);
 	int error;
 
@@ -671,7 +667,7 @@ static int swap(struct upa_region *r, uint64_t from, uint64_t to, uint64_t pages
 
 void *upa_pte_relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages, uint32_t flags)
 {
-	/* The block brings its frames along; what it grows by needs some: rather those still at a free place than a harvest of the same. */
+	/* The block brings its frames along; what it grows by needs some: rather those still at a free place than a scavenge of the same. */
 	bool spare = load(&r->pte->free_frames) >= (int64_t)(new_pages - old_pages);
 	int64_t page = upa_llfree_get_run(&r->llfree, upa_region_slot(), new_pages, spare ? UPA_GET_ABSENT : 0);
 	uint64_t to = (uint64_t)page;
@@ -717,7 +713,7 @@ static int map_part(void **out, void *address, size_t bytes, int protection, int
 /* The data, 2 MiB-aligned. */
 static int map_data(struct upa_region *r)
 {
-	struct upa_pte *p = r->pte;
+	struct device_region *p = r->pte;
 	void *wide, *data;
 	char *base, *end;
 	int error = map_part(&wide, NULL, p->data_bytes + CHILD_BYTES, PROT_NONE, ANONYMOUS, -1, 0);
@@ -726,7 +722,7 @@ static int map_data(struct upa_region *r)
 		return error;
 	base = (char *)round_up((uintptr_t)wide, CHILD_BYTES);
 	end = (char *)wide + p->data_bytes + CHILD_BYTES;
-	error = map_part(&data, base, p->data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, p->fd, UPA_MAP_DATA);
+	error = map_part(&data, base, p->data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, p->fd, UPADEV_MAP_DATA);
 	if (error) {
 		os_munmap(wide, (size_t)(end - (char *)wide));
 		return error;
@@ -738,37 +734,37 @@ static int map_data(struct upa_region *r)
 	return 0;
 }
 
-static int map_parts(struct upa_region *r, const struct upa_create *made)
+static int map_parts(struct upa_region *r, const struct upadev_create *made)
 {
-	struct upa_pte *p = r->pte;
-	bool raw = made->mode != UPA_GUARDED;
+	struct device_region *p = r->pte;
+	bool raw = made->mode != UPADEV_GUARDED;
 	void *part = NULL;
 	int error = map_data(r);
 
 	if (error)
 		return error;
-	error = map_part(&part, NULL, p->state_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, p->fd, UPA_MAP_STATE);
+	error = map_part(&part, NULL, p->state_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, p->fd, UPADEV_MAP_STATE);
 	if (error)
 		return error;
 	r->header = part;
 	error = raw ? map_part(&part, NULL, p->words_bytes, PROT_READ | PROT_WRITE, ANONYMOUS, -1, 0) :
-		      map_part(&part, NULL, p->words_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, p->fd, UPA_MAP_SHADOW);
+		      map_part(&part, NULL, p->words_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, p->fd, UPADEV_MAP_SHADOW);
 	if (error)
 		return error;
 	p->words = part;
 	if (!raw)
 		return 0;
-	error = map_part(&part, NULL, p->entries_bytes, PROT_READ, MAP_SHARED, p->fd, UPA_MAP_ENTRIES);
+	error = map_part(&part, NULL, p->entries_bytes, PROT_READ, MAP_SHARED, p->fd, UPADEV_MAP_ENTRIES);
 	if (error)
 		return error;
 	p->entries = part;
-	error = map_part(&part, NULL, p->tables_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, p->fd, UPA_MAP_TABLES);
+	error = map_part(&part, NULL, p->tables_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, p->fd, UPADEV_MAP_TABLES);
 	if (!error)
 		p->tables = part;
 	return error;
 }
 
-static void unmap_parts(struct upa_pte *p)
+static void unmap_parts(struct device_region *p)
 {
 	if (p->tables)
 		os_munmap((void *)(uintptr_t)p->tables, p->tables_bytes);
@@ -787,8 +783,8 @@ static int make(struct upa_region *r, const struct upa_region_options *options)
 	uint64_t pool = round_up(options->pool_bytes, CHILD_BYTES) / PAGE_BYTES;
 	uint64_t most = round_up(options->max_pool_bytes ? options->max_pool_bytes : half * PAGE_BYTES, CHILD_BYTES) / PAGE_BYTES;
 	size_t frames_bytes = upa_llfree_state_size(most, r->slots);
-	struct upa_info info;
-	struct upa_pte *p = r->pte;
+	struct upadev_info info;
+	struct device_region *p = r->pte;
 	int error;
 
 	if (!frames_bytes || pool > most)
@@ -796,18 +792,18 @@ static int make(struct upa_region *r, const struct upa_region_options *options)
 	p->fd = (int)os_call(SYS_openat, AT_FDCWD, (long)(options->device ? options->device : DEVICE), O_RDWR | O_CLOEXEC, 0, 0, 0);
 	if (p->fd < 0)
 		return p->fd;
-	error = call(p, UPA_IOC_INFO, &info);
+	error = call(p, UPADEV_INFO, &info);
 	if (error)
 		return error == -ENOTTY ? -ENODEV : error;
-	if (info.version != UPA_ABI_VERSION)
+	if (info.version != UPADEV_ABI_VERSION)
 		return -EPROTO;
 
 	r->metadata_bytes = round_up(r->metadata_bytes, PAGE_BYTES);
 	p->state_bytes = r->metadata_bytes + round_up(frames_bytes, PAGE_BYTES);
-	struct upa_create made = {
-		.version = UPA_ABI_VERSION,
-		.mode = options->backend == UPA_BACKEND_PTE_RAW ? UPA_RAW_PTE : UPA_GUARDED,
-		.flags = options->flags & UPA_REGION_RECLAIM ? UPA_CREATE_RECLAIM : 0,
+	struct upadev_create made = {
+		.version = UPADEV_ABI_VERSION,
+		.mode = options->backend == UPA_BACKEND_PTE_RAW ? UPADEV_RAW_PTE : UPADEV_GUARDED,
+		.flags = options->flags & UPA_REGION_RECLAIM ? UPADEV_CREATE_RECLAIM : 0,
 		.pages = r->bytes / PAGE_BYTES,
 		.frames = pool,
 		.max_frames = most,
@@ -815,7 +811,7 @@ static int make(struct upa_region *r, const struct upa_region_options *options)
 	};
 	/* Raw: a signal that comes meanwhile. */
 	do
-		error = call(p, UPA_IOC_CREATE, &made);
+		error = call(p, UPADEV_CREATE, &made);
 	while (error == -EINTR);
 	if (error)
 		return error;
@@ -824,7 +820,7 @@ static int make(struct upa_region *r, const struct upa_region_options *options)
 	p->entries_bytes = made.entries_bytes;
 	p->tables_bytes = made.tables_bytes;
 	p->max_frames = most;
-	p->reclaim = made.flags & UPA_CREATE_RECLAIM;
+	p->reclaim = made.flags & UPADEV_CREATE_RECLAIM;
 	p->max_deferred = options->max_deferred_bytes / PAGE_BYTES;
 	p->pool = pool;
 	p->free_frames = (int64_t)pool;
@@ -868,7 +864,7 @@ int upa_pte_open(struct upa_region *r, const struct upa_region_options *options)
 	void *handle = NULL;
 	int error = upa_pte_watch_forks();
 
-	_Static_assert(sizeof(struct upa_pte) <= PAGE_BYTES, "one page");
+	_Static_assert(sizeof(struct device_region) <= PAGE_BYTES, "one page");
 	if (!error)
 		error = map_part(&handle, NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, ANONYMOUS, -1, 0);
 	if (error)
@@ -887,7 +883,7 @@ int upa_pte_open(struct upa_region *r, const struct upa_region_options *options)
 
 void upa_pte_close(struct upa_region *r)
 {
-	struct upa_pte *p = r->pte;
+	struct device_region *p = r->pte;
 
 	unwatch(r);
 	if (r->base)
@@ -945,7 +941,7 @@ static struct upa_llfree moved_view(const struct upa_llfree *a, ptrdiff_t by)
 
 static int copy_out(struct upa_region *r, size_t bytes, bool threads)
 {
-	struct upa_pte *p = r->pte;
+	struct device_region *p = r->pte;
 	void *data = NULL, *state = NULL;
 	struct upa_llfree copy;
 	long memory = threads ? os_call(SYS_openat, AT_FDCWD, (long)"/proc/self/mem", O_RDWR | O_CLOEXEC, 0, 0, 0) : -1;
@@ -983,7 +979,7 @@ out:
 	return error;
 }
 
-static void drop_copy(struct upa_pte *p)
+static void drop_copy(struct device_region *p)
 {
 	if (p->copy_of_data) {
 		os_munmap(p->copy_of_data, p->copy_bytes);
@@ -995,7 +991,7 @@ static void drop_copy(struct upa_pte *p)
 /* Moves the copy to where the region is, whose addresses and pointers stay as they are. */
 static int move_in(struct upa_region *r)
 {
-	struct upa_pte *p = r->pte;
+	struct device_region *p = r->pte;
 	long data = os_mremap(p->copy_of_data, p->copy_bytes, p->copy_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, r->base);
 	long state;
 
@@ -1015,7 +1011,7 @@ static int move_in(struct upa_region *r)
 
 int upa_pte_leave(struct upa_region *r)
 {
-	struct upa_pte *p = r->pte;
+	struct device_region *p = r->pte;
 	int error;
 
 	/* Others would lose what they write meanwhile. A child of vfork() uses memory that is not its own. */
@@ -1058,7 +1054,7 @@ static void in_child(void)
 {
 	for (int i = 0; i < MOST_REGIONS; i++) {
 		struct upa_region *r = atomic_exchange(&watched[i], NULL);
-		struct upa_pte *p = r ? r->pte : NULL;
+		struct device_region *p = r ? r->pte : NULL;
 
 		if (!p || !p->copy_of_data || move_in(r))
 			continue;
@@ -1106,12 +1102,12 @@ static bool recorded(const struct upa_region *r, uint64_t page)
 {
 	uint64_t length;
 
-	return upa_llfree_child_state(&r->llfree, page) == UPA_ZEROED || upa_llfree_next_dirty(&r->llfree, page, 1, &length) >= 0;
+	return upa_llfree_child_state(&r->llfree, page) == UPA_ZEROED || upa_llfree_next_stale(&r->llfree, page, 1, &length) >= 0;
 }
 
 int upa_pte_validate(const struct upa_region *r, char *message, size_t message_bytes)
 {
-	const struct upa_pte *p = r->pte;
+	const struct device_region *p = r->pte;
 	uint64_t pool = upa_pte_pool(r), frames = 0, deferred = 0, length;
 	int error = upa_llfree_validate(&r->llfree, message, message_bytes);
 	struct upa_llfree_stats st;

@@ -34,14 +34,14 @@ public class FirstOldBytesRace {
     public void get(III_Result r) {
         r.r1 = (int) allocator.get(1, 0, 0);
         if (r.r1 >= 0) {
-            r.r1 = (int) allocator.nextDirty(r.r1, 1);
+            r.r1 = (int) allocator.nextStale(r.r1, 1);
         }
         allocator.putRun(1, 200, 100, LlFree.PUT_ABSENT);
     }
 
     @Arbiter
     public void end(III_Result r) {
-        r.r2 = allocator.getAt(1, 7, 1) == 0 ? (int) allocator.nextDirty(7, 1) : -16;
+        r.r2 = allocator.getAt(1, 7, 1) == 0 ? (int) allocator.nextStale(7, 1) : -16;
         r.r3 = States.end(allocator, 100);
     }
 }

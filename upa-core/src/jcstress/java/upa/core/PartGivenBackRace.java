@@ -11,7 +11,7 @@ import org.openjdk.jcstress.annotations.State;
 import org.openjdk.jcstress.infra.results.III_Result;
 
 /**
- * A part of a dirty child goes back to the kernel (dirty becomes mixed), while a page of the same child that holds old
+ * A part of a stale child goes back to the kernel (stale becomes mixed), while a page of the same child that holds old
  * bytes is taken, and another one is freed.
  */
 @JCStressTest
@@ -35,13 +35,13 @@ public class PartGivenBackRace {
 
     @Actor
     public void getAndPut(III_Result r) {
-        r.r1 = allocator.getAt(1, 300, 1) == 0 ? (int) allocator.nextDirty(300, 1) : -16;
+        r.r1 = allocator.getAt(1, 300, 1) == 0 ? (int) allocator.nextStale(300, 1) : -16;
         allocator.putRun(1, 100, 1, 0);
     }
 
     @Arbiter
     public void end(III_Result r) {
-        r.r2 = allocator.getAt(1, 100, 1) == 0 ? (int) allocator.nextDirty(100, 1) : -16;
+        r.r2 = allocator.getAt(1, 100, 1) == 0 ? (int) allocator.nextStale(100, 1) : -16;
         r.r3 = States.end(allocator, 100);
     }
 }

@@ -39,7 +39,7 @@ public class ReclaimRace {
     @Actor
     public void get(III_Result r) {
         long page = allocator.get(1, 0, 0);
-        r.r2 = (int) (page < 0 ? page : allocator.nextDirty(page, 1));
+        r.r2 = (int) (page < 0 ? page : allocator.nextStale(page, 1));
     }
 
     @Arbiter

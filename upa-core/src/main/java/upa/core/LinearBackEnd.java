@@ -20,10 +20,10 @@ final class LinearBackEnd extends RegionBackEnd {
     private static final int MAX_TABLE_MOVES = 16384;
 
     /** In a region that has used more children, large runs take no memory from elsewhere. */
-    private static final int HARVEST_CHILDREN = 16384;
+    private static final int SCAVENGE_CHILDREN = 16384;
 
     /** Children looked at for each one wanted, so that a search in vain costs little beside the page faults it was to save. */
-    private static final long HARVEST_LOOKS = 64;
+    private static final long SCAVENGE_LOOKS = 64;
 
     private final RegionMemory memory;
     private final AtomicInteger tableMoves = new AtomicInteger();
@@ -52,7 +52,7 @@ final class LinearBackEnd extends RegionBackEnd {
     long get(int slot, long n, int flags) {
         long page = pages.getRun(slot, n, flags);
         if (page >= 0 && n >= CHILD_PAGES) {
-            harvest(slot, page, n);
+            scavenge(slot, page, n);
         }
         return page;
     }
@@ -62,7 +62,7 @@ final class LinearBackEnd extends RegionBackEnd {
         if (pages.getAt(slot, page, n) < 0) {
             return false;
         }
-        harvest(slot, page, n);
+        scavenge(slot, page, n);
         return true;
     }
 
@@ -96,8 +96,8 @@ final class LinearBackEnd extends RegionBackEnd {
     void clear(int slot, long page, long n) {
         long end = page + n;
         long cleared = 0;
-        while (page < end && (page = pages.nextDirty(page, end - page)) >= 0) {
-            long length = pages.dirtyLength(page, end - page);
+        while (page < end && (page = pages.nextStale(page, end - page)) >= 0) {
+            long length = pages.staleLength(page, end - page);
             long known = length < CHILD_PAGES || memory.shared ? length : knownResident(page, length);
             if (known > 0) {
                 memory.zero(addressOf(page), known << PAGE_SHIFT);
@@ -137,11 +137,11 @@ final class LinearBackEnd extends RegionBackEnd {
         long total = 0;
         for (long c = 0; c < pages.touchedChildren() && total < children; c++) {
             long first = c * CHILD_PAGES;
-            if (!isWhole(c, 1 << LlFree.DIRTY | 1 << LlFree.MIXED) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
+            if (!isWhole(c, 1 << LlFree.STALE | 1 << LlFree.MIXED) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
                 continue;
             }
             // A child with absent pages among them stays as it is: clearing would populate those.
-            boolean populated = pages.dirtyLength(first, CHILD_PAGES) == CHILD_PAGES;
+            boolean populated = pages.staleLength(first, CHILD_PAGES) == CHILD_PAGES;
             if (populated) {
                 clear(slot, first, CHILD_PAGES);
                 total++;
@@ -164,12 +164,12 @@ final class LinearBackEnd extends RegionBackEnd {
         if (tables) {
             tableMoves.getAndIncrement();
         }
-        if (tables && pages.nextDirty(to, oldPages) < 0) {
+        if (tables && pages.nextStale(to, oldPages) < 0) {
             emptied = moveTables(to, from, oldPages);
         } else if (!tables || !swapTables(slot, to, from, oldPages)) {
             memory.copy(addressOf(to), addressOf(from), oldPages << PAGE_SHIFT);
         }
-        harvest(slot, to + oldPages, newPages - oldPages);
+        scavenge(slot, to + oldPages, newPages - oldPages);
         pages.putRun(slot, from, oldPages, emptied ? LlFree.PUT_ABSENT : 0);
         count(slot, MOVED_PAGES, oldPages);
         return to;
@@ -188,7 +188,7 @@ final class LinearBackEnd extends RegionBackEnd {
         if (aside < 0) {
             return false;
         }
-        boolean absent = pages.nextDirty(aside, n) < 0;
+        boolean absent = pages.nextStale(aside, n) < 0;
         if (absent) {
             boolean emptied = moveTables(aside, to, n);
             moveTables(to, from, n);
@@ -205,14 +205,14 @@ final class LinearBackEnd extends RegionBackEnd {
      * tables, which costs a hundredth of the page faults it saves. From the far end, as giving back does. Whole children
      * only, and not in a region of very many, for moves leave mappings that begin and end at children.
      */
-    private void harvest(int slot, long first, long n) {
+    private void scavenge(int slot, long first, long n) {
         long child = (first + CHILD_PAGES - 1) / CHILD_PAGES;
         long end = (first + n) / CHILD_PAGES;
-        if (child >= end || memory.shared || pages.touchedChildren() > HARVEST_CHILDREN) {
+        if (child >= end || memory.shared || pages.touchedChildren() > SCAVENGE_CHILDREN) {
             return;
         }
         long from = pages.touchedChildren();
-        for (long looks = HARVEST_LOOKS * (end - child); child < end && from > 0 && looks > 0; looks--) {
+        for (long looks = SCAVENGE_LOOKS * (end - child); child < end && from > 0 && looks > 0; looks--) {
             if (pages.childState(child * CHILD_PAGES) != LlFree.ABSENT) {
                 child++;
                 continue;
@@ -222,13 +222,13 @@ final class LinearBackEnd extends RegionBackEnd {
                 wanted++;
             }
             long taken = 0;
-            while (taken < from && taken < wanted && isWhole(from - taken - 1, 1 << LlFree.ZEROED | 1 << LlFree.DIRTY)) {
+            while (taken < from && taken < wanted && isWhole(from - taken - 1, 1 << LlFree.ZEROED | 1 << LlFree.STALE)) {
                 taken++;
             }
             from -= Math.max(taken, 1);
             if (taken > 0 && pages.getAt(slot, from * CHILD_PAGES, taken * CHILD_PAGES) >= 0) {
                 boolean emptied = moveTables(child * CHILD_PAGES, from * CHILD_PAGES, taken * CHILD_PAGES);
-                pages.setDirty(child * CHILD_PAGES, taken * CHILD_PAGES);
+                pages.setStale(child * CHILD_PAGES, taken * CHILD_PAGES);
                 pages.putRun(slot, from * CHILD_PAGES, taken * CHILD_PAGES, emptied ? LlFree.PUT_ABSENT : 0);
                 count(slot, MOVED_PAGES, taken * CHILD_PAGES);
                 child += taken;
@@ -287,13 +287,13 @@ final class LinearBackEnd extends RegionBackEnd {
                 continue;
             }
             if (pages.childState(first) != LlFree.ZEROED) {
-                long dirty = pages.nextDirty(first, length);
-                if (dirty < 0) {
+                long stale = pages.nextStale(first, length);
+                if (stale < 0) {
                     first += length;
                     continue;
                 }
-                length = Math.max(pages.dirtyLength(dirty, first + length - dirty), 1);
-                first = dirty;
+                length = Math.max(pages.staleLength(stale, first + length - stale), 1);
+                first = stale;
             }
             total += drop(slot, first, length);
             first += length;

@@ -36,7 +36,7 @@ import java.lang.foreign.MemorySegment;
  * their way between a tree and a slot are out of reach, and a killed thread takes them along; so that this makes
  * nobody else fail, the last search takes pages it has seen to be free without tickets of the tree and overdraws
  * it. Then the second line fails until the tickets are back, and a ticket of that tree may find no page: it is
- * given back, and the next tree is tried. The polarity of a child and "absent or zeroed means no dirty bit" can
+ * given back, and the next tree is tried. The polarity of a child and "absent or zeroed means no stale bit" can
  * change only while free(child) is 512, hence never under somebody who holds a page or a ticket of the child.
  */
 public final class LlFree {
@@ -52,8 +52,8 @@ public final class LlFree {
     /** State of a child: its free pages are populated and known to be zero. */
     public static final int ZEROED = 1;
     /** State of a child: its free pages hold old bytes, wherever their last holder touched them. */
-    public static final int DIRTY = 2;
-    /** State of a child: free pages whose dirty bit is set are dirty, the others absent. */
+    public static final int STALE = 2;
+    /** State of a child: free pages whose stale bit is set are stale, the others absent. */
     public static final int MIXED = 3;
 
     /** Flag of the get methods: the caller needs zeros, so pages that need no clearing are preferred. */
@@ -411,20 +411,20 @@ public final class LlFree {
         return hi - lo;
     }
 
-    private static void setDirty(long bits, int lo, int hi) {
+    private static void setStale(long bits, int lo, int hi) {
         for (int i = lo / ROW_BITS; i <= (hi - 1) / ROW_BITS; i++) {
             long mask = rowMask(i, lo, hi);
-            if ((getLongOpaque(row(bits + BITMAP_DIRTY, i)) & mask) != mask) {
-                getAndBitwiseOrLong(row(bits + BITMAP_DIRTY, i), mask);
+            if ((getLongOpaque(row(bits + BITMAP_STALE, i)) & mask) != mask) {
+                getAndBitwiseOrLong(row(bits + BITMAP_STALE, i), mask);
             }
         }
     }
 
-    private static void clearDirty(long bits, int lo, int hi) {
+    private static void clearStale(long bits, int lo, int hi) {
         for (int i = lo / ROW_BITS; i <= (hi - 1) / ROW_BITS; i++) {
             long mask = rowMask(i, lo, hi);
-            if ((getLongOpaque(row(bits + BITMAP_DIRTY, i)) & mask) != 0) {
-                getAndBitwiseAndLong(row(bits + BITMAP_DIRTY, i), ~mask);
+            if ((getLongOpaque(row(bits + BITMAP_STALE, i)) & mask) != 0) {
+                getAndBitwiseAndLong(row(bits + BITMAP_STALE, i), ~mask);
             }
         }
     }
@@ -522,7 +522,7 @@ public final class LlFree {
     /** Frees a child the caller holds wholly: the inverse of the whole take. */
     private int childPutWhole(long c, int state) {
         if (state == ABSENT || state == ZEROED) {
-            clearDirty(bitmapAt(c), 0, CHILD_PAGES);
+            clearStale(bitmapAt(c), 0, CHILD_PAGES);
         }
         int w;
         int next;
@@ -547,7 +547,7 @@ public final class LlFree {
 
     /**
      * Records what pages lo .. hi-1 hold, before they are free: whoever gets one next must see it. MIXED knows two
-     * kinds of free pages, so zeroed ones in part of a child count as dirty.
+     * kinds of free pages, so zeroed ones in part of a child count as stale.
      */
     private static void childRecord(long child, long bits, int lo, int hi, int state) {
         int now = childState(getIntOpaque(child));
@@ -558,19 +558,19 @@ public final class LlFree {
             if (now == ABSENT) {
                 return;
             }
-            // All bits are set before the state tells anybody to look at them, so a put that still sees DIRTY or
+            // All bits are set before the state tells anybody to look at them, so a put that still sees STALE or
             // ZEROED loses nothing by not setting its own.
             if (now != MIXED) {
-                setDirty(bits, 0, CHILD_PAGES);
-                childSetState(child, only(DIRTY) | only(ZEROED), MIXED);
+                setStale(bits, 0, CHILD_PAGES);
+                childSetState(child, only(STALE) | only(ZEROED), MIXED);
             }
-            clearDirty(bits, lo, hi);
+            clearStale(bits, lo, hi);
         } else if (now == ZEROED) {
-            if (state == DIRTY) {
-                childSetState(child, only(ZEROED), DIRTY);
+            if (state == STALE) {
+                childSetState(child, only(ZEROED), STALE);
             }
-        } else if (now != DIRTY) {
-            setDirty(bits, lo, hi);
+        } else if (now != STALE) {
+            setStale(bits, lo, hi);
             childSetState(child, only(ABSENT), MIXED);
         }
     }
@@ -1146,7 +1146,7 @@ public final class LlFree {
             case PUT_ABSENT -> ABSENT;
             case PUT_ZEROED -> ZEROED;
             case PUT_UNTOUCHED -> UNCHANGED;
-            default -> DIRTY;
+            default -> STALE;
         };
     }
 
@@ -1167,17 +1167,17 @@ public final class LlFree {
     }
 
     /** First page in from .. end-1 that may hold old bytes, or that does not; end if none. */
-    private long nextContent(long from, long end, boolean dirty) {
+    private long nextContent(long from, long end, boolean stale) {
         while (from < end) {
             long c = from / CHILD_PAGES;
-            // Acquire: who sees MIXED must see the dirty bits that were set before it.
+            // Acquire: who sees MIXED must see the stale bits that were set before it.
             int state = childState(getIntAcquire(childAt(c)));
             if (state != MIXED) {
-                if (dirty == (state == DIRTY)) {
+                if (stale == (state == STALE)) {
                     return from;
                 }
             } else {
-                int at = nextBit(bitmapAt(c) + BITMAP_DIRTY, dirty ? 0 : -1L, (int) (from % CHILD_PAGES));
+                int at = nextBit(bitmapAt(c) + BITMAP_STALE, stale ? 0 : -1L, (int) (from % CHILD_PAGES));
                 if (at < CHILD_PAGES) {
                     return Math.min(c * CHILD_PAGES + at, end);
                 }
@@ -1188,14 +1188,14 @@ public final class LlFree {
     }
 
     /**
-     * Of pages the caller holds: the first one that may hold old bytes. {@link #dirtyLength} says how many follow it.
+     * Of pages the caller holds: the first one that may hold old bytes. {@link #staleLength} says how many follow it.
      *
      * @param first first page
      * @param pages how many, at least 1
      * @return the page, or {@link #NONE} if all of them read zero
      * @throws IllegalArgumentException if the range is not within the pages managed
      */
-    public long nextDirty(long first, long pages) {
+    public long nextStale(long first, long pages) {
         checkRange(first, pages);
         long page = nextContent(first, first + pages, true);
         return page == first + pages ? NONE : page;
@@ -1209,7 +1209,7 @@ public final class LlFree {
      * @return 0 .. pages
      * @throws IllegalArgumentException if the range is not within the pages managed
      */
-    public long dirtyLength(long first, long pages) {
+    public long staleLength(long first, long pages) {
         checkRange(first, pages);
         return nextContent(first, first + pages, false) - first;
     }
@@ -1285,16 +1285,16 @@ public final class LlFree {
      * @param pages how many, at least 1
      * @throws IllegalArgumentException if the range is not within the pages managed
      */
-    public void setDirty(long first, long pages) {
+    public void setStale(long first, long pages) {
         checkRange(first, pages);
         long end;
         for (long page = first; page < first + pages; page = end) {
             long c = page / CHILD_PAGES;
             end = Math.min((c + 1) * CHILD_PAGES, first + pages);
             if (end - page == CHILD_PAGES) {
-                childSetState(childAt(c), only(ABSENT) | only(ZEROED), DIRTY);
+                childSetState(childAt(c), only(ABSENT) | only(ZEROED), STALE);
             }
-            childRecord(childAt(c), bitmapAt(c), (int) (page % CHILD_PAGES), (int) ((end - 1) % CHILD_PAGES) + 1, DIRTY);
+            childRecord(childAt(c), bitmapAt(c), (int) (page % CHILD_PAGES), (int) ((end - 1) % CHILD_PAGES) + 1, STALE);
         }
     }
 
@@ -1330,7 +1330,7 @@ public final class LlFree {
      * What the free pages of a child hold.
      *
      * @param page any page of the child
-     * @return {@link #ABSENT}, {@link #ZEROED}, {@link #DIRTY} or {@link #MIXED}
+     * @return {@link #ABSENT}, {@link #ZEROED}, {@link #STALE} or {@link #MIXED}
      * @throws IllegalArgumentException if page is not managed
      */
     public int childState(long page) {
@@ -1351,7 +1351,7 @@ public final class LlFree {
         int n = 0;
         for (int i = 0; i < ROWS; i++) {
             long free = ~(getLongOpaque(row(bits, i)) ^ polarity(w));
-            n += Long.bitCount(free & getLongOpaque(row(bits + BITMAP_DIRTY, i)));
+            n += Long.bitCount(free & getLongOpaque(row(bits + BITMAP_STALE, i)));
         }
         return n;
     }
@@ -1420,8 +1420,8 @@ public final class LlFree {
                 }
                 treeUsed += used;
                 // A put killed before its state was changed.
-                if (c < children && childState(w) < DIRTY) {
-                    clearDirty(bitmapAt(c), 0, CHILD_PAGES);
+                if (c < children && childState(w) < STALE) {
+                    clearStale(bitmapAt(c), 0, CHILD_PAGES);
                 }
                 if (c < children && (used != missing(c) || childState(w) != ABSENT)) {
                     touchChildren(c + 1);
@@ -1491,8 +1491,8 @@ public final class LlFree {
         if (missing != 0 && nextBit(bitmapAt(c), ~polarity(w), CHILD_PAGES - missing) < CHILD_PAGES) {
             throw fault("child=%d: a page beyond the end is free", c);
         }
-        if (childState(w) < DIRTY && nextBit(bitmapAt(c) + BITMAP_DIRTY, 0, 0) < CHILD_PAGES) {
-            throw fault("child=%d word=%#x has dirty bits", c, w);
+        if (childState(w) < STALE && nextBit(bitmapAt(c) + BITMAP_STALE, 0, 0) < CHILD_PAGES) {
+            throw fault("child=%d word=%#x has stale bits", c, w);
         }
         if (c >= touchedChildren() && (used != missing || childState(w) != ABSENT)) {
             throw fault("child=%d word=%#x touched_children=%d", c, w, touchedChildren());

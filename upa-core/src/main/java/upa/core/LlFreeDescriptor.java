@@ -10,7 +10,7 @@ package upa.core;
  *   SLOT_OFFSET's value       slots    x  64 bytes   reservation and counters of one thread
  *   TREE_OFFSET's value       trees    x   4 bytes   one word per 16 children
  *   CHILD_OFFSET's value      children x   4 bytes   one word per 512 pages, padded to whole trees
- *   BITMAP_OFFSET's value     children x 128 bytes   8 x 64 allocation bits, 8 x 64 dirty bits
+ *   BITMAP_OFFSET's value     children x 128 bytes   8 x 64 allocation bits, 8 x 64 stale bits
  *
  *   each array starts on a 64-byte boundary
  *
@@ -43,7 +43,7 @@ package upa.core;
  *     used   pages of the child that are allocated or promised to a caller, 0..512
  *     P      polarity: the value of an allocation bit that means "free"
  *     T      tainted, see LlFree.taint()
- *     state  what the free pages of the child hold: ABSENT, ZEROED, DIRTY or MIXED
+ *     state  what the free pages of the child hold: ABSENT, ZEROED, STALE or MIXED
  *     R      resident, a hint: every page of the child is known to have memory, see LlFree.setResident()
  *
  *   tree word (int)
@@ -119,8 +119,8 @@ public final class LlFreeDescriptor {
     static final int WORD_SHIFT = 2;
     /** Base-2 logarithm of the bytes of a child's bitmap. */
     static final int BITMAP_SHIFT = 7;
-    /** Offset of the dirty bits in it. */
-    static final int BITMAP_DIRTY = 64;
+    /** Offset of the stale bits in it. */
+    static final int BITMAP_STALE = 64;
     static final int ROW_BITS = 64;
     static final int ROWS = CHILD_PAGES / ROW_BITS;
 

@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /** A list of ranges of pages, or of page frames, that grows; of what is added, neighbours make one range. For one thread. */
 final class PageRanges {
-    /** First page and number of pages of each range, in turn: the layout of the module's struct upa_range. */
+    /** First page and number of pages of each range, in turn: the layout of the module's struct upadev_range. */
     private long[] words = new long[8];
     private int count;
     private long pages;

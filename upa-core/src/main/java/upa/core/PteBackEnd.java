@@ -28,7 +28,7 @@ import upa.core.internal.UpaDevice;
  * <li>A frame of the pool is free in {@link #frames}, or in exactly one word, or somebody's who has taken it from
  *     the one and will put it into the other. (While a block moves, a frame stands at two pages, both of its holder.)
  * <li>A page that is free and whose word is not 0 is still mapped: what unmapping it costs is deferred, until somebody else
- *     needs the frame or there are more of them than agreed. In {@link #pages} it counts as dirty (or zeroed), one
+ *     needs the frame or there are more of them than agreed. In {@link #pages} it counts as stale (or zeroed), one
  *     whose word is 0 as absent. So who looks for pages finds such first that are still mapped where they are wanted.
  * <li>A page whose word is 0 is unmapped on every processor before it is free. So a frame may be put there without
  *     a TLB shoot-down, and a frame that is free stands nowhere.
@@ -36,16 +36,16 @@ import upa.core.internal.UpaDevice;
  * Hence the order of taking a frame away: hold the page, clear the word, have the kernel empty its tables and shoot down,
  * put the frame, put the page as absent.
  *
- * <p>Frames are zero when they enter the pool, and absent in {@link #frames}; those that have been used are dirty there.
+ * <p>Frames are zero when they enter the pool, and absent in {@link #frames}; those that have been used are stale there.
  * Frames that the pool does not have at present are allocated in {@link #frames}, for good.
  *
  * <p>Pages get frames in the order of preference of Douglas (arXiv 1105.1811, 2011): those that still stand where they are
  * wanted, then free ones, then such that stand at other free pages, taken away in batches; last, new ones from the kernel.
  */
 abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, RawBackEnd {
-    /** A harvest takes at least so many pages, if there are so many: a shoot-down costs as much as some hundred stores. */
-    private static final long LEAST_HARVEST = CHILD_PAGES;
-    /** A batch of a harvest has at most so many ranges (the module's limit) and pages: they are nobody's meanwhile. */
+    /** A scavenge takes at least so many pages, if there are so many: a shoot-down costs as much as some hundred stores. */
+    private static final long LEAST_SCAVENGE = CHILD_PAGES;
+    /** A batch of a scavenge has at most so many ranges (the module's limit) and pages: they are nobody's meanwhile. */
     private static final int BATCH_RANGES = 4096;
     private static final long BATCH_PAGES = 64L * CHILD_PAGES;
 
@@ -177,10 +177,10 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
     // ---- frames for pages ------------------------------------------------------------------------------------
 
     /** Puts a frame to each of the caller's pages that has none. If there are too few, false, and nothing has changed. */
-    private boolean attach(int slot, long page, long n, int flags, boolean harvests) {
+    private boolean attach(int slot, long page, long n, int flags, boolean scavenges) {
         long missing = missing(page, n);
         if (missing > 0) {
-            PageRanges taken = takeFrames(slot, missing, flags, harvests);
+            PageRanges taken = takeFrames(slot, missing, flags, scavenges);
             if (taken == null) {
                 return false;
             }
@@ -201,7 +201,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
     }
 
     /** Takes n frames, however scattered they are: null if there are not so many. */
-    private PageRanges takeFrames(int slot, long n, int flags, boolean harvests) {
+    private PageRanges takeFrames(int slot, long n, int flags, boolean scavenges) {
         if (n > maxFrames) {
             return null;
         }
@@ -214,7 +214,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
             long frame = frames.getRun(slot, run, preference);
             if (frame >= 0) {
                 taken.add(frame, run);
-            } else if (!takeScattered(slot, missing, taken) && !fillPool(slot, missing, harvests, taken)) {
+            } else if (!takeScattered(slot, missing, taken) && !fillPool(slot, missing, scavenges, taken)) {
                 return null;
             }
         }
@@ -225,9 +225,9 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
      * When no frame is free: sees to it that some are. If that cannot be, frees those taken, before somebody else can find
      * that there are none.
      */
-    private boolean fillPool(int slot, long missing, boolean harvests, PageRanges taken) {
+    private boolean fillPool(int slot, long missing, boolean scavenges, PageRanges taken) {
         synchronized (shortage) {
-            if (takeScattered(slot, missing, taken) || harvests && harvest(slot, Math.max(missing, LEAST_HARVEST), -1) > 0
+            if (takeScattered(slot, missing, taken) || scavenges && scavenge(slot, Math.max(missing, LEAST_SCAVENGE), -1) > 0
                     || grow(slot, missing)) {
                 return true;
             }
@@ -287,7 +287,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
             synchronized (shortage) {
                 long now = deferred.get();
                 if (now > maxDeferred) {
-                    harvest(slot, now - maxDeferred / 2, page / CHILD_PAGES);
+                    scavenge(slot, now - maxDeferred / 2, page / CHILD_PAGES);
                 }
             }
         }
@@ -304,7 +304,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
     /** Free pages taken in order to take their frames away: with the shoot-down all of it takes effect at once. */
     private final class Batch {
         final PageRanges ranges = new PageRanges();
-        final PageRanges dirty = new PageRanges();
+        final PageRanges stale = new PageRanges();
         final PageRanges zeroed = new PageRanges();
 
         boolean isFull() {
@@ -312,7 +312,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
         }
 
         long frames() {
-            return dirty.pages() + zeroed.pages();
+            return stale.pages() + zeroed.pages();
         }
 
         /** Takes these pages, if they are free. */
@@ -320,7 +320,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
             if (pages.getAt(slot, page, n) < 0) {
                 return;
             }
-            PageRanges frames = n == CHILD_PAGES && pages.childState(page) == LlFree.ZEROED ? zeroed : dirty;
+            PageRanges frames = n == CHILD_PAGES && pages.childState(page) == LlFree.ZEROED ? zeroed : stale;
             long end = page + n;
             for (long i = page; i < end; ) {
                 int word = word(i);
@@ -341,7 +341,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
             long n = frames();
             if (ranges.count() > 0) {
                 shootDownCounted(ranges, n);
-                putFrames(slot, dirty, 0);
+                putFrames(slot, stale, 0);
                 putFrames(slot, zeroed, LlFree.PUT_ABSENT);
                 deferred.getAndAdd(-n);
                 for (int i = 0; i < ranges.count(); i++) {
@@ -349,7 +349,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
                 }
             }
             ranges.clear();
-            dirty.clear();
+            stale.clear();
             zeroed.clear();
             return n;
         }
@@ -359,7 +359,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
      * Takes up to so many frames, or some more, away from free pages, in batches, from a child downwards (-1: from the
      * last). From the far end: what stays is where searches begin. Returns how many. Needs {@link #shortage}.
      */
-    private long harvest(int slot, long wanted, long start) {
+    private long scavenge(int slot, long wanted, long start) {
         long children = pages.touchedChildren();
         long total = 0;
         Batch batch = new Batch();
@@ -382,12 +382,12 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
         long end = first + CHILD_PAGES;
         while (first < end && batch.frames() < wanted && (first = pages.next(first, end - first, true)) >= 0) {
             long length = Math.max(pages.length(first, end - first, true), 1);
-            long dirty = pages.childState(first) == LlFree.ZEROED ? first : pages.nextDirty(first, length);
-            if (dirty >= 0) {
-                length -= dirty - first;
-                first = dirty;
+            long stale = pages.childState(first) == LlFree.ZEROED ? first : pages.nextStale(first, length);
+            if (stale >= 0) {
+                length -= stale - first;
+                first = stale;
                 if (pages.childState(first) == LlFree.MIXED) {
-                    length = Math.clamp(pages.dirtyLength(first, length), 1, length);
+                    length = Math.clamp(pages.staleLength(first, length), 1, length);
                 }
                 batch.take(slot, first, length);
             }
@@ -431,7 +431,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
         synchronized (shortage) {
             long given = shrinkFree(slot, wanted);
             if (given < wanted) {
-                harvest(slot, Long.MAX_VALUE, -1);
+                scavenge(slot, Long.MAX_VALUE, -1);
                 given += shrinkFree(slot, wanted - given);
             }
             return given;
@@ -448,7 +448,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
             long result = device.resize(end);
             if (result < 0) {
                 frames.putRun(slot, end, n, LlFree.PUT_UNTOUCHED);
-                SystemCalls.check(result, "UPA_IOC_RESIZE", base, end * PAGE_BYTES);
+                SystemCalls.check(result, "UPADEV_RESIZE", base, end * PAGE_BYTES);
             }
             pool = end;
         }
@@ -457,7 +457,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
 
     // ---- clearing --------------------------------------------------------------------------------------------
 
-    /** A page may hold old bytes if its frame was still there, unless zeroed ahead, or if it was dirty among the free frames. */
+    /** A page may hold old bytes if its frame was still there, unless zeroed ahead, or if it was stale among the free frames. */
     @Override
     final void clear(int slot, long page, long n) {
         PageRanges old = new PageRanges();
@@ -466,14 +466,14 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
             long part = Math.min(end - page, CHILD_PAGES - page % CHILD_PAGES);
             int state = pages.childState(page);
             long length = part;
-            if (state == LlFree.DIRTY) {
+            if (state == LlFree.STALE) {
                 old.add(page, part);
             } else if (state != LlFree.ZEROED) {
-                length = Math.min(part, pages.dirtyLength(page, part));
+                length = Math.min(part, pages.staleLength(page, part));
                 if (length > 0) {
                     old.add(page, length);
                 } else {
-                    long next = pages.nextDirty(page, part);
+                    long next = pages.nextStale(page, part);
                     length = clearBrought(page, next < 0 ? part : next - page, old);
                 }
             }
@@ -492,12 +492,12 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
         while (run < n && word(page + run) - 1 == frame + run) {
             run++;
         }
-        long dirty = frames.nextDirty(frame, run);
-        if (dirty == frame) {
-            run = Math.max(frames.dirtyLength(frame, run), 1);
+        long stale = frames.nextStale(frame, run);
+        if (stale == frame) {
+            run = Math.max(frames.staleLength(frame, run), 1);
             old.add(page, run);
-        } else if (dirty > frame) {
-            run = dirty - frame;
+        } else if (stale > frame) {
+            run = stale - frame;
         }
         return run;
     }
@@ -507,7 +507,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
         long total = 0;
         for (long c = 0; c < pages.touchedChildren() && total < children; c++) {
             long first = c * CHILD_PAGES;
-            if (!isWhole(c, 1 << LlFree.DIRTY | 1 << LlFree.MIXED) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
+            if (!isWhole(c, 1 << LlFree.STALE | 1 << LlFree.MIXED) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
                 continue;
             }
             boolean populated = missing(first, CHILD_PAGES) == 0;
@@ -640,7 +640,7 @@ abstract sealed class PteBackEnd extends RegionBackEnd permits GuardedBackEnd, R
         for (long page = 0; page < pages.touchedChildren() * CHILD_PAGES; page++) {
             int word = word(page);
             boolean isFree = pages.next(page, 1, true) >= 0;
-            boolean isPopulated = pages.nextDirty(page, 1) >= 0 || pages.childState(page) == LlFree.ZEROED;
+            boolean isPopulated = pages.nextStale(page, 1) >= 0 || pages.childState(page) == LlFree.ZEROED;
             // What is recorded is an upper bound: of two threads that free parts of a child, one may set marks of the other.
             if (isFree ? word != 0 && !isPopulated : word == 0) {
                 throw new IllegalStateException("page=" + page + " word=" + word + " free=" + isFree + " populated=" + isPopulated);

@@ -19,7 +19,7 @@ import upa.core.internal.RawMemory;
 abstract sealed class RegionBackEnd permits LinearBackEnd, PteBackEnd {
     /** Batches in which background work holds free children: long enough to amortise a TLB flush, short enough to hide little. */
     static final int BATCH_CHILDREN = 16;
-    static final int POPULATED = 1 << LlFree.ZEROED | 1 << LlFree.DIRTY | 1 << LlFree.MIXED;
+    static final int POPULATED = 1 << LlFree.ZEROED | 1 << LlFree.STALE | 1 << LlFree.MIXED;
 
     /** The address of the first page, and their size. */
     final long base;

@@ -124,22 +124,22 @@ final class BitSetModel {
         return -1;
     }
 
-    /** Every page that holds something must be among those called dirty. */
+    /** Every page that holds something must be among those called stale. */
     private void checkContents(int first, int length) {
-        BitSet dirty = new BitSet();
-        Twin.Length dirtyLength = new Twin.Length();
+        BitSet stale = new BitSet();
+        Twin.Length staleLength = new Twin.Length();
         int at = first;
         while (at < first + length) {
-            long page = twin.nextDirty(at, first + length - at, dirtyLength);
+            long page = twin.nextStale(at, first + length - at, staleLength);
             if (page < 0) {
                 break;
             }
-            assertTrue(page >= at && dirtyLength.value > 0, step);
-            dirty.set((int) page, (int) (page + dirtyLength.value));
-            at = (int) (page + dirtyLength.value);
+            assertTrue(page >= at && staleLength.value > 0, step);
+            stale.set((int) page, (int) (page + staleLength.value));
+            at = (int) (page + staleLength.value);
         }
         BitSet missed = old.get(first, first + length);
-        missed.andNot(dirty.get(first, first + length));
+        missed.andNot(stale.get(first, first + length));
         assertTrue(missed.isEmpty(), () -> step + ": first=" + first + " pages " + missed + " hold old bytes unseen");
     }
 
@@ -202,7 +202,7 @@ final class BitSetModel {
         tainted.set(first / 512, (first + length - 1) / 512 + 1);
         assertEquals(0, twin.setResident(first, length), step);
         if (random.nextBoolean()) {
-            assertEquals(0, twin.setDirty(first, length), step);
+            assertEquals(0, twin.setStale(first, length), step);
             old.set(first, first + length);
         }
         int whole = (first + 511) / 512 * 512;

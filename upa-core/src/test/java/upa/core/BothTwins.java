@@ -68,8 +68,8 @@ final class BothTwins implements Twin {
     }
 
     @Override
-    public long nextDirty(long first, long pages, Length length) {
-        return unpack(both(t -> pack(t.nextDirty(first, pages, length), length)), length);
+    public long nextStale(long first, long pages, Length length) {
+        return unpack(both(t -> pack(t.nextStale(first, pages, length), length)), length);
     }
 
     @Override
@@ -98,8 +98,8 @@ final class BothTwins implements Twin {
     }
 
     @Override
-    public int setDirty(long first, long pages) {
-        return (int) both(t -> t.setDirty(first, pages));
+    public int setStale(long first, long pages) {
+        return (int) both(t -> t.setStale(first, pages));
     }
 
     @Override

@@ -83,11 +83,11 @@ final class JavaTwin implements Twin {
     }
 
     @Override
-    public long nextDirty(long first, long pages, Length length) {
+    public long nextStale(long first, long pages, Length length) {
         return misuseIsEinval(() -> {
-            long page = allocator.nextDirty(first, pages);
+            long page = allocator.nextStale(first, pages);
             if (page >= 0) {
-                length.value = allocator.dirtyLength(page, first + pages - page);
+                length.value = allocator.staleLength(page, first + pages - page);
             }
             return page;
         });
@@ -118,9 +118,9 @@ final class JavaTwin implements Twin {
     }
 
     @Override
-    public int setDirty(long first, long pages) {
+    public int setStale(long first, long pages) {
         return intMisuseIsEinval(() -> {
-            allocator.setDirty(first, pages);
+            allocator.setStale(first, pages);
             return 0;
         });
     }

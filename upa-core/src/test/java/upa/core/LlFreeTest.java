@@ -147,10 +147,10 @@ class LlFreeTest {
         assertEquals(0, allocator.length(10, 5, false));
         assertEquals(LlFree.NONE, allocator.next(300, 700, false));
         assertEquals(0, allocator.getAt(0, 10, 20));
-        assertEquals(10, allocator.nextDirty(0, 300));
-        assertEquals(20, allocator.dirtyLength(10, 290));
-        assertEquals(0, allocator.dirtyLength(30, 270));
-        assertEquals(LlFree.NONE, allocator.nextDirty(30, 270));
+        assertEquals(10, allocator.nextStale(0, 300));
+        assertEquals(20, allocator.staleLength(10, 290));
+        assertEquals(0, allocator.staleLength(30, 270));
+        assertEquals(LlFree.NONE, allocator.nextStale(30, 270));
     }
 
     @Test

@@ -85,10 +85,10 @@ final class NativeTwin implements Twin {
     }
 
     @Override
-    public long nextDirty(long first, long pages, Length length) {
+    public long nextStale(long first, long pages, Length length) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment out = arena.allocate(ValueLayout.JAVA_LONG);
-            long page = Upa.upa_llfree_next_dirty(view, first, pages, out);
+            long page = Upa.upa_llfree_next_stale(view, first, pages, out);
             length.value = out.get(ValueLayout.JAVA_LONG, 0);
             return page;
         }
@@ -115,8 +115,8 @@ final class NativeTwin implements Twin {
     }
 
     @Override
-    public int setDirty(long first, long pages) {
-        return Upa.upa_llfree_set_dirty(view, first, pages);
+    public int setStale(long first, long pages) {
+        return Upa.upa_llfree_set_stale(view, first, pages);
     }
 
     @Override

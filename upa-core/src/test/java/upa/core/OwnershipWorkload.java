@@ -107,7 +107,7 @@ final class OwnershipWorkload implements Runnable {
         }
     }
 
-    /** Notes that pages are ours, and that those not called dirty are clean. */
+    /** Notes that pages are ours, and that those not called stale are clean. */
     private void claim(long first, long pages) {
         for (long page = first; page < first + pages; page++) {
             int other = shared.changeOwner(page, 0, id);
@@ -117,15 +117,15 @@ final class OwnershipWorkload implements Runnable {
         }
         long clean = first;
         while (clean < first + pages) {
-            long dirty = allocator.nextDirty(clean, first + pages - clean);
-            long end = dirty < 0 ? first + pages : dirty;
+            long stale = allocator.nextStale(clean, first + pages - clean);
+            long end = stale < 0 ? first + pages : stale;
             for (; clean < end; clean++) {
                 if (shared.content(clean) != 0) {
                     throw new AssertionError("id=" + id + " got as clean page=" + clean + ", with old bytes");
                 }
             }
-            if (dirty >= 0) {
-                clean += allocator.dirtyLength(dirty, first + pages - dirty);
+            if (stale >= 0) {
+                clean += allocator.staleLength(stale, first + pages - stale);
             }
         }
         held += pages;

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 class PageArenaTest {
     private static final long MIB = 1 << 20;
 
-    private final Region region = PageArenaContract.dirtyRegion();
+    private final Region region = PageArenaContract.staleRegion();
 
     @AfterEach
     void allPagesComeBack() {

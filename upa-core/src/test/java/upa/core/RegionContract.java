@@ -188,9 +188,9 @@ abstract class RegionContract {
     @ValueSource(longs = {4096, 65536, MIB, 2 * MIB, 5 * MIB + 4096, 48 * MIB})
     void zerosAreZeroWhateverWasThere(long bytes) {
         for (int round = 0; round < 3; round++) {
-            long dirty = region.map(BYTES);
-            fill(dirty, BYTES, 0xff);
-            region.unmap(dirty, BYTES);
+            long stale = region.map(BYTES);
+            fill(stale, BYTES, 0xff);
+            region.unmap(stale, BYTES);
             region.giveBack(round * 16 * MIB);
             long address = region.map(bytes, Region.ZEROS);
             assertReads(address, bytes, 0);

@@ -66,7 +66,7 @@ class RegionTest extends RegionContract {
         for (int i = 1; i < 8; i += 2) {
             assertReads(region.base() + i * 4 * MIB, 4 * MIB, 1 + i);
         }
-        // What has given its memory away reads zero, and what has got it is dirty when it is free.
+        // What has given its memory away reads zero, and what has got it is stale when it is free.
         region.unmap(large, 13 * MIB);
         long again = region.map(16 * MIB, Region.ZEROS);
         assertReads(again, 16 * MIB, 0);

@@ -121,7 +121,7 @@ class RegionTwinsTest {
         assertEquals(upa_llfree_header.touched_children$offset(), LlFreeDescriptor.TOUCHED_CHILDREN_OFFSET);
         assertEquals(Upa.UPA_ABSENT(), LlFree.ABSENT);
         assertEquals(Upa.UPA_ZEROED(), LlFree.ZEROED);
-        assertEquals(Upa.UPA_DIRTY(), LlFree.DIRTY);
+        assertEquals(Upa.UPA_STALE(), LlFree.STALE);
         assertEquals(Upa.UPA_MIXED(), LlFree.MIXED);
         assertEquals(Upa.UPA_GET_ZEROS(), LlFree.GET_ZEROS);
         assertEquals(Upa.UPA_GET_ABSENT(), LlFree.GET_ABSENT);

@@ -39,7 +39,7 @@ interface Twin {
 
     int put(int slot, long page, int order);
 
-    long nextDirty(long first, long pages, Length length);
+    long nextStale(long first, long pages, Length length);
 
     long next(long first, long pages, boolean free, Length length);
 
@@ -47,7 +47,7 @@ interface Twin {
 
     int tainted(long first, long pages);
 
-    int setDirty(long first, long pages);
+    int setStale(long first, long pages);
 
     int setResident(long first, long pages);
 

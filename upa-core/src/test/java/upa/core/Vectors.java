@@ -21,7 +21,7 @@ import java.util.stream.Stream;
  * C runner beside it does the same as this one.
  */
 final class Vectors {
-    private static final List<String> STATES = List.of("absent", "zeroed", "dirty", "mixed");
+    private static final List<String> STATES = List.of("absent", "zeroed", "stale", "mixed");
     private static final Map<Long, String> ERRORS = Map.of((long) Twin.ENOMEM, "ENOMEM", (long) Twin.EBUSY, "EBUSY",
             (long) Twin.EINVAL, "EINVAL", (long) Twin.ERANGE, "ERANGE", (long) Twin.EPROTO, "EPROTO",
             (long) Twin.EBADMSG, "EBADMSG");
@@ -101,8 +101,8 @@ final class Vectors {
                 return say(twin.putRun((int) n(w, 1, 4), n(w, 2, 4), n(w, 3, 4), (int) n(w, 4, 4)));
             case "putorder":
                 return say(twin.put((int) n(w, 1, 3), n(w, 2, 3), (int) n(w, 3, 3)));
-            case "dirty":
-                return say(twin.nextDirty(n(w, 1, 2), n(w, 2, 2), length), length);
+            case "stale":
+                return say(twin.nextStale(n(w, 1, 2), n(w, 2, 2), length), length);
             case "next":
                 return say(twin.next(n(w, 1, 3), n(w, 2, 3), n(w, 3, 3) != 0, length), length);
             case "child":
@@ -112,8 +112,8 @@ final class Vectors {
                 return say(twin.taint(n(w, 1, 2), n(w, 2, 2)));
             case "tainted":
                 return say(twin.tainted(n(w, 1, 2), n(w, 2, 2)));
-            case "setdirty":
-                return say(twin.setDirty(n(w, 1, 2), n(w, 2, 2)));
+            case "setstale":
+                return say(twin.setStale(n(w, 1, 2), n(w, 2, 2)));
             case "setresident":
                 return say(twin.setResident(n(w, 1, 2), n(w, 2, 2)));
             case "resident":

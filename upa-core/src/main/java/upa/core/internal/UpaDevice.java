@@ -11,12 +11,12 @@ import java.util.Arrays;
 import upa.core.SystemCallException;
 import upa.core.internal.bindings.Device;
 import upa.core.internal.bindings.Libc;
-import upa.core.internal.bindings.upa_batch;
-import upa.core.internal.bindings.upa_create;
-import upa.core.internal.bindings.upa_info;
-import upa.core.internal.bindings.upa_reclaim;
-import upa.core.internal.bindings.upa_resize;
-import upa.core.internal.bindings.upa_stats;
+import upa.core.internal.bindings.upadev_batch;
+import upa.core.internal.bindings.upadev_create;
+import upa.core.internal.bindings.upadev_info;
+import upa.core.internal.bindings.upadev_reclaim;
+import upa.core.internal.bindings.upadev_resize;
+import upa.core.internal.bindings.upadev_stats;
 
 /**
  * One region of the kernel module: its open device, its mappings, and the calls on it. {@code upa.h} of the module says
@@ -29,7 +29,7 @@ import upa.core.internal.bindings.upa_stats;
 public final class UpaDevice {
     private static final int READ_WRITE = Libc.PROT_READ() | Libc.PROT_WRITE();
     private static final int NOTHING = Libc.MAP_PRIVATE() | Libc.MAP_ANONYMOUS() | Libc.MAP_NORESERVE();
-    private static final long ALIGNMENT = Device.UPA_BLOCK_PAGES() * Device.UPA_PAGE_BYTES();
+    private static final long ALIGNMENT = Device.UPADEV_BLOCK_PAGES() * Device.UPADEV_PAGE_BYTES();
     /** So many ranges need no memory in the kernel, hence cannot fail for want of it. */
     private static final int FEW_RANGES = 8;
     private static final Cleaner CLEANER = Cleaner.create();
@@ -42,7 +42,7 @@ public final class UpaDevice {
 
         /** What is charged to the locked-memory limit at once. */
         private long lockedBytes() {
-            return frames * Device.UPA_PAGE_BYTES() + maxFrames * Long.BYTES + (raw ? 0 : pages * Integer.BYTES) + stateBytes;
+            return frames * Device.UPADEV_PAGE_BYTES() + maxFrames * Long.BYTES + (raw ? 0 : pages * Integer.BYTES) + stateBytes;
         }
     }
 
@@ -66,13 +66,13 @@ public final class UpaDevice {
 
     private UpaDevice(int fd, MemorySegment created) {
         this.fd = fd;
-        dataBytes = upa_create.data_bytes(created);
+        dataBytes = upadev_create.data_bytes(created);
         data = mapData();
         try {
-            state = map(Device.UPA_MAP_STATE(), upa_create.state_bytes(created), READ_WRITE);
-            shadow = map(Device.UPA_MAP_SHADOW(), upa_create.shadow_bytes(created), READ_WRITE);
-            entries = map(Device.UPA_MAP_ENTRIES(), upa_create.entries_bytes(created), Libc.PROT_READ());
-            tables = map(Device.UPA_MAP_TABLES(), upa_create.tables_bytes(created), READ_WRITE);
+            state = map(Device.UPADEV_MAP_STATE(), upadev_create.state_bytes(created), READ_WRITE);
+            shadow = map(Device.UPADEV_MAP_SHADOW(), upadev_create.shadow_bytes(created), READ_WRITE);
+            entries = map(Device.UPADEV_MAP_ENTRIES(), upadev_create.entries_bytes(created), Libc.PROT_READ());
+            tables = map(Device.UPADEV_MAP_TABLES(), upadev_create.tables_bytes(created), READ_WRITE);
         } catch (SystemCallException e) {
             SystemCalls.munmap(data, dataBytes);
             throw e;
@@ -117,34 +117,34 @@ public final class UpaDevice {
     }
 
     private static void checkModule(Request r, int fd, Arena arena) {
-        MemorySegment info = upa_info.allocate(arena);
-        long result = SystemCalls.ioctl(fd, Device.UPA_IOC_INFO(), info.address());
+        MemorySegment info = upadev_info.allocate(arena);
+        long result = SystemCalls.ioctl(fd, Device.UPADEV_INFO(), info.address());
         if (result < 0) {
-            throw refused(result, "UPA_IOC_INFO", r, "this is not the device of upa.ko");
+            throw refused(result, "UPADEV_INFO", r, "this is not the device of upa.ko");
         }
-        if (upa_info.version(info) != Device.UPA_ABI_VERSION()) {
-            throw refused(-Libc.EPROTO(), "UPA_IOC_INFO", r, "the module is of another version: version="
-                    + upa_info.version(info) + " expected=" + Device.UPA_ABI_VERSION());
+        if (upadev_info.version(info) != Device.UPADEV_ABI_VERSION()) {
+            throw refused(-Libc.EPROTO(), "UPADEV_INFO", r, "the module is of another version: version="
+                    + upadev_info.version(info) + " expected=" + Device.UPADEV_ABI_VERSION());
         }
-        if (r.raw && (upa_info.modes(info) & 1 << Device.UPA_RAW_PTE()) == 0) {
-            throw refused(-Libc.EPERM(), "UPA_IOC_INFO", r, String.format("raw modes are off (modes=%#x): load the module with"
+        if (r.raw && (upadev_info.modes(info) & 1 << Device.UPADEV_RAW_PTE()) == 0) {
+            throw refused(-Libc.EPERM(), "UPADEV_INFO", r, String.format("raw modes are off (modes=%#x): load the module with"
                     + " raw=1 and run with CAP_SYS_RAWIO on a kernel that is not locked down, or use the back end pte",
-                    upa_info.modes(info)));
+                    upadev_info.modes(info)));
         }
     }
 
     private static MemorySegment create(Request r, int fd, Arena arena) {
-        MemorySegment created = upa_create.allocate(arena);
-        upa_create.version(created, Device.UPA_ABI_VERSION());
-        upa_create.mode(created, r.raw ? Device.UPA_RAW_PTE() : Device.UPA_GUARDED());
-        upa_create.flags(created, r.reclaim ? Device.UPA_CREATE_RECLAIM() : 0);
-        upa_create.pages(created, r.pages);
-        upa_create.frames(created, r.frames);
-        upa_create.max_frames(created, r.maxFrames);
-        upa_create.state_bytes(created, r.stateBytes);
-        long result = SystemCalls.ioctl(fd, Device.UPA_IOC_CREATE(), created.address());
+        MemorySegment created = upadev_create.allocate(arena);
+        upadev_create.version(created, Device.UPADEV_ABI_VERSION());
+        upadev_create.mode(created, r.raw ? Device.UPADEV_RAW_PTE() : Device.UPADEV_GUARDED());
+        upadev_create.flags(created, r.reclaim ? Device.UPADEV_CREATE_RECLAIM() : 0);
+        upadev_create.pages(created, r.pages);
+        upadev_create.frames(created, r.frames);
+        upadev_create.max_frames(created, r.maxFrames);
+        upadev_create.state_bytes(created, r.stateBytes);
+        long result = SystemCalls.ioctl(fd, Device.UPADEV_CREATE(), created.address());
         if (result < 0) {
-            throw refused(result, "UPA_IOC_CREATE", r, "poolBytes=" + r.frames * Device.UPA_PAGE_BYTES() + (result == -Libc.ENOMEM()
+            throw refused(result, "UPADEV_CREATE", r, "poolBytes=" + r.frames * Device.UPADEV_PAGE_BYTES() + (result == -Libc.ENOMEM()
                     ? " and tables need lockedBytes=" + r.lockedBytes() + " of RLIMIT_MEMLOCK=" + lockedLimit()
                     + " and as much free memory: raise the limit (ulimit -l), or make the pool smaller" : ""));
         }
@@ -171,7 +171,7 @@ public final class UpaDevice {
                 dataBytes + ALIGNMENT);
         long address = (wide + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         long result = SystemCalls.mmap(address, dataBytes, READ_WRITE, Libc.MAP_SHARED() | Libc.MAP_FIXED(), fd,
-                Device.UPA_MAP_DATA());
+                Device.UPADEV_MAP_DATA());
         if (result != address) {
             SystemCalls.munmap(wide, dataBytes + ALIGNMENT);
             throw new SystemCallException("mmap of the data failed: bytes=" + dataBytes + " errno=" + SystemCalls.errorName(result),
@@ -260,27 +260,27 @@ public final class UpaDevice {
     /** Makes the pool larger or (guarded only) smaller: 0 or -errno. */
     public long resize(long frames) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment request = upa_resize.allocate(arena);
-            upa_resize.frames(request, frames);
-            return checkOpen(SystemCalls.ioctl(fd, Device.UPA_IOC_RESIZE(), request.address()));
+            MemorySegment request = upadev_resize.allocate(arena);
+            upadev_resize.frames(request, frames);
+            return checkOpen(SystemCalls.ioctl(fd, Device.UPADEV_RESIZE(), request.address()));
         }
     }
 
     /** Guarded: installs what the shadow table says of these pages, rather than when they are touched: 0 or -errno. */
     public long install(long page, long count) {
-        return batch(Device.UPA_IOC_MAP(), new long[] {page, count}, 1);
+        return batch(Device.UPADEV_MAP(), new long[] {page, count}, 1);
     }
 
     /**
      * Guarded: takes the mappings of the pages away, with one shoot-down. Returns the number of calls that took.
      *
-     * @param ranges first page and number of pages of each range, in turn; 1 .. UPA_MAX_RANGES
+     * @param ranges first page and number of pages of each range, in turn; 1 .. UPADEV_MAX_RANGES
      * @param count  how many ranges
      */
     public int empty(long[] ranges, int count) {
-        long result = batch(Device.UPA_IOC_UNMAP(), ranges, count);
+        long result = batch(Device.UPADEV_UNMAP(), ranges, count);
         if (result != -Libc.ENOMEM() || count <= FEW_RANGES) {
-            SystemCalls.check(result, "UPA_IOC_UNMAP", data, dataBytes);
+            SystemCalls.check(result, "UPADEV_UNMAP", data, dataBytes);
             return 1;
         }
         int calls = 0;
@@ -295,9 +295,9 @@ public final class UpaDevice {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment list = arena.allocate(2L * Long.BYTES * count, Long.BYTES);
             MemorySegment.copy(ranges, 0, list, ValueLayout.JAVA_LONG, 0, 2 * count);
-            MemorySegment request = upa_batch.allocate(arena);
-            upa_batch.ranges(request, list.address());
-            upa_batch.count(request, count);
+            MemorySegment request = upadev_batch.allocate(arena);
+            upadev_batch.ranges(request, list.address());
+            upadev_batch.count(request, count);
             return checkOpen(SystemCalls.ioctl(fd, call, request.address()));
         }
     }
@@ -305,18 +305,18 @@ public final class UpaDevice {
     /** Only if the region was made so: gives back up to so many frames that the shadow table does not name, by whole 2 MiB. */
     public Reclaimed reclaim(long pages) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment request = upa_reclaim.allocate(arena);
-            upa_reclaim.pages(request, pages);
-            SystemCalls.check(checkOpen(SystemCalls.ioctl(fd, Device.UPA_IOC_RECLAIM(), request.address())), "UPA_IOC_RECLAIM",
+            MemorySegment request = upadev_reclaim.allocate(arena);
+            upadev_reclaim.pages(request, pages);
+            SystemCalls.check(checkOpen(SystemCalls.ioctl(fd, Device.UPADEV_RECLAIM(), request.address())), "UPADEV_RECLAIM",
                     data, dataBytes);
-            return new Reclaimed(upa_reclaim.reclaimed(request), upa_reclaim.gone(request));
+            return new Reclaimed(upadev_reclaim.reclaimed(request), upadev_reclaim.gone(request));
         }
     }
 
     /** Raw: returns after no processor holds a translation any more that was taken out of the tables before. */
     public void flush() {
         long result = SystemCalls.fsync(fd);
-        // /dev/null knows no fsync; the device itself says UPA_DONE.
+        // /dev/null knows no fsync; the device itself says UPADEV_DONE.
         SystemCalls.check(checkOpen(result == 0 || result == -Libc.EINVAL() ? -Libc.ENOTTY() : result), "fsync of the device", data,
                 dataBytes);
     }
@@ -324,10 +324,10 @@ public final class UpaDevice {
     /** {@return what the kernel has counted} */
     public Counts counts() {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment stats = upa_stats.allocate(arena);
-            SystemCalls.check(checkOpen(SystemCalls.ioctl(fd, Device.UPA_IOC_STATS(), stats.address())), "UPA_IOC_STATS", data,
+            MemorySegment stats = upadev_stats.allocate(arena);
+            SystemCalls.check(checkOpen(SystemCalls.ioctl(fd, Device.UPADEV_STATS(), stats.address())), "UPADEV_STATS", data,
                     dataBytes);
-            return new Counts(upa_stats.faults(stats), upa_stats.shootdowns(stats));
+            return new Counts(upadev_stats.faults(stats), upadev_stats.shootdowns(stats));
         }
     }
 }

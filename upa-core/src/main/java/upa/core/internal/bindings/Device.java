@@ -23,68 +23,68 @@ public class Device extends Device$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int UPA_ABI_VERSION = (int)2L;
+    private static final int UPADEV_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define UPA_ABI_VERSION 2
+     * #define UPADEV_ABI_VERSION 2
      * }
      */
-    public static int UPA_ABI_VERSION() {
-        return UPA_ABI_VERSION;
+    public static int UPADEV_ABI_VERSION() {
+        return UPADEV_ABI_VERSION;
     }
-    private static final int UPA_DONE = (int)1L;
+    private static final int UPADEV_DONE = (int)1L;
     /**
      * {@snippet lang=c :
-     * #define UPA_DONE 1
+     * #define UPADEV_DONE 1
      * }
      */
-    public static int UPA_DONE() {
-        return UPA_DONE;
+    public static int UPADEV_DONE() {
+        return UPADEV_DONE;
     }
-    private static final int UPA_GUARDED = (int)0L;
+    private static final int UPADEV_GUARDED = (int)0L;
     /**
      * {@snippet lang=c :
-     * enum upa_mode.UPA_GUARDED = 0
+     * enum upadev_mode.UPADEV_GUARDED = 0
      * }
      */
-    public static int UPA_GUARDED() {
-        return UPA_GUARDED;
+    public static int UPADEV_GUARDED() {
+        return UPADEV_GUARDED;
     }
-    private static final int UPA_RAW_PTE = (int)1L;
+    private static final int UPADEV_RAW_PTE = (int)1L;
     /**
      * {@snippet lang=c :
-     * enum upa_mode.UPA_RAW_PTE = 1
+     * enum upadev_mode.UPADEV_RAW_PTE = 1
      * }
      */
-    public static int UPA_RAW_PTE() {
-        return UPA_RAW_PTE;
+    public static int UPADEV_RAW_PTE() {
+        return UPADEV_RAW_PTE;
     }
-    private static final int UPA_RAW_PMD = (int)2L;
+    private static final int UPADEV_RAW_PMD = (int)2L;
     /**
      * {@snippet lang=c :
-     * enum upa_mode.UPA_RAW_PMD = 2
+     * enum upadev_mode.UPADEV_RAW_PMD = 2
      * }
      */
-    public static int UPA_RAW_PMD() {
-        return UPA_RAW_PMD;
+    public static int UPADEV_RAW_PMD() {
+        return UPADEV_RAW_PMD;
     }
-    private static final long UPA_PAGE_BYTES = 4096L;
+    private static final long UPADEV_PAGE_BYTES = 4096L;
     /**
      * {@snippet lang=c :
-     * #define UPA_PAGE_BYTES 4096
+     * #define UPADEV_PAGE_BYTES 4096
      * }
      */
-    public static long UPA_PAGE_BYTES() {
-        return UPA_PAGE_BYTES;
+    public static long UPADEV_PAGE_BYTES() {
+        return UPADEV_PAGE_BYTES;
     }
-    private static final long UPA_BLOCK_PAGES = 512L;
+    private static final long UPADEV_BLOCK_PAGES = 512L;
     /**
      * {@snippet lang=c :
-     * #define UPA_BLOCK_PAGES 512
+     * #define UPADEV_BLOCK_PAGES 512
      * }
      */
-    public static long UPA_BLOCK_PAGES() {
-        return UPA_BLOCK_PAGES;
+    public static long UPADEV_BLOCK_PAGES() {
+        return UPADEV_BLOCK_PAGES;
     }
     private static final long UPA_MAX_PAGES = 268435456L;
     /**
@@ -95,194 +95,194 @@ public class Device extends Device$shared {
     public static long UPA_MAX_PAGES() {
         return UPA_MAX_PAGES;
     }
-    private static final int UPA_MAX_RANGES = (int)4096L;
+    private static final int UPADEV_MAX_RANGES = (int)4096L;
     /**
      * {@snippet lang=c :
-     * #define UPA_MAX_RANGES 4096
+     * #define UPADEV_MAX_RANGES 4096
      * }
      */
-    public static int UPA_MAX_RANGES() {
-        return UPA_MAX_RANGES;
+    public static int UPADEV_MAX_RANGES() {
+        return UPADEV_MAX_RANGES;
     }
-    private static final long UPA_MAX_STATE_BYTES = 1073741824L;
+    private static final long UPADEV_MAX_STATE_BYTES = 1073741824L;
     /**
      * {@snippet lang=c :
-     * #define UPA_MAX_STATE_BYTES 1073741824
+     * #define UPADEV_MAX_STATE_BYTES 1073741824
      * }
      */
-    public static long UPA_MAX_STATE_BYTES() {
-        return UPA_MAX_STATE_BYTES;
+    public static long UPADEV_MAX_STATE_BYTES() {
+        return UPADEV_MAX_STATE_BYTES;
     }
-    private static final long UPA_MAP_DATA = 0L;
+    private static final long UPADEV_MAP_DATA = 0L;
     /**
      * {@snippet lang=c :
-     * #define UPA_MAP_DATA 0
+     * #define UPADEV_MAP_DATA 0
      * }
      */
-    public static long UPA_MAP_DATA() {
-        return UPA_MAP_DATA;
+    public static long UPADEV_MAP_DATA() {
+        return UPADEV_MAP_DATA;
     }
-    private static final long UPA_MAP_SHADOW = 1099511627776L;
+    private static final long UPADEV_MAP_SHADOW = 1099511627776L;
     /**
      * {@snippet lang=c :
-     * #define UPA_MAP_SHADOW 1099511627776
+     * #define UPADEV_MAP_SHADOW 1099511627776
      * }
      */
-    public static long UPA_MAP_SHADOW() {
-        return UPA_MAP_SHADOW;
+    public static long UPADEV_MAP_SHADOW() {
+        return UPADEV_MAP_SHADOW;
     }
-    private static final long UPA_MAP_STATE = 2199023255552L;
+    private static final long UPADEV_MAP_STATE = 2199023255552L;
     /**
      * {@snippet lang=c :
-     * #define UPA_MAP_STATE 2199023255552
+     * #define UPADEV_MAP_STATE 2199023255552
      * }
      */
-    public static long UPA_MAP_STATE() {
-        return UPA_MAP_STATE;
+    public static long UPADEV_MAP_STATE() {
+        return UPADEV_MAP_STATE;
     }
-    private static final long UPA_MAP_ENTRIES = 3298534883328L;
+    private static final long UPADEV_MAP_ENTRIES = 3298534883328L;
     /**
      * {@snippet lang=c :
-     * #define UPA_MAP_ENTRIES 3298534883328
+     * #define UPADEV_MAP_ENTRIES 3298534883328
      * }
      */
-    public static long UPA_MAP_ENTRIES() {
-        return UPA_MAP_ENTRIES;
+    public static long UPADEV_MAP_ENTRIES() {
+        return UPADEV_MAP_ENTRIES;
     }
-    private static final long UPA_MAP_TABLES = 4398046511104L;
+    private static final long UPADEV_MAP_TABLES = 4398046511104L;
     /**
      * {@snippet lang=c :
-     * #define UPA_MAP_TABLES 4398046511104
+     * #define UPADEV_MAP_TABLES 4398046511104
      * }
      */
-    public static long UPA_MAP_TABLES() {
-        return UPA_MAP_TABLES;
+    public static long UPADEV_MAP_TABLES() {
+        return UPADEV_MAP_TABLES;
     }
-    private static final int UPA_CREATE_TRACK = (int)1L;
+    private static final int UPADEV_CREATE_TRACK = (int)1L;
     /**
      * {@snippet lang=c :
-     * #define UPA_CREATE_TRACK 1
+     * #define UPADEV_CREATE_TRACK 1
      * }
      */
-    public static int UPA_CREATE_TRACK() {
-        return UPA_CREATE_TRACK;
+    public static int UPADEV_CREATE_TRACK() {
+        return UPADEV_CREATE_TRACK;
     }
-    private static final int UPA_CREATE_RECLAIM = (int)2L;
+    private static final int UPADEV_CREATE_RECLAIM = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define UPA_CREATE_RECLAIM 2
+     * #define UPADEV_CREATE_RECLAIM 2
      * }
      */
-    public static int UPA_CREATE_RECLAIM() {
-        return UPA_CREATE_RECLAIM;
+    public static int UPADEV_CREATE_RECLAIM() {
+        return UPADEV_CREATE_RECLAIM;
     }
-    private static final int UPA_BATCH_PER_RANGE = (int)1L;
+    private static final int UPADEV_BATCH_PER_RANGE = (int)1L;
     /**
      * {@snippet lang=c :
-     * #define UPA_BATCH_PER_RANGE 1
+     * #define UPADEV_BATCH_PER_RANGE 1
      * }
      */
-    public static int UPA_BATCH_PER_RANGE() {
-        return UPA_BATCH_PER_RANGE;
+    public static int UPADEV_BATCH_PER_RANGE() {
+        return UPADEV_BATCH_PER_RANGE;
     }
-    private static final int UPA_HARVEST_CLEAR_ACCESSED = (int)1L;
+    private static final int UPADEV_HARVEST_CLEAR_ACCESSED = (int)1L;
     /**
      * {@snippet lang=c :
-     * #define UPA_HARVEST_CLEAR_ACCESSED 1
+     * #define UPADEV_HARVEST_CLEAR_ACCESSED 1
      * }
      */
-    public static int UPA_HARVEST_CLEAR_ACCESSED() {
-        return UPA_HARVEST_CLEAR_ACCESSED;
+    public static int UPADEV_HARVEST_CLEAR_ACCESSED() {
+        return UPADEV_HARVEST_CLEAR_ACCESSED;
     }
-    private static final int UPA_HARVEST_CLEAR_DIRTY = (int)2L;
+    private static final int UPADEV_HARVEST_CLEAR_DIRTY = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define UPA_HARVEST_CLEAR_DIRTY 2
+     * #define UPADEV_HARVEST_CLEAR_DIRTY 2
      * }
      */
-    public static int UPA_HARVEST_CLEAR_DIRTY() {
-        return UPA_HARVEST_CLEAR_DIRTY;
+    public static int UPADEV_HARVEST_CLEAR_DIRTY() {
+        return UPADEV_HARVEST_CLEAR_DIRTY;
     }
-    private static final int UPA_HARVEST_FLUSH = (int)4L;
+    private static final int UPADEV_HARVEST_FLUSH = (int)4L;
     /**
      * {@snippet lang=c :
-     * #define UPA_HARVEST_FLUSH 4
+     * #define UPADEV_HARVEST_FLUSH 4
      * }
      */
-    public static int UPA_HARVEST_FLUSH() {
-        return UPA_HARVEST_FLUSH;
+    public static int UPADEV_HARVEST_FLUSH() {
+        return UPADEV_HARVEST_FLUSH;
     }
-    private static final long UPA_IOC_INFO = 2149602688L;
+    private static final long UPADEV_INFO = 2149602688L;
     /**
      * {@snippet lang=c :
-     * #define UPA_IOC_INFO 2149602688
+     * #define UPADEV_INFO 2149602688
      * }
      */
-    public static long UPA_IOC_INFO() {
-        return UPA_IOC_INFO;
+    public static long UPADEV_INFO() {
+        return UPADEV_INFO;
     }
-    private static final long UPA_IOC_CREATE = 3228587393L;
+    private static final long UPADEV_CREATE = 3228587393L;
     /**
      * {@snippet lang=c :
-     * #define UPA_IOC_CREATE 3228587393
+     * #define UPADEV_CREATE 3228587393
      * }
      */
-    public static long UPA_IOC_CREATE() {
-        return UPA_IOC_CREATE;
+    public static long UPADEV_CREATE() {
+        return UPADEV_CREATE;
     }
-    private static final long UPA_IOC_MAP = 3224393090L;
+    private static final long UPADEV_MAP = 3224393090L;
     /**
      * {@snippet lang=c :
-     * #define UPA_IOC_MAP 3224393090
+     * #define UPADEV_MAP 3224393090
      * }
      */
-    public static long UPA_IOC_MAP() {
-        return UPA_IOC_MAP;
+    public static long UPADEV_MAP() {
+        return UPADEV_MAP;
     }
-    private static final long UPA_IOC_UNMAP = 3224393091L;
+    private static final long UPADEV_UNMAP = 3224393091L;
     /**
      * {@snippet lang=c :
-     * #define UPA_IOC_UNMAP 3224393091
+     * #define UPADEV_UNMAP 3224393091
      * }
      */
-    public static long UPA_IOC_UNMAP() {
-        return UPA_IOC_UNMAP;
+    public static long UPADEV_UNMAP() {
+        return UPADEV_UNMAP;
     }
-    private static final long UPA_IOC_HARVEST = 3225965957L;
+    private static final long UPADEV_HARVEST = 3225965957L;
     /**
      * {@snippet lang=c :
-     * #define UPA_IOC_HARVEST 3225965957
+     * #define UPADEV_HARVEST 3225965957
      * }
      */
-    public static long UPA_IOC_HARVEST() {
-        return UPA_IOC_HARVEST;
+    public static long UPADEV_HARVEST() {
+        return UPADEV_HARVEST;
     }
-    private static final long UPA_IOC_RESIZE = 1075860870L;
+    private static final long UPADEV_RESIZE = 1075860870L;
     /**
      * {@snippet lang=c :
-     * #define UPA_IOC_RESIZE 1075860870
+     * #define UPADEV_RESIZE 1075860870
      * }
      */
-    public static long UPA_IOC_RESIZE() {
-        return UPA_IOC_RESIZE;
+    public static long UPADEV_RESIZE() {
+        return UPADEV_RESIZE;
     }
-    private static final long UPA_IOC_STATS = 2156942727L;
+    private static final long UPADEV_STATS = 2156942727L;
     /**
      * {@snippet lang=c :
-     * #define UPA_IOC_STATS 2156942727
+     * #define UPADEV_STATS 2156942727
      * }
      */
-    public static long UPA_IOC_STATS() {
-        return UPA_IOC_STATS;
+    public static long UPADEV_STATS() {
+        return UPADEV_STATS;
     }
-    private static final long UPA_IOC_RECLAIM = 3223344520L;
+    private static final long UPADEV_RECLAIM = 3223344520L;
     /**
      * {@snippet lang=c :
-     * #define UPA_IOC_RECLAIM 3223344520
+     * #define UPADEV_RECLAIM 3223344520
      * }
      */
-    public static long UPA_IOC_RECLAIM() {
-        return UPA_IOC_RECLAIM;
+    public static long UPADEV_RECLAIM() {
+        return UPADEV_RECLAIM;
     }
 }
 

@@ -658,7 +658,7 @@ public class Upa extends Upa$shared {
         }
     }
 
-    private static class upa_llfree_next_dirty {
+    private static class upa_llfree_next_stale {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Upa.C_LONG,
             Upa.C_POINTER,
@@ -667,7 +667,7 @@ public class Upa extends Upa$shared {
             Upa.C_POINTER
         );
 
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_llfree_next_dirty");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_llfree_next_stale");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -675,43 +675,43 @@ public class Upa extends Upa$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int64_t upa_llfree_next_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length)
+     * int64_t upa_llfree_next_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length)
      * }
      */
-    public static FunctionDescriptor upa_llfree_next_dirty$descriptor() {
-        return upa_llfree_next_dirty.DESC;
+    public static FunctionDescriptor upa_llfree_next_stale$descriptor() {
+        return upa_llfree_next_stale.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int64_t upa_llfree_next_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length)
+     * int64_t upa_llfree_next_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length)
      * }
      */
-    public static MethodHandle upa_llfree_next_dirty$handle() {
-        return upa_llfree_next_dirty.HANDLE;
+    public static MethodHandle upa_llfree_next_stale$handle() {
+        return upa_llfree_next_stale.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * int64_t upa_llfree_next_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length)
+     * int64_t upa_llfree_next_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length)
      * }
      */
-    public static MemorySegment upa_llfree_next_dirty$address() {
-        return upa_llfree_next_dirty.ADDR;
+    public static MemorySegment upa_llfree_next_stale$address() {
+        return upa_llfree_next_stale.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * int64_t upa_llfree_next_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length)
+     * int64_t upa_llfree_next_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length)
      * }
      */
-    public static long upa_llfree_next_dirty(MemorySegment a, long first, long pages, MemorySegment length) {
-        var mh$ = upa_llfree_next_dirty.HANDLE;
+    public static long upa_llfree_next_stale(MemorySegment a, long first, long pages, MemorySegment length) {
+        var mh$ = upa_llfree_next_stale.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("upa_llfree_next_dirty", a, first, pages, length);
+                traceDowncall("upa_llfree_next_stale", a, first, pages, length);
             }
             return (long)mh$.invokeExact(a, first, pages, length);
         } catch (Error | RuntimeException ex) {
@@ -909,7 +909,7 @@ public class Upa extends Upa$shared {
         }
     }
 
-    private static class upa_llfree_set_dirty {
+    private static class upa_llfree_set_stale {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Upa.C_INT,
             Upa.C_POINTER,
@@ -917,7 +917,7 @@ public class Upa extends Upa$shared {
             Upa.C_LONG
         );
 
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_llfree_set_dirty");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_llfree_set_stale");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -925,43 +925,43 @@ public class Upa extends Upa$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int upa_llfree_set_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * int upa_llfree_set_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages)
      * }
      */
-    public static FunctionDescriptor upa_llfree_set_dirty$descriptor() {
-        return upa_llfree_set_dirty.DESC;
+    public static FunctionDescriptor upa_llfree_set_stale$descriptor() {
+        return upa_llfree_set_stale.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int upa_llfree_set_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * int upa_llfree_set_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages)
      * }
      */
-    public static MethodHandle upa_llfree_set_dirty$handle() {
-        return upa_llfree_set_dirty.HANDLE;
+    public static MethodHandle upa_llfree_set_stale$handle() {
+        return upa_llfree_set_stale.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * int upa_llfree_set_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * int upa_llfree_set_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages)
      * }
      */
-    public static MemorySegment upa_llfree_set_dirty$address() {
-        return upa_llfree_set_dirty.ADDR;
+    public static MemorySegment upa_llfree_set_stale$address() {
+        return upa_llfree_set_stale.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * int upa_llfree_set_dirty(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * int upa_llfree_set_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages)
      * }
      */
-    public static int upa_llfree_set_dirty(MemorySegment a, long first, long pages) {
-        var mh$ = upa_llfree_set_dirty.HANDLE;
+    public static int upa_llfree_set_stale(MemorySegment a, long first, long pages) {
+        var mh$ = upa_llfree_set_stale.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("upa_llfree_set_dirty", a, first, pages);
+                traceDowncall("upa_llfree_set_stale", a, first, pages);
             }
             return (int)mh$.invokeExact(a, first, pages);
         } catch (Error | RuntimeException ex) {
@@ -3042,14 +3042,14 @@ public class Upa extends Upa$shared {
     public static int UPA_ZEROED() {
         return UPA_ZEROED;
     }
-    private static final int UPA_DIRTY = (int)2L;
+    private static final int UPA_STALE = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define UPA_DIRTY 2
+     * #define UPA_STALE 2
      * }
      */
-    public static int UPA_DIRTY() {
-        return UPA_DIRTY;
+    public static int UPA_STALE() {
+        return UPA_STALE;
     }
     private static final int UPA_MIXED = (int)3L;
     /**

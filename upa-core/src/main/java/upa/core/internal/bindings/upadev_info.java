@@ -14,16 +14,16 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
 
 /**
  * {@snippet lang=c :
- * struct upa_info {
+ * struct upadev_info {
  *     __u32 version;
  *     __u32 modes;
  *     __u64 reserved[3];
  * }
  * }
  */
-public class upa_info {
+public class upadev_info {
 
-    upa_info() {
+    upadev_info() {
         // Should not be called directly
     }
 
@@ -31,7 +31,7 @@ public class upa_info {
         Device.C_INT.withName("version"),
         Device.C_INT.withName("modes"),
         MemoryLayout.sequenceLayout(3, Device.C_LONG_LONG).withName("reserved")
-    ).withName("upa_info");
+    ).withName("upadev_info");
 
     /**
      * The layout of this struct

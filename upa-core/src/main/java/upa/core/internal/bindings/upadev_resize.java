@@ -14,22 +14,22 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
 
 /**
  * {@snippet lang=c :
- * struct upa_resize {
+ * struct upadev_resize {
  *     __u64 frames;
  *     __u64 reserved[3];
  * }
  * }
  */
-public class upa_resize {
+public class upadev_resize {
 
-    upa_resize() {
+    upadev_resize() {
         // Should not be called directly
     }
 
     private static final GroupLayout $LAYOUT = MemoryLayout.structLayout(
         Device.C_LONG_LONG.withName("frames"),
         MemoryLayout.sequenceLayout(3, Device.C_LONG_LONG).withName("reserved")
-    ).withName("upa_resize");
+    ).withName("upadev_resize");
 
     /**
      * The layout of this struct

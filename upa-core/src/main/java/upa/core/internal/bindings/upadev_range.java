@@ -14,22 +14,22 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
 
 /**
  * {@snippet lang=c :
- * struct upa_range {
+ * struct upadev_range {
  *     __u64 page;
  *     __u64 count;
  * }
  * }
  */
-public class upa_range {
+public class upadev_range {
 
-    upa_range() {
+    upadev_range() {
         // Should not be called directly
     }
 
     private static final GroupLayout $LAYOUT = MemoryLayout.structLayout(
         Device.C_LONG_LONG.withName("page"),
         Device.C_LONG_LONG.withName("count")
-    ).withName("upa_range");
+    ).withName("upadev_range");
 
     /**
      * The layout of this struct

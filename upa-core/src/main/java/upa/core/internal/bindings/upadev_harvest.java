@@ -14,7 +14,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
 
 /**
  * {@snippet lang=c :
- * struct upa_harvest {
+ * struct upadev_harvest {
  *     __u64 page;
  *     __u64 count;
  *     __u64 accessed;
@@ -27,9 +27,9 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  * }
  * }
  */
-public class upa_harvest {
+public class upadev_harvest {
 
-    upa_harvest() {
+    upadev_harvest() {
         // Should not be called directly
     }
 
@@ -43,7 +43,7 @@ public class upa_harvest {
         Device.C_LONG_LONG.withName("accessed_pages"),
         Device.C_LONG_LONG.withName("dirty_pages"),
         MemoryLayout.sequenceLayout(2, Device.C_LONG_LONG).withName("reserved")
-    ).withName("upa_harvest");
+    ).withName("upadev_harvest");
 
     /**
      * The layout of this struct

@@ -14,7 +14,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
 
 /**
  * {@snippet lang=c :
- * struct upa_stats {
+ * struct upadev_stats {
  *     __u64 pages;
  *     __u64 frames;
  *     __u64 max_frames;
@@ -35,9 +35,9 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  * }
  * }
  */
-public class upa_stats {
+public class upadev_stats {
 
-    upa_stats() {
+    upadev_stats() {
         // Should not be called directly
     }
 
@@ -59,7 +59,7 @@ public class upa_stats {
         Device.C_LONG_LONG.withName("charged_pages"),
         Device.C_LONG_LONG.withName("reclaimed_pages"),
         MemoryLayout.sequenceLayout(3, Device.C_LONG_LONG).withName("reserved")
-    ).withName("upa_stats");
+    ).withName("upadev_stats");
 
     /**
      * The layout of this struct

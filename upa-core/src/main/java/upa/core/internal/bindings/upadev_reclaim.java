@@ -14,7 +14,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
 
 /**
  * {@snippet lang=c :
- * struct upa_reclaim {
+ * struct upadev_reclaim {
  *     __u64 pages;
  *     __u64 reclaimed;
  *     __u64 gone;
@@ -22,9 +22,9 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  * }
  * }
  */
-public class upa_reclaim {
+public class upadev_reclaim {
 
-    upa_reclaim() {
+    upadev_reclaim() {
         // Should not be called directly
     }
 
@@ -33,7 +33,7 @@ public class upa_reclaim {
         Device.C_LONG_LONG.withName("reclaimed"),
         Device.C_LONG_LONG.withName("gone"),
         Device.C_LONG_LONG.withName("reserved")
-    ).withName("upa_reclaim");
+    ).withName("upadev_reclaim");
 
     /**
      * The layout of this struct

@@ -14,7 +14,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
 
 /**
  * {@snippet lang=c :
- * struct upa_batch {
+ * struct upadev_batch {
  *     __u64 ranges;
  *     __u32 count;
  *     __u32 flags;
@@ -24,9 +24,9 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  * }
  * }
  */
-public class upa_batch {
+public class upadev_batch {
 
-    upa_batch() {
+    upadev_batch() {
         // Should not be called directly
     }
 
@@ -37,7 +37,7 @@ public class upa_batch {
         Device.C_LONG_LONG.withName("changed"),
         Device.C_LONG_LONG.withName("stopped_at"),
         MemoryLayout.sequenceLayout(2, Device.C_LONG_LONG).withName("reserved")
-    ).withName("upa_batch");
+    ).withName("upadev_batch");
 
     /**
      * The layout of this struct

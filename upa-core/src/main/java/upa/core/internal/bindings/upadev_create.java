@@ -14,7 +14,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
 
 /**
  * {@snippet lang=c :
- * struct upa_create {
+ * struct upadev_create {
  *     __u32 version;
  *     __u32 mode;
  *     __u32 flags;
@@ -31,9 +31,9 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  * }
  * }
  */
-public class upa_create {
+public class upadev_create {
 
-    upa_create() {
+    upadev_create() {
         // Should not be called directly
     }
 
@@ -51,7 +51,7 @@ public class upa_create {
         Device.C_LONG_LONG.withName("entries_bytes"),
         Device.C_LONG_LONG.withName("tables_bytes"),
         MemoryLayout.sequenceLayout(4, Device.C_LONG_LONG).withName("reserved")
-    ).withName("upa_create");
+    ).withName("upadev_create");
 
     /**
      * The layout of this struct
