@@ -86,14 +86,14 @@ public class Device extends Device$shared {
     public static long UPADEV_BLOCK_PAGES() {
         return UPADEV_BLOCK_PAGES;
     }
-    private static final long UPA_MAX_PAGES = 268435456L;
+    private static final long UPADEV_MAX_PAGES = 268435456L;
     /**
      * {@snippet lang=c :
-     * #define UPA_MAX_PAGES 268435456
+     * #define UPADEV_MAX_PAGES 268435456
      * }
      */
-    public static long UPA_MAX_PAGES() {
-        return UPA_MAX_PAGES;
+    public static long UPADEV_MAX_PAGES() {
+        return UPADEV_MAX_PAGES;
     }
     private static final int UPADEV_MAX_RANGES = (int)4096L;
     /**
