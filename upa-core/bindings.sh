@@ -25,7 +25,8 @@ generate() {
   local class=$1 wanted=$2 arguments=(-D _GNU_SOURCE -I "$include" -I "$kernel")
   shift 2
   printf '#include <%s>\n' "$@" >"$work/$class.h"
-  "$jextract" "${arguments[@]}" --dump-includes "$work/declared" "$work/$class.h" 2>/dev/null
+  "$jextract" "${arguments[@]}" --dump-includes "$work/declared" "$work/$class.h" 2>"$work/messages" ||
+    { cat "$work/messages" >&2; exit 1; }
   grep -E -- "$wanted" "$work/declared" | sed 's/ *#.*//' >"$work/wanted"
   "$jextract" "${arguments[@]}" --output "$work/out" --target-package "$package" --header-class-name "$class" \
     @"$work/wanted" "$work/$class.h"
