@@ -127,7 +127,7 @@ public record Contestant(
                         "jemalloc-no-decay",
                         "#f4b860",
                         "jemalloc that keeps all memory (no decay)",
-                        Map.of("MALLOC_CONF", "stale_decay_ms:-1,muzzy_decay_ms:-1"),
+                        Map.of("MALLOC_CONF", "dirty_decay_ms:-1,muzzy_decay_ms:-1"),
                         jemalloc),
                 malloc(
                         "mimalloc",
