@@ -4,6 +4,9 @@
 add_library(upa_strict INTERFACE)
 target_compile_options(upa_strict INTERFACE -Wall -Wextra -Werror)
 target_compile_definitions(upa_strict INTERFACE _GNU_SOURCE=) # as a source that defines it itself does
+if(UPA_CHECKED)
+  target_compile_definitions(upa_strict INTERFACE UPA_CHECKED)
+endif()
 if(UPA_SANITIZE)
   list(JOIN UPA_SANITIZE "," upa_sanitizers)
   set(upa_sanitize_flags -fsanitize=${upa_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -12,12 +15,16 @@ if(UPA_SANITIZE)
   target_link_options(upa_strict INTERFACE ${upa_sanitize_flags} -Wl,--disable-new-dtags)
 endif()
 
-# upa_test(name source... [LIBS library...]): one test program per subject, run by ctest. It links libupa and threads;
-# exit status 77 means skipped, with the reason printed.
+# upa_test(name [CHECKED] source... [LIBS library...]): one test program per subject, run by ctest. It links libupa, with
+# its invariants checked if CHECKED, and threads; exit status 77 means skipped, with the reason printed.
 function(upa_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "CHECKED" "" "LIBS")
+  set(upa upa)
+  if(arg_CHECKED)
+    set(upa upa_checked)
+  endif()
   add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
-  target_link_libraries(${name} PRIVATE upa_strict upa Threads::Threads ${arg_LIBS})
+  target_link_libraries(${name} PRIVATE upa_strict ${upa} Threads::Threads ${arg_LIBS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
