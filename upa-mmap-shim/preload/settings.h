@@ -6,7 +6,7 @@
  *   UPA_LEAST_BYTES    requests below this size are the kernel's. Default 0
  *   UPA_RETAIN         percent by which resident memory may exceed its recent peak without UPA, 0..1000. Default 10
  *   UPA_DECAY_MS       half-life of the memory of how much was in use lately, in milliseconds, 0..3600000. Default 1000
- *   UPA_BACKEND        where memory comes from: linear (the kernel's, retained; default), pte or pte-raw (/dev/upa, for malloc: device.h)
+ *   UPA_BACKEND        where memory comes from: linear (the kernel's, retained; default), pte or pte-raw (/dev/upa, for malloc: device_clients.h)
  *   UPA_POOL_BYTES     page frames that the latter two may take, in bytes. Default: half of the machine's memory
  *   UPA_RECLAIM=1      on pte, the kernel may take free page frames under memory pressure (UPA_REGION_RECLAIM); off by default
  *   UPA_STRICT=1       memory that has been unmapped faults when it is touched: pages are protected while they are free, and

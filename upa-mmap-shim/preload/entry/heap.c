@@ -6,14 +6,17 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "entry/uncleared.h"
+#include "observe/observe.h"
+#include "observe/view.h"
 #include "os/os.h"
 #include "policy/retain.h"
 #include "zero.h"
 
 #define PAGE 4096ul
 
-static void **current;               /* the program's break */
-static uintptr_t lowest;             /* where the heap began when we came */
+static void **current;   /* the program's break */
+static uintptr_t lowest; /* where the heap ended when we came */
 static uintptr_t kernel_break;
 static _Atomic bool stopped;
 
@@ -35,7 +38,7 @@ static uintptr_t kernel_brk(uintptr_t address)
 	return (uintptr_t)os_call(SYS_brk, (long)address, 0, 0, 0, 0, 0);
 }
 
-void brk_start(void **libc_current)
+void heap_start(void **libc_current)
 {
 	kernel_break = lowest = kernel_brk(0);
 	current = libc_current;
@@ -147,23 +150,37 @@ static int change(uintptr_t wanted, bool zeros)
 	return wanted > now ? grow(now, wanted, zeros) : shrink(wanted);
 }
 
-int brk_set(void *address, bool zeros)
+/* What the heap grows by holds zeros, or anything if not `zeros`. */
+static int set(uintptr_t address, bool zeros)
 {
 	int result;
 
 	while (atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))
 		sched_yield();
-	result = change((uintptr_t)address, zeros);
+	result = change(address, zeros);
 	atomic_flag_clear_explicit(&changing, memory_order_release);
 	return result;
 }
 
-const void *brk_kernel(void)
+/* Called with libc's lock held, but for a program that calls it itself. */
+int libc_brk(void *address)
 {
-	return (void *)kernel_break;
+	struct observation o = observe(true);
+	uintptr_t kernel_was = kernel_break;
+	char *was = *current;
+	int result = set((uintptr_t)address, !uncleared(SIZE_MAX));
+	char *now = *current;
+	ptrdiff_t moved_by = now - was;
+
+	view_heap((size_t)((uintptr_t)now - lowest), (size_t)(kernel_break - (uintptr_t)now));
+	observed(o, true, UPA_TRACE_BREAK,
+		 (result ? UPA_TRACE_FAILED : 0) | (moved_by < 0 ? UPA_TRACE_SHRINKS : 0) |
+			 (moved_by && kernel_break == kernel_was ? UPA_TRACE_SERVED : 0),
+		 0, (uintptr_t)now, (size_t)(moved_by < 0 ? -moved_by : moved_by));
+	return result;
 }
 
-void brk_give_back(int64_t keep)
+void heap_give_back(int64_t keep)
 {
 	if (!current || stopped || atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))
 		return;
@@ -171,12 +188,12 @@ void brk_give_back(int64_t keep)
 	atomic_flag_clear_explicit(&changing, memory_order_release);
 }
 
-void brk_after_fork(void)
+void heap_after_fork(void)
 {
 	atomic_flag_clear(&changing);
 }
 
-void brk_disturb(const void *address, size_t length, bool only_contents)
+void heap_disturb(const void *address, size_t length, bool only_contents)
 {
 	uintptr_t from = (uintptr_t)address;
 
@@ -188,12 +205,12 @@ void brk_disturb(const void *address, size_t length, bool only_contents)
 		stopped = true;
 }
 
-void brk_stop(void)
+void heap_stop(void)
 {
 	stopped = true;
 }
 
-void brk_counts(uint64_t *reused, uint64_t *given_back)
+void heap_counts(uint64_t *reused, uint64_t *given_back)
 {
 	*reused = reused_bytes;
 	*given_back = given_back_bytes;

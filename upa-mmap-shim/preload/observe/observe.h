@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * observe.h - one look at each request of the program, for the trace and for the table. A branch on one word if neither is wanted.
+ * observe.h - one look at each request of the program, for the trace and for the table. A branch on one word if
+ * neither is wanted.
  */
 #ifndef UPA_OBSERVE_H
 #define UPA_OBSERVE_H
@@ -9,18 +10,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gate.h"
 #include "observe/statistics.h"
 #include "observe/trace.h"
 
 /* Set once, at the start. */
 extern bool observing;
 
+/* For a process with one thread. */
+void observe_start(void);
+
+/* In a forked child. */
+void observe_after_fork(void);
+
+/* Is this the process that is observed, and not its child by vfork(), which uses its memory? */
+bool observed_here(void);
+
+/* The process ends: prints, and closes the trace. */
+void observe_end(void);
+
 struct observation {
 	struct upa_trace_record *record;
 	uint64_t begun;
 };
 
-/* Before the call; a request that frees pages takes its place in the trace now, `placed`, one that gets some afterwards. */
+/*
+ * Before the call; a request that frees pages takes its place in the trace now, `placed`, one that gets some
+ * afterwards.
+ */
 static inline struct observation observe(bool placed)
 {
 	struct observation o = { NULL, 0 };
@@ -33,13 +50,19 @@ static inline struct observation observe(bool placed)
 }
 
 /* After it: kind, flags and detail as in upa/trace.h. */
-static inline void observed(struct observation o, bool placed, unsigned kind, unsigned flags, unsigned detail, uintptr_t address,
-			    size_t bytes)
+static inline void observed(struct observation o, bool placed, unsigned kind, unsigned flags, unsigned detail,
+			    uintptr_t address, size_t bytes)
 {
 	if (__builtin_expect(observing, 0)) {
 		table_count(kind, flags, bytes, o.begun);
 		trace_fill(placed ? o.record : trace_claim(), kind, flags, detail, address, bytes);
 	}
+}
+
+/* Flags of a record of a call on pages that are there: its result is -1 if it has failed. */
+static inline unsigned observed_outcome(const void *address, long result)
+{
+	return (gate_owns(address) ? UPA_TRACE_SERVED : 0) | (result == -1 ? UPA_TRACE_FAILED : 0);
 }
 
 #endif

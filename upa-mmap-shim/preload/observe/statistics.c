@@ -156,7 +156,7 @@ void table_after_fork(const struct upa_region *r)
 	atomic_store(&served_bytes, 0);
 	atomic_store(&printed, false);
 	before.purged = purge_count();
-	brk_counts(&before.heap_reused, &before.heap_given_back);
+	heap_counts(&before.heap_reused, &before.heap_given_back);
 	if (r)
 		upa_region_get_stats(r, &before.region);
 }
@@ -293,7 +293,7 @@ void table_print(const struct upa_region *r)
 	if (r)
 		memory_of_region(&m, r);
 	amount(&m, "purged without the kernel", purge_count() - before.purged);
-	brk_counts(&reused, &given_back);
+	heap_counts(&reused, &given_back);
 	amount(&m, "heap reused and cleared", reused - before.heap_reused);
 	amount(&m, "heap given back", given_back - before.heap_given_back);
 	if (!getrusage(RUSAGE_SELF, &usage)) {

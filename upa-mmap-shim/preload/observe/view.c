@@ -35,7 +35,7 @@ void view_heap(size_t size, size_t kept)
 {
 	uint64_t reused, given_back;
 
-	brk_counts(&reused, &given_back);
+	heap_counts(&reused, &given_back);
 	set(&view.heap_moves, view.heap_moves + 1);
 	set(&view.heap_bytes, size);
 	set(&view.heap_kept_bytes, kept);

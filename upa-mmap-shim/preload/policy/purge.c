@@ -28,6 +28,7 @@
 /* How often to look through all that has been purged. */
 #define LOOK_MS 16
 
+static bool begun;
 static _Atomic bool stopped;
 static _Atomic uint64_t purged_bytes;
 
@@ -347,6 +348,11 @@ static void make_huge(uintptr_t from, uintptr_t to)
 	}
 }
 
+void purge_begin(void)
+{
+	begun = true;
+}
+
 bool purge(const struct upa_region *region, void *address, size_t length)
 {
 	uintptr_t from = (uintptr_t)address;
@@ -354,7 +360,8 @@ bool purge(const struct upa_region *region, void *address, size_t length)
 	struct choice c;
 	bool any, ours;
 
-	if (length < LEAST_BYTES || length > MOST_BYTES || from % PAGE || atomic_load_explicit(&stopped, memory_order_relaxed))
+	if (!begun || length < LEAST_BYTES || length > MOST_BYTES || from % PAGE ||
+	    atomic_load_explicit(&stopped, memory_order_relaxed))
 		return false;
 	any = choose(&c, from, to);
 	ours = region && ordinary_in_region(region, from, to);

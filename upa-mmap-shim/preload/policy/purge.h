@@ -18,6 +18,9 @@
 
 #include <upa/region.h>
 
+/* Until then nothing is purged without the kernel. For a process with one thread. */
+void purge_begin(void);
+
 /* True if the range now reads zero and the kernel need not be asked. `region` may be NULL. */
 bool purge(const struct upa_region *region, void *address, size_t length);
 

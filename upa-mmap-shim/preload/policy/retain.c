@@ -345,7 +345,7 @@ static void look(struct upa_region *r, int64_t now, int64_t just_freed, int64_t 
 	if ((int64_t)st.retained_bytes + load(&heap_retained) > WORTH_ASKING && pressed())
 		total = 0;
 	if (load(&heap_retained) > share(total, (int64_t)st.retained_bytes))
-		brk_give_back(share(total, (int64_t)st.retained_bytes));
+		heap_give_back(share(total, (int64_t)st.retained_bytes));
 	keep = share(total, load(&heap_retained));
 	/* If so, some more: each batch is a flush of every processor's TLB. */
 	if ((int64_t)st.retained_bytes > keep) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
-#include "policy/device_clients.h"
+#include "entry/device_clients.h"
 
 #include <dlfcn.h>
 #include <link.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* malloc() and its kin on their way to whichever comes next, usually libc's. */
 #define _GNU_SOURCE
-#include "policy/uncleared.h"
+#include "entry/uncleared.h"
 
 #include <dlfcn.h>
 #include <malloc.h>
@@ -31,7 +32,8 @@ static void *(*next_aligned_alloc)(size_t, size_t) = first_aligned_alloc;
 static int (*next_posix_memalign)(void **, size_t, size_t) = first_posix_memalign;
 
 #define NEXT(function) __atomic_load_n(&next_##function, __ATOMIC_RELAXED)
-#define FIND(function) __atomic_store_n(&next_##function, (__typeof__(next_##function))dlsym(RTLD_NEXT, #function), __ATOMIC_RELAXED)
+#define FIND(function) \
+	__atomic_store_n(&next_##function, (__typeof__(next_##function))dlsym(RTLD_NEXT, #function), __ATOMIC_RELAXED)
 
 /* Any thread may be first, and several find the same. */
 static void find_next(void)
@@ -76,17 +78,18 @@ static int first_posix_memalign(void **block, size_t alignment, size_t bytes)
 /* Is this one to be noted? */
 static bool noted(size_t bytes)
 {
-	return __builtin_expect(bytes >= LEAST_BYTES, 0) && NEXT(malloc) == __libc_malloc && settings.uncleared && !settings.strict;
+	return __builtin_expect(bytes >= LEAST_BYTES, 0) && NEXT(malloc) == __libc_malloc && settings.uncleared &&
+	       !settings.strict;
 }
 
-#define NOTED(type, call)                \
-	({                               \
-		type result;             \
-					 \
+#define NOTED(type, call)                  \
+	({                                 \
+		type result;               \
+                                           \
 		uncleared_request = bytes; \
-		result = (call);         \
-		uncleared_request = 0;   \
-		result;                  \
+		result = (call);           \
+		uncleared_request = 0;     \
+		result;                    \
 	})
 
 EXPORT void *malloc(size_t bytes)
@@ -106,10 +109,12 @@ EXPORT void *memalign(size_t alignment, size_t bytes)
 
 EXPORT void *aligned_alloc(size_t alignment, size_t bytes)
 {
-	return noted(bytes) ? NOTED(void *, NEXT(aligned_alloc)(alignment, bytes)) : NEXT(aligned_alloc)(alignment, bytes);
+	return noted(bytes) ? NOTED(void *, NEXT(aligned_alloc)(alignment, bytes)) :
+			      NEXT(aligned_alloc)(alignment, bytes);
 }
 
 EXPORT int posix_memalign(void **block, size_t alignment, size_t bytes)
 {
-	return noted(bytes) ? NOTED(int, NEXT(posix_memalign)(block, alignment, bytes)) : NEXT(posix_memalign)(block, alignment, bytes);
+	return noted(bytes) ? NOTED(int, NEXT(posix_memalign)(block, alignment, bytes)) :
+			      NEXT(posix_memalign)(block, alignment, bytes);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * uncleared.h - which requests of libc's malloc need no zeros. malloc() promises none, and hands out what was freed as it is,
- * once its threshold for mmap() has adapted; only calloc() clears, and relies on zeros from mmap() and on a heap that never was larger. libc
- * cannot say which of them is asking, so malloc() and its kin pass through here on their way to libc's.
+ * uncleared.h - which requests of libc's malloc need no zeros. malloc() promises none, and hands out what was freed
+ * as it is, once its threshold for mmap() has adapted; only calloc() clears, and relies on zeros from mmap() and on a
+ * heap that never was larger. libc cannot say which of them is asking, so malloc() and its kin pass through here on
+ * their way to libc's.
  *
  * Where another allocator's malloc() comes next in the program, calls go there, and nothing is noted.
  */

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls on pages that are there: madvise(), mprotect(), mlock() and their kin, and whatever else leaves something
+ * behind on pages.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include <upa/mman.h>
+
+#include "entry/entry.h"
+#include "entry/heap.h"
+#include "gate.h"
+#include "mman/mman_private.h"
+#include "observe/observe.h"
+#include "observe/view.h"
+#include "policy/purge.h"
+#include "region/region_private.h"
+#include "settings.h"
+
+EXPORT int madvise(void *address, size_t length, int advice)
+{
+	struct observation o = observe(true);
+	bool kept;
+	int result = 0;
+
+	if (advice == MADV_NOHUGEPAGE)
+		settings.huge = false;
+	/* Such pages fault though their mapping may be written to. */
+	if (advice == MADV_GUARD_INSTALL && !gate_owns(address))
+		purge_stop();
+	if (advice != MADV_HUGEPAGE && advice != MADV_NOHUGEPAGE && advice != MADV_COLLAPSE)
+		heap_disturb(address, length,
+			     advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_WILLNEED);
+	kept = advice == MADV_DONTNEED && purge(gate_region(), address, length);
+	if (kept) {
+		view_add(&view.purges, 1);
+		view_add(&view.purged_bytes, length);
+	} else {
+		result = gate_region() ? upa_madvise(address, length, advice) :
+					 (int)entry_result(os_madvise(address, length, advice));
+	}
+	observed(o, true, UPA_TRACE_ADVISE, (kept ? UPA_TRACE_SERVED : 0) | (result ? UPA_TRACE_FAILED : 0),
+		 (unsigned)advice, (uintptr_t)address, length);
+	return result;
+}
+
+EXPORT int posix_madvise(void *address, size_t length, int advice)
+{
+	int saved = errno;
+	int result;
+
+	/* As libc has it: POSIX's "don't need" keeps the contents, Linux's does not. */
+	if (advice == POSIX_MADV_DONTNEED)
+		return 0;
+	result = madvise(address, length, advice) ? errno : 0;
+	errno = saved;
+	return result;
+}
+
+EXPORT int mprotect(void *address, size_t length, int protection)
+{
+	struct observation o = observe(true);
+	int result;
+
+	heap_disturb(address, length, false);
+	/* What is committed is about to be used. */
+	if (protection & PROT_WRITE)
+		purge_forget(address, length);
+	result = gate_region() ? upa_mprotect(address, length, protection) :
+				 (int)entry_result(os_mprotect(address, length, protection));
+	observed(o, true, UPA_TRACE_PROTECT, result ? UPA_TRACE_FAILED : 0, (unsigned)protection, (uintptr_t)address,
+		 length);
+	return result;
+}
+
+/* mlock() and its kin take any address of a page. */
+static int apply(const void *address, size_t length, bool sticks, upa_call_on_range *call, long argument)
+{
+	uintptr_t offset = (uintptr_t)address % 4096;
+
+	if (sticks)
+		heap_disturb(address, length, false);
+	return upa_mman_apply((char *)address - offset, length + offset, sticks, call, argument);
+}
+
+static int call_mlock(char *address, size_t length, long unused)
+{
+	(void)unused;
+	return (int)os_call(SYS_mlock, (long)address, (long)length, 0, 0, 0, 0);
+}
+
+EXPORT int mlock(const void *address, size_t length)
+{
+	purge_stop();
+	return apply(address, length, true, call_mlock, 0);
+}
+
+static int call_mlock2(char *address, size_t length, long flags)
+{
+	return (int)os_call(SYS_mlock2, (long)address, (long)length, flags, 0, 0, 0);
+}
+
+EXPORT int mlock2(const void *address, size_t length, unsigned flags)
+{
+	purge_stop();
+	return apply(address, length, true, flags ? call_mlock2 : call_mlock, (long)flags);
+}
+
+static int call_munlock(char *address, size_t length, long unused)
+{
+	(void)unused;
+	return (int)os_call(SYS_munlock, (long)address, (long)length, 0, 0, 0, 0);
+}
+
+EXPORT int munlock(const void *address, size_t length)
+{
+	return apply(address, length, false, call_munlock, 0);
+}
+
+static int call_msync(char *address, size_t length, long flags)
+{
+	/* Memory of the device has a file to the kernel, but none to write to. */
+	if (gate_owns(address) && !upa_region_ordinary(gate_region()))
+		flags &= ~(long)MS_SYNC;
+	return (int)os_call(SYS_msync, (long)address, (long)length, flags, 0, 0, 0);
+}
+
+static int (*libc_msync)(void *, size_t, int);
+
+EXPORT int msync(void *address, size_t length, int flags)
+{
+	/* libc's, which may be cancelled, for what may have to wait. */
+	if (!gate_owns(address) && libc_msync)
+		return libc_msync(address, length, flags);
+	return upa_mman_apply_past_holes(address, length, false, call_msync, flags);
+}
+
+static int call_mincore(char *address, size_t length, long pages)
+{
+	return os_mincore(address, length, (unsigned char *)pages);
+}
+
+EXPORT int mincore(void *address, size_t length, unsigned char *pages)
+{
+	return upa_mman_apply(address, length, false, call_mincore, (long)pages);
+}
+
+EXPORT int pkey_mprotect(void *address, size_t length, int protection, int key)
+{
+	if (key == -1)
+		return mprotect(address, length, protection);
+	purge_stop();
+	heap_disturb(address, length, false);
+	if (gate_owns(address))
+		upa_region_taint(gate_region(), address, length);
+	return (int)entry_result(os_call(SYS_pkey_mprotect, (long)address, (long)length, protection, key, 0, 0));
+}
+
+EXPORT long mbind(void *address, unsigned long length, int mode, const unsigned long *nodes, unsigned long max_node,
+		  unsigned flags)
+{
+	heap_disturb(address, length, false);
+	if (gate_owns(address))
+		upa_region_taint(gate_region(), address, length);
+	return entry_result(os_call(SYS_mbind, (long)address, (long)length, mode, (long)nodes, (long)max_node, flags));
+}
+
+static ssize_t (*libc_vmsplice)(int, const struct iovec *, size_t, unsigned);
+
+/* Pages that sit in a pipe must not be handed out again: tainted, their memory is dropped when they are unmapped. */
+EXPORT ssize_t vmsplice(int fd, const struct iovec *vector, size_t count, unsigned flags)
+{
+	for (size_t i = 0; vector && i < count && i < 1024; i++) {
+		uintptr_t from = (uintptr_t)vector[i].iov_base & ~4095ul;
+		uintptr_t to = (uintptr_t)vector[i].iov_base + vector[i].iov_len;
+
+		heap_disturb((void *)from, to - from, false);
+		if (gate_owns((void *)from) && to > from)
+			upa_region_taint(gate_region(), (void *)from, to - from);
+	}
+	/* libc's, which may be cancelled. */
+	if (libc_vmsplice)
+		return libc_vmsplice(fd, vector, count, flags);
+	return entry_result(os_call(SYS_vmsplice, fd, (long)vector, (long)count, flags, 0, 0));
+}
+
+void pages_start(void)
+{
+	libc_msync = (int (*)(void *, size_t, int))dlsym(RTLD_NEXT, "msync");
+	libc_vmsplice = (ssize_t(*)(int, const struct iovec *, size_t, unsigned))dlsym(RTLD_NEXT, "vmsplice");
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What concerns the process as a whole: limits, locks on all memory, filters, and its end. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "entry/entry.h"
+#include "entry/heap.h"
+#include "gate.h"
+#include "mman/mman_private.h"
+#include "observe/observe.h"
+#include "policy/purge.h"
+#include "policy/retain.h"
+
+/* The region would be locked, and populated, with everything else. */
+EXPORT int mlockall(int flags)
+{
+	gate_close();
+	upa_mman_retire();
+	trace_stop_growing();
+	heap_stop();
+	purge_stop();
+	return (int)entry_result(os_call(SYS_mlockall, flags, 0, 0, 0, 0, 0));
+}
+
+static void limit_changes(int resource, const struct rlimit64 *limit)
+{
+	if (limit && (resource == RLIMIT_AS || resource == RLIMIT_DATA) && limit->rlim_cur != RLIM64_INFINITY) {
+		gate_close();
+		upa_mman_retire();
+		trace_stop_growing();
+		heap_stop();
+	}
+}
+
+EXPORT int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *new_limit,
+		     struct rlimit64 *old_limit)
+{
+	if (!pid || pid == getpid())
+		limit_changes((int)resource, new_limit);
+	return (int)entry_result(os_call(SYS_prlimit64, pid, (long)resource, (long)new_limit, (long)old_limit, 0, 0));
+}
+
+EXPORT int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlimit *new_limit, struct rlimit *old_limit)
+{
+	return prlimit64(pid, resource, (const struct rlimit64 *)new_limit, (struct rlimit64 *)old_limit);
+}
+
+EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
+{
+	return prlimit64(0, resource, limit, NULL);
+}
+
+EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+	return prlimit64(0, resource, (const struct rlimit64 *)limit, NULL);
+}
+
+_Static_assert(sizeof(struct rlimit) == sizeof(struct rlimit64), "one structure by two names");
+
+/*
+ * A process that may soon have a filter over its system calls: from then on it makes none that it would not make
+ * without us. Filters that need no privilege are always announced so.
+ */
+EXPORT int prctl(int option, ...)
+{
+	va_list arguments;
+	unsigned long a[4];
+
+	va_start(arguments, option);
+	for (int i = 0; i < 4; i++)
+		a[i] = va_arg(arguments, unsigned long);
+	va_end(arguments);
+	if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP) {
+		gate_close();
+		upa_mman_stop();
+		heap_stop();
+		purge_stop();
+		retain_be_quiet();
+		trace_stop_growing();
+		table_be_quiet();
+	}
+	return (int)entry_result(os_call(SYS_prctl, option, (long)a[0], (long)a[1], (long)a[2], (long)a[3], 0));
+}
+
+/* Pages on their way out by MSG_ZEROCOPY belong to the network until it says so: no reuse can be safe. */
+EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_t length)
+{
+	if (level == SOL_SOCKET && option == SO_ZEROCOPY) {
+		gate_close();
+		upa_mman_stop();
+	}
+	return (int)entry_result(os_call(SYS_setsockopt, fd, level, option, (long)value, length, 0));
+}
+
+/* Who handles page faults himself waits for those that a purge brings. */
+EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	va_list arguments;
+	unsigned long argument;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, unsigned long);
+	va_end(arguments);
+	if (request == UFFDIO_REGISTER)
+		purge_stop();
+	return (int)entry_result(os_call(SYS_ioctl, fd, (long)request, (long)argument, 0, 0, 0));
+}
+
+/* A child of vfork() is none of ours. */
+int libc_execve(const char *path, char *const arguments[], char *const environment[])
+{
+	bool leaves = observed_here() && !os_call(SYS_faccessat, AT_FDCWD, (long)path, X_OK, 0, 0, 0);
+	long result;
+
+	if (leaves)
+		table_print(gate_history());
+	result = os_call(SYS_execve, (long)path, (long)arguments, (long)environment, 0, 0, 0);
+	if (leaves)
+		table_goes_on();
+	return (int)entry_result(result);
+}
+
+/* libc's own calls of it do not come here: exit() has run the destructors by then. */
+EXPORT _Noreturn void _exit(int status)
+{
+	observe_end();
+	for (;;)
+		os_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
+}
+
+EXPORT _Noreturn void _Exit(int status) __attribute__((alias("_exit")));

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate.h"
+
+#include <errno.h>
+#include <sys/sysinfo.h>
+
+#include <upa/mman.h>
+
+#include "entry/device_clients.h"
+#include "mman/mman_private.h"
+#include "observe/statistics.h"
+#include "observe/view.h"
+#include "os/maps.h"
+#include "os/os.h"
+#include "region/region_private.h"
+#include "settings.h"
+
+#define MEMORY_FACTOR 16ul
+#define DEVICE_FACTOR 4ul /* tables of the module cost memory for each address */
+#define MOST_REGION_BYTES (16ul << 40)
+
+/* Worth a region: the first request of this size, or what comes after so many smaller ones. */
+#define BEGIN_BYTES (1ul << 20)
+#define BEGIN_REQUESTS 8
+
+struct gate gate;
+
+/* NEVER: the program is left alone, or had better be. */
+enum { NOT_YET, BEGINNING, BEGUN, NEVER };
+
+static _Atomic int stage = NEVER;
+static _Atomic int requests;
+static struct upa_region *_Atomic made;
+
+/* The machine's memory in bytes. */
+static uint64_t memory_bytes(void)
+{
+	struct sysinfo info;
+
+	return os_call(SYS_sysinfo, (long)&info, 0, 0, 0, 0, 0) ? 0 : (uint64_t)info.totalram * info.mem_unit;
+}
+
+static struct upa_region_options options(uint64_t memory)
+{
+	uint64_t factor = settings.backend ? DEVICE_FACTOR : MEMORY_FACTOR;
+	uint64_t standard = memory < MOST_REGION_BYTES / factor ? memory * factor : MOST_REGION_BYTES;
+	struct upa_region_options o = {
+		.bytes = settings.region_bytes ? settings.region_bytes : standard,
+		.backend = settings.backend,
+		.max_pool_bytes = settings.pool_bytes,
+	};
+
+	if (settings.backend) {
+		o.max_deferred_bytes = settings.strict ? 0 : UINT64_MAX;
+		o.flags = settings.reclaim && settings.backend == UPA_BACKEND_PTE ? UPA_REGION_RECLAIM : 0;
+	} else {
+		o.flags = settings.strict ? UPA_REGION_FENCED : 0;
+	}
+	return o;
+}
+
+static void publish(struct upa_region *region)
+{
+	atomic_store(&gate.chooses, settings.backend || settings.strict || settings.least_bytes);
+	atomic_store(&gate.base, (uintptr_t)upa_region_base(region));
+	atomic_store(&gate.bytes, upa_region_bytes(region));
+	atomic_store(&made, region);
+	atomic_store(&gate.region, region);
+	view_region(region);
+	if (settings.backend)
+		table_remark("UPA_BACKEND: malloc's memory comes from /dev/upa, other mappings from the kernel");
+}
+
+static void begin(void)
+{
+	uint64_t memory = memory_bytes();
+	struct upa_region_options o = options(memory);
+	int expected = NOT_YET;
+	int saved = errno;
+
+	if (!atomic_compare_exchange_strong(&stage, &expected, BEGINNING))
+		return;
+	/* What the kernel might refuse to a program that asks for more than there is, it shall decide. */
+	if (upa_mman_start(&o, memory / 2)) {
+		table_remark(settings.backend ? "no region: the device is not to be had" :
+						"no region: the kernel refuses so large a reservation");
+		atomic_store(&stage, NEVER);
+	} else {
+		publish(upa_mman_region());
+		atomic_store(&stage, BEGUN);
+	}
+	errno = saved;
+}
+
+/* A request for memory while there is no region. */
+static bool worth_beginning(size_t length, int protection, int flags)
+{
+	if (atomic_load_explicit(&stage, memory_order_relaxed) != NOT_YET || !(flags & MAP_ANONYMOUS) ||
+	    !(flags & MAP_PRIVATE) || protection != (PROT_READ | PROT_WRITE) || flags & MAP_STACK ||
+	    length < settings.least_bytes)
+		return false;
+	return length >= BEGIN_BYTES || atomic_fetch_add_explicit(&requests, 1, memory_order_relaxed) >= BEGIN_REQUESTS;
+}
+
+/*
+ * Strictly, each free stretch of the region is a mapping to the kernel, and so is each in use; a process may have 65
+ * 530. Well before that the kernel serves. Counting takes as long as a few requests for each mapping there is, so it
+ * is done seldom.
+ */
+#define MOST_MAPPINGS 16384
+#define COUNT_EVERY 4096
+
+static bool too_many_mappings(void)
+{
+	static _Atomic unsigned calls;
+	static _Atomic bool many;
+
+	if (atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed) % COUNT_EVERY == COUNT_EVERY - 1)
+		atomic_store_explicit(&many, maps_count() > MOST_MAPPINGS, memory_order_relaxed);
+	return atomic_load_explicit(&many, memory_order_relaxed);
+}
+
+struct upa_region *gate_choose(struct upa_region *region, size_t length, int protection, int flags, const void *caller)
+{
+	if (settings.backend && !device_serves(caller))
+		return NULL;
+	if (!region && worth_beginning(length, protection, flags)) {
+		begin();
+		region = gate_region();
+	}
+	if (!region || length < settings.least_bytes || (settings.strict && !settings.backend && too_many_mappings()))
+		return NULL;
+	return region;
+}
+
+void gate_open(void)
+{
+	atomic_store(&stage, NOT_YET);
+}
+
+void gate_close(void)
+{
+	int expected = NOT_YET;
+
+	atomic_compare_exchange_strong(&stage, &expected, NEVER);
+}
+
+struct upa_region *gate_history(void)
+{
+	return atomic_load(&made);
+}
+
+void gate_after_fork(void)
+{
+	int expected = BEGINNING;
+
+	/* Another thread was at it, which is not here. */
+	atomic_compare_exchange_strong(&stage, &expected, NEVER);
+}

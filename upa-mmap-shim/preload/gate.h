@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gate.h - the one place that knows whether there is a region, who is served from it, and which addresses are its.
+ *
+ * A region comes once at most: it is made when it is worth it, since a program that never gets so far starts the
+ * faster, and it goes when UPA stands aside (stand_aside.h). From then on every address is the kernel's, and every
+ * call on it.
+ *
+ * For any thread and signal handler. Whoever comes while the region is being made does without; nobody waits.
+ */
+#ifndef UPA_GATE_H
+#define UPA_GATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <upa/region.h>
+
+/* Written in this order when the region comes, in the other when it goes. */
+struct gate {
+	_Atomic uintptr_t base;
+	_Atomic size_t bytes;
+	struct upa_region *_Atomic region;
+	_Atomic bool chooses; /* not every request is served */
+};
+
+extern struct gate gate;
+
+/* The region; NULL: there is none yet, or none any more. */
+static inline struct upa_region *gate_region(void)
+{
+	return atomic_load_explicit(&gate.region, memory_order_acquire);
+}
+
+/* Is this an address of the region? */
+static inline bool gate_owns(const void *address)
+{
+	return (uintptr_t)address - atomic_load_explicit(&gate.base, memory_order_relaxed) <
+	       atomic_load_explicit(&gate.bytes, memory_order_acquire);
+}
+
+/* Is any address of a range, or of the page that an empty one begins in, the region's? */
+static inline bool gate_touches(const void *address, size_t length)
+{
+	uintptr_t base = atomic_load_explicit(&gate.base, memory_order_relaxed);
+	uintptr_t from = (uintptr_t)address;
+
+	/* A range that overflows is the kernel's to refuse. */
+	return gate_owns(address) || (from < base && length > base - from && from + length > from &&
+				      atomic_load_explicit(&gate.bytes, memory_order_acquire));
+}
+
+/* For requests that may be served at all, but are not: gate_serves(). */
+struct upa_region *gate_choose(struct upa_region *region, size_t length, int protection, int flags, const void *caller);
+
+/*
+ * The region that a request without a fixed address is to be served from, made now if need be; NULL: the kernel
+ * serves.
+ */
+static inline struct upa_region *gate_serves(size_t length, int protection, int flags, const void *caller)
+{
+	struct upa_region *region = gate_region();
+
+	if (__builtin_expect(region && !atomic_load_explicit(&gate.chooses, memory_order_relaxed), 1))
+		return region;
+	return gate_choose(region, length, protection, flags, caller);
+}
+
+/* A region may be made from now on. Until then, no request is served. */
+void gate_open(void);
+
+/* There will be no region, and the one there is, is the kernel's. */
+void gate_close(void);
+
+/* The region that there is or was, for whoever counts; NULL: there never was one. */
+struct upa_region *gate_history(void);
+
+/* In a forked child: another thread of the parent may have been making the region. */
+void gate_after_fork(void);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libupa_mmap.so: mmap() and its relatives for a program that knows nothing of UPA. Loaded with LD_PRELOAD, it is
+ * found before libc by every library that calls these functions, and redirects libc's own calls (entry/redirect.h).
+ * This is where it starts, in the program and in its forked children, and where it ends.
+ *
+ *   entry/     libc's functions as the program finds them
+ *   gate       is there a region, and is this request for it?
+ *   policy/    how much of what is free stays populated
+ *   observe/   statistics, trace, what `upa top` reads
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "entry/device_clients.h"
+#include "entry/entry.h"
+#include "entry/heap.h"
+#include "entry/redirect.h"
+#include "gate.h"
+#include "observe/observe.h"
+#include "observe/view.h"
+#include "policy/purge.h"
+#include "policy/retain.h"
+#include "region/device/device.h"
+#include "settings.h"
+
+/* Sanitizers keep a map of the address space of their own, and look at every mmap themselves. */
+extern void __asan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+extern void __hwasan_init(void) __attribute__((weak));
+
+static bool limited(int resource)
+{
+	struct rlimit64 limit;
+
+	return os_call(SYS_prlimit64, 0, resource, 0, (long)&limit, 0, 0) || limit.rlim_cur != RLIM64_INFINITY;
+}
+
+/* Why this process is left alone; NULL if it is not. */
+static const char *left_alone(void)
+{
+	if (settings.off)
+		return "UPA_OFF=1";
+	if (__asan_init || __tsan_init || __msan_init || __hwasan_init)
+		return "the program runs under a sanitizer";
+	if (limited(RLIMIT_AS))
+		return "the address space is limited (ulimit -v)";
+	if (limited(RLIMIT_DATA))
+		return "the data size is limited (ulimit -d)";
+	return NULL;
+}
+
+static void in_child(void)
+{
+	gate_after_fork();
+	retain_after_fork();
+	purge_after_fork();
+	heap_after_fork();
+	table_after_fork(gate_history());
+	view_after_fork();
+	observe_after_fork();
+}
+
+static void redirect_libc(void)
+{
+	struct redirection list[] = {
+		{ .name = "execve", .to = libc_execve, .optional = true }, /* only for the table */
+		{ .name = "munmap", .to = munmap },
+		{ .name = "mremap", .to = libc_mremap },
+		{ .name = "madvise", .to = madvise },
+		{ .name = "mprotect", .to = mprotect },
+		{ .name = "mmap", .to = libc_mmap },
+		{ .name = "mlock", .to = mlock, .optional = true },
+		{ .name = "mlockall", .to = mlockall, .optional = true },
+		{ .name = "brk", .to = libc_brk, .optional = true },
+	};
+	size_t n = sizeof(list) / sizeof(*list);
+	void **libc_break = dlsym(RTLD_DEFAULT, "__curbrk");
+
+	if (settings.brk && !settings.strict && libc_break)
+		heap_start(libc_break);
+	else
+		n--;
+	if (!(table_wanted ? redirect(list, n) : redirect(list + 1, n - 1)))
+		table_remark("libc's own calls go to the kernel: its code is not what is known here");
+	else if (!list[n - 1].done || list[n - 1].to != libc_brk)
+		table_remark("the heap that grows by brk() is the kernel's");
+}
+
+__attribute__((constructor(101))) static void start(void)
+{
+	const char *reason;
+
+	settings_read();
+	observe_start();
+	reason = left_alone();
+	if (reason) {
+		table_remark(reason);
+		return;
+	}
+	if (settings.backend) {
+		device_start();
+		/* In a child, the region comes first. */
+		upa_pte_watch_forks();
+	}
+	pthread_atfork(NULL, NULL, in_child);
+	pages_start();
+	if (settings.redirect)
+		redirect_libc();
+	else
+		table_remark("libc's own calls go to the kernel: UPA_REDIRECT=0");
+	purge_begin();
+	if (settings.strict && !settings.backend)
+		table_remark("UPA_STRICT=1: free pages are guarded, at a system call for each request");
+	gate_open();
+}
+
+__attribute__((destructor)) static void stop(void)
+{
+	observe_end();
+}
