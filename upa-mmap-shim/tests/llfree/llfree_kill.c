@@ -45,7 +45,7 @@ static struct shared *shared;
 static uint64_t seed = 1;
 static uint64_t losses;
 
-/* Defined by yield.h if llfree.c was built with it. */
+/* Defined by yield.h if the allocator was built with it. */
 extern _Atomic int64_t yield_die_after __attribute__((weak));
 
 struct worker {

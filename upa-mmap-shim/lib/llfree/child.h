@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * child.h - pages of one child, taken and freed: its tickets are the counter in its word, its pages the bits. A get
+ * takes tickets, then bits; a put gives back bits, then tickets. `c` is the number of a child, lo .. hi-1 a range of
+ * its pages.
+ */
+#ifndef UPA_LLFREE_CHILD_H
+#define UPA_LLFREE_CHILD_H
+
+#include "llfree/words.h"
+
+/* Beside the states of a child: what is known of the pages stays as it is. */
+#define UNCHANGED 4u
+
+/* Takes any n aligned pages, fewer than all: their first, or -1. */
+int64_t child_get(const struct upa_llfree *a, uint64_t c, uint32_t n, uint32_t align);
+
+/* Takes exactly pages lo .. hi-1, fewer than all, or none. */
+bool child_get_part(const struct upa_llfree *a, uint64_t c, uint32_t lo, uint32_t hi);
+
+/* Takes a child that is wholly free: inverting the polarity turns 512 free bits into 512 allocated ones. */
+static inline bool child_get_whole(const struct upa_llfree *a, uint64_t c)
+{
+	uint32_t w = load_relaxed(child_at(a, c));
+
+	do {
+		if (child_used(w))
+			return false;
+	} while (!cas_weak_acq_rel(child_at(a, c), &w, (w ^ CHILD_POLARITY) + UPA_CHILD_PAGES));
+	return true;
+}
+
+/*
+ * Frees pages lo .. hi-1, fewer than all and all of them the caller's, which hold what `state` says, or UNCHANGED.
+ * Returns how many: fewer than asked only if somebody else frees them too.
+ */
+uint32_t child_put_part(const struct upa_llfree *a, uint64_t c, uint32_t lo, uint32_t hi, uint32_t state);
+
+/* Frees a child of which every page is the caller's. Returns 512, or 0 if somebody else has freed some of them. */
+uint32_t child_put_whole(const struct upa_llfree *a, uint64_t c, uint32_t state);
+
+/* Changes the state of a child in which the caller holds pages, if it is one of `from`. */
+void child_set_state(const struct upa_llfree *a, uint64_t c, uint32_t from, uint32_t state);
+
+/*
+ * Records what pages lo .. hi-1, which the caller holds, contain: before they are free, for whoever gets one next must
+ * see it.
+ */
+void child_record(const struct upa_llfree *a, uint64_t c, uint32_t lo, uint32_t hi, uint32_t state);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * search.h - looks for pages and takes none: what it finds is a snapshot, and may be somebody else's an instant later.
+ */
+#ifndef UPA_LLFREE_SEARCH_H
+#define UPA_LLFREE_SEARCH_H
+
+#include "llfree/words.h"
+
+/*
+ * First child >= from of n consecutive wholly free ones below end whose states are all in a set, or -1. With own ==
+ * NULL in any tree, else not in one that a slot other than that reserves.
+ */
+int64_t search_children(const struct upa_llfree *a, const struct slot *own, uint64_t from, uint64_t end, uint64_t n,
+			uint32_t states);
+
+/* First page >= from of n consecutive free ones, aligned; -1 if none. May cross children unless `inside` one. */
+int64_t search_pages(const struct upa_llfree *a, uint64_t from, uint64_t n, uint64_t align, bool inside);
+
+/*
+ * First page in from .. end-1 that is free, or allocated; end if none. A child without tickets counts as allocated.
+ */
+uint64_t search_next(const struct upa_llfree *a, uint64_t from, uint64_t end, bool free);
+
+/* First page in from .. end-1 that may hold old bytes, or that does not; end if none. */
+uint64_t search_content(const struct upa_llfree *a, uint64_t from, uint64_t end, bool stale);
+
+#endif
