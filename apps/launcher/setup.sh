@@ -146,7 +146,7 @@ if_changed() {
 build_c() {
   local sources
   sources=$(fingerprint '*.java' CMakeLists.txt CMakePresets.json upa-mmap-shim montecarlo-bench \
-    apps/measure apps/load apps/workloads/CMakeLists.txt apps/workloads/churn)
+    apps/programs/measure apps/programs/load apps/programs/workloads/CMakeLists.txt apps/programs/workloads/churn)
   if_changed "c-$1" "$sources" "$root/build/$1/lib/libupa.so" step "c-$1" "building C ($1)" cmake_build "$1"
 }
 
@@ -157,8 +157,8 @@ cmake_build() (
 build_java() {
   local sources
   set_up_jdk
-  sources=$(fingerprint '*.[ch]' pom.xml upa-core montecarlo-bench apps/pom.xml apps/src)
-  if_changed java "$JAVA_HOME $sources" "$root/apps/target/lib" \
+  sources=$(fingerprint '*.[ch]' pom.xml upa-core montecarlo-bench apps/tools apps/programs/pom.xml apps/programs/src)
+  if_changed java "$JAVA_HOME $sources" "$root/apps/programs/target/lib" \
     step java "building Java" maven package -Dmaven.test.skip=true
 }
 

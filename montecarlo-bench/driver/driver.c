@@ -40,6 +40,7 @@
 #define FORMAT_VERSION 1
 #define HUGE_BYTES (2ull << 20)
 #define HOLD_STRIDE (64u << 10)
+#define HOLD_SAMPLE (64ull << 20)
 
 _Thread_local unsigned driver_thread;
 
@@ -184,12 +185,29 @@ static void help(void)
 	     "  --check              verifies zeros and contents instead of measuring well");
 }
 
-/* Host-warm memory: a hypervisor may have taken free memory back, and then the first touch of it
- * costs several times as much. Touches `bytes`, then frees all but one page in every 64 KiB: what is free
- * is then in blocks too small to be taken back, as long as this process holds the rest. */
-static int hold(uint64_t bytes)
+/* Nanoseconds that the first touch of a page takes in memory that is mapped for it and given back. */
+static uint64_t first_touch_ns(uint64_t bytes)
 {
 	uint64_t start, ns;
+	char *area = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (area == MAP_FAILED)
+		return 0;
+	madvise(area, bytes, MADV_NOHUGEPAGE);
+	start = clock_ticks();
+	touch(area, bytes);
+	ns = clock_interval_ps(start, clock_ticks()) / 1000;
+	munmap(area, bytes);
+	return ns / (bytes / PAGE_BYTES);
+}
+
+/* Host-warm memory: a hypervisor may have taken free memory back, and then the first touch of it
+ * costs several times as much. Touches `bytes`, then frees all but one page in every 64 KiB: what is free
+ * is then in blocks too small to be taken back, as long as this process holds the rest. Prints what the first touch of a
+ * page has cost, and what it costs from now on. */
+static int hold(uint64_t bytes)
+{
+	uint64_t start, ns, again;
 	char *area = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (area == MAP_FAILED) {
@@ -202,7 +220,8 @@ static int hold(uint64_t bytes)
 	ns = clock_interval_ps(start, clock_ticks()) / 1000;
 	for (uint64_t i = 0; i + HOLD_STRIDE <= bytes; i += HOLD_STRIDE)
 		madvise(area + i + PAGE_BYTES, HOLD_STRIDE - PAGE_BYTES, MADV_DONTNEED);
-	printf("held %" PRIu64 " ns_per_page %" PRIu64 "\n", bytes, ns / (bytes / PAGE_BYTES));
+	again = first_touch_ns(bytes < HOLD_SAMPLE ? bytes : HOLD_SAMPLE);
+	printf("held %" PRIu64 " ns_per_page %" PRIu64 " again %" PRIu64 "\n", bytes, ns / (bytes / PAGE_BYTES), again);
 	fflush(stdout);
 	while (getchar() != EOF)
 		;

@@ -165,7 +165,7 @@ replay-refused)
     replay 1 "it is not a trace"
     ;;
 hold)
-    [[ $("$driver" --hold 16M </dev/null) =~ ^held\ 16777216\ ns_per_page\ [1-9][0-9]*$ ]] || fail "hold: unexpected output"
+    [[ $("$driver" --hold 16M </dev/null) =~ ^held\ 16777216\ ns_per_page\ [1-9][0-9]*\ again\ [1-9][0-9]*$ ]] || fail "hold: unexpected output"
     ;;
 pages)
     measures --workload touch --sizes 4K,20K,64K,2M,5M

@@ -16,6 +16,9 @@ import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
+import upa.bench.jmh.ArenaBenchmark;
+import upa.bench.results.JmhResults;
+import upa.measure.MeasureException;
 
 /** Runs the benchmarks of package {@code upa.bench.jmh}, each in JVMs of its own. */
 final class Jmh {
@@ -24,7 +27,7 @@ final class Jmh {
 
     private Jmh() {}
 
-    static JmhResults run(Settings settings, PrintStream progress) throws BenchException {
+    static JmhResults run(Settings settings, PrintStream progress) throws MeasureException {
         progress.println("upa bench: JMH benchmarks of the Java API ("
                 + (settings.full() ? "about ten minutes" : "about two minutes") + ")");
         var options = new OptionsBuilder()
@@ -55,7 +58,7 @@ final class Jmh {
             }
             return new JmhResults(scores);
         } catch (RunnerException e) {
-            throw BenchException.failure("a JMH benchmark failed: " + e.getMessage());
+            throw MeasureException.failure("a JMH benchmark failed: " + e.getMessage());
         }
     }
 

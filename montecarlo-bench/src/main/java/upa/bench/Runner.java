@@ -1,10 +1,15 @@
 package upa.bench;
 
-import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import upa.bench.driver.Driver;
+import upa.bench.driver.Job;
+import upa.bench.results.Measurements;
+import upa.measure.Console;
+import upa.measure.MeasureException;
+import upa.measure.Progress;
 
 /**
  * Runs all jobs in rounds, each round in a new random order, so that whatever disturbs the machine for a while hits
@@ -13,21 +18,18 @@ import java.util.Random;
 final class Runner {
 
     private final Driver driver;
-    private final PrintStream progress;
-    private final boolean terminal;
+    private final Console console;
     private final List<String> failures = new ArrayList<>();
     private volatile boolean stopped;
 
     /**
      * A runner.
      *
-     * @param progress where progress is shown
-     * @param terminal whether that is a terminal, where one line can be written over; else there is a line per round
+     * @param console where progress is shown: on a terminal in one line that is written over, else in a line per round
      */
-    Runner(Driver driver, PrintStream progress, boolean terminal) {
+    Runner(Driver driver, Console console) {
         this.driver = driver;
-        this.progress = progress;
-        this.terminal = terminal;
+        this.console = console;
     }
 
     /** Ends the run as soon as possible; from any thread. */
@@ -50,7 +52,7 @@ final class Runner {
         Random random = new Random(seed);
         int rounds = jobs.stream().mapToInt(Job::rounds).max().orElse(0);
         int total = jobs.stream().mapToInt(Job::rounds).sum();
-        Progress shown = new Progress(progress, terminal, total);
+        Progress shown = new Progress(console, total);
         for (int round = 0; round < rounds && !stopped; round++) {
             List<Job> order = new ArrayList<>();
             for (Job job : jobs) {
@@ -70,7 +72,7 @@ final class Runner {
                 try {
                     // The seed differs between rounds, and is the same for all contestants of a round.
                     measurements.add(job, round, driver.run(job, seed + round));
-                } catch (BenchException e) {
+                } catch (MeasureException e) {
                     if (!stoppedSoon()) {
                         failures.add(e.getMessage());
                     }

@@ -3,6 +3,8 @@ package upa.bench;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import upa.bench.driver.Contestant;
+import upa.bench.driver.Experiment;
 
 /**
  * What the user asks for.

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import upa.measure.Machine;
 
 /** A driver made of a shell script, and a machine made of a few files. */
 final class FakeDriver {

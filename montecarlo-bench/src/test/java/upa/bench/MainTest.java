@@ -16,6 +16,9 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import upa.bench.driver.Experiment;
+import upa.measure.Console;
+import upa.measure.Machine;
 
 class MainTest {
 
@@ -252,11 +255,10 @@ class MainTest {
 
     private int run(long availableKib, String... args) throws IOException {
         Machine machine = FakeDriver.machine(folder, availableKib);
-        return new Main(
-                        new PrintStream(out, true, StandardCharsets.UTF_8),
-                        new PrintStream(err, true, StandardCharsets.UTF_8),
-                        machine,
-                        false)
-                .run(args);
+        Console console = new Console(
+                new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8),
+                false);
+        return new Main(console, machine).run(args);
     }
 }

@@ -1,5 +1,2 @@
-/**
- * Reports of measurements: a model of sections, tables and charts ({@link upa.bench.report.Report}), which is
- * written as one self-contained HTML page and as text for the terminal. It knows nothing of what was measured.
- */
+/** The report of {@code upa bench}, a class per section. */
 package upa.bench.report;

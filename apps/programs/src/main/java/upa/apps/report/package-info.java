@@ -1,0 +1,2 @@
+/** The report of {@code upa apps}, a class per section. */
+package upa.apps.report;

@@ -1,0 +1,2 @@
+/** Runs of programs, what they say together, and the figures to reach held against them. */
+package upa.apps.results;

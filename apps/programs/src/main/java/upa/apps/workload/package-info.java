@@ -1,0 +1,2 @@
+/** The programs to measure, as their files describe them. */
+package upa.apps.workload;

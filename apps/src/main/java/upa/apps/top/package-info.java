@@ -1,2 +1,0 @@
-/** {@code upa top}: a live view of programs under UPA, read from their memory without their taking part. */
-package upa.apps.top;

@@ -1,0 +1,30 @@
+package upa.tools.top;
+
+/**
+ * Layout of what a process under UPA shows of itself, version 1, little endian, offsets in bytes: the Java side of
+ * {@code upa/view.h}, which is its specification.
+ */
+final class ViewDescriptor {
+
+    static final long MAGIC = 0x3130574549564155L;
+    static final int VERSION = 1;
+    static final int BYTES = 192;
+    static final int ALIGNMENT = 64;
+
+    static final int MAGIC_OFFSET = 0;
+    static final int VERSION_OFFSET = 8;
+    static final int BYTES_OFFSET = 12;
+    static final int METADATA_OFFSET = 16;
+    static final int PASSED_OFFSET = 24;
+    static final int PURGES_OFFSET = 32;
+    static final int PURGED_BYTES_OFFSET = 40;
+    static final int HEAP_MOVES_OFFSET = 48;
+    static final int HEAP_BYTES_OFFSET = 56;
+    static final int HEAP_KEPT_BYTES_OFFSET = 64;
+    static final int HEAP_REUSED_BYTES_OFFSET = 72;
+    static final int HEAP_GIVEN_BACK_BYTES_OFFSET = 80;
+    static final int NOTE_OFFSET = 128;
+    static final int NOTE_BYTES = 64;
+
+    private ViewDescriptor() {}
+}

@@ -1,2 +1,0 @@
-/** The statistics of the benchmarks: latency distributions, ratios with bootstrap intervals, slopes. */
-package upa.bench.stats;

@@ -1,0 +1,2 @@
+/** What the counting programs have printed, and what it adds up to. */
+package upa.counts.data;

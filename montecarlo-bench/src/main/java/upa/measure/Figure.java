@@ -1,0 +1,47 @@
+package upa.measure;
+
+import java.util.Optional;
+import upa.measure.stats.Interval;
+
+/**
+ * One figure to reach, held against what was measured.
+ *
+ * @param name what it is
+ * @param target what to reach
+ * @param measured value and interval as text; empty if unmeasured
+ * @param where the size or program that was worst; empty if there is but one
+ * @param verdict what came of it
+ */
+public record Figure(String name, String target, String measured, String where, Verdict verdict) {
+
+    /** What came of a target. */
+    public enum Verdict {
+        /** All of the interval is on the right side. */
+        REACHED,
+        /** All of it is on the wrong side. */
+        MISSED,
+        /** The target lies within the interval. */
+        UNDECIDED,
+        /** The run did not measure it. */
+        UNMEASURED
+    }
+
+    /**
+     * What was measured of a figure.
+     *
+     * @param value with its interval
+     * @param where the size or program it was measured at, if there are several; may be empty
+     */
+    public record Reading(Interval value, String where) {
+
+        /**
+         * A reading where there is but one place.
+         *
+         * @param value with its interval; empty if unmeasured
+         * @return the reading; empty if unmeasured
+         */
+        public static Optional<Reading> of(Optional<Interval> value) {
+            return value.map(v -> new Reading(v, ""));
+        }
+    }
+}

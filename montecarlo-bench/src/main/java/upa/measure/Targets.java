@@ -1,0 +1,127 @@
+package upa.measure;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+import upa.measure.Figure.Reading;
+import upa.measure.Figure.Verdict;
+import upa.measure.report.Report.Cell;
+import upa.measure.report.Report.Mark;
+import upa.measure.report.Report.Section;
+import upa.measure.report.Report.Table;
+import upa.measure.report.Report.Text;
+import upa.measure.report.Units;
+import upa.measure.stats.Interval;
+
+/** Collects figures to reach: of several sizes or programs the caller passes the worst. */
+public final class Targets {
+
+    private final List<Figure> figures = new ArrayList<>();
+
+    /** None yet. */
+    public Targets() {}
+
+    /**
+     * All figures, in the order in which they were added.
+     *
+     * @return a copy
+     */
+    public List<Figure> figures() {
+        return List.copyOf(figures);
+    }
+
+    /**
+     * Adds a ratio that shall be at least so much.
+     *
+     * @param name what it is
+     * @param target the least
+     * @param whom the base line, with what goes before it, such as "kernel mmap"
+     * @param reading what was measured
+     */
+    public void atLeast(String name, double target, String whom, Optional<Reading> reading) {
+        add(name, "≥ " + Units.ratio(target) + " " + whom, Units::ratio, reading, i ->
+                i.low() >= target ? Verdict.REACHED : i.high() < target ? Verdict.MISSED : Verdict.UNDECIDED);
+    }
+
+    /**
+     * Adds an amount that shall be at most so much.
+     *
+     * @param name what it is
+     * @param target the most
+     * @param what the target and its base line as text, behind the sign
+     * @param show how to show what was measured
+     * @param reading what was measured
+     */
+    public void atMost(
+            String name, double target, String what, Function<Interval, String> show, Optional<Reading> reading) {
+        add(name, "≤ " + what, show, reading, i ->
+                i.high() <= target ? Verdict.REACHED : i.low() > target ? Verdict.MISSED : Verdict.UNDECIDED);
+    }
+
+    /**
+     * Adds a figure of another kind.
+     *
+     * @param figure with its verdict
+     */
+    public void add(Figure figure) {
+        figures.add(figure);
+    }
+
+    private void add(
+            String name,
+            String target,
+            Function<Interval, String> show,
+            Optional<Reading> reading,
+            Function<Interval, Verdict> verdict) {
+        figures.add(new Figure(
+                name,
+                target,
+                reading.map(Reading::value).map(show).orElse(""),
+                reading.map(Reading::where).orElse(""),
+                reading.map(Reading::value).map(verdict).orElse(Verdict.UNMEASURED)));
+    }
+
+    /**
+     * The section of a report that shows figures.
+     *
+     * @param figures in order
+     * @return the section
+     */
+    public static Section section(List<Figure> figures) {
+        List<List<Cell>> rows = figures.stream()
+                .filter(f -> f.verdict() != Verdict.UNMEASURED)
+                .map(f -> List.of(
+                        Cell.of(f.name()),
+                        Cell.of(f.target()),
+                        Cell.of(f.measured()),
+                        Cell.of(f.where()),
+                        new Cell(f.verdict().name().toLowerCase(), mark(f.verdict()))))
+                .toList();
+        long reached = figures.stream().filter(f -> f.verdict() == Verdict.REACHED).count();
+        return new Section(
+                "figures",
+                "Figures to reach",
+                List.of(
+                        new Text(
+                                "Seen",
+                                reached + " reached of " + rows.size() + " measured, " + figures.size()
+                                        + " in all. Of several sizes or programs the worst one counts. A figure is"
+                                        + " reached when its whole interval is, and undecided when the target lies"
+                                        + " within the interval."),
+                        new Table(
+                                "Targets of the project, held against this run",
+                                false,
+                                List.of("figure", "target", "measured", "worst at", "verdict"),
+                                rows)));
+    }
+
+    private static Mark mark(Verdict verdict) {
+        return switch (verdict) {
+            case REACHED -> Mark.GOOD;
+            case MISSED -> Mark.BAD;
+            case UNDECIDED -> Mark.OPEN;
+            case UNMEASURED -> Mark.NONE;
+        };
+    }
+}

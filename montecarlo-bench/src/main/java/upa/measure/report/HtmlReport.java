@@ -1,0 +1,166 @@
+package upa.measure.report;
+
+import com.google.gson.Gson;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.StringReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Properties;
+import upa.measure.report.Report.Cell;
+import upa.measure.report.Report.Chart;
+import upa.measure.report.Report.Highlight;
+import upa.measure.report.Report.Mark;
+import upa.measure.report.Report.Section;
+import upa.measure.report.Report.Table;
+import upa.measure.report.Report.Text;
+
+/**
+ * A report as one HTML page that needs nothing else: styles, data and the chart library (Apache
+ * ECharts) are in it, and the charts are drawn as SVG when it is opened. Light or dark as the reader's system is.
+ */
+public final class HtmlReport {
+
+    private static final String ECHARTS = "/META-INF/resources/webjars/echarts/%s/echarts.min.js";
+    private static final String ECHARTS_PROPERTIES = "/META-INF/maven/org.webjars/echarts/pom.properties";
+
+    private final StringBuilder out = new StringBuilder();
+    private final List<Chart> charts = new ArrayList<>();
+
+    private HtmlReport() {}
+
+    /**
+     * The report as a page.
+     *
+     * @param report to show
+     * @return HTML
+     */
+    public static String format(Report report) {
+        return new HtmlReport().page(report);
+    }
+
+    private String page(Report report) {
+        out.append("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+        out.append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+        out.append("<meta name=\"color-scheme\" content=\"light dark\">\n");
+        element("title", report.title());
+        out.append("<style>\n").append(resource("report.css")).append("</style>\n</head>\n<body>\n<main>\n<header>\n");
+        element("h1", report.title());
+        report.introduction().forEach(text -> element("p", text));
+        out.append("</header>\n");
+        if (!report.highlights().isEmpty()) {
+            out.append("<div class=\"highlights\">\n");
+            for (Highlight highlight : report.highlights()) {
+                out.append("<div><b>").append(escape(highlight.figure())).append("</b><span>");
+                out.append(escape(highlight.meaning())).append("</span></div>\n");
+            }
+            out.append("</div>\n");
+        }
+        out.append("<nav>");
+        for (Section section : report.sections()) {
+            out.append("<a href=\"#").append(escape(section.id())).append("\">").append(escape(section.title()));
+            out.append("</a> ");
+        }
+        out.append("</nav>\n");
+        report.sections().forEach(this::section);
+        out.append("</main>\n<script>\n")
+                .append(resource(ECHARTS.formatted(chartLibraryVersion())))
+                .append("\n</script>\n");
+        // "<" would end the script element if it came with "/script".
+        out.append("<script>\nconst charts = ")
+                .append(new Gson().toJson(charts).replace("<", "\\u003c"))
+                .append(";\n");
+        out.append(resource("report.js")).append("</script>\n</body>\n</html>\n");
+        return out.toString();
+    }
+
+    private void section(Section section) {
+        out.append("<section id=\"").append(escape(section.id())).append("\">\n");
+        element("h2", section.title());
+        for (Report.Block block : section.blocks()) {
+            switch (block) {
+                case Text text -> text(text);
+                case Table table -> table(table);
+                case Chart chart -> chart(chart);
+            }
+        }
+        out.append("</section>\n");
+    }
+
+    private void text(Text text) {
+        out.append("<p>");
+        if (!text.label().isEmpty()) {
+            out.append("<b class=\"label\">").append(escape(text.label())).append("</b> ");
+        }
+        out.append(escape(text.text())).append("</p>\n");
+    }
+
+    private void table(Table table) {
+        out.append(table.detail() ? "<details><summary>" : "<div class=\"table\"><p class=\"caption\">");
+        out.append(escape(table.caption())).append(table.detail() ? "</summary><div class=\"table\">" : "</p>");
+        out.append(table.isFacts() ? "<table class=\"facts\">\n" : "<table>\n<thead><tr>");
+        table.header().forEach(title -> out.append("<th>").append(escape(title)).append("</th>"));
+        out.append(table.isFacts() ? "<tbody>\n" : "</tr></thead>\n<tbody>\n");
+        for (List<Cell> row : table.rows()) {
+            out.append("<tr>");
+            for (Cell cell : row) {
+                out.append(
+                        cell.mark() == Mark.NONE
+                                ? "<td>"
+                                : "<td class=\"" + cell.mark().name().toLowerCase() + "\">");
+                out.append(escape(cell.text())).append("</td>");
+            }
+            out.append("</tr>\n");
+        }
+        out.append("</tbody></table></div>").append(table.detail() ? "</details>\n" : "\n");
+    }
+
+    private void chart(Chart chart) {
+        out.append("<figure><figcaption><b>").append(escape(chart.title())).append("</b> ");
+        out.append(escape(chart.note()))
+                .append("</figcaption><div class=\"chart\" data-chart=\"")
+                .append(charts.size());
+        out.append("\"></div></figure>\n");
+        charts.add(chart);
+    }
+
+    private void element(String name, String text) {
+        out.append('<')
+                .append(name)
+                .append('>')
+                .append(escape(text))
+                .append("</")
+                .append(name)
+                .append(">\n");
+    }
+
+    private static String escape(String text) {
+        return text.replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("\"", "&quot;");
+    }
+
+    private static String chartLibraryVersion() {
+        Properties properties = new Properties();
+        try {
+            properties.load(new StringReader(resource(ECHARTS_PROPERTIES)));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return properties.getProperty("version");
+    }
+
+    private static String resource(String name) {
+        try (InputStream in = HtmlReport.class.getResourceAsStream(name)) {
+            if (in == null) {
+                throw new IllegalStateException("missing on the class path: resource=" + name);
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
