@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "entry/symbols.h"
 #include "spaces.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -249,7 +250,7 @@ EXPORT void *dlopen(const char *file, int mode)
 	void *found = atomic_load_explicit(&libc_dlopen, memory_order_relaxed);
 
 	if (!found) {
-		found = dlsym(RTLD_NEXT, "dlopen");
+		found = symbol_next(dlopen, "dlopen");
 		atomic_store_explicit(&libc_dlopen, found, memory_order_relaxed);
 	}
 	return ((void *(*)(const char *, int))found)(file, mode & ~RTLD_DEEPBIND);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -99,6 +100,17 @@ static inline int os_mprotect(void *address, size_t bytes, int protection)
 static inline int os_mincore(void *address, size_t bytes, unsigned char *resident)
 {
 	return (int)os_call(SYS_mincore, (long)address, (long)bytes, (long)resident, 0, 0, 0);
+}
+
+/* libc's fstat() has one name up to glibc 2.32 and another from 2.33 on. */
+static inline int os_fstat(int fd, struct stat *st)
+{
+	return (int)os_call(SYS_fstat, fd, (long)st, 0, 0, 0, 0);
+}
+
+static inline int os_stat(const char *path, struct stat *st)
+{
+	return (int)os_call(SYS_newfstatat, -100 /* AT_FDCWD */, (long)path, (long)st, 0, 0, 0);
 }
 
 /* A name for /proc/PID/maps; kernels without CONFIG_ANON_VMA_NAME do without. */

@@ -324,13 +324,12 @@ int upa_region_attach(struct upa_region **out, const char *path)
 	struct region_header h = { 0 };
 	struct upa_region *r;
 	struct stat st;
-	int error = 0;
+	int error;
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st))
-		error = -errno;
+	error = os_fstat(fd, &st);
 	if (!error)
 		error = check_header(&h, pread(fd, &h, sizeof(h), 0), &st);
 	if (!error)

@@ -2,10 +2,11 @@
 #define _GNU_SOURCE
 #include "entry/device_clients.h"
 
-#include <dlfcn.h>
 #include <link.h>
 #include <stdint.h>
 #include <stddef.h>
+
+#include "entry/symbols.h"
 
 /* Code of libc, and of the library that has malloc if that is another. */
 static struct {
@@ -29,7 +30,7 @@ static int look(struct dl_phdr_info *object, size_t bytes, void *unused)
 		if (part->p_type != PT_LOAD || !(part->p_flags & PF_X))
 			continue;
 		for (size_t k = 0; k < LIBRARIES; k++) {
-			uintptr_t code = (uintptr_t)dlsym(RTLD_DEFAULT, libraries[k].of);
+			uintptr_t code = (uintptr_t)symbol_first(libraries[k].of);
 
 			if (code - start < part->p_memsz) {
 				libraries[k].start = start;

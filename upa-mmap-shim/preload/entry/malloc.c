@@ -3,11 +3,12 @@
 #define _GNU_SOURCE
 #include "entry/uncleared.h"
 
-#include <dlfcn.h>
 #include <malloc.h>
 #include <stdlib.h>
 
 #include "settings.h"
+
+#include "entry/symbols.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -32,8 +33,10 @@ static void *(*next_aligned_alloc)(size_t, size_t) = first_aligned_alloc;
 static int (*next_posix_memalign)(void **, size_t, size_t) = first_posix_memalign;
 
 #define NEXT(function) __atomic_load_n(&next_##function, __ATOMIC_RELAXED)
+static void find_next(void);
+
 #define FIND(function) \
-	__atomic_store_n(&next_##function, (__typeof__(next_##function))dlsym(RTLD_NEXT, #function), __ATOMIC_RELAXED)
+	__atomic_store_n(&next_##function, (__typeof__(next_##function))symbol_next(find_next, #function), __ATOMIC_RELAXED)
 
 /* Any thread may be first, and several find the same. */
 static void find_next(void)

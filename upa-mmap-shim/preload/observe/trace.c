@@ -181,7 +181,7 @@ static long open_file(struct process *p)
 		return fd;
 	error = map_window(fd, 0);
 	if (!error)
-		error = fstat((int)fd, &st) ? -errno : 0;
+		error = os_fstat((int)fd, &st);
 	os_call(SYS_close, fd, 0, 0, 0, 0, 0);
 	if (error) {
 		os_call(SYS_unlink, (long)p->path, 0, 0, 0, 0, 0);
@@ -221,7 +221,7 @@ static bool grow(struct process *p, uint64_t window)
 		atomic_fetch_sub(&growing, 1);
 		return false;
 	}
-	done = !fstat((int)fd, &st) && st.st_dev == p->device && st.st_ino == p->inode;
+	done = !os_fstat((int)fd, &st) && st.st_dev == p->device && st.st_ino == p->inode;
 	while (done && ready <= window) {
 		done = !map_window(fd, ready);
 		if (done) {
@@ -362,7 +362,7 @@ void trace_start(const char *file)
 	error = open_file(process);
 	if (error) {
 		os_munmap(base, MOST_BYTES);
-		complain(file, strerrordesc_np((int)-error) ? strerrordesc_np((int)-error) : "unknown error");
+		complain(file, strerror((int)-error));
 		return;
 	}
 	atomic_store(&process->stage, OPEN);
@@ -405,7 +405,7 @@ void trace_end(void)
 		struct stat st;
 
 		/* By whole pages, since the last one may still be written to; what is behind the records is zero. */
-		if (!fstat((int)fd, &st) && st.st_dev == p->device && st.st_ino == p->inode)
+		if (!os_fstat((int)fd, &st) && st.st_dev == p->device && st.st_ino == p->inode)
 			os_call(SYS_ftruncate, fd,
 				(long)((sizeof(struct upa_trace_header) + records * sizeof(struct upa_trace_record) + PAGE - 1) & ~(PAGE - 1)),
 				0, 0, 0, 0);

@@ -910,7 +910,7 @@ static int count_threads(void)
 	struct stat st;
 
 	/* Two links, and one for each thread. */
-	return stat("/proc/self/task", &st) ? 0 : (int)st.st_nlink - 2;
+	return os_stat("/proc/self/task", &st) ? 0 : (int)st.st_nlink - 2;
 }
 
 /* By way of the kernel, which stops where another thread has just taken the frame away, while we would get a SIGBUS. */

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "entry/symbols.h"
+
+#include <string.h>
+#include <sys/auxv.h>
+
+/* glibc replaces the tables' addresses by what they are in memory, others do not, nor does a file. */
+static const void *pointer(const struct object *o, ElfW(Addr) address)
+{
+	return (const void *)(address < o->base ? o->base + address : address);
+}
+
+bool object_open(struct object *o, uintptr_t base, const ElfW(Phdr) *headers, size_t n)
+{
+	const ElfW(Dyn) *dynamic = NULL;
+
+	*o = (struct object){ .base = base };
+	for (size_t i = 0; i < n; i++) {
+		if (headers[i].p_type == PT_DYNAMIC)
+			dynamic = (const void *)(base + headers[i].p_vaddr);
+		if (headers[i].p_type == PT_LOAD && headers[i].p_flags & PF_X && !o->code) {
+			o->code = (const void *)(base + headers[i].p_vaddr);
+			o->code_bytes = headers[i].p_filesz;
+		}
+	}
+	for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
+		const void *at = pointer(o, dynamic->d_un.d_ptr);
+
+		switch (dynamic->d_tag) {
+		case DT_SYMTAB: o->symbols = at; break;
+		case DT_STRTAB: o->names = at; break;
+		case DT_VERSYM: o->versions = at; break;
+		case DT_GNU_HASH: o->gnu_hash = at; break;
+		case DT_HASH: o->hash = at; break;
+		}
+	}
+	return o->symbols && o->names && (o->gnu_hash || o->hash);
+}
+
+#define HIDDEN_VERSION 0x8000
+
+static bool defines(const struct object *o, uint32_t index, const char *name)
+{
+	const ElfW(Sym) *s = &o->symbols[index];
+
+	return s->st_shndx != SHN_UNDEF && (s->st_value || s->st_shndx == SHN_ABS) && ELF64_ST_TYPE(s->st_info) != STT_TLS &&
+	       !(o->versions && o->versions[index] & HIDDEN_VERSION) && !strcmp(o->names + s->st_name, name);
+}
+
+/* A Bloom filter, buckets, and chains of hashes that end with an odd one. */
+static const ElfW(Sym) *by_gnu_hash(const struct object *o, const char *name)
+{
+	uint32_t buckets = o->gnu_hash[0], first = o->gnu_hash[1], words = o->gnu_hash[2], shift = o->gnu_hash[3];
+	const ElfW(Addr) *filter = (const void *)(o->gnu_hash + 4);
+	const uint32_t *bucket = (const void *)(filter + words);
+	const uint32_t *chain = bucket + buckets;
+	const unsigned bits = sizeof(*filter) * 8;
+	uint32_t hash = 5381, index;
+
+	for (const unsigned char *c = (const unsigned char *)name; *c; c++)
+		hash = hash * 33 + *c;
+	if (!buckets || !words || !(filter[hash / bits % words] >> hash % bits & filter[hash / bits % words] >> (hash >> shift) % bits & 1))
+		return NULL;
+	index = bucket[hash % buckets];
+	if (index < first)
+		return NULL;
+	for (;; index++) {
+		uint32_t other = chain[index - first];
+
+		if ((other | 1) == (hash | 1) && defines(o, index, name))
+			return &o->symbols[index];
+		if (other & 1)
+			return NULL;
+	}
+}
+
+static const ElfW(Sym) *by_hash(const struct object *o, const char *name)
+{
+	uint32_t buckets = o->hash[0], hash = 0;
+	const uint32_t *bucket = o->hash + 2;
+	const uint32_t *chain = bucket + buckets;
+
+	for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
+		hash = (hash << 4) + *c;
+		hash ^= hash >> 24 & 0xf0;
+		hash &= 0xfffffff;
+	}
+	for (uint32_t index = buckets ? bucket[hash % buckets] : 0; index; index = chain[index])
+		if (defines(o, index, name))
+			return &o->symbols[index];
+	return NULL;
+}
+
+const ElfW(Sym) *object_symbol(const struct object *o, const char *name)
+{
+	return o->gnu_hash ? by_gnu_hash(o, name) : by_hash(o, name);
+}
+
+struct search {
+	const char *name;            /* of a file, or of a symbol */
+	struct object object;
+	const void *after;           /* not NULL: only behind the object in which this lies */
+	void *found;
+};
+
+static int is_file(struct dl_phdr_info *info, size_t size, void *search)
+{
+	struct search *s = search;
+	const char *last = strrchr(info->dlpi_name, '/');
+
+	(void)size;
+	return !strcmp(last ? last + 1 : info->dlpi_name, s->name) &&
+	       object_open(&s->object, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
+}
+
+bool object_find(struct object *o, const char *file)
+{
+	struct search s = { .name = file };
+
+	if (!dl_iterate_phdr(is_file, &s))
+		return false;
+	*o = s.object;
+	return true;
+}
+
+static bool holds(const struct dl_phdr_info *info, uintptr_t address)
+{
+	for (int i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_LOAD &&
+		    address - (info->dlpi_addr + info->dlpi_phdr[i].p_vaddr) < info->dlpi_phdr[i].p_memsz)
+			return true;
+	return false;
+}
+
+/* No library: the dynamic linker does not search it. */
+static bool is_vdso(const struct dl_phdr_info *info)
+{
+	return !strncmp(info->dlpi_name, "linux-", strlen("linux-"));
+}
+
+static int has_symbol(struct dl_phdr_info *info, size_t size, void *search)
+{
+	struct search *s = search;
+	const ElfW(Sym) *symbol;
+
+	(void)size;
+	if (s->after) {
+		if (holds(info, (uintptr_t)s->after))
+			s->after = NULL;
+		return 0;
+	}
+	if (is_vdso(info) || !object_open(&s->object, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum))
+		return 0;
+	symbol = object_symbol(&s->object, s->name);
+	if (!symbol)
+		return 0;
+	s->found = (void *)(s->object.base + symbol->st_value);
+	/* Its resolver, which x86-64 calls without the argument. */
+	if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
+		s->found = ((void *(*)(unsigned long))s->found)(getauxval(AT_HWCAP));
+	return 1;
+}
+
+void *symbol_next(const void *self, const char *name)
+{
+	struct search s = { .name = name, .after = self };
+
+	dl_iterate_phdr(has_symbol, &s);
+	return s.found;
+}
+
+void *symbol_first(const char *name)
+{
+	struct search s = { .name = name };
+
+	dl_iterate_phdr(has_symbol, &s);
+	return s.found;
+}
