@@ -10,7 +10,6 @@
  *   observe/   statistics, trace, what `upa top` reads
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -79,14 +78,16 @@ static void redirect_libc(void)
 		{ .name = "brk", .to = libc_brk, .optional = true },
 	};
 	size_t n = sizeof(list) / sizeof(*list);
-	void **libc_break = dlsym(RTLD_DEFAULT, "__curbrk");
+	void **libc_break = symbol_first("__curbrk");
+	const char *refused;
 
 	if (settings.brk && !settings.strict && libc_break)
 		heap_start(libc_break);
 	else
 		n--;
-	if (!(table_wanted ? redirect(list, n) : redirect(list + 1, n - 1)))
-		table_remark("libc's own calls go to the kernel: its code is not what is known here");
+	refused = table_wanted ? redirect(list, n) : redirect(list + 1, n - 1);
+	if (refused)
+		table_remark(refused);
 	else if (!list[n - 1].done || list[n - 1].to != libc_brk)
 		table_remark("the heap that grows by brk() is the kernel's");
 }

@@ -4,7 +4,6 @@
  * behind on pages.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -12,6 +11,7 @@
 
 #include "entry/entry.h"
 #include "entry/heap.h"
+#include "entry/symbols.h"
 #include "gate.h"
 #include "mman/mman_private.h"
 #include "observe/observe.h"
@@ -189,6 +189,6 @@ EXPORT ssize_t vmsplice(int fd, const struct iovec *vector, size_t count, unsign
 
 void pages_start(void)
 {
-	libc_msync = (int (*)(void *, size_t, int))dlsym(RTLD_NEXT, "msync");
-	libc_vmsplice = (ssize_t(*)(int, const struct iovec *, size_t, unsigned))dlsym(RTLD_NEXT, "vmsplice");
+	libc_msync = (int (*)(void *, size_t, int))symbol_next(pages_start, "msync");
+	libc_vmsplice = (ssize_t(*)(int, const struct iovec *, size_t, unsigned))symbol_next(pages_start, "vmsplice");
 }

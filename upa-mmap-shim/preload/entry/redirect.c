@@ -2,127 +2,86 @@
 #define _GNU_SOURCE
 #include "entry/redirect.h"
 
-#include <dlfcn.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "os/os.h"
+#include "entry/redirect_text.h"
 
-#ifdef __x86_64__
+#if defined(__x86_64__)
+#define MACHINE (&redirect_x86_64)
+#elif defined(__aarch64__)
+#define MACHINE (&redirect_aarch64)
+#endif
 
-/* In a shape, a byte that may be anything: a displacement. Written 256, which no byte is. */
-#define ANY 256
-
-struct shape {
-	const char *name;
-	unsigned char number;        /* of the system call */
-	const uint16_t *bytes;
-	size_t length;
-};
-
-#define BYTES(...) (const uint16_t[]){ __VA_ARGS__ }, sizeof((const uint16_t[]){ __VA_ARGS__ }) / sizeof(uint16_t)
-
-/* mov $number,%eax; syscall; cmp $-4095,%rax; jae; ret: the stub that glibc generates from syscalls.list. */
-#define PLAIN(number) BYTES(0xb8, number, 0, 0, 0, 0x0f, 0x05, 0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff, 0x73, ANY, 0xc3)
-
-static const struct shape shapes[] = {
-	{ "munmap", SYS_munmap, PLAIN(SYS_munmap) },
-	{ "mprotect", SYS_mprotect, PLAIN(SYS_mprotect) },
-	{ "madvise", SYS_madvise, PLAIN(SYS_madvise) },
-	{ "mlock", SYS_mlock, PLAIN(SYS_mlock) },
-	{ "mlockall", SYS_mlockall, PLAIN(SYS_mlockall) },
-	{ "execve", SYS_execve, PLAIN(SYS_execve) },
-	/* mov %ecx,%r10d; test $0xfff,%r9d; jne; mov $9,%eax; syscall; cmp $-4096,%rax; ja; ret */
-	{ "mmap", SYS_mmap,
-	  BYTES(0x41, 0x89, 0xca, 0x41, 0xf7, 0xc1, 0xff, 0x0f, 0, 0, 0x75, ANY, 0xb8, 9, 0, 0, 0, 0x0f, 0x05, 0x48, 0x3d, 0, 0xf0,
-		0xff, 0xff, 0x77, ANY, 0xc3) },
-	/* sub $0x58,%rsp; spill of the fifth argument and the canary; cmp $7,%ecx; ja; mov %ecx,%r10d; xor %r8d,%r8d; test $6,%cl;
-	   jne; mov $25,%eax; syscall; cmp $-4096,%rax; ja */
-	{ "mremap", SYS_mremap,
-	  BYTES(0x48, 0x83, 0xec, 0x58, 0x4c, 0x89, 0x44, 0x24, 0x40, 0x64, 0x48, 0x8b, 0x04, 0x25, 0x28, 0, 0, 0, 0x48, 0x89, 0x44,
-		0x24, 0x18, 0x31, 0xc0, 0x83, 0xf9, 0x07, 0x77, ANY, 0x41, 0x89, 0xca, 0x45, 0x31, 0xc0, 0xf6, 0xc1, 0x06, 0x75,
-		ANY, 0xb8, 25, 0, 0, 0, 0x0f, 0x05, 0x48, 0x3d, 0, 0xf0, 0xff, 0xff, 0x77, ANY) },
-	/* mov $12,%eax; syscall; mov __curbrk@GOT,%rdx; mov %rax,(%rdx); cmp %rdi,%rax; jb; xor %eax,%eax; ret */
-	{ "brk", SYS_brk,
-	  BYTES(0xb8, 12, 0, 0, 0, 0x0f, 0x05, 0x48, 0x8b, 0x15, ANY, ANY, ANY, ANY, 0x48, 0x89, 0x02, 0x48, 0x39, 0xf8, 0x72, ANY,
-		0x31, 0xc0, 0xc3) },
-};
-
-/* jmp *0(%rip), and the address. No shape is shorter, and none jumps back into these bytes. */
-#define JUMP_BYTES 14
-
-#define PAGE 4096ul
-
-/* The function, behind the endbr64 it may begin with; NULL unless its bytes are those of a shape. */
-static unsigned char *recognise(const char *name, unsigned char *at)
+enum refusal redirect_find(const struct redirect_machine *machine, const struct object *libc, const char *name, size_t *patch)
 {
-	static const unsigned char endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	int number = redirect_number(machine, name);
+	const ElfW(Sym) *symbol = object_symbol(libc, name);
+	size_t offset;
 
-	if (at && !memcmp(at, endbr64, sizeof(endbr64)))
-		at += sizeof(endbr64);
-	for (size_t i = 0; at && i < sizeof(shapes) / sizeof(*shapes); i++) {
-		size_t same = 0;
-
-		if (strcmp(shapes[i].name, name))
-			continue;
-		while (same < shapes[i].length && (shapes[i].bytes[same] == ANY || shapes[i].bytes[same] == at[same]))
-			same++;
-		if (same == shapes[i].length)
-			return at;
-	}
-	return NULL;
+	if (number < 0)
+		return REDIRECT_NO_CALL_KNOWN;
+	if (!symbol || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC)
+		return REDIRECT_NO_SYMBOL;
+	offset = libc->base + symbol->st_value - (uintptr_t)libc->code;
+	return redirect_walk(machine, (struct code){ libc->code, libc->code_bytes }, offset, symbol->st_size, (uint16_t)number, patch);
 }
 
-static void write_jump(unsigned char *at, void *to)
-{
-	unsigned char jump[JUMP_BYTES] = { 0xff, 0x25 };
+#define KERNELS "libc's own calls go to the kernel: "
 
-	memcpy(jump + 6, &to, sizeof(to));
-	memcpy(at, jump, sizeof(jump));
+#ifdef MACHINE
+
+static const char *because(const char *name, enum refusal refusal)
+{
+	static char text[120];
+
+	strcpy(text, KERNELS);
+	strncat(text, name, 16);
+	strcat(text, " ");
+	strncat(text, refusal_text(refusal), 60);
+	return text;
 }
 
-bool redirect(struct redirection *list, size_t n)
+const char *redirect(struct redirection *list, size_t n)
 {
-	void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
-	uintptr_t first = UINTPTR_MAX, last = 0;
-	unsigned char *at[16];
-	size_t bytes;
+	struct patch patches[REDIRECT_MOST];
+	struct redirection *of[REDIRECT_MOST];
+	struct object libc;
+	size_t count = 0;
+	bool done;
 
-	if (!libc || n > sizeof(at) / sizeof(*at))
-		return false;
+	if (n > REDIRECT_MOST || !object_find(&libc, "libc.so.6"))
+		return KERNELS "there is no libc.so.6";
 	for (size_t i = 0; i < n; i++) {
-		at[i] = recognise(list[i].name, dlsym(libc, list[i].name));
-		if (!at[i] && !list[i].optional) {
-			dlclose(libc);
-			return false;
-		}
-		if (at[i] && (uintptr_t)at[i] < first)
-			first = (uintptr_t)at[i];
-		if (at[i] && (uintptr_t)at[i] > last)
-			last = (uintptr_t)at[i];
+		size_t at;
+
+		list[i].refusal = redirect_find(MACHINE, &libc, list[i].name, &at);
+		if (list[i].refusal && !list[i].optional)
+			return because(list[i].name, list[i].refusal);
+		if (list[i].refusal)
+			continue;
+		of[count] = &list[i];
+		patches[count].at = (unsigned char *)libc.code + at;
+		patches[count].length = MACHINE->jump_bytes;
+		patches[count].written = false;
+		MACHINE->write_jump(patches[count].bytes, (uintptr_t)list[i].to);
+		count++;
 	}
-	dlclose(libc);
-	/* All lie in libc's text, so everything between them does. */
-	first &= ~(PAGE - 1);
-	bytes = ((last + JUMP_BYTES + PAGE - 1) & ~(PAGE - 1)) - first;
-	if (os_mprotect((void *)first, bytes, PROT_READ | PROT_WRITE | PROT_EXEC))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (at[i]) {
-			write_jump(at[i], list[i].to);
-			list[i].done = true;
-		}
-	os_mprotect((void *)first, bytes, PROT_READ | PROT_EXEC);
-	return true;
+	done = text_write(patches, count);
+	for (size_t k = 0; k < count; k++) {
+		of[k]->done = patches[k].written;
+		of[k]->refusal = patches[k].written ? REDIRECT_FINE : REDIRECT_NOT_WRITABLE;
+	}
+	return done ? NULL : KERNELS "its code cannot be written to";
 }
 
 #else
 
-bool redirect(struct redirection *list, size_t n)
+const char *redirect(struct redirection *list, size_t n)
 {
 	(void)list;
 	(void)n;
-	return false;
+	return KERNELS "no jump is known for this processor";
 }
 
 #endif
