@@ -145,7 +145,7 @@ if_changed() {
 # build_c PRESET: release, asan or tsan
 build_c() {
   local sources
-  sources=$(fingerprint '*.java' CMakeLists.txt CMakePresets.json upa-mmap-shim montecarlo-bench \
+  sources=$(fingerprint "*.java" CMakeLists.txt CMakePresets.json upa-mmap-shim montecarlo-bench kernel-ext/include \
     apps/programs/measure apps/programs/load apps/programs/workloads/CMakeLists.txt apps/programs/workloads/churn)
   if_changed "c-$1" "$sources" "$root/build/$1/lib/libupa.so" step "c-$1" "building C ($1)" cmake_build "$1"
 }

@@ -43,16 +43,16 @@ vm_bench() {
   mkdir -p "$work" || fail "cannot write results: folder=$out"
   rm -rf "$work"/*.csv "$work/driver"
   step vm-bench "counting instructions in the virtual machine" count_instructions "$work" "${full[@]}" "${kernel[@]}"
-  [[ -z $profile ]] || step vm-profile "tracing single operations" "$root/kernel-ext/vm/run-profile" "${kernel[@]}" --out "$work"
+  [[ -z $profile ]] || step vm-profile "tracing single operations" "$root/montecarlo-bench/counts/run-profile" "${kernel[@]}" --out "$work"
   [[ -z $host ]] || step vm-bench-host "timing the stock kernel on this machine" time_host "$work"
   "$JAVA_HOME/bin/java" -cp "$root/montecarlo-bench/target/montecarlo-bench.jar:$root/montecarlo-bench/target/lib/*" \
-    upa.bench.CountsMain "$work" "$out"
+    upa.counts.Main "$work" "$out"
 }
 
 count_instructions() { # FOLDER OPTION...
   local folder=$1
   shift
-  "$root/kernel-ext/vm/run-bench" "$@" --out "$folder" >"$folder/counts.csv"
+  "$root/montecarlo-bench/counts/run-counts" "$@" --out "$folder" >"$folder/counts.csv"
 }
 
 # In memory that was touched before: a hypervisor may have taken free memory back, and finding it again is no cost of the kernel's.
@@ -62,7 +62,7 @@ time_host() { # FOLDER
   local hold_pid=$hold_PID
   read -r held <&"${hold[0]}" || true
   echo "host-warm memory: $held"
-  "$root/build/vm/bench-programs/page_cost" kernel kernel-populate kernel-thp >"$1/host.csv" || status=$?
+  "$root/build/release/counts/page_cost" kernel kernel-populate kernel-thp >"$1/host.csv" || status=$?
   kill "$hold_pid" 2>/dev/null || true
   wait "$hold_pid" 2>/dev/null || true
   return "$status"

@@ -10,7 +10,7 @@ import upa.core.Region;
 
 /**
  * What a page costs a Java program through {@link Region}, on each back end, allocator included: map, touch (one store for
- * each 4 KiB) and unmap of blocks of 4 KiB to 64 MiB. {@code kernel-ext/vm/run-java-bench} runs it where an instruction takes a
+ * each 4 KiB) and unmap of blocks of 4 KiB to 64 MiB. {@code counts/run-java} runs it where an instruction takes a
  * nanosecond of virtual time, so that the clock counts instructions.
  *
  * <p>Two cases. <em>reuse</em>: the block gets the pages that were freed just before. <em>elsewhere</em>: it lies where

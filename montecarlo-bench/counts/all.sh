@@ -10,7 +10,7 @@ echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
 programs="page_cost shootdown harvest_cost"
 [ ! -e /driver/lib/libdlmalloc_kernel.so ] || programs="$programs dlmalloc_cost"
 for program in $programs; do
-	/bench/$program >/tmp/rows || exit 1
+	/counts/bin/$program >/tmp/rows || exit 1
 	[ $program = page_cost ] && cat /tmp/rows || sed 1d /tmp/rows
 done
 [ -x /driver/bin/upa-driver ] || exit 0
