@@ -29,6 +29,7 @@ struct gate gate;
 enum { NOT_YET, BEGINNING, BEGUN, NEVER };
 
 static _Atomic int stage = NEVER;
+static _Atomic bool closed;
 static _Atomic int requests;
 static struct upa_region *_Atomic made;
 
@@ -71,6 +72,44 @@ static void publish(struct upa_region *region)
 		table_remark("UPA_BACKEND: malloc's memory comes from /dev/upa, other mappings from the kernel");
 }
 
+/* Gives every free address to the kernel. Requests that began before the gate was closed may still come between. */
+static void hand_over(struct upa_region *region)
+{
+	char *at = upa_region_base(region);
+	char *end = at + upa_region_bytes(region);
+	int failures = 0;
+	struct range gap;
+
+	while (at < end && failures < 1000 && upa_region_next(region, at, (size_t)(end - at), true, &gap)) {
+		at = gap.address;
+		if (upa_region_claim(region, gap.address, gap.bytes)) {
+			failures++;
+			continue;
+		}
+		os_munmap(gap.address, gap.bytes);
+		at += gap.bytes;
+	}
+}
+
+static void leave_region(void)
+{
+	struct upa_region *region = gate_region();
+
+	if (!region)
+		return;
+	upa_mman_stop();
+	/*
+	 * With several threads a region on the device keeps its mapping as a whole: its pages are not the kernel's.
+	 */
+	if (upa_region_make_ordinary(region)) {
+		upa_region_give_back(region, 0);
+		return;
+	}
+	/* First, so that no call made from now on looks at the region for an address that may be the kernel's. */
+	if (atomic_compare_exchange_strong(&gate.region, &region, NULL))
+		hand_over(region);
+}
+
 static void begin(void)
 {
 	uint64_t memory = memory_bytes();
@@ -87,6 +126,9 @@ static void begin(void)
 		atomic_store(&stage, NEVER);
 	} else {
 		publish(upa_mman_region());
+		/* Another thread may have closed the gate meanwhile, and found no region. */
+		if (atomic_load(&closed))
+			leave_region();
 		atomic_store(&stage, BEGUN);
 	}
 	errno = saved;
@@ -128,7 +170,8 @@ struct upa_region *gate_choose(struct upa_region *region, size_t length, int pro
 		begin();
 		region = gate_region();
 	}
-	if (!region || length < settings.least_bytes || (settings.strict && !settings.backend && too_many_mappings()))
+	if (!region || length < settings.least_bytes || atomic_load_explicit(&closed, memory_order_relaxed) ||
+	    (settings.strict && !settings.backend && too_many_mappings()))
 		return NULL;
 	return region;
 }
@@ -138,11 +181,24 @@ void gate_open(void)
 	atomic_store(&stage, NOT_YET);
 }
 
+/*
+ * The region may be in the making, and would be locked or limited as a whole. Who interrupts its maker waits in vain.
+ */
+static void await_beginning(void)
+{
+	for (int i = 0; i < 10000 && atomic_load(&stage) == BEGINNING; i++)
+		os_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
 void gate_close(void)
 {
 	int expected = NOT_YET;
 
-	atomic_compare_exchange_strong(&stage, &expected, NEVER);
+	atomic_store(&closed, true);
+	atomic_store(&gate.chooses, true);
+	if (!atomic_compare_exchange_strong(&stage, &expected, NEVER))
+		await_beginning();
+	leave_region();
 }
 
 struct upa_region *gate_history(void)

@@ -18,7 +18,7 @@
 
 #include <upa/region.h>
 
-/* Written in this order when the region comes, in the other when it goes. */
+/* Written in this order when the region comes; when it goes, its addresses stay noted. */
 struct gate {
 	_Atomic uintptr_t base;
 	_Atomic size_t bytes;
@@ -28,36 +28,46 @@ struct gate {
 
 extern struct gate gate;
 
-/* The region; NULL: there is none yet, or none any more. */
+/*
+ * The region; NULL: there is none yet, or none any more. To be asked once for each call: the next answer may differ.
+ */
 static inline struct upa_region *gate_region(void)
 {
 	return atomic_load_explicit(&gate.region, memory_order_acquire);
 }
 
-/* Is this an address of the region? */
-static inline bool gate_owns(const void *address)
+/* Is this an address of the region, or was it before the region went? */
+static inline bool gate_knows(const void *address)
 {
 	return (uintptr_t)address - atomic_load_explicit(&gate.base, memory_order_relaxed) <
-	       atomic_load_explicit(&gate.bytes, memory_order_acquire);
+	       atomic_load_explicit(&gate.bytes, memory_order_relaxed);
 }
 
-/* Is any address of a range, or of the page that an empty one begins in, the region's? */
-static inline bool gate_touches(const void *address, size_t length)
+/* The region if this is an address of it, else NULL. */
+static inline struct upa_region *gate_of(const void *address)
 {
+	struct upa_region *region = gate_region();
+
+	return region && gate_knows(address) ? region : NULL;
+}
+
+/* The region if any page of a range, or the one that an empty range begins in, is its; else NULL. */
+static inline struct upa_region *gate_touched(const void *address, size_t length)
+{
+	struct upa_region *region = gate_region();
 	uintptr_t base = atomic_load_explicit(&gate.base, memory_order_relaxed);
 	uintptr_t from = (uintptr_t)address;
 
 	/* A range that overflows is the kernel's to refuse. */
-	return gate_owns(address) || (from < base && length > base - from && from + length > from &&
-				      atomic_load_explicit(&gate.bytes, memory_order_acquire));
+	return region && (gate_knows(address) || (from < base && from + length > base)) ? region : NULL;
 }
 
-/* For requests that may be served at all, but are not: gate_serves(). */
+/* For gate_serves(), where there is no region yet or not every request is served. */
 struct upa_region *gate_choose(struct upa_region *region, size_t length, int protection, int flags, const void *caller);
 
 /*
  * The region that a request without a fixed address is to be served from, made now if need be; NULL: the kernel
- * serves.
+ * serves. `caller` is an address of the code that asks.
  */
 static inline struct upa_region *gate_serves(size_t length, int protection, int flags, const void *caller)
 {
@@ -71,7 +81,11 @@ static inline struct upa_region *gate_serves(size_t length, int protection, int 
 /* A region may be made from now on. Until then, no request is served. */
 void gate_open(void);
 
-/* There will be no region, and the one there is, is the kernel's. */
+/*
+ * There will be no region, and the one there is becomes the kernel's: its free addresses are unmapped, and whatever
+ * is in use is a mapping like any other. Only a region on the device of a process with several threads stays, and
+ * serves no more.
+ */
 void gate_close(void);
 
 /* The region that there is or was, for whoever counts; NULL: there never was one. */

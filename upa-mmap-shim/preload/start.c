@@ -6,6 +6,7 @@
  *
  *   entry/     libc's functions as the program finds them
  *   gate       is there a region, and is this request for it?
+ *   stand_aside  what stops when
  *   policy/    how much of what is free stays populated
  *   observe/   statistics, trace, what `upa top` reads
  */
@@ -25,6 +26,7 @@
 #include "policy/retain.h"
 #include "region/device/device.h"
 #include "settings.h"
+#include "stand_aside.h"
 
 /* Sanitizers keep a map of the address space of their own, and look at every mmap themselves. */
 extern void __asan_init(void) __attribute__((weak));
@@ -39,18 +41,20 @@ static bool limited(int resource)
 	return os_call(SYS_prlimit64, 0, resource, 0, (long)&limit, 0, 0) || limit.rlim_cur != RLIM64_INFINITY;
 }
 
-/* Why this process is left alone; NULL if it is not. */
-static const char *left_alone(void)
+/* Is this process left alone? */
+static bool left_alone(void)
 {
 	if (settings.off)
-		return "UPA_OFF=1";
-	if (__asan_init || __tsan_init || __msan_init || __hwasan_init)
-		return "the program runs under a sanitizer";
-	if (limited(RLIMIT_AS))
-		return "the address space is limited (ulimit -v)";
-	if (limited(RLIMIT_DATA))
-		return "the data size is limited (ulimit -d)";
-	return NULL;
+		stand_aside(ASIDE_OFF);
+	else if (__asan_init || __tsan_init || __msan_init || __hwasan_init)
+		stand_aside(ASIDE_SANITIZER);
+	else if (limited(RLIMIT_AS))
+		stand_aside(ASIDE_ADDRESS_LIMIT);
+	else if (limited(RLIMIT_DATA))
+		stand_aside(ASIDE_DATA_LIMIT);
+	else
+		return false;
+	return true;
 }
 
 static void in_child(void)
@@ -94,15 +98,10 @@ static void redirect_libc(void)
 
 __attribute__((constructor(101))) static void start(void)
 {
-	const char *reason;
-
 	settings_read();
 	observe_start();
-	reason = left_alone();
-	if (reason) {
-		table_remark(reason);
+	if (left_alone())
 		return;
-	}
 	if (settings.backend) {
 		device_start();
 		/* In a child, the region comes first. */

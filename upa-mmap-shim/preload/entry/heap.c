@@ -207,6 +207,7 @@ void heap_disturb(const void *address, size_t length, bool only_contents)
 
 void heap_stop(void)
 {
+	heap_give_back(0);
 	stopped = true;
 }
 

@@ -31,7 +31,7 @@ void heap_give_back(int64_t keep);
 /* In a forked child: nobody is changing the break. */
 void heap_after_fork(void);
 
-/* From now on every call is the kernel's. */
+/* Nothing is kept beyond the program's break, and from now on every call is the kernel's. */
 void heap_stop(void);
 
 /* Bytes given out again without a fault, and bytes given back to the kernel. */

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <stdarg.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include <upa/mman.h>
@@ -16,6 +17,7 @@
 #include "mman/mman_private.h"
 #include "observe/observe.h"
 #include "observe/view.h"
+#include "os/maps.h"
 #include "policy/purge.h"
 #include "policy/retain.h"
 
@@ -32,42 +34,45 @@ static bool free_hint(const void *address)
 	return (uintptr_t)address >= 2ul << 40 && (uintptr_t)address < 32ul << 40;
 }
 
+/* A result that the region has served, for MAP_FIXED_NOREPLACE too. */
+static void *account(void *result, size_t length)
+{
+	struct upa_region *region = gate_of(result);
+
+	if (region)
+		retain_account(region, (int64_t)length);
+	return result;
+}
+
 static void *map_at(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
 	void *result;
 
 	if (flags & MAP_FIXED)
 		heap_disturb(address, length, false);
-	if (!gate_region())
+	if (!gate_touched(address, length))
 		return (void *)entry_result(os_mmap(address, length, protection, flags, fd, offset));
 	result = upa_mmap(address, length, protection, flags, fd, offset);
-	if (gate_owns(result) && !(flags & MAP_FIXED))
-		retain_account(gate_region(), (int64_t)length);
-	return result;
+	return flags & MAP_FIXED ? result : account(result, length);
 }
 
-static void *map(void *address, size_t length, int protection, int flags, int fd, off_t offset, const void *caller)
+static void *map(void *hint, size_t length, int protection, int flags, int fd, off_t offset, const void *caller)
 {
-	struct upa_region *region;
 	size_t alignment = 0;
-	void *result;
+	void *result = NULL;
 
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
-		return map_at(address, length, protection, flags, fd, offset);
-	if (free_hint(address)) {
-		alignment = (uintptr_t)address & -(uintptr_t)address;
+		return map_at(hint, length, protection, flags, fd, offset);
+	if (free_hint(hint)) {
+		alignment = (uintptr_t)hint & -(uintptr_t)hint;
 		alignment = alignment < MOST_ALIGNMENT ? alignment : MOST_ALIGNMENT;
-		address = NULL;
+		alignment = alignment < LEAST_ALIGNMENT ? 0 : alignment;
 	}
-	region = gate_serves(length, protection, flags, caller);
-	if (!region)
-		return (void *)entry_result(os_mmap(address, length, protection, flags, fd, offset));
-	result = alignment >= LEAST_ALIGNMENT ? upa_mman_map(length, alignment, protection, flags, offset) : NULL;
-	if (!result)
-		result = upa_mmap(address, length, protection, flags, fd, offset);
-	if (gate_owns(result))
-		retain_account(region, (int64_t)length);
-	return result;
+	if ((!hint || free_hint(hint)) && gate_serves(length, protection, flags, caller))
+		result = upa_mman_map(length, alignment, protection, flags, offset);
+	if (result)
+		return account(result, length);
+	return (void *)entry_result(os_mmap(hint, length, protection, flags, fd, offset));
 }
 
 static void map_observed(struct observation o, const void *hint, size_t length, int protection, int flags,
@@ -80,7 +85,7 @@ static void map_observed(struct observation o, const void *hint, size_t length, 
 
 	if (result == MAP_FAILED)
 		said |= UPA_TRACE_FAILED;
-	else if (gate_owns(result) && !(flags & MAP_FIXED))
+	else if (gate_of(result) && !(flags & MAP_FIXED))
 		said |= UPA_TRACE_SERVED;
 	observed(o, false, UPA_TRACE_MAP, said, (unsigned)protection, (uintptr_t)(result == MAP_FAILED ? hint : result),
 		 length);
@@ -92,7 +97,7 @@ static void *map_counted(void *address, size_t length, int protection, int flags
 	struct observation o = observe(false);
 	void *result = map(address, length, protection, flags, fd, offset, caller);
 
-	if (!gate_owns(result) || flags & MAP_FIXED)
+	if (!gate_of(result) || flags & MAP_FIXED)
 		view_add(&view.passed, 1);
 	if (__builtin_expect(observing, 0))
 		map_observed(o, address, length, protection, flags, result);
@@ -116,18 +121,17 @@ void *libc_mmap(void *address, size_t length, int protection, int flags, int fd,
 
 static int unmap(void *address, size_t length)
 {
+	struct upa_region *region = gate_touched(address, length);
 	int result;
 
 	purge_forget(address, length);
-	if (!gate_owns(address)) {
+	if (!region || !gate_knows(address))
 		heap_disturb(address, length, false);
-		if (!gate_region())
-			return (int)entry_result(os_munmap(address, length));
-		return upa_munmap(address, length);
-	}
+	if (!region)
+		return (int)entry_result(os_munmap(address, length));
 	result = upa_munmap(address, length);
-	if (!result)
-		retain_account(gate_region(), -(int64_t)length);
+	if (!result && gate_knows(address))
+		retain_account(region, -(int64_t)length);
 	return result;
 }
 
@@ -140,18 +144,48 @@ EXPORT int munmap(void *address, size_t length)
 	return result;
 }
 
+/*
+ * What the program has as one mapping of what was the region, the kernel may have as several, which it cannot move as
+ * one: bytes are moved then.
+ */
+static long move_bytes(void *old_address, size_t old_size, size_t new_size)
+{
+	long to = -EFAULT;
+
+	if (maps_ordinary(old_address, old_size))
+		to = os_mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (os_failed(to))
+		return to;
+	memcpy((void *)to, old_address, old_size);
+	os_munmap(old_address, old_size);
+	return to;
+}
+
+static void *kernel_resize(void *old_address, size_t old_size, size_t new_size, int flags, void *to)
+{
+	long result = os_mremap(old_address, old_size, new_size, flags, to);
+
+	if (result == -EFAULT && flags == MREMAP_MAYMOVE && old_size && gate_knows(old_address) &&
+	    gate_knows((char *)old_address + old_size - 1))
+		result = move_bytes(old_address, old_size, new_size);
+	return (void *)entry_result(result);
+}
+
 static void *resize(void *old_address, size_t old_size, size_t new_size, int flags, void *to, int uncleared_flag)
 {
 	struct observation o = observe(true);
+	struct upa_region *from = gate_of(old_address);
 	void *result;
 
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		heap_disturb(to, new_size, false);
 	heap_disturb(old_address, old_size, false);
-	result = gate_region() ? upa_mremap(old_address, old_size, new_size, flags | uncleared_flag, to) :
-				 (void *)entry_result(os_mremap(old_address, old_size, new_size, flags, to));
-	if (gate_owns(old_address) && result != MAP_FAILED)
-		retain_account(gate_region(), (gate_owns(result) ? (int64_t)new_size : 0) - (int64_t)old_size);
+	if (gate_touched(old_address, old_size) || (flags & MREMAP_FIXED && gate_touched(to, new_size)))
+		result = upa_mremap(old_address, old_size, new_size, flags | uncleared_flag, to);
+	else
+		result = kernel_resize(old_address, old_size, new_size, flags, to);
+	if (from && result != MAP_FAILED)
+		retain_account(from, (gate_knows(result) ? (int64_t)new_size : 0) - (int64_t)old_size);
 	observed(o, true, UPA_TRACE_RESIZE, observed_outcome(old_address, (long)result), (unsigned)flags,
 		 (uintptr_t)old_address, old_size);
 	if (o.record && result != MAP_FAILED)

@@ -18,7 +18,7 @@
 #include "observe/view.h"
 #include "policy/purge.h"
 #include "region/region_private.h"
-#include "settings.h"
+#include "stand_aside.h"
 
 EXPORT int madvise(void *address, size_t length, int advice)
 {
@@ -27,10 +27,9 @@ EXPORT int madvise(void *address, size_t length, int advice)
 	int result = 0;
 
 	if (advice == MADV_NOHUGEPAGE)
-		settings.huge = false;
-	/* Such pages fault though their mapping may be written to. */
-	if (advice == MADV_GUARD_INSTALL && !gate_owns(address))
-		purge_stop();
+		stand_aside(ASIDE_NO_HUGE_PAGES);
+	if (advice == MADV_GUARD_INSTALL && !gate_of(address))
+		stand_aside(ASIDE_GUARDED);
 	if (advice != MADV_HUGEPAGE && advice != MADV_NOHUGEPAGE && advice != MADV_COLLAPSE)
 		heap_disturb(address, length,
 			     advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_WILLNEED);
@@ -39,8 +38,8 @@ EXPORT int madvise(void *address, size_t length, int advice)
 		view_add(&view.purges, 1);
 		view_add(&view.purged_bytes, length);
 	} else {
-		result = gate_region() ? upa_madvise(address, length, advice) :
-					 (int)entry_result(os_madvise(address, length, advice));
+		result = gate_touched(address, length) ? upa_madvise(address, length, advice) :
+							 (int)entry_result(os_madvise(address, length, advice));
 	}
 	observed(o, true, UPA_TRACE_ADVISE, (kept ? UPA_TRACE_SERVED : 0) | (result ? UPA_TRACE_FAILED : 0),
 		 (unsigned)advice, (uintptr_t)address, length);
@@ -69,8 +68,8 @@ EXPORT int mprotect(void *address, size_t length, int protection)
 	/* What is committed is about to be used. */
 	if (protection & PROT_WRITE)
 		purge_forget(address, length);
-	result = gate_region() ? upa_mprotect(address, length, protection) :
-				 (int)entry_result(os_mprotect(address, length, protection));
+	result = gate_touched(address, length) ? upa_mprotect(address, length, protection) :
+						 (int)entry_result(os_mprotect(address, length, protection));
 	observed(o, true, UPA_TRACE_PROTECT, result ? UPA_TRACE_FAILED : 0, (unsigned)protection, (uintptr_t)address,
 		 length);
 	return result;
@@ -83,6 +82,8 @@ static int apply(const void *address, size_t length, bool sticks, upa_call_on_ra
 
 	if (sticks)
 		heap_disturb(address, length, false);
+	if (!gate_touched(address, length))
+		return (int)entry_result(call((char *)address, length, argument));
 	return upa_mman_apply((char *)address - offset, length + offset, sticks, call, argument);
 }
 
@@ -94,7 +95,7 @@ static int call_mlock(char *address, size_t length, long unused)
 
 EXPORT int mlock(const void *address, size_t length)
 {
-	purge_stop();
+	stand_aside(ASIDE_LOCKED);
 	return apply(address, length, true, call_mlock, 0);
 }
 
@@ -105,7 +106,7 @@ static int call_mlock2(char *address, size_t length, long flags)
 
 EXPORT int mlock2(const void *address, size_t length, unsigned flags)
 {
-	purge_stop();
+	stand_aside(ASIDE_LOCKED);
 	return apply(address, length, true, flags ? call_mlock2 : call_mlock, (long)flags);
 }
 
@@ -122,8 +123,10 @@ EXPORT int munlock(const void *address, size_t length)
 
 static int call_msync(char *address, size_t length, long flags)
 {
+	const struct upa_region *region = gate_of(address);
+
 	/* Memory of the device has a file to the kernel, but none to write to. */
-	if (gate_owns(address) && !upa_region_ordinary(gate_region()))
+	if (region && !upa_region_ordinary(region))
 		flags &= ~(long)MS_SYNC;
 	return (int)os_call(SYS_msync, (long)address, (long)length, flags, 0, 0, 0);
 }
@@ -133,7 +136,7 @@ static int (*libc_msync)(void *, size_t, int);
 EXPORT int msync(void *address, size_t length, int flags)
 {
 	/* libc's, which may be cancelled, for what may have to wait. */
-	if (!gate_owns(address) && libc_msync)
+	if (!gate_touched(address, length) && libc_msync)
 		return libc_msync(address, length, flags);
 	return upa_mman_apply_past_holes(address, length, false, call_msync, flags);
 }
@@ -145,17 +148,26 @@ static int call_mincore(char *address, size_t length, long pages)
 
 EXPORT int mincore(void *address, size_t length, unsigned char *pages)
 {
+	if (!gate_touched(address, length))
+		return (int)entry_result(os_mincore(address, length, pages));
 	return upa_mman_apply(address, length, false, call_mincore, (long)pages);
+}
+
+/* Notes that pages are no longer as the region hands them out. False: they are not the region's. */
+static bool taint(void *address, size_t length)
+{
+	struct upa_region *region = gate_of(address);
+
+	return region && length && !upa_region_taint(region, address, length);
 }
 
 EXPORT int pkey_mprotect(void *address, size_t length, int protection, int key)
 {
 	if (key == -1)
 		return mprotect(address, length, protection);
-	purge_stop();
+	stand_aside(ASIDE_KEYED);
 	heap_disturb(address, length, false);
-	if (gate_owns(address))
-		upa_region_taint(gate_region(), address, length);
+	taint(address, length);
 	return (int)entry_result(os_call(SYS_pkey_mprotect, (long)address, (long)length, protection, key, 0, 0));
 }
 
@@ -163,14 +175,16 @@ EXPORT long mbind(void *address, unsigned long length, int mode, const unsigned 
 		  unsigned flags)
 {
 	heap_disturb(address, length, false);
-	if (gate_owns(address))
-		upa_region_taint(gate_region(), address, length);
+	taint(address, length);
 	return entry_result(os_call(SYS_mbind, (long)address, (long)length, mode, (long)nodes, (long)max_node, flags));
 }
 
 static ssize_t (*libc_vmsplice)(int, const struct iovec *, size_t, unsigned);
 
-/* Pages that sit in a pipe must not be handed out again: tainted, their memory is dropped when they are unmapped. */
+/*
+ * Pages that sit in a pipe must be neither handed out again nor cleared: tainted, their memory is dropped when they
+ * are unmapped; of others no mark is kept.
+ */
 EXPORT ssize_t vmsplice(int fd, const struct iovec *vector, size_t count, unsigned flags)
 {
 	for (size_t i = 0; vector && i < count && i < 1024; i++) {
@@ -178,8 +192,8 @@ EXPORT ssize_t vmsplice(int fd, const struct iovec *vector, size_t count, unsign
 		uintptr_t to = (uintptr_t)vector[i].iov_base + vector[i].iov_len;
 
 		heap_disturb((void *)from, to - from, false);
-		if (gate_owns((void *)from) && to > from)
-			upa_region_taint(gate_region(), (void *)from, to - from);
+		if (!taint((void *)from, to - from))
+			stand_aside(ASIDE_SPLICED);
 	}
 	/* libc's, which may be cancelled. */
 	if (libc_vmsplice)

@@ -9,32 +9,21 @@
 #include <sys/socket.h>
 
 #include "entry/entry.h"
-#include "entry/heap.h"
 #include "gate.h"
-#include "mman/mman_private.h"
 #include "observe/observe.h"
-#include "policy/purge.h"
-#include "policy/retain.h"
+#include "stand_aside.h"
 
 /* The region would be locked, and populated, with everything else. */
 EXPORT int mlockall(int flags)
 {
-	gate_close();
-	upa_mman_retire();
-	trace_stop_growing();
-	heap_stop();
-	purge_stop();
+	stand_aside(ASIDE_LOCKED_WHOLE);
 	return (int)entry_result(os_call(SYS_mlockall, flags, 0, 0, 0, 0, 0));
 }
 
 static void limit_changes(int resource, const struct rlimit64 *limit)
 {
-	if (limit && (resource == RLIMIT_AS || resource == RLIMIT_DATA) && limit->rlim_cur != RLIM64_INFINITY) {
-		gate_close();
-		upa_mman_retire();
-		trace_stop_growing();
-		heap_stop();
-	}
+	if (limit && (resource == RLIMIT_AS || resource == RLIMIT_DATA) && limit->rlim_cur != RLIM64_INFINITY)
+		stand_aside(ASIDE_LIMITED);
 }
 
 EXPORT int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *new_limit,
@@ -75,25 +64,16 @@ EXPORT int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(arguments, unsigned long);
 	va_end(arguments);
-	if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP) {
-		gate_close();
-		upa_mman_stop();
-		heap_stop();
-		purge_stop();
-		retain_be_quiet();
-		trace_stop_growing();
-		table_be_quiet();
-	}
+	if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP)
+		stand_aside(ASIDE_FILTERED);
 	return (int)entry_result(os_call(SYS_prctl, option, (long)a[0], (long)a[1], (long)a[2], (long)a[3], 0));
 }
 
 /* Pages on their way out by MSG_ZEROCOPY belong to the network until it says so: no reuse can be safe. */
 EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_t length)
 {
-	if (level == SOL_SOCKET && option == SO_ZEROCOPY) {
-		gate_close();
-		upa_mman_stop();
-	}
+	if (level == SOL_SOCKET && option == SO_ZEROCOPY)
+		stand_aside(ASIDE_ZEROCOPY);
 	return (int)entry_result(os_call(SYS_setsockopt, fd, level, option, (long)value, length, 0));
 }
 
@@ -107,7 +87,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	argument = va_arg(arguments, unsigned long);
 	va_end(arguments);
 	if (request == UFFDIO_REGISTER)
-		purge_stop();
+		stand_aside(ASIDE_FAULTS);
 	return (int)entry_result(os_call(SYS_ioctl, fd, (long)request, (long)argument, 0, 0, 0));
 }
 

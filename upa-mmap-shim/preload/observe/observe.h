@@ -62,7 +62,7 @@ static inline void observed(struct observation o, bool placed, unsigned kind, un
 /* Flags of a record of a call on pages that are there: its result is -1 if it has failed. */
 static inline unsigned observed_outcome(const void *address, long result)
 {
-	return (gate_owns(address) ? UPA_TRACE_SERVED : 0) | (result == -1 ? UPA_TRACE_FAILED : 0);
+	return (gate_of(address) ? UPA_TRACE_SERVED : 0) | (result == -1 ? UPA_TRACE_FAILED : 0);
 }
 
 #endif

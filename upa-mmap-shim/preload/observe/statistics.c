@@ -117,7 +117,7 @@ void table_start(void)
 void table_remark(const char *text)
 {
 	view_note(text);
-	for (int i = 0; i < REMARKS; i++)
+	for (int i = 0; i < REMARKS && remarks[i] != text; i++)
 		if (!remarks[i]) {
 			remarks[i] = text;
 			return;
