@@ -15,6 +15,7 @@ static inline uint64_t row_mask(uint32_t i, uint32_t lo, uint32_t hi)
 {
 	uint64_t mask = ~0ull;
 
+	UPA_ASSERT(lo < hi && hi <= UPA_CHILD_PAGES && i >= lo / ROW_BITS && i <= (hi - 1) / ROW_BITS);
 	if (i == lo / ROW_BITS)
 		mask <<= lo % ROW_BITS;
 	if (i == (hi - 1) / ROW_BITS)
@@ -40,6 +41,7 @@ static inline int find_free(const struct bitmap *b, uint64_t flip, uint32_t n, u
 {
 	uint32_t pos = 0;
 
+	UPA_ASSERT(n && n < UPA_CHILD_PAGES && align && !(align & (align - 1)));
 	for (;;) {
 		uint32_t start = next_bit(b->allocated, ~flip, pos);
 		uint32_t end;

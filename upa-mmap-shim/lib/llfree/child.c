@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llfree/child.h"
 
-#include "llfree/bits.h"
+/* Frees pages that this thread has just taken. */
+static void undo(struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t n)
+{
+	uint32_t undone = flip_bits(b, flip, lo, lo + n, true);
+
+	UPA_ASSERT(undone == n);
+	(void)undone;
+}
 
 /* Takes n tickets, fewer than all. Sets *flip to the polarity, which stays while they are held. */
 static bool take(child_t *child, uint32_t n, uint64_t *flip)
@@ -22,6 +29,7 @@ static void give_back(child_t *child, uint32_t n)
 	uint32_t next;
 
 	do {
+		UPA_ASSERT(child_used(w) >= n && child_used(w) <= UPA_CHILD_PAGES);
 		next = w - n;
 		if (!child_used(next))
 			next &= ~CHILD_TAINTED;
@@ -42,10 +50,12 @@ int64_t child_get(const struct upa_llfree *a, uint64_t c, uint32_t n, uint32_t a
 		uint32_t lo = (uint32_t)pos;
 		uint32_t done = flip_bits(b, flip, lo, lo + n, false);
 
-		if (done == n)
+		if (done == n) {
+			UPA_ASSERT(polarity(load_relaxed(child_at(a, c))) == flip);
 			return (int64_t)(c * UPA_CHILD_PAGES + lo);
+		}
 		if (done)
-			flip_bits(b, flip, lo, lo + done, true);
+			undo(b, flip, lo, done);
 		pos = find_free(b, flip, n, align);
 	} while (pos >= 0);
 	give_back(child_at(a, c), n);
@@ -65,7 +75,7 @@ bool child_get_part(const struct upa_llfree *a, uint64_t c, uint32_t lo, uint32_
 	if (done == n)
 		return true;
 	if (done)
-		flip_bits(b, flip, lo, lo + done, true);
+		undo(b, flip, lo, done);
 	give_back(child_at(a, c), n);
 	return false;
 }
@@ -129,6 +139,7 @@ uint32_t child_put_whole(const struct upa_llfree *a, uint64_t c, uint32_t state)
 	do {
 		if (child_used(w) != UPA_CHILD_PAGES)
 			return 0;
+		UPA_ASSERT(count_allocated(bitmap_at(a, c), polarity(w)) == UPA_CHILD_PAGES);
 	} while (!cas_weak_acq_rel(child, &w, ((w ^ CHILD_POLARITY) & kept) | set));
 	return UPA_CHILD_PAGES;
 }
@@ -136,12 +147,15 @@ uint32_t child_put_whole(const struct upa_llfree *a, uint64_t c, uint32_t state)
 uint32_t child_put_part(const struct upa_llfree *a, uint64_t c, uint32_t lo, uint32_t hi, uint32_t state)
 {
 	child_t *child = child_at(a, c);
+	uint64_t flip = polarity(load_relaxed(child));
 	uint32_t done;
 
 	if (state != UNCHANGED)
 		child_record(a, c, lo, hi, state);
-	done = flip_bits(bitmap_at(a, c), polarity(load_relaxed(child)), lo, hi, true);
-	if (done)
+	done = flip_bits(bitmap_at(a, c), flip, lo, hi, true);
+	if (done) {
+		UPA_ASSERT(polarity(load_relaxed(child)) == flip);
 		give_back(child, done);
+	}
 	return done;
 }

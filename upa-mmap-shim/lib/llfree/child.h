@@ -7,7 +7,7 @@
 #ifndef UPA_LLFREE_CHILD_H
 #define UPA_LLFREE_CHILD_H
 
-#include "llfree/words.h"
+#include "llfree/bits.h"
 
 /* Beside the states of a child: what is known of the pages stays as it is. */
 #define UNCHANGED 4u
@@ -27,6 +27,7 @@ static inline bool child_get_whole(const struct upa_llfree *a, uint64_t c)
 		if (child_used(w))
 			return false;
 	} while (!cas_weak_acq_rel(child_at(a, c), &w, (w ^ CHILD_POLARITY) + UPA_CHILD_PAGES));
+	UPA_ASSERT(!count_allocated(bitmap_at(a, c), polarity(w)));
 	return true;
 }
 

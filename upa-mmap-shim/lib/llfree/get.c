@@ -23,6 +23,7 @@ static int get_range(const struct upa_llfree *a, struct slot *s, uint64_t first,
 {
 	uint64_t end = first + pages;
 	uint64_t at = first;
+	uint64_t undone;
 	int error = -EAGAIN;
 
 	while (at < end) {
@@ -48,7 +49,9 @@ static int get_range(const struct upa_llfree *a, struct slot *s, uint64_t first,
 	touch_children(a, (end + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES);
 	return 0;
 undo:
-	put_range(a, s, first, at - first, UNCHANGED);
+	undone = put_range(a, s, first, at - first, UNCHANGED);
+	UPA_ASSERT(undone == at - first);
+	(void)undone;
 	return error;
 }
 
@@ -210,6 +213,7 @@ int64_t get_large(const struct upa_llfree *a, struct slot *s, uint64_t n, uint32
 	uint64_t children = (n + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
 	uint64_t hint = load_relaxed(&s->run_hint);
 
+	UPA_ASSERT(hint < a->children);
 	/*
 	 * Where this slot freed or took its last run; then any preferred memory; then any; then what others have
 	 * reserved.

@@ -21,6 +21,14 @@ static bool in_range(const struct upa_llfree *a, uint64_t first, uint64_t pages)
 	return pages && first < a->pages && pages <= a->pages - first;
 }
 
+/* What every get ends with: `result` counted, a page of those that exist and are noted as touched. */
+static int64_t got(const struct upa_llfree *a, struct slot *s, int64_t result, uint64_t pages)
+{
+	UPA_ASSERT(result < 0 || in_range(a, (uint64_t)result, pages));
+	UPA_ASSERT(result < 0 || ((uint64_t)result + pages - 1) / UPA_CHILD_PAGES < touched_children(a));
+	return count_get(s, result, pages);
+}
+
 /* ---- get and put ----------------------------------------------------------------------------- */
 
 int64_t upa_llfree_get(const struct upa_llfree *a, uint32_t slot, uint32_t order, uint32_t flags)
@@ -29,7 +37,7 @@ int64_t upa_llfree_get(const struct upa_llfree *a, uint32_t slot, uint32_t order
 
 	if (order > UPA_MAX_ORDER || flags & ~(UPA_GET_ZEROS | UPA_GET_ABSENT))
 		return -EINVAL;
-	return count_get(s, get_small(a, s, 1u << order, 1u << order, flags), 1u << order);
+	return got(a, s, get_small(a, s, 1u << order, 1u << order, flags), 1u << order);
 }
 
 int64_t upa_llfree_get_run(const struct upa_llfree *a, uint32_t slot, uint64_t pages, uint32_t flags)
@@ -43,16 +51,20 @@ int64_t upa_llfree_get_run(const struct upa_llfree *a, uint32_t slot, uint64_t p
 		page = get_small(a, s, (uint32_t)pages, 1, flags);
 	else if (pages <= a->pages)
 		page = get_large(a, s, pages, flags);
-	return count_get(s, page, pages);
+	return got(a, s, page, pages);
 }
 
 int upa_llfree_get_at(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages)
 {
 	struct slot *s = slot_at(a, slot);
+	int error;
 
 	if (!in_range(a, first, pages))
 		return -EINVAL;
-	return (int)count_get(s, get_at(a, s, first, pages), pages);
+	error = get_at(a, s, first, pages);
+	if (!error)
+		got(a, s, (int64_t)first, pages);
+	return error;
 }
 
 int upa_llfree_put_run(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages, uint32_t flags)

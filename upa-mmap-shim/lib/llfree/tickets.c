@@ -23,8 +23,9 @@ static void tree_release(const struct upa_llfree *a, uint64_t word)
 	tree_t *tree = tree_at(a, slot_tree(word));
 	uint32_t w = load_relaxed(tree);
 
-	while (!cas_weak_acq_rel(tree, &w, (w - slot_free(word)) & ~TREE_RESERVED))
-		;
+	do
+		UPA_ASSERT(w & TREE_RESERVED && (w & TREE_USED) >= slot_free(word));
+	while (!cas_weak_acq_rel(tree, &w, (w - slot_free(word)) & ~TREE_RESERVED));
 }
 
 /* ---- of a tree and the slots that hold it ---------------------------------------------------- */
@@ -87,10 +88,12 @@ bool tickets_reserve(const struct upa_llfree *a, struct slot *s, uint64_t old, u
 			touch_children(a, (t + 1) * UPA_TREE_CHILDREN);
 			*from = t + 1;
 			word = reservation_of(t, tree_free(w));
-			if (!cas_strong_acq_rel(&s->reservation, &old, word))
+			if (!cas_strong_acq_rel(&s->reservation, &old, word)) {
 				tree_release(a, word);
-			else if (old & SLOT_PRESENT)
+			} else if (old & SLOT_PRESENT) {
+				UPA_ASSERT(slot_tree(old) != t);
 				tree_release(a, old);
+			}
 			return true;
 		}
 	}

@@ -16,7 +16,10 @@ bool tickets_take(const struct upa_llfree *a, struct slot *own, uint64_t tree, u
 
 static inline void tree_give(const struct upa_llfree *a, uint64_t tree, uint32_t n)
 {
-	fetch_sub_acq_rel(tree_at(a, tree), n);
+	uint32_t w = fetch_sub_acq_rel(tree_at(a, tree), n);
+
+	UPA_ASSERT((w & TREE_USED) >= n);
+	(void)w;
 }
 
 /* Gives n tickets back, to the slot if it holds the tree; what has been overdrawn has no room there. */

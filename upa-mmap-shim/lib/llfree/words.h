@@ -11,6 +11,7 @@
 
 #include <upa/llfree.h>
 
+#include "os/assert.h"
 #include "os/atomic.h"
 
 #define HEADER_BYTES 4096u

@@ -320,8 +320,14 @@ int main(int argc, char **argv)
 		glob_t files;
 
 		CHECK(!glob(UPA_VECTORS "/*.vec", 0, NULL, &files), "no vectors in %s", UPA_VECTORS);
-		for (size_t i = 0; i < files.gl_pathc; i++)
+		for (size_t i = 0; i < files.gl_pathc; i++) {
+#ifdef UPA_CHECKED
+			/* The library asserts what this file breaks. */
+			if (strstr(files.gl_pathv[i], "/overwritten.vec"))
+				continue;
+#endif
 			wrong += run_file(files.gl_pathv[i], record);
+		}
 		globfree(&files);
 	}
 	for (int i = 1 + record; i < argc; i++)
