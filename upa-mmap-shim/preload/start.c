@@ -24,7 +24,7 @@
 #include "observe/view.h"
 #include "policy/purge.h"
 #include "policy/retain.h"
-#include "region/device/device.h"
+#include "region/region_private.h"
 #include "settings.h"
 #include "stand_aside.h"
 
@@ -105,7 +105,7 @@ __attribute__((constructor(101))) static void start(void)
 	if (settings.backend) {
 		device_start();
 		/* In a child, the region comes first. */
-		upa_pte_watch_forks();
+		upa_region_watch_forks();
 	}
 	pthread_atfork(NULL, NULL, in_child);
 	pages_start();

@@ -7,8 +7,8 @@
  * next caller gets it without a system call, a fault or a TLB flush, until upa_region_give_back() returns it to the
  * kernel. Three back ends:
  *   linear    any Linux: the kernel puts memory behind a page on its first touch, and it stays there.
- *   pte       the module of kernel-ext, /dev/upa: a pool of page frames, which are put behind pages here. Moving a block moves frames.
- *   pte-raw   the same, writing hardware page tables: it gives the process all physical memory.
+ *   pte       the module of kernel-ext, /dev/upa: a pool of page frames, which are put behind pages here. Moving a
+ * block moves frames. pte-raw   the same, writing hardware page tables: it gives the process all physical memory.
  *
  * Two kinds of linear regions:
  *   private  anonymous memory, data and metadata. fork() gives the child a copy of both.
@@ -38,20 +38,20 @@ extern "C" {
 #define UPA_REGION_ABI 1u
 
 /* Flags of create. */
-#define UPA_REGION_HUGEPAGE 1u       /* advise transparent huge pages for the whole range */
-#define UPA_REGION_NOHUGEPAGE 2u     /* advise against them, whatever the system's default */
+#define UPA_REGION_HUGEPAGE 1u   /* advise transparent huge pages for the whole range */
+#define UPA_REGION_NOHUGEPAGE 2u /* advise against them, whatever the system's default */
 
 /*
- * UPA_BACKEND_PTE only. Page frames that stand at no page are the kernel's to take under memory pressure, by whole 2 MiB, and give_back
- * returns them wherever they are in the pool, not only at its end. They still count as locked memory. The price: a touch of
- * allocated memory may find none left for it, which is a SIGBUS.
+ * UPA_BACKEND_PTE only. Page frames that stand at no page are the kernel's to take under memory pressure, by whole 2
+ * MiB, and give_back returns them wherever they are in the pool, not only at its end. They still count as locked
+ * memory. The price: a touch of allocated memory may find none left for it, which is a SIGBUS.
  */
 #define UPA_REGION_RECLAIM 4u
 
 /* Flags of map and resize. */
-#define UPA_MAP_ZEROS 1u             /* the new pages must read zero */
-#define UPA_MAP_FAULTED 2u           /* map: populate now whatever has no memory yet (one system call) */
-#define UPA_MAP_INPLACE 4u           /* resize: do not move; ENOMEM if the pages behind are taken */
+#define UPA_MAP_ZEROS 1u   /* the new pages must read zero */
+#define UPA_MAP_FAULTED 2u /* map: populate now whatever has no memory yet (one system call) */
+#define UPA_MAP_INPLACE 4u /* resize: do not move; ENOMEM if the pages behind are taken */
 
 /* Where the memory of a region comes from. */
 #define UPA_BACKEND_LINEAR 0u
@@ -65,7 +65,8 @@ struct upa_region_options {
 	uint32_t flags;              /* UPA_REGION_*: linear only, but for UPA_REGION_RECLAIM */
 	uint64_t pool_bytes;         /* the others: page frames to start with; the pool grows as needed */
 	uint64_t max_pool_bytes;     /* up to this. Default: half of the machine's memory */
-	uint64_t max_deferred_bytes; /* unmapped pages keep no more than this mapped. 0: none, so that a touch after unmap is a SIGBUS */
+	uint64_t max_deferred_bytes; /* unmapped pages keep no more than this mapped. 0: none, so that a touch after
+					unmap is a SIGBUS */
 	const char *device;          /* default: /dev/upa */
 };
 
@@ -75,13 +76,13 @@ struct upa_region;
 struct upa_region_stats {
 	uint64_t capacity_bytes;
 	uint64_t allocated_bytes;
-	uint64_t retained_bytes;     /* free, with memory behind it (upper bound) */
-	uint64_t metadata_bytes;     /* address space of the metadata; touched only as far as it is used */
-	uint64_t maps;               /* calls that succeeded */
+	uint64_t retained_bytes; /* free, with memory behind it (upper bound) */
+	uint64_t metadata_bytes; /* address space of the metadata; touched only as far as it is used */
+	uint64_t maps;           /* calls that succeeded */
 	uint64_t unmaps;
-	uint64_t failures;           /* maps that found no room */
-	uint64_t cleared_bytes;      /* old bytes overwritten with zeros for a caller that needed them */
-	uint64_t moved_bytes;        /* by resize, copied or by page tables; from free memory to large runs, by page tables */
+	uint64_t failures;      /* maps that found no room */
+	uint64_t cleared_bytes; /* old bytes overwritten with zeros for a caller that needed them */
+	uint64_t moved_bytes; /* by resize, copied or by page tables; from free memory to large runs, by page tables */
 	uint64_t given_back_bytes;
 };
 
@@ -92,17 +93,21 @@ struct upa_region_stats {
 UPA_API int upa_region_create(struct upa_region **out, uint64_t bytes, uint32_t flags);
 
 /*
- * Creates a private region with any back end. Also: -ENOENT, -EACCES and other errors of open(2) on the device; -EPERM: raw
- * mode is not allowed; -EPROTO: another version of the module; -EMFILE: more than 64 regions on the device.
+ * Creates a private region with any back end. Also: -ENOENT, -EACCES and other errors of open(2) on the device; -EPERM:
+ * raw mode is not allowed; -EPROTO: another version of the module; -EMFILE: more than 64 regions on the device.
  *
- * What differs on the device: no call of the kernel can change a part of the mapping (mprotect, MAP_FIXED, mremap fail with the module's
- * errors: see upa_region_taint), nor reach its pages without copying (O_DIRECT, ptrace, process_vm_readv: EFAULT or EIO). There is no copy-on-write: fork()
- * copies all pages in use at once, and the child's region is a linear one. What other threads write during fork() may be
- * missing in the child. A child made by a bare clone() or _Fork() may only exec.
+ * What differs on the device: no call of the kernel can change a part of the mapping (mprotect, MAP_FIXED, mremap fail
+ * with the module's errors: see upa_region_taint), nor reach its pages without copying (O_DIRECT, ptrace,
+ * process_vm_readv: EFAULT or EIO). There is no copy-on-write: fork() copies all pages in use at once, and the child's
+ * region is a linear one. What other threads write during fork() may be missing in the child. A child made by a bare
+ * clone() or _Fork() may only exec.
  */
 UPA_API int upa_region_create_with(struct upa_region **out, const struct upa_region_options *options);
 
-/* Creates the file `path` (it must not exist: -EEXIST) and a shared region in it. Also the errors of open(2), ftruncate(2). */
+/*
+ * Creates the file `path` (it must not exist: -EEXIST) and a shared region in it. Also the errors of open(2),
+ * ftruncate(2).
+ */
 UPA_API int upa_region_create_shared(struct upa_region **out, const char *path, uint64_t bytes, uint32_t flags);
 
 /*
@@ -126,22 +131,28 @@ UPA_API int upa_region_unmap(struct upa_region *r, void *address, size_t bytes);
 /*
  * Says that the caller has changed how the kernel treats these pages of his (mprotect, madvise, mlock,
  * something mapped over them). unmap then restores them, at the price of a system call and of their memory.
- * Only in a private region: other processes have mappings of their own of a shared one (-EINVAL). To be called before the change: a region
- * on the device is turned into a linear one for it if the process has only one thread; else -EOPNOTSUPP.
+ * Only in a private region: other processes have mappings of their own of a shared one (-EINVAL). To be called before
+ * the change: a region on the device is turned into a linear one for it if the process has only one thread; else
+ * -EOPNOTSUPP.
  */
 UPA_API int upa_region_taint(struct upa_region *r, void *address, size_t bytes);
 
 /*
  * Makes a block larger or smaller, in place where the pages behind it are free, else (without
  * UPA_MAP_INPLACE) elsewhere; the contents up to the smaller size are kept. Large blocks are moved by moving
- * page tables, not bytes; tainted ones, which must be readable, by copying: the mark does not go along. Returns the block's address; on NULL the old block is as it was.
+ * page tables, not bytes; tainted ones, which must be readable, by copying: the mark does not go along. Returns the
+ * block's address; on NULL the old block is as it was.
  */
-UPA_API void *upa_region_resize(struct upa_region *r, void *address, size_t old_bytes, size_t new_bytes, uint32_t flags);
+UPA_API void *upa_region_resize(struct upa_region *r, void *address, size_t old_bytes, size_t new_bytes,
+				uint32_t flags);
 
 /* Gives memory behind free pages back to the kernel until at most `retain_bytes` stay. Returns the bytes given back. */
 UPA_API int64_t upa_region_give_back(struct upa_region *r, uint64_t retain_bytes);
 
-/* Puts zeroed memory behind up to `bytes` of free absent pages, ahead of need. Returns the bytes populated; -ENOMEM if that is none for want of memory or frames. */
+/*
+ * Puts zeroed memory behind up to `bytes` of free absent pages, ahead of need. Returns the bytes populated; -ENOMEM if
+ * that is none for want of memory or frames.
+ */
 UPA_API int64_t upa_region_populate(struct upa_region *r, uint64_t bytes);
 
 /* Clears up to `bytes` of free pages with old bytes, ahead of need. Returns the bytes cleared. */

@@ -21,12 +21,18 @@ int upa_backend_parse(const char *name)
 static const char *reason(int error)
 {
 	switch (-error) {
-	case ENOENT: return "there is no /dev/upa: load the module of kernel-ext";
-	case EACCES: return "no permission to open /dev/upa";
-	case EPERM: return "the module does not allow it: load it with raw=1, and run with CAP_SYS_RAWIO";
-	case ENOMEM: return "not enough memory, or RLIMIT_MEMLOCK is too low";
-	case EPROTO: return "the module is of another version";
-	default: return "/dev/upa is not usable";
+	case ENOENT:
+		return "there is no /dev/upa: load the module of kernel-ext";
+	case EACCES:
+		return "no permission to open /dev/upa";
+	case EPERM:
+		return "the module does not allow it: load it with raw=1, and run with CAP_SYS_RAWIO";
+	case ENOMEM:
+		return "not enough memory, or RLIMIT_MEMLOCK is too low";
+	case EPROTO:
+		return "the module is of another version";
+	default:
+		return "/dev/upa is not usable";
 	}
 }
 
@@ -34,7 +40,8 @@ void upa_backend_refused(unsigned backend, int error)
 {
 	char line[256];
 	size_t n = 0;
-	const char *parts[] = { "upa: UPA_BACKEND=", names[backend], ": ", reason(error), "; memory comes from the kernel\n" };
+	const char *parts[] = { "upa: UPA_BACKEND=", names[backend], ": ", reason(error),
+				"; memory comes from the kernel\n" };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		size_t length = strlen(parts[i]);

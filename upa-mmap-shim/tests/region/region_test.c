@@ -679,7 +679,7 @@ static void test_stats(void)
 int main(void)
 {
 	if (on_device()) {
-		/* What the contract says of every back end; the rest is in region_pte.c. */
+		/* What the contract says of every back end; the rest is in region_device.c. */
 		test_misuse();
 		test_exhaustion();
 		test_zeros();

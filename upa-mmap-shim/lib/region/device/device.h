@@ -1,53 +1,137 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * region_pte.h - the region on /dev/upa (kernel-ext): what region.c asks of it. All functions that take a region need one of
- * kind REGION_PTE.
+ * device.h - the region on /dev/upa: addresses and page frames are allocated apart, by two allocators side by side in
+ * memory that the module shares (A, the region's own, over pages; F over frames), and joined by a table of one word per
+ * page.
+ *
+ *   back end pte      the table is the module's shadow table: the module checks words and sets hardware entries, by
+ *                     posix_fadvise() or when a page is touched
+ *   back end pte-raw  the table is this process's own notes; the hardware entries beside it are stored here as well
+ *
+ * Invariants:
+ *   - A word is written only by who holds its page in A. Handing a page on through A hands on its word.
+ *   - A frame of the pool is free in F, or stands in exactly one word, or is in the hands of the one call that moves
+ * it.
+ *   - Every allocated page has a frame, but within the call that allocates or frees it.
+ *   - A free page with a frame is "still mapped here": its unmapping is deferred. A's record of old bytes is the record
+ * of that: stale or zeroed means a frame, absent means none; so A's preference for populated pages is the preference
+ * for these.
+ *   - A frame leaves its word, then all TLBs (UPADEV_UNMAP or fsync()), then goes back to F.
+ *   - Frames enter the pool zeroed, absent in F. What F has had back is stale.
+ *
+ * Memory for a request comes from: pages of A that have frames; frames free in F; frames of free pages elsewhere
+ * ("scavenge", one shoot-down for up to 128 ranges); a larger pool. Only growing and shrinking the pool take a lock,
+ * since the module's call sets an absolute size; a signal handler that interrupts its holder does without.
  */
-#ifndef UPA_REGION_PTE_H
-#define UPA_REGION_PTE_H
+#ifndef UPA_REGION_DEVICE_H
+#define UPA_REGION_DEVICE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-#include "region/region_private.h"
+#include "region/backend.h"
+
+#include "../../../../kernel-ext/include/uapi/upa.h"
+
+struct device_region {
+	struct upa_llfree frames;  /* F */
+	uint32_t *words;           /* frame + 1, or 0, of each page */
+	volatile uint64_t *tables; /* pte-raw: hardware entries of pages */
+	const uint64_t *entries;   /* pte-raw: hardware entries of frames */
+	int fd;
+	pid_t owner; /* process whose mappings these are */
+	size_t data_bytes, words_bytes, tables_bytes, entries_bytes, state_bytes;
+	uint64_t max_frames, max_deferred;
+	bool reclaim;          /* the module may take frames that stand in no word: UPADEV_CREATE_RECLAIM */
+	_Atomic uint64_t pool; /* frames in the pool: 0 .. pool - 1 */
+	_Atomic int resizer;   /* thread that resizes the pool, or 0 */
+
+	/* Counted where they change; not exact in between. */
+	_Atomic int64_t free_frames __attribute__((aligned(64)));
+	_Atomic int64_t deferred __attribute__((aligned(64)));
+
+	/* Between the two handlers of a fork, see leave.c. */
+	char *copy_of_data, *copy_of_state;
+	size_t copy_bytes;
+};
+
+static inline int64_t load(const _Atomic int64_t *n)
+{
+	return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+static inline void change(_Atomic int64_t *n, int64_t by)
+{
+	atomic_fetch_add_explicit(n, by, memory_order_relaxed);
+}
+
+struct upa_page_id;
+
+/* ---- device.c: calls of the module, and the mappings ------------------------------------------ */
+
+/* An ioctl() of the device. */
+int upa_device_call(const struct device_region *d, unsigned long request, const void *argument);
 
 /*
- * Opens the device and maps data of r->bytes and zeroed metadata of r->metadata_bytes, which it sets in r, then makes the
- * allocator of page frames. Errors of open(2) and of the module's calls; -ENOTSUP: another version, or no such mode.
+ * Installs what the words of a range say, where nothing is installed. What this misses is installed when it is touched.
  */
-int upa_pte_open(struct upa_region *r, const struct upa_region_options *options);
-void upa_pte_close(struct upa_region *r);
+void upa_device_install(struct device_region *d, struct upa_page_id first, uint64_t pages);
 
-/* Registers handlers of fork(), once per process. */
-int upa_pte_watch_forks(void);
+/* After it no thread reaches the frames that stood in words now changed. 0 or -errno. */
+int upa_device_shoot_down(struct device_region *d, const struct upadev_range *ranges, uint32_t n);
+
+/* Unmaps everything but data and state, closes the descriptor and frees d. */
+void upa_device_let_go(struct device_region *d);
+
+/* ---- frames.c: where frames come from and go to ------------------------------------------------ */
+
+/* Makes more frames free, `wanted` in all if it can. False if it cannot make any. */
+bool upa_more_frames(struct upa_region *r, uint64_t wanted);
+
+/* Pages of the region's pool that are free and have memory; frames in the pool. */
+uint64_t upa_free_frames(const struct upa_region *r);
+uint64_t upa_pool_frames(const struct upa_region *r);
+
+int64_t upa_device_give_back(struct upa_region *r, uint64_t retain);
+int64_t upa_raw_give_back(struct upa_region *r, uint64_t retain);
+
+/* ---- scavenge.c: taking frames away from pages ------------------------------------------------- */
 
 /*
- * Puts a page frame behind every page of a run that has just been taken, and zeros if asked. On failure (-ENOMEM) the run has
- * been freed, with nothing lost.
+ * Takes frames of free pages, from the far end: what stays is where searches begin. Returns how many are free now that
+ * were not.
  */
-int upa_pte_supply(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags);
+uint64_t upa_device_scavenge(struct upa_region *r, uint64_t want);
 
-/* Frees pages; what exceeds the bound on deferred unmapping loses its frames at once. */
-int upa_pte_unmap(struct upa_region *r, uint64_t first, uint64_t pages);
+/* Frees held pages without their frames, which go to F; if that fails they keep them. */
+void upa_free_without_frames(struct upa_region *r, struct upa_page_id first, uint64_t pages);
 
-/* Moves a block by moving frames. New address or NULL with errno. */
-void *upa_pte_relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages, uint32_t flags);
+/* ---- pages.c: frames for pages ----------------------------------------------------------------- */
 
-/* Frees frames of unmapped pages and gives them back, from the pool's end or, if so made, from anywhere. Frames given back, or -errno. */
-int64_t upa_pte_give_back(struct upa_region *r, uint64_t retain);
+int upa_device_prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags);
+int upa_device_unmap(struct upa_region *r, uint64_t first, uint64_t pages);
+int upa_device_put(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags);
+int upa_device_claim(struct upa_region *r, uint64_t first, uint64_t pages);
+int upa_device_renew(struct upa_region *r, uint64_t first, uint64_t pages);
+void upa_device_clear(struct upa_region *r, uint64_t first, uint64_t pages);
+int upa_device_populate(struct upa_region *r, uint64_t first);
 
-/* Puts zeroed frames behind a free child without any, whose caller holds it, and frees it. 0 or -ENOMEM. */
-int upa_pte_populate(struct upa_region *r, uint64_t first);
+/* Frees a run of which some pages have frames. Returns how many. */
+uint64_t upa_put_mixed(struct upa_region *r, struct upa_page_id first, struct upa_page_id end);
 
-/* Frames free in the pool, with memory; frames in the pool. */
-uint64_t upa_pte_free_frames(const struct upa_region *r);
-uint64_t upa_pte_pool(const struct upa_region *r);
+/* ---- relocate.c, leave.c ----------------------------------------------------------------------- */
 
-int64_t upa_pte_recover(struct upa_region *r);
-int upa_pte_validate(const struct upa_region *r, char *message, size_t message_bytes);
+int64_t upa_device_relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages,
+			    uint32_t flags);
 
-/* See upa_region_make_ordinary(). */
-int upa_pte_leave(struct upa_region *r);
+/* Turns the region into one of anonymous memory, if the process has one thread. 0 or -EOPNOTSUPP. */
+int upa_device_leave(struct upa_region *r);
+
+/* Whether forks copy the region; false if there are too many. */
+bool upa_device_watch(struct upa_region *r);
+void upa_device_unwatch(struct upa_region *r);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * region_pte.c - what regions on /dev/upa promise beyond the contract of all back ends: the bound on deferred unmapping, a pool that
+ * region_device.c - what regions on /dev/upa promise beyond the contract of all back ends: the bound on deferred unmapping, a pool that
  * is used up to its last frame, grows and goes back, at its end or (UPA_REGION_RECLAIM) anywhere and under memory pressure, relocation without copying, zeros, leaving the device, fork, and a program that closes
  * the descriptor. UPA_BACKEND=pte (the default here) or pte-raw. Skipped without the device.
  */

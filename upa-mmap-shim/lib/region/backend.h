@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * backend.h - how the pages of a region come by memory: all that differs between back ends. region.c checks arguments
+ * and asks the allocator; behind this table pages get memory, lose it, are cleared, and move with what is in them.
+ *
+ *   linear/   linear.c  anonymous memory: the kernel puts memory behind a page when it is first touched
+ *             shared.c  the same, of a file that several processes map
+ *   fenced/             linear, and a free page faults when it is touched
+ *   device/             page frames of /dev/upa, which are put behind pages here
+ *
+ * All functions but open, close, recover and validate may be called from any thread or signal handler at any time.
+ * "Held" pages are those that the caller has from the allocator and nobody else may use. Results: 0 or a count; -errno.
+ */
+#ifndef UPA_REGION_BACKEND_H
+#define UPA_REGION_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "region/layout.h"
+#include "region/types.h"
+
+struct region_backend {
+	/* Flags that upa_region_create() may be given. */
+	uint32_t flags;
+	/* A run just taken is nothing yet until prepare() has been at it, whatever was asked for. */
+	bool prepares;
+	/* The kernel's calls do with its pages what they do with anonymous memory, or a file's. */
+	bool ordinary;
+
+	/*
+	 * Makes the mappings of a region laid out as h says: fills in all of r, which is zero, but the back end and the
+	 * allocator. fd is -1, or a file of h->file_bytes. On failure nothing is left.
+	 */
+	int (*open)(struct upa_region *r, const struct region_header *h, const struct upa_region_options *options,
+		    int fd);
+
+	/* Undoes open(), but for the handle. */
+	void (*close)(struct upa_region *r);
+
+	/* Makes pages just taken what UPA_MAP_* flags say. On failure they are free again, with nothing lost. */
+	int (*prepare)(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags);
+
+	/*
+	 * Frees pages as their holder leaves them, tainted or not. -EINVAL, and nothing freed, if one of them is free.
+	 */
+	int (*unmap)(struct upa_region *r, uint64_t first, uint64_t pages);
+
+	/* Frees held pages, untainted, as upa_llfree_put_run() with these flags. */
+	int (*put)(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags);
+
+	/* Pages just taken are to have something mapped over them. On failure they are free again. */
+	int (*claim)(struct upa_region *r, uint64_t first, uint64_t pages);
+
+	/* Empties held pages, and makes their mapping ordinary again if they are tainted. */
+	int (*renew)(struct upa_region *r, uint64_t first, uint64_t pages);
+
+	/* Clears those of the held pages that may hold old bytes. */
+	void (*clear)(struct upa_region *r, uint64_t first, uint64_t pages);
+
+	/*
+	 * Takes new_pages elsewhere, gives them the contents of old_pages, fewer, that are held and allocated, clears
+	 * the rest if flags say so, and frees the old ones. The first new page, or -errno with all as it was.
+	 */
+	int64_t (*relocate)(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages,
+			    uint32_t flags);
+
+	/*
+	 * Gives memory of free pages back to the kernel until at most so many pages of it stay. Pages given back, or
+	 * -errno.
+	 */
+	int64_t (*give_back)(struct upa_region *r, uint64_t retain);
+
+	/*
+	 * Puts zeroed memory behind a held absent child, and frees it. On failure it is free without. NULL if free
+	 * pages cannot be touched; nor are they cleared ahead of need then.
+	 */
+	int (*populate)(struct upa_region *r, uint64_t first);
+
+	/* See upa_region_make_ordinary(). -EINVAL if there are other processes' mappings of the region. */
+	int (*make_ordinary)(struct upa_region *r);
+
+	/* Pages of memory that the region keeps and that stand at no page. */
+	uint64_t (*spare)(const struct upa_region *r);
+
+	/* Pages of memory that the kernel does not count as resident. */
+	uint64_t (*uncounted)(const struct upa_region *r);
+
+	int64_t (*recover)(struct upa_region *r);
+	int (*validate)(const struct upa_region *r, char *message, size_t message_bytes);
+};
+
+extern const struct region_backend upa_linear, upa_shared, upa_fenced, upa_guarded, upa_raw;
+
+/* The one for a new region of these options, in a file or not; NULL if there is no such combination. */
+const struct region_backend *upa_choose_backend(const struct upa_region_options *options, bool shared);
+
+#endif

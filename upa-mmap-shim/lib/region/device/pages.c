@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames for pages: put there when pages are taken, kept there when they are freed, as long as the bound allows it. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+
+#include "os/clear.h"
+#include "region/device/words.h"
+
+/* Puts frames behind pages without any. On failure those from *at on are without. */
+static bool attach(struct upa_region *r, struct upa_page_id *at, struct upa_page_id end, uint32_t flags)
+{
+	struct device_region *d = r->device;
+	uint64_t most = end.n - at->n;
+
+	while (at->n < end.n) {
+		uint64_t n = end.n - at->n < most ? end.n - at->n : most;
+		/* Frames fresh from the kernel are zero, and no dearer than others. */
+		int64_t frame = frames_get(d, n, flags & UPA_MAP_ZEROS ? UPA_GET_ABSENT : 0);
+
+		if (frame < 0 && n > 1) {
+			most = n > UPA_CHILD_PAGES ? UPA_CHILD_PAGES : n / 2;
+		} else if (frame < 0) {
+			if (!upa_more_frames(r, end.n - at->n))
+				return false;
+			most = end.n - at->n;
+		} else {
+			change(&d->free_frames, -(int64_t)n);
+			set_frames(d, *at, frame_at((uint64_t)frame), n);
+			*at = page_plus(*at, n);
+		}
+	}
+	return true;
+}
+
+/* Pages of a run just taken that have no frames. */
+static uint64_t count_empty(const struct upa_region *r, struct upa_page_id first, struct upa_page_id end)
+{
+	uint64_t total = 0;
+
+	while ((first = upa_next_free_word(r, first, end, false)).n < end.n) {
+		struct upa_page_id stop = upa_next_free_word(r, first, end, true);
+
+		total += stop.n - first.n;
+		first = stop;
+	}
+	return total;
+}
+
+uint64_t upa_put_mixed(struct upa_region *r, struct upa_page_id first, struct upa_page_id end)
+{
+	uint64_t total = 0;
+
+	while (first.n < end.n) {
+		bool frame = has_frame(r->device, first);
+		struct upa_page_id stop = next_word(r->device, first, end, !frame);
+
+		total += frame ? stop.n - first.n : 0;
+		pages_put(r, first, stop.n - first.n, frame ? 0 : UPA_PUT_ABSENT);
+		first = stop;
+	}
+	return total;
+}
+
+/* ---- zeros ------------------------------------------------------------------------------------- */
+
+static uint64_t zero(const struct upa_region *r, struct upa_page_id first, uint64_t pages)
+{
+	upa_clear(address_of(r, first.n), pages * PAGE_BYTES);
+	return pages;
+}
+
+/* Zeros those of a run of pages whose frames F had back before. */
+static uint64_t zero_used_frames(const struct upa_region *r, struct upa_page_id first, struct upa_page_id end)
+{
+	const struct device_region *d = r->device;
+	uint64_t zeroed = 0;
+
+	while (first.n < end.n) {
+		struct upa_frame_id frame = frame_of(d, first);
+		uint64_t n = 1, length;
+		int64_t stale;
+
+		while (first.n + n < end.n && frame_of(d, page_plus(first, n)).n == frame_plus(frame, n).n)
+			n++;
+		for (uint64_t at = 0;
+		     at < n && (stale = upa_llfree_next_stale(&d->frames, frame.n + at, n - at, &length)) >= 0;
+		     at = (uint64_t)stale - frame.n + length)
+			zeroed += zero(r, page_plus(first, (uint64_t)stale - frame.n), length);
+		first = page_plus(first, n);
+	}
+	return zeroed;
+}
+
+/*
+ * Zeros what is not zero of a run: pages that had frames and old bytes, and frames, if any are new, that had been
+ * elsewhere.
+ */
+static void clear(const struct upa_region *r, struct upa_page_id first, struct upa_page_id end, bool new_frames)
+{
+	uint64_t zeroed = 0;
+
+	while (first.n < end.n) {
+		uint64_t length = 0;
+		int64_t page = upa_llfree_next_stale(&r->llfree, first.n, end.n - first.n, &length);
+		struct upa_page_id stale = page < 0 ? end : page_at((uint64_t)page);
+
+		if (new_frames)
+			zeroed += zero_used_frames(r, first, stale);
+		if (stale.n < end.n)
+			zeroed += zero(r, stale, length);
+		first = page_plus(stale, length);
+	}
+	if (zeroed)
+		ADD(r, cleared_pages, zeroed);
+}
+
+void upa_device_clear(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	clear(r, page_at(first), page_at(first + pages), false);
+}
+
+/* ---- map and unmap ----------------------------------------------------------------------------- */
+
+static bool supply(struct upa_region *r, struct upa_page_id first, struct upa_page_id end, uint64_t empty,
+		   uint32_t flags)
+{
+	struct device_region *d = r->device;
+	struct upa_page_id from = upa_next_free_word(r, first, end, false);
+	struct upa_page_id at = from;
+
+	/* Nothing is scavenged in vain. */
+	if ((int64_t)empty > load(&d->free_frames) + (load(&d->deferred) > 0 ? load(&d->deferred) : 0) +
+				     (int64_t)(d->max_frames - upa_pool_frames(r)))
+		return false;
+	while (load(&d->free_frames) < (int64_t)empty)
+		if (!upa_more_frames(r, empty))
+			return false;
+	while (at.n < end.n) {
+		if (!attach(r, &at, upa_next_free_word(r, at, end, true), flags))
+			return false;
+		at = upa_next_free_word(r, at, end, false);
+	}
+	upa_device_install(d, from, end.n - from.n);
+	return true;
+}
+
+int upa_device_prepare(struct upa_region *r, uint64_t first_page, uint64_t pages, uint32_t flags)
+{
+	struct upa_page_id first = page_at(first_page), end = page_plus(first, pages);
+	uint64_t empty = count_empty(r, first, end);
+
+	if (empty < pages)
+		change(&r->device->deferred, -(int64_t)(pages - empty));
+	if (empty && !supply(r, first, end, empty, flags)) {
+		change(&r->device->deferred, (int64_t)upa_put_mixed(r, first, end));
+		return -ENOMEM;
+	}
+	if (flags & UPA_MAP_ZEROS)
+		clear(r, first, end, empty);
+	return 0;
+}
+
+int upa_device_claim(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	return upa_device_prepare(r, first, pages, 0);
+}
+
+int upa_device_unmap(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	struct device_region *d = r->device;
+	uint64_t length;
+	int error;
+
+	if (load(&d->deferred) + (int64_t)pages > (int64_t)d->max_deferred) {
+		/* More pages without a mapping than may keep one: these lose theirs. */
+		if (upa_llfree_next(&r->llfree, first, pages, true, &length) >= 0)
+			return -EINVAL;
+		upa_free_without_frames(r, page_at(first), pages);
+		return 0;
+	}
+	error = pages_put(r, page_at(first), pages, 0);
+	if (!error)
+		change(&d->deferred, (int64_t)pages);
+	return error;
+}
+
+/* What frames still read zero is not kept: all count as used. */
+int upa_device_put(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+{
+	(void)flags;
+	return upa_device_unmap(r, first, pages);
+}
+
+int upa_device_renew(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	memset(address_of(r, first), 0, pages * PAGE_BYTES);
+	return 0;
+}
+
+int upa_device_populate(struct upa_region *r, uint64_t first)
+{
+	int error = upa_device_prepare(r, first, UPA_CHILD_PAGES, UPA_MAP_ZEROS);
+
+	if (error)
+		return error;
+	change(&r->device->deferred, UPA_CHILD_PAGES);
+	return pages_put(r, page_at(first), UPA_CHILD_PAGES, UPA_PUT_ZEROED);
+}

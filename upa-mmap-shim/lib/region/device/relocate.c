@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks that move: their frames do. */
+#define _GNU_SOURCE
+#include <errno.h>
+
+#include "region/device/words.h"
+
+/*
+ * Exchanges the frames of two runs. True if the second had any. A frame of the first stands in its new word before it
+ * leaves its old one: the module takes what stands in none.
+ */
+static bool swap_words(struct device_region *d, struct upa_page_id a, struct upa_page_id b, uint64_t pages)
+{
+	bool any = false;
+
+	for (uint64_t i = 0; i < pages; i++) {
+		uint32_t word = word_at(d, page_plus(b, i));
+
+		any |= word != 0;
+		__atomic_store_n(&d->words[b.n + i], word_at(d, page_plus(a, i)), __ATOMIC_RELAXED);
+		__atomic_store_n(&d->words[a.n + i], word, __ATOMIC_RELEASE);
+	}
+	return any;
+}
+
+/* Hardware entries as the words say, or none. */
+static void set_tables(struct device_region *d, struct upa_page_id first, uint64_t pages, bool empty)
+{
+	for (uint64_t i = 0; d->tables && i < pages; i++) {
+		uint32_t word = empty ? 0 : word_at(d, page_plus(first, i));
+
+		d->tables[first.n + i] = word ? d->entries[word - 1] : 0;
+	}
+}
+
+/* Exchanges the frames behind two runs the caller holds. 0, or -errno with nothing done. */
+static int swap(struct upa_region *r, struct upa_page_id from, struct upa_page_id to, uint64_t pages)
+{
+	struct device_region *d = r->device;
+	struct upadev_range both[2] = { { .page = from.n, .count = pages }, { .page = to.n, .count = pages } };
+	bool any = swap_words(d, from, to, pages);
+	int error;
+
+	/* No page may have two frames, not even for an instant and to a thread that should not look. */
+	set_tables(d, from, pages, true);
+	set_tables(d, to, pages, true);
+	error = upa_device_shoot_down(d, both, any ? 2 : 1);
+	if (error)
+		swap_words(d, to, from, pages);
+	set_tables(d, from, pages, false);
+	set_tables(d, to, pages, false);
+	upa_device_install(d, to, pages);
+	return error;
+}
+
+int64_t upa_device_relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages,
+			    uint32_t flags)
+{
+	/*
+	 * The block brings its frames along; what it grows by needs some: rather those still at a free place than a
+	 * scavenge of the same.
+	 */
+	bool spare = load(&r->device->free_frames) >= (int64_t)(new_pages - old_pages);
+	int64_t page = pages_get(r, new_pages, spare ? UPA_GET_ABSENT : 0);
+	struct upa_page_id to = page_at((uint64_t)page);
+	int error;
+
+	if (page < 0)
+		return page;
+	error = upa_device_prepare(r, to.n + old_pages, new_pages - old_pages, flags);
+	if (error) {
+		pages_put(r, to, old_pages, UPA_PUT_UNTOUCHED);
+		return error;
+	}
+	if (swap(r, page_at(first), to, old_pages)) {
+		pages_put(r, to, old_pages, UPA_PUT_UNTOUCHED);
+		upa_device_unmap(r, to.n + old_pages, new_pages - old_pages);
+		return -ENOMEM;
+	}
+	/* What frames the target had are here now, and count as deferred all the while. */
+	upa_put_mixed(r, page_at(first), page_at(first + old_pages));
+	ADD(r, moved_pages, old_pages);
+	return page;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "region/device/words.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "region/mapping.h"
+
+struct upa_page_id upa_next_free_word(const struct upa_region *r, struct upa_page_id at, struct upa_page_id end,
+				      bool frame)
+{
+	while (at.n < end.n) {
+		uint64_t stop = (at.n / UPA_CHILD_PAGES + 1) * UPA_CHILD_PAGES;
+		bool whole = at.n % UPA_CHILD_PAGES == 0 && stop <= end.n;
+		int state = whole ? upa_llfree_child_state(&r->llfree, at.n) : (int)UPA_MIXED;
+
+		if (state == (int)UPA_MIXED || frame == (state != (int)UPA_ABSENT)) {
+			at = next_word(r->device, at, page_at(stop < end.n ? stop : end.n), frame);
+			if (at.n < stop)
+				return at;
+		} else {
+			at = page_at(stop);
+		}
+	}
+	return end;
+}
+
+#define FAULT(...) (snprintf(message, message_bytes, __VA_ARGS__), -EUCLEAN)
+
+/* Is this page recorded as having a frame, if it is free? */
+static bool recorded(const struct upa_region *r, struct upa_page_id page)
+{
+	uint64_t length;
+
+	return upa_llfree_child_state(&r->llfree, page.n) == (int)UPA_ZEROED ||
+	       upa_llfree_next_stale(&r->llfree, page.n, 1, &length) >= 0;
+}
+
+int upa_device_validate(const struct upa_region *r, char *message, size_t message_bytes)
+{
+	const struct device_region *d = r->device;
+	uint64_t pool = upa_pool_frames(r), frames = 0, deferred = 0, length;
+	int error = upa_llfree_validate(&r->llfree, message, message_bytes);
+	struct upa_llfree_stats st;
+	void *seen = NULL;
+
+	if (!error)
+		error = upa_llfree_validate(&d->frames, message, message_bytes);
+	if (!error)
+		error = upa_map_sparse(&seen, d->max_frames);
+	for (struct upa_page_id page = page_at(0); !error && page.n < r->llfree.pages; page.n++) {
+		bool free = upa_llfree_next(&r->llfree, page.n, 1, true, &length) >= 0;
+		uint64_t word = word_at(d, page);
+		unsigned long long number = page.n;
+
+		if (!word && !free)
+			error = FAULT("page=%llu is allocated and has no frame", number);
+		else if (free && recorded(r, page) != (word != 0))
+			error = FAULT("page=%llu is free, word=%llu, recorded=%d", number, (unsigned long long)word,
+				      recorded(r, page));
+		else if (word > pool)
+			error = FAULT("page=%llu has frame=%llu of pool=%llu", number, (unsigned long long)word - 1,
+				      (unsigned long long)pool);
+		else if (word &&
+			 (((char *)seen)[word - 1]++ || upa_llfree_next(&d->frames, word - 1, 1, true, &length) >= 0))
+			error = FAULT("page=%llu has frame=%llu, which is free or elsewhere too", number,
+				      (unsigned long long)word - 1);
+		frames += word != 0;
+		deferred += word && free;
+	}
+	if (seen)
+		os_munmap(seen, d->max_frames);
+	if (error)
+		return error;
+	upa_llfree_get_stats(&d->frames, &st);
+	if (frames + st.free_pages != pool || (int64_t)st.free_pages != load(&d->free_frames) ||
+	    (int64_t)deferred != load(&d->deferred))
+		return FAULT("pool=%llu, in words=%llu, free=%llu counted=%lld, deferred=%llu counted=%lld",
+			     (unsigned long long)pool, (unsigned long long)frames, (unsigned long long)st.free_pages,
+			     (long long)load(&d->free_frames), (unsigned long long)deferred,
+			     (long long)load(&d->deferred));
+	return 0;
+}

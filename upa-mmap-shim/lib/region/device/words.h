@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * words.h - the table that joins pages and page frames: one word per page, frame + 1, or 0 for none. A word is written
+ * only by the holder of its page.
+ *
+ * Pages are numbers of the region's addresses, frames numbers of the pool; each has a type and an allocator of its own
+ * here, so that the compiler refuses one in the place of the other.
+ */
+#ifndef UPA_REGION_DEVICE_WORDS_H
+#define UPA_REGION_DEVICE_WORDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "region/device/device.h"
+#include "region/slots.h"
+
+struct upa_page_id {
+	uint64_t n;
+};
+
+struct upa_frame_id {
+	uint32_t n;
+};
+
+static inline struct upa_page_id page_at(uint64_t n)
+{
+	return (struct upa_page_id){ n };
+}
+
+static inline struct upa_page_id page_plus(struct upa_page_id page, uint64_t n)
+{
+	return page_at(page.n + n);
+}
+
+static inline struct upa_frame_id frame_at(uint64_t n)
+{
+	return (struct upa_frame_id){ (uint32_t)n };
+}
+
+static inline struct upa_frame_id frame_plus(struct upa_frame_id frame, uint64_t n)
+{
+	return frame_at(frame.n + n);
+}
+
+/* ---- words ------------------------------------------------------------------------------------ */
+
+static inline uint32_t word_at(const struct device_region *d, struct upa_page_id page)
+{
+	return __atomic_load_n(&d->words[page.n], __ATOMIC_RELAXED);
+}
+
+static inline bool has_frame(const struct device_region *d, struct upa_page_id page)
+{
+	return word_at(d, page) != 0;
+}
+
+/* Of a page that has one. */
+static inline struct upa_frame_id frame_of(const struct device_region *d, struct upa_page_id page)
+{
+	return frame_at(word_at(d, page) - 1);
+}
+
+static inline void set_word(struct device_region *d, struct upa_page_id page, uint32_t word)
+{
+	__atomic_store_n(&d->words[page.n], word, __ATOMIC_RELAXED);
+	if (d->tables)
+		d->tables[page.n] = word ? d->entries[word - 1] : 0;
+}
+
+static inline void set_frame(struct device_region *d, struct upa_page_id page, struct upa_frame_id frame)
+{
+	set_word(d, page, frame.n + 1);
+}
+
+/* Puts consecutive frames behind consecutive pages. */
+static inline void set_frames(struct device_region *d, struct upa_page_id page, struct upa_frame_id frame,
+			      uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		__atomic_store_n(&d->words[page.n + i], (uint32_t)(frame.n + i + 1), __ATOMIC_RELAXED);
+	for (uint64_t i = 0; d->tables && i < count; i++)
+		d->tables[page.n + i] = d->entries[frame.n + i];
+}
+
+/* The first page in at .. end-1 with a frame, or without; end if there is none. Sure only of pages the caller holds. */
+static inline struct upa_page_id next_word(const struct device_region *d, struct upa_page_id at, struct upa_page_id end,
+					   bool frame)
+{
+	while (at.n < end.n && has_frame(d, at) != frame)
+		at.n++;
+	return at;
+}
+
+/* The same for pages that are free, or that the caller has just taken: the allocator knows of whole children. */
+struct upa_page_id upa_next_free_word(const struct upa_region *r, struct upa_page_id at, struct upa_page_id end,
+				      bool frame);
+
+/* ---- the two allocators, for the calling thread's slot ---------------------------------------- */
+
+/* The first of the pages, or -errno. */
+static inline int64_t pages_get(struct upa_region *r, uint64_t count, uint32_t flags)
+{
+	return upa_llfree_get_run(&r->llfree, this_slot(), count, flags);
+}
+
+static inline int pages_get_at(struct upa_region *r, struct upa_page_id first, uint64_t count)
+{
+	return upa_llfree_get_at(&r->llfree, this_slot(), first.n, count);
+}
+
+static inline int pages_put(struct upa_region *r, struct upa_page_id first, uint64_t count, uint32_t flags)
+{
+	return upa_llfree_put_run(&r->llfree, this_slot(), first.n, count, flags);
+}
+
+/* The first of the frames, or -errno. */
+static inline int64_t frames_get(struct device_region *d, uint64_t count, uint32_t flags)
+{
+	return upa_llfree_get_run(&d->frames, this_slot(), count, flags);
+}
+
+static inline int frames_get_at(struct device_region *d, struct upa_frame_id first, uint64_t count)
+{
+	return upa_llfree_get_at(&d->frames, this_slot(), first.n, count);
+}
+
+static inline int frames_put(struct device_region *d, struct upa_frame_id first, uint64_t count, uint32_t flags)
+{
+	return upa_llfree_put_run(&d->frames, this_slot(), first.n, count, flags);
+}
+
+/* The two allocators and words as one invariant, in a quiet region. See upa_region_validate(). */
+int upa_device_validate(const struct upa_region *r, char *message, size_t message_bytes);
+
+#endif

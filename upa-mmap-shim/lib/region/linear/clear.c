@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Clearing of private memory: what is resident is cleared, what is not is dropped. */
+#define _GNU_SOURCE
+#include "os/clear.h"
+
+#include <string.h>
+
+#include "os/os.h"
+#include "region/linear/linear.h"
+#include "region/slots.h"
+
+/* Below so many pages clearing is cheaper than asking the kernel which of them have memory. */
+#define ASK_PAGES 32u
+
+/*
+ * Clears at most one child's worth of stale pages without putting memory behind those that have none: a
+ * block whose holder touched little of it must not become resident because somebody needs zeros. What the
+ * kernel calls not resident may be swapped out, hence MADV_DONTNEED rather than nothing.
+ */
+static uint64_t clear_resident(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	unsigned char resident[UPA_CHILD_PAGES];
+	uint64_t cleared = 0;
+
+	if (os_mincore(address_of(r, first), pages * PAGE_BYTES, resident))
+		memset(resident, 1, sizeof(resident));
+	for (uint64_t i = 0, end; i < pages; i = end) {
+		end = i + 1;
+		while (end < pages && (resident[end] & 1) == (resident[i] & 1))
+			end++;
+		if (!(resident[i] & 1) && !os_madvise(address_of(r, first + i), (end - i) * PAGE_BYTES, MADV_DONTNEED))
+			continue;
+		upa_clear(address_of(r, first + i), (end - i) * PAGE_BYTES);
+		cleared += end - i;
+	}
+	if (cleared == pages)
+		upa_llfree_set_resident(&r->llfree, first, pages);
+	return cleared;
+}
+
+/* How many of these pages, from the first on, are in children known to be resident. */
+static uint64_t known_resident(const struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	uint64_t n = 0;
+
+	while (n < pages && upa_llfree_resident(&r->llfree, first + n))
+		n += UPA_CHILD_PAGES - (first + n) % UPA_CHILD_PAGES;
+	return n < pages ? n : pages;
+}
+
+void upa_linear_clear(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	uint64_t end = first + pages;
+	uint64_t cleared = 0;
+	uint64_t length;
+	int64_t page;
+
+	for (; first < end && (page = upa_llfree_next_stale(&r->llfree, first, end - first, &length)) >= 0;
+	     first += length) {
+		uint64_t known;
+
+		first = (uint64_t)page;
+		known = length < ASK_PAGES ? length : known_resident(r, first, length);
+		if (known) {
+			upa_clear(address_of(r, first), known * PAGE_BYTES);
+			cleared += known;
+			length = known;
+		} else {
+			if (length > UPA_CHILD_PAGES - first % UPA_CHILD_PAGES)
+				length = UPA_CHILD_PAGES - first % UPA_CHILD_PAGES;
+			cleared += clear_resident(r, first, length);
+		}
+	}
+	if (cleared)
+		ADD(r, cleared_pages, cleared);
+}

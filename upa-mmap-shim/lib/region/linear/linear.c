@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private regions of anonymous memory: made, prepared, restored. fork() gives a child a copy of data and metadata. */
+#define _GNU_SOURCE
+#include "region/linear/linear.h"
+
+#include <errno.h>
+
+#include "region/mapping.h"
+#include "region/slots.h"
+
+/* Also for what comes in place of a part of the region. */
+static int advise_huge(const struct upa_region *r, void *address, uint64_t bytes)
+{
+	if (r->flags & UPA_REGION_HUGEPAGE)
+		return os_madvise(address, bytes, MADV_HUGEPAGE);
+	if (r->flags & UPA_REGION_NOHUGEPAGE)
+		return os_madvise(address, bytes, MADV_NOHUGEPAGE);
+	return 0;
+}
+
+static void name(void *address, uint64_t bytes)
+{
+	os_name(address, bytes, "upa region");
+}
+
+int upa_linear_open(struct upa_region *r, const struct region_header *h, const struct upa_region_options *options,
+		    int fd)
+{
+	size_t metadata_bytes = upa_region_metadata_bytes(h);
+	void *metadata, *base;
+	int error;
+
+	/* Locked already, by mlockall(MCL_FUTURE): the whole range would be populated at once. */
+	if (os_madvise(r, PAGE_BYTES, MADV_DONTNEED))
+		return -ENOMEM;
+	error = fd < 0 ? upa_map_sparse(&metadata, metadata_bytes) :
+			 upa_map(&metadata, NULL, metadata_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (error)
+		return error;
+	error = upa_map_aligned(&base, h->data_bytes, fd < 0 ? MAP_SPARSE : MAP_SHARED, fd, h->data_offset);
+	if (error) {
+		os_munmap(metadata, metadata_bytes);
+		return error;
+	}
+	r->base = base;
+	r->bytes = h->data_bytes;
+	r->header = metadata;
+	r->metadata_bytes = metadata_bytes;
+	r->counters = counters_in(metadata);
+	r->slots = h->slots;
+	r->flags = options->flags;
+	if (fd < 0)
+		name(base, r->bytes);
+	error = advise_huge(r, base, r->bytes);
+	if (error)
+		upa_linear_close(r);
+	return error;
+}
+
+void upa_linear_close(struct upa_region *r)
+{
+	os_munmap(r->base, r->bytes);
+	os_munmap(r->header, r->metadata_bytes);
+}
+
+int upa_linear_restore(const struct upa_region *r, uint64_t first, uint64_t pages, int protection)
+{
+	void *address = address_of(r, first);
+	int error = upa_map(&address, address, pages * PAGE_BYTES, protection, MAP_SPARSE | MAP_FIXED, -1, 0);
+
+	if (error)
+		return error;
+	name(address, pages * PAGE_BYTES);
+	return advise_huge(r, address, pages * PAGE_BYTES);
+}
+
+int upa_linear_fill(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+{
+	if (flags & UPA_MAP_FAULTED) {
+		int error = os_madvise(address_of(r, first), pages * PAGE_BYTES, MADV_POPULATE_WRITE);
+
+		if (error)
+			return error;
+		upa_llfree_set_resident(&r->llfree, first, pages);
+	}
+	if (flags & UPA_MAP_ZEROS)
+		r->backend->clear(r, first, pages);
+	return 0;
+}
+
+static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+{
+	int error;
+
+	upa_linear_scavenge(r, first, pages);
+	error = upa_linear_fill(r, first, pages, flags);
+	if (error)
+		upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_UNTOUCHED);
+	return error;
+}
+
+static int unmap_tainted(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	uint64_t length;
+	int error;
+
+	if (upa_llfree_next(&r->llfree, first, pages, true, &length) >= 0)
+		return -EINVAL;
+	error = upa_linear_restore(r, first, pages, PROT_READ | PROT_WRITE);
+	return error ? error : upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_ABSENT);
+}
+
+static int unmap(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	if (upa_llfree_tainted(&r->llfree, first, pages) > 0)
+		return unmap_tainted(r, first, pages);
+	return upa_llfree_put_run(&r->llfree, this_slot(), first, pages, 0);
+}
+
+int upa_linear_put(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+{
+	return upa_llfree_put_run(&r->llfree, this_slot(), first, pages, flags);
+}
+
+int upa_linear_claim(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	(void)r, (void)first, (void)pages;
+	return 0;
+}
+
+int upa_linear_renew(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	if (upa_llfree_tainted(&r->llfree, first, pages) <= 0 &&
+	    !os_madvise(address_of(r, first), pages * PAGE_BYTES, MADV_DONTNEED))
+		return 0;
+	return upa_linear_restore(r, first, pages, PROT_READ | PROT_WRITE);
+}
+
+int upa_linear_populate(struct upa_region *r, uint64_t first)
+{
+	int error = os_madvise(address_of(r, first), CHILD_BYTES, MADV_POPULATE_WRITE);
+
+	upa_llfree_put_run(&r->llfree, this_slot(), first, UPA_CHILD_PAGES, error ? 0 : UPA_PUT_ZEROED);
+	return error;
+}
+
+int upa_linear_make_ordinary(struct upa_region *r)
+{
+	(void)r;
+	return 0;
+}
+
+uint64_t upa_linear_nothing(const struct upa_region *r)
+{
+	(void)r;
+	return 0;
+}
+
+int64_t upa_linear_recover(struct upa_region *r)
+{
+	return upa_llfree_recover(&r->llfree);
+}
+
+int upa_linear_validate(const struct upa_region *r, char *message, size_t message_bytes)
+{
+	return upa_llfree_validate(&r->llfree, message, message_bytes);
+}
+
+const struct region_backend upa_linear = {
+	.flags = UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE,
+	.ordinary = true,
+	.open = upa_linear_open,
+	.close = upa_linear_close,
+	.prepare = prepare,
+	.unmap = unmap,
+	.put = upa_linear_put,
+	.claim = upa_linear_claim,
+	.renew = upa_linear_renew,
+	.clear = upa_linear_clear,
+	.relocate = upa_linear_relocate,
+	.give_back = upa_linear_give_back,
+	.populate = upa_linear_populate,
+	.make_ordinary = upa_linear_make_ordinary,
+	.spare = upa_linear_nothing,
+	.uncounted = upa_linear_nothing,
+	.recover = upa_linear_recover,
+	.validate = upa_linear_validate,
+};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * linear.h - the region on a stock kernel: page i is always at base + i * 4096, and the kernel puts memory behind a
+ * page when it is first touched. What the files of linear/ and fenced/ use of each other; see backend.h for what the
+ * functions of the table do.
+ */
+#ifndef UPA_REGION_LINEAR_H
+#define UPA_REGION_LINEAR_H
+
+#include "region/backend.h"
+
+/* linear.c */
+int upa_linear_open(struct upa_region *r, const struct region_header *h, const struct upa_region_options *options,
+		    int fd);
+void upa_linear_close(struct upa_region *r);
+int upa_linear_put(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags);
+int upa_linear_claim(struct upa_region *r, uint64_t first, uint64_t pages);
+int upa_linear_renew(struct upa_region *r, uint64_t first, uint64_t pages);
+int upa_linear_populate(struct upa_region *r, uint64_t first);
+int upa_linear_make_ordinary(struct upa_region *r);
+uint64_t upa_linear_nothing(const struct upa_region *r);
+int64_t upa_linear_recover(struct upa_region *r);
+int upa_linear_validate(const struct upa_region *r, char *message, size_t message_bytes);
+
+/* Populates and clears pages just taken, as UPA_MAP_* flags say. On failure they are still held. */
+int upa_linear_fill(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags);
+
+/* Makes pages whose mapping has been changed absent pages of a private region again, with this protection. */
+int upa_linear_restore(const struct upa_region *r, uint64_t first, uint64_t pages, int protection);
+
+/* clear.c */
+void upa_linear_clear(struct upa_region *r, uint64_t first, uint64_t pages);
+
+/* move.c */
+int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages,
+			    uint32_t flags);
+
+/* The same by copying the bytes. */
+int64_t upa_linear_copy_elsewhere(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages,
+				  uint32_t flags);
+
+/* scavenge.c: gives memory of free children to those children of a held run that have none. */
+void upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages);
+
+/* give_back.c: the table's function, by this advice of madvise(2). */
+int64_t upa_linear_give_back_by(struct upa_region *r, uint64_t retain, int advice);
+int64_t upa_linear_give_back(struct upa_region *r, uint64_t retain);
+
+#endif

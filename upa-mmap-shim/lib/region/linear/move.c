@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Blocks that move: large ones by moving the kernel's page tables, others by copying.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+
+#include "os/os.h"
+#include "region/linear/linear.h"
+#include "region/slots.h"
+
+/*
+ * Each move of page tables may leave one more VMA behind, of which a process has 65 530 by default. After so many,
+ * blocks are copied.
+ */
+#define MAX_TABLE_MOVES 16384u
+
+/*
+ * Moves memory to a range that has none: the page tables where the kernel can, else the bytes. True if all
+ * of it went by page tables, so that no memory stays behind at the source.
+ */
+static bool move_tables(const struct upa_region *r, uint64_t to, uint64_t from, uint64_t pages)
+{
+	bool all = true;
+	uint64_t n;
+
+	for (; pages; pages -= n, to += n, from += n) {
+		long result;
+
+		n = upa_region_one_mapping(r, address_of(r, from), pages * PAGE_BYTES) / PAGE_BYTES;
+		result = os_mremap(address_of(r, from), n * PAGE_BYTES, n * PAGE_BYTES,
+				   MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, address_of(r, to));
+		if (!os_failed(result))
+			continue;
+		/* Short of memory, the kernel may have left the target unmapped. */
+		upa_linear_restore(r, to, n, PROT_READ | PROT_WRITE);
+		memcpy(address_of(r, to), address_of(r, from), n * PAGE_BYTES);
+		all = false;
+	}
+	return all;
+}
+
+/*
+ * Exchanges the page tables of two ranges by way of a third that has no memory: the target's memory goes where the
+ * source's was, so nothing is copied, freed or faulted in again. Contents of the target are of no interest.
+ */
+static bool swap_tables(struct upa_region *r, uint64_t to, uint64_t from, uint64_t pages)
+{
+	int64_t aside = upa_llfree_get_run(&r->llfree, this_slot(), pages, UPA_GET_ABSENT);
+	bool absent;
+	uint64_t length;
+
+	if (aside < 0)
+		return false;
+	ADD(r, internal_gets, 1);
+	absent = upa_llfree_next_stale(&r->llfree, (uint64_t)aside, pages, &length) < 0;
+	if (absent) {
+		bool emptied = move_tables(r, (uint64_t)aside, to, pages);
+
+		move_tables(r, to, from, pages);
+		emptied = move_tables(r, from, (uint64_t)aside, pages) && emptied;
+		upa_llfree_put_run(&r->llfree, this_slot(), (uint64_t)aside, pages, emptied ? UPA_PUT_ABSENT : 0);
+	} else {
+		upa_llfree_put_run(&r->llfree, this_slot(), (uint64_t)aside, pages, UPA_PUT_UNTOUCHED);
+	}
+	return absent;
+}
+
+int64_t upa_linear_copy_elsewhere(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages,
+				  uint32_t flags)
+{
+	int64_t page = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, 0);
+	int error;
+
+	if (page < 0)
+		return page;
+	error = r->backend->prepares ? r->backend->prepare(r, (uint64_t)page, new_pages, 0) : 0;
+	if (error)
+		return error;
+	memcpy(address_of(r, (uint64_t)page), address_of(r, first), old_pages * PAGE_BYTES);
+	if (flags & UPA_MAP_ZEROS)
+		r->backend->clear(r, (uint64_t)page + old_pages, new_pages - old_pages);
+	r->backend->unmap(r, first, old_pages);
+	ADD(r, moved_pages, old_pages);
+	return page;
+}
+
+int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages,
+			    uint32_t flags)
+{
+	bool tables = old_pages >= UPA_CHILD_PAGES && upa_llfree_tainted(&r->llfree, first, old_pages) <= 0 &&
+		      atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES;
+	int64_t page = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, 0);
+	uint64_t to = (uint64_t)page;
+	uint64_t length;
+	bool emptied = false;
+
+	if (page < 0)
+		return page;
+	if (tables)
+		atomic_fetch_add_explicit(&r->table_moves, 1, memory_order_relaxed);
+	if (tables && upa_llfree_next_stale(&r->llfree, to, old_pages, &length) < 0)
+		emptied = move_tables(r, to, first, old_pages);
+	else if (!tables || !swap_tables(r, to, first, old_pages))
+		memcpy(address_of(r, to), address_of(r, first), old_pages * PAGE_BYTES);
+	upa_linear_scavenge(r, to + old_pages, new_pages - old_pages);
+	if (flags & UPA_MAP_ZEROS)
+		upa_linear_clear(r, to + old_pages, new_pages - old_pages);
+	if (emptied)
+		upa_llfree_put_run(&r->llfree, this_slot(), first, old_pages, UPA_PUT_ABSENT);
+	else
+		r->backend->unmap(r, first, old_pages);
+	ADD(r, moved_pages, old_pages);
+	return page;
+}

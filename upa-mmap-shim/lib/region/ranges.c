@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ranges of which only a part need be allocated, and pages that the program treats in ways of its own. */
+#define _GNU_SOURCE
+#include <errno.h>
+
+#include "os/os.h"
+#include "region/backend.h"
+#include "region/slots.h"
+
+/* So many places are looked at for a request with an alignment. */
+#define ALIGNED_TRIES 4096u
+
+bool upa_region_next(const struct upa_region *r, const void *address, size_t bytes, bool free, struct range *out)
+{
+	uint64_t first, pages, length;
+	int64_t page;
+
+	if (!region_block(r, address, bytes, &first, &pages))
+		return false;
+	page = upa_llfree_next(&r->llfree, first, pages, free, &length);
+	if (page < 0)
+		return false;
+	*out = (struct range){ address_of(r, (uint64_t)page), length * PAGE_BYTES };
+	return true;
+}
+
+void *upa_region_map_aligned(struct upa_region *r, size_t bytes, size_t alignment, uint32_t flags)
+{
+	uint64_t step = alignment / PAGE_BYTES;
+	uint64_t pages = pages_of(bytes);
+	uint64_t length;
+
+	for (uint64_t first = (round_up((uintptr_t)r->base, alignment) - (uintptr_t)r->base) / PAGE_BYTES, tries = 0;
+	     tries < ALIGNED_TRIES && pages <= r->llfree.pages && first <= r->llfree.pages - pages;
+	     first += step, tries++)
+		if (upa_llfree_next(&r->llfree, first, pages, false, &length) < 0 &&
+		    !upa_region_map_at(r, address_of(r, first), bytes, flags))
+			return address_of(r, first);
+	return NULL;
+}
+
+int upa_region_claim(struct upa_region *r, void *address, size_t bytes)
+{
+	uint64_t first, pages;
+	int error;
+
+	if (!region_block(r, address, bytes, &first, &pages))
+		return -EINVAL;
+	error = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
+	return error ? error : r->backend->claim(r, first, pages);
+}
+
+bool upa_region_tainted(const struct upa_region *r, const void *address, size_t bytes)
+{
+	uint64_t first, pages;
+
+	return region_block(r, address, bytes, &first, &pages) && upa_llfree_tainted(&r->llfree, first, pages) > 0;
+}
+
+static int unmap_as(struct upa_region *r, const void *address, size_t bytes, uint32_t put_flags)
+{
+	uint64_t first, pages;
+
+	return region_block(r, address, bytes, &first, &pages) ? r->backend->put(r, first, pages, put_flags) : -EINVAL;
+}
+
+int upa_region_unmap_moved(struct upa_region *r, const void *address, size_t bytes)
+{
+	return unmap_as(r, address, bytes, UPA_PUT_ABSENT);
+}
+
+int upa_region_unmap_untouched(struct upa_region *r, const void *address, size_t bytes)
+{
+	return unmap_as(r, address, bytes, UPA_PUT_UNTOUCHED);
+}
+
+int upa_region_renew(struct upa_region *r, void *address, size_t bytes)
+{
+	uint64_t first, pages;
+
+	return region_block(r, address, bytes, &first, &pages) ? r->backend->renew(r, first, pages) : -EINVAL;
+}
+
+int upa_region_taint(struct upa_region *r, void *address, size_t bytes)
+{
+	uint64_t first, pages;
+	int error;
+
+	if (!region_block(r, address, bytes, &first, &pages))
+		return -EINVAL;
+	error = upa_region_make_ordinary(r);
+	return error ? error : upa_llfree_taint(&r->llfree, first, pages);
+}
+
+int upa_region_make_ordinary(struct upa_region *r)
+{
+	return r->backend->make_ordinary(r);
+}
+
+bool upa_region_ordinary(const struct upa_region *r)
+{
+	return r->backend->ordinary;
+}
+
+/*
+ * Is a range of the region one mapping to the kernel? It says so (EFAULT if not) when asked to grow it in place, which
+ * it cannot, for the page behind is mapped as well. To be known before MREMAP_FIXED: kernels before 6.17 refuse
+ * several mappings only after they have unmapped the target, where another thread's mmap may then land.
+ */
+static bool one_mapping(const struct upa_region *r, char *address, size_t bytes)
+{
+	long result;
+
+	if (address + bytes == r->base + r->bytes)
+		return bytes == PAGE_BYTES;
+	result = os_mremap(address, bytes, bytes + PAGE_BYTES, 0, NULL);
+	/* Something has left a hole behind. */
+	if (!os_failed(result))
+		os_munmap(address + bytes, PAGE_BYTES);
+	return result != -EFAULT;
+}
+
+size_t upa_region_one_mapping(const struct upa_region *r, char *address, size_t bytes)
+{
+	while (!one_mapping(r, address, bytes))
+		bytes = bytes > CHILD_BYTES ? round_up(bytes / 2, CHILD_BYTES) : round_up(bytes / 2, PAGE_BYTES);
+	return bytes;
+}

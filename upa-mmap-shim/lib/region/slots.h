@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * slots.h - the slot of the calling thread in every region, and its counters there.
+ *
+ * Threads take slots in turn and keep them: a thread then finds the pages again that it has freed, which a slot per
+ * processor would lose with every migration.
+ */
+#ifndef UPA_REGION_SLOTS_H
+#define UPA_REGION_SLOTS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "region/layout.h"
+#include "region/types.h"
+
+/* The slot + 1, or 0 before the thread's first call. */
+extern _Thread_local uint32_t upa_thread_slot __attribute__((tls_model("initial-exec")));
+
+uint32_t upa_take_thread_slot(void);
+
+static inline uint32_t this_slot(void)
+{
+	return (__builtin_expect(!upa_thread_slot, 0) ? upa_take_thread_slot() : upa_thread_slot) - 1;
+}
+
+/* How many slots a new region gets. */
+uint32_t upa_default_slots(void);
+
+/* Adds to a counter of the calling thread's. */
+#define ADD(r, counter, n)                                                                                             \
+	atomic_fetch_add_explicit(&(r)->counters[this_slot() % (r)->slots].counter, (n), memory_order_relaxed)
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * types.h - what a region is, for the files of lib/region: its handle, and the arithmetic of pages and addresses that
+ * all of them share. Others use upa/region.h and region_private.h.
+ */
+#ifndef UPA_REGION_TYPES_H
+#define UPA_REGION_TYPES_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <upa/llfree.h>
+#include <upa/region.h>
+
+#include "region/region_private.h"
+
+#define PAGE_BYTES (1ull << UPA_PAGE_SHIFT)
+#define CHILD_BYTES (UPA_CHILD_PAGES * PAGE_BYTES)
+
+/*
+ * Batches in which background work holds free children: long enough to amortise a TLB flush, short enough to hide
+ * little.
+ */
+#define BATCH_CHILDREN 16u
+
+struct device_region;
+struct region_backend;
+struct region_counters;
+struct region_header;
+
+/* A process's handle, in a mapping of its own: malloc may stand on us. */
+struct upa_region {
+	const struct region_backend *backend; /* changes once at most, when a region leaves the device */
+	struct upa_llfree llfree;             /* over the pages */
+	char *base;
+	uint64_t bytes;
+	struct region_header *header; /* start of the metadata, see layout.h */
+	size_t metadata_bytes;
+	struct region_counters *counters;
+	uint32_t slots;
+	uint32_t flags;               /* UPA_REGION_*, as it was made */
+	_Atomic uint32_t table_moves; /* linear/ only: moves of page tables so far */
+	struct device_region *device; /* device/ only */
+};
+
+static inline char *address_of(const struct upa_region *r, uint64_t page)
+{
+	return r->base + page * PAGE_BYTES;
+}
+
+static inline uint64_t round_up(uint64_t n, uint64_t unit)
+{
+	return (n + unit - 1) / unit * unit;
+}
+
+static inline uint64_t pages_of(size_t bytes)
+{
+	return bytes / PAGE_BYTES + (bytes % PAGE_BYTES != 0);
+}
+
+/* The pages of a block that lies wholly in the region; false if it does not. */
+static inline bool region_block(const struct upa_region *r, const void *address, size_t bytes, uint64_t *first,
+				uint64_t *pages)
+{
+	uint64_t offset = (uint64_t)((uintptr_t)address - (uintptr_t)r->base);
+
+	if (!bytes || offset % PAGE_BYTES || offset >= r->bytes || bytes > r->bytes - offset)
+		return false;
+	*first = offset / PAGE_BYTES;
+	*pages = pages_of(bytes);
+	return true;
+}
+
+/* Is child c wholly free, in a state of the set? */
+static inline bool whole_child(const struct upa_region *r, uint64_t c, uint32_t states)
+{
+	uint64_t length;
+	uint64_t first = c * UPA_CHILD_PAGES;
+
+	return states >> upa_llfree_child_state(&r->llfree, first) & 1 &&
+	       upa_llfree_next(&r->llfree, first, UPA_CHILD_PAGES, false, &length) < 0;
+}
+
+#endif
