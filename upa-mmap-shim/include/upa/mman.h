@@ -12,13 +12,14 @@
  * until it is handed out again or given back. A program must not rely on a fault after munmap. And mremap()
  * of a range with holes, or partly in the region, is EFAULT (as on Linux before 6.17) unless it shrinks.
  *
- * Environment: UPA_REGION_BYTES sets the size of the default region, in bytes (suffixes K, M, G, T); UPA_BACKEND=linear, pte or pte-raw
- * where its memory comes from (see upa/region.h), UPA_POOL_BYTES and UPA_DEFERRED_BYTES the bounds on the latter two, UPA_RECLAIM=1
- * UPA_REGION_RECLAIM on pte. A back end that cannot be had is said in one line on standard error, and the kernel serves.
+ * Environment: UPA_REGION_BYTES sets the size of the default region, in bytes (suffixes K, M, G, T);
+ * UPA_BACKEND=linear, pte or pte-raw where its memory comes from (see upa/region.h), UPA_POOL_BYTES and
+ * UPA_DEFERRED_BYTES the bounds on the latter two, UPA_RECLAIM=1 UPA_REGION_RECLAIM on pte. A back end that cannot be
+ * had is said in one line on standard error, and the kernel serves.
  *
- * On pte and pte-raw, mprotect to anything but readable and writable, MAP_FIXED, MREMAP_FIXED into the region and advice that sticks
- * are granted only to a process with one thread, whose region becomes linear thereby. Else they fail: EACCES, EINVAL.
- * MADV_DONTNEED clears and keeps the memory.
+ * On pte and pte-raw, mprotect to anything but readable and writable, MAP_FIXED, MREMAP_FIXED into the region and
+ * advice that sticks are granted only to a process with one thread, whose region becomes linear thereby. Else they
+ * fail: EACCES, EINVAL. MADV_DONTNEED clears and keeps the memory.
  *
  * Thread- and signal-safety: as the system calls.
  */
@@ -35,7 +36,10 @@
 extern "C" {
 #endif
 
-/* A flag of upa_mmap() beside MAP_*, and of upa_mremap() beside MREMAP_*: new pages need not be zero. (Linux uses no bit above 26.) */
+/*
+ * A flag of upa_mmap() beside MAP_*, and of upa_mremap() beside MREMAP_*: new pages need not be zero. (Linux uses no
+ * bit above 26.)
+ */
 #define UPA_MAP_UNCLEARED 0x40000000
 
 /* As mmap(2). */
@@ -50,7 +54,10 @@ UPA_API void *upa_mremap(void *old_address, size_t old_size, size_t new_size, in
 /* As madvise(2). */
 UPA_API int upa_madvise(void *address, size_t length, int advice);
 
-/* As mprotect(2). Memory from upa_mmap() must be protected with this call, so that its next holder finds it unprotected. */
+/*
+ * As mprotect(2). Memory from upa_mmap() must be protected with this call, so that its next holder finds it
+ * unprotected.
+ */
 UPA_API int upa_mprotect(void *address, size_t length, int protection);
 
 /* The process's default region, made now if need be; NULL with errno if it cannot be. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the preloaded library needs of mman.c beyond upa/mman.h. */
+/* What the preloaded library needs of mman/ beyond upa/mman.h. */
 #ifndef UPA_MMAN_PRIVATE_H
 #define UPA_MMAN_PRIVATE_H
 
@@ -16,21 +16,27 @@
  */
 int upa_mman_start(const struct upa_region_options *options, size_t most);
 
-/* What mmap() without an address gives if the region serves it, at a multiple of `alignment` where that is possible; else NULL. */
+/*
+ * What mmap() without an address gives if the region serves it, at a multiple of `alignment` where that is possible;
+ * else NULL.
+ */
 void *upa_mman_map(size_t length, size_t alignment, int protection, int flags, off_t offset);
 
 /* From now on the kernel serves every request; what lies in the region stays there until it is unmapped. */
 void upa_mman_stop(void);
 
-/* Stops, and gives every free address of the region back to the kernel, for a process about to be limited or locked as a whole. */
+/*
+ * Stops, and gives every free address of the region back to the kernel, for a process about to be limited or locked as
+ * a whole.
+ */
 void upa_mman_retire(void);
 
 /* A call to the kernel on a range, with one more argument: 0 or -errno. */
 typedef int upa_call_on_range(char *address, size_t length, long argument);
 
 /*
- * Makes a call that ends at the first page that is not mapped, or one that goes on behind it; either way that is ENOMEM.
- * `sticks` if it leaves something on the pages. 0, or -1 with errno.
+ * Makes a call that ends at the first page that is not mapped, or one that goes on behind it; either way that is
+ * ENOMEM. `sticks` if it leaves something on the pages. 0, or -1 with errno.
  */
 int upa_mman_apply(void *address, size_t length, bool sticks, upa_call_on_range *call, long argument);
 int upa_mman_apply_past_holes(void *address, size_t length, bool sticks, upa_call_on_range *call, long argument);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "mman/default_region.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <upa/mman.h>
+
+#include "mman/mman_private.h"
+#include "os/os.h"
+#include "region/backend_name.h"
+#include "region/region_private.h"
+
+/* Addresses are free and untouched metadata costs nothing, but fragmentation is cheapest avoided with room to spare. */
+#define MEMORY_FACTOR 16ull
+#define LEAST_BYTES (64ull << 20)
+#define MOST_BYTES (16ull << 40)
+
+/* On the device: tables of the module cost memory for each address. */
+#define DEVICE_FACTOR 4ull
+
+struct default_region upa_default_region = { .most_served = SIZE_MAX };
+
+static int creation_error;
+
+/* A size of the environment; 0 if absent or not a size. */
+static uint64_t configured_bytes(const char *name)
+{
+	const char *text = getenv(name);
+	const char *suffixes = "KMGT";
+	uint64_t bytes = 0;
+
+	if (!text || !*text)
+		return 0;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		if (bytes > MOST_BYTES)
+			return 0;
+		bytes = bytes * 10 + (uint64_t)(*text - '0');
+	}
+	for (int i = 0; *text && suffixes[i]; i++)
+		if (*text == suffixes[i] && !text[1])
+			return bytes <= MOST_BYTES >> 10 * (i + 1) ? bytes << 10 * (i + 1) : 0;
+	return *text ? 0 : bytes;
+}
+
+static uint64_t default_bytes(void)
+{
+	uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) * MEMORY_FACTOR;
+	struct rlimit limit;
+
+	if (bytes > MOST_BYTES)
+		bytes = MOST_BYTES;
+	/* The reservation counts against the limit at once: leave half of it to everything else. */
+	if (!getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY && bytes > limit.rlim_cur / 2)
+		bytes = limit.rlim_cur / 2;
+	return bytes > LEAST_BYTES ? bytes : LEAST_BYTES;
+}
+
+static int create(struct upa_region_options *options)
+{
+	int error = upa_region_create_with(&upa_default_region.region, options);
+
+	if (error && options->backend)
+		upa_backend_refused(options->backend, error);
+	return error;
+}
+
+static int create_as_configured(void)
+{
+	uint64_t configured = configured_bytes("UPA_REGION_BYTES");
+	const char *name = getenv("UPA_BACKEND");
+	const char *reclaim = getenv("UPA_RECLAIM");
+	int backend = name && *name ? upa_backend_parse(name) : (int)UPA_BACKEND_LINEAR;
+	struct upa_region_options options = {
+		.bytes = configured ? configured : default_bytes(),
+		.backend = backend < 0 ? UPA_BACKEND_LINEAR : (uint32_t)backend,
+		.max_pool_bytes = configured_bytes("UPA_POOL_BYTES"),
+		.max_deferred_bytes =
+			getenv("UPA_DEFERRED_BYTES") ? configured_bytes("UPA_DEFERRED_BYTES") : UINT64_MAX,
+	};
+	int error;
+
+	if (backend == (int)UPA_BACKEND_PTE && reclaim && !strcmp(reclaim, "1"))
+		options.flags = UPA_REGION_RECLAIM;
+	if (options.backend && !configured)
+		options.bytes /= MEMORY_FACTOR / DEVICE_FACTOR;
+	do {
+		error = create(&options);
+		options.bytes /= 2;
+	} while (error == -ENOMEM && !configured && !options.backend && options.bytes >= LEAST_BYTES);
+	return error;
+}
+
+static bool begin(void)
+{
+	int expected = UNMADE;
+
+	return atomic_compare_exchange_strong(&upa_default_region.phase, &expected, IN_THE_MAKING);
+}
+
+static void end(int error)
+{
+	creation_error = error;
+	atomic_store_explicit(&upa_default_region.phase, error ? IMPOSSIBLE : MADE, memory_order_release);
+}
+
+void upa_make_default_region(void)
+{
+	int saved = errno;
+
+	if (!begin())
+		return;
+	end(create_as_configured());
+	errno = saved; /* sysconf() may have tried what this machine has not */
+}
+
+struct upa_region *upa_mman_region(void)
+{
+	struct upa_region *r = default_region();
+
+	if (!r)
+		errno = atomic_load(&upa_default_region.phase) == IMPOSSIBLE ? -creation_error : EAGAIN;
+	return r;
+}
+
+int upa_mman_start(const struct upa_region_options *options, size_t most)
+{
+	struct upa_region_options copy = *options;
+
+	if (!begin())
+		return -EALREADY;
+	upa_default_region.most_served = most;
+	end(create(&copy));
+	return creation_error;
+}
+
+void upa_mman_stop(void)
+{
+	atomic_store(&upa_default_region.stopped, true);
+}
+
+void upa_mman_retire(void)
+{
+	struct upa_region *r = made_region();
+	struct range gap;
+	char *at, *end;
+
+	upa_mman_stop();
+	if (!r)
+		return;
+	/* Of the device, its mapping stays as a whole. */
+	if (upa_region_make_ordinary(r)) {
+		upa_region_give_back(r, 0);
+		return;
+	}
+	at = upa_region_base(r);
+	end = at + upa_region_bytes(r);
+	for (; at < end && upa_region_next(r, at, (size_t)(end - at), true, &gap); at = gap.address + gap.bytes)
+		if (!upa_region_claim(r, gap.address, gap.bytes))
+			os_munmap(gap.address, gap.bytes);
+}

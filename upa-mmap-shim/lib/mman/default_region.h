@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* default_region.h - the one region of a process that mmap() and its relatives are served from. */
+#ifndef UPA_MMAN_DEFAULT_REGION_H
+#define UPA_MMAN_DEFAULT_REGION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <upa/region.h>
+
+enum default_region_phase { UNMADE, IN_THE_MAKING, MADE, IMPOSSIBLE };
+
+struct default_region {
+	_Atomic int phase;    /* enum default_region_phase; all else is read after MADE has been seen */
+	_Atomic bool stopped; /* requests are the kernel's from now on */
+	struct upa_region *region;
+	size_t most_served; /* larger requests are the kernel's */
+};
+
+extern struct default_region upa_default_region;
+
+/* Makes it if nobody has begun to. errno is unchanged. */
+void upa_make_default_region(void);
+
+/*
+ * The region if there is one by now. Whoever comes while it is being made does without: no waiting in a signal handler.
+ */
+static inline struct upa_region *made_region(void)
+{
+	return atomic_load_explicit(&upa_default_region.phase, memory_order_acquire) == MADE ?
+		       upa_default_region.region :
+		       NULL;
+}
+
+/* The region, made now if nobody has begun to. */
+static inline struct upa_region *default_region(void)
+{
+	if (__builtin_expect(atomic_load_explicit(&upa_default_region.phase, memory_order_relaxed) == UNMADE, 0))
+		upa_make_default_region();
+	return made_region();
+}
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mremap over the default region: blocks are resized there, moved out of it and into it. */
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <string.h>
+
+#include <upa/mman.h>
+
+#include "mman/default_region.h"
+#include "mman/ranges.h"
+#include "os/maps.h"
+
+/* Frees pages of the region whose memory has been moved elsewhere. */
+static int unmap_moved(struct upa_region *r, char *address, size_t length)
+{
+	return upa_region_tainted(r, address, length) ? upa_region_unmap(r, address, length) :
+							upa_region_unmap_moved(r, address, length);
+}
+
+/*
+ * Moves pages of the region that are one mapping, and leaves an empty one behind. The kernel then unlocks all of the
+ * mapping that they were part of; so first they are made one of their own, unless that is just what the program has
+ * asked for. Address or -errno.
+ */
+static long move_mapping(struct upa_region *r, char *from, size_t length, bool asked, int flags, char *to)
+{
+	bool locked = !asked && upa_region_tainted(r, from, length) &&
+		      os_call(SYS_msync, (long)from, (long)length, MS_ASYNC | MS_INVALIDATE, 0, 0, 0) == -EBUSY &&
+		      upa_region_one_mapping(r, from, length) == length;
+	long result;
+
+	if (locked)
+		os_call(SYS_munlock, (long)from, (long)length, 0, 0, 0, 0);
+	result = os_mremap(from, length, length, MREMAP_MAYMOVE | MREMAP_DONTUNMAP | flags, to);
+	if (locked)
+		os_call(SYS_mlock, os_failed(result) ? (long)from : result, (long)length, 0, 0, 0, 0);
+	return result;
+}
+
+/*
+ * The same to a place of the program's choice, for pages that the kernel has in several mappings and cannot
+ * move as one (before 6.17) or not without leaving a hole (MREMAP_DONTUNMAP).
+ */
+static int move_pieces(struct upa_region *r, char *from, size_t length, bool asked, char *to)
+{
+	long result = os_mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *made;
+	size_t n;
+
+	if (os_failed(result))
+		return (int)result;
+	made = (void *)result;
+	result = upa_move_into(r, made, length, to);
+	if (os_failed(result))
+		os_munmap(made, length);
+	for (; !os_failed(result) && length; length -= n, from += n, to += n) {
+		n = upa_region_one_mapping(r, from, length);
+		result = move_mapping(r, from, n, asked, MREMAP_FIXED, to);
+	}
+	return os_failed(result) ? (int)result : 0;
+}
+
+/* Would the kernel grant so much memory? The region itself it does not count. 0 or -errno. */
+static long would_reserve(size_t length)
+{
+	long probe = length ? os_mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : 0;
+
+	if (!os_failed(probe) && length)
+		os_munmap((void *)probe, length);
+	return os_failed(probe) ? probe : 0;
+}
+
+/*
+ * Moves pages of the region to one mapping of the kernel's, of new_size, with whatever kernel state they carry.
+ * The old range stays mapped, reads zero and is still allocated. Address or -errno.
+ */
+static long move_out(struct upa_region *r, char *from, size_t old_size, size_t new_size, bool asked)
+{
+	size_t kept = old_size < new_size ? old_size : new_size;
+	long to = would_reserve(new_size - kept);
+	long grown;
+
+	if (os_failed(to))
+		return to;
+	to = upa_region_ordinary(r) ? move_mapping(r, from, kept, asked, 0, NULL) : -EFAULT;
+	/*
+	 * Several mappings to the kernel, as moves and restored neighbours leave them, but one to the program: no more
+	 * than bytes to move.
+	 */
+	if (to == -EFAULT && (!upa_region_tainted(r, from, kept) || maps_ordinary(from, kept))) {
+		to = os_mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+			     0);
+		if (!os_failed(to)) {
+			memcpy((void *)to, from, kept);
+			upa_region_renew(r, from, kept);
+		}
+		return to;
+	}
+	if (os_failed(to) || new_size == kept)
+		return to;
+	/* The new pages are to be like the old ones, and of one mapping with them: let the kernel extend it. */
+	grown = os_mremap((void *)to, kept, new_size, MREMAP_MAYMOVE, NULL);
+	if (os_failed(grown))
+		os_mremap((void *)to, kept, kept, MREMAP_MAYMOVE | MREMAP_FIXED, from);
+	return grown;
+}
+
+/* Undoes move_out(). */
+static void move_back(struct upa_region *r, void *made, size_t made_size, size_t kept, char *from)
+{
+	if (upa_region_ordinary(r)) {
+		os_mremap(made, made_size, kept, MREMAP_MAYMOVE | MREMAP_FIXED, from);
+		return;
+	}
+	memcpy(from, made, kept);
+	os_munmap(made, made_size);
+}
+
+static void *remap_inside(struct upa_region *r, char *from, size_t old_size, size_t new_size, int flags, char *to,
+			  uint32_t zeros)
+{
+	int saved = errno;
+	void *block;
+	long moved;
+
+	if (!all_allocated(r, from, old_size))
+		return address_result(-EFAULT);
+	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
+		/* In place, new pages would not be like tainted ones. */
+		bool tainted = upa_region_tainted(r, from, old_size);
+		bool elsewhere = tainted || new_size > upa_default_region.most_served;
+		uint32_t in_place = flags & MREMAP_MAYMOVE ? 0 : UPA_MAP_INPLACE;
+
+		block = elsewhere ? NULL : upa_region_resize(r, from, old_size, new_size, zeros | in_place);
+		if (block)
+			return block;
+		/* Several mappings to the program, or to a child with a hole in them (MADV_DONTFORK). */
+		if (in_place && tainted && upa_region_one_mapping(r, from, old_size) < old_size &&
+		    !maps_ordinary(from, old_size))
+			return address_result(-EFAULT);
+		if (in_place || (!elsewhere && errno != ENOMEM))
+			return address_result(elsewhere ? -ENOMEM : -errno);
+		errno = saved;
+	}
+	moved = move_out(r, from, old_size, new_size, flags & MREMAP_DONTUNMAP);
+	if (flags & MREMAP_FIXED) {
+		void *made = (void *)moved;
+
+		if (!os_failed(moved)) {
+			moved = upa_move_into(r, made, new_size, to);
+			if (os_failed(moved))
+				move_back(r, made, new_size, old_size < new_size ? old_size : new_size, from);
+		} else if (moved == -EFAULT && new_size <= old_size) {
+			moved = move_pieces(r, from, new_size, flags & MREMAP_DONTUNMAP, to);
+		}
+	}
+	if (os_failed(moved))
+		return address_result(moved);
+	if (!(flags & MREMAP_DONTUNMAP))
+		unmap_moved(r, from, old_size);
+	return flags & MREMAP_FIXED ? to : (void *)moved;
+}
+
+/* Makes a range smaller where it is: the rest is unmapped, whatever it is. */
+static void *shrink(struct upa_region *r, char *from, size_t old_size, size_t new_size)
+{
+	struct range part;
+
+	bool ours = inside(r, from, PAGE, &part);
+
+	if (ours && !all_allocated(r, from, PAGE))
+		return address_result(-EFAULT);
+	/* Also of the region: with MADV_DONTFORK, not in a child. */
+	if (!ours || upa_region_tainted(r, from, PAGE)) {
+		long result = os_mremap(from, PAGE, PAGE, 0, NULL);
+
+		if (os_failed(result))
+			return address_result(result);
+	}
+	if (old_size > new_size && upa_munmap(from + new_size, old_size - new_size))
+		return MAP_FAILED;
+	return from;
+}
+
+/* What the kernel would refuse before it looks at any page, it shall refuse. */
+static bool refused_at_once(uintptr_t from, size_t old_size, size_t new_size, int flags, uintptr_t target)
+{
+	bool moves = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
+
+	if (from % PAGE || !page_up(new_size) || page_up(old_size) < old_size)
+		return true;
+	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) || (moves && !(flags & MREMAP_MAYMOVE)))
+		return true;
+	if (flags & MREMAP_DONTUNMAP && page_up(old_size) != page_up(new_size))
+		return true;
+	return flags & MREMAP_FIXED && (target % PAGE || target + page_up(new_size) < target);
+}
+
+/* From outside the region to a place of the program's choice that is partly or wholly inside. */
+static void *remap_into(struct upa_region *r, void *from, size_t old_size, size_t new_size, int flags, char *to)
+{
+	long made = os_mremap(from, old_size, new_size, flags & ~MREMAP_FIXED, NULL);
+	long moved = os_failed(made) ? made : upa_move_into(r, (void *)made, new_size, to);
+
+	if (os_failed(moved) && !os_failed(made) && made != (long)from && old_size)
+		os_mremap((void *)made, new_size, old_size, MREMAP_MAYMOVE | MREMAP_FIXED, from);
+	return address_result(moved);
+}
+
+static void *remap(struct upa_region *r, void *old_address, size_t old_size, size_t new_size, int flags, void *target)
+{
+	uintptr_t from = (uintptr_t)old_address, to = (uintptr_t)target;
+	uint32_t zeros = flags & UPA_MAP_UNCLEARED ? 0 : UPA_MAP_ZEROS;
+	struct range part;
+	bool out, into;
+
+	flags &= ~UPA_MAP_UNCLEARED;
+	out = r && inside(r, old_address, old_size ? page_up(old_size) : PAGE, &part);
+	into = r && flags & MREMAP_FIXED && inside(r, target, page_up(new_size), &part);
+	if ((!out && !into) || refused_at_once(from, old_size, new_size, flags, to))
+		return address_result(os_mremap(old_address, old_size, new_size, flags, target));
+	old_size = page_up(old_size);
+	new_size = page_up(new_size);
+	if (flags & MREMAP_FIXED && to < from + old_size && from < to + new_size)
+		return address_result(-EINVAL);
+	if (new_size <= old_size && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
+		return shrink(r, old_address, old_size, new_size);
+	if (wholly_inside(r, old_address, old_size))
+		return remap_inside(r, old_address, old_size, new_size, flags, target, zeros);
+	/* No mapping reaches across the border of the region. */
+	if (inside(r, old_address, old_size, &part))
+		return address_result(-EFAULT);
+	/* An old size of 0 means a second view of a shared mapping. */
+	if (!old_size && out && !all_allocated(r, old_address, PAGE))
+		return address_result(-EFAULT);
+	if (!into)
+		return address_result(os_mremap(old_address, old_size, new_size, flags, target));
+	return remap_into(r, old_address, old_size, new_size, flags, target);
+}
+
+void *upa_mremap(void *old_address, size_t old_size, size_t new_size, int flags, ...)
+{
+	void *target = NULL;
+
+	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
+		va_list arguments;
+
+		va_start(arguments, flags);
+		target = va_arg(arguments, void *);
+		va_end(arguments);
+	}
+	return remap(made_region(), old_address, old_size, new_size, flags, target);
+}
