@@ -1,0 +1,195 @@
+#!/bin/bash
+# import_rules.sh - which folder may include what: imports run downwards only.
+#
+#   os < llfree < region < region's back ends < mman < preload's base < preload/{policy,observe,entry} < preload
+#
+# A folder may include itself and what stands before it in this line. The preload's base are its files settings, message
+# and zero, which know of nothing but the library. Beyond that:
+#   - a back end includes no other, but fenced/ may use linear/;
+#   - preload/policy decides on facts that it is given: it makes no system call, so it includes no header of one, nor
+#     os/os.h, and nothing else of the preload;
+#   - kernel-ext/ is below all of this: nothing there names a folder of the floors above.
+# Usage: import_rules.sh [REPOSITORY]     exit status 1 and a line for each import against the rules.
+set -euo pipefail
+export LC_ALL=C
+
+# Imports that are to go, as "file: import". Nothing else is let through, and one that is no longer needed is a fault.
+allowed=(
+  "preload/entry/memory.c: gate.h"
+  "preload/entry/pages.c: gate.h"
+  "preload/entry/process.c: gate.h"
+  "preload/entry/pages.c: stand_aside.h"
+  "preload/entry/process.c: stand_aside.h"
+  "preload/observe/observe.c: gate.h"
+  "preload/observe/observe.h: gate.h"
+  "preload/policy/purge.c: fcntl.h"
+  "preload/policy/purge.c: os/os.h"
+  "preload/policy/purge.c: settings.h"
+  "preload/policy/purge.c: sys/ioctl.h"
+  "preload/policy/purge.c: sys/uio.h"
+  "preload/policy/purge.c: zero.h"
+  "preload/policy/retain.c: entry/heap.h"
+  "preload/policy/retain.c: fcntl.h"
+  "preload/policy/retain.c: os/os.h"
+  "preload/policy/retain.c: settings.h"
+  "kernel-ext/vm/run-tests: names a floor above"
+)
+
+# rank FOLDER: its place in the line above; empty if it has none.
+rank() {
+  case $1 in
+    uapi) echo 0 ;;
+    os) echo 1 ;;
+    llfree) echo 2 ;;
+    region) echo 3 ;;
+    region/linear | region/device) echo 4 ;;
+    region/fenced) echo 5 ;;
+    mman) echo 6 ;;
+    preload/base) echo 7 ;;
+    preload/policy | preload/observe | preload/entry) echo 8 ;;
+    preload) echo 9 ;;
+  esac
+}
+
+# folder_of PATH: of a file below lib/ or preload/, or of an import.
+folder_of() {
+  case $1 in
+    region/linear/* | region/device/* | region/fenced/*) dirname "$1" ;;
+    os/* | llfree/* | region/* | mman/*) echo "${1%%/*}" ;;
+    policy/* | observe/* | entry/*) echo "preload/${1%%/*}" ;;
+    upa/api.h | */kernel-ext/include/uapi/upa.h) echo uapi ;;
+    upa/llfree.h) echo llfree ;;
+    upa/region.h) echo region ;;
+    upa/mman.h) echo mman ;;
+    upa/trace.h | upa/view.h) echo preload/observe ;;
+    */*) ;;
+    settings.[ch] | message.[ch] | zero.[ch]) echo preload/base ;;
+    *) echo preload ;;
+  esac
+}
+
+# Headers by which a program asks the kernel for something.
+system_call_header() {
+  case $1 in
+    os/os.h | sys/* | linux/* | asm/* | unistd.h | fcntl.h | sched.h | spawn.h | signal.h | poll.h) return 0 ;;
+  esac
+  return 1
+}
+
+# judge FILE-FOLDER IMPORT: says why the import is against the rules, or nothing.
+judge() {
+  local folder=$1 import=$2 target mine its
+  if [[ $folder == preload/policy ]] && system_call_header "$import"; then
+    echo "policy makes no system calls"
+    return
+  fi
+  target=$(folder_of "$import")
+  mine=$(rank "$folder") its=$(rank "$target")
+  if [[ -z $its ]]; then
+    echo "this folder has no place in import_rules.sh"
+  elif ((its > mine)); then
+    echo "$folder is below $target"
+  elif [[ $folder == region/* && $target == region/* && $folder != "$target" &&
+    $folder:$target != region/fenced:region/linear ]]; then
+    echo "a back end uses no other"
+  elif [[ $folder == preload/policy && $target == preload/* && $target != preload/policy ]]; then
+    echo "policy is below what asks it"
+  fi
+}
+
+# check REPOSITORY: prints "file: import: reason" for each fault.
+check() {
+  local shim=$1/upa-mmap-shim file name folder line import reason
+  while read -r file; do
+    name=${file#"$shim"/}
+    case $name in
+      lib/*) folder=$(folder_of "${name#lib/}") ;;
+      *) folder=$(folder_of "${name#preload/}") ;;
+    esac
+    [[ -n $folder ]] || { echo "$name: this folder has no place in import_rules.sh"; continue; }
+    while read -r line; do
+      import=${line#*[\"<]} import=${import%[\">]*}
+      # <name> is the system's, but <upa/name> ours.
+      if [[ $line == *'<'* && $import != upa/* ]]; then
+        [[ $folder == preload/policy ]] && system_call_header "$import" || continue
+      fi
+      reason=$(judge "$folder" "$import")
+      [[ -z $reason ]] || echo "$name: $import: $reason"
+    done < <(grep -E '^[[:blank:]]*#[[:blank:]]*include' "$file")
+  done < <(find "$shim/lib" "$shim/preload" -name '*.[ch]' | sort)
+  if [[ -d $1/kernel-ext ]]; then
+    (cd "$1" && grep -rlE --exclude='*.md' 'upa-mmap-shim|upa-core|montecarlo-bench|apps/' kernel-ext | sort |
+      sed 's/$/: names a floor above: kernel-ext is below all/') || true
+  fi
+}
+
+# Faults that are not allowed, and permissions without a fault.
+report() {
+  local fault key permission bad=0 used=() IFS="|"
+  while read -r fault; do
+    key=${fault%: *}
+    for permission in "${allowed[@]}"; do
+      [[ $key == "$permission" ]] && { used+=("$permission"); continue 2; }
+    done
+    echo "$fault"
+    bad=1
+  done < <(check "$1")
+  for permission in "${allowed[@]}"; do
+    if [[ "|${used[*]-}|" != *"|$permission|"* ]]; then
+      echo "$permission: allowed in import_rules.sh, but there is no such import"
+      bad=1
+    fi
+  done
+  return $bad
+}
+
+# Every rule finds its fault in a tree made for that.
+self_test() {
+  local tree faults
+  tree=$(mktemp -d)
+  put() { mkdir -p "$(dirname "$tree/$1")" && printf '%s\n' "${@:2}" >"$tree/$1"; }
+  put upa-mmap-shim/lib/os/a.h '#include <upa/llfree.h>'
+  put upa-mmap-shim/lib/llfree/a.c '#include "os/os.h"' '#include "region/types.h"'
+  put upa-mmap-shim/lib/region/a.c '#include "region/device/device.h"' '#include <sys/mman.h>' \
+    '#include "llfree/state.h"'
+  put upa-mmap-shim/lib/region/linear/a.c '#include "mman/ranges.h"' '#include "region/types.h"'
+  put upa-mmap-shim/lib/region/fenced/a.c '#include "region/linear/linear.h"' '#include "region/device/words.h"'
+  put upa-mmap-shim/lib/region/device/a.c '#  include "settings.h"'
+  put upa-mmap-shim/lib/mman/a.c '#include "policy/retain.h"' '#include <upa/region.h>' '#include <upa/view.h>'
+  put upa-mmap-shim/lib/other/a.c '#include "os/os.h"'
+  put upa-mmap-shim/preload/policy/a.c '#include <sys/mman.h>' '#include "os/os.h"' '#include "entry/heap.h"' \
+    '#include "policy/b.h"' '#include <unistd.h>' '#include <string.h>' '#include "settings.h"'
+  put upa-mmap-shim/preload/entry/a.c '#include "policy/retain.h"' '#include "gate.h"' '#include "nowhere/a.h"'
+  put upa-mmap-shim/preload/settings.c '#include "observe/trace.h"' '#include "message.h"' '#include "zero.h"'
+  put upa-mmap-shim/preload/observe/a.c '#include "settings.h"' '#include "message.h"' '#include "gate.h"'
+  put upa-mmap-shim/preload/a.c '#include "entry/heap.h"' '#include "mman/ranges.h"' '#include <sys/mman.h>'
+  put kernel-ext/vm/run 'upa-mmap-shim/lib'
+  faults=$(check "$tree")
+  rm -rf "$tree"
+  diff <(cut -d: -f1,2 <<<"$faults" | sort) - <<'END' && return
+kernel-ext/vm/run: names a floor above
+lib/llfree/a.c: region/types.h
+lib/mman/a.c: policy/retain.h
+lib/mman/a.c: upa/view.h
+lib/os/a.h: upa/llfree.h
+lib/other/a.c: this folder has no place in import_rules.sh
+lib/region/a.c: region/device/device.h
+lib/region/device/a.c: settings.h
+lib/region/fenced/a.c: region/device/words.h
+lib/region/linear/a.c: mman/ranges.h
+preload/entry/a.c: gate.h
+preload/entry/a.c: nowhere/a.h
+preload/observe/a.c: gate.h
+preload/policy/a.c: entry/heap.h
+preload/policy/a.c: os/os.h
+preload/policy/a.c: settings.h
+preload/policy/a.c: sys/mman.h
+preload/policy/a.c: unistd.h
+preload/settings.c: observe/trace.h
+END
+  echo "import_rules.sh does not find what it should (<: found, >: to be found)"
+  return 1
+}
+
+self_test
+report "${1:-$(cd "$(dirname "$0")/../.." && pwd)}"
