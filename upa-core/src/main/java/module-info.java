@@ -5,4 +5,5 @@
  */
 module upa.core {
     exports upa.core;
+    exports upa.policy;
 }
