@@ -21,7 +21,7 @@ run_tests() {
     build_c "$preset"
   done
   build_java
-  rm -rf "$results" "$root"/*/target/surefire-reports
+  rm -rf "$results" "$root"/*/target/surefire-reports "$root"/*/*/target/surefire-reports
   mkdir -p "$results"
   : >"$log/jcstress.log"
   : >"$log/vm-test.log"
@@ -87,7 +87,8 @@ vm_tests() {
 sum_up() {
   {
     grep -hoE '^[[:space:]]*(tests|failures|errors|skipped)="[0-9]+"|<testsuite [^>]*' \
-      "$root"/build/test-results/*.xml "$root"/*/target/surefire-reports/TEST-*.xml
+      "$root"/build/test-results/*.xml "$root"/*/target/surefire-reports/TEST-*.xml \
+      "$root"/*/*/target/surefire-reports/TEST-*.xml
     sed -nE 's/.* ([0-9]+) passed, ([0-9]+) failed, .* ([0-9]+) hard errs.*/tests="\1" tests="\2" failures="\2" tests="\3" errors="\3"/p' \
       "$log/jcstress.log" | tail -n 1
     sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/tests="\1" tests="\2" failures="\2" tests="\3" skipped="\3"/p' \

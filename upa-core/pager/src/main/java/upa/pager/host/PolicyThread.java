@@ -1,0 +1,415 @@
+package upa.pager.host;
+
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import upa.policy.FaultBatch;
+import upa.policy.Hint;
+import upa.policy.PageBatch.Cause;
+import upa.policy.PolicyException;
+import upa.policy.PolicyStatistics;
+import upa.policy.Pressure;
+
+/**
+ * The thread in which the policies of one region run, and their inbox. Any thread may tell it what happens; nobody
+ * waits for it. When its policies do not return, a new thread with the default policy takes its place, and the old one
+ * is left to itself.
+ *
+ * <p>The log is called with a lock held: it must not call back.
+ *
+ * <p>Events of pages are kept in the order in which they were told. If more than {@link #MOST_EVENTS} wait, evidence of
+ * use is dropped; beyond twice as many all policies are seeded anew.
+ */
+public final class PolicyThread implements AutoCloseable {
+    /** Events that may wait before evidence of use is dropped. */
+    public static final int MOST_EVENTS = 1 << 20;
+    private static final Cause[] CAUSES = Cause.values();
+    private static final int FAULT = CAUSES.length;
+    private static final int CAUSE_SHIFT = 32;
+    private static final long TICK_NANOS = 100_000_000;
+
+    private final Mechanism mechanism;
+    private final PolicyWatch watch;
+    private final Consumer<String> log;
+    private final Object lock = new Object();
+    /** Cause in the upper half, page in the lower; of faults also the write bit. */
+    private long[] inbox = new long[1024];
+    private int[] threads = new int[1024];
+    private int waiting;
+    private boolean reseed;
+    private Hint[] hints = new Hint[0];
+    private Pressure pressure;
+    private PolicySpec wantedSpec;
+    private CompletableFuture<Void> wantedDone;
+    private int wantedVictims;
+    private boolean urgent;
+    private boolean closed;
+    private volatile Worker worker;
+    private final AtomicLong dropped = new AtomicLong();
+    private volatile String replacedBecause = "";
+
+    /**
+     * Starts policies.
+     *
+     * @param mechanism what is done to pages
+     * @param spec      which policies
+     * @param watch     notices when they do not return
+     * @param log       takes lines that the user should see
+     * @throws PolicyException if a policy cannot be made or attached
+     */
+    public PolicyThread(Mechanism mechanism, PolicySpec spec, PolicyWatch watch, Consumer<String> log) {
+        this.mechanism = mechanism;
+        this.watch = watch;
+        this.log = line -> {
+            replacedBecause = line;
+            log.accept(line);
+        };
+        CompletableFuture<Void> started = new CompletableFuture<>();
+        start(spec, started);
+        try {
+            started.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof PolicyException p) {
+                throw p;
+            }
+            throw e;
+        }
+    }
+
+    private void start(PolicySpec spec, CompletableFuture<Void> started) {
+        Worker next = new Worker(spec, started);
+        worker = next;
+        next.thread = Thread.ofPlatform().daemon().name("policy").unstarted(next);
+        next.thread.start();
+    }
+
+    /** {@return the policies in use} */
+    public String text() {
+        return worker.host.spec().text();
+    }
+
+    /** {@return why the policies in use are not those chosen, in one line; empty if they are} */
+    public String replacedBecause() {
+        return replacedBecause;
+    }
+
+    /** {@return counters, with refused proposals} */
+    public PolicyStatistics statistics() {
+        return worker.host.statistics();
+    }
+
+    /** {@return evidence of use that was dropped because the policies were slow} */
+    public long dropped() {
+        return dropped.get();
+    }
+
+    private void tell(int kind, int[] pages, int count, int thread, boolean write) {
+        synchronized (lock) {
+            boolean isEvidence = kind >= Cause.FAULT.ordinal() && kind <= Cause.ACCESSED.ordinal() || kind == FAULT;
+            if (waiting + count > MOST_EVENTS && isEvidence) {
+                dropped.addAndGet(count);
+                return;
+            }
+            if (waiting + count > 2 * MOST_EVENTS) {
+                reseed = true;
+                waiting = 0;
+                return;
+            }
+            if (waiting + count > inbox.length) {
+                int length = Math.max(2 * inbox.length, waiting + count);
+                inbox = Arrays.copyOf(inbox, length);
+                threads = Arrays.copyOf(threads, length);
+            }
+            for (int i = 0; i < count; i++) {
+                inbox[waiting] = (long) (kind << 1 | (write ? 1 : 0)) << CAUSE_SHIFT | pages[i];
+                threads[waiting++] = thread;
+            }
+        }
+        wake();
+    }
+
+    private void wake() {
+        LockSupport.unpark(worker.thread);
+    }
+
+    /**
+     * Tells that something has happened to pages.
+     *
+     * @param cause what
+     * @param pages their numbers
+     * @param count how many of the array
+     */
+    public void tell(Cause cause, int[] pages, int count) {
+        tell(cause.ordinal(), pages, count, 0, false);
+    }
+
+    /**
+     * Tells of a fault.
+     *
+     * @param page   its number
+     * @param thread of the program
+     * @param write  whether it is a write
+     */
+    public void fault(int page, int thread, boolean write) {
+        tell(FAULT, new int[] {page}, 1, thread, write);
+    }
+
+    /**
+     * Passes on a hint.
+     *
+     * @param hint what the program says
+     */
+    public void hint(Hint hint) {
+        synchronized (lock) {
+            hints = Arrays.copyOf(hints, hints.length + 1);
+            hints[hints.length - 1] = hint;
+        }
+        wake();
+    }
+
+    /**
+     * Tells of a change of pressure.
+     *
+     * @param now as it is
+     */
+    public void pressure(Pressure now) {
+        synchronized (lock) {
+            pressure = now;
+        }
+        wake();
+    }
+
+    /**
+     * Asks for victims; they are claimed later, by {@link Mechanism#evict}.
+     *
+     * @param count    how many are wanted in all: replaces an earlier wish that is not yet fulfilled
+     * @param isUrgent whether threads wait
+     */
+    public void want(int count, boolean isUrgent) {
+        synchronized (lock) {
+            wantedVictims = count;
+            urgent = isUrgent;
+        }
+        wake();
+    }
+
+    /**
+     * Replaces the policies.
+     *
+     * @param spec by which
+     * @return is done when they have been replaced; fails with a {@link PolicyException} if the old ones stay
+     */
+    public CompletableFuture<Void> replace(PolicySpec spec) {
+        CompletableFuture<Void> done = new CompletableFuture<>();
+        synchronized (lock) {
+            if (wantedDone != null) {
+                wantedDone.completeExceptionally(new PolicyException("overtaken by another choice: policy="
+                        + spec.text()));
+            }
+            wantedSpec = spec;
+            wantedDone = done;
+        }
+        wake();
+        return done;
+    }
+
+    @Override
+    public void close() {
+        synchronized (lock) {
+            closed = true;
+        }
+        wake();
+    }
+
+    /** Called by the watch: the policies of a generation are stuck. */
+    private void takeOver(Worker from, String why) {
+        boolean wasRunning = from.started.isDone();
+        synchronized (lock) {
+            if (worker == from && !closed && wasRunning) {
+                log.accept(why + ": replaced by " + Policies.DEFAULT);
+                reseed = false;
+                waiting = 0;
+                start(PolicySpec.DEFAULT, new CompletableFuture<>());
+            }
+        }
+        PolicyException failure = new PolicyException(why);
+        from.started.completeExceptionally(failure);
+        CompletableFuture<Void> replacing = from.replacing;
+        if (replacing != null) {
+            replacing.completeExceptionally(failure);
+        }
+        from.thread.interrupt();
+    }
+
+    /** One generation of the thread. */
+    private final class Worker implements Runnable {
+        private final PolicySpec spec;
+        private final CompletableFuture<Void> started;
+        private final PolicyHost host = new PolicyHost(mechanism, log);
+        private volatile CompletableFuture<Void> replacing;
+        private Thread thread;
+        private long[] events = new long[1024];
+        private int[] eventThreads = new int[1024];
+        private int[] pages = new int[1024];
+        private long lastTick;
+
+        Worker(PolicySpec spec, CompletableFuture<Void> started) {
+            this.spec = spec;
+            this.started = started;
+        }
+
+        @Override
+        public void run() {
+            watch.add(host, why -> takeOver(this, why));
+            try {
+                host.replace(spec);
+                started.complete(null);
+                lastTick = mechanism.nanoTime();
+                while (worker == this && work(host)) {
+                    LockSupport.parkNanos(this, TICK_NANOS);
+                }
+                host.close();
+            } catch (PolicyException e) {
+                started.completeExceptionally(e);
+            } catch (RevokedException e) {
+                // Its place has been taken: nothing is left to do.
+                started.completeExceptionally(e);
+            } finally {
+                watch.remove(host);
+            }
+        }
+
+        /** Does what waits. Returns false to end. */
+        private boolean work(PolicyHost h) {
+            int count;
+            int victims;
+            boolean isUrgent;
+            boolean anew;
+            Hint[] newHints;
+            Pressure newPressure;
+            PolicySpec newSpec;
+            CompletableFuture<Void> done;
+            synchronized (lock) {
+                if (closed || worker != this) {
+                    return false;
+                }
+                long[] e = events;
+                events = inbox;
+                inbox = e;
+                int[] t = eventThreads;
+                eventThreads = threads;
+                threads = t;
+                count = waiting;
+                waiting = 0;
+                anew = reseed;
+                reseed = false;
+                victims = wantedVictims;
+                isUrgent = urgent;
+                wantedVictims = 0;
+                newHints = hints;
+                hints = hints.length == 0 ? hints : new Hint[0];
+                newPressure = pressure;
+                pressure = null;
+                newSpec = wantedSpec;
+                done = wantedDone;
+                wantedSpec = null;
+                wantedDone = null;
+            }
+            if (newSpec != null) {
+                replace(h, newSpec, done);
+            } else if (anew) {
+                h.replace(h.spec());
+            }
+            deliver(h, count);
+            for (Hint hint : newHints) {
+                h.hint(hint);
+            }
+            if (newPressure != null) {
+                h.pressure(newPressure);
+            }
+            if (victims > 0) {
+                h.evict(victims, isUrgent);
+            }
+            if (mechanism.nanoTime() - lastTick >= TICK_NANOS) {
+                lastTick = mechanism.nanoTime();
+                h.tick();
+            }
+            return true;
+        }
+
+        private void replace(PolicyHost h, PolicySpec next, CompletableFuture<Void> done) {
+            replacing = done;
+            try {
+                h.replace(next);
+                replacedBecause = "";
+                done.complete(null);
+            } catch (PolicyException e) {
+                done.completeExceptionally(e);
+            }
+        }
+
+        /** Tells the host of events, those of a kind in a row as one batch. */
+        private void deliver(PolicyHost h, int count) {
+            int i = 0;
+            while (i < count) {
+                int kind = (int) (events[i] >>> CAUSE_SHIFT) >> 1;
+                int end = i + 1;
+                while (end < count && (int) (events[end] >>> CAUSE_SHIFT) >> 1 == kind) {
+                    end++;
+                }
+                if (kind == FAULT) {
+                    h.fault(new Faults(events, eventThreads, i, end));
+                } else {
+                    int n = end - i;
+                    if (pages.length < n) {
+                        pages = new int[Math.max(n, 2 * pages.length)];
+                    }
+                    for (int k = 0; k < n; k++) {
+                        pages[k] = (int) events[i + k];
+                    }
+                    pass(h, CAUSES[kind], n);
+                }
+                i = end;
+            }
+        }
+
+        private void pass(PolicyHost h, Cause cause, int n) {
+            switch (cause) {
+                case FIRST_TOUCH, FETCHED, PREFETCHED, RESCUED, SEEDED -> h.added(cause, pages, n);
+                case FAULT, WRITTEN, SAMPLED, ACCESSED -> h.used(cause, pages, n);
+                case FREED, UNMAPPED, EVICTED -> h.gone(cause, pages, n);
+            }
+        }
+    }
+
+    /** Faults in a row of the inbox. */
+    private record Faults(long[] events, int[] threads, int from, int to) implements FaultBatch {
+        private int at(int index) {
+            return from + Objects.checkIndex(index, to - from);
+        }
+
+        @Override
+        public int size() {
+            return to - from;
+        }
+
+        @Override
+        public int page(int index) {
+            return (int) events[at(index)];
+        }
+
+        @Override
+        public int thread(int index) {
+            return threads[at(index)];
+        }
+
+        @Override
+        public boolean isWrite(int index) {
+            return (events[at(index)] >>> CAUSE_SHIFT & 1) != 0;
+        }
+    }
+}
