@@ -94,6 +94,20 @@ EXPORT void free(void *block)
 	errno = saved;
 }
 
+/* C23's, which a libc that has them would answer by a free() of its own. */
+EXPORT void free_sized(void *block, size_t bytes)
+{
+	(void)bytes;
+	free(block);
+}
+
+EXPORT void free_aligned_sized(void *block, size_t alignment, size_t bytes)
+{
+	(void)alignment;
+	(void)bytes;
+	free(block);
+}
+
 EXPORT void *calloc(size_t count, size_t bytes)
 {
 	mspace space = mine();
