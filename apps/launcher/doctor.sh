@@ -23,6 +23,7 @@ doctor() {
 machine() {
   row kernel "$(uname -sr), $(uname -m)"
   row system "$(. /etc/os-release 2>/dev/null && echo "${PRETTY_NAME:-unknown}" || echo unknown)"
+  libc
   row CPUs "$(nproc), $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)"
   [[ $(nproc) -gt 1 ]] || cost "no second CPU: the two-thread experiments measure time slicing, not sharing"
   row memory "$(meminfo MemTotal), $(meminfo MemAvailable) available, swap $(meminfo SwapTotal)"
@@ -45,6 +46,26 @@ machine() {
     row KVM "no"
     cost "kernel module tests run in an emulated machine: the same results, more slowly"
   fi
+}
+
+# Which it is, and what becomes of malloc's calls in it, which no symbol reaches.
+libc() {
+  local name said library="$root/build/release/lib/libupa_mmap.so"
+  name=$(getconf GNU_LIBC_VERSION 2>/dev/null) || name=$(compgen -G '/lib/ld-musl-*' >/dev/null && echo musl) || name=unknown
+  row libc "$name"
+  if [[ ! -e $library ]]; then
+    cost "whether its own calls of mmap and brk can come to UPA is not known before ./upa build"
+    return
+  fi
+  said=$(env -u UPA_OFF UPA_LAUNCHED=0 UPA_TRACE='' UPA_STATS=0 LD_PRELOAD="$library" /bin/true 2>&1) || true
+  case $said in
+    '') row "  its own calls" "of mmap and brk come to UPA" ;;
+    *'comes from UPA'*)
+      row "  its own calls" "stay with the kernel"
+      cost "${said##*comes from UPA: }; ./upa run serves malloc's blocks of 128 KiB and more all the same"
+      ;;
+    *) row "  its own calls" "unknown: ${said%%$'\n'*}" ;;
+  esac
 }
 
 # Feature bit 5 of a virtio balloon.

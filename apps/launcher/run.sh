@@ -51,16 +51,28 @@ check_trace() {
 check_variables() {
   local name said
   for name in $(compgen -e UPA_ || true); do
-    [[ $name == UPA_FULL ]] || grep -q "^ \*   $name\b" "$root/upa-mmap-shim/preload/settings.h" ||
+    [[ $name == UPA_FULL || $name == UPA_*_ARCHIVE ]] || grep -q "^ \*   $name\b" "$root/upa-mmap-shim/preload/settings.h" ||
       usage_error "variable $name is none of UPA's"
   done
-  said=$(UPA_TRACE='' LD_PRELOAD="$root/build/release/lib/libupa_mmap.so" /bin/true 2>&1) || true
+  said=$(UPA_TRACE='' UPA_LAUNCHED=0 LD_PRELOAD="$root/build/release/lib/libupa_mmap.so" /bin/true 2>&1) || true
+  # What malloc() of this machine's libc would not get otherwise.
+  [[ $said != *'upa: only part comes from UPA: '* ]] || needs_blocks=1
   said=${said%%$'\n'*}
   [[ ! $said =~ ^'upa: '(.*)'; its default holds'$ ]] || usage_error "variable ${BASH_REMATCH[1]}"
 }
 
+# check_program FILE: says so if the libraries will not be loaded, and whether malloc() needs one more of them
+check_program() {
+  local kind rest
+  read -r kind rest < <("$root/build/release/bin/upa-program" "$1") || true
+  case $kind in
+    none) echo "upa: nothing comes from UPA: program=$1: $rest" >&2 ;;
+    musl) needs_blocks=1 ;;
+  esac
+}
+
 run_program() {
-  local malloc=libc upa=1 trace= file entry libraries=() environment=() help='./upa run'
+  local malloc=libc upa=1 trace= needs_blocks= file entry libraries=() environment=() help='./upa run'
   while [[ $# -gt 0 ]]; do
     case $1 in
       --malloc)
@@ -109,10 +121,15 @@ run_program() {
   fi
   set_up_packages
   build_c release
-  check_variables
+  if [[ -n $upa ]]; then
+    check_variables
+    check_program "$file"
+    # This process, which is about to be the program, says it if UPA can serve nothing or only part.
+    environment+=("UPA_LAUNCHED=$$")
+  fi
   [[ -z $upa ]] || libraries+=("$root/build/release/lib/libupa_mmap.so")
   case $malloc in
-    libc) ;;
+    libc) [[ -z $upa || -z $needs_blocks ]] || libraries+=("$root/build/release/lib/libupa_blocks.so") ;;
     dl) libraries+=("$root/build/release/lib/libupa_malloc.so") ;;
     *)
       check_malloc "$malloc"

@@ -8,6 +8,7 @@
 
 #include "entry/device_clients.h"
 #include "mman/mman_private.h"
+#include "observe/outlook.h"
 #include "observe/statistics.h"
 #include "observe/view.h"
 #include "os/maps.h"
@@ -121,8 +122,11 @@ static void begin(void)
 		return;
 	/* What the kernel might refuse to a program that asks for more than there is, it shall decide. */
 	if (upa_mman_start(&o, memory / 2)) {
-		table_remark(settings.backend ? "no region: the device is not to be had" :
-						"no region: the kernel refuses so large a reservation");
+		const char *why = settings.backend ? "no region: the device is not to be had" :
+						     "no region: the kernel refuses so large a reservation";
+
+		table_remark(why);
+		outlook_nothing(why);
 		atomic_store(&stage, NEVER);
 	} else {
 		publish(upa_mman_region());

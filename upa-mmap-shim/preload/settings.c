@@ -10,7 +10,15 @@
 #include "region/backend_name.h"
 #include "message.h"
 
-struct settings settings = { .retain_percent = 10, .decay_ms = 1000, .redirect = true, .brk = true, .uncleared = true, .huge = true };
+struct settings settings = {
+	.retain_percent = 10,
+	.decay_ms = 1000,
+	.launched = UPA_NOT_LAUNCHED,
+	.redirect = true,
+	.brk = true,
+	.uncleared = true,
+	.huge = true,
+};
 
 static const char *value_of(const char *name)
 {
@@ -113,4 +121,5 @@ void settings_read(void)
 	read_switch("UPA_UNCLEARED", &settings.uncleared);
 	read_switch("UPA_HUGE", &settings.huge);
 	read_switch("UPA_OFF", &settings.off);
+	read_number("UPA_LAUNCHED", false, 0, 1u << 22, "a process id", &settings.launched);
 }

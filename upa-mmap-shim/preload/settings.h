@@ -18,6 +18,8 @@
  *   UPA_UNCLEARED=0    what libc's malloc() gets again is cleared, though malloc() promises no zeros (uncleared.h); so it is strictly
  *   UPA_HUGE=0         never ask for huge pages (else where whole 2 MiB are purged and touched again, and huge pages are cheap)
  *   UPA_OFF=1          serve nothing
+ *   UPA_LAUNCHED       set by `upa run`: the process that says on standard error if it gets nothing, or only part (outlook.h);
+ *                      0: every process
  *
  * A value that makes no sense is named in one line on standard error, and its default holds.
  */
@@ -27,12 +29,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define UPA_NOT_LAUNCHED UINT64_MAX
+
 struct settings {
 	uint64_t region_bytes;       /* 0: default */
 	uint64_t least_bytes;
 	uint64_t retain_percent;
 	uint64_t decay_ms;
 	uint64_t pool_bytes;         /* 0: default */
+	uint64_t launched;           /* process id, 0: any, or UPA_NOT_LAUNCHED */
 	uint32_t backend;            /* UPA_BACKEND_* */
 	const char *trace;           /* NULL: none */
 	bool reclaim;

@@ -6,6 +6,7 @@
 
 #include "entry/heap.h"
 #include "gate.h"
+#include "observe/outlook.h"
 #include "observe/statistics.h"
 #include "observe/trace.h"
 #include "policy/purge.h"
@@ -55,6 +56,9 @@ void stand_aside(enum stand_aside_reason reason)
 
 	if (row->note)
 		table_remark(row->note);
+	/* From the start, and by nobody's wish. */
+	if (reason == ASIDE_SANITIZER || reason == ASIDE_ADDRESS_LIMIT || reason == ASIDE_DATA_LIMIT)
+		outlook_nothing(row->note);
 	if (row->region)
 		gate_close();
 	if (row->heap)

@@ -21,6 +21,7 @@
 #include "entry/redirect.h"
 #include "gate.h"
 #include "observe/observe.h"
+#include "observe/outlook.h"
 #include "observe/view.h"
 #include "policy/purge.h"
 #include "policy/retain.h"
@@ -68,6 +69,12 @@ static void in_child(void)
 	observe_after_fork();
 }
 
+static void partly(const char *why)
+{
+	table_remark(why);
+	outlook_part(why);
+}
+
 static void redirect_libc(void)
 {
 	struct redirection list[] = {
@@ -91,9 +98,11 @@ static void redirect_libc(void)
 		n--;
 	refused = table_wanted ? redirect(list, n) : redirect(list + 1, n - 1);
 	if (refused)
-		table_remark(refused);
-	else if (!list[n - 1].done || list[n - 1].to != libc_brk)
+		partly(refused);
+	else if (list[n - 1].to != libc_brk)
 		table_remark("the heap that grows by brk() is the kernel's");
+	else if (!list[n - 1].done)
+		partly("the heap that grows by brk() is the kernel's");
 }
 
 __attribute__((constructor(101))) static void start(void)

@@ -16,7 +16,7 @@ needs() { readelf -W --dyn-syms "$1" | awk '$7 == "UND" && $5 != "WEAK" && $8 !=
 
 # At least what musl 1.2 exports, of what is used here; a name may be added if musl has it.
 musl="clock_gettime close dl_iterate_phdr environ getauxval __environ __errno_location ftruncate getenv getpid getrlimit getrusage memchr memcmp
-  memcpy memmove memset open pread pthread_atfork sched_yield snprintf strcat strchr strcmp strcpy strerror strlen strncat strncmp
+  memcpy memmove memset mmap mremap munmap open pread pthread_atfork sched_yield snprintf strcat strchr strcmp strcpy strerror strlen strncat strncmp
   strncpy strrchr strstr sysconf unlink vsnprintf"
 
 check() {
@@ -43,12 +43,15 @@ check() {
 
 check "$libraries/libupa.so"
 check "$libraries/libupa_mmap.so"
+check "$libraries/libupa_blocks.so"
 [[ ! -e $libraries/libupa_malloc.so ]] || check "$libraries/libupa_malloc.so"
 for library in "$libraries"/libdlmalloc_*.so; do
   [[ ! -e $library ]] || check "$library" libupa.so libupa.so.1
 done
 
-for symbol in $(needs "$libraries/libupa_mmap.so"); do
-  grep -qwF -- "${symbol%%@*}" <<<"$musl" || wrong "libupa_mmap.so needs $symbol, which musl lacks"
+for library in libupa_mmap libupa_blocks; do
+  for symbol in $(needs "$libraries/$library.so"); do
+    grep -qwF -- "${symbol%%@*}" <<<"$musl" || wrong "$library.so needs $symbol, which musl lacks"
+  done
 done
 exit "$failed"
