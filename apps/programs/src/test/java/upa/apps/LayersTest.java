@@ -19,7 +19,9 @@ class LayersTest {
     /** Lowest first; of packages in one row none may use another. A name with ".." stands for the packages below, too. */
     private static final List<Set<String>> LAYERS = List.of(
             // The library, whose own tests order the packages in it.
-            Set.of("upa.core..", "upa.llfree..", "upa.pager.."),
+            Set.of("upa.core..", "upa.llfree..", "upa.policy"),
+            Set.of("upa.pager.host"),
+            Set.of("upa.pager.policies", "upa.pager.simulate"),
             Set.of("upa.measure.stats", "upa.measure.allocator"),
             Set.of("upa.measure.report"),
             Set.of("upa.measure"),
@@ -30,7 +32,7 @@ class LayersTest {
             Set.of("upa.counts.data"),
             Set.of("upa.counts.report"),
             Set.of("upa.counts"),
-            Set.of("upa.tools.top", "upa.tools.trace"),
+            Set.of("upa.tools.policy", "upa.tools.top", "upa.tools.trace"),
             Set.of("upa.apps.workload"),
             Set.of("upa.apps.results"),
             Set.of("upa.apps.run"),

@@ -1,0 +1,90 @@
+package upa.tools.policy;
+
+import java.io.BufferedOutputStream;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import upa.pager.host.Policies;
+import upa.pager.simulate.TraceException;
+import upa.policy.PolicyException;
+import upa.policy.PolicyInfo;
+
+/**
+ * {@code upa policy}.
+ *
+ * <p>Exit status: 0 done, 1 a file cannot be read or written or a policy failed, 2 the command line is wrong.
+ */
+public final class Main {
+    private static final List<String> USAGE = List.of(
+            "usage: ./upa policy COMMAND [ARGUMENT...]",
+            "",
+            "  list                   the policies there are, and their options",
+            "  simulate TRACE [--policy A,B] [--memory 50%] [--evidence accesses|faults] [--staging 2%] [--batch 64]",
+            "                         how policies do on recorded accesses, beside Belady's bound",
+            "  new NAME [--in FOLDER] a Maven project for a policy of your own: it builds, is tested, and runs",
+            "",
+            "A policy is NAME[,key=value...], or file.jar:class; several beside each other are joined by +, as in",
+            "stride+s3-fifo. It can also be a rule: 'when age>30s and not written: move to compressed; quota 64MiB/s'.",
+            "TRACE has a page number or 0x-address in each line, rows as 'START COUNT', or what",
+            "'valgrind --tool=lackey --trace-mem=yes PROGRAM' prints; compressed by gzip or not. --memory takes pages",
+            "of 4 KiB as 64M, or a part of the pages accessed; several by commas. Give --policy several times for rules.");
+
+    private Main() {
+    }
+
+    /**
+     * Runs the command and exits.
+     *
+     * @param arguments its command line
+     */
+    public static void main(String[] arguments) {
+        try (PrintStream out = new PrintStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out)),
+                false,
+                StandardCharsets.UTF_8)) {
+            int status = run(arguments, out, System.err);
+            out.flush();
+            System.exit(status);
+        }
+    }
+
+    static int run(String[] arguments, PrintStream out, PrintStream err) {
+        String command = arguments.length == 0 ? "" : arguments[0];
+        String[] rest = arguments.length == 0 ? arguments : Arrays.copyOfRange(arguments, 1, arguments.length);
+        try {
+            switch (command) {
+                case "-h", "--help" -> USAGE.forEach(out::println);
+                case "list" -> list(rest, out);
+                case "simulate" -> {
+                    return SimulateCommand.parse(rest).run(out, err);
+                }
+                case "new" -> NewCommand.parse(rest, Path.of(System.getProperty("upa.root", "."))).run(out);
+                case "" -> throw new UsageException("no command given");
+                default -> throw new UsageException("there is no command=" + command);
+            }
+            return 0;
+        } catch (UsageException e) {
+            err.println("upa: policy: " + e.getMessage() + ": see ./upa policy --help");
+            return 2;
+        } catch (PolicyException | TraceException | ProjectException e) {
+            err.println("upa: " + e.getMessage());
+            return 1;
+        }
+    }
+
+    private static void list(String[] rest, PrintStream out) throws UsageException {
+        if (rest.length > 0) {
+            throw new UsageException("list takes no argument, got argument=" + rest[0]);
+        }
+        int width = Policies.list().stream().mapToInt(p -> p.name().length()).max().orElse(0);
+        for (PolicyInfo policy : Policies.list()) {
+            out.println(policy.name() + " ".repeat(width - policy.name().length() + 2) + policy.summary());
+            for (String option : policy.options()) {
+                out.println(" ".repeat(width + 4) + option);
+            }
+        }
+    }
+}

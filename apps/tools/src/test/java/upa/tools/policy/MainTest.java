@@ -1,0 +1,157 @@
+package upa.tools.policy;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class MainTest {
+    @TempDir
+    Path folder;
+    private Path trace;
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+    @BeforeEach
+    void makeTrace() throws IOException {
+        trace = folder.resolve("loop");
+        Files.writeString(trace, IntStream.range(0, 1000).mapToObj(i -> Integer.toString(i % 100))
+                .collect(Collectors.joining("\n")));
+    }
+
+    private int run(String... arguments) {
+        out.reset();
+        err.reset();
+        return Main.run(arguments, new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8));
+    }
+
+    private String out() {
+        return out.toString(StandardCharsets.UTF_8);
+    }
+
+    private String err() {
+        return err.toString(StandardCharsets.UTF_8);
+    }
+
+    /** The words of the line about a policy. */
+    private List<String> row(String policy) {
+        return out().lines().filter(l -> l.startsWith(policy + " ")).map(l -> List.of(l.strip().split("\\s+")))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError(out()));
+    }
+
+    @Test
+    void listsPoliciesAndTheirOptions() {
+        assertEquals(0, run("list"));
+        assertTrue(out().lines().anyMatch(l -> l.matches("clock +first in, first out, with a second chance.*")), out());
+        assertTrue(out().contains("small=10%: part of memory for new pages"));
+        assertEquals("", err());
+    }
+
+    @Test
+    void simulatesPoliciesBesideTheBound() {
+        assertEquals(0, run("simulate", trace.toString(), "--policy", "fifo,clock,chances=2,sequential+fifo",
+                "--memory",
+                "50%,20K"));
+        assertTrue(out().startsWith("trace " + trace + ": accesses 1000, pages 100, every access is seen\n"), out());
+        assertEquals(List.of("memory 50 pages (50%)", "memory 5 pages (5%)"),
+                out().lines().filter(l -> l.startsWith("memory")).toList());
+        assertEquals(List.of("fifo", "0.00%", "1000"), row("fifo").subList(0, 3));
+        assertEquals("45.00%", row("belady").get(1));
+        assertEquals("0.00%", row("clock,chances=2").get(1));
+        double prefetching = Double.parseDouble(row("sequential+fifo").get(1).replace("%", ""));
+        assertTrue(prefetching > 60, out());
+    }
+
+    @Test
+    void aRuleIsOnePolicy() {
+        assertEquals(0, run("simulate", trace.toString(), "--policy", "when age>1s: evict",
+                "--policy", "clock", "--evidence", "faults", "--staging", "10%", "--batch", "4"));
+        assertTrue(out().contains("only faults are seen"));
+        assertEquals("clock", row("clock").getFirst());
+        assertTrue(out().contains("when age>1s: evict"), out());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "''|no command given",
+        "bake|there is no command=bake",
+        "list x|list takes no argument, got argument=x",
+        "simulate|simulate needs one trace, got traces=0",
+        "simulate a b|simulate needs one trace, got traces=2",
+        "simulate a --polic x|simulate: Unrecognized option: --polic",
+        "simulate a --policy +x|not a name of a policy: name= in policy=+x",
+        "simulate a --memory 3X|option --memory needs a size up to 1T as 64M, or a part as 50%, got value=3X",
+        "simulate a --memory 150%|option --memory needs a size up to 1T as 64M, or a part as 50%, got value=150%",
+        "simulate a --evidence all|option --evidence needs accesses or faults, got value=all",
+        "simulate a --batch 0|option --batch needs a number of pages, got value=0",
+        "new|new needs a name of lower-case letters, digits and hyphens, got name=null",
+        "new Big|new needs a name of lower-case letters, digits and hyphens, got name=Big",
+        "new a b|new takes one name, got name=b too",
+        "new --in|option --in needs a folder",
+        "new --out x|new has no option=--out"})
+    void saysWhatIsWrongWithACommandLine(String arguments, String message) {
+        assertEquals(2, run(arguments.isEmpty() ? new String[0] : arguments.split(" ")));
+        assertEquals("upa: policy: " + message + ": see ./upa policy --help\n", err());
+        assertEquals("", out());
+    }
+
+    @Test
+    void saysWhatCannotBeReadOrRun() {
+        assertEquals(1, run("simulate", folder.resolve("none").toString()));
+        assertEquals("upa: cannot read trace file=" + folder.resolve("none") + ": there is no such file\n", err());
+        assertEquals(1, run("simulate", trace.toString(), "--policy", "clok"));
+        assertTrue(err().startsWith("upa: there is no policy=clok; there are 2q, clock, "), err());
+        assertEquals(1, run("simulate", trace.toString(), "--policy", "clock,chance=3"));
+        assertEquals("upa: policy=clock has no option=chance; it has chances\n", err());
+        assertEquals(1, run("simulate", trace.toString(), "--memory", "0%"));
+        assertEquals("upa: nothing to simulate: memory of pages=0, of these staging pages=0\n", err());
+    }
+
+    /** The project that is made builds, passes its test, and its jar runs in the simulator. */
+    @Test
+    void aNewPolicyBuildsIsTestedAndRuns() throws Exception {
+        Path home = Path.of(System.getProperty("upa.root"));
+        Path core = home.resolve("upa-core/target/upa-core.jar");
+        Path pager = home.resolve("upa-core/pager/target/upa-pager.jar");
+        assumeTrue(Files.exists(core) && Files.exists(pager), "needs the jars of ./upa build");
+        assertEquals(0, run("new", "least-used", "--in", folder.toString()));
+        Path project = folder.resolve("least-used");
+        assertEquals("made " + project + ": build and test it with mvn package, then read README.md\n", out());
+        assertEquals(1, run("new", "least-used", "--in", folder.toString()));
+        assertEquals("upa: cannot make folder=" + project + ": it exists\n", err());
+        Path log = folder.resolve("maven.log");
+        Process maven = new ProcessBuilder("mvn", "-q", "-B", "-o", "-Dupa.home=" + home, "package")
+                .directory(project.toFile()).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        assertTrue(maven.waitFor(5, TimeUnit.MINUTES), "maven hangs");
+        assertEquals(0, maven.exitValue(), () -> log(log));
+        assertTrue(Files.exists(project.resolve("target/surefire-reports/TEST-policy.LeastUsedTest.xml")));
+        String policy = project.resolve("target/least-used.jar") + ":policy.LeastUsed,often=2";
+        assertEquals(0, run("simulate", trace.toString(), "--policy", policy));
+        assertEquals("0.00%", row(policy).get(1));
+    }
+
+    private static String log(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+}
