@@ -130,7 +130,12 @@ run_program() {
   [[ -z $upa ]] || libraries+=("$root/build/release/lib/libupa_mmap.so")
   case $malloc in
     libc) [[ -z $upa || -z $needs_blocks ]] || libraries+=("$root/build/release/lib/libupa_blocks.so") ;;
-    dl) libraries+=("$root/build/release/lib/libupa_malloc.so") ;;
+    dl)
+      [[ -e $root/build/release/lib/libupa_malloc.so ]] || { rm -f "$root/build/stamp/c-release"; build_c release; }
+      [[ -e $root/build/release/lib/libupa_malloc.so ]] ||
+        fail "no --malloc dl: dlmalloc's source could not be fetched: the reason is in log=build/log/c-release.log"
+      libraries+=("$root/build/release/lib/libupa_malloc.so")
+      ;;
     *)
       check_malloc "$malloc"
       libraries+=("$malloc")

@@ -116,8 +116,13 @@ find_jdk() {
   done
 }
 
+# Debian from 13 and Ubuntu from 25.10 on have one.
 set_up_jdk() {
+  local package=openjdk-$java_needed-jdk-headless
   JAVA_HOME=$(find_jdk)
+  if [[ -z $JAVA_HOME ]] && apt-cache show "$package" >/dev/null 2>&1; then
+    (install "$package") && JAVA_HOME=$(find_jdk) || true
+  fi
   [[ -n $JAVA_HOME ]] ||
     fail "no JDK $java_needed or newer in JAVA_HOME, PATH, /usr/lib/jvm, /opt, ~/.sdkman or ~/.jdks: unpack one there (Eclipse Temurin, say)"
   export JAVA_HOME
@@ -150,8 +155,19 @@ build_c() {
   if_changed "c-$1" "$sources" "$root/build/$1/lib/libupa.so" step "c-$1" "building C ($1)" cmake_build "$1"
 }
 
+# CMake knows this form of presets from 3.25 on.
 cmake_build() (
-  cd "$root" && cmake --preset "$1" && cmake --build --preset "$1"
+  local version
+  cd "$root"
+  version=$(cmake --version | sed -nE '1s/.* ([0-9]+\.[0-9]+).*/\1/p')
+  if [[ $(printf '%s\n' 3.25 "$version" | sort -V | head -n 1) == 3.25 ]]; then
+    cmake --preset "$1" && cmake --build --preset "$1"
+  elif [[ $1 == release ]]; then
+    cmake -S . -B build/release -G Ninja && cmake --build build/release
+  else
+    echo "preset=$1 needs CMake 3.25 or newer, found version=$version"
+    return 1
+  fi
 )
 
 build_java() {

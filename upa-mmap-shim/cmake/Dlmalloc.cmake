@@ -4,19 +4,19 @@ set(dlmalloc_source "${UPA_DEPS_DIR}/dlmalloc/malloc.c")
 set(dlmalloc_fetch "${CMAKE_CURRENT_SOURCE_DIR}/cmake/fetch-dlmalloc.sh")
 set(dlmalloc_redirect "${CMAKE_CURRENT_SOURCE_DIR}/malloc/dlmalloc-on-upa.h")
 
-add_custom_command(
-  OUTPUT "${dlmalloc_source}"
-  COMMAND "${dlmalloc_fetch}" "${UPA_DEPS_DIR}/dlmalloc"
-  DEPENDS "${dlmalloc_fetch}"
-  COMMENT "Fetching dlmalloc 2.8.6"
-  VERBATIM)
-# One fetch for all three libraries, whatever runs in parallel.
-add_custom_target(dlmalloc_fetched DEPENDS "${dlmalloc_source}")
+# Fetched when the build is configured: without it, what is built on it is left out, and nothing else.
+if(NOT EXISTS "${dlmalloc_source}")
+  message(STATUS "Fetching dlmalloc 2.8.6")
+endif()
+execute_process(COMMAND "${dlmalloc_fetch}" "${UPA_DEPS_DIR}/dlmalloc" RESULT_VARIABLE dlmalloc_missing ERROR_VARIABLE dlmalloc_said)
+if(dlmalloc_missing)
+  message(WARNING "dlmalloc, and malloc libraries built on it, are left out: ${dlmalloc_said}")
+  return()
+endif()
 
 # Not held to our warnings and not sanitized, since it is not our code; but ThreadSanitizer must see its locks.
 function(upa_dlmalloc name)
   add_library(${name} SHARED "${dlmalloc_source}")
-  add_dependencies(${name} dlmalloc_fetched)
   target_include_directories(${name} INTERFACE include)
   target_compile_definitions(${name} PRIVATE
     __wasilibc_unmodified_upstream USE_DL_PREFIX USE_LOCKS=1 HAVE_MORECORE=0 _GNU_SOURCE= ${ARGN})
@@ -40,7 +40,6 @@ endforeach()
 if(NOT UPA_SANITIZE)
   set(malloc_exports "${CMAKE_CURRENT_SOURCE_DIR}/malloc/exports.map")
   add_library(dlmalloc_spaces OBJECT "${dlmalloc_source}")
-  add_dependencies(dlmalloc_spaces dlmalloc_fetched)
   target_include_directories(dlmalloc_spaces PRIVATE malloc)
   target_compile_definitions(dlmalloc_spaces PRIVATE __wasilibc_unmodified_upstream _GNU_SOURCE=)
   target_compile_options(dlmalloc_spaces PRIVATE "SHELL:-include ${CMAKE_CURRENT_SOURCE_DIR}/malloc/dlmalloc-spaces.h")

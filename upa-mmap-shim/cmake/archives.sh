@@ -2,7 +2,8 @@
 # a change of the machine's package sources is needed. Sourced, never run.
 #
 # Where the archives are: UPA_DEBIAN_ARCHIVE and UPA_UBUNTU_ARCHIVE, else where this machine's own packages come from, else where
-# debootstrap would look. Every package is verified: the other distribution's keys come out of a package of this one.
+# debootstrap would look. Every package is verified by the archive's keys: the other distribution's keys come out of a package of this one.
+# With archive_pinned=1 an archive without keys will do: for what is checked by a hash of our own.
 
 # archive_fail TEXT: sets $archive_error, which says why a function below returned 1
 archive_fail() { archive_error=$*; return 1; }
@@ -54,17 +55,25 @@ archive_key() {
   echo "$packages/usr/share/keyrings/$name"
 }
 
-# archive_open DISTRIBUTION SUITE DIRECTORY ARCHITECTURE: makes apt's state for the suite in DIRECTORY, afresh if it is older than a
-# day, and sets $archive_apt to the options with which apt-get uses it
+# archive_open DISTRIBUTION SUITE DIRECTORY ARCHITECTURE [deb-src]: makes apt's state for the suite's packages, or their sources, in
+# DIRECTORY, afresh if it is older than a day, and sets $archive_apt to the options with which apt-get uses it
 archive_open() {
-  local distribution=$1 suite=$2 state=$3/$1-$2-$4 architecture=$4 uri keys components=main
+  local distribution=$1 suite=$2 state=$3/$1-$2-$4 architecture=$4 type=${5:-deb} uri keys components=main
   command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { archive_fail "no apt-get here"; return 1; }
+  [[ $type == deb ]] || state+=-sources
   mkdir -p "$state"/{lists/partial,archives/partial}
   state=$(cd "$state" && pwd)
   uri=$(archive_of "$distribution" "$suite" "$3") || { archive_fail "no archive of $distribution is known"; return 1; }
-  keys=$(archive_key "$distribution" "$3") || { archive_fail "the keys of $distribution are not to be had"; return 1; }
+  if keys=$(archive_key "$distribution" "$3"); then
+    keys=signed-by=$(readlink -f "$keys")
+  elif [[ -n ${archive_pinned:-} ]]; then
+    keys=trusted=yes
+  else
+    archive_fail "the keys of $distribution are not to be had"
+    return 1
+  fi
   [[ $distribution == debian ]] || components="main universe"
-  echo "deb [arch=$architecture signed-by=$(readlink -f "$keys")] $uri $suite $components" >"$state/sources.list"
+  echo "$type [arch=$architecture $keys] $uri $suite $components" >"$state/sources.list"
   archive_apt=(-qq -o "Dir::Etc::SourceList=$state/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
     -o "Dir::State=$state" -o "Dir::State::Lists=$state/lists" -o Dir::State::Status=/dev/null -o "Dir::Cache=$state"
     -o "APT::Architecture=$architecture" -o "APT::Architectures::=$architecture" -o Acquire::Languages=none -o APT::Sandbox::User=root

@@ -36,8 +36,8 @@ compare retain-nothing kernel env LD_PRELOAD="$upa" UPA_RETAIN=0 UPA_DECAY_MS=0 
 compare retain-all kernel env LD_PRELOAD="$upa" UPA_RETAIN=1000 "$conformance"
 compare small-region kernel env LD_PRELOAD="$upa" UPA_REGION_BYTES=16M "$conformance"
 compare off kernel env LD_PRELOAD="$upa" UPA_OFF=1 "$conformance"
-compare dl kernel env LD_PRELOAD="$upa:$libraries/libupa_malloc.so" "$conformance"
-compare dl-no-upa kernel env LD_PRELOAD="$libraries/libupa_malloc.so" "$conformance"
+[[ ! -e $libraries/libupa_malloc.so ]] || compare dl kernel env LD_PRELOAD="$upa:$libraries/libupa_malloc.so" "$conformance"
+[[ ! -e $libraries/libupa_malloc.so ]] || compare dl-no-upa kernel env LD_PRELOAD="$libraries/libupa_malloc.so" "$conformance"
 for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   if [[ -z $(LD_PRELOAD=$malloc true 2>&1) ]]; then
     LD_PRELOAD=$malloc "$conformance" >"$work/$malloc-kernel"
@@ -68,7 +68,7 @@ threads() {
 threads libc "$upa"
 threads strict "$upa" UPA_STRICT=1
 threads small-region "$upa" UPA_REGION_BYTES=16M
-threads dl "$upa:$libraries/libupa_malloc.so"
+[[ ! -e $libraries/libupa_malloc.so ]] || threads dl "$upa:$libraries/libupa_malloc.so"
 for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] || threads "$malloc" "$upa:$malloc"
 done
@@ -87,7 +87,7 @@ zeros cleared "$upa" UPA_UNCLEARED=0
 zeros strict "$upa" UPA_STRICT=1
 zeros retain-nothing "$upa" UPA_RETAIN=0 UPA_DECAY_MS=0
 zeros retain-all "$upa" UPA_RETAIN=1000
-zeros dl "$upa:$libraries/libupa_malloc.so"
+[[ ! -e $libraries/libupa_malloc.so ]] || zeros dl "$upa:$libraries/libupa_malloc.so"
 for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] || zeros "$malloc" "$upa:$malloc"
 done

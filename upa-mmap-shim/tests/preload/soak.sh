@@ -32,7 +32,8 @@ begun=$SECONDS
 play >"$work/programs" 2>&1 &
 player=$!
 
-modes=(libc strict dl)
+modes=(libc strict)
+[[ ! -e $libraries/libupa_malloc.so ]] || modes+=(dl)
 for malloc in libjemalloc.so.2 libmimalloc.so.2; do
   [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] || modes+=("$malloc")
 done
