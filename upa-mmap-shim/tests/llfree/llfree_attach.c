@@ -60,7 +60,10 @@ static void check_refusals_of_attach(void)
 
 		state[bit / 8] ^= (char)(1 << bit % 8);
 		error = upa_llfree_attach(&b, state, bytes);
-		/* Other numbers of pages of the same number of children, in a last child that is not whole, are as good. */
+		/*
+		 * Other numbers of pages of the same number of children, in a last child that is not whole, are as
+		 * good.
+		 */
 		if (!error)
 			CHECK(bit / 8 >= offsetof(struct upa_llfree_header, pages) &&
 			      bit / 8 < offsetof(struct upa_llfree_header, slot_offset) &&

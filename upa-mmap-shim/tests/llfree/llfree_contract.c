@@ -147,7 +147,8 @@ static void run(const struct line *l, char *out, size_t bytes)
 	uint64_t value = 0;
 	int64_t result;
 
-#define IS(name, arguments) (!strcmp(op, name) && (l->words == 1 + (arguments) || (bad_line(l, "wrong number of words"), 0)))
+#define IS(name, arguments)                                                                                            \
+	(!strcmp(op, name) && (l->words == 1 + (arguments) || (bad_line(l, "wrong number of words"), 0)))
 	*out = 0;
 	if (IS("init", 2)) {
 		result = init(n[1], (uint32_t)n[2]);
@@ -294,7 +295,8 @@ static int run_file(const char *file, bool record)
 		if (!same(equals ? equals : "", answer)) {
 			wrong++;
 			if (!record)
-				fprintf(stderr, "%s:%d: %s   answered: %s\n", file, l.at, original, *answer ? answer : "(nothing)");
+				fprintf(stderr, "%s:%d: %s   answered: %s\n", file, l.at, original,
+					*answer ? answer : "(nothing)");
 		}
 		if (record) {
 			for (int i = 0; i < l.words; i++)

@@ -43,7 +43,8 @@ static uint64_t take(struct input *in, size_t n)
 static void check_page(const struct upa_llfree *a, int64_t page, uint64_t n)
 {
 	if (page >= 0)
-		CHECK((uint64_t)page < a->pages && n <= a->pages - (uint64_t)page, "page=%" PRId64 " n=%" PRIu64, page, n);
+		CHECK((uint64_t)page < a->pages && n <= a->pages - (uint64_t)page, "page=%" PRId64 " n=%" PRIu64, page,
+		      n);
 	else
 		CHECK(page == -ENOMEM || page == -EINVAL || page == -1, "result=%" PRId64, page);
 }
@@ -146,7 +147,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t words;
 	struct upa_llfree a;
 
-	CHECK(!mprotect(memory, GUARD, PROT_NONE) && !mprotect(memory + GUARD + mapped, GUARD, PROT_NONE), "errno=%d", errno);
+	CHECK(!mprotect(memory, GUARD, PROT_NONE) && !mprotect(memory + GUARD + mapped, GUARD, PROT_NONE), "errno=%d",
+	      errno);
 	CHECK(!upa_llfree_init(&a, state, bytes, pages, slots), "pages=%" PRIu64, pages);
 	/* From an honest state that was used a little, or from noise. */
 	for (size_t i = 4096; size & 2 && i + 8 <= bytes; i += 8)
@@ -177,7 +179,8 @@ static void *scribble(void *argument)
 		/* Claimed while it writes, so that the state is not unmapped under it. */
 		if (words && words != SIZE_MAX && atomic_compare_exchange_strong(&scribble_words, &words, SIZE_MAX)) {
 			for (int i = 0; i < 16; i++)
-				atomic_store_explicit(&scribble_at[random_below(&seed, words)], random_next(&seed), memory_order_relaxed);
+				atomic_store_explicit(&scribble_at[random_below(&seed, words)], random_next(&seed),
+						      memory_order_relaxed);
 			atomic_store(&scribble_words, words);
 		}
 		usleep(20);

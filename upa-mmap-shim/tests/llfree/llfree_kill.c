@@ -70,7 +70,8 @@ static void *work(void *argument)
 			int64_t page;
 
 			atomic_store(&j->getting, pages);
-			page = pages == 1ull << order ? upa_llfree_get(&a, slot, order, 0) : upa_llfree_get_run(&a, slot, pages, 0);
+			page = pages == 1ull << order ? upa_llfree_get(&a, slot, order, 0) :
+							upa_llfree_get_run(&a, slot, pages, 0);
 			if (page >= 0)
 				atomic_store(entry, RANGE((uint64_t)page, pages));
 			atomic_store(&j->getting, 0);
@@ -81,7 +82,8 @@ static void *work(void *argument)
 
 			atomic_store(&j->putting, RANGE(first, part));
 			atomic_store(entry, part == pages ? 0 : RANGE(first + part, pages - part));
-			CHECK(!upa_llfree_put_run(&a, slot, first, part, (uint32_t)random_below(&w.seed, 3)), "first=%" PRIu64, first);
+			CHECK(!upa_llfree_put_run(&a, slot, first, part, (uint32_t)random_below(&w.seed, 3)),
+			      "first=%" PRIu64, first);
 			atomic_store(&j->putting, 0);
 		}
 		atomic_fetch_add_explicit(&j->operations, 1, memory_order_relaxed);
@@ -139,7 +141,10 @@ static bool is_allocated(uint64_t page)
 	return upa_llfree_next(&a, page, 1, 0, &length) == (int64_t)page;
 }
 
-/* Beside the dead, before anybody recovers: all that is free can be had but for what their last operations have claimed. */
+/*
+ * Beside the dead, before anybody recovers: all that is free can be had but for what their last operations have
+ * claimed.
+ */
 static void check_unrecovered(void)
 {
 	uint64_t *got = calloc(a.pages, sizeof(*got));
@@ -151,8 +156,10 @@ static void check_unrecovered(void)
 
 	for (uint32_t w = 0; w < WORKERS; w++)
 		for (uint32_t t = 0; t < THREADS; t++)
-			claimed += atomic_load(&shared->journal[w][t].getting) + RANGE_PAGES(atomic_load(&shared->journal[w][t].putting));
-	for (uint64_t p = 0; p < a.pages && (page = upa_llfree_next(&a, p, a.pages - p, 1, &length)) >= 0; p = (uint64_t)page + length)
+			claimed += atomic_load(&shared->journal[w][t].getting) +
+				   RANGE_PAGES(atomic_load(&shared->journal[w][t].putting));
+	for (uint64_t p = 0; p < a.pages && (page = upa_llfree_next(&a, p, a.pages - p, 1, &length)) >= 0;
+	     p = (uint64_t)page + length)
 		free_pages += length;
 	while ((page = upa_llfree_get(&a, 1, 0, 0)) >= 0)
 		got[n++] = (uint64_t)page;
@@ -226,7 +233,8 @@ static void pause_us(uint64_t us)
 
 static uint64_t operations_of(uint32_t process)
 {
-	return atomic_load(&shared->journal[process][0].operations) + atomic_load(&shared->journal[process][1].operations);
+	return atomic_load(&shared->journal[process][0].operations) +
+	       atomic_load(&shared->journal[process][1].operations);
 }
 
 static void one_round(bool survivor)
@@ -248,7 +256,8 @@ static void one_round(bool survivor)
 		uint64_t before = operations_of(0);
 
 		for (int i = 0; operations_of(0) < before + 100; i++) {
-			CHECK(i < 60000, "the survivor is blocked after %" PRIu64 " operations", operations_of(0) - before);
+			CHECK(i < 60000, "the survivor is blocked after %" PRIu64 " operations",
+			      operations_of(0) - before);
 			pause_us(1000);
 		}
 		atomic_store(&shared->stop, true);
@@ -282,6 +291,7 @@ int main(int argc, char **argv)
 			operations += operations_of(w);
 		munmap(a.state, bytes);
 	}
-	printf("%" PRIu64 " rounds, %" PRIu64 " operations, %" PRIu64 " pages lost and found\n", rounds / 3 * 3, operations, losses);
+	printf("%" PRIu64 " rounds, %" PRIu64 " operations, %" PRIu64 " pages lost and found\n", rounds / 3 * 3,
+	       operations, losses);
 	return 0;
 }

@@ -49,7 +49,11 @@ static const char *name(int64_t result)
 
 	if (result >= 0)
 		snprintf(text, sizeof(text), "%" PRId64, result);
-	return result >= 0 ? text : result == -ENOMEM ? "ENOMEM" : result == -EBUSY ? "EBUSY" : result == -EINVAL ? "EINVAL" : "?";
+	return result >= 0       ? text :
+	       result == -ENOMEM ? "ENOMEM" :
+	       result == -EBUSY  ? "EBUSY" :
+	       result == -EINVAL ? "EINVAL" :
+				   "?";
 }
 
 static uint64_t below(uint64_t n) { return random_below(&rng, n); }
@@ -96,9 +100,11 @@ static void check_content(uint64_t first, uint64_t n)
 		CHECK(stale == -1 || (from >= p && length && from + length <= first + n),
 		      "seed=%" PRIu64 " stale=%" PRId64 " length=%" PRIu64, seed, stale, length);
 		for (; p < from; p++)
-			CHECK(content[p] != OLD, "seed=%" PRIu64 " page=%" PRIu64 " old bytes handed out as zero", seed, p);
+			CHECK(content[p] != OLD, "seed=%" PRIu64 " page=%" PRIu64 " old bytes handed out as zero", seed,
+			      p);
 		for (; p < from + length; p++)
-			CHECK(content[p] != NO_MEMORY, "seed=%" PRIu64 " page=%" PRIu64 " has no memory and is reported stale", seed, p);
+			CHECK(content[p] != NO_MEMORY,
+			      "seed=%" PRIu64 " page=%" PRIu64 " has no memory and is reported stale", seed, p);
 	}
 }
 
@@ -138,7 +144,8 @@ static void op_get(void)
 		CHECK(page % (1 << order) == 0, "seed=%" PRIu64 " page=%" PRId64 " order=%u", seed, page, order);
 		took(page, 1ull << order);
 	} else {
-		CHECK(page == -ENOMEM && !room(1ull << order, 1ull << order, false), "seed=%" PRIu64 " order=%u result=%" PRId64, seed, order, page);
+		CHECK(page == -ENOMEM && !room(1ull << order, 1ull << order, false),
+		      "seed=%" PRIu64 " order=%u result=%" PRId64, seed, order, page);
 	}
 }
 
@@ -152,14 +159,17 @@ static void op_run(void)
 	note("run %u %" PRIu64 " %u = %s", slot, n, flags, name(page));
 	made[page >= 0 ? 1 : 2]++;
 	if (page < 0) {
-		CHECK(page == -ENOMEM && !room(n, 1, false), "seed=%" PRIu64 " run=%" PRIu64 " result=%" PRId64, seed, n, page);
+		CHECK(page == -ENOMEM && !room(n, 1, false), "seed=%" PRIu64 " run=%" PRIu64 " result=%" PRId64, seed,
+		      n, page);
 		return;
 	}
 	made[3] += page % UPA_CHILD_PAGES + n > UPA_CHILD_PAGES && page % UPA_CHILD_PAGES;
 	if (n <= UPA_CHILD_PAGES && page % UPA_CHILD_PAGES + n > UPA_CHILD_PAGES)
-		CHECK(!room(n, 1, true), "seed=%" PRIu64 " run=%" PRIu64 " page=%" PRId64 " crosses a child", seed, n, page);
+		CHECK(!room(n, 1, true), "seed=%" PRIu64 " run=%" PRIu64 " page=%" PRId64 " crosses a child", seed, n,
+		      page);
 	if (n > UPA_CHILD_PAGES && page % UPA_CHILD_PAGES)
-		CHECK(!room(n, UPA_CHILD_PAGES, false), "seed=%" PRIu64 " run=%" PRIu64 " page=%" PRId64 " starts within a child", seed, n, page);
+		CHECK(!room(n, UPA_CHILD_PAGES, false),
+		      "seed=%" PRIu64 " run=%" PRIu64 " page=%" PRId64 " starts within a child", seed, n, page);
 	took(page, n);
 }
 
@@ -177,8 +187,8 @@ static void op_at(void)
 	error = upa_llfree_get_at(&a, slot, first, n);
 	note("at %u %" PRIu64 " %" PRIu64 " = %s", slot, first, n, name(error));
 	if (error) {
-		CHECK(error == -EBUSY && (held[first] || like(first) < n), "seed=%" PRIu64 " first=%" PRIu64 " n=%" PRIu64 " error=%d",
-		      seed, first, n, error);
+		CHECK(error == -EBUSY && (held[first] || like(first) < n),
+		      "seed=%" PRIu64 " first=%" PRIu64 " n=%" PRIu64 " error=%d", seed, first, n, error);
 		return;
 	}
 	took((int64_t)first, n);
@@ -256,9 +266,11 @@ static void op_next(void)
 
 	while (p < first + n && held[p] == want_free)
 		p++;
-	CHECK(found == (p == first + n ? -1 : (int64_t)p), "seed=%" PRIu64 " first=%" PRIu64 " n=%" PRIu64 " found=%" PRId64, seed, first, n, found);
+	CHECK(found == (p == first + n ? -1 : (int64_t)p),
+	      "seed=%" PRIu64 " first=%" PRIu64 " n=%" PRIu64 " found=%" PRId64, seed, first, n, found);
 	if (found >= 0)
-		CHECK(length == lesser(like(p), first + n - p), "seed=%" PRIu64 " page=%" PRIu64 " length=%" PRIu64, seed, p, length);
+		CHECK(length == lesser(like(p), first + n - p), "seed=%" PRIu64 " page=%" PRIu64 " length=%" PRIu64,
+		      seed, p, length);
 }
 
 /* Marks a child of which a page is held, or declares whole held children resident. */
@@ -283,7 +295,8 @@ static void op_mark(void)
 	/* A last child that is not whole keeps its mark. */
 	c = below(pages) / UPA_CHILD_PAGES;
 	if ((c + 1) * UPA_CHILD_PAGES <= pages)
-		CHECK(upa_llfree_tainted(&a, c * UPA_CHILD_PAGES, 1) == tainted[c], "seed=%" PRIu64 " child=%" PRIu64, seed, c);
+		CHECK(upa_llfree_tainted(&a, c * UPA_CHILD_PAGES, 1) == tainted[c], "seed=%" PRIu64 " child=%" PRIu64,
+		      seed, c);
 }
 
 static void check_all(void)
@@ -298,9 +311,12 @@ static void check_all(void)
 		free_pages += !held[p];
 		with_memory += !held[p] && content[p] != NO_MEMORY;
 	}
-	CHECK(st.free_pages == free_pages, "seed=%" PRIu64 " free_pages=%" PRIu64 " model=%" PRIu64, seed, st.free_pages, free_pages);
-	CHECK(st.retained_pages >= with_memory, "seed=%" PRIu64 " retained=%" PRIu64 " model=%" PRIu64, seed, st.retained_pages, with_memory);
-	CHECK(st.got_pages - st.put_pages == pages - free_pages, "seed=%" PRIu64 " got=%" PRIu64 " put=%" PRIu64, seed, st.got_pages, st.put_pages);
+	CHECK(st.free_pages == free_pages, "seed=%" PRIu64 " free_pages=%" PRIu64 " model=%" PRIu64, seed,
+	      st.free_pages, free_pages);
+	CHECK(st.retained_pages >= with_memory, "seed=%" PRIu64 " retained=%" PRIu64 " model=%" PRIu64, seed,
+	      st.retained_pages, with_memory);
+	CHECK(st.got_pages - st.put_pages == pages - free_pages, "seed=%" PRIu64 " got=%" PRIu64 " put=%" PRIu64, seed,
+	      st.got_pages, st.put_pages);
 }
 
 static void one_operation(void)
@@ -403,11 +419,13 @@ int main(int argc, char **argv)
 		seeds = 1;
 	}
 	if (record)
-		printf("# A random run whose answers agreed with a plain bitmap: llfree_model --record %" PRIu64 "\n", first);
+		printf("# A random run whose answers agreed with a plain bitmap: llfree_model --record %" PRIu64 "\n",
+		       first);
 	for (seed = first; seed < first + seeds; seed++)
 		one_seed(record ? 700 : 1000);
 	if (!record)
-		printf("seeds %" PRIu64 "..%" PRIu64 " passed: %" PRIu64 " operations, %" PRIu64 " gets, %" PRIu64 " rightly without room, %" PRIu64
-		       " across children\n", first, first + seeds - 1, made[0], made[1], made[2], made[3]);
+		printf("seeds %" PRIu64 "..%" PRIu64 " passed: %" PRIu64 " operations, %" PRIu64 " gets, %" PRIu64
+		       " rightly without room, %" PRIu64 " across children\n",
+		       first, first + seeds - 1, made[0], made[1], made[2], made[3]);
 	return 0;
 }

@@ -20,8 +20,8 @@
 #define PEER_MAX_BLOCK 1500u
 
 /*
- * Runs `threads` threads with the owner numbers first_id, first_id + 1, ... on `memory`, each doing `operations` (0: for
- * ever) and then freeing what it holds. Returns the number of faults found, each told on stderr, or -errno.
+ * Runs `threads` threads with the owner numbers first_id, first_id + 1, ... on `memory`, each doing `operations` (0:
+ * for ever) and then freeing what it holds. Returns the number of faults found, each told on stderr, or -errno.
  */
 UPA_API int64_t llfree_peer_run(void *memory, uint64_t bytes, uint32_t first_id, uint32_t threads, uint64_t operations,
 				uint64_t seed);

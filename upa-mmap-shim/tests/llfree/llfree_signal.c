@@ -35,7 +35,8 @@ static void step(struct block *b, uint64_t *seed, unsigned char me)
 {
 	if (b->pages) {
 		change(b->first, b->pages, me, 0);
-		CHECK(!upa_llfree_put_run(&a, 0, b->first, b->pages, (uint32_t)random_below(seed, 3)), "first=%" PRIu64, b->first);
+		CHECK(!upa_llfree_put_run(&a, 0, b->first, b->pages, (uint32_t)random_below(seed, 3)), "first=%" PRIu64,
+		      b->first);
 		b->pages = 0;
 	} else {
 		uint64_t pages = random_below(seed, 8) ? 1 + random_below(seed, 130) : 1 + random_below(seed, 2000);

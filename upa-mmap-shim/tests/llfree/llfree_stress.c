@@ -58,7 +58,9 @@ static void took(uint32_t me, uint64_t first, uint64_t n)
 		uint64_t from = stale < 0 ? first + n : (uint64_t)stale;
 
 		for (; p < from; p++)
-			CHECK(!atomic_load(&old_bytes[p]), "%s: page=%" PRIu64 " has old bytes, first=%" PRIu64 " n=%" PRIu64, now->name, p, first, n);
+			CHECK(!atomic_load(&old_bytes[p]),
+			      "%s: page=%" PRIu64 " has old bytes, first=%" PRIu64 " n=%" PRIu64, now->name, p, first,
+			      n);
 		p = from + length;
 	}
 }
@@ -72,7 +74,8 @@ static void give(uint32_t me, uint32_t slot, uint64_t first, uint64_t n, uint32_
 			atomic_store(&old_bytes[p], 1);
 		CHECK(atomic_exchange(&owner[p], 0) == me, "%s: page=%" PRIu64 " freed by %u", now->name, p, me);
 	}
-	CHECK(!upa_llfree_put_run(&allocator, slot, first, n, flags), "%s: first=%" PRIu64 " n=%" PRIu64, now->name, first, n);
+	CHECK(!upa_llfree_put_run(&allocator, slot, first, n, flags), "%s: first=%" PRIu64 " n=%" PRIu64, now->name,
+	      first, n);
 }
 
 /* Leaves a block in a mailbox and takes out what was there. */
@@ -176,7 +179,8 @@ static void *brief(void *argument)
 		if (page < 0)
 			continue;
 		took(me, (uint64_t)page, 1ull << order);
-		give(me, me, (uint64_t)page, 1ull << order, order == UPA_MAX_ORDER ? 0 : (uint32_t)random_below(&seed, 3));
+		give(me, me, (uint64_t)page, 1ull << order,
+		     order == UPA_MAX_ORDER ? 0 : (uint32_t)random_below(&seed, 3));
 	}
 	atomic_fetch_add(&operations, n);
 	return NULL;
@@ -199,8 +203,11 @@ static void *reclaimer(void *argument)
 			upa_llfree_drain(&allocator);
 			break;
 		case 1:
-			CHECK(!upa_llfree_attach(&view, allocator.state, upa_llfree_state_size(allocator.pages, allocator.slots)), "attach");
-			CHECK(view.pages == allocator.pages && view.bitmap == allocator.bitmap, "pages=%" PRIu64, view.pages);
+			CHECK(!upa_llfree_attach(&view, allocator.state,
+						 upa_llfree_state_size(allocator.pages, allocator.slots)),
+			      "attach");
+			CHECK(view.pages == allocator.pages && view.bitmap == allocator.bitmap, "pages=%" PRIu64,
+			      view.pages);
 			break;
 		case 2:
 			upa_llfree_get_stats(&allocator, &st);
@@ -214,7 +221,8 @@ static void *reclaimer(void *argument)
 			if (upa_llfree_next(&allocator, first, allocator.pages - first, 1, &length) < 0)
 				length = 0;
 			else
-				first = (uint64_t)upa_llfree_next(&allocator, first, allocator.pages - first, 1, &length);
+				first = (uint64_t)upa_llfree_next(&allocator, first, allocator.pages - first, 1,
+								  &length);
 			if ((int64_t)first < 0)
 				length = 0;
 			break;
@@ -263,7 +271,12 @@ static void run_mixed(const struct scenario *s, double seconds)
 
 	begin(s);
 	for (int i = 0; i < n; i++)
-		CHECK(!pthread_create(&threads[i], NULL, i >= s->mixed ? reclaimer : s->longest ? mixed : brief, (void *)(uintptr_t)(i + 1)), "thread %d", i);
+		CHECK(!pthread_create(&threads[i], NULL,
+				      i >= s->mixed ? reclaimer :
+				      s->longest    ? mixed :
+						      brief,
+				      (void *)(uintptr_t)(i + 1)),
+		      "thread %d", i);
 	nanosleep(&time, NULL);
 	atomic_store(&stop, true);
 	for (int i = 0; i < n; i++)

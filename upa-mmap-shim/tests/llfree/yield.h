@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * yield.h - put in front of the allocator's sources by the compiler (-include), makes rare interleavings common: a thread
- * may lose the processor before any atomic access, and a weak compare-and-swap may fail for no reason, as some processors
- * do. With yield_die_after set, the process is killed before that many more accesses that change something.
+ * yield.h - put in front of the allocator's sources by the compiler (-include), makes rare interleavings common: a
+ * thread may lose the processor before any atomic access, and a weak compare-and-swap may fail for no reason, as some
+ * processors do. With yield_die_after set, the process is killed before that many more accesses that change something.
  */
 #ifndef UPA_TESTS_YIELD_H
 #define UPA_TESTS_YIELD_H
