@@ -1,22 +1,2 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* message.h - text for standard error without stdio, which may allocate, lock, or not be there yet. */
-#ifndef UPA_MESSAGE_H
-#define UPA_MESSAGE_H
-
-#include <stddef.h>
-#include <stdint.h>
-
-struct message {
-	size_t length;
-	char text[2048];
-};
-
-/* Each appends, and drops what does not fit. */
-void message_text(struct message *m, const char *text);
-void message_number(struct message *m, uint64_t n, int width);
-void message_pad(struct message *m, const char *text, int width);
-
-/* Writes it in one piece, so that processes that share a terminal do not mix their lines. */
-void message_send(const struct message *m, int fd);
-
-#endif
+#include "os/message.h"

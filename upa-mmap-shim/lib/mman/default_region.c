@@ -12,6 +12,7 @@
 
 #include "mman/mman_private.h"
 #include "os/os.h"
+#include "os/size.h"
 #include "region/backend_name.h"
 #include "region/region_private.h"
 
@@ -31,20 +32,11 @@ static int creation_error;
 static uint64_t configured_bytes(const char *name)
 {
 	const char *text = getenv(name);
-	const char *suffixes = "KMGT";
 	uint64_t bytes = 0;
 
-	if (!text || !*text)
-		return 0;
-	for (; *text >= '0' && *text <= '9'; text++) {
-		if (bytes > MOST_BYTES)
-			return 0;
-		bytes = bytes * 10 + (uint64_t)(*text - '0');
-	}
-	for (int i = 0; *text && suffixes[i]; i++)
-		if (*text == suffixes[i] && !text[1])
-			return bytes <= MOST_BYTES >> 10 * (i + 1) ? bytes << 10 * (i + 1) : 0;
-	return *text ? 0 : bytes;
+	if (text)
+		size_parse(text, MOST_BYTES, &bytes);
+	return bytes;
 }
 
 static uint64_t default_bytes(void)
@@ -95,24 +87,17 @@ static int create_as_configured(void)
 	return error;
 }
 
-static bool begin(void)
-{
-	int expected = UNMADE;
-
-	return atomic_compare_exchange_strong(&upa_default_region.phase, &expected, IN_THE_MAKING);
-}
-
 static void end(int error)
 {
 	creation_error = error;
-	atomic_store_explicit(&upa_default_region.phase, error ? IMPOSSIBLE : MADE, memory_order_release);
+	once_end(&upa_default_region.once, !error);
 }
 
 void upa_make_default_region(void)
 {
 	int saved = errno;
 
-	if (!begin())
+	if (!once_begin(&upa_default_region.once))
 		return;
 	end(create_as_configured());
 	errno = saved; /* sysconf() may have tried what this machine has not */
@@ -123,7 +108,7 @@ struct upa_region *upa_mman_region(void)
 	struct upa_region *r = default_region();
 
 	if (!r)
-		errno = atomic_load(&upa_default_region.phase) == IMPOSSIBLE ? -creation_error : EAGAIN;
+		errno = once_phase(&upa_default_region.once) == ONCE_IMPOSSIBLE ? -creation_error : EAGAIN;
 	return r;
 }
 
@@ -131,7 +116,7 @@ int upa_mman_start(const struct upa_region_options *options, size_t most)
 {
 	struct upa_region_options copy = *options;
 
-	if (!begin())
+	if (!once_begin(&upa_default_region.once))
 		return -EALREADY;
 	upa_default_region.most_served = most;
 	end(create(&copy));

@@ -9,10 +9,10 @@
 
 #include <upa/region.h>
 
-enum default_region_phase { UNMADE, IN_THE_MAKING, MADE, IMPOSSIBLE };
+#include "os/once.h"
 
 struct default_region {
-	_Atomic int phase;    /* enum default_region_phase; all else is read after MADE has been seen */
+	struct once once;     /* all else is read after it has been made */
 	_Atomic bool stopped; /* requests are the kernel's from now on */
 	struct upa_region *region;
 	size_t most_served; /* larger requests are the kernel's */
@@ -28,15 +28,13 @@ void upa_make_default_region(void);
  */
 static inline struct upa_region *made_region(void)
 {
-	return atomic_load_explicit(&upa_default_region.phase, memory_order_acquire) == MADE ?
-		       upa_default_region.region :
-		       NULL;
+	return once_made(&upa_default_region.once) ? upa_default_region.region : NULL;
 }
 
 /* The region, made now if nobody has begun to. */
 static inline struct upa_region *default_region(void)
 {
-	if (__builtin_expect(atomic_load_explicit(&upa_default_region.phase, memory_order_relaxed) == UNMADE, 0))
+	if (__builtin_expect(once_phase(&upa_default_region.once) == ONCE_UNMADE, 0))
 		upa_make_default_region();
 	return made_region();
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * assert.h - invariants that the code checks itself, in builds with UPA_CHECKED: the sanitizers' and those of the stress
- * tests. Elsewhere a condition is compiled and never evaluated.
+ * assert.h - invariants that the code checks itself, in builds with UPA_CHECKED: the sanitizers' and those of the
+ * stress tests. Elsewhere a condition is compiled and never evaluated.
  *
- * What is asserted must hold whatever other threads, signal handlers or killed processes have done, unless the state was
- * overwritten from outside. A failure writes one line to standard error, without stdio and memory, and aborts.
+ * What is asserted must hold whatever other threads, signal handlers or killed processes have done, unless the state
+ * was overwritten from outside. A failure writes one line to standard error, without stdio and memory, and aborts.
  */
 #ifndef UPA_OS_ASSERT_H
 #define UPA_OS_ASSERT_H

@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clear.h - zeros to populated memory, past the cache where that is faster. */
-#ifndef UPA_CLEAR_H
-#define UPA_CLEAR_H
+/* clear.h - zeros to whole pages. Safe in signal handlers and before constructors. */
+#ifndef UPA_OS_CLEAR_H
+#define UPA_OS_CLEAR_H
 
 #include <stddef.h>
 
-/* Clears whole pages. Safe in signal handlers and before constructors. */
+/* Clears populated memory, past the cache where that is faster. */
 void upa_clear(void *address, size_t bytes);
+
+/* What upa_clear_resident() has found. */
+struct cleared {
+	size_t bytes;                 /* that had memory, and were cleared */
+	void *resident;               /* from here to the end of the range every page has memory */
+};
+
+/*
+ * Makes private anonymous memory read zero without putting memory behind pages that have none: those that the kernel
+ * calls resident are cleared; the others are dropped, for they may be swapped out.
+ */
+struct cleared upa_clear_resident(void *address, size_t bytes);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "message.h"
+#include "os/message.h"
 
 #include <string.h>
 
@@ -13,6 +13,13 @@ static void append(struct message *m, const char *text, size_t n)
 	m->length += n;
 }
 
+/* Up to a width, of which `length` is taken. */
+static void spaces(struct message *m, size_t length, int width)
+{
+	for (; width > 0 && length < (size_t)width; length++)
+		append(m, " ", 1);
+}
+
 void message_text(struct message *m, const char *text)
 {
 	append(m, text, strlen(text));
@@ -21,21 +28,19 @@ void message_text(struct message *m, const char *text)
 void message_pad(struct message *m, const char *text, int width)
 {
 	message_text(m, text);
-	for (int n = (int)strlen(text); n < width; n++)
-		append(m, " ", 1);
+	spaces(m, strlen(text), width);
 }
 
 void message_number(struct message *m, uint64_t n, int width)
 {
 	char digits[20];
-	int at = sizeof(digits);
+	size_t at = sizeof(digits);
 
 	do
 		digits[--at] = (char)('0' + n % 10);
 	while (n /= 10);
-	for (int i = (int)sizeof(digits) - at; i < width; i++)
-		append(m, " ", 1);
-	append(m, digits + at, sizeof(digits) - (size_t)at);
+	spaces(m, sizeof(digits) - at, width);
+	append(m, digits + at, sizeof(digits) - at);
 }
 
 void message_send(const struct message *m, int fd)

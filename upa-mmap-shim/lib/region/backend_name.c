@@ -6,7 +6,7 @@
 
 #include <upa/region.h>
 
-#include "os/os.h"
+#include "os/message.h"
 
 static const char *const names[] = { "linear", "pte", "pte-raw" };
 
@@ -38,18 +38,12 @@ static const char *reason(int error)
 
 void upa_backend_refused(unsigned backend, int error)
 {
-	char line[256];
-	size_t n = 0;
-	const char *parts[] = { "upa: UPA_BACKEND=", names[backend], ": ", reason(error),
-				"; memory comes from the kernel\n" };
+	struct message m = { .length = 0 };
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-		size_t length = strlen(parts[i]);
-
-		if (length > sizeof(line) - n)
-			break;
-		memcpy(line + n, parts[i], length);
-		n += length;
-	}
-	os_call(SYS_write, 2, (long)line, (long)n, 0, 0, 0);
+	message_text(&m, "upa: UPA_BACKEND=");
+	message_text(&m, names[backend]);
+	message_text(&m, ": ");
+	message_text(&m, reason(error));
+	message_text(&m, "; memory comes from the kernel\n");
+	message_send(&m, 2);
 }

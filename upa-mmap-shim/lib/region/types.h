@@ -14,9 +14,11 @@
 #include <upa/llfree.h>
 #include <upa/region.h>
 
+#include "os/page.h"
 #include "region/region_private.h"
 
-#define PAGE_BYTES (1ull << UPA_PAGE_SHIFT)
+_Static_assert(PAGE_BYTES == 1ull << UPA_PAGE_SHIFT && BLOCK_PAGES == UPA_CHILD_PAGES, "units");
+
 #define CHILD_BYTES (UPA_CHILD_PAGES * PAGE_BYTES)
 
 /*
@@ -48,16 +50,6 @@ struct upa_region {
 static inline char *address_of(const struct upa_region *r, uint64_t page)
 {
 	return r->base + page * PAGE_BYTES;
-}
-
-static inline uint64_t round_up(uint64_t n, uint64_t unit)
-{
-	return (n + unit - 1) / unit * unit;
-}
-
-static inline uint64_t pages_of(size_t bytes)
-{
-	return bytes / PAGE_BYTES + (bytes % PAGE_BYTES != 0);
 }
 
 /* The pages of a block that lies wholly in the region; false if it does not. */

@@ -42,7 +42,8 @@ int main(void)
 	}
 	line = __LINE__ - 3;
 	close(pipes[1]);
-	CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "status=%#x", status);
+	CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "status=%#x",
+	      status);
 	CHECK(read(pipes[0], text, sizeof(text) - 1) > 0, "nothing was said");
 	snprintf(expected, sizeof(expected), "upa: os_assert.c:%d: not so: holds(false) && \"as it should\"\n", line);
 	CHECK(!strcmp(text, expected), "said: %s expected: %s", text, expected);

@@ -4,11 +4,10 @@
 #include "region/device/device.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "os/os.h"
+#include "os/file.h"
 #include "region/device/words.h"
 #include "region/mapping.h"
 
@@ -94,7 +93,7 @@ void upa_device_let_go(struct device_region *d)
 	if (d->words)
 		os_munmap(d->words, d->words_bytes);
 	if (d->fd >= 0)
-		os_call(SYS_close, d->fd, 0, 0, 0, 0, 0);
+		file_close(d->fd);
 	os_munmap(d, PAGE_BYTES);
 }
 
@@ -103,7 +102,7 @@ static int open_device(struct device_region *d, const char *path)
 	struct upadev_info info;
 	int error;
 
-	d->fd = (int)os_call(SYS_openat, AT_FDCWD, (long)(path ? path : DEVICE), O_RDWR | O_CLOEXEC, 0, 0, 0);
+	d->fd = file_open(path ? path : DEVICE, O_RDWR);
 	if (d->fd < 0)
 		return d->fd;
 	error = upa_device_call(d, UPADEV_INFO, &info);

@@ -10,13 +10,12 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "os/os.h"
+#include "os/file.h"
 #include "region/device/device.h"
 #include "region/mapping.h"
 
@@ -84,10 +83,10 @@ static int copy_out(struct upa_region *r, size_t bytes, bool threads)
 	struct device_region *d = r->device;
 	void *data = NULL, *state = NULL;
 	struct upa_llfree copy;
-	long memory = threads ? os_call(SYS_openat, AT_FDCWD, (long)"/proc/self/mem", O_RDWR | O_CLOEXEC, 0, 0, 0) : -1;
+	int memory = threads ? file_open("/proc/self/mem", O_RDWR) : -1;
 	uint64_t length;
 	int64_t page;
-	int error = threads && os_failed(memory) ? (int)memory : upa_map_sparse(&data, bytes);
+	int error = threads && memory < 0 ? memory : upa_map_sparse(&data, bytes);
 
 	if (!error)
 		error = upa_map_sparse(&state, d->state_bytes);
@@ -115,8 +114,8 @@ static int copy_out(struct upa_region *r, size_t bytes, bool threads)
 	d->copy_of_state = state;
 	d->copy_bytes = bytes;
 out:
-	if (threads && !os_failed(memory))
-		os_call(SYS_close, memory, 0, 0, 0, 0, 0);
+	if (threads && memory >= 0)
+		file_close(memory);
 	return error;
 }
 

@@ -3,9 +3,6 @@
 #define _GNU_SOURCE
 #include "os/clear.h"
 
-#include <string.h>
-
-#include "os/os.h"
 #include "region/linear/linear.h"
 #include "region/slots.h"
 
@@ -13,26 +10,13 @@
 #define ASK_PAGES 32u
 
 /*
- * Clears at most one child's worth of stale pages without putting memory behind those that have none: a
- * block whose holder touched little of it must not become resident because somebody needs zeros. What the
- * kernel calls not resident may be swapped out, hence MADV_DONTNEED rather than nothing.
+ * Clears at most one child's worth of stale pages, but for those without memory: a block whose holder touched little of it
+ * must not become resident because somebody needs zeros. Returns how many were cleared.
  */
 static uint64_t clear_resident(struct upa_region *r, uint64_t first, uint64_t pages)
 {
-	unsigned char resident[UPA_CHILD_PAGES];
-	uint64_t cleared = 0;
+	uint64_t cleared = upa_clear_resident(address_of(r, first), pages * PAGE_BYTES).bytes / PAGE_BYTES;
 
-	if (os_mincore(address_of(r, first), pages * PAGE_BYTES, resident))
-		memset(resident, 1, sizeof(resident));
-	for (uint64_t i = 0, end; i < pages; i = end) {
-		end = i + 1;
-		while (end < pages && (resident[end] & 1) == (resident[i] & 1))
-			end++;
-		if (!(resident[i] & 1) && !os_madvise(address_of(r, first + i), (end - i) * PAGE_BYTES, MADV_DONTNEED))
-			continue;
-		upa_clear(address_of(r, first + i), (end - i) * PAGE_BYTES);
-		cleared += end - i;
-	}
 	if (cleared == pages)
 		upa_llfree_set_resident(&r->llfree, first, pages);
 	return cleared;

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * message.h - text for a descriptor without stdio, which may allocate, lock, or not be there yet. Safe in signal
+ * handlers.
+ *
+ *	struct message m = { .length = 0 };
+ *
+ *	message_text(&m, "pages=");
+ *	message_number(&m, n, 0);
+ *	message_send(&m, 2);
+ */
+#ifndef UPA_OS_MESSAGE_H
+#define UPA_OS_MESSAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct message {
+	size_t length;
+	char text[2048];
+};
+
+/*
+ * Each appends, and drops what does not fit. A width is the least number of columns: text stands left, numbers right.
+ */
+void message_text(struct message *m, const char *text);
+void message_pad(struct message *m, const char *text, int width);
+void message_number(struct message *m, uint64_t n, int width);
+
+/* Writes it in one piece, so that processes that share a terminal do not mix their lines. */
+void message_send(const struct message *m, int fd);
+
+#endif
