@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bindings.sh: makes upa.core.internal.bindings anew from our C headers and libc's. What it makes is committed and never
+# bindings.sh: makes upa.internal.bindings anew from our C headers and libc's. What it makes is committed and never
 # edited, since jextract is in no package registry; HeaderHashTest says when a header has changed since.
 # Needs jextract (on PATH, or its path in JEXTRACT), java (JAVA_HOME or PATH) and gcc's libc headers.
 set -euo pipefail
@@ -12,7 +12,7 @@ command -v "$jextract" >/dev/null || { echo "bindings.sh: no jextract: put it on
 include=upa-mmap-shim/include
 kernel=kernel-ext/include
 headers=("$include"/upa/{llfree,region,mman}.h "$kernel/uapi/upa.h")
-package=upa.core.internal.bindings
+package=upa.internal.bindings
 directory=${package//.//}
 sources=upa-core/src/main/java/$directory
 tests=upa-core/src/test

@@ -5,5 +5,6 @@
  */
 module upa.core {
     exports upa.core;
+    exports upa.llfree;
     exports upa.policy;
 }

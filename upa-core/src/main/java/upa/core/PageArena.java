@@ -1,11 +1,12 @@
 package upa.core;
 
 import static upa.core.RegionDescriptor.PAGE_BYTES;
+import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import upa.core.internal.SystemCalls;
+import upa.internal.os.MemoryCalls;
 
 /**
  * An {@link Arena} whose memory comes from a {@link Region}: for whoever uses the foreign memory API, with nothing else
@@ -14,16 +15,16 @@ import upa.core.internal.SystemCalls;
  * <p>Small allocations are packed into chunks of 64 KiB, one behind the other; an allocation of more than a quarter of
  * that gets pages of its own. Memory of an arena is freed only by closing it.
  *
- * <p>The contract is that of the JDK's arenas: segments read zero, have any alignment asked for, and have the lifetime and
- * the confinement of the arena; use after close, from a wrong thread, or closing twice throws what
- * {@link Arena#ofConfined} and {@link Arena#ofShared} throw, and {@link OutOfMemoryError} says that the region is full.
- * An arena of {@link #ofConfinedUncleared} differs in one thing: its segments hold old bytes, of anything that was in the
+ * <p>The contract is that of the JDK's arenas: segments read zero, have any alignment asked for, and have the lifetime
+ * and the confinement of the arena; use after close, from a wrong thread, or closing twice throws what {@link
+ * Arena#ofConfined} and {@link Arena#ofShared} throw, and {@link OutOfMemoryError} says that the region is full. An
+ * arena of {@link #ofConfinedUncleared} differs in one thing: its segments hold old bytes, of anything that was in the
  * region before.
  *
  * <p>A region with an open arena cannot be closed.
  */
 public final class PageArena implements Arena {
-    private static final long CHUNK_BYTES = Region.CHUNK_PAGES * PAGE_BYTES;
+    private static final long CHUNK_BYTES = Chunks.PAGES * PAGE_BYTES;
     private static final long LARGE_BYTES = CHUNK_BYTES / 4;
     /** From here on libc's memset is faster than {@link MemorySegment#fill}, the cost of the call included. */
     private static final long CALL_BYTES = 1024;
@@ -134,7 +135,7 @@ public final class PageArena implements Arena {
             if (byteSize < CALL_BYTES) {
                 segment.fill((byte) 0);
             } else {
-                SystemCalls.zero(at, byteSize);
+                MemoryCalls.zero(at, byteSize);
             }
         }
         return segment;
@@ -143,14 +144,15 @@ public final class PageArena implements Arena {
     private long newChunk() {
         makeRoom();
         long address = region.takeChunk();
-        add(address, Region.CHUNK_PAGES, CHUNK_BYTES);
+        add(address, Chunks.PAGES, CHUNK_BYTES);
         chunk = MemorySegment.ofAddress(address).reinterpret(CHUNK_BYTES, scope, null);
         return address;
     }
 
     private MemorySegment large(long byteSize, long bytes, long byteAlignment) {
-        long n = bytes + PAGE_BYTES - 1 >>> LlFreeDescriptor.PAGE_SHIFT;
-        long address = byteAlignment <= PAGE_BYTES ? takeRun(n, zeros, byteSize) : takeAligned(n, byteAlignment, byteSize);
+        long n = bytes + PAGE_BYTES - 1 >>> PAGE_SHIFT;
+        long address = byteAlignment <= PAGE_BYTES ? takeRun(n, zeros, byteSize)
+                : takeAligned(n, byteAlignment, byteSize);
         if (zeros) {
             region.zero(address, n);
         }
@@ -159,10 +161,10 @@ public final class PageArena implements Arena {
 
     /** Takes a run so long that it has the n aligned pages somewhere, and frees what is before and after them. */
     private long takeAligned(long n, long byteAlignment, long byteSize) {
-        long wide = n + (byteAlignment >> LlFreeDescriptor.PAGE_SHIFT) - 1;
+        long wide = n + (byteAlignment >> PAGE_SHIFT) - 1;
         long start = takeRun(wide, zeros, byteSize);
         long address = start + byteAlignment - 1 & -byteAlignment;
-        long before = address - start >> LlFreeDescriptor.PAGE_SHIFT;
+        long before = address - start >> PAGE_SHIFT;
         runs[runsEnd - 2] = address;
         runs[runsEnd - 1] = n;
         if (before > 0) {
@@ -204,8 +206,8 @@ public final class PageArena implements Arena {
     /**
      * Ends the lifetime of all segments and gives their pages back to the region.
      *
-     * @throws IllegalStateException    if the arena is closed already, or a native call is using one of its segments: the
-     *                                  arena then stays open
+     * @throws IllegalStateException    if the arena is closed already, or a native call is using one of its segments:
+     *                                  the arena then stays open
      * @throws IllegalArgumentException if somebody has unmapped pages of the arena; all others are freed
      * @throws WrongThreadException     if the arena is confined to another thread
      */
@@ -237,7 +239,7 @@ public final class PageArena implements Arena {
     }
 
     private void freeRun(long address, long n) {
-        if (n == Region.CHUNK_PAGES) {
+        if (n == Chunks.PAGES) {
             region.freeChunk(address);
         } else {
             region.free(address, n);

@@ -9,16 +9,18 @@ import java.util.Objects;
  * What a region of the back ends {@link BackEnd#PTE} and {@link BackEnd#PTE_RAW} is made with. Start from
  * {@link #guarded} or {@link #raw}.
  *
- * <p><b>Child processes</b> have none of the region. A program that this process starts ({@link ProcessBuilder}, by whichever
- * of the JDK's mechanisms) gets neither the mappings nor the device, and does not keep the region from being closed. In the child of
- * a fork() by native code a touch of the region is a SIGSEGV, a system call on it an EFAULT; so what native code passes to exec
- * must lie elsewhere. The parent notices nothing. Unlike in the C library, no copy of the pages is made at a fork: it would cost
- * each of them for the sake of a child in which Java cannot go on, since a fork leaves it without the JVM's other threads.
+ * <p><b>Child processes</b> have none of the region. A program that this process starts ({@link ProcessBuilder}, by
+ * whichever of the JDK's mechanisms) gets neither the mappings nor the device, and does not keep the region from being
+ * closed. In the child of a fork() by native code a touch of the region is a SIGSEGV, a system call on it an EFAULT; so
+ * what native code passes to exec must lie elsewhere. The parent notices nothing. Unlike in the C library, no copy of
+ * the pages is made at a fork: it would cost each of them for the sake of a child in which Java cannot go on, since a
+ * fork leaves it without the JVM's other threads.
  *
- * <p><b>The region stays on the device</b> until it is closed, and the frames count as locked memory so long. The C library turns its
- * region into ordinary memory when a program asks for what the device cannot do (protection, advice, other mappings there), if it
- * has one thread; a {@link Region} has no such operations, and a JVM never has one thread, so another one could write to what is being
- * copied. Who needs that, or direct I/O on the pages, copies the block to a region of the back end linear.
+ * <p><b>The region stays on the device</b> until it is closed, and the frames count as locked memory so long. The C
+ * library turns its region into ordinary memory when a program asks for what the device cannot do (protection, advice,
+ * other mappings there), if it has one thread; a {@link Region} has no such operations, and a JVM never has one thread,
+ * so another one could write to what is being copied. Who needs that, or direct I/O on the pages, copies the block to a
+ * region of the back end linear.
  *
  * @param backEnd          {@link BackEnd#PTE} or {@link BackEnd#PTE_RAW}
  * @param poolBytes        size of the pool of page frames at first, rounded up to 2 MiB; 0 .. maxPoolBytes. The frames
@@ -26,15 +28,16 @@ import java.util.Objects;
  * @param maxPoolBytes     size up to which the pool grows when nothing free is left in it, rounded up to 2 MiB;
  *                         1 .. {@link #MAX_BYTES}
  * @param maxDeferredBytes free pages may keep their frames, still mapped, up to so many bytes; 0 or more. An unmap that
- *                         exceeds it takes frames away from free pages, in one batch with one TLB shoot-down, until half
- *                         of it is left. Blocks that other threads are unmapping at this instant come on top
- * @param reclaim          guarded only: frames that stand at no page are the kernel's to take under memory pressure, by whole
- *                         2 MiB, and {@link Region#giveBack} returns them wherever they are in the pool, not only at its end. They
- *                         still count as locked memory. The price: a touch of allocated memory may find none left for it, which is
- *                         a SIGBUS like that of a free page ({@link BackEnd#PTE})
+ *                         exceeds it takes frames away from free pages, in one batch with one TLB shoot-down, until
+ *                         half of it is left. Blocks that other threads are unmapping at this instant come on top
+ * @param reclaim          guarded only: frames that stand at no page are the kernel's to take under memory pressure, by
+ *                         whole 2 MiB, and {@link Region#giveBack} returns them wherever they are in the pool, not only
+ *                         at its end. They still count as locked memory. The price: a touch of allocated memory may
+ *                         find none left for it, which is a SIGBUS like that of a free page ({@link BackEnd#PTE})
  * @param device           the module's device
  */
-public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, long maxDeferredBytes, boolean reclaim, Path device) {
+public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, long maxDeferredBytes, boolean reclaim,
+                         Path device) {
     /** Most bytes of a region of these back ends, and of its pool. */
     public static final long MAX_BYTES = 1L << 40;
     /** Where the module puts its device. */
@@ -51,11 +54,14 @@ public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, lon
             throw new IllegalArgumentException("not a back end of the kernel module: backEnd=" + backEnd);
         }
         if (reclaim && backEnd != BackEnd.PTE) {
-            throw new IllegalArgumentException("the module cannot take frames of raw tables: backEnd=" + backEnd + " reclaim=true");
+            throw new IllegalArgumentException("the module cannot take frames of raw tables: backEnd=" + backEnd
+                    + " reclaim=true");
         }
-        if (maxPoolBytes < 1 || maxPoolBytes > MAX_BYTES || poolBytes < 0 || poolBytes > maxPoolBytes || maxDeferredBytes < 0) {
-            throw new IllegalArgumentException("out of range: poolBytes=" + poolBytes + " (0..maxPoolBytes) maxPoolBytes="
-                    + maxPoolBytes + " (1.." + MAX_BYTES + ") maxDeferredBytes=" + maxDeferredBytes + " (0 or more)");
+        if (maxPoolBytes < 1 || maxPoolBytes > MAX_BYTES || poolBytes < 0 || poolBytes > maxPoolBytes
+                || maxDeferredBytes < 0) {
+            throw new IllegalArgumentException("out of range: poolBytes=" + poolBytes
+                    + " (0..maxPoolBytes) maxPoolBytes=" + maxPoolBytes + " (1.." + MAX_BYTES
+                    + ") maxDeferredBytes=" + maxDeferredBytes + " (0 or more)");
         }
         poolBytes = roundUp(poolBytes);
         maxPoolBytes = roundUp(maxPoolBytes);
@@ -77,8 +83,8 @@ public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, lon
     }
 
     /**
-     * Options of the raw back end, with a pool of one size and no bound on deferred unmapping but that. Needs the module
-     * parameter raw=1 and CAP_SYS_RAWIO.
+     * Options of the raw back end, with a pool of one size and no bound on deferred unmapping but that. Needs the
+     * module parameter raw=1 and CAP_SYS_RAWIO.
      *
      * @param poolBytes size of the pool, 1 .. {@link #MAX_BYTES}
      * @return the options

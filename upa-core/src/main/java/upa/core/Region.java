@@ -1,20 +1,23 @@
 package upa.core;
 
-import static upa.core.LlFreeDescriptor.PAGE_SHIFT;
 import static upa.core.RegionDescriptor.CHILD_BYTES;
 import static upa.core.RegionDescriptor.CLEARED_PAGES;
 import static upa.core.RegionDescriptor.GIVEN_BACK_PAGES;
 import static upa.core.RegionDescriptor.MOVED_PAGES;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
+import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.lang.ref.Reference;
 import java.nio.file.Path;
-import java.util.concurrent.atomic.AtomicLongArray;
+import upa.internal.region.RegionBackEnd;
+import upa.internal.region.RegionState;
+import upa.internal.region.device.DeviceBackEnd;
+import upa.internal.region.linear.LinearBackEnd;
+import upa.llfree.LlFree;
+import upa.llfree.LlFreeStats;
 
 /**
  * One contiguous, 2 MiB-aligned range of addresses whose pages are allocated here and not by the kernel.
@@ -23,26 +26,27 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * touch. A freed page keeps its memory, so that the next caller gets it without a system call, a fault or a TLB flush,
  * until {@link #giveBack} returns it to the kernel. Which page goes to whom is decided by an {@link LlFree}.
  *
- * <p>That is the back end {@code linear}. With the kernel module upa.ko the process holds the page frames, too, and says
- * which of them stands at which page: {@link BackEnd#PTE} and {@link BackEnd#PTE_RAW}. Then a freed page keeps its frame
- * until another page needs it, a block that grows elsewhere takes its frames along, and nothing is ever copied.
+ * <p>That is the back end {@code linear}. With the kernel module upa.ko the process holds the page frames, too, and
+ * says which of them stands at which page: {@link BackEnd#PTE} and {@link BackEnd#PTE_RAW}. Then a freed page keeps its
+ * frame until another page needs it, a block that grows elsewhere takes its frames along, and nothing is ever copied.
  *
  * <p>Two kinds: a <em>private</em> region is anonymous memory, data and metadata; a <em>shared</em> one is a file (on
  * tmpfs for memory) to which other processes attach by its path, those that use the C twin ({@code upa/region.h}) too.
  * The file survives its users; {@link #recover} mends it after a killed one.
  *
  * <p><b>Errors:</b> a shortage is a value: {@link #NO_MEMORY}, or {@code false}; methods that return a segment throw
- * {@link OutOfMemoryError} instead, as the JDK's arenas do. Misuse throws {@link IllegalArgumentException} (a size of 0,
- * negative or too large; an address that is misaligned, foreign or not allocated) or {@link IllegalStateException} (the
- * region is closed), with a message that says name=value, and changes nothing. A refusal by the kernel is a
- * {@link SystemCallException}.
+ * {@link OutOfMemoryError} instead, as the JDK's arenas do. Misuse throws {@link IllegalArgumentException} (a size of
+ * 0, negative or too large; an address that is misaligned, foreign or not allocated) or {@link IllegalStateException}
+ * (the region is closed), with a message that says name=value, and changes nothing. A refusal by the kernel is a {@link
+ * SystemCallException}.
  *
- * <p><b>Thread-safety:</b> all methods but {@link #recover} and {@link #validate} may be called from any thread, virtual
- * ones included, at any time. A block may be resized or unmapped only by one thread at a time. Addresses are as unsafe
- * as they are in C: who unmaps a block must not use it any more. {@link PageArena} is the safe way to use a region.
+ * <p><b>Thread-safety:</b> all methods but {@link #recover} and {@link #validate} may be called from any thread,
+ * virtual ones included, at any time. A block may be resized or unmapped only by one thread at a time. Addresses are as
+ * unsafe as they are in C: who unmaps a block must not use it any more. {@link PageArena} is the safe way to use a
+ * region.
  *
- * <p><b>Closing</b> while other threads are at work does not harm the process: see {@link #close}. A region that is never
- * closed keeps its pages, like an {@link Arena#ofShared}.
+ * <p><b>Closing</b> while other threads are at work does not harm the process: see {@link #close}. A region that is
+ * never closed keeps its pages, like an {@link Arena#ofShared}.
  */
 public final class Region implements AutoCloseable {
     /** Result of a map or resize for which there is no room. */
@@ -55,51 +59,27 @@ public final class Region implements AutoCloseable {
     /** Flag of resize: do not move. */
     public static final int IN_PLACE = 4;
 
-    private static final int OPEN = 0;
-    private static final int CLOSING = 1;
-    private static final int CLOSED = 2;
-    private static final VarHandle PHASE;
-    /** Pages of a chunk, in which arenas keep small allocations. */
-    static final int CHUNK_PAGES = 16;
-    /** Longs from one slot's part of {@link #uses} to the next: two cache lines, since processors fetch them in pairs. */
-    private static final int USE_STRIDE = 16;
-    /** In that part, behind the number of uses: the address of a chunk to be used again, or 0. */
-    private static final int CHUNK = 1;
-
-    static {
-        try {
-            PHASE = MethodHandles.lookup().findVarHandle(Region.class, "phase", int.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
-
     private final RegionBackEnd backEnd;
+    private final RegionState state;
     private final LlFree pages;
     private final long base;
     private final long bytes;
     private final int slots;
-    /** Scope of the segments handed out. */
-    private final Arena arena;
+    private final Lifetime lifetime;
     private final MemorySegment all;
-    /**
-     * Arenas that are open and calls that touch pages, counted per slot; while there are any, the region stays open.
-     * Beside each count a chunk that its arena no longer needs and the next one gets for one exchange: allocating one
-     * anew would cost more than all else that a small arena does. Private regions only, since other processes could
-     * neither see nor use it. Whoever needs the region's free pages exactly calls {@link #freeChunks} first.
-     */
-    private final AtomicLongArray uses;
-    private volatile int phase = OPEN;
+    /** Private regions only, since other processes could neither see nor use them. */
+    private final Chunks chunks;
 
     private Region(RegionBackEnd backEnd) {
         this.backEnd = backEnd;
-        pages = backEnd.pages;
-        base = backEnd.base;
-        bytes = backEnd.bytes;
+        state = backEnd.state();
+        pages = state.pages;
+        base = state.base;
+        bytes = state.bytes;
         slots = pages.slots();
-        arena = Arena.ofShared();
-        all = MemorySegment.ofAddress(base).reinterpret(bytes, arena, null);
-        uses = new AtomicLongArray(slots * USE_STRIDE);
+        lifetime = new Lifetime(this, slots);
+        all = lifetime.segment(base, bytes);
+        chunks = new Chunks(slots);
     }
 
     // ---- making and unmaking ----------------------------------------------------------------------------------
@@ -126,23 +106,24 @@ public final class Region implements AutoCloseable {
      * @throws SystemCallException      if the kernel has no room for the range (ENOMEM) or no huge pages (EINVAL)
      */
     public static Region create(long bytes, HugePages hugePages) {
-        return new Region(new LinearBackEnd(RegionMemory.create(bytes, hugePages)));
+        return new Region(LinearBackEnd.create(bytes, hugePages));
     }
 
     /**
-     * Creates a private region whose page frames this process manages itself, on the device of the kernel module upa.ko.
-     * Only threads of this process can use it; a child process has none of it ({@link PteOptions} says what it sees).
+     * Creates a private region whose page frames this process manages itself, on the device of the kernel module
+     * upa.ko. Only threads of this process can use it; a child process has none of it ({@link PteOptions} says what it
+     * sees).
      *
      * @param bytes   size, rounded up to 2 MiB; 1 .. {@link PteOptions#MAX_BYTES}
      * @param options back end, pool of page frames, deferred unmapping, device
      * @return the region
      * @throws IllegalArgumentException if bytes is out of range
-     * @throws SystemCallException      if there is no such device (ENOENT), it is somebody else's (EACCES) or not that of
-     *                                  the module (ENOTTY), raw modes are off (EPERM), or the pool is more than may be
-     *                                  locked or than there is (ENOMEM); the message says what to do
+     * @throws SystemCallException      if there is no such device (ENOENT), it is somebody else's (EACCES) or not that
+     *                                  of the module (ENOTTY), raw modes are off (EPERM), or the pool is more than may
+     *                                  be locked or than there is (ENOMEM); the message says what to do
      */
     public static Region create(long bytes, PteOptions options) {
-        return new Region(PteBackEnd.create(bytes, options));
+        return new Region(DeviceBackEnd.create(bytes, options));
     }
 
     /**
@@ -157,7 +138,7 @@ public final class Region implements AutoCloseable {
      * @throws SystemCallException                        if the kernel has no room for the range (ENOMEM)
      */
     public static Region createShared(Path path, long bytes) throws IOException {
-        return new Region(new LinearBackEnd(RegionMemory.createShared(path, bytes, HugePages.SYSTEM_DEFAULT)));
+        return new Region(LinearBackEnd.createShared(path, bytes));
     }
 
     /**
@@ -173,7 +154,7 @@ public final class Region implements AutoCloseable {
      * @throws SystemCallException                 if the kernel has no room for the range (ENOMEM)
      */
     public static Region attach(Path path) throws IOException {
-        return new Region(new LinearBackEnd(RegionMemory.attach(path)));
+        return new Region(LinearBackEnd.attach(path));
     }
 
     /**
@@ -184,67 +165,35 @@ public final class Region implements AutoCloseable {
      * that is gone; none of them faults. In a shared region it may leave behind what a killed thread leaves.
      *
      * @throws IllegalStateException if the region is closed already, or in use: by an open {@link PageArena}, by a call
-     *                               that touches pages, or by a native function that has been given a segment of it. The
-     *                               region then stays open.
+     *                               that touches pages, or by a native function that has been given a segment of it.
+     *                               The region then stays open.
      */
     @Override
     public void close() {
-        while (!PHASE.compareAndSet(this, OPEN, CLOSING)) {
-            awaitOpen();
-        }
-        long n = 0;
-        for (int i = 0; i < slots; i++) {
-            n += uses.get(i * USE_STRIDE);
-        }
-        if (n != 0) {
-            phase = OPEN;
-            throw new IllegalStateException("region in use: uses=" + n + " (open arenas and calls under way) of " + this);
-        }
-        try {
-            arena.close();
-        } catch (IllegalStateException e) {
-            phase = OPEN;
-            throw new IllegalStateException("region in use: a native call holds a segment of " + this, e);
-        }
-        phase = CLOSED;
+        lifetime.close();
         backEnd.unmap();
     }
 
-    /** Waits for another thread that is closing the region to succeed, which throws, or to fail. */
-    private void awaitOpen() {
-        while (phase == CLOSING) {
-            Thread.onSpinWait();
-        }
-        if (phase == CLOSED) {
-            throw new IllegalStateException("region is closed: " + this);
-        }
-    }
-
     private void checkOpen() {
-        if (phase != OPEN) {
-            awaitOpen();
-        }
+        lifetime.checkOpen();
     }
 
     /** Keeps the region open until {@link #release}, which may come from another thread. */
     void hold() {
-        int use = slot() * USE_STRIDE;
-        uses.getAndIncrement(use);
-        while (phase != OPEN) {
-            uses.getAndDecrement(use);
-            awaitOpen();
-            uses.getAndIncrement(use);
-        }
+        lifetime.hold(slot());
     }
 
     void release() {
-        uses.getAndDecrement(slot() * USE_STRIDE);
+        lifetime.release(slot());
         Reference.reachabilityFence(this);
     }
 
     // ---- map and unmap ----------------------------------------------------------------------------------------
 
-    /** Threads have slots by their numbers, which the JDK counts up: a thread then finds the pages again that it has freed. */
+    /**
+     * Threads have slots by their numbers, which the JDK counts up: a thread then finds the pages again that it has
+     * freed.
+     */
     private int slot() {
         return (int) Thread.currentThread().threadId() & slots - 1;
     }
@@ -278,7 +227,8 @@ public final class Region implements AutoCloseable {
     private IllegalArgumentException foreign(long address, long bytes) {
         checkSize("bytes", bytes);
         String what = (address & PAGE_BYTES - 1) != 0 ? "misaligned" : "not in the region";
-        return new IllegalArgumentException(String.format("%s: address=%#x bytes=%d of %s", what, address, bytes, this));
+        return new IllegalArgumentException(
+                String.format("%s: address=%#x bytes=%d of %s", what, address, bytes, this));
     }
 
     /**
@@ -294,7 +244,7 @@ public final class Region implements AutoCloseable {
         checkOpen();
         try {
             long page = getRun(pagesOf(bytes), 0);
-            return page < 0 ? NO_MEMORY : backEnd.addressOf(page);
+            return page < 0 ? NO_MEMORY : state.addressOf(page);
         } finally {
             Reference.reachabilityFence(this);
         }
@@ -316,7 +266,7 @@ public final class Region implements AutoCloseable {
         try {
             long n = pagesOf(bytes);
             long page = getRun(n, (flags & ZEROS) != 0 ? LlFree.GET_ZEROS : 0);
-            return page >= 0 && prepare(page, n, flags) ? backEnd.addressOf(page) : NO_MEMORY;
+            return page >= 0 && prepare(page, n, flags) ? state.addressOf(page) : NO_MEMORY;
         } finally {
             release();
         }
@@ -378,20 +328,19 @@ public final class Region implements AutoCloseable {
     /** For a holder of the region: n pages, or {@link #NO_MEMORY}. */
     long take(long n, boolean zeros) {
         long page = getRun(n, zeros ? LlFree.GET_ZEROS : 0);
-        return page < 0 ? NO_MEMORY : backEnd.addressOf(page);
+        return page < 0 ? NO_MEMORY : state.addressOf(page);
     }
 
     /** For a holder of the region: a chunk, or {@link #NO_MEMORY}. */
     long takeChunk() {
-        int chunk = slot() * USE_STRIDE + CHUNK;
-        long address = uses.getPlain(chunk) == 0 ? 0 : uses.getAndSet(chunk, 0);
-        return address != 0 ? address : take(CHUNK_PAGES, false);
+        long address = chunks.take(slot());
+        return address != 0 ? address : take(Chunks.PAGES, false);
     }
 
-    /** For a holder of the region: frees his chunk. */
+    /** For a holder of the region: frees a chunk of the holder's. */
     void freeChunk(long address) {
-        if (backEnd.isShared() || !uses.compareAndSet(slot() * USE_STRIDE + CHUNK, 0, address)) {
-            free(address, CHUNK_PAGES);
+        if (backEnd.isShared() || !chunks.keep(slot(), address)) {
+            free(address, Chunks.PAGES);
         }
     }
 
@@ -399,26 +348,26 @@ public final class Region implements AutoCloseable {
     private boolean freeChunks() {
         boolean any = false;
         for (int i = 0; i < slots; i++) {
-            long address = uses.getAndSet(i * USE_STRIDE + CHUNK, 0);
+            long address = chunks.take(i);
             if (address != 0) {
-                free(address, CHUNK_PAGES);
+                free(address, Chunks.PAGES);
                 any = true;
             }
         }
         return any;
     }
 
-    /** For a holder of the region: clears those of his pages that may hold old bytes. */
+    /** For a holder of the region: clears those of the holder's pages that may hold old bytes. */
     void zero(long address, long n) {
         backEnd.clear(slot(), address - base >> PAGE_SHIFT, n);
     }
 
-    /** For a holder of the region: frees his pages. */
+    /** For a holder of the region: frees pages of the holder's. */
     void free(long address, long n) {
         backEnd.put(slot(), address - base >> PAGE_SHIFT, n);
     }
 
-    /** For a holder of the region: frees pages that he has not used. */
+    /** For a holder of the region: frees pages that nobody has used. */
     void freeUnused(long address, long n) {
         backEnd.putUnused(slot(), address - base >> PAGE_SHIFT, n);
     }
@@ -500,8 +449,8 @@ public final class Region implements AutoCloseable {
 
     /**
      * Makes a block larger or smaller, in place where the pages behind it are free, else (without {@link #IN_PLACE})
-     * elsewhere; the contents up to the smaller size are kept. Large blocks of a private region are moved by moving page
-     * tables, not bytes; with the kernel module, all are.
+     * elsewhere; the contents up to the smaller size are kept. Large blocks of a private region are moved by moving
+     * page tables, not bytes; with the kernel module, all are.
      *
      * @param address  the block
      * @param oldBytes its size, rounded up to pages; 1 or more
@@ -522,8 +471,9 @@ public final class Region implements AutoCloseable {
         try {
             long free = pages.next(page, oldPages, true);
             if (free >= 0) {
-                throw new IllegalArgumentException(String.format("not allocated: page=%d (first=%d) address=%#x oldBytes=%d"
-                        + " of %s", free, page, address, oldBytes, this));
+                throw new IllegalArgumentException(String.format(
+                        "not allocated: page=%d (first=%d) address=%#x oldBytes=%d of %s", free, page, address,
+                        oldBytes, this));
             }
             if (newPages < oldPages) {
                 backEnd.put(slot(), page + newPages, oldPages - newPages);
@@ -558,7 +508,7 @@ public final class Region implements AutoCloseable {
         if ((flags & ZEROS) != 0) {
             backEnd.clear(slot(), to + oldPages, newPages - oldPages);
         }
-        return backEnd.addressOf(to);
+        return state.addressOf(to);
     }
 
     // ---- giving back, populating and clearing ahead ----------------------------------------------------------
@@ -567,8 +517,8 @@ public final class Region implements AutoCloseable {
      * Gives memory behind free pages back to the kernel until at most so much stays.
      *
      * @param retainBytes bytes of free pages that may keep their memory, 0 or more
-     * @return the bytes given back; with {@link BackEnd#PTE} in units of 2 MiB, and, unless it was made with {@link PteOptions#reclaim},
-     *         only from the end of the pool; with {@link BackEnd#PTE_RAW} none
+     * @return the bytes given back; with {@link BackEnd#PTE} in units of 2 MiB, and, unless it was made with {@link
+     *         PteOptions#reclaim}, only from the end of the pool; with {@link BackEnd#PTE_RAW} none
      * @throws IllegalArgumentException if retainBytes is negative
      * @throws IllegalStateException    if the region is closed
      * @throws SystemCallException      if the kernel takes nothing back
@@ -673,10 +623,10 @@ public final class Region implements AutoCloseable {
         try {
             freeChunks();
             LlFreeStats s = pages.stats();
-            return new RegionStats(bytes, s.pages() - s.freePages() << PAGE_SHIFT, backEnd.retainedPages() << PAGE_SHIFT,
-                    backEnd.metadataBytes(), s.gets(), s.puts(), backEnd.failures(), backEnd.sum(CLEARED_PAGES) << PAGE_SHIFT,
-                    backEnd.sum(MOVED_PAGES) << PAGE_SHIFT, backEnd.sum(GIVEN_BACK_PAGES) << PAGE_SHIFT,
-                    backEnd.frameStats());
+            return new RegionStats(bytes, s.pages() - s.freePages() << PAGE_SHIFT,
+                    backEnd.retainedPages() << PAGE_SHIFT, backEnd.metadataBytes(), s.gets(), s.puts(),
+                    backEnd.failures(), state.sum(CLEARED_PAGES) << PAGE_SHIFT, state.sum(MOVED_PAGES) << PAGE_SHIFT,
+                    state.sum(GIVEN_BACK_PAGES) << PAGE_SHIFT, backEnd.frameStats());
         } finally {
             release();
         }
@@ -694,7 +644,7 @@ public final class Region implements AutoCloseable {
 
     /** For tests: the frame that stands at a page, or -1. */
     int frameAt(long address) {
-        return backEnd instanceof PteBackEnd pte ? pte.word(pageOf(address, PAGE_BYTES)) - 1 : -1;
+        return (int) backEnd.frameAt(pageOf(address, PAGE_BYTES));
     }
 
     /** {@return how its pages come by memory} */

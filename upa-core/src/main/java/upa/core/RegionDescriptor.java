@@ -1,5 +1,7 @@
 package upa.core;
 
+import upa.llfree.LlFreeDescriptor;
+
 /**
  * Layout of a region's metadata: constants without behaviour, the same as in the C twin ({@code upa/region.h} and
  * {@code region.c}), which works on the same files.
@@ -67,7 +69,10 @@ public final class RegionDescriptor {
     public static final int MOVED_PAGES = 8;
     /** Offset of the pages given back to the kernel (long, atomic). */
     public static final int GIVEN_BACK_PAGES = 16;
-    /** Offset of the gets, and as many puts, that the C region made to give memory back or to swap page tables (long, atomic). */
+    /**
+     * Offset of the gets, and as many puts, that the C region made to give memory back or to swap page tables (long,
+     * atomic).
+     */
     public static final int INTERNAL_GETS = 24;
 
     private RegionDescriptor() {

@@ -1,8 +1,8 @@
 package upa.core;
 
 /**
- * Counters of a {@link Region}, in bytes or calls. Those of a shared region count what all its processes did. Exact when
- * nobody else is at work.
+ * Counters of a {@link Region}, in bytes or calls. Those of a shared region count what all its processes did. Exact
+ * when nobody else is at work.
  *
  * @param capacityBytes  size of the region
  * @param allocatedBytes mapped now

@@ -129,7 +129,8 @@ abstract class ArenaContract {
             String size = assertThrows(IllegalArgumentException.class, () -> arena.allocate(-1)).getMessage();
             assertTrue(size.contains("-1"), size);
             for (long alignment : new long[] {0, -1, 3, 4097, Long.MIN_VALUE}) {
-                String message = assertThrows(IllegalArgumentException.class, () -> arena.allocate(1, alignment)).getMessage();
+                String message = assertThrows(IllegalArgumentException.class,
+                        () -> arena.allocate(1, alignment)).getMessage();
                 assertTrue(message.contains(Long.toString(alignment)), message);
             }
             assertThrows(IndexOutOfBoundsException.class, () -> arena.allocate(8).get(ValueLayout.JAVA_BYTE, 8));
@@ -171,7 +172,8 @@ abstract class ArenaContract {
                     assertThrows(IllegalStateException.class, () -> s.get(ValueLayout.JAVA_BYTE, 0)).getMessage());
         }
         assertEquals("Already closed", assertThrows(IllegalStateException.class, () -> arena.allocate(1)).getMessage());
-        assertEquals("Already closed", assertThrows(IllegalStateException.class, () -> arena.allocate(MIB)).getMessage());
+        assertEquals("Already closed",
+                assertThrows(IllegalStateException.class, () -> arena.allocate(MIB)).getMessage());
         assertEquals("Already closed", assertThrows(IllegalStateException.class, arena::close).getMessage());
     }
 
@@ -247,7 +249,8 @@ abstract class ArenaContract {
     void theAllocatorsBuiltOnArenasWork() {
         try (Arena arena = open()) {
             assertEquals("käse", arena.allocateFrom("käse").getString(0));
-            assertEquals(2.5, arena.allocateFrom(ValueLayout.JAVA_DOUBLE, 1.5, 2.5).getAtIndex(ValueLayout.JAVA_DOUBLE, 1));
+            assertEquals(2.5, arena.allocateFrom(ValueLayout.JAVA_DOUBLE, 1.5, 2.5).getAtIndex(ValueLayout.JAVA_DOUBLE,
+                    1));
             SegmentAllocator slices = SegmentAllocator.slicingAllocator(arena.allocate(1024));
             assertEquals(arena.scope(), slices.allocate(100, 64).scope());
         }

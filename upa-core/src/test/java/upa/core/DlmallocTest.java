@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import upa.internal.bindings.NativeLibrary;
 
 /** dlmalloc on kernel mmap and on libupa, called from Java. */
 class DlmallocTest {
@@ -24,7 +25,7 @@ class DlmallocTest {
     @ParameterizedTest
     @ValueSource(strings = {"libdlmalloc_kernel.so", "libdlmalloc_upa.so", "libdlmalloc_upa_uncleared.so"})
     void allocatesReallocatesAndFrees(String name) throws Throwable {
-        Path library = NativeTwin.library(name);
+        Path library = NativeLibrary.path(name);
         assumeTrue(Files.exists(library), () -> "no " + library + ": build it with ./upa build");
         try (Arena arena = Arena.ofConfined()) {
             // Kept open: dlmalloc's heap and libupa's default region are the process's.

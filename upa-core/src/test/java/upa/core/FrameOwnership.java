@@ -9,8 +9,8 @@ import java.util.Random;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 
 /**
- * Threads that map, move, resize and unmap blocks, and prove by a map of owners that no page frame stands at two pages in
- * use, and by the contents that each page shows the frame that the table says.
+ * Threads that map, move, resize and unmap blocks, and prove by a map of owners that no page frame stands at two pages
+ * in use, and by the contents that each page shows the frame that the table says.
  */
 final class FrameOwnership {
     private static final long PAGE = RegionDescriptor.PAGE_BYTES;

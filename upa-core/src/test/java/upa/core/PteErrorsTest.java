@@ -27,7 +27,8 @@ class PteErrorsTest {
     @Test
     void noDevice(@TempDir Path directory) {
         Path none = directory.resolve("upa");
-        refused(2, PteOptions.guarded(MIB).withDevice(none), "device=" + none, "back end=pte", "errno=ENOENT (2)", "insmod upa.ko",
+        refused(2, PteOptions.guarded(MIB).withDevice(none), "device=" + none, "back end=pte", "errno=ENOENT (2)",
+                "insmod upa.ko",
                 "back end linear");
         refused(2, PteOptions.raw(MIB).withDevice(none), "back end=pte-raw");
     }

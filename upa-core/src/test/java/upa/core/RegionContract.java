@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import upa.llfree.LlFree;
 
 /** What a region that one thread uses does on every back end. */
 abstract class RegionContract {
@@ -115,7 +116,8 @@ abstract class RegionContract {
                 () -> region.segment(address, bytes), () -> create(bytes))) {
             contains(messageOf(IllegalArgumentException.class, misuse), "bytes=" + bytes);
         }
-        contains(messageOf(IllegalArgumentException.class, () -> region.resize(address, 1, bytes, 0)), "newBytes=" + bytes);
+        contains(messageOf(IllegalArgumentException.class, () -> region.resize(address, 1, bytes, 0)),
+                "newBytes=" + bytes);
         assertEquals(PAGE_BYTES, region.stats().allocatedBytes());
     }
 
@@ -134,7 +136,8 @@ abstract class RegionContract {
             contains(messageOf(IllegalArgumentException.class, misuse), "flags=8");
         }
         contains(messageOf(IllegalArgumentException.class, () -> region.map(1, Region.IN_PLACE)), "flags=4");
-        contains(messageOf(IllegalArgumentException.class, () -> region.resize(address, 1, 2, Region.FAULTED)), "flags=2");
+        contains(messageOf(IllegalArgumentException.class, () -> region.resize(address, 1, 2, Region.FAULTED)),
+                "flags=2");
     }
 
     @Test
@@ -155,7 +158,8 @@ abstract class RegionContract {
         }
         assertEquals(3 * PAGE_BYTES, region.stats().allocatedBytes());
         contains(messageOf(IllegalArgumentException.class, () -> region.segment(end - 1, 2)), "bytes=2");
-        contains(messageOf(IllegalArgumentException.class, () -> region.unmap(MemorySegment.ofArray(new byte[1]))), "segment=");
+        contains(messageOf(IllegalArgumentException.class, () -> region.unmap(MemorySegment.ofArray(new byte[1]))),
+                "segment=");
     }
 
     @Test
@@ -267,7 +271,8 @@ abstract class RegionContract {
                 boolean blocked = wide.mapAt(address + 8 * MIB, 4096, 0);
                 long moved = wide.resize(address, 8 * MIB, 16 * MIB, 0);
                 assertNotEquals(address, moved);
-                assertEquals(-1, wide.segment(moved, 8 * MIB).mismatch(MemorySegment.ofArray(filled((int) (8 * MIB), i))));
+                assertEquals(-1, wide.segment(moved,
+                        8 * MIB).mismatch(MemorySegment.ofArray(filled((int) (8 * MIB), i))));
                 wide.segment(moved, 16 * MIB).fill((byte) 1);
                 wide.unmap(moved, 16 * MIB);
                 if (blocked) {

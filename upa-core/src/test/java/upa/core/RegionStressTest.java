@@ -76,7 +76,8 @@ class RegionStressTest {
                 long address = region.map(bytes, flags);
                 if (address != Region.NO_MEMORY) {
                     if (flags == Region.ZEROS) {
-                        assertEquals(-1, region.segment(address, bytes).mismatch(MemorySegment.ofArray(new byte[(int) bytes])));
+                        assertEquals(-1, region.segment(address,
+                                bytes).mismatch(MemorySegment.ofArray(new byte[(int) bytes])));
                     }
                     live[at] = new Block(address, bytes, seed + ((long) step << 24));
                     live[at].write(region);

@@ -24,9 +24,12 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import upa.core.internal.bindings.Upa;
-import upa.core.internal.bindings.upa_llfree_header;
-import upa.core.internal.bindings.upa_region_stats;
+import upa.internal.bindings.NativeLibrary;
+import upa.internal.bindings.Upa;
+import upa.internal.bindings.upa_llfree_header;
+import upa.internal.bindings.upa_region_stats;
+import upa.llfree.LlFree;
+import upa.llfree.LlFreeDescriptor;
 
 /** The Java region and the C region on one file. */
 class RegionTwinsTest {
@@ -38,7 +41,7 @@ class RegionTwinsTest {
 
     @BeforeAll
     static void needsTheLibrary() {
-        assumeTrue(NativeTwin.isAvailable(), NativeTwin::whyNot);
+        assumeTrue(NativeLibrary.isAvailable(), NativeLibrary::whyNot);
     }
 
     @BeforeEach
@@ -72,7 +75,8 @@ class RegionTwinsTest {
     private void assertSameStats(MemorySegment c, Region java) {
         MemorySegment s = upa_region_stats.allocate(arena);
         assertEquals(0, Upa.upa_region_get_stats(c, s));
-        assertEquals(java.stats(), new RegionStats(upa_region_stats.capacity_bytes(s), upa_region_stats.allocated_bytes(s),
+        assertEquals(java.stats(),
+                new RegionStats(upa_region_stats.capacity_bytes(s), upa_region_stats.allocated_bytes(s),
                 upa_region_stats.retained_bytes(s), upa_region_stats.metadata_bytes(s), upa_region_stats.maps(s),
                 upa_region_stats.unmaps(s), upa_region_stats.failures(s), upa_region_stats.cleared_bytes(s),
                 upa_region_stats.moved_bytes(s), upa_region_stats.given_back_bytes(s), null));
@@ -140,8 +144,8 @@ class RegionTwinsTest {
         Files.delete(file.path());
         Region.createShared(file.path(), BYTES).close();
         // Each takes the number of processors from its own source: configured, or available to the process.
-        int slots = fields.getInt(RegionDescriptor.SLOTS_OFFSET);
-        assumeTrue(slots == ByteBuffer.wrap(header()).order(ByteOrder.LITTLE_ENDIAN).getInt(RegionDescriptor.SLOTS_OFFSET),
+        ByteBuffer java = ByteBuffer.wrap(header()).order(ByteOrder.LITTLE_ENDIAN);
+        assumeTrue(fields.getInt(RegionDescriptor.SLOTS_OFFSET) == java.getInt(RegionDescriptor.SLOTS_OFFSET),
                 "this process may not use all processors");
         assertEquals(HexFormat.of().formatHex(c), HexFormat.of().formatHex(header()));
     }
@@ -180,12 +184,14 @@ class RegionTwinsTest {
     void bothRefuseTheSameFiles() throws IOException {
         record Damage(int offset, long value, int bytes, int errno, String message) {
         }
-        for (Damage d : new Damage[] {new Damage(0, 1, 8, 74, "not a region"), new Damage(8, 9, 4, 71, "another version"),
+        for (Damage d : new Damage[] {new Damage(0, 1, 8, 74, "not a region"),
+                new Damage(8, 9, 4, 71, "another version"),
             new Damage(12, 5000, 4, 34, "contradictory"), new Damage(16, BYTES + 1, 8, 34, "contradictory"),
             new Damage(48, BYTES, 8, 34, "contradictory")}) {
             Region.createShared(file.path(), BYTES).close();
             try (FileChannel channel = FileChannel.open(file.path(), StandardOpenOption.WRITE)) {
-                channel.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, d.value).limit(d.bytes), d.offset);
+                channel.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, d.value).limit(d.bytes),
+                        d.offset);
             }
             assertEquals(-d.errno, attachErrorInC(), d.message);
             String message = assertThrows(FileSystemException.class, () -> Region.attach(file.path())).getMessage();
@@ -201,7 +207,8 @@ class RegionTwinsTest {
         try (Region java = Region.attach(file.path())) {
             FutureTask<Void> inC = new FutureTask<>(() -> work(1, Upa.upa_region_base(c).address(), new Calls(
                     bytes -> Upa.upa_region_map(c, bytes, 0).address(),
-                    (address, bytes) -> assertEquals(0, Upa.upa_region_unmap(c, MemorySegment.ofAddress(address), bytes)))));
+                    (address, bytes) -> assertEquals(0,
+                            Upa.upa_region_unmap(c, MemorySegment.ofAddress(address), bytes)))));
             FutureTask<Void> inJava = new FutureTask<>(() -> work(2, java.base(), new Calls(java::map, java::unmap)));
             Thread[] threads = {new Thread(inC), new Thread(inJava)};
             for (Thread t : threads) {

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import upa.core.internal.SystemCalls;
+import upa.internal.os.MemoryCalls;
 
 /** Asks the kernel which pages have memory behind them. */
 final class Residency {
@@ -16,7 +16,7 @@ final class Residency {
         long n = (bytes + RegionDescriptor.PAGE_BYTES - 1) / RegionDescriptor.PAGE_BYTES;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment resident = arena.allocate(n);
-            assertEquals(0, SystemCalls.mincore(address, bytes, resident));
+            assertEquals(0, MemoryCalls.mincore(address, bytes, resident));
             long found = 0;
             for (long i = 0; i < n; i++) {
                 found += resident.get(ValueLayout.JAVA_BYTE, i) & 1;

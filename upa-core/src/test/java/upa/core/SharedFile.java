@@ -9,8 +9,12 @@ record SharedFile(Path path) implements AutoCloseable {
     private static final Path TMPFS = Path.of("/dev/shm");
 
     SharedFile() throws IOException {
-        this((Files.isWritable(TMPFS) ? Files.createTempDirectory(TMPFS, "upa-test") : Files.createTempDirectory("upa-test"))
-                .resolve("region"));
+        this(directory().resolve("region"));
+    }
+
+    private static Path directory() throws IOException {
+        return Files.isWritable(TMPFS) ? Files.createTempDirectory(TMPFS, "upa-test")
+                : Files.createTempDirectory("upa-test");
     }
 
     @Override

@@ -25,6 +25,8 @@ import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import upa.llfree.LlFree;
+import upa.llfree.LlFreeDescriptor;
 
 /** Regions in files: several users, hostile files, killed processes. */
 class SharedRegionTest {
@@ -125,7 +127,8 @@ class SharedRegionTest {
         assertTrue(assertThrows(NoSuchFileException.class, () -> Region.attach(missing)).getMessage()
                 .contains(missing.toString()));
         assertThrows(NoSuchFileException.class, () -> Region.createShared(missing.resolve("below"), BYTES));
-        String message = assertThrows(FileSystemException.class, () -> Region.attach(file.path().getParent())).getMessage();
+        String message = assertThrows(FileSystemException.class,
+                () -> Region.attach(file.path().getParent())).getMessage();
         assertTrue(message.contains("EISDIR (21)"), message);
         assertFalse(Files.exists(missing));
     }
@@ -267,8 +270,9 @@ class SharedRegionTest {
     private static Process start(Path path) throws IOException, URISyntaxException {
         Path classes = Path.of(Region.class.getProtectionDomain().getCodeSource().getLocation().toURI());
         Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED", "--illegal-native-access=deny", "-Xshare:auto", "-XX:TieredStopAtLevel=1",
-                "-cp", classes + ":" + classes.resolveSibling("test-classes"), SharedRegionTest.class.getName(),
+                "--enable-native-access=ALL-UNNAMED", "--illegal-native-access=deny", "-Xshare:auto",
+                "-XX:TieredStopAtLevel=1", "-cp", classes + ":" + classes.resolveSibling("test-classes"),
+                SharedRegionTest.class.getName(),
                 path.toString()).redirectError(ProcessBuilder.Redirect.INHERIT).start();
         process.getOutputStream().close();
         return process;

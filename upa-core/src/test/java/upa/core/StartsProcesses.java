@@ -72,7 +72,8 @@ final class StartsProcesses {
 
     /** The program started says what it sees, and waits until its input ends. */
     private static Process startAndLook() throws IOException {
-        Process child = new ProcessBuilder("sh", "-c", "cat /proc/$$/maps; ls -l /proc/$$/fd; echo end; read -r line; true")
+        Process child = new ProcessBuilder("sh", "-c",
+                "cat /proc/$$/maps; ls -l /proc/$$/fd; echo end; read -r line; true")
                 .redirectErrorStream(true).start();
         BufferedReader output = child.inputReader();
         int lines = 0;

@@ -16,7 +16,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Threads;
-import upa.core.LlFree;
+import upa.llfree.LlFree;
 
 /** What getting 2^order page numbers and putting them back costs: the Java twin, and the C twin called from Java. */
 @State(Scope.Benchmark)

@@ -18,10 +18,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import upa.core.LlFree;
-import upa.core.LlFreeDescriptor;
-import upa.core.LlFreeStats;
 import upa.core.RegionDescriptor;
+import upa.llfree.LlFree;
+import upa.llfree.LlFreeDescriptor;
+import upa.llfree.LlFreeStats;
 import upa.tools.top.TopException.Reason;
 
 /**

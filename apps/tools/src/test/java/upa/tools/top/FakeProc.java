@@ -12,7 +12,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import upa.core.LlFree;
+import upa.llfree.LlFree;
 import upa.core.RegionDescriptor;
 
 /** A /proc of files, whose processes have the memory that a test gives them. */

@@ -1,0 +1,111 @@
+package upa.internal.region.device;
+
+import static upa.core.RegionDescriptor.CHILD_BYTES;
+import static upa.core.RegionDescriptor.PAGE_BYTES;
+import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
+
+import upa.core.PteOptions;
+import upa.internal.region.Refusal;
+import upa.internal.region.Rounding;
+import upa.llfree.LlFree;
+
+/**
+ * The pool of page frames, and its allocator. Frames are zero when they enter the pool, and absent in {@link #all};
+ * those that have been used are stale there. Frames that the pool does not have at present are allocated there, for
+ * good.
+ */
+final class Frames {
+    final LlFree all;
+    final long max;
+    private final UpaDevice device;
+    private final boolean reclaim;
+    /** Frames in the pool. */
+    private volatile long pool;
+
+    Frames(UpaDevice device, Layout layout, PteOptions options) {
+        this.device = device;
+        max = layout.maxFrames();
+        reclaim = options.reclaim();
+        pool = options.poolBytes() / PAGE_BYTES;
+        all = layout.createFrames(device.state());
+        if (pool < max) {
+            all.getAt(0, pool, max - pool);
+        }
+    }
+
+    long pool() {
+        return pool;
+    }
+
+    long free() {
+        return all.stats().freePages();
+    }
+
+    // ---- taking and freeing ----------------------------------------------------------------------------------
+
+    /** Takes up to so many frames where they are. False if it found none. */
+    boolean takeScattered(int slot, long most, PageRanges taken) {
+        long before = taken.pages();
+        long end = pool;
+        long at = 0;
+        while (at < end && taken.pages() - before < most && (at = all.next(at, end - at, true)) >= 0) {
+            long length = all.length(at, Math.min(end - at, most - (taken.pages() - before)), true);
+            if (length > 0 && all.getAt(slot, at, length) == 0) {
+                taken.add(at, length);
+            }
+            at += Math.max(length, 1);
+        }
+        return taken.pages() > before;
+    }
+
+    void put(int slot, PageRanges ranges, int flags) {
+        for (int i = 0; i < ranges.count(); i++) {
+            all.putRun(slot, ranges.firstOf(i), ranges.lengthOf(i), flags);
+        }
+    }
+
+    // ---- the size of the pool, changed by one thread at a time -----------------------------------------------
+
+    /** Gets at least n frames from the kernel. False if it has or gives none, or not so many may be had. */
+    boolean grow(int slot, long n) {
+        long now = pool;
+        long wanted = Math.min(Rounding.up(now + n, CHILD_PAGES), max);
+        if (wanted < now + n || device.resize(wanted) < 0) {
+            return false;
+        }
+        pool = wanted;
+        all.putRun(slot, now, wanted - now, LlFree.PUT_ABSENT);
+        return true;
+    }
+
+    /**
+     * Gives at least so many frames back to the kernel, as far as those at the end of the pool are free. Returns how
+     * many.
+     */
+    long shrink(int slot, long wanted) {
+        long end = pool;
+        while (end > 0 && pool - end < wanted && all.getAt(slot, end - CHILD_PAGES, CHILD_PAGES) == 0) {
+            end -= CHILD_PAGES;
+        }
+        long n = pool - end;
+        if (n > 0) {
+            long result = device.resize(end);
+            if (result < 0) {
+                all.putRun(slot, end, n, LlFree.PUT_UNTOUCHED);
+                Refusal.check(result, "UPADEV_RESIZE", device.data(), end * PAGE_BYTES);
+            }
+            pool = end;
+        }
+        return n;
+    }
+
+    /** Gives up to so many free frames back to the kernel, by whole 2 MiB, wherever they are, if that is allowed. */
+    long reclaim(long wanted) {
+        return reclaim && wanted * PAGE_BYTES >= CHILD_BYTES ? device.reclaim(wanted).pages() : 0;
+    }
+
+    /** Frames of the pool without memory. */
+    long gone() {
+        return reclaim ? device.reclaim(0).gone() : 0;
+    }
+}

@@ -1,0 +1,126 @@
+package upa.internal.region.device;
+
+import static upa.internal.region.RegionState.POPULATED;
+import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
+
+import upa.internal.region.RegionState;
+import upa.llfree.LlFree;
+
+/**
+ * Takes frames away from free pages, in batches: a shoot-down costs as much as some hundred stores. The order is: hold
+ * the page, clear the word, have the kernel empty its tables and shoot down, put the frame, put the page as absent.
+ */
+final class Scavenge {
+    /** A batch has at most so many ranges (the module's limit) and pages: they are nobody's meanwhile. */
+    private static final int BATCH_RANGES = 4096;
+    private static final long BATCH_PAGES = 64L * CHILD_PAGES;
+
+    private final RegionState state;
+    private final LlFree pages;
+    private final Words words;
+    private final Frames frames;
+
+    Scavenge(RegionState state, Words words, Frames frames) {
+        this.state = state;
+        this.words = words;
+        this.frames = frames;
+        pages = state.pages;
+    }
+
+    /**
+     * Takes up to so many frames, or some more, away from free pages, from a child downwards (-1: from the last). From
+     * the far end: what stays is where searches begin. Returns how many. By one thread at a time.
+     */
+    long frames(int slot, long wanted, long start) {
+        long children = pages.touchedChildren();
+        long total = 0;
+        Batch batch = new Batch();
+        for (long i = 0; i < children && total + batch.frames() < wanted; i++) {
+            long c = Math.floorMod(start - i, children);
+            if (state.isWhole(c, POPULATED)) {
+                batch.take(slot, c * CHILD_PAGES, CHILD_PAGES);
+            } else if ((POPULATED >> pages.childState(c * CHILD_PAGES) & 1) != 0) {
+                takeParts(slot, c * CHILD_PAGES, batch, wanted - total);
+            }
+            if (batch.isFull()) {
+                total += batch.finish(slot);
+            }
+        }
+        return total + batch.finish(slot);
+    }
+
+    /** The free pages with frames of one child. */
+    private void takeParts(int slot, long first, Batch batch, long wanted) {
+        long end = first + CHILD_PAGES;
+        while (first < end && batch.frames() < wanted && (first = pages.next(first, end - first, true)) >= 0) {
+            long length = Math.max(pages.length(first, end - first, true), 1);
+            long stale = pages.childState(first) == LlFree.ZEROED ? first : pages.nextStale(first, length);
+            if (stale >= 0) {
+                length -= stale - first;
+                first = stale;
+                if (pages.childState(first) == LlFree.MIXED) {
+                    length = Math.clamp(pages.staleLength(first, length), 1, length);
+                }
+                batch.take(slot, first, length);
+            }
+            first += length;
+        }
+    }
+
+    /** Free pages taken in order to take their frames away: with the shoot-down all of it takes effect at once. */
+    private final class Batch {
+        final PageRanges ranges = new PageRanges();
+        final PageRanges stale = new PageRanges();
+        final PageRanges zeroed = new PageRanges();
+
+        boolean isFull() {
+            return ranges.count() >= BATCH_RANGES - CHILD_PAGES || ranges.pages() >= BATCH_PAGES;
+        }
+
+        long frames() {
+            return stale.pages() + zeroed.pages();
+        }
+
+        /** Takes these pages, if they are free. */
+        void take(int slot, long page, long n) {
+            if (pages.getAt(slot, page, n) < 0) {
+                return;
+            }
+            PageRanges taken = n == CHILD_PAGES && pages.childState(page) == LlFree.ZEROED ? zeroed : stale;
+            long end = page + n;
+            for (long i = page; i < end;) {
+                int word = words.word(i);
+                long first = i;
+                do {
+                    words.set(i, 0);
+                    i++;
+                } while (i < end && words.word(i) == (word == 0 ? 0 : word + (int) (i - first)));
+                if (word != 0) {
+                    taken.add(word - 1, i - first);
+                }
+            }
+            ranges.add(page, n);
+        }
+
+        /**
+         * Returns how many frames are free now. The call fails only in a closed region or a dying process, which need
+         * them no more.
+         */
+        long finish(int slot) {
+            long n = frames();
+            if (ranges.count() > 0) {
+                words.shootDown(ranges, n);
+                frames.put(slot, stale, 0);
+                frames.put(slot, zeroed, LlFree.PUT_ABSENT);
+                words.deferred.getAndAdd(-n);
+                for (int i = 0; i < ranges.count(); i++) {
+                    pages.putRun(slot, ranges.firstOf(i), ranges.lengthOf(i), LlFree.PUT_ABSENT);
+                }
+            }
+            ranges.clear();
+            stale.clear();
+            zeroed.clear();
+            return n;
+        }
+    }
+}

@@ -1,0 +1,163 @@
+package upa.internal.region.device;
+
+import static upa.core.RegionDescriptor.PAGE_BYTES;
+import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
+
+import java.util.concurrent.atomic.AtomicLong;
+import upa.core.PteOptions;
+import upa.internal.os.RawMemory;
+import upa.llfree.LlFree;
+
+/**
+ * Puts frames to pages, in the order of preference of Douglas (arXiv 1105.1811, 2011): those that still stand where
+ * they are wanted, then free ones, then such that stand at other free pages, taken away in batches; last, new ones from
+ * the kernel.
+ */
+final class Supply {
+    /** A scavenge takes at least so many pages, if there are so many. */
+    private static final long LEAST_SCAVENGE = CHILD_PAGES;
+
+    private final LlFree pages;
+    private final Words words;
+    private final Frames frames;
+    private final Scavenge scavenge;
+    private final long maxDeferred;
+    /** Requests for which there were pages but no frames. */
+    private final AtomicLong shortages = new AtomicLong();
+    /**
+     * Held by who changes the pool or takes frames away from pages: calls of the kernel, which serializes them anyway.
+     * Who has waited for it finds what the one before has freed.
+     */
+    private final Object shortage = new Object();
+
+    Supply(Words words, Frames frames, Scavenge scavenge, PteOptions options) {
+        this.words = words;
+        this.frames = frames;
+        this.scavenge = scavenge;
+        pages = words.pages;
+        maxDeferred = options.maxDeferredBytes() / PAGE_BYTES;
+    }
+
+    long shortages() {
+        return shortages.get();
+    }
+
+    // ---- frames for pages ------------------------------------------------------------------------------------
+
+    /** Puts frames to pages just taken, or frees them as they were. */
+    boolean toPages(int slot, long page, long n, int flags) {
+        boolean done = attach(slot, page, n, flags, true);
+        if (!done) {
+            pages.putRun(slot, page, n, LlFree.PUT_UNTOUCHED);
+            shortages.getAndIncrement();
+        }
+        return done;
+    }
+
+    /** Ahead of need: for a free child that the caller has taken. Frames of other free pages stay where they are. */
+    boolean ahead(int slot, long first) {
+        return words.deferred.get() + CHILD_PAGES <= maxDeferred
+                && attach(slot, first, CHILD_PAGES, LlFree.GET_ZEROS, false);
+    }
+
+    /**
+     * Puts a frame to each of the caller's pages that has none. If there are too few, false, and nothing has changed.
+     */
+    boolean attach(int slot, long page, long n, int flags, boolean scavenges) {
+        long missing = words.missing(page, n);
+        if (missing > 0) {
+            PageRanges taken = take(slot, missing, flags, scavenges);
+            if (taken == null) {
+                return false;
+            }
+            long at = page;
+            for (int i = 0; i < taken.count(); i++) {
+                int word = (int) taken.firstOf(i) + 1;
+                for (int last = word + (int) taken.lengthOf(i); word < last; at++) {
+                    if (missing == n || words.word(at) == 0) {
+                        words.set(at, word++);
+                    }
+                }
+            }
+            // Before the caller touches the pages: also before any access that the compiler might draw forward.
+            RawMemory.fullFence();
+        }
+        words.deferred.getAndAdd(missing - n);
+        return true;
+    }
+
+    /** Takes n frames, however scattered they are: null if there are not so many. */
+    private PageRanges take(int slot, long n, int flags, boolean scavenges) {
+        if (n > frames.max) {
+            return null;
+        }
+        PageRanges taken = new PageRanges();
+        // A frame with old bytes is as good as any, unless zeros are asked for.
+        int preference = (flags & LlFree.GET_ZEROS) != 0 ? LlFree.GET_ABSENT : 0;
+        while (taken.pages() < n) {
+            long missing = n - taken.pages();
+            long run = Math.min(missing, CHILD_PAGES);
+            long frame = frames.all.getRun(slot, run, preference);
+            if (frame >= 0) {
+                taken.add(frame, run);
+            } else if (!frames.takeScattered(slot, missing, taken) && !fillPool(slot, missing, scavenges, taken)) {
+                return null;
+            }
+        }
+        return taken;
+    }
+
+    /**
+     * When no frame is free: sees to it that some are. If that cannot be, frees those taken, before somebody else can
+     * find that there are none.
+     */
+    private boolean fillPool(int slot, long missing, boolean scavenges, PageRanges taken) {
+        synchronized (shortage) {
+            if (frames.takeScattered(slot, missing, taken)
+                    || scavenges && scavenge.frames(slot, Math.max(missing, LEAST_SCAVENGE), -1) > 0
+                    || frames.grow(slot, missing)) {
+                return true;
+            }
+            frames.put(slot, taken, LlFree.PUT_UNTOUCHED);
+            return false;
+        }
+    }
+
+    // ---- frames from pages -----------------------------------------------------------------------------------
+
+    /** Frees pages. Their frames stay where they are, unless too many do. */
+    void free(int slot, long page, long n) {
+        pages.putRun(slot, page, n, 0);
+        if (words.deferred.addAndGet(n) > maxDeferred) {
+            synchronized (shortage) {
+                long now = words.deferred.get();
+                if (now > maxDeferred) {
+                    scavenge.frames(slot, now - maxDeferred / 2, page / CHILD_PAGES);
+                }
+            }
+        }
+    }
+
+    /**
+     * Gives so many frames back to the kernel, some more or less, as far as they can be free: from the end of the pool,
+     * then, if that is allowed, from anywhere. Returns how many.
+     */
+    long giveBack(int slot, long wanted) {
+        long before = frames.gone();
+        long given = shrink(slot, wanted);
+        // Of those some had no memory any more.
+        given -= Math.max(0, before - frames.gone());
+        return given + frames.reclaim(wanted - given);
+    }
+
+    private long shrink(int slot, long wanted) {
+        synchronized (shortage) {
+            long given = frames.shrink(slot, wanted);
+            if (given < wanted) {
+                scavenge.frames(slot, Long.MAX_VALUE, -1);
+                given += frames.shrink(slot, wanted - given);
+            }
+            return given;
+        }
+    }
+}

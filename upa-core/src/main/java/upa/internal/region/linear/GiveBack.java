@@ -1,0 +1,98 @@
+package upa.internal.region.linear;
+
+import static upa.core.RegionDescriptor.GIVEN_BACK_PAGES;
+import static upa.internal.region.RegionState.BATCH_CHILDREN;
+import static upa.internal.region.RegionState.POPULATED;
+import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
+import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
+
+import upa.core.SystemCallException;
+import upa.internal.region.RegionState;
+import upa.llfree.LlFree;
+
+/**
+ * Gives the memory of free pages back to the kernel. It takes them like any other caller, so that nobody can get one
+ * midway, drops their memory and frees them as absent.
+ */
+final class GiveBack {
+    private final LinearMemory memory;
+    private final RegionState state;
+    private final LlFree pages;
+
+    GiveBack(LinearMemory memory) {
+        this.memory = memory;
+        state = memory.state;
+        pages = state.pages;
+    }
+
+    /** As {@link upa.internal.region.RegionBackEnd#giveBack}. */
+    long downTo(int slot, long retainPages) {
+        long total = 0;
+        try {
+            long excess = pages.stats().retainedPages() - retainPages;
+            // From the far end: what stays is where the next searches begin.
+            for (long c = pages.touchedChildren(); c > 0 && total < excess;) {
+                long n = wholeChildrenBefore(c, excess - total);
+                c -= Math.max(n, 1);
+                total += n > 0 ? drop(slot, c * CHILD_PAGES, n * CHILD_PAGES) : dropParts(slot, c * CHILD_PAGES);
+            }
+        } catch (SystemCallException e) {
+            if (total == 0) {
+                throw e;
+            }
+        } finally {
+            state.count(slot, GIVEN_BACK_PAGES, total);
+        }
+        return total;
+    }
+
+    /** How many children before this one are free and have memory, as far as one batch, and wanted. */
+    private long wholeChildrenBefore(long c, long wantedPages) {
+        long n = 0;
+        while (n < c && n < BATCH_CHILDREN && n * CHILD_PAGES < wantedPages && state.isWhole(c - n - 1, POPULATED)) {
+            n++;
+        }
+        return n;
+    }
+
+    /**
+     * Takes free pages, drops their memory and frees them again. Returns the pages dropped, 0 if somebody was faster.
+     */
+    private long drop(int slot, long page, long n) {
+        if (pages.getAt(slot, page, n) < 0) {
+            return 0;
+        }
+        boolean done = false;
+        try {
+            memory.drop(state.addressOf(page), n << PAGE_SHIFT);
+            done = true;
+            return n;
+        } finally {
+            pages.putRun(slot, page, n, done ? LlFree.PUT_ABSENT : LlFree.PUT_UNTOUCHED);
+        }
+    }
+
+    /** The free runs with memory of one child. */
+    private long dropParts(int slot, long first) {
+        long end = Math.min(first + CHILD_PAGES, pages.pages());
+        long total = 0;
+        while (first < end && (first = pages.next(first, end - first, true)) >= 0) {
+            long length = pages.length(first, end - first, true);
+            if (length == 0) {
+                continue;
+            }
+            if (pages.childState(first) != LlFree.ZEROED) {
+                long stale = pages.nextStale(first, length);
+                if (stale < 0) {
+                    first += length;
+                    continue;
+                }
+                length = Math.max(pages.staleLength(stale, first + length - stale), 1);
+                first = stale;
+            }
+            total += drop(slot, first, length);
+            first += length;
+        }
+        return total;
+    }
+}

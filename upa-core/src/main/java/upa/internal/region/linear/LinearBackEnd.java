@@ -1,0 +1,219 @@
+package upa.internal.region.linear;
+
+import static upa.core.RegionDescriptor.CHILD_BYTES;
+import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
+import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import upa.core.BackEnd;
+import upa.core.FrameStats;
+import upa.core.HugePages;
+import upa.internal.region.Refusal;
+import upa.internal.region.RegionBackEnd;
+import upa.internal.region.RegionState;
+import upa.llfree.LlFree;
+
+/**
+ * The back end {@code linear}: the region is ordinary memory of the kernel's, page i is always at base + i * 4096, and
+ * the kernel puts memory behind a page when it is first touched. Contents move by moving the kernel's page tables
+ * (mremap), memory goes back by madvise.
+ */
+public final class LinearBackEnd implements RegionBackEnd {
+    private final LinearMemory memory;
+    private final RegionState state;
+    private final LlFree pages;
+    private final Scavenge scavenge;
+    private final Move move;
+    private final Clear clear;
+    private final GiveBack giveBack;
+
+    private LinearBackEnd(LinearMemory memory) {
+        this.memory = memory;
+        state = memory.state;
+        pages = state.pages;
+        Tables tables = new Tables(memory);
+        scavenge = new Scavenge(memory, tables);
+        move = new Move(memory, tables, scavenge);
+        clear = new Clear(memory);
+        giveBack = new GiveBack(memory);
+    }
+
+    /** A private region: anonymous memory. */
+    public static LinearBackEnd create(long bytes, HugePages hugePages) {
+        return new LinearBackEnd(LinearMemory.create(bytes, hugePages));
+    }
+
+    /** A shared region, in a file that must not exist. */
+    public static LinearBackEnd createShared(Path path, long bytes) throws IOException {
+        return new LinearBackEnd(LinearMemory.createShared(path, bytes, HugePages.SYSTEM_DEFAULT));
+    }
+
+    /** A shared region that is there. */
+    public static LinearBackEnd attach(Path path) throws IOException {
+        return new LinearBackEnd(LinearMemory.attach(path));
+    }
+
+    @Override
+    public RegionState state() {
+        return state;
+    }
+
+    @Override
+    public BackEnd name() {
+        return BackEnd.LINEAR;
+    }
+
+    @Override
+    public String kind() {
+        return memory.shared ? "shared" : "private";
+    }
+
+    @Override
+    public boolean isShared() {
+        return memory.shared;
+    }
+
+    // ---- get and put -----------------------------------------------------------------------------------------
+
+    @Override
+    public long get(int slot, long n, int flags) {
+        long page = pages.getRun(slot, n, flags);
+        if (page >= 0 && n >= CHILD_PAGES) {
+            scavenge.into(slot, page, n);
+        }
+        return page;
+    }
+
+    @Override
+    public boolean getAt(int slot, long page, long n) {
+        if (pages.getAt(slot, page, n) < 0) {
+            return false;
+        }
+        scavenge.into(slot, page, n);
+        return true;
+    }
+
+    @Override
+    public void put(int slot, long page, long n) {
+        pages.putRun(slot, page, n, 0);
+    }
+
+    @Override
+    public void putUnused(int slot, long page, long n) {
+        pages.putRun(slot, page, n, LlFree.PUT_UNTOUCHED);
+    }
+
+    @Override
+    public boolean populate(long page, long n) {
+        if (memory.populate(state.addressOf(page), n << PAGE_SHIFT) < 0) {
+            return false;
+        }
+        pages.setResident(page, n);
+        return true;
+    }
+
+    @Override
+    public void clear(int slot, long page, long n) {
+        clear.pages(slot, page, n);
+    }
+
+    @Override
+    public long relocate(int slot, long from, long oldPages, long newPages) {
+        return move.relocate(slot, from, oldPages, newPages);
+    }
+
+    // ---- in the background -----------------------------------------------------------------------------------
+
+    @Override
+    public long giveBack(int slot, long retainPages) {
+        return giveBack.downTo(slot, retainPages);
+    }
+
+    @Override
+    public long clearAhead(int slot, long children) {
+        long total = 0;
+        for (long c = 0; c < pages.touchedChildren() && total < children; c++) {
+            long first = c * CHILD_PAGES;
+            if (!state.isWhole(c, 1 << LlFree.STALE | 1 << LlFree.MIXED) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
+                continue;
+            }
+            // A child with absent pages among them stays as it is: clearing would populate those.
+            boolean populated = pages.staleLength(first, CHILD_PAGES) == CHILD_PAGES;
+            if (populated) {
+                clear(slot, first, CHILD_PAGES);
+                total++;
+            }
+            pages.putRun(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
+        }
+        return total;
+    }
+
+    @Override
+    public long populateAhead(int slot, long children) {
+        long total = 0;
+        for (long c = 0; c < state.bytes / CHILD_BYTES && total < children; c++) {
+            long first = c * CHILD_PAGES;
+            if (!state.isWhole(c, 1 << LlFree.ABSENT) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
+                continue;
+            }
+            // Used and freed by somebody between the look and the taking: what it holds now is not zero.
+            if (pages.childState(first) != LlFree.ABSENT) {
+                pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
+                continue;
+            }
+            long result = memory.populate(state.addressOf(first), CHILD_BYTES);
+            pages.putRun(slot, first, CHILD_PAGES, result < 0 ? 0 : LlFree.PUT_ZEROED);
+            if (result < 0) {
+                if (total == 0) {
+                    Refusal.check(result, "madvise", state.addressOf(first), CHILD_BYTES);
+                }
+                break;
+            }
+            total++;
+        }
+        return total;
+    }
+
+    // ---- the rest --------------------------------------------------------------------------------------------
+
+    @Override
+    public long retainedPages() {
+        return pages.stats().retainedPages();
+    }
+
+    @Override
+    public long failures() {
+        return pages.stats().failures();
+    }
+
+    @Override
+    public long metadataBytes() {
+        return state.metadata.byteSize();
+    }
+
+    @Override
+    public FrameStats frameStats() {
+        return null;
+    }
+
+    @Override
+    public long frameAt(long page) {
+        return -1;
+    }
+
+    @Override
+    public long recover() {
+        return pages.recover();
+    }
+
+    @Override
+    public void validate() {
+        pages.validate();
+    }
+
+    @Override
+    public void unmap() {
+        memory.unmap();
+    }
+}

@@ -1,0 +1,117 @@
+package upa.llfree;
+
+import static upa.internal.os.RawMemory.*;
+import static upa.llfree.LlFreeDescriptor.*;
+import static upa.llfree.Words.NONE;
+
+/**
+ * The bits of one child: {@code bits} is the address of its 512 allocation bits, behind which its stale bits follow.
+ * Bits have numbers 0 .. 511; a range is lo .. hi-1.
+ */
+final class Bits {
+    private Bits() {
+    }
+
+    static long row(long bits, int i) {
+        return bits + (long) i * Long.BYTES;
+    }
+
+    /** Those bits of a range that lie in row i, as a mask. */
+    static long rowMask(int i, int lo, int hi) {
+        int from = Math.max(lo - i * ROW_BITS, 0);
+        int to = Math.min(hi - i * ROW_BITS, ROW_BITS);
+        return -1L >>> from - to << from;
+    }
+
+    /** First position >= pos whose bit, after xor with flip, is 1; CHILD_PAGES if none. */
+    static int next(long rows, long flip, int pos) {
+        while (pos < CHILD_PAGES) {
+            long row = (getLongOpaque(row(rows, pos / ROW_BITS)) ^ flip) >>> pos;
+            if (row != 0) {
+                return pos + Long.numberOfTrailingZeros(row);
+            }
+            pos = (pos / ROW_BITS + 1) * ROW_BITS;
+        }
+        return CHILD_PAGES;
+    }
+
+    /** First aligned position of n free pages, or NONE. A snapshot. */
+    static int findFree(long bits, long flip, int n, int align) {
+        int pos = 0;
+        for (;;) {
+            int start = next(bits, ~flip, pos);
+            start = start + align - 1 & -align;
+            if (start + n > CHILD_PAGES) {
+                return NONE;
+            }
+            if (n == 1) {
+                return start;
+            }
+            int end = next(bits, flip, start);
+            if (end - start >= n) {
+                return start;
+            }
+            pos = end + 1;
+        }
+    }
+
+    static int countAllocated(long bits, long flip) {
+        int n = 0;
+        for (int i = 0; i < ROWS; i++) {
+            n += Long.bitCount(getLongOpaque(row(bits, i)) ^ flip);
+        }
+        return n;
+    }
+
+    /**
+     * Inverts a range, each of whose bits must be allocated (or, with {@code allocated} false, free). Returns how many
+     * were inverted before the first that was not.
+     */
+    static int flip(long bits, long flip, int lo, int hi, boolean allocated) {
+        for (int i = lo / ROW_BITS; i <= (hi - 1) / ROW_BITS; i++) {
+            long mask = rowMask(i, lo, hi);
+            long expectedBits = (allocated ? ~flip : flip) & mask;
+            long row;
+            do {
+                row = getLongOpaque(row(bits, i));
+                if ((row & mask) != expectedBits) {
+                    return Math.max(i * ROW_BITS - lo, 0);
+                }
+            } while (!weakCompareAndSetLongVolatile(row(bits, i), row, row ^ mask));
+        }
+        return hi - lo;
+    }
+
+    // ---- stale bits ------------------------------------------------------------------------------------------
+
+    static int nextStale(long bits, boolean stale, int pos) {
+        return next(bits + BITMAP_STALE, stale ? 0 : -1L, pos);
+    }
+
+    static int countStaleFree(long bits, long flip) {
+        int n = 0;
+        for (int i = 0; i < ROWS; i++) {
+            long free = ~(getLongOpaque(row(bits, i)) ^ flip);
+            n += Long.bitCount(free & getLongOpaque(row(bits + BITMAP_STALE, i)));
+        }
+        return n;
+    }
+
+    static void setStale(long bits, int lo, int hi) {
+        for (int i = lo / ROW_BITS; i <= (hi - 1) / ROW_BITS; i++) {
+            long mask = rowMask(i, lo, hi);
+            if ((getLongOpaque(row(bits + BITMAP_STALE, i)) & mask) != mask) {
+                getAndBitwiseOrLongVolatile(row(bits + BITMAP_STALE, i), mask);
+            }
+        }
+    }
+
+    static void clearStale(long bits, int lo, int hi) {
+        for (int i = lo / ROW_BITS; i <= (hi - 1) / ROW_BITS; i++) {
+            long mask = rowMask(i, lo, hi);
+            if ((getLongOpaque(row(bits + BITMAP_STALE, i)) & mask) != 0) {
+                getAndBitwiseAndLongVolatile(row(bits + BITMAP_STALE, i), ~mask);
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+package upa.llfree;
+
+import static upa.internal.os.RawMemory.*;
+import static upa.llfree.LlFreeDescriptor.*;
+import static upa.llfree.Words.*;
+
+/** Takes pages: first where the slot is at home, then by ever wider searches. {@code s} is the address of a slot. */
+final class Get {
+    static final int GET_ZEROS = 1;
+    static final int GET_ABSENT = 2;
+
+    /** Nothing free can serve the request. */
+    static final int NO_MEMORY = -12;
+    /** A page of the range is not free. */
+    static final int BUSY = -16;
+    /** The tickets of a range are not to be found. */
+    private static final int AGAIN = -11;
+    /** A search has seen room but could not have it. */
+    private static final int MISSED = -2;
+
+    /** Trees to try for a run that their counters promise but their fragments may not hold. */
+    private static final int RESERVE_TRIES = 4;
+    /** Searches of the whole state before a get fails though it has seen room: others may be quicker every time. */
+    private static final int SEARCH_TRIES = 16;
+
+    private Get() {
+    }
+
+    // ---- exactly these pages ---------------------------------------------------------------------------------
+
+    /** Takes exactly these pages: 0, or BUSY if one of them is not free. */
+    static int at(State a, long s, long first, long pages) {
+        for (int tries = 0; tries < SEARCH_TRIES; tries++) {
+            if (Search.nextPage(a, first, first + pages, false) != first + pages) {
+                return BUSY;
+            }
+            if (range(a, s, first, pages, true) == 0) {
+                return 0;
+            }
+            Thread.yield();
+        }
+        return BUSY;
+    }
+
+    /** Takes exactly these pages: 0, BUSY if one of them is not free, AGAIN if their tickets are not to be found. */
+    private static int range(State a, long s, long first, long pages, boolean overdraw) {
+        long end = first + pages;
+        long at = first;
+        while (at < end) {
+            long tree = at / TREE_PAGES;
+            long treeEnd = Math.min((tree + 1) * TREE_PAGES, end);
+            if (!Tickets.take(a, s, tree, (int) (treeEnd - at), overdraw)) {
+                Put.range(a, s, first, at - first, Child.UNCHANGED);
+                return AGAIN;
+            }
+            while (at < treeEnd) {
+                long c = at / CHILD_PAGES;
+                long childEnd = Math.min((c + 1) * CHILD_PAGES, treeEnd);
+                int lo = (int) (at % CHILD_PAGES);
+                if (!Child.getAt(a, c, lo, lo + (int) (childEnd - at))) {
+                    Tickets.give(a, s, tree, (int) (treeEnd - at));
+                    Put.range(a, s, first, at - first, Child.UNCHANGED);
+                    return BUSY;
+                }
+                at = childEnd;
+            }
+        }
+        a.touchChildren((end + CHILD_PAGES - 1) / CHILD_PAGES);
+        return 0;
+    }
+
+    // ---- at most one child -----------------------------------------------------------------------------------
+
+    /** How well a child suits a request, 0 best: what saves a fault first, then what saves or wastes clearing. */
+    private static int rank(int state, int flags) {
+        if ((flags & GET_ABSENT) != 0) {
+            return state == ABSENT ? 0 : 2;
+        }
+        if (state == ABSENT) {
+            return 2;
+        }
+        return (state == ZEROED) != ((flags & GET_ZEROS) != 0) ? 1 : 0;
+    }
+
+    /** Takes n pages of the tree for which the caller has tickets, from the child hint on. */
+    private static long inTree(State a, long hint, int n, int align, int flags) {
+        long base = hint - hint % TREE_CHILDREN;
+        int ranks = 0;
+        for (int want = 0; want < 3; want++) {
+            if (want != 0 && !isIn(ranks, want)) {
+                continue;
+            }
+            for (int i = 0; i < TREE_CHILDREN; i++) {
+                long c = base + (hint + i) % TREE_CHILDREN;
+                int w = getIntOpaque(a.childAt(c));
+                // The last tree may be short of children and pages. Its words say so, unless somebody has overwritten
+                // them.
+                if (childFree(w) < n || c >= a.children) {
+                    continue;
+                }
+                int r = rank(childState(w), flags);
+                ranks |= only(r);
+                if (r != want) {
+                    continue;
+                }
+                long page = Child.get(a, c, n, align);
+                if (page >= 0 && page + n <= a.pages) {
+                    return page;
+                }
+            }
+        }
+        return NONE;
+    }
+
+    /** At most 512 pages, of one child wherever that can be. */
+    static long small(State a, long s, int n, int align, int flags) {
+        long from = 0;
+        for (int tries = 0; tries < RESERVE_TRIES;) {
+            long w = a.slotLoad(s);
+            if (isPresent(w)) {
+                long hint = slotChild(w);
+                if (slotFree(w) < n) {
+                    if (Tickets.fetch(a, s, w, n)) {
+                        continue;
+                    }
+                } else {
+                    if (!weakCompareAndSetLongVolatile(s, w, w - n)) {
+                        continue;
+                    }
+                    long page = inTree(a, hint, n, align, flags);
+                    if (page >= 0) {
+                        long c = page / CHILD_PAGES;
+                        if (c != hint) {
+                            weakCompareAndSetLongVolatile(s, w - n, withChild(w - n, c));
+                        }
+                        return page;
+                    }
+                    Tickets.give(a, s, hint / TREE_CHILDREN, n);
+                }
+            }
+            tries++;
+            from = Tickets.reserve(a, s, w, n, from);
+            if (from < 0) {
+                break;
+            }
+        }
+        return anywhere(a, s, n, align);
+    }
+
+    // ---- more than one child ---------------------------------------------------------------------------------
+
+    /** More than 512 pages: whole children, the last of which may be taken in part. */
+    static long large(State a, long s, long n, int flags) {
+        boolean absent = (flags & GET_ABSENT) != 0;
+        int preferred = absent ? only(ABSENT) : ANY_STATE & ~only(ABSENT);
+        long count = (n + CHILD_PAGES - 1) / CHILD_PAGES;
+        long hint = getLongOpaque(s + SLOT_RUN_HINT);
+        // Where this slot freed or took its last run; then any preferred memory; then any; then what
+        // others have reserved.
+        for (int pass = 0; pass < 4; pass++) {
+            if (pass == 0 && (hint < 0 || hint > a.children - count)) {
+                continue;
+            }
+            long from = pass == 0 ? hint : 0;
+            long end = pass == 0 ? hint + count : pass == 1 && !absent ? a.touched() : a.children;
+            long own = pass < 3 ? s : 0;
+            int states = pass < 2 ? preferred : ANY_STATE;
+            long c;
+            while ((c = Search.children(a, own, from, end, count, states)) >= 0) {
+                if (c * CHILD_PAGES + n <= a.pages && range(a, s, c * CHILD_PAGES, n, false) == 0) {
+                    putLongOpaque(s + SLOT_RUN_HINT, c);
+                    return c * CHILD_PAGES;
+                }
+                from = c + 1;
+            }
+        }
+        return anywhere(a, s, n, 1);
+    }
+
+    // ---- the last resort -------------------------------------------------------------------------------------
+
+    /** Page by page: where a run should lie (in one child, or from the start of one), or anywhere. */
+    private static long anywhere(State a, long s, long n, long align) {
+        boolean small = n <= CHILD_PAGES;
+        Counters.searched(s);
+        for (int tries = 0; tries < SEARCH_TRIES; tries++) {
+            long page = first(a, s, n, small ? align : CHILD_PAGES, small, tries > 0);
+            boolean missed = page == MISSED;
+            if (page < 0 && align == 1 && n > 1) {
+                page = first(a, s, n, 1, false, tries > 0);
+                missed |= page == MISSED;
+            }
+            if (page >= 0) {
+                return page;
+            }
+            if (tries == 0) {
+                Tickets.drain(a);
+            } else if (!missed) {
+                break;
+            } else {
+                Thread.yield();
+            }
+        }
+        return NO_MEMORY;
+    }
+
+    /** Takes the first n free aligned pages there are, whoever has reserved their trees; NO_MEMORY, or MISSED some. */
+    private static long first(State a, long s, long n, long align, boolean inside, boolean overdraw) {
+        long from = 0;
+        long page;
+        long failure = NO_MEMORY;
+        while ((page = Search.pages(a, from, n, align, inside)) >= 0) {
+            int error = range(a, s, page, n, overdraw);
+            if (error == 0) {
+                return page;
+            }
+            failure = MISSED;
+            // A tree without tickets has none for its next page either.
+            boolean isOneTree = page / TREE_PAGES == (page + n - 1) / TREE_PAGES;
+            from = error == AGAIN && isOneTree ? (page / TREE_PAGES + 1) * TREE_PAGES : page + align;
+        }
+        return failure;
+    }
+}

@@ -1,9 +1,0 @@
-package upa.core;
-
-/** The contract, kept by the allocator in Java. */
-class JavaLlFreeTest extends LlFreeContract {
-    @Override
-    Twin newTwin() {
-        return new JavaTwin();
-    }
-}
