@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""build.py: brings the suites' sources here and compiles their tests, each a program of its own against the system's libc.
+
+What does not compile that way (tests of glibc's internals, for instance) is left out; the number of programs is printed.
+"""
+import concurrent.futures
+import os
+import pathlib
+import shutil
+import subprocess
+import tarfile
+
+LINK = ["-pthread", "-lrt", "-ldl", "-lm"]
+KERNEL_SOURCE = "linux-source-6.1"
+
+
+class Failure(Exception):
+    """What the caller has to be told, in one line."""
+
+
+def quiet(command, **options):
+    return subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, check=False, **options).returncode == 0
+
+
+def in_parallel(function, items):
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [result for result in pool.map(function, items) if result]
+
+
+def prime(source, work):
+    library = work / "prime.so"
+    work.mkdir(parents=True, exist_ok=True)
+    # -O0: a compiler knows that memory which is freed unread need not be written.
+    if not quiet(["gcc", "-O0", "-shared", "-fPIC", source, "-o", library]):
+        raise Failure(f"cannot compile source={source}")
+    return library
+
+
+def debian_source(package, work):
+    """Downloads Debian's source package with an apt state of our own and returns its upstream tarball, or None."""
+    folder = work / "sources" / package
+    found = list(folder.glob("*.orig.tar.*"))
+    if found:
+        return found[0]
+    state = folder / "apt"
+    for name in ("state/lists/partial", "cache/archives/partial", "sources"):
+        (state / name).mkdir(parents=True, exist_ok=True)
+    for path in pathlib.Path("/etc/apt/sources.list.d").glob("*.sources"):
+        lines = ["Types: deb-src" if line.startswith("Types:") else line for line in path.read_text().splitlines()]
+        (state / "sources" / path.name).write_text("\n".join(lines) + "\n")
+    for path in [pathlib.Path("/etc/apt/sources.list"), *pathlib.Path("/etc/apt/sources.list.d").glob("*.list")]:
+        if path.exists():
+            lines = ["deb-src" + line[3:] for line in path.read_text().splitlines() if line.startswith("deb ")]
+            (state / "sources" / path.name).write_text("\n".join(lines) + "\n")
+    apt = ["apt-get", "-qq", "-o", f"Dir::State={state}/state", "-o", f"Dir::Cache={state}/cache", "-o", "Dir::Etc::SourceList=/dev/null",
+           "-o", f"Dir::Etc::SourceParts={state}/sources", "-o", "APT::Sandbox::User=root"]
+    quiet([*apt, "update"])
+    quiet([*apt, "source", "--download-only", package], cwd=folder)
+    return next(iter(folder.glob("*.orig.tar.*")), None)
+
+
+def unpack(tarball, folder, wanted):
+    """Unpacks the members whose path below the tarball's top folder begins with one of `wanted`."""
+    if folder.exists():
+        return
+    fresh = folder.with_suffix(".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    with tarfile.open(tarball) as archive:
+        members = []
+        for member in archive:
+            below = member.name.partition("/")[2]
+            if below.startswith(wanted):
+                member.name = below
+                members.append(member)
+        archive.extractall(fresh, members)
+    fresh.rename(folder)
+
+
+def compile_tests(sources, folder, name_of, flags, libraries=(), near=False):
+    """Compiles each source to a program; returns the programs that there are."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def one(source):
+        program = folder / name_of(source)
+        if program.exists():
+            return program
+        here = {"cwd": source.parent} if near else {}
+        command = ["gcc", "-O2", "-w", "-D_GNU_SOURCE", *flags, source, "-o", program, *libraries, *LINK]
+        return program if quiet(command, timeout=120, **here) else None
+
+    return sorted(in_parallel(one, sources))
+
+
+class Glibc:
+    """Tests of malloc, threads, processes and memory calls, with glibc's own support library compiled from its source."""
+    name = "glibc"
+    folders = ("malloc", "nptl", "sysdeps/pthread", "posix", "misc", "stdlib", "io", "rt", "signal", "setjmp", "dlfcn", "libio",
+               "sysdeps/unix/sysv/linux")
+    # Headers of its own that the support library and the tests include.
+    headers = ("array_length.h", "intprops.h", "intprops-internal.h", "verify.h", "libc-diag.h", "libc-pointer-arith.h",
+               "alloc_buffer.h", "scratch_buffer.h", "file_change_detection.h", "libc-misc.h", "stap-probe.h", "dynarray.h")
+    # What its build would define.
+    definitions = """
+#include <limits.h>
+#include <linux/limits.h>
+#include <elf.h>
+#define libc_hidden_proto(...)
+#define libc_hidden_def(...)
+#define attribute_hidden
+#define attribute_relro
+#define weak_alias(name, alias)
+#define __set_errno(value) (errno = (value))
+#define TIMEOUTFACTOR 4
+#define DEFAULT_STACK_PERMS (PF_R | PF_W)
+#define PREPARE_TIME64 1
+"""
+    paths = ("SRCDIR", "SLIBDIR", "SBINDIR", "ROOTSBINDIR", "OBJDIR", "OBJDIR_ELF_LDSO", "LIBDIR", "BINDIR", "COMPLOCALEDIR",
+             "SYSCONFDIR", "INSTDIR")
+
+    def build(self, work, _):
+        tarball = debian_source("glibc", work)
+        if not tarball:
+            return "no source package glibc in this machine's package sources", []
+        source = work / "sources" / "glibc" / "tree"
+        unpack(tarball, source, (*self.folders, "support/", "include/", "test-skeleton.c"))
+        overlay = self.overlay(source, work / "glibc-overlay")
+        flags = ["-std=gnu11", f"-I{overlay}", f"-I{source}/support", "-include", overlay / "definitions.h",
+                 *(f'-D{path}_PATH="/nonexistent"' for path in self.paths)]
+        library = self.support(source, work / "glibc-support", flags)
+        sources = [path for folder in self.folders for pattern in ("tst-*.c", "bug-*.c") for path in (source / folder).glob(pattern)]
+        flags += ["-I.", f"-I{source}/sysdeps/pthread", f"-I{source}/sysdeps/unix/sysv/linux/x86"]
+
+        def name_of(path):
+            return str(path.parent.relative_to(source)).replace("/", "_") + "__" + path.stem
+
+        return None, compile_tests(sources, work / "glibc", name_of, flags, [library], near=True)
+
+    def overlay(self, source, folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "malloc").mkdir(parents=True)
+        (folder / "support").symlink_to(source / "support")
+        (folder / "test-skeleton.c").symlink_to(source / "test-skeleton.c")
+        for name in self.headers:
+            if (source / "include" / name).exists():
+                (folder / name).symlink_to(source / "include" / name)
+        for name in ("dynarray-skeleton.c", "dynarray.h", "alloc_buffer.h", "scratch_buffer.h"):
+            (folder / "malloc" / name).symlink_to(source / "malloc" / name)
+        (folder / "definitions.h").write_text(self.definitions)
+        (folder / "stackinfo.h").write_text("#define _STACK_GROWS_DOWN 1\n")
+        (folder / "config.h").write_text("")
+        (folder / "allocate_once.h").write_text("#define allocate_once(p, f, d, c) (*(p) ? *(p) : (*(p) = (f)(c)))\n")
+        return folder
+
+    def support(self, source, folder, flags):
+        folder.mkdir(parents=True, exist_ok=True)
+
+        def one(path):
+            built = folder / (path.stem + ".o")
+            return built if built.exists() or quiet(["gcc", "-O2", "-w", "-D_GNU_SOURCE", *flags, "-c", path, "-o", built]) else None
+
+        left_out = ("tst-", "README", "support-", "test-driver", "links-dso")
+        objects = in_parallel(one, [path for path in (source / "support").glob("*.c") if not path.name.startswith(left_out)
+                                    and not path.stem.endswith(("-container", "_main")) or path.stem == "support_test_main"])
+        library = folder / "libsupport.a"
+        library.unlink(missing_ok=True)
+        if not quiet(["ar", "rcs", library, *objects]):
+            raise Failure("cannot make glibc's support library")
+        return library
+
+
+class Selftests:
+    """The kernel's own tests of what concerns memory and processes; none that set clocks or machine-wide values."""
+    name = "selftests"
+    folders = ("vm", "mincore", "futex/functional", "sigaltstack", "clone3", "exec", "kcmp", "membarrier", "memfd", "pidfd",
+               "pid_namespace", "proc", "ptrace", "rlimits", "seccomp", "splice", "core")
+    left_out = ("compaction_test", "hugepage-*", "hugetlb-*", "map_hugetlb", "thuge-gen", "transhuge-stress", "write_to_hugetlbfs",
+                "seccomp_benchmark", "ksm_tests", "charge_reserved_hugetlb")
+
+    def build(self, work, _):
+        folder = work / "sources" / "linux"
+        source = folder / "tree"
+        if not source.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            if not quiet(["apt-get", "-qq", "download", KERNEL_SOURCE], cwd=folder):
+                return f"no package {KERNEL_SOURCE} in this machine's package sources", []
+            package = next(folder.glob("*.deb"))
+            if not quiet(["dpkg-deb", "-x", package, folder / "package"]):
+                raise Failure(f"cannot unpack package={package.name}")
+            unpack(next((folder / "package").glob("usr/src/linux-source-*.tar.xz")), source,
+                   ("Makefile", "scripts/", "include/", "arch/x86/", "usr/include/", "tools/testing/selftests/", "tools/include/"))
+            shutil.rmtree(folder / "package")
+        if not (source / "usr/include/linux/mman.h").exists() and \
+                not quiet(["make", "-s", "headers_install", f"INSTALL_HDR_PATH={source}/usr"], cwd=source):
+            return "the kernel's headers cannot be made: rsync or make is missing", []
+        tests = source / "tools/testing/selftests"
+        flags = [f"-I{source}/usr/include", f"-I{tests}", f"-I{source}/tools/include", f"-I{tests}/futex/include"]
+        sources = [path for name in self.folders for path in (tests / name).glob("*.c")
+                   if not any(path.match(f"{pattern}.c") for pattern in self.left_out)]
+
+        def name_of(path):
+            return str(path.parent.relative_to(tests)).replace("/", "_") + "__" + path.stem
+
+        return None, compile_tests(sources, work / "selftests", name_of, flags, ["-lcap"])
+
+
+class OpenPosix:
+    """The Open POSIX test suite, which LTP carries: conformance of memory calls, threads, processes, asynchronous I/O."""
+    name = "posix"
+    interfaces = ("mmap", "munmap", "mlock", "mlockall", "munlock", "munlockall", "shm_open", "fork", "pthread_*", "sig*", "aio_*",
+                  "lio_listio", "sem_*", "mq_*", "timer_*")
+
+    def build(self, work, ltp):
+        if not ltp:
+            return "no checkout named: --ltp DIR", []
+        suite = ltp / "testcases/open_posix_testsuite"
+        root = suite / "conformance/interfaces"
+        sources = [path for pattern in self.interfaces for folder in root.glob(pattern) for path in folder.glob("[0-9]*.c")
+                   if "buildonly" not in path.name]
+        flags = ["-std=gnu99", "-D_POSIX_C_SOURCE=200809L", "-D_XOPEN_SOURCE=700", f"-I{suite}/include"]
+        libraries = sorted((suite / "lib").glob("*.c"))
+
+        def name_of(path):
+            return f"{path.parent.name}__{path.stem}"
+
+        return None, compile_tests(sources, work / "posix", name_of, flags, libraries)
+
+
+class Ltp:
+    """LTP's tests of system calls that concern memory, processes and threads."""
+    name = "ltp"
+    calls = ("arch_prctl brk clone clone3 execl execle execlp execv execve execveat execvp exit exit_group fork futex get_mempolicy "
+             "getrlimit getrusage io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit io_uring kcmp madvise mallinfo "
+             "mallinfo2 mallopt mbind membarrier memcmp memcpy memfd_create memset migrate_pages mincore mlock mlock2 mlockall mmap "
+             "move_pages mprotect mremap mseal msync munlock munlockall munmap personality pidfd_getfd pidfd_open pipe pkeys prctl "
+             "process_madvise process_vm_readv process_vm_writev ptrace read readv remap_file_pages sbrk seccomp sendfile "
+             "set_mempolicy set_robust_list setrlimit shmat shmctl shmdt shmget sigaltstack signal splice tee unshare userfaultfd "
+             "vfork vmsplice wait wait4 waitid waitpid write writev").split()
+    memory = ("mmapstress", "mtest01", "mtest05", "mtest06", "mtest07", "page", "shmt", "vma", "mem", "../../misc/math")
+    # Machine-wide settings, swap, huge pages, or no end without arguments.
+    left_out = ("*hugetlb*", "*_child", "*helper*", "max_map_count", "min_free_kbytes", "overcommit_memory", "*swap*", "mmap1", "mmap3",
+                "mallocstress", "data_space", "stack_space", "mtest01", "mmapstress04", "userfaultfd06", "move_pages*")
+
+    def build(self, work, ltp):
+        if not ltp:
+            return "no checkout named: --ltp DIR", []
+        if not (ltp / "include/mk/config.mk").exists() and not (
+                quiet(["make", "autotools"], cwd=ltp) and quiet(["./configure"], cwd=ltp)):
+            return f"ltp={ltp} cannot be configured: autoconf, automake and pkg-config are needed", []
+        folders = [ltp / "testcases/kernel/syscalls" / name for name in self.calls] + [ltp / "testcases/kernel/mem" / name for name in self.memory]
+        folders = [folder for folder in folders if (folder / "Makefile").exists()]
+        programs = []
+        for folder in folders:
+            quiet(["make", "-k", f"-j{os.cpu_count()}"], cwd=folder)
+            programs += [path for path in sorted(folder.iterdir()) if path.is_file() and os.access(path, os.X_OK) and not path.suffix
+                         and not any(path.match(pattern) for pattern in self.left_out)]
+        return None, programs
+
+
+SUITES = (Glibc(), Selftests(), OpenPosix(), Ltp())
