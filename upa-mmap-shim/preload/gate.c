@@ -24,7 +24,9 @@
 #define BEGIN_BYTES (1ul << 20)
 #define BEGIN_REQUESTS 8
 
-struct gate gate;
+static const _Atomic uint64_t no_extent;
+
+struct gate gate = { .extent = &no_extent };
 
 /* NEVER: the program is left alone, or had better be. */
 enum { NOT_YET, BEGINNING, BEGUN, NEVER };
@@ -56,7 +58,7 @@ static struct upa_region_options options(uint64_t memory)
 		o.max_deferred_bytes = settings.strict ? 0 : UINT64_MAX;
 		o.flags = settings.reclaim && settings.backend == UPA_BACKEND_PTE ? UPA_REGION_RECLAIM : 0;
 	} else {
-		o.flags = settings.strict ? UPA_REGION_FENCED : 0;
+		o.flags = UPA_REGION_GROWS | (settings.strict ? UPA_REGION_FENCED : 0);
 	}
 	return o;
 }
@@ -65,7 +67,7 @@ static void publish(struct upa_region *region)
 {
 	atomic_store(&gate.chooses, settings.backend || settings.strict || settings.least_bytes);
 	atomic_store(&gate.base, (uintptr_t)upa_region_base(region));
-	atomic_store(&gate.bytes, upa_region_bytes(region));
+	atomic_store(&gate.extent, upa_region_extent(region));
 	atomic_store(&made, region);
 	atomic_store(&gate.region, region);
 	view_region(region);
@@ -77,7 +79,7 @@ static void publish(struct upa_region *region)
 static void hand_over(struct upa_region *region)
 {
 	char *at = upa_region_base(region);
-	char *end = at + upa_region_bytes(region);
+	char *end = at + atomic_load(upa_region_extent(region));
 	int failures = 0;
 	struct range gap;
 

@@ -21,7 +21,7 @@
 /* Written in this order when the region comes; when it goes, its addresses stay noted. */
 struct gate {
 	_Atomic uintptr_t base;
-	_Atomic size_t bytes;
+	const _Atomic uint64_t *_Atomic extent; /* bytes from base on, of the region or none */
 	struct upa_region *_Atomic region;
 	_Atomic bool chooses; /* not every request is served */
 };
@@ -39,8 +39,10 @@ static inline struct upa_region *gate_region(void)
 /* Is this an address of the region, or was it before the region went? */
 static inline bool gate_knows(const void *address)
 {
+	const _Atomic uint64_t *extent = atomic_load_explicit(&gate.extent, memory_order_acquire);
+
 	return (uintptr_t)address - atomic_load_explicit(&gate.base, memory_order_relaxed) <
-	       atomic_load_explicit(&gate.bytes, memory_order_relaxed);
+	       atomic_load_explicit(extent, memory_order_relaxed);
 }
 
 /* The region if this is an address of it, else NULL. */

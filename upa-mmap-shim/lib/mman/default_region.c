@@ -143,7 +143,7 @@ void upa_mman_retire(void)
 		return;
 	}
 	at = upa_region_base(r);
-	end = at + upa_region_bytes(r);
+	end = at + atomic_load(upa_region_extent(r));
 	for (; at < end && upa_region_next(r, at, (size_t)(end - at), true, &gap); at = gap.address + gap.bytes)
 		if (!upa_region_claim(r, gap.address, gap.bytes))
 			os_munmap(gap.address, gap.bytes);

@@ -4,6 +4,7 @@
 #define UPA_MMAN_RANGES_H
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,7 +46,7 @@ static inline size_t page_up(size_t length)
 static inline bool inside(const struct upa_region *r, const void *address, size_t length, struct range *part)
 {
 	uintptr_t base = (uintptr_t)upa_region_base(r);
-	uintptr_t limit = base + upa_region_bytes(r);
+	uintptr_t limit = base + atomic_load_explicit(upa_region_extent(r), memory_order_acquire);
 	uintptr_t start = (uintptr_t)address;
 	uintptr_t end = start + length;
 

@@ -22,7 +22,9 @@ int64_t upa_region_populate(struct upa_region *r, uint64_t bytes)
 			upa_llfree_put_run(&r->llfree, this_slot(), first, UPA_CHILD_PAGES, UPA_PUT_UNTOUCHED);
 			continue;
 		}
-		error = r->backend->populate(r, first);
+		error = upa_region_reach(r, first, UPA_CHILD_PAGES);
+		if (!error)
+			error = r->backend->populate(r, first);
 		if (error)
 			return total ? (int64_t)(total * PAGE_BYTES) : error;
 		total += UPA_CHILD_PAGES;

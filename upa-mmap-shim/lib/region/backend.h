@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "region/layout.h"
+#include "region/slots.h"
 #include "region/types.h"
 
 struct region_backend {
@@ -38,6 +39,11 @@ struct region_backend {
 
 	/* Undoes open(), but for the handle. */
 	void (*close)(struct upa_region *r);
+
+	/*
+	 * Maps at least so many bytes from the base on, which r->extent tells afterwards. NULL if all are from the start.
+	 */
+	int (*extend)(struct upa_region *r, uint64_t bytes);
 
 	/* Makes pages just taken what UPA_MAP_* flags say. On failure they are free again, with nothing lost. */
 	int (*prepare)(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags);
@@ -92,6 +98,20 @@ struct region_backend {
 };
 
 extern const struct region_backend upa_linear, upa_shared, upa_fenced, upa_guarded, upa_raw;
+
+/* To be called for pages that have just been taken, before their addresses are used. On failure they are free again. */
+static inline int upa_region_reach(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	uint64_t end = (first + pages) * PAGE_BYTES;
+	int error;
+
+	if (__builtin_expect(end <= atomic_load_explicit(&r->extent, memory_order_acquire), 1))
+		return 0;
+	error = r->backend->extend(r, end);
+	if (error)
+		upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_UNTOUCHED);
+	return error;
+}
 
 /* The one for a new region of these options, in a file or not; NULL if there is no such combination. */
 const struct region_backend *upa_choose_backend(const struct upa_region_options *options, bool shared);

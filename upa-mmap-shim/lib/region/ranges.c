@@ -104,14 +104,14 @@ bool upa_region_ordinary(const struct upa_region *r)
 
 /*
  * Is a range of the region one mapping to the kernel? It says so (EFAULT if not) when asked to grow it in place, which
- * it cannot, for the page behind is mapped as well. To be known before MREMAP_FIXED: kernels before 6.17 refuse
+ * it cannot, for the page behind is mapped as well (at the end of what is mapped, nothing can be told so). To be known before MREMAP_FIXED: kernels before 6.17 refuse
  * several mappings only after they have unmapped the target, where another thread's mmap may then land.
  */
 static bool one_mapping(const struct upa_region *r, char *address, size_t bytes)
 {
 	long result;
 
-	if (address + bytes == r->base + r->bytes)
+	if (address + bytes == r->base + atomic_load_explicit(&r->extent, memory_order_relaxed))
 		return bytes == PAGE_BYTES;
 	result = os_mremap(address, bytes, bytes + PAGE_BYTES, 0, NULL);
 	/* Something has left a hole behind. */

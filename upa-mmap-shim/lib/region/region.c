@@ -162,7 +162,7 @@ void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags)
 		return NULL;
 	}
 	page = upa_llfree_get_run(&r->llfree, this_slot(), pages_of(bytes), flags & UPA_MAP_ZEROS ? UPA_GET_ZEROS : 0);
-	error = page < 0 ? (int)page : 0;
+	error = page < 0 ? (int)page : upa_region_reach(r, (uint64_t)page, pages_of(bytes));
 	if (!error && (flags | r->backend->prepares || bytes >= CHILD_BYTES))
 		error = r->backend->prepare(r, (uint64_t)page, pages_of(bytes), flags);
 	if (error) {
@@ -180,6 +180,8 @@ int upa_region_map_at(struct upa_region *r, void *address, size_t bytes, uint32_
 	if (!region_block(r, address, bytes, &first, &pages) || flags & ~(UPA_MAP_ZEROS | UPA_MAP_FAULTED))
 		return -EINVAL;
 	error = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
+	if (!error)
+		error = upa_region_reach(r, first, pages);
 	return error ? error : r->backend->prepare(r, first, pages, flags);
 }
 
@@ -197,7 +199,8 @@ static int64_t grow(struct upa_region *r, uint64_t first, uint64_t old_pages, ui
 
 	if (upa_llfree_get_at(&r->llfree, this_slot(), first + old_pages, more))
 		return flags & UPA_MAP_INPLACE ? -ENOMEM : r->backend->relocate(r, first, old_pages, new_pages, flags);
-	if (r->backend->prepare(r, first + old_pages, more, flags & UPA_MAP_ZEROS))
+	if (upa_region_reach(r, first + old_pages, more) ||
+	    r->backend->prepare(r, first + old_pages, more, flags & UPA_MAP_ZEROS))
 		return -ENOMEM;
 	return (int64_t)first;
 }
@@ -284,6 +287,11 @@ void *upa_region_base(const struct upa_region *r)
 uint64_t upa_region_bytes(const struct upa_region *r)
 {
 	return r->bytes;
+}
+
+const _Atomic uint64_t *upa_region_extent(const struct upa_region *r)
+{
+	return &r->extent;
 }
 
 void *upa_region_state(const struct upa_region *r)

@@ -18,6 +18,13 @@
  */
 #define UPA_REGION_FENCED 0x100u
 
+/*
+ * Another: addresses are mapped as far as they are used, and not all at once. Who looks at the process from outside, or
+ * limits its addresses, then sees little more than what it uses. Where the addresses behind have become somebody
+ * else's, or may not be had, a request finds no room.
+ */
+#define UPA_REGION_GROWS 0x200u
+
 struct range {
 	char *address;
 	size_t bytes;
@@ -58,6 +65,9 @@ int upa_region_make_ordinary(struct upa_region *r);
 
 /* Is it one of anonymous memory, or of a file? */
 bool upa_region_ordinary(const struct upa_region *r);
+
+/* How many bytes from the base on are mapped as the region's: all, but where it grows. Never shrinks. */
+const _Atomic uint64_t *upa_region_extent(const struct upa_region *r);
 
 /* Start of the metadata, laid out as layout.h says. */
 const void *upa_region_metadata(const struct upa_region *r);

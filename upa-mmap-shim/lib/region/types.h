@@ -38,6 +38,7 @@ struct upa_region {
 	struct upa_llfree llfree;             /* over the pages */
 	char *base;
 	uint64_t bytes;
+	_Atomic uint64_t extent; /* bytes from base on that are mapped, see upa_region_reach() */
 	struct region_header *header; /* start of the metadata, see layout.h */
 	size_t metadata_bytes;
 	struct region_counters *counters;

@@ -198,6 +198,7 @@ static int open_region(struct upa_region *r, const struct region_header *h, cons
 	r->device->owner = getpid();
 	error = make(r, h, options);
 	r->bytes = h->data_bytes;
+	atomic_store(&r->extent, r->bytes);
 	r->metadata_bytes = r->device->state_bytes;
 	r->slots = h->slots;
 	r->flags = options->flags;

@@ -24,10 +24,15 @@ static int open_fenced(struct upa_region *r, const struct region_header *h, cons
 	 * them again.
 	 */
 	*r->base = 0;
-	error = os_mprotect(r->base, r->bytes, PROT_NONE);
+	error = os_mprotect(r->base, atomic_load(&r->extent), PROT_NONE);
 	if (error)
 		upa_linear_close(r);
 	return error;
+}
+
+static int extend(struct upa_region *r, uint64_t bytes)
+{
+	return upa_linear_extend_as(r, bytes, PROT_NONE);
 }
 
 static int fence(const struct upa_region *r, uint64_t first, uint64_t pages)
@@ -86,11 +91,12 @@ static int64_t relocate(struct upa_region *r, uint64_t first, uint64_t old_pages
 }
 
 const struct region_backend upa_fenced = {
-	.flags = UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE | UPA_REGION_FENCED,
+	.flags = UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE | UPA_REGION_FENCED | UPA_REGION_GROWS,
 	.prepares = true,
 	.ordinary = true,
 	.open = open_fenced,
 	.close = upa_linear_close,
+	.extend = extend,
 	.prepare = prepare,
 	.unmap = unmap,
 	.put = put,

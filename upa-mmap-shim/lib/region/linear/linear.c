@@ -18,16 +18,33 @@ static int advise_huge(const struct upa_region *r, void *address, uint64_t bytes
 	return 0;
 }
 
-static void name(void *address, uint64_t bytes)
+int upa_linear_mark(const struct upa_region *r, void *address, uint64_t bytes)
 {
 	os_name(address, bytes, "upa region");
+	return advise_huge(r, address, bytes);
+}
+
+/* Anonymous memory if fd is -1. */
+static int map_all(struct upa_region *r, int fd, uint64_t offset)
+{
+	void *base;
+	int error = upa_map_aligned(&base, r->bytes, fd < 0 ? MAP_SPARSE : MAP_SHARED, fd, offset);
+
+	if (error)
+		return error;
+	r->base = base;
+	atomic_store(&r->extent, r->bytes);
+	error = fd < 0 ? upa_linear_mark(r, base, r->bytes) : advise_huge(r, base, r->bytes);
+	if (error)
+		os_munmap(base, r->bytes);
+	return error;
 }
 
 int upa_linear_open(struct upa_region *r, const struct region_header *h, const struct upa_region_options *options,
 		    int fd)
 {
 	size_t metadata_bytes = upa_region_metadata_bytes(h);
-	void *metadata, *base;
+	void *metadata;
 	int error;
 
 	/* Locked already, by mlockall(MCL_FUTURE): the whole range would be populated at once. */
@@ -37,29 +54,26 @@ int upa_linear_open(struct upa_region *r, const struct region_header *h, const s
 			 upa_map(&metadata, NULL, metadata_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (error)
 		return error;
-	error = upa_map_aligned(&base, h->data_bytes, fd < 0 ? MAP_SPARSE : MAP_SHARED, fd, h->data_offset);
-	if (error) {
-		os_munmap(metadata, metadata_bytes);
-		return error;
-	}
-	r->base = base;
-	r->bytes = h->data_bytes;
 	r->header = metadata;
 	r->metadata_bytes = metadata_bytes;
 	r->counters = counters_in(metadata);
 	r->slots = h->slots;
 	r->flags = options->flags;
+	r->bytes = h->data_bytes;
+	error = r->flags & UPA_REGION_GROWS ? upa_linear_place(r) : map_all(r, fd, h->data_offset);
+	if (error) {
+		os_munmap(metadata, metadata_bytes);
+		return error;
+	}
+	/* Ours alone, and of no interest to who looks for what a program was doing. */
 	if (fd < 0)
-		name(base, r->bytes);
-	error = advise_huge(r, base, r->bytes);
-	if (error)
-		upa_linear_close(r);
-	return error;
+		os_madvise(metadata, metadata_bytes, MADV_DONTDUMP);
+	return 0;
 }
 
 void upa_linear_close(struct upa_region *r)
 {
-	os_munmap(r->base, r->bytes);
+	os_munmap(r->base, atomic_load(&r->extent));
 	os_munmap(r->header, r->metadata_bytes);
 }
 
@@ -70,8 +84,7 @@ int upa_linear_restore(const struct upa_region *r, uint64_t first, uint64_t page
 
 	if (error)
 		return error;
-	name(address, pages * PAGE_BYTES);
-	return advise_huge(r, address, pages * PAGE_BYTES);
+	return upa_linear_mark(r, address, pages * PAGE_BYTES);
 }
 
 int upa_linear_fill(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
@@ -167,10 +180,11 @@ int upa_linear_validate(const struct upa_region *r, char *message, size_t messag
 }
 
 const struct region_backend upa_linear = {
-	.flags = UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE,
+	.flags = UPA_REGION_HUGEPAGE | UPA_REGION_NOHUGEPAGE | UPA_REGION_GROWS,
 	.ordinary = true,
 	.open = upa_linear_open,
 	.close = upa_linear_close,
+	.extend = upa_linear_extend,
 	.prepare = prepare,
 	.unmap = unmap,
 	.put = upa_linear_put,

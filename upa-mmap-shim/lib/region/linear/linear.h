@@ -28,6 +28,14 @@ int upa_linear_fill(struct upa_region *r, uint64_t first, uint64_t pages, uint32
 /* Makes pages whose mapping has been changed absent pages of a private region again, with this protection. */
 int upa_linear_restore(const struct upa_region *r, uint64_t first, uint64_t pages, int protection);
 
+/* extent.c: chooses the base of a region that grows and maps its first addresses; maps more, with this protection. */
+int upa_linear_place(struct upa_region *r);
+int upa_linear_extend(struct upa_region *r, uint64_t bytes);
+int upa_linear_extend_as(struct upa_region *r, uint64_t bytes, int protection);
+
+/* Names and advises addresses of the region that have been mapped. 0 or -errno. */
+int upa_linear_mark(const struct upa_region *r, void *address, uint64_t bytes);
+
 /* clear.c */
 void upa_linear_clear(struct upa_region *r, uint64_t first, uint64_t pages);
 

@@ -53,6 +53,8 @@ static bool swap_tables(struct upa_region *r, uint64_t to, uint64_t from, uint64
 
 	if (aside < 0)
 		return false;
+	if (upa_region_reach(r, (uint64_t)aside, pages))
+		return false;
 	ADD(r, internal_gets, 1);
 	absent = upa_llfree_next_stale(&r->llfree, (uint64_t)aside, pages, &length) < 0;
 	if (absent) {
@@ -75,6 +77,9 @@ int64_t upa_linear_copy_elsewhere(struct upa_region *r, uint64_t first, uint64_t
 
 	if (page < 0)
 		return page;
+	error = upa_region_reach(r, (uint64_t)page, new_pages);
+	if (error)
+		return error;
 	error = r->backend->prepares ? r->backend->prepare(r, (uint64_t)page, new_pages, 0) : 0;
 	if (error)
 		return error;
@@ -95,9 +100,13 @@ int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_p
 	uint64_t to = (uint64_t)page;
 	uint64_t length;
 	bool emptied = false;
+	int error;
 
 	if (page < 0)
 		return page;
+	error = upa_region_reach(r, to, new_pages);
+	if (error)
+		return error;
 	if (tables)
 		atomic_fetch_add_explicit(&r->table_moves, 1, memory_order_relaxed);
 	if (tables && upa_llfree_next_stale(&r->llfree, to, old_pages, &length) < 0)

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A region that grows: its addresses are mapped from the base on as far as they are used. What is mapped is one mapping to
+ * the kernel. The addresses behind are nobody's; the kernel hands out high addresses first, so that it comes there last.
+ *
+ * Any number of threads may extend at once. Each maps exactly what follows the extent that it has read, where nothing
+ * is mapped, and then moves the extent: of two, the second finds something mapped, and the extent moved soon after.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sched.h>
+
+#include "region/linear/linear.h"
+#include "region/mapping.h"
+
+/* Mapped beyond what is needed: an eighth of what there is, within these bounds. */
+#define LEAST_STEP (16ull << 20)
+#define MOST_STEP (256ull << 20)
+
+/* Whoever interrupts the thread that is between mapping and moving the extent waits in vain. */
+#define TRIES 1000
+
+#define PLACES 4
+
+static int map_behind(const struct upa_region *r, uint64_t extent, uint64_t bytes, int protection)
+{
+	char *wanted = r->base + extent;
+	void *made;
+	int error = upa_map(&made, wanted, bytes, protection, MAP_SPARSE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (error)
+		return error;
+	/* Before Linux 4.17 this flag is a hint. */
+	error = made == wanted ? upa_linear_mark(r, made, bytes) : -EEXIST;
+	if (error)
+		os_munmap(made, bytes);
+	return error;
+}
+
+static uint64_t step(uint64_t extent)
+{
+	uint64_t eighth = round_up(extent / 8, CHILD_BYTES);
+
+	return eighth < LEAST_STEP ? LEAST_STEP : eighth > MOST_STEP ? MOST_STEP : eighth;
+}
+
+/* Maps from the extent to the end that is wanted, and if there is room a step beyond. */
+static int map_to(struct upa_region *r, uint64_t extent, uint64_t bytes, int protection)
+{
+	uint64_t least = round_up(bytes, CHILD_BYTES);
+	uint64_t wide = least + step(extent) < r->bytes ? least + step(extent) : r->bytes;
+	int error = map_behind(r, extent, wide - extent, protection);
+
+	if (error) {
+		wide = least;
+		error = map_behind(r, extent, wide - extent, protection);
+	}
+	if (!error)
+		atomic_store_explicit(&r->extent, wide, memory_order_release);
+	return error;
+}
+
+int upa_linear_extend_as(struct upa_region *r, uint64_t bytes, int protection)
+{
+	int error = 0;
+
+	for (int tries = 0; tries < TRIES; tries++) {
+		uint64_t extent = atomic_load_explicit(&r->extent, memory_order_acquire);
+
+		if (bytes <= extent)
+			return 0;
+		error = map_to(r, extent, bytes, protection);
+		if (!error)
+			return 0;
+		if (error != -EEXIST)
+			break;
+		if (atomic_load_explicit(&r->extent, memory_order_acquire) == extent)
+			sched_yield();
+	}
+	return -ENOMEM;
+}
+
+int upa_linear_extend(struct upa_region *r, uint64_t bytes)
+{
+	return upa_linear_extend_as(r, bytes, PROT_READ | PROT_WRITE);
+}
+
+int upa_linear_place(struct upa_region *r)
+{
+	int error = -ENOMEM;
+
+	/* Another thread's mapping may come between. */
+	for (int i = 0; i < PLACES; i++) {
+		void *wide;
+
+		error = upa_map(&wide, NULL, r->bytes + CHILD_BYTES, PROT_NONE, MAP_SPARSE, -1, 0);
+		if (error)
+			break;
+		r->base = (char *)round_up((uintptr_t)wide, CHILD_BYTES);
+		os_munmap(wide, r->bytes + CHILD_BYTES);
+		error = map_to(r, 0, CHILD_BYTES, PROT_READ | PROT_WRITE);
+		if (error != -EEXIST)
+			break;
+	}
+	return error;
+}

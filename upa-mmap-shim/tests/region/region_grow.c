@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * region_grow.c - regions whose addresses are mapped as far as they are used: what is mapped, what happens where somebody
+ * else's mapping or a limit is in the way, and threads that make the region grow at once.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <upa/region.h>
+
+#include "check.h"
+#include "region/region_private.h"
+
+#define MIB (1ul << 20)
+#define GIB (1ul << 30)
+#define PAGE 4096ul
+#define REGION_BYTES (64 * GIB)
+
+static struct upa_region *create(uint32_t flags)
+{
+	struct upa_region *r;
+	int error = upa_region_create(&r, REGION_BYTES, UPA_REGION_GROWS | flags);
+
+	CHECK(!error, "error=%d", error);
+	return r;
+}
+
+static void finish(struct upa_region *r)
+{
+	char message[200] = "";
+
+	CHECK(!upa_region_validate(r, message, sizeof(message)), "%s", message);
+	CHECK(!upa_region_destroy(r), "destroy");
+}
+
+static uint64_t allocated(const struct upa_region *r)
+{
+	struct upa_region_stats st;
+
+	CHECK(!upa_region_get_stats(r, &st), "stats");
+	return st.allocated_bytes;
+}
+
+static bool mapped(const void *address) { return !msync((void *)address, PAGE, MS_ASYNC); }
+
+/* Mapped bytes from the base on, to a page. */
+static size_t extent(const struct upa_region *r)
+{
+	char *base = upa_region_base(r);
+	size_t low = 0, high = REGION_BYTES / PAGE;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (mapped(base + middle * PAGE))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low * PAGE;
+}
+
+/* An eighth more than is used, but between 16 and 256 MiB. */
+static void test_extent(void)
+{
+	struct upa_region *r = create(0);
+	size_t used = 0, before = extent(r);
+	char *first = NULL;
+
+	CHECK(before >= 2 * MIB && before <= 32 * MIB, "extent=%zu", before);
+	CHECK(upa_region_bytes(r) == REGION_BYTES, "bytes=%zu", (size_t)upa_region_bytes(r));
+	for (int i = 0; i < 40; i++) {
+		char *p = upa_region_map(r, 100 * MIB, UPA_MAP_ZEROS);
+
+		CHECK(p, "errno=%d", errno);
+		first = first ? first : p;
+		used = (size_t)(p - (char *)upa_region_base(r)) + 100 * MIB;
+		CHECK(extent(r) >= used && extent(r) <= used + used / 8 + 300 * MIB, "extent=%zu used=%zu", extent(r), used);
+		p[0] = 1;
+		p[100 * MIB - 1] = 2;
+	}
+	CHECK(extent(r) < 6 * GIB, "extent=%zu", extent(r));
+	CHECK(!upa_region_unmap(r, first, 100 * MIB), "unmap");
+	finish(r);
+}
+
+/* In place, by moving page tables, at a fixed place, aligned, ahead of need. */
+static void test_every_way(void)
+{
+	struct upa_region *r = create(0);
+	char *base = upa_region_base(r);
+	char *block = upa_region_map(r, 8 * MIB, 0);
+	char *wall, *moved;
+
+	memset(block, 7, 8 * MIB);
+	block = upa_region_resize(r, block, 8 * MIB, 300 * MIB, UPA_MAP_ZEROS);
+	CHECK(block && block[8 * MIB - 1] == 7 && !block[8 * MIB] && !block[300 * MIB - 1], "in place");
+	wall = block + 300 * MIB;
+	CHECK(!upa_region_map_at(r, wall, PAGE, 0), "errno=%d", errno);
+	moved = upa_region_resize(r, block, 300 * MIB, 700 * MIB, UPA_MAP_ZEROS);
+	CHECK(moved && moved != block && moved[8 * MIB - 1] == 7 && !moved[700 * MIB - 1], "moved");
+	CHECK(!upa_region_map_at(r, base + 20 * GIB, 3 * PAGE, UPA_MAP_ZEROS), "errno=%d", errno);
+	CHECK(!base[20 * GIB + 2 * PAGE] && mapped(base + 19 * GIB), "at a fixed place");
+	CHECK(upa_region_populate(r, 64 * MIB) == 64 * MIB, "populate");
+	finish(r);
+}
+
+static void test_neighbour(uint32_t flags)
+{
+	struct upa_region *r = create(flags);
+	char *base = upa_region_base(r);
+	char *end = base + extent(r);
+	char *other = mmap(end, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	uint64_t before;
+	char *p;
+
+	CHECK(other == end, "%p", (void *)other);
+	*other = 'n';
+	p = upa_region_map(r, MIB, UPA_MAP_ZEROS);
+	CHECK(p && p + MIB <= end, "errno=%d", errno);
+	memset(p, 'p', MIB);
+	before = allocated(r);
+	errno = 0;
+	CHECK(!upa_region_map(r, GIB, 0) && errno == ENOMEM, "errno=%d", errno);
+	CHECK(upa_region_map_at(r, other, PAGE, 0) == -ENOMEM, "map_at");
+	CHECK(!upa_region_resize(r, p, MIB, GIB, 0) && errno == ENOMEM, "errno=%d", errno);
+	CHECK(allocated(r) == before && *other == 'n' && p[MIB - 1] == 'p', "allocated=%zu", (size_t)allocated(r));
+	CHECK(extent(r) == (size_t)(end - base) + PAGE, "extent=%zu", extent(r));
+	/* Where it still has room, it serves. */
+	CHECK(upa_region_map(r, PAGE, UPA_MAP_ZEROS), "errno=%d", errno);
+	munmap(other, PAGE);
+	CHECK(upa_region_map(r, GIB, 0), "errno=%d", errno);
+	finish(r);
+}
+
+static inline size_t address_space(void)
+{
+	size_t pages = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	CHECK(file && fscanf(file, "%zu", &pages) == 1, "statm");
+	fclose(file);
+	return pages * PAGE;
+}
+
+/* A sanitizer's own mappings need more than any limit. */
+static void test_limit(void)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	struct upa_region *r;
+	struct rlimit before, tight;
+	char *p;
+
+	r = create(0);
+	CHECK(!getrlimit(RLIMIT_AS, &before), "getrlimit");
+	tight = (struct rlimit){ address_space() + 64 * MIB, before.rlim_max };
+	CHECK(!setrlimit(RLIMIT_AS, &tight), "setrlimit");
+	errno = 0;
+	CHECK(!upa_region_map(r, 200 * MIB, 0) && errno == ENOMEM, "errno=%d", errno);
+	p = upa_region_map(r, 40 * MIB, UPA_MAP_ZEROS); /* without a step beyond */
+	CHECK(p, "errno=%d", errno);
+	CHECK(!setrlimit(RLIMIT_AS, &before), "setrlimit");
+	CHECK(upa_region_map(r, 200 * MIB, 0), "errno=%d", errno);
+	finish(r);
+#endif
+}
+
+static sigjmp_buf faulted;
+
+static void on_fault(int signal)
+{
+	(void)signal;
+	siglongjmp(faulted, 1);
+}
+
+/* What is mapped ahead is fenced like every free page. */
+static void test_fenced(void)
+{
+	struct upa_region *r = create(UPA_REGION_FENCED);
+	struct sigaction act = { .sa_handler = on_fault, .sa_flags = SA_NODEFER };
+	char *p = upa_region_map(r, 200 * MIB, UPA_MAP_ZEROS);
+	bool touched = false;
+
+	CHECK(p && !p[200 * MIB - 1], "errno=%d", errno);
+	p[0] = 1;
+	sigaction(SIGSEGV, &act, NULL);
+	if (!sigsetjmp(faulted, 1)) {
+		*(volatile char *)((char *)upa_region_base(r) + extent(r) - PAGE) = 1;
+		touched = true;
+	}
+	signal(SIGSEGV, SIG_DFL);
+	CHECK(!touched, "a free page could be touched");
+	finish(r);
+}
+
+static void test_fork(void)
+{
+	struct upa_region *r = create(0);
+	char *p = upa_region_map(r, 50 * MIB, 0);
+	int status;
+	pid_t child;
+
+	*p = 'f';
+	child = fork();
+	if (!child) {
+		char *q = upa_region_map(r, GIB, UPA_MAP_ZEROS);
+
+		_exit(!q || *q || *p != 'f');
+	}
+	CHECK(waitpid(child, &status, 0) == child && !status, "status=%#x", status);
+	CHECK(!mapped((char *)upa_region_base(r) + GIB), "the child's growth is the child's");
+	finish(r);
+}
+
+#define THREADS 4
+#define ROUNDS 60
+
+static struct upa_region *shared_region;
+
+static void *grow(void *number)
+{
+	uint64_t seed = (uintptr_t)number;
+	char *blocks[8] = { 0 };
+	size_t sizes[8] = { 0 };
+
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t at = random_below(&seed, 8);
+
+		if (blocks[at]) {
+			CHECK(blocks[at][0] == (char)(uintptr_t)number && blocks[at][sizes[at] - 1] == (char)at, "foreign bytes");
+			CHECK(!upa_region_unmap(shared_region, blocks[at], sizes[at]), "unmap");
+		}
+		sizes[at] = (1 + random_below(&seed, 40 * MIB / PAGE)) * PAGE;
+		blocks[at] = upa_region_map(shared_region, sizes[at], UPA_MAP_ZEROS);
+		CHECK(blocks[at], "errno=%d", errno);
+		CHECK(!blocks[at][0] && !blocks[at][sizes[at] - 1], "not zero");
+		blocks[at][0] = (char)(uintptr_t)number;
+		blocks[at][sizes[at] - 1] = (char)at;
+	}
+	return NULL;
+}
+
+static void test_threads(uint32_t flags)
+{
+	for (int round = 0; round < 5; round++) {
+		pthread_t threads[THREADS];
+
+		shared_region = create(flags);
+		for (uintptr_t i = 0; i < THREADS; i++)
+			CHECK(!pthread_create(&threads[i], NULL, grow, (void *)(i + 1)), "pthread_create");
+		for (int i = 0; i < THREADS; i++)
+			pthread_join(threads[i], NULL);
+		finish(shared_region);
+	}
+}
+
+int main(void)
+{
+	test_extent();
+	test_every_way();
+	test_neighbour(0);
+	test_neighbour(UPA_REGION_FENCED);
+	test_limit();
+	test_fenced();
+	test_fork();
+	test_threads(0);
+	test_threads(UPA_REGION_FENCED);
+	return 0;
+}
