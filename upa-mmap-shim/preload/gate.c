@@ -6,7 +6,6 @@
 
 #include <upa/mman.h>
 
-#include "entry/device_clients.h"
 #include "mman/mman_private.h"
 #include "observe/outlook.h"
 #include "observe/statistics.h"
@@ -34,7 +33,6 @@ enum { NOT_YET, BEGINNING, BEGUN, NEVER };
 static _Atomic int stage = NEVER;
 static _Atomic bool closed;
 static _Atomic int requests;
-static struct upa_region *_Atomic made;
 
 /* The machine's memory in bytes. */
 static uint64_t memory_bytes(void)
@@ -68,11 +66,11 @@ static void publish(struct upa_region *region)
 	atomic_store(&gate.chooses, settings.backend || settings.strict || settings.least_bytes);
 	atomic_store(&gate.base, (uintptr_t)upa_region_base(region));
 	atomic_store(&gate.extent, upa_region_extent(region));
-	atomic_store(&made, region);
 	atomic_store(&gate.region, region);
 	view_region(region);
+	statistics_region(region);
 	if (settings.backend)
-		table_remark("UPA_BACKEND: malloc's memory comes from /dev/upa, other mappings from the kernel");
+		statistics_note("UPA_BACKEND: malloc's memory comes from /dev/upa, other mappings from the kernel");
 }
 
 /* Gives every free address to the kernel. Requests that began before the gate was closed may still come between. */
@@ -127,7 +125,7 @@ static void begin(void)
 		const char *why = settings.backend ? "no region: the device is not to be had" :
 						     "no region: the kernel refuses so large a reservation";
 
-		table_remark(why);
+		statistics_note(why);
 		outlook_nothing(why);
 		atomic_store(&stage, NEVER);
 	} else {
@@ -168,10 +166,8 @@ static bool too_many_mappings(void)
 	return atomic_load_explicit(&many, memory_order_relaxed);
 }
 
-struct upa_region *gate_choose(struct upa_region *region, size_t length, int protection, int flags, const void *caller)
+struct upa_region *gate_choose(struct upa_region *region, size_t length, int protection, int flags)
 {
-	if (settings.backend && !device_serves(caller))
-		return NULL;
 	if (!region && worth_beginning(length, protection, flags)) {
 		begin();
 		region = gate_region();
@@ -205,11 +201,6 @@ void gate_close(void)
 	if (!atomic_compare_exchange_strong(&stage, &expected, NEVER))
 		await_beginning();
 	leave_region();
-}
-
-struct upa_region *gate_history(void)
-{
-	return atomic_load(&made);
 }
 
 void gate_after_fork(void)

@@ -64,20 +64,23 @@ static inline struct upa_region *gate_touched(const void *address, size_t length
 	return region && (gate_knows(address) || (from < base && from + length > base)) ? region : NULL;
 }
 
-/* For gate_serves(), where there is no region yet or not every request is served. */
-struct upa_region *gate_choose(struct upa_region *region, size_t length, int protection, int flags, const void *caller);
+/* The rest of gate_serves(), where there is no region yet or not every request is served. */
+struct upa_region *gate_choose(struct upa_region *region, size_t length, int protection, int flags);
+
+/* Is every request served that can be? If not, more than gate_serves() may have to be asked. */
+static inline bool gate_is_wide(void)
+{
+	return gate_region() && !atomic_load_explicit(&gate.chooses, memory_order_relaxed);
+}
 
 /*
  * The region that a request without a fixed address is to be served from, made now if need be; NULL: the kernel
- * serves. `caller` is an address of the code that asks.
+ * serves.
  */
-static inline struct upa_region *gate_serves(size_t length, int protection, int flags, const void *caller)
+static inline struct upa_region *gate_serves(size_t length, int protection, int flags)
 {
-	struct upa_region *region = gate_region();
-
-	if (__builtin_expect(region && !atomic_load_explicit(&gate.chooses, memory_order_relaxed), 1))
-		return region;
-	return gate_choose(region, length, protection, flags, caller);
+	return __builtin_expect(gate_is_wide(), 1) ? gate_region() :
+						     gate_choose(gate_region(), length, protection, flags);
 }
 
 /* A region may be made from now on. Until then, no request is served. */
@@ -89,9 +92,6 @@ void gate_open(void);
  * serves no more.
  */
 void gate_close(void);
-
-/* The region that there is or was, for whoever counts; NULL: there never was one. */
-struct upa_region *gate_history(void);
 
 /* In a forked child: another thread of the parent may have been making the region. */
 void gate_after_fork(void);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "region/backend_name.h"
-#include "message.h"
+#include "os/message.h"
 
 struct settings settings = {
 	.retain_percent = 10,

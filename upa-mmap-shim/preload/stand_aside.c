@@ -4,14 +4,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "entry/heap.h"
 #include "gate.h"
 #include "observe/outlook.h"
 #include "observe/statistics.h"
 #include "observe/trace.h"
-#include "policy/purge.h"
-#include "policy/retain.h"
 #include "settings.h"
+#include "upkeep/facts.h"
+#include "upkeep/heap.h"
+#include "upkeep/purging.h"
 
 struct row {
 	bool region;      /* no request is served any more, and every page of the region is the kernel's */
@@ -20,6 +20,7 @@ struct row {
 	bool huge;        /* nothing is advised to be huge pages */
 	bool files;       /* no file is read any more, so resident memory and pressure are not known */
 	bool trace;       /* the trace does not grow any more */
+	bool outlook;     /* said at once: UPA serves nothing, and by nobody's wish */
 	const char *note; /* in the statistics; NULL: none */
 };
 
@@ -27,26 +28,34 @@ enum { _, X };
 
 /*
  * An omission is meant: limits count addresses, and purging in place takes none. What hands memory to somebody else
- * (ZEROCOPY, SPLICED) stops whatever hands out or clears pages that the program has given up; of SPLICED, the region and
- * the heap see to their own pages. Page-wise reasons stop purging only: of the region's pages a mark is kept (taint).
+ * (ZEROCOPY, SPLICED) stops whatever hands out or clears pages that the program has given up; of SPLICED, the region
+ * and the heap see to their own pages. Page-wise reasons stop purging only: of the region's pages a mark is kept
+ * (taint).
  */
 /* clang-format off */
 static const struct row rows[ASIDE_REASONS] = {
-	/*                        region  heap  purging  huge  files  trace  note */
-	[ASIDE_OFF]           = { X,      X,    X,       X,    _,     _,     "UPA_OFF=1" },
-	[ASIDE_SANITIZER]     = { X,      X,    X,       X,    _,     _,     "the program runs under a sanitizer" },
-	[ASIDE_ADDRESS_LIMIT] = { X,      X,    X,       X,    _,     _,     "the address space is limited (ulimit -v)" },
-	[ASIDE_DATA_LIMIT]    = { X,      X,    X,       X,    _,     _,     "the data size is limited (ulimit -d)" },
-	[ASIDE_LIMITED]       = { X,      X,    _,       _,    _,     X,     "the program limits its addresses: the kernel serves" },
-	[ASIDE_LOCKED_WHOLE]  = { X,      X,    X,       X,    _,     X,     "mlockall(): the kernel serves" },
-	[ASIDE_FILTERED]      = { X,      X,    X,       X,    X,     X,     "the program announces a filter: the kernel serves" },
-	[ASIDE_ZEROCOPY]      = { X,      X,    X,       X,    _,     _,     "SO_ZEROCOPY: the kernel serves" },
-	[ASIDE_FAULTS]        = { _,      _,    X,       X,    _,     _,     NULL },
-	[ASIDE_LOCKED]        = { _,      _,    X,       X,    _,     _,     NULL },
-	[ASIDE_GUARDED]       = { _,      _,    X,       X,    _,     _,     NULL },
-	[ASIDE_KEYED]         = { _,      _,    X,       X,    _,     _,     NULL },
-	[ASIDE_SPLICED]       = { _,      _,    X,       X,    _,     _,     NULL },
-	[ASIDE_NO_HUGE_PAGES] = { _,      _,    _,       X,    _,     _,     NULL },
+	/*                        region
+	 *                        |  heap
+	 *                        |  |  purging
+	 *                        |  |  |  huge
+	 *                        |  |  |  |  files
+	 *                        |  |  |  |  |  trace
+	 *                        |  |  |  |  |  |  outlook
+	 *                        |  |  |  |  |  |  |  note */
+	[ASIDE_OFF]           = { X, X, X, X, _, _, _, "UPA_OFF=1" },
+	[ASIDE_SANITIZER]     = { X, X, X, X, _, _, X, "the program runs under a sanitizer" },
+	[ASIDE_ADDRESS_LIMIT] = { X, X, X, X, _, _, X, "the address space is limited (ulimit -v)" },
+	[ASIDE_DATA_LIMIT]    = { X, X, X, X, _, _, X, "the data size is limited (ulimit -d)" },
+	[ASIDE_LIMITED]       = { X, X, _, _, _, X, _, "the program limits its addresses: the kernel serves" },
+	[ASIDE_LOCKED_WHOLE]  = { X, X, X, X, _, X, _, "mlockall(): the kernel serves" },
+	[ASIDE_FILTERED]      = { X, X, X, X, X, X, _, "the program announces a filter: the kernel serves" },
+	[ASIDE_ZEROCOPY]      = { X, X, X, X, _, _, _, "SO_ZEROCOPY: the kernel serves" },
+	[ASIDE_FAULTS]        = { _, _, X, X, _, _, _, NULL },
+	[ASIDE_LOCKED]        = { _, _, X, X, _, _, _, NULL },
+	[ASIDE_GUARDED]       = { _, _, X, X, _, _, _, NULL },
+	[ASIDE_KEYED]         = { _, _, X, X, _, _, _, NULL },
+	[ASIDE_SPLICED]       = { _, _, X, X, _, _, _, NULL },
+	[ASIDE_NO_HUGE_PAGES] = { _, _, _, X, _, _, _, NULL },
 };
 /* clang-format on */
 
@@ -55,21 +64,20 @@ void stand_aside(enum stand_aside_reason reason)
 	const struct row *row = &rows[reason];
 
 	if (row->note)
-		table_remark(row->note);
-	/* From the start, and by nobody's wish. */
-	if (reason == ASIDE_SANITIZER || reason == ASIDE_ADDRESS_LIMIT || reason == ASIDE_DATA_LIMIT)
+		statistics_note(row->note);
+	if (row->outlook)
 		outlook_nothing(row->note);
 	if (row->region)
 		gate_close();
 	if (row->heap)
 		heap_stop();
 	if (row->purging)
-		purge_stop();
+		purging_stop();
 	if (row->huge)
 		settings.huge = false;
 	if (row->files) {
-		retain_be_quiet();
-		table_be_quiet();
+		facts_stop();
+		statistics_stop_reading();
 	}
 	if (row->trace)
 		trace_stop_growing();

@@ -7,7 +7,8 @@
  *   entry/     libc's functions as the program finds them
  *   gate       is there a region, and is this request for it?
  *   stand_aside  what stops when
- *   policy/    how much of what is free stays populated
+ *   policy/    how much of what is free stays populated: arithmetic
+ *   upkeep/    what the kernel says of memory, and what is done by the policy
  *   observe/   statistics, trace, what `upa top` reads
  */
 #define _GNU_SOURCE
@@ -17,17 +18,17 @@
 
 #include "entry/device_clients.h"
 #include "entry/entry.h"
-#include "entry/heap.h"
+#include "upkeep/heap.h"
 #include "entry/redirect.h"
 #include "gate.h"
 #include "observe/observe.h"
 #include "observe/outlook.h"
 #include "observe/view.h"
-#include "policy/purge.h"
-#include "policy/retain.h"
 #include "region/region_private.h"
 #include "settings.h"
 #include "stand_aside.h"
+#include "upkeep/purging.h"
+#include "upkeep/retention.h"
 
 /* Sanitizers keep a map of the address space of their own, and look at every mmap themselves. */
 extern void __asan_init(void) __attribute__((weak));
@@ -61,24 +62,24 @@ static bool left_alone(void)
 static void in_child(void)
 {
 	gate_after_fork();
-	retain_after_fork();
-	purge_after_fork();
+	retention_after_fork();
+	purging_after_fork();
 	heap_after_fork();
-	table_after_fork(gate_history());
+	statistics_after_fork();
 	view_after_fork();
 	observe_after_fork();
 }
 
 static void partly(const char *why)
 {
-	table_remark(why);
+	statistics_note(why);
 	outlook_part(why);
 }
 
 static void redirect_libc(void)
 {
 	struct redirection list[] = {
-		{ .name = "execve", .to = libc_execve, .optional = true }, /* only for the table */
+		{ .name = "execve", .to = libc_execve, .optional = true }, /* only for the statistics */
 		{ .name = "munmap", .to = munmap },
 		{ .name = "mremap", .to = libc_mremap },
 		{ .name = "madvise", .to = madvise },
@@ -96,11 +97,11 @@ static void redirect_libc(void)
 		heap_start(libc_break);
 	else
 		n--;
-	refused = table_wanted ? redirect(list, n) : redirect(list + 1, n - 1);
+	refused = statistics_wanted ? redirect(list, n) : redirect(list + 1, n - 1);
 	if (refused)
 		partly(refused);
 	else if (list[n - 1].to != libc_brk)
-		table_remark("the heap that grows by brk() is the kernel's");
+		statistics_note("the heap that grows by brk() is the kernel's");
 	else if (!list[n - 1].done)
 		partly("the heap that grows by brk() is the kernel's");
 }
@@ -116,15 +117,16 @@ __attribute__((constructor(101))) static void start(void)
 		/* In a child, the region comes first. */
 		upa_region_watch_forks();
 	}
+	retention_start();
 	pthread_atfork(NULL, NULL, in_child);
 	pages_start();
 	if (settings.redirect)
 		redirect_libc();
 	else
-		table_remark("libc's own calls go to the kernel: UPA_REDIRECT=0");
-	purge_begin();
+		statistics_note("libc's own calls go to the kernel: UPA_REDIRECT=0");
+	purging_start();
 	if (settings.strict && !settings.backend)
-		table_remark("UPA_STRICT=1: free pages are guarded, at a system call for each request");
+		statistics_note("UPA_STRICT=1: free pages are guarded, at a system call for each request");
 	gate_open();
 }
 

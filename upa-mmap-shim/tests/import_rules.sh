@@ -1,10 +1,11 @@
 #!/bin/bash
 # import_rules.sh - which folder may include what: imports run downwards only.
 #
-#   os < llfree < region < region's back ends < mman < preload's base < preload/{policy,observe,entry} < preload
+#   os < llfree < region < region's back ends < mman < preload's base < preload/{policy,observe} < gate
+#     < preload/upkeep < stand_aside < preload/entry < preload
 #
-# A folder may include itself and what stands before it in this line. The preload's base are its files settings, message
-# and zero, which know of nothing but the library. Beyond that:
+# A folder may include itself and what stands before it in this line. The preload's base is its file settings, which
+# knows of nothing but the library; its gate and what makes it stand aside are files too. Beyond that:
 #   - a back end includes no other, but fenced/ may use linear/;
 #   - preload/policy decides on facts that it is given: it makes no system call, so it includes no header of one, nor
 #     os/os.h, and nothing else of the preload;
@@ -15,23 +16,6 @@ export LC_ALL=C
 
 # Imports that are to go, as "file: import". Nothing else is let through, and one that is no longer needed is a fault.
 allowed=(
-  "preload/entry/memory.c: gate.h"
-  "preload/entry/pages.c: gate.h"
-  "preload/entry/process.c: gate.h"
-  "preload/entry/pages.c: stand_aside.h"
-  "preload/entry/process.c: stand_aside.h"
-  "preload/observe/observe.c: gate.h"
-  "preload/observe/observe.h: gate.h"
-  "preload/policy/purge.c: fcntl.h"
-  "preload/policy/purge.c: os/os.h"
-  "preload/policy/purge.c: settings.h"
-  "preload/policy/purge.c: sys/ioctl.h"
-  "preload/policy/purge.c: sys/uio.h"
-  "preload/policy/purge.c: zero.h"
-  "preload/policy/retain.c: entry/heap.h"
-  "preload/policy/retain.c: fcntl.h"
-  "preload/policy/retain.c: os/os.h"
-  "preload/policy/retain.c: settings.h"
   "kernel-ext/vm/run-tests: names a floor above"
 )
 
@@ -46,8 +30,12 @@ rank() {
     region/fenced) echo 5 ;;
     mman) echo 6 ;;
     preload/base) echo 7 ;;
-    preload/policy | preload/observe | preload/entry) echo 8 ;;
-    preload) echo 9 ;;
+    preload/policy | preload/observe) echo 8 ;;
+    preload/gate) echo 9 ;;
+    preload/upkeep) echo 10 ;;
+    preload/stand_aside) echo 11 ;;
+    preload/entry) echo 12 ;;
+    preload) echo 13 ;;
   esac
 }
 
@@ -56,14 +44,15 @@ folder_of() {
   case $1 in
     region/linear/* | region/device/* | region/fenced/*) dirname "$1" ;;
     os/* | llfree/* | region/* | mman/*) echo "${1%%/*}" ;;
-    policy/* | observe/* | entry/*) echo "preload/${1%%/*}" ;;
+    policy/* | observe/* | upkeep/* | entry/*) echo "preload/${1%%/*}" ;;
     upa/api.h | */kernel-ext/include/uapi/upa.h) echo uapi ;;
     upa/llfree.h) echo llfree ;;
     upa/region.h) echo region ;;
     upa/mman.h) echo mman ;;
     upa/trace.h | upa/view.h) echo preload/observe ;;
     */*) ;;
-    settings.[ch] | message.[ch] | zero.[ch]) echo preload/base ;;
+    settings.[ch]) echo preload/base ;;
+    gate.[ch] | stand_aside.[ch]) echo "preload/${1%.?}" ;;
     *) echo preload ;;
   esac
 }
@@ -159,9 +148,12 @@ self_test() {
   put upa-mmap-shim/lib/other/a.c '#include "os/os.h"'
   put upa-mmap-shim/preload/policy/a.c '#include <sys/mman.h>' '#include "os/os.h"' '#include "entry/heap.h"' \
     '#include "policy/b.h"' '#include <unistd.h>' '#include <string.h>' '#include "settings.h"'
-  put upa-mmap-shim/preload/entry/a.c '#include "policy/retain.h"' '#include "gate.h"' '#include "nowhere/a.h"'
-  put upa-mmap-shim/preload/settings.c '#include "observe/trace.h"' '#include "message.h"' '#include "zero.h"'
-  put upa-mmap-shim/preload/observe/a.c '#include "settings.h"' '#include "message.h"' '#include "gate.h"'
+  put upa-mmap-shim/preload/entry/a.c '#include "policy/retain.h"' '#include "stand_aside.h"' '#include "nowhere/a.h"'
+  put upa-mmap-shim/preload/upkeep/a.c '#include "gate.h"' '#include "entry/entry.h"' '#include "policy/heat.h"'
+  put upa-mmap-shim/preload/gate.c '#include "observe/view.h"' '#include "upkeep/heap.h"' '#include "stand_aside.h"'
+  put upa-mmap-shim/preload/stand_aside.c '#include "upkeep/heap.h"' '#include "entry/entry.h"'
+  put upa-mmap-shim/preload/settings.c '#include "observe/trace.h"' '#include "os/message.h"'
+  put upa-mmap-shim/preload/observe/a.c '#include "settings.h"' '#include "os/message.h"' '#include "gate.h"'
   put upa-mmap-shim/preload/a.c '#include "entry/heap.h"' '#include "mman/ranges.h"' '#include <sys/mman.h>'
   put kernel-ext/vm/run 'upa-mmap-shim/lib'
   faults=$(check "$tree")
@@ -177,8 +169,9 @@ lib/region/a.c: region/device/device.h
 lib/region/device/a.c: settings.h
 lib/region/fenced/a.c: region/device/words.h
 lib/region/linear/a.c: mman/ranges.h
-preload/entry/a.c: gate.h
 preload/entry/a.c: nowhere/a.h
+preload/gate.c: stand_aside.h
+preload/gate.c: upkeep/heap.h
 preload/observe/a.c: gate.h
 preload/policy/a.c: entry/heap.h
 preload/policy/a.c: os/os.h
@@ -186,6 +179,8 @@ preload/policy/a.c: settings.h
 preload/policy/a.c: sys/mman.h
 preload/policy/a.c: unistd.h
 preload/settings.c: observe/trace.h
+preload/stand_aside.c: entry/entry.h
+preload/upkeep/a.c: entry/entry.h
 END
   echo "import_rules.sh does not find what it should (<: found, >: to be found)"
   return 1

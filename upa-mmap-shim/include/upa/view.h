@@ -31,13 +31,14 @@ struct upa_view {
 	uint64_t metadata;           /* address of the region's metadata (region.c), which counts what is served; 0: no region */
 	uint64_t passed;             /* mmap calls passed on to the kernel */
 	uint64_t purges;             /* madvise calls served without the kernel */
-	uint64_t purged_bytes;       /* by them */
+	uint64_t purged_bytes;       /* by them, cleared where it is */
 	uint64_t heap_moves;         /* brk calls that came to us */
 	uint64_t heap_bytes;         /* the heap's size */
 	uint64_t heap_kept_bytes;    /* populated beyond it */
 	uint64_t heap_reused_bytes;  /* handed out again and cleared */
 	uint64_t heap_given_back_bytes;
-	uint64_t reserved[5];        /* 0 */
+	uint64_t purged_idle_bytes;  /* of the latter, not used again */
+	uint64_t reserved[4];        /* 0 */
 	char note[64];               /* why UPA does less than it could here; empty, or ends with 0 */
 };
 

@@ -14,6 +14,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include <upa/trace.h>
+
+#include "gate.h"
 #include "os/os.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -26,6 +29,15 @@ static inline long entry_result(long result)
 	errno = (int)-result;
 	return -1;
 }
+
+/* Flags of a trace's record of a call on pages that are there: its result is -1 if it has failed. */
+static inline unsigned entry_outcome(const void *address, long result)
+{
+	return (gate_of(address) ? UPA_TRACE_SERVED : 0) | (result == -1 ? UPA_TRACE_FAILED : 0);
+}
+
+/* heap.c. */
+int libc_brk(void *address);
 
 /* memory.c. mmap() and mremap() where malloc() calls them, and munmap(). */
 void *libc_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);

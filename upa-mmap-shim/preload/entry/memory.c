@@ -10,16 +10,18 @@
 
 #include <upa/mman.h>
 
+#include "entry/device_clients.h"
 #include "entry/entry.h"
-#include "entry/heap.h"
+#include "upkeep/heap.h"
 #include "entry/uncleared.h"
 #include "gate.h"
 #include "mman/mman_private.h"
 #include "observe/observe.h"
 #include "observe/view.h"
 #include "os/maps.h"
-#include "policy/purge.h"
-#include "policy/retain.h"
+#include "settings.h"
+#include "upkeep/purging.h"
+#include "upkeep/retention.h"
 
 /*
  * Hints are the kernel's to follow, but for those by which mimalloc spreads its memory over addresses of no further
@@ -40,7 +42,7 @@ static void *account(void *result, size_t length)
 	struct upa_region *region = gate_of(result);
 
 	if (region)
-		retain_account(region, (int64_t)length);
+		retention_account((int64_t)length);
 	return result;
 }
 
@@ -56,6 +58,12 @@ static void *map_at(void *address, size_t length, int protection, int flags, int
 	return flags & MAP_FIXED ? result : account(result, length);
 }
 
+/* Is memory of this back end for whoever asks? */
+static bool is_client(const void *caller)
+{
+	return __builtin_expect(gate_is_wide(), 1) || !settings.backend || device_serves(caller);
+}
+
 static void *map(void *hint, size_t length, int protection, int flags, int fd, off_t offset, const void *caller)
 {
 	size_t alignment = 0;
@@ -68,7 +76,7 @@ static void *map(void *hint, size_t length, int protection, int flags, int fd, o
 		alignment = alignment < MOST_ALIGNMENT ? alignment : MOST_ALIGNMENT;
 		alignment = alignment < LEAST_ALIGNMENT ? 0 : alignment;
 	}
-	if ((!hint || free_hint(hint)) && gate_serves(length, protection, flags, caller))
+	if ((!hint || free_hint(hint)) && is_client(caller) && gate_serves(length, protection, flags))
 		result = upa_mman_map(length, alignment, protection, flags, offset);
 	if (result)
 		return account(result, length);
@@ -124,14 +132,14 @@ static int unmap(void *address, size_t length)
 	struct upa_region *region = gate_touched(address, length);
 	int result;
 
-	purge_forget(address, length);
+	purging_forget(address, length);
 	if (!region || !gate_knows(address))
 		heap_disturb(address, length, false);
 	if (!region)
 		return (int)entry_result(os_munmap(address, length));
 	result = upa_munmap(address, length);
 	if (!result && gate_knows(address))
-		retain_account(region, -(int64_t)length);
+		retention_account(-(int64_t)length);
 	return result;
 }
 
@@ -140,7 +148,7 @@ EXPORT int munmap(void *address, size_t length)
 	struct observation o = observe(true);
 	int result = unmap(address, length);
 
-	observed(o, true, UPA_TRACE_UNMAP, observed_outcome(address, result), 0, (uintptr_t)address, length);
+	observed(o, true, UPA_TRACE_UNMAP, entry_outcome(address, result), 0, (uintptr_t)address, length);
 	return result;
 }
 
@@ -185,11 +193,11 @@ static void *resize(void *old_address, size_t old_size, size_t new_size, int fla
 	else
 		result = kernel_resize(old_address, old_size, new_size, flags, to);
 	if (from && result != MAP_FAILED)
-		retain_account(from, (gate_knows(result) ? (int64_t)new_size : 0) - (int64_t)old_size);
-	observed(o, true, UPA_TRACE_RESIZE, observed_outcome(old_address, (long)result), (unsigned)flags,
+		retention_account((gate_knows(result) ? (int64_t)new_size : 0) - (int64_t)old_size);
+	observed(o, true, UPA_TRACE_RESIZE, entry_outcome(old_address, (long)result), (unsigned)flags,
 		 (uintptr_t)old_address, old_size);
 	if (o.record && result != MAP_FAILED)
-		trace_fill(trace_claim(), UPA_TRACE_RESIZED, observed_outcome(result, 0), (unsigned)flags,
+		trace_fill(trace_claim(), UPA_TRACE_RESIZED, entry_outcome(result, 0), (unsigned)flags,
 			   (uintptr_t)result, new_size);
 	return result;
 }

@@ -10,13 +10,13 @@
 #include <upa/mman.h>
 
 #include "entry/entry.h"
-#include "entry/heap.h"
+#include "upkeep/heap.h"
 #include "entry/symbols.h"
 #include "gate.h"
 #include "mman/mman_private.h"
 #include "observe/observe.h"
 #include "observe/view.h"
-#include "policy/purge.h"
+#include "upkeep/purging.h"
 #include "region/region_private.h"
 #include "stand_aside.h"
 
@@ -33,10 +33,9 @@ EXPORT int madvise(void *address, size_t length, int advice)
 	if (advice != MADV_HUGEPAGE && advice != MADV_NOHUGEPAGE && advice != MADV_COLLAPSE)
 		heap_disturb(address, length,
 			     advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_WILLNEED);
-	kept = advice == MADV_DONTNEED && purge(gate_region(), address, length);
+	kept = advice == MADV_DONTNEED && purging(gate_region(), address, length);
 	if (kept) {
 		view_add(&view.purges, 1);
-		view_add(&view.purged_bytes, length);
 	} else {
 		result = gate_touched(address, length) ? upa_madvise(address, length, advice) :
 							 (int)entry_result(os_madvise(address, length, advice));
@@ -67,7 +66,7 @@ EXPORT int mprotect(void *address, size_t length, int protection)
 	heap_disturb(address, length, false);
 	/* What is committed is about to be used. */
 	if (protection & PROT_WRITE)
-		purge_forget(address, length);
+		purging_forget(address, length);
 	result = gate_touched(address, length) ? upa_mprotect(address, length, protection) :
 						 (int)entry_result(os_mprotect(address, length, protection));
 	observed(o, true, UPA_TRACE_PROTECT, result ? UPA_TRACE_FAILED : 0, (unsigned)protection, (uintptr_t)address,

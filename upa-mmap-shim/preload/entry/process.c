@@ -98,10 +98,10 @@ int libc_execve(const char *path, char *const arguments[], char *const environme
 	long result;
 
 	if (leaves)
-		table_print(gate_history());
+		statistics_print();
 	result = os_call(SYS_execve, (long)path, (long)arguments, (long)environment, 0, 0, 0);
 	if (leaves)
-		table_goes_on();
+		statistics_go_on();
 	return (int)entry_result(result);
 }
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "gate.h"
 #include "os/os.h"
 #include "settings.h"
 
@@ -19,9 +18,9 @@ static pid_t this_process(void)
 
 void observe_start(void)
 {
-	table_start();
+	statistics_start();
 	trace_start(settings.trace);
-	observing = table_wanted || trace_wanted;
+	observing = statistics_wanted || trace_wanted;
 	process = this_process();
 	if (observing)
 		at_quick_exit(observe_end);
@@ -41,6 +40,6 @@ void observe_end(void)
 {
 	if (!observing || !observed_here())
 		return;
-	table_print(gate_history());
+	statistics_print();
 	trace_end();
 }

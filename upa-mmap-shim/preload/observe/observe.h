@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * observe.h - one look at each request of the program, for the trace and for the table. A branch on one word if
+ * observe.h - one look at each request of the program, for the trace and for the statistics. A branch on one word if
  * neither is wanted.
  */
 #ifndef UPA_OBSERVE_H
@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "gate.h"
 #include "observe/statistics.h"
 #include "observe/trace.h"
 
@@ -44,7 +43,7 @@ static inline struct observation observe(bool placed)
 
 	if (__builtin_expect(observing, 0)) {
 		o.record = placed ? trace_claim() : NULL;
-		o.begun = table_clock();
+		o.begun = statistics_clock();
 	}
 	return o;
 }
@@ -54,15 +53,9 @@ static inline void observed(struct observation o, bool placed, unsigned kind, un
 			    uintptr_t address, size_t bytes)
 {
 	if (__builtin_expect(observing, 0)) {
-		table_count(kind, flags, bytes, o.begun);
+		statistics_count(kind, flags, bytes, o.begun);
 		trace_fill(placed ? o.record : trace_claim(), kind, flags, detail, address, bytes);
 	}
-}
-
-/* Flags of a record of a call on pages that are there: its result is -1 if it has failed. */
-static inline unsigned observed_outcome(const void *address, long result)
-{
-	return (gate_of(address) ? UPA_TRACE_SERVED : 0) | (result == -1 ? UPA_TRACE_FAILED : 0);
 }
 
 #endif

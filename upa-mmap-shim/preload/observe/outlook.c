@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "observe/outlook.h"
 
-#include "message.h"
+#include "os/message.h"
 #include "os/os.h"
 #include "settings.h"
 

@@ -9,16 +9,13 @@
 #include <sys/resource.h>
 #include <time.h>
 
-
 #include "os/os.h"
-#include "entry/heap.h"
-#include "message.h"
-#include "policy/purge.h"
+#include "os/message.h"
 #include "settings.h"
 #include "observe/trace.h"
 #include "observe/view.h"
 
-bool table_wanted;
+bool statistics_wanted;
 
 /* Where standard error was at the start: programs close it, or use its number for something else. */
 static int out = -1;
@@ -40,8 +37,8 @@ static const struct {
 #define SIZES (sizeof(sizes) / sizeof(*sizes))
 
 static const char *const names[] = {
-	[UPA_TRACE_UNMAP] = "munmap", [UPA_TRACE_RESIZE] = "mremap", [UPA_TRACE_ADVISE] = "madvise", [UPA_TRACE_PROTECT] = "mprotect",
-	[UPA_TRACE_BREAK] = "brk",
+	[UPA_TRACE_UNMAP] = "munmap",     [UPA_TRACE_RESIZE] = "mremap", [UPA_TRACE_ADVISE] = "madvise",
+	[UPA_TRACE_PROTECT] = "mprotect", [UPA_TRACE_BREAK] = "brk",
 };
 
 #define NAMES (sizeof(names) / sizeof(*names))
@@ -57,11 +54,11 @@ static struct tally tallies[ROWS][2];
 /* By mmap, in whole pages. */
 static _Atomic uint64_t served_bytes;
 
+/* NULL: there has been none. */
+static const struct upa_region *_Atomic region;
+
 /* What the region had counted when this process began: a child goes on with its parent's. */
-static struct {
-	struct upa_region_stats region;
-	uint64_t purged, heap_reused, heap_given_back;
-} before;
+static struct upa_region_stats before;
 
 /* ---- time ------------------------------------------------------------------------------------- */
 
@@ -92,14 +89,14 @@ static double ns_per_tick(void)
 	return passed ? (double)(nanoseconds() - ns_at_start) / (double)passed : 0;
 }
 
-uint64_t table_clock(void)
+uint64_t statistics_clock(void)
 {
-	return table_wanted ? ticks() : 0;
+	return statistics_wanted ? ticks() : 0;
 }
 
 /* ---- counting --------------------------------------------------------------------------------- */
 
-void table_start(void)
+void statistics_start(void)
 {
 	long fd;
 
@@ -111,10 +108,10 @@ void table_start(void)
 	out = (int)fd;
 	ticks_at_start = ticks();
 	ns_at_start = nanoseconds();
-	table_wanted = true;
+	statistics_wanted = true;
 }
 
-void table_remark(const char *text)
+void statistics_note(const char *text)
 {
 	view_note(text);
 	for (int i = 0; i < REMARKS && remarks[i] != text; i++)
@@ -124,12 +121,12 @@ void table_remark(const char *text)
 		}
 }
 
-void table_be_quiet(void)
+void statistics_stop_reading(void)
 {
 	atomic_store(&quiet, true);
 }
 
-void table_count(unsigned kind, unsigned flags, size_t bytes, uint64_t begun)
+void statistics_count(unsigned kind, unsigned flags, size_t bytes, uint64_t begun)
 {
 	struct tally *t;
 	size_t row = 0;
@@ -148,17 +145,22 @@ void table_count(unsigned kind, unsigned flags, size_t bytes, uint64_t begun)
 	atomic_fetch_add_explicit(&t->ticks, ticks() - begun, memory_order_relaxed);
 }
 
-void table_after_fork(const struct upa_region *r)
+void statistics_region(const struct upa_region *its_region)
 {
-	if (!table_wanted)
+	atomic_store(&region, its_region);
+}
+
+void statistics_after_fork(void)
+{
+	const struct upa_region *r = atomic_load(&region);
+
+	if (!statistics_wanted)
 		return;
 	memset(tallies, 0, sizeof(tallies));
 	atomic_store(&served_bytes, 0);
 	atomic_store(&printed, false);
-	before.purged = purge_count();
-	heap_counts(&before.heap_reused, &before.heap_given_back);
 	if (r)
-		upa_region_get_stats(r, &before.region);
+		upa_region_get_stats(r, &before);
 }
 
 /* ---- printing --------------------------------------------------------------------------------- */
@@ -231,15 +233,15 @@ static void memory_of_region(struct message *m, const struct upa_region *r)
 	uint64_t handed_out, cleared;
 
 	upa_region_get_stats(r, &st);
-	cleared = st.cleared_bytes - before.region.cleared_bytes;
+	cleared = st.cleared_bytes - before.cleared_bytes;
 	handed_out = atomic_load(&served_bytes);
 	amount(m, "in use", st.allocated_bytes);
 	amount(m, "free and populated", st.retained_bytes);
 	amount(m, "handed out by mmap", handed_out);
 	amount(m, "  populated, so cleared", cleared);
 	amount(m, "  else, to be faulted in", handed_out > cleared ? handed_out - cleared : 0);
-	amount(m, "moved", st.moved_bytes - before.region.moved_bytes);
-	amount(m, "given back", st.given_back_bytes - before.region.given_back_bytes);
+	amount(m, "moved", st.moved_bytes - before.moved_bytes);
+	amount(m, "given back", st.given_back_bytes - before.given_back_bytes);
 }
 
 /* Of a process that UPA served nothing: scripts start many such. */
@@ -259,16 +261,16 @@ static void short_line(struct message *m)
 	message_text(m, "\n");
 }
 
-void table_print(const struct upa_region *r)
+void statistics_print(void)
 {
+	const struct upa_region *r = atomic_load(&region);
 	struct message m = { .length = 0 };
 	struct tally all[2] = { 0 };
 	double tick = ns_per_tick();
-	uint64_t reused, given_back;
 	struct rusage usage;
 	char name[32] = "";
 
-	if (!table_wanted || atomic_exchange(&printed, true))
+	if (!statistics_wanted || atomic_exchange(&printed, true))
 		return;
 	if (!atomic_load(&quiet))
 		name_of_program(name, sizeof(name));
@@ -292,10 +294,10 @@ void table_print(const struct upa_region *r)
 	line(&m, "all", all, tick);
 	if (r)
 		memory_of_region(&m, r);
-	amount(&m, "purged without the kernel", purge_count() - before.purged);
-	heap_counts(&reused, &given_back);
-	amount(&m, "heap reused and cleared", reused - before.heap_reused);
-	amount(&m, "heap given back", given_back - before.heap_given_back);
+	amount(&m, "purged without the kernel", view.purged_bytes);
+	amount(&m, "  not used since", view.purged_idle_bytes);
+	amount(&m, "heap reused and cleared", view.heap_reused_bytes);
+	amount(&m, "heap given back", view.heap_given_back_bytes);
 	if (!getrusage(RUSAGE_SELF, &usage)) {
 		message_text(&m, "  ");
 		message_pad(&m, "page faults", 32);
@@ -312,7 +314,7 @@ void table_print(const struct upa_region *r)
 	message_send(&m, out);
 }
 
-void table_goes_on(void)
+void statistics_go_on(void)
 {
 	atomic_store(&printed, false);
 }

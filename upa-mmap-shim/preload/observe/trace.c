@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The file is mapped window by window at consecutive addresses, each when a record first falls into it. Several threads may
- * do that at once: mapping a window twice is the same as once. All that belongs to one process lies in a page that
- * a fork wipes, by whatever system call it came about: a child finds it empty and begins a file of its own.
+ * The file is mapped window by window at consecutive addresses, each when a record first falls into it. Several
+ * threads may do that at once: mapping a window twice is the same as once. All that belongs to one process lies in a
+ * page that a fork wipes, by whatever system call it came about: a child finds it empty and begins a file of its own.
  */
 #define _GNU_SOURCE
 #include "observe/trace.h"
@@ -16,7 +16,7 @@
 #include <time.h>
 
 #include "os/os.h"
-#include "message.h"
+#include "os/message.h"
 #include "observe/statistics.h"
 
 #define PAGE 4096ul
@@ -34,22 +34,22 @@ enum { CLOSED, OPENING, OPEN, IMPOSSIBLE };
 struct process {
 	_Atomic int stage;
 	uint32_t id;
-	dev_t device;                /* of the file */
+	dev_t device; /* of the file */
 	ino_t inode;
-	int64_t started;             /* CLOCK_MONOTONIC, in nanoseconds */
-	_Atomic uint64_t next;       /* record */
-	_Atomic uint64_t windows;    /* mapped so far, all before included */
+	int64_t started;          /* CLOCK_MONOTONIC, in nanoseconds */
+	_Atomic uint64_t next;    /* record */
+	_Atomic uint64_t windows; /* mapped so far, all before included */
 	char path[PATH_MAX];
 };
 
 bool trace_wanted;
 
-static struct process *process;  /* wiped by fork */
-static char *base;               /* of the first window */
-static char pattern[PATH_MAX];   /* of the file's name, absolute */
+static struct process *process; /* wiped by fork */
+static char *base;              /* of the first window */
+static char pattern[PATH_MAX];  /* of the file's name, absolute */
 static uint32_t first_process;
 static _Atomic bool quiet;
-static _Atomic int growing;      /* threads at it */
+static _Atomic int growing; /* threads at it */
 
 static int64_t nanoseconds(clockid_t clock)
 {
@@ -86,7 +86,10 @@ static void put_number(char *path, size_t *length, uint64_t number)
 	put(path, length, digits + at, sizeof(digits) - at);
 }
 
-/* FILE, or FILE.PID if it shall be the process's own; the latter has no meaning for a FILE with %p, which is that already. */
+/*
+ * FILE, or FILE.PID if it shall be the process's own; the latter has no meaning for a FILE with %p, which is that
+ * already.
+ */
 static void make_path(struct process *p, bool own)
 {
 	size_t length = 0;
@@ -114,13 +117,14 @@ static long map_window(long fd, uint64_t window)
 	long error;
 
 	/* Beyond that limit there is a signal, which kills. */
-	if (os_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) || limit.rlim_cur < (window + 1) * WINDOW_BYTES)
+	if (os_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) ||
+	    limit.rlim_cur < (window + 1) * WINDOW_BYTES)
 		return -EFBIG;
 	error = os_call(SYS_fallocate, fd, 0, (long)(window * WINDOW_BYTES), WINDOW_BYTES, 0, 0);
 	if (error)
 		return error;
-	error = os_mmap(base + window * WINDOW_BYTES, WINDOW_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, (int)fd,
-			(off_t)(window * WINDOW_BYTES));
+	error = os_mmap(base + window * WINDOW_BYTES, WINDOW_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			(int)fd, (off_t)(window * WINDOW_BYTES));
 	return os_failed(error) ? error : 0;
 }
 
@@ -134,7 +138,8 @@ static bool recorded_before(const struct process *p)
 	if (os_failed(fd))
 		return false;
 	is = os_call(SYS_read, fd, (long)&h, offsetof(struct upa_trace_header, command), 0, 0, 0) ==
-		     offsetof(struct upa_trace_header, command) && h.magic == UPA_TRACE_MAGIC && h.process == p->id;
+		     offsetof(struct upa_trace_header, command) &&
+	     h.magic == UPA_TRACE_MAGIC && h.process == p->id;
 	os_call(SYS_close, fd, 0, 0, 0, 0, 0);
 	return is;
 }
@@ -148,7 +153,8 @@ static long create(struct process *p)
 		make_path(p, own);
 		if (recorded_before(p))
 			os_call(SYS_unlink, (long)p->path, 0, 0, 0, 0, 0);
-		fd = os_call(SYS_openat, AT_FDCWD, (long)p->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666, 0, 0);
+		fd = os_call(SYS_openat, AT_FDCWD, (long)p->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+			     0666, 0, 0);
 	}
 	return fd;
 }
@@ -202,7 +208,9 @@ static long open_file(struct process *p)
 	return 0;
 }
 
-/* Opened anew each time: a descriptor kept would be one that programs find, count, close or use for something else. */
+/*
+ * Opened anew each time: a descriptor kept would be one that programs find, count, close or use for something else.
+ */
 static bool grow(struct process *p, uint64_t window)
 {
 	uint64_t ready = atomic_load(&p->windows);
@@ -227,7 +235,10 @@ static bool grow(struct process *p, uint64_t window)
 		if (done) {
 			/* Moves on by itself if another thread has been faster. */
 			if (atomic_compare_exchange_strong(&p->windows, &ready, ready + 1)) {
-				/* Written, so it need not stay in this process; a store that comes late faults it in again. */
+				/*
+				 * Written, so it need not stay in this process; a store that comes late faults it in
+				 * again.
+				 */
 				if (ready >= 2)
 					os_madvise(base + (ready - 2) * WINDOW_BYTES, WINDOW_BYTES, MADV_DONTNEED);
 				ready++;
@@ -250,14 +261,17 @@ static bool opened(struct process *p)
 
 	if (__builtin_expect(stage == OPEN, 1))
 		return true;
-	/* Whoever comes while it is being opened goes without a record: he may be in a signal handler over the opener. */
+	/*
+	 * Whoever comes while it is being opened goes without a record: he may be in a signal handler over the
+	 * opener.
+	 */
 	if (stage != CLOSED || atomic_load(&quiet) || !atomic_compare_exchange_strong(&p->stage, &expected, OPENING))
 		return false;
 	stage = open_file(p) ? IMPOSSIBLE : OPEN;
 	errno = saved;
 	atomic_store_explicit(&p->stage, stage, memory_order_release);
 	if (stage == IMPOSSIBLE)
-		table_remark("no trace: its file cannot be written");
+		statistics_note("no trace: its file cannot be written");
 	return stage == OPEN;
 }
 
@@ -284,8 +298,9 @@ struct upa_trace_record *trace_place(void)
 		return NULL;
 	index = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
 	offset = sizeof(struct upa_trace_header) + index * sizeof(*record);
-	if (index >= MOST_RECORDS || (offset / WINDOW_BYTES >= atomic_load_explicit(&p->windows, memory_order_acquire) &&
-				      !grow(p, offset / WINDOW_BYTES))) {
+	if (index >= MOST_RECORDS ||
+	    (offset / WINDOW_BYTES >= atomic_load_explicit(&p->windows, memory_order_acquire) &&
+	     !grow(p, offset / WINDOW_BYTES))) {
 		__atomic_fetch_add(&header()->lost, 1, __ATOMIC_RELAXED);
 		return NULL;
 	}
@@ -307,7 +322,7 @@ static void complain(const char *file, const char *reason)
 	message_text(&m, reason);
 	message_text(&m, "; the program runs without a trace\n");
 	message_send(&m, 2);
-	table_remark("no trace: its file cannot be written");
+	statistics_note("no trace: its file cannot be written");
 }
 
 static bool make_pattern(const char *file)
@@ -393,8 +408,10 @@ void trace_end(void)
 	records = atomic_fetch_add(&p->next, MOST_RECORDS);
 	if (records >= MOST_RECORDS)
 		return;
-	if (sizeof(struct upa_trace_header) + records * sizeof(struct upa_trace_record) > atomic_load(&p->windows) * WINDOW_BYTES)
-		records = (atomic_load(&p->windows) * WINDOW_BYTES - sizeof(struct upa_trace_header)) / sizeof(struct upa_trace_record);
+	if (sizeof(struct upa_trace_header) + records * sizeof(struct upa_trace_record) >
+	    atomic_load(&p->windows) * WINDOW_BYTES)
+		records = (atomic_load(&p->windows) * WINDOW_BYTES - sizeof(struct upa_trace_header)) /
+			  sizeof(struct upa_trace_record);
 	trace_wanted = false;
 	header()->ended_ns = (uint64_t)(nanoseconds(CLOCK_MONOTONIC) - p->started);
 	header()->records = records;
@@ -407,7 +424,9 @@ void trace_end(void)
 		/* By whole pages, since the last one may still be written to; what is behind the records is zero. */
 		if (!os_fstat((int)fd, &st) && st.st_dev == p->device && st.st_ino == p->inode)
 			os_call(SYS_ftruncate, fd,
-				(long)((sizeof(struct upa_trace_header) + records * sizeof(struct upa_trace_record) + PAGE - 1) & ~(PAGE - 1)),
+				(long)((sizeof(struct upa_trace_header) + records * sizeof(struct upa_trace_record) +
+					PAGE - 1) &
+				       ~(PAGE - 1)),
 				0, 0, 0, 0);
 		os_call(SYS_close, fd, 0, 0, 0, 0, 0);
 	}

@@ -2,8 +2,9 @@
 /*
  * trace.h - records the program's page requests in a file (upa/trace.h), if UPA_TRACE names one.
  *
- * For any thread, signal handler, constructor and forked child: no lock, no allocation, no descriptor that stays open.
- * A file that cannot be written costs one line on standard error, or the rest of the records, never the program.
+ * For any thread, signal handler, constructor and forked child: no lock, no allocation, no descriptor that stays
+ * open. A file that cannot be written costs one line on standard error, or the rest of the records, never the
+ * program.
  */
 #ifndef UPA_PRELOAD_TRACE_H
 #define UPA_PRELOAD_TRACE_H
@@ -20,8 +21,9 @@ extern bool trace_wanted;
 void trace_start(const char *file);
 
 /*
- * From now on no system call and no more addresses than there are in use: before a filter over system calls, a limit on addresses, or the locking of
- * all of them. What no longer fits into the file is counted as lost, and children record nothing.
+ * From now on no system call and no more addresses than there are in use: before a filter over system calls, a limit
+ * on addresses, or the locking of all of them. What no longer fits into the file is counted as lost, and children
+ * record nothing.
  */
 void trace_stop_growing(void);
 
@@ -37,8 +39,8 @@ static inline struct upa_trace_record *trace_claim(void)
 }
 
 /* Says what has happened; `record` may be NULL. */
-static inline void trace_fill(struct upa_trace_record *record, unsigned kind, unsigned flags, unsigned detail, uintptr_t address,
-			      size_t bytes)
+static inline void trace_fill(struct upa_trace_record *record, unsigned kind, unsigned flags, unsigned detail,
+			      uintptr_t address, size_t bytes)
 {
 	if (__builtin_expect(!record, 1))
 		return;

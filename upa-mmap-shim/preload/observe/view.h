@@ -15,13 +15,15 @@ static inline void view_add(uint64_t *counter, uint64_t n)
 	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
 }
 
+static inline void view_set(uint64_t *word, uint64_t n)
+{
+	__atomic_store_n(word, n, __ATOMIC_RELAXED);
+}
+
 void view_region(const struct upa_region *r);
 
 /* The first of these stays. */
 void view_note(const char *text);
-
-/* The heap has been moved to `size` bytes; `kept` are populated beyond. */
-void view_heap(size_t size, size_t kept);
 
 /* In a forked child. */
 void view_after_fork(void);

@@ -1,56 +1,112 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * retain.h - how much free memory stays populated, and when the rest goes back to the kernel.
+ * retain.h - how much free memory stays populated, and when the rest goes back to the kernel: arithmetic. The clock,
+ * what the kernel says, and giving back are hooks (upkeep/retention.c has the real ones), so that it runs on a fake
+ * clock and a recorded trace as well.
  *
- * Follows use: what was in use lately and is not now may stay, since a program that had it is likely to want it again;
- * the memory of that halves every UPA_DECAY_MS. Beyond it stay UPA_RETAIN percent, but 2 MiB at least. What is in use the kernel says: what
- * is resident, less what is known to be free. So resident memory stays within that percentage of its peak without UPA. There is no thread: this runs on the
- * program's own calls, and an idle program keeps what it has.
+ * The rule follows use. What was in use lately and is not now may stay, since a program that had it is likely to want
+ * it again; the memory of that halves every half-life. Beyond it stays a percentage, but 2 MiB at least. What is in
+ * use the kernel says: what is resident, less what is known to be free. So resident memory stays within that
+ * percentage of its peak without UPA. Under memory pressure nothing stays.
  *
- * Under memory pressure (the system's PSI, the limits of the process's cgroup) nothing stays.
+ * Units: bytes, milliseconds. Thread-safety: any thread may call at any time, signal handlers too, and nothing waits;
+ * two that meet may lose a rise or a decay until the next look.
  */
 #ifndef UPA_RETAIN_H
 #define UPA_RETAIN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <upa/region.h>
+struct retain_region {
+	int64_t allocated; /* in use */
+	int64_t retained;  /* free and populated */
+};
 
-/* Tells that the heap is about to shrink. */
-void retain_heap_shrinks(void);
+struct retain_hooks {
+	/* A clock that never goes back, in milliseconds. */
+	int64_t (*now)(void);
+	/* Of the process, as the kernel counts it; negative if it may not be asked. */
+	int64_t (*resident)(void);
+	/* Is memory short? Asked by one thread at a time. */
+	bool (*pressed)(int64_t now);
+	/* False: there is none. */
+	bool (*region)(struct retain_region *out);
+	/* Behind the region, but not in resident(); 0 without a region. */
+	int64_t (*uncounted)(void);
+	/* Give back what exceeds so much; the heap tells by retain_heap() what is left. */
+	void (*give_back_heap)(int64_t keep);
+	void (*give_back_region)(int64_t keep);
+};
 
-/* Tells that the heap has got so many bytes more from the kernel, which it is about to touch: what the region retains may have to make room. */
-void retain_heap_grows(int64_t bytes);
+struct retain {
+	const struct retain_hooks *hooks;
+	int64_t percent; /* by which resident memory may exceed its recent peak without UPA */
+	int64_t half_life; /* of that memory; 1.39 times as long if asked often; 0: only what is in use now counts */
+	/*
+	 * In use as addresses: of the region as told in steps, of the heap; and both when the region was last looked
+	 * at.
+	 */
+	_Atomic int64_t region_live, heap_live, looked_live, looked_heap;
+	/* Free and populated: of the region when last looked at, of the heap. */
+	_Atomic int64_t region_retained, heap_retained;
+	/* What purges have left resident and is not in use again; purged since resident memory was last asked for. */
+	_Atomic int64_t idle, purged;
+	/* Resident; of that in use; the most of it lately. */
+	_Atomic int64_t resident, live, peak;
+	/* When resident memory was last asked for, the peak last decayed, the region last looked at. */
+	_Atomic int64_t sampled_at, decayed_at, looked_at;
+	atomic_flag looking;
+};
 
-/* Tells of the heap's size in bytes, and of bytes beyond that which are kept. */
-void retain_heap(int64_t live, int64_t kept);
+/* Stays whatever happens: what small programs come and go with. */
+#define RETAIN_FLOOR (2ll << 20)
 
-/* The bytes that the heap may keep now. */
-int64_t retain_heap_allowance(void);
+/* A thread tells of its use of the region in such steps, since all of them write to the account. */
+#define RETAIN_STEP (256ll << 10)
 
-/* The most that was in use lately, in bytes. */
-int64_t retain_peak(void);
+/* The region is looked at, and resident memory asked for, at most so often, unless use grows. */
+#define RETAIN_INTERVAL 16
+
+void retain_tell(struct retain *r, int64_t *untold);
 
 /*
- * Before a purge: tells of the bytes that earlier ones have left resident and that are not in use again. By how many bytes resident
- * memory exceeds what may stay, the range itself included; negative if there is room.
+ * Bytes of the region have been handed out (positive) or freed (negative). *untold is the calling thread's own, and
+ * begins with 0. May give back.
  */
-int64_t retain_excess(int64_t idle_bytes, int64_t about_to_purge);
+static inline void retain_account(struct retain *r, int64_t *untold, int64_t bytes)
+{
+	*untold += bytes;
+	if (*untold >= RETAIN_STEP || *untold <= -RETAIN_STEP)
+		retain_tell(r, untold);
+}
 
-/* Tells of bytes of the region handed out (positive) or freed (negative). May give memory back. */
-void retain_account(struct upa_region *r, int64_t bytes);
+/* The heap is `live` bytes long, and so much is kept beyond it. */
+void retain_heap(struct retain *r, int64_t live, int64_t kept);
 
-/* In a forked child: nobody is giving back any more. */
-void retain_after_fork(void);
+/*
+ * The heap has got so many bytes more from the kernel, which it is about to touch: what the region keeps may have to
+ * go.
+ */
+void retain_heap_grew(struct retain *r, int64_t bytes);
 
-/* A clock good to a few milliseconds, at a few nanoseconds a reading. */
-int64_t milliseconds(void);
+/* The heap is about to shrink: lets the peak follow what has happened meanwhile. */
+void retain_heap_shrinks(struct retain *r);
 
-/* The process's resident memory in bytes, as the kernel counts it; negative if it may not be asked. */
-int64_t resident_bytes(void);
+/* The bytes that the heap may keep now. */
+int64_t retain_heap_allowance(struct retain *r);
 
-/* No file of /proc may be read from now on. */
-void retain_be_quiet(void);
+/*
+ * Before a purge of so many bytes, earlier ones having left `idle` resident and not in use again: by how many bytes
+ * resident memory exceeds what may stay; negative if there is room.
+ */
+int64_t retain_excess(struct retain *r, int64_t idle, int64_t bytes);
+
+/* The most that was in use lately. */
+int64_t retain_peak(const struct retain *r);
+
+/* In a forked child: nobody is looking. */
+void retain_after_fork(struct retain *r);
 
 #endif

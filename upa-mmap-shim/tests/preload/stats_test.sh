@@ -48,6 +48,17 @@ expect "threads" "1 1" awk 'index($0, "  mmap, under 32 MiB") == 1 { print ($5 +
 run plain
 expect "resize" "1 0" row mremap
 expect "advise" "0 1" row madvise
+# What purges have left resident is idle until it is unmapped, or about to be written to.
+for row in purged:1024 purged-unmapped:0 purged-read-only:1024 purged-committed:0; do
+  run "${row%:*}"
+  expect "${row%:*}, without the kernel" 3072 awk '/^  purged without the kernel/ { print $5 }' "$table"
+  expect "${row%:*}, not used since" "${row#*:}" awk '/^    not used since/ { print $4 }' "$table"
+done
+# What was in use once does not stay for ever, and all of it goes if nothing is to be remembered.
+run phases UPA_DECAY_MS=100
+expect "what little stays" 1 awk '/^  free and populated/ { print ($4 < 8192) }' "$table"
+run phases UPA_DECAY_MS=3600000
+expect "all stays" 1 awk '/^  free and populated/ { print ($4 > 60000) }' "$table"
 run fork
 expect "fork: the child's first" $'3 0\n2 0' row "mmap, under 32 MiB"
 for case in _exit quick_exit; do

@@ -221,10 +221,45 @@ static void small_files_only(void)
 	many();
 }
 
+/* So much is in use that what is purged over and over stays where it is. */
+static char *purge_in_place(void)
+{
+	char *block = map(MIB);
+
+	memset(map(8 * MIB), 1, 8 * MIB);
+	for (int i = 0; i < 4; i++) {
+		memset(block, 1, MIB);
+		CHECK(!madvise(block, MIB, MADV_DONTNEED));
+	}
+	return block;
+}
+
+static void purged(void) { purge_in_place(); }
+static void purged_unmapped(void) { CHECK(!munmap(purge_in_place(), MIB)); }
+static void purged_read_only(void) { CHECK(!mprotect(purge_in_place(), MIB, PROT_READ)); }
+static void purged_committed(void) { CHECK(!mprotect(purge_in_place(), MIB, RW)); }
+
+/* 64 MiB come and go, then little for two seconds. */
+static void phases(void)
+{
+	char *blocks[64];
+
+	for (int i = 0; i < 64; i++)
+		memset(blocks[i] = map(MIB), 1, MIB);
+	for (int i = 0; i < 64; i++)
+		CHECK(!munmap(blocks[i], MIB));
+	for (int i = 0; i < 200; i++) {
+		map_and_unmap(1, MIB);
+		usleep(10000);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
+	{ "purged", purged }, { "purged-unmapped", purged_unmapped }, { "purged-read-only", purged_read_only },
+	{ "purged-committed", purged_committed }, { "phases", phases },
 	{ "plain", plain }, { "threads", threads }, { "many", many }, { "closed-descriptors", closed_descriptors },
 	{ "fork", forked }, { "fork-by-system-call", forked_by_system_call }, { "kill", killed }, { "_exit", left },
 	{ "quick_exit", left_quickly }, { "vfork", vforked }, { "wait", waits },

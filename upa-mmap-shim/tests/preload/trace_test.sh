@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# trace_test.sh LIB_DIRECTORY TRACE_CASE: what programs have asked for is what is recorded, however they ask and end.
+# trace_test.sh LIB_DIRECTORY TRACE_CASE POLICY_REPLAY: what programs have asked for is what is recorded, however they ask and end.
 set -euo pipefail
 
 upa="$1/libupa_mmap.so"
 trace_case=$2
+policy_replay=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -65,6 +66,10 @@ for case in _exit quick_exit vfork; do
 done
 record signal
 expect signal "$(<signal.said)" "$("$trace_case" count signal.trace)"
+
+# What is recorded can be replayed against the policy of what stays.
+record phases
+expect "phases, replayed" 0 "$("$policy_replay" phases.trace >phases.said && echo 0 || tail -n 1 phases.said)"
 
 # What no longer fits is lost; the program is not.
 for case in no-new-privileges small-files; do

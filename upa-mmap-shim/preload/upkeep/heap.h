@@ -16,8 +16,15 @@
 /* `current` is libc's __curbrk. For a process with one thread. */
 void heap_start(void **current);
 
-/* In the place of libc's brk(): 0 or -1 with ENOMEM; sets __curbrk. */
-int libc_brk(void *address);
+/* As brk(): 0 or -1 with ENOMEM; sets __curbrk. What the heap grows by holds zeros, or anything if not `zeros`. */
+int heap_set(void *address, bool zeros);
+
+/* Where the program has the break, and the kernel: there, or above. */
+struct heap_breaks {
+	uintptr_t program, kernel;
+};
+
+struct heap_breaks heap_breaks(void);
 
 /*
  * The program is about to change how pages in a range are mapped; `only_contents` if it is no more than what they
@@ -33,8 +40,5 @@ void heap_after_fork(void);
 
 /* Nothing is kept beyond the program's break, and from now on every call is the kernel's. */
 void heap_stop(void);
-
-/* Bytes given out again without a fault, and bytes given back to the kernel. */
-void heap_counts(uint64_t *reused, uint64_t *given_back);
 
 #endif

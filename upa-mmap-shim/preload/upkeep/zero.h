@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Makes private anonymous writable pages from .. to-1 read zero. Returns where the last stretch begins of which every page is resident. */
+/*
+ * Makes private anonymous writable pages from .. to-1 read zero. Returns where the last stretch begins of which every
+ * page is resident.
+ */
 uintptr_t zero_pages(uintptr_t from, uintptr_t to);
 
 #endif

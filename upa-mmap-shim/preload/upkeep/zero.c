@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "zero.h"
+#include "upkeep/zero.h"
 
 #include "os/clear.h"
 #include "os/os.h"

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * facts.h - what the kernel says in its files of this process's memory and of the machine's. A file is open only
+ * while it is read: a program may close descriptors that it does not know, or count its own.
+ */
+#ifndef UPA_FACTS_H
+#define UPA_FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* No file may be read from now on. */
+void facts_stop(void);
+
+/* The process's resident memory in bytes, as the kernel counts it; negative if it may not be asked. */
+int64_t facts_resident(void);
+
+/* Is memory short (policy/pressure.h)? For one thread at a time. */
+bool facts_pressed(int64_t now);
+
+/* What the kernel says of the mapping that an address lies in. */
+struct facts_mapping {
+	uintptr_t from, to;
+	bool ordinary; /* private, anonymous, to be read and written */
+};
+
+/* 0; -ENOTTY or -EINVAL if this kernel (before 6.11) will never say; another error if it does not now. */
+int facts_mapping(uintptr_t address, struct facts_mapping *out);
+
+/* Has anything but zeros been written to this page? The kernel looks, since the program may have unmapped it. */
+bool facts_in_use(uintptr_t page);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "upkeep/heap.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "observe/view.h"
+#include "os/os.h"
+#include "upkeep/retention.h"
+#include "upkeep/zero.h"
+
+#define PAGE 4096ul
+
+static void **current;   /* the program's break */
+static uintptr_t lowest; /* where the heap ended when we came */
+static uintptr_t kernel_break;
+static _Atomic bool stopped;
+
+/* Pages known to be resident, since we have written to them. */
+static uintptr_t resident_from, resident_to;
+
+/* Held while the break is changed: by libc, whose own lock keeps its threads apart, or by who gives back. */
+static atomic_flag changing = ATOMIC_FLAG_INIT;
+
+static uintptr_t up(uintptr_t address)
+{
+	return (address + PAGE - 1) & ~(PAGE - 1);
+}
+
+static uintptr_t kernel_brk(uintptr_t address)
+{
+	return (uintptr_t)os_call(SYS_brk, (long)address, 0, 0, 0, 0, 0);
+}
+
+void heap_start(void **libc_current)
+{
+	kernel_break = lowest = kernel_brk(0);
+	current = libc_current;
+	*current = (void *)kernel_break;
+}
+
+static void clear(uintptr_t from, uintptr_t to)
+{
+	uintptr_t first = from;
+	uintptr_t known = resident_to < to ? resident_to : to;
+
+	if (from >= resident_from && from < known) {
+		memset((void *)from, 0, known - from);
+		first = known;
+	}
+	if (first == to)
+		return;
+	first = zero_pages(first, to);
+	if (first == known && from >= resident_from) {
+		resident_to = to;
+	} else {
+		resident_from = first;
+		resident_to = to;
+	}
+}
+
+static int refused(void)
+{
+	errno = ENOMEM;
+	return -1;
+}
+
+/* As libc does it. */
+static int plain(uintptr_t wanted)
+{
+	if (kernel_break != (uintptr_t)*current)
+		kernel_brk((uintptr_t)*current);
+	kernel_break = kernel_brk(wanted);
+	*current = (void *)kernel_break;
+	return kernel_break < wanted ? refused() : 0;
+}
+
+/* The break is at `to`. */
+static void moved(uintptr_t to)
+{
+	*current = (void *)to;
+	retention_heap((int64_t)(to - lowest), (int64_t)(kernel_break - to));
+}
+
+static void keep_at_most(int64_t bytes)
+{
+	uintptr_t now = (uintptr_t)*current;
+	uintptr_t keep = up(now + (uintptr_t)bytes);
+
+	if (keep >= kernel_break || kernel_brk(keep) != keep)
+		return;
+	view_add(&view.heap_given_back_bytes, kernel_break - keep);
+	kernel_break = keep;
+	resident_to = resident_to < keep ? resident_to : keep;
+	moved(now);
+}
+
+static int grow(uintptr_t now, uintptr_t wanted, bool zeros)
+{
+	uintptr_t had = up(kernel_break);
+
+	if (wanted > kernel_break) {
+		uintptr_t got = kernel_brk(wanted);
+
+		if (got < wanted)
+			return refused();
+		kernel_break = wanted;
+	}
+	if (up(now) < had) {
+		uintptr_t end = up(wanted) < had ? up(wanted) : had;
+
+		view_add(&view.heap_reused_bytes, end - up(now));
+		if (zeros)
+			clear(up(now), end);
+	}
+	moved(wanted);
+	if (wanted > had)
+		retention_heap_grew((int64_t)(wanted - had));
+	return 0;
+}
+
+static int shrink(uintptr_t wanted)
+{
+	int64_t allowance;
+
+	retention_heap_shrinks();
+	moved(wanted);
+	allowance = retention_heap_allowance();
+	/* By an eighth more, lest every call give back a little. */
+	if ((int64_t)(kernel_break - wanted) > allowance + allowance / 8)
+		keep_at_most(allowance);
+	return 0;
+}
+
+static int change(uintptr_t wanted, bool zeros)
+{
+	uintptr_t now = (uintptr_t)*current;
+
+	if (wanted && wanted < lowest)
+		stopped = true;
+	if (stopped)
+		return plain(wanted);
+	if (!wanted)
+		return 0;
+	return wanted > now ? grow(now, wanted, zeros) : shrink(wanted);
+}
+
+static void show(void)
+{
+	view_set(&view.heap_bytes, (uintptr_t)*current - lowest);
+	view_set(&view.heap_kept_bytes, kernel_break - (uintptr_t)*current);
+}
+
+int heap_set(void *address, bool zeros)
+{
+	int result;
+
+	while (atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))
+		os_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	result = change((uintptr_t)address, zeros);
+	show();
+	atomic_flag_clear_explicit(&changing, memory_order_release);
+	return result;
+}
+
+struct heap_breaks heap_breaks(void)
+{
+	return (struct heap_breaks){ (uintptr_t)*current, kernel_break };
+}
+
+void heap_give_back(int64_t keep)
+{
+	if (!current || stopped || atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))
+		return;
+	keep_at_most(keep);
+	show();
+	atomic_flag_clear_explicit(&changing, memory_order_release);
+}
+
+void heap_after_fork(void)
+{
+	atomic_flag_clear(&changing);
+}
+
+void heap_disturb(const void *address, size_t length, bool only_contents)
+{
+	uintptr_t from = (uintptr_t)address;
+
+	if (!current || stopped || from >= up(kernel_break) || from + length <= lowest)
+		return;
+	if (only_contents)
+		resident_from = resident_to = 0;
+	else
+		stopped = true;
+}
+
+void heap_stop(void)
+{
+	heap_give_back(0);
+	stopped = true;
+}

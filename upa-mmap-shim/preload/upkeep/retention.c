@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "upkeep/retention.h"
+
+#include "upkeep/heap.h"
+#include "gate.h"
+#include "policy/retain.h"
+#include "region/region_private.h"
+#include "settings.h"
+#include "upkeep/clock.h"
+#include "upkeep/facts.h"
+
+/* ---- what the policy asks for ------------------------------------------------------------------- */
+
+static bool region(struct retain_region *out)
+{
+	struct upa_region *r = gate_region();
+	struct upa_region_stats st;
+
+	if (!r || upa_region_get_stats(r, &st))
+		return false;
+	*out = (struct retain_region){ (int64_t)st.allocated_bytes, (int64_t)st.retained_bytes };
+	return true;
+}
+
+static int64_t uncounted(void)
+{
+	struct upa_region *r = gate_region();
+
+	return r ? (int64_t)upa_region_uncounted_bytes(r) : 0;
+}
+
+static void give_back_region(int64_t keep)
+{
+	struct upa_region *r = gate_region();
+
+	if (r)
+		upa_region_give_back(r, (uint64_t)keep);
+}
+
+static const struct retain_hooks hooks = {
+	.now = clock_milliseconds,
+	.resident = facts_resident,
+	.pressed = facts_pressed,
+	.region = region,
+	.uncounted = uncounted,
+	.give_back_heap = heap_give_back,
+	.give_back_region = give_back_region,
+};
+
+static struct retain retain = { .hooks = &hooks, .looking = ATOMIC_FLAG_INIT };
+
+/* ---- what the policy is told ---------------------------------------------------------------------- */
+
+void retention_start(void)
+{
+	retain.percent = (int64_t)settings.retain_percent;
+	retain.half_life = (int64_t)settings.decay_ms;
+}
+
+void retention_account(int64_t bytes)
+{
+	static _Thread_local int64_t untold __attribute__((tls_model("initial-exec")));
+
+	retain_account(&retain, &untold, bytes);
+}
+
+void retention_heap(int64_t live, int64_t kept)
+{
+	retain_heap(&retain, live, kept);
+}
+
+void retention_heap_grew(int64_t bytes)
+{
+	retain_heap_grew(&retain, bytes);
+}
+
+void retention_heap_shrinks(void)
+{
+	retain_heap_shrinks(&retain);
+}
+
+int64_t retention_heap_allowance(void)
+{
+	return retain_heap_allowance(&retain);
+}
+
+int64_t retention_excess(int64_t idle, int64_t bytes)
+{
+	return retain_excess(&retain, idle, bytes);
+}
+
+int64_t retention_peak(void)
+{
+	return retain_peak(&retain);
+}
+
+void retention_after_fork(void)
+{
+	retain_after_fork(&retain);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * retention.h - keeps of free memory what policy/retain.h says, and gives the rest back. There is no thread: this
+ * runs on the program's own calls, and an idle program keeps what it has.
+ *
+ * The functions are those of policy/retain.h, on the kernel, its clock, the region and the heap.
+ */
+#ifndef UPA_RETENTION_H
+#define UPA_RETENTION_H
+
+#include <stdint.h>
+
+/* By the settings. For a process with one thread. */
+void retention_start(void);
+
+void retention_account(int64_t bytes);
+void retention_heap(int64_t live, int64_t kept);
+void retention_heap_grew(int64_t bytes);
+void retention_heap_shrinks(void);
+int64_t retention_heap_allowance(void);
+int64_t retention_excess(int64_t idle, int64_t bytes);
+int64_t retention_peak(void);
+void retention_after_fork(void);
+
+#endif

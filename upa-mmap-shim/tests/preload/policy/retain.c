@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* retain.c - how much free memory stays populated (policy/retain.h), on a clock and a kernel that the test makes. */
+#include <string.h>
+
+#include "check.h"
+#include "policy/retain.h"
+
+#define KIB 1024ll
+#define MIB (1ll << 20)
+
+/* ---- the world that the policy sees ------------------------------------------------------------- */
+
+static struct {
+	int64_t now, resident, uncounted;
+	bool pressed, has_region;
+	struct retain_region region;
+	int asked_resident, asked_pressed;
+	int64_t heap_target, region_target; /* -1: not asked to give back */
+	int64_t heap_left;                  /* what the heap then tells */
+} world;
+
+static struct retain retain;
+
+static int64_t now(void)
+{
+	return world.now;
+}
+
+static int64_t resident(void)
+{
+	world.asked_resident++;
+	return world.resident;
+}
+
+static bool pressed(int64_t at)
+{
+	CHECK(at == world.now, "at=%" PRId64, at);
+	world.asked_pressed++;
+	return world.pressed;
+}
+
+static bool region(struct retain_region *out)
+{
+	*out = world.region;
+	return world.has_region;
+}
+
+static int64_t uncounted(void)
+{
+	return world.uncounted;
+}
+
+static void give_back_heap(int64_t keep)
+{
+	world.heap_target = keep;
+	retain_heap(&retain, atomic_load(&retain.heap_live), world.heap_left);
+}
+
+static void give_back_region(int64_t keep)
+{
+	world.region_target = keep;
+}
+
+static const struct retain_hooks hooks = {
+	now, resident, pressed, region, uncounted, give_back_heap, give_back_region
+};
+
+/* A process that has begun long ago; 10 %, a second. */
+static void begin(void)
+{
+	memset(&world, 0, sizeof(world));
+	memset(&retain, 0, sizeof(retain));
+	retain.hooks = &hooks;
+	retain.percent = 10;
+	retain.half_life = 1000;
+	world.now = 1000000;
+	world.heap_target = world.region_target = -1;
+}
+
+#define IS(actual, expected) \
+	CHECK((actual) == (expected), "%" PRId64 " is not %" PRId64, (int64_t)(actual), (int64_t)(expected))
+
+/* To within a thousandth. */
+#define NEAR(actual, expected)                                                                        \
+	CHECK(llabs((long long)(actual) - (long long)(expected)) <= (long long)(expected) / 1000 + 1, \
+	      "%" PRId64 " is not near %" PRId64, (int64_t)(actual), (int64_t)(expected))
+
+/* The region is looked at now: so much of it in use, so much free and populated. */
+static void look(int64_t allocated, int64_t retained)
+{
+	int64_t untold = 0;
+
+	world.has_region = true;
+	world.region = (struct retain_region){ allocated, retained };
+	world.resident = allocated + retained;
+	world.heap_target = world.region_target = -1;
+	world.now += RETAIN_INTERVAL;
+	retain_account(&retain, &untold, RETAIN_STEP);
+	IS(untold, 0);
+}
+
+/* ---- the bound ------------------------------------------------------------------------------------ */
+
+/* A tenth more than the peak, but 2 MiB at least. */
+static void beyond_the_peak(void)
+{
+	begin();
+	look(100 * MIB, 11 * MIB);
+	IS(retain_peak(&retain), 100 * MIB);
+	/* A sixteenth less than what may be kept. */
+	NEAR(world.region_target, 10 * MIB - 10 * MIB / 16);
+	begin();
+	look(100 * MIB, 10 * MIB - KIB);
+	IS(world.region_target, -1);
+	begin();
+	look(5 * MIB, 3 * MIB);
+	IS(world.region_target, RETAIN_FLOOR - RETAIN_FLOOR / 16);
+	begin();
+	look(5 * MIB, RETAIN_FLOOR);
+	IS(world.region_target, -1);
+	begin();
+	retain.percent = 50;
+	look(100 * MIB, 51 * MIB);
+	NEAR(world.region_target, 50 * MIB - 50 * MIB / 16);
+	begin();
+	retain.percent = 0;
+	look(100 * MIB, 51 * MIB);
+	IS(world.region_target, RETAIN_FLOOR - RETAIN_FLOOR / 16);
+}
+
+/* What was in use counts half after each half-life, in a straight line between. */
+static void decay(void)
+{
+	static const struct {
+		int64_t passed;
+		double left; /* of what was in use and is not */
+	} points[] = { { 16, 1 - 0.5 * 0.016 }, { 500, 0.75 },      { 1000, 0.5 }, { 1500, 0.375 },
+		       { 2000, 0.25 },          { 5000, 1.0 / 32 }, { 60000, 0 } };
+
+	for (size_t i = 0; i < sizeof(points) / sizeof(*points); i++) {
+		begin();
+		look(200 * MIB, 0);
+		look(40 * MIB, 160 * MIB);
+		/* Where the decay began. */
+		begin();
+		look(200 * MIB, 0);
+		world.now += points[i].passed - RETAIN_INTERVAL;
+		world.region = (struct retain_region){ 40 * MIB, 160 * MIB };
+		look(40 * MIB, 160 * MIB);
+		NEAR(retain_peak(&retain) - 40 * MIB, (int64_t)(160 * MIB * points[i].left));
+	}
+	/* In many small steps the straight lines take 1 / (2 ln 2) = 1.39 times as long: 0.607 are left for 0.5. */
+	begin();
+	look(200 * MIB, 0);
+	for (int i = 0; i < 1000 / RETAIN_INTERVAL; i++)
+		look(40 * MIB, 20 * MIB);
+	CHECK(llabs((long long)(retain_peak(&retain) - 137 * MIB)) < 2 * MIB, "peak=%" PRId64, retain_peak(&retain));
+}
+
+static void no_memory_of_the_peak(void)
+{
+	begin();
+	retain.half_life = 0;
+	look(200 * MIB, 0);
+	look(40 * MIB, 160 * MIB);
+	IS(retain_peak(&retain), 40 * MIB);
+	NEAR(world.region_target, 4 * MIB - 4 * MIB / 16);
+}
+
+/* It rises at once. */
+static void rise(void)
+{
+	begin();
+	look(10 * MIB, 0);
+	look(90 * MIB, 8 * MIB);
+	IS(retain_peak(&retain), 90 * MIB);
+	IS(world.region_target, -1);
+}
+
+/* What was in use until this very call has been in use. */
+static void just_freed(void)
+{
+	int64_t untold = 0;
+
+	begin();
+	world.has_region = true;
+	world.region = (struct retain_region){ 20 * MIB, 50 * MIB };
+	world.resident = 70 * MIB;
+	retain_account(&retain, &untold, -50 * MIB);
+	IS(retain_peak(&retain), 70 * MIB);
+	IS(world.region_target, -1);
+}
+
+/* Under pressure nothing stays; to ask is not worth it for little. */
+static void pressure(void)
+{
+	begin();
+	world.pressed = true;
+	look(400 * MIB, 33 * MIB);
+	IS(world.asked_pressed, 1);
+	IS(world.region_target, 0);
+	begin();
+	world.pressed = true;
+	look(400 * MIB, 32 * MIB);
+	IS(world.asked_pressed, 0);
+	IS(world.region_target, -1);
+	begin();
+	look(400 * MIB, 33 * MIB);
+	IS(world.asked_pressed, 1);
+	IS(world.region_target, -1);
+	/* The heap's counts as well, and goes as well. */
+	begin();
+	world.pressed = true;
+	retain_heap(&retain, 400 * MIB, 30 * MIB);
+	look(100 * MIB, 3 * MIB);
+	IS(world.heap_target, 0);
+	IS(world.region_target, 0);
+}
+
+/* Resident memory that is not counted, or may not be asked for. */
+static void what_is_resident(void)
+{
+	int64_t untold = 0;
+
+	begin();
+	world.uncounted = 30 * MIB;
+	look(50 * MIB, 0);
+	IS(retain_peak(&retain), 80 * MIB);
+	begin();
+	retain_heap(&retain, 7 * MIB, MIB);
+	world.has_region = true;
+	world.region = (struct retain_region){ 50 * MIB, 20 * MIB };
+	world.resident = -1;
+	retain_account(&retain, &untold, RETAIN_STEP);
+	IS(retain_peak(&retain), 57 * MIB);
+	/* More may be known to be free than is resident: it has not been touched. */
+	begin();
+	world.has_region = true;
+	world.region = (struct retain_region){ 50 * MIB, 20 * MIB };
+	world.resident = 5 * MIB;
+	retain_account(&retain, &untold, RETAIN_STEP);
+	IS(retain_peak(&retain), 0);
+}
+
+/* ---- when the region is looked at ------------------------------------------------------------------- */
+
+static void account(void)
+{
+	int64_t untold = 0;
+
+	begin();
+	world.has_region = true;
+	/* Not for little. */
+	retain_account(&retain, &untold, RETAIN_STEP - 1);
+	retain_account(&retain, &untold, -2 * (RETAIN_STEP - 1));
+	IS(untold, -(RETAIN_STEP - 1));
+	IS(world.asked_resident, 0);
+	retain_account(&retain, &untold, -1);
+	IS(untold, 0);
+	IS(world.asked_resident, 1);
+	/* Not so soon again, unless it is much: then it is told. */
+	retain_account(&retain, &untold, RETAIN_STEP);
+	IS(untold, RETAIN_STEP);
+	IS(world.asked_resident, 1);
+	world.now += RETAIN_INTERVAL - 1;
+	retain_account(&retain, &untold, 1);
+	IS(world.asked_resident, 1);
+	world.now += 1;
+	retain_account(&retain, &untold, 1);
+	IS(untold, 0);
+	IS(world.asked_resident, 2);
+	retain_account(&retain, &untold, 2 * MIB - 1);
+	IS(untold, 2 * MIB - 1);
+	retain_account(&retain, &untold, 1);
+	IS(untold, 0);
+	IS(atomic_load(&retain.region_live), 2 * MIB);
+	retain_account(&retain, &untold, -2 * MIB + 1);
+	IS(untold, -2 * MIB + 1);
+	retain_account(&retain, &untold, -1);
+	IS(atomic_load(&retain.region_live), 0);
+	IS(world.asked_resident, 2);
+	/* At once if use has grown by a sixteenth and 2 MiB. */
+	look(160 * MIB, 0);
+	IS(world.asked_resident, 3);
+	retain_account(&retain, &untold, 12 * MIB);
+	IS(world.asked_resident, 3);
+	retain_account(&retain, &untold, 2 * MIB);
+	IS(world.asked_resident, 4);
+}
+
+/* What has been freed since the region was looked at is free, though nobody has looked. */
+static void freed_since(void)
+{
+	int64_t untold = 0;
+
+	begin();
+	look(100 * MIB, 0);
+	retain_account(&retain, &untold, -60 * MIB);
+	world.now += RETAIN_INTERVAL;
+	/* No look, a purge. */
+	IS(retain_excess(&retain, 0, KIB) > 0, false);
+	IS(atomic_load(&retain.live), 40 * MIB);
+}
+
+/* One at a time: what a look leads to does not look again. */
+static void give_back_that_accounts(int64_t keep)
+{
+	int64_t untold = 0;
+
+	world.now += 100;
+	retain_account(&retain, &untold, -90 * MIB);
+	world.region_target = keep;
+}
+
+static void nobody_waits(void)
+{
+	struct retain_hooks nested = hooks;
+
+	begin();
+	nested.give_back_region = give_back_that_accounts;
+	retain.hooks = &nested;
+	look(100 * MIB, 90 * MIB);
+	IS(world.asked_resident, 1);
+	CHECK(world.region_target >= 0, "%" PRId64, world.region_target);
+	/* In a child whose parent's other thread was looking. */
+	CHECK(!atomic_flag_test_and_set(&retain.looking), "still looking");
+	look(100 * MIB, 90 * MIB);
+	IS(world.asked_resident, 1);
+	retain_after_fork(&retain);
+	look(100 * MIB, 90 * MIB);
+	IS(world.asked_resident, 2);
+}
+
+/* ---- the heap ----------------------------------------------------------------------------------------- */
+
+/* Heap and region share: each at least half, and what the other leaves. */
+static void shares(void)
+{
+	begin();
+	retain_heap(&retain, 50 * MIB, 20 * MIB);
+	world.heap_left = 8 * MIB;
+	world.has_region = true;
+	world.region = (struct retain_region){ 150 * MIB, 15 * MIB };
+	world.resident = 235 * MIB;
+	retain_heap_shrinks(&retain);
+	/* Use is 200 MiB, so 20 may stay: ten for each, as both have more. */
+	NEAR(world.heap_target, 10 * MIB);
+	/* The heap has kept 8 of its half, which leaves 12. */
+	NEAR(world.region_target, 12 * MIB - 12 * MIB / 16);
+	IS(atomic_load(&retain.region_retained), world.region_target);
+	/* With little in the region the heap may have the rest. */
+	begin();
+	retain_heap(&retain, 50 * MIB, 17 * MIB);
+	world.has_region = true;
+	world.region = (struct retain_region){ 150 * MIB, 3 * MIB };
+	world.resident = 220 * MIB;
+	retain_heap_shrinks(&retain);
+	IS(world.heap_target, -1);
+	IS(world.region_target, -1);
+	NEAR(retain_heap_allowance(&retain), 17 * MIB);
+	retain_heap(&retain, 50 * MIB, 18 * MIB);
+	world.resident = 221 * MIB;
+	world.now += RETAIN_INTERVAL;
+	retain_heap_shrinks(&retain);
+	NEAR(world.heap_target, 17 * MIB);
+}
+
+/* Before a region is there the heap's own use says what it may keep. */
+static void heap_alone(void)
+{
+	begin();
+	world.resident = 60 * MIB;
+	retain_heap(&retain, 50 * MIB, 0);
+	retain_heap_shrinks(&retain);
+	IS(world.asked_resident, 1);
+	IS(world.heap_target, -1);
+	retain_heap_shrinks(&retain);
+	IS(world.asked_resident, 1);
+	NEAR(retain_heap_allowance(&retain), 6 * MIB);
+	/* What has just left the heap was in use until now, and halves in a second. */
+	retain_heap(&retain, 10 * MIB, 40 * MIB);
+	NEAR(retain_heap_allowance(&retain), 40 * MIB + 6 * MIB);
+	world.now += 1000;
+	NEAR(retain_heap_allowance(&retain), 20 * MIB + 4 * MIB);
+	world.now += RETAIN_INTERVAL;
+	retain_heap_shrinks(&retain);
+	IS(world.asked_resident, 2);
+}
+
+/* What the region keeps makes room for a heap that grows, but only of what was in use lately. */
+static void heap_grows(void)
+{
+	begin();
+	look(100 * MIB, 0);
+	look(20 * MIB, 80 * MIB);
+	IS(world.region_target, -1);
+	retain_heap(&retain, 30 * MIB, 0);
+	world.region_target = -1;
+	world.now += RETAIN_INTERVAL;
+	world.resident = 100 * MIB;
+	retain_heap_grew(&retain, 30 * MIB);
+	/* 80 were in use lately and 10 may stay anyway; 30 of them are about to be used by the heap. */
+	CHECK(world.region_target > 53 * MIB && world.region_target < 57 * MIB, "%" PRId64, world.region_target);
+	/* However much it grows, a tenth may stay. */
+	begin();
+	look(100 * MIB, 0);
+	look(20 * MIB, 80 * MIB);
+	world.now += RETAIN_INTERVAL;
+	retain_heap_grew(&retain, 500 * MIB);
+	CHECK(world.region_target > 9 * MIB && world.region_target < 10 * MIB, "%" PRId64, world.region_target);
+}
+
+static void heap_grows_when(void)
+{
+	begin();
+	/* Nothing to make room of. */
+	look(100 * MIB, 0);
+	world.now += RETAIN_INTERVAL;
+	retain_heap_grew(&retain, 30 * MIB);
+	IS(world.asked_resident, 1);
+	look(100 * MIB, 5 * MIB);
+	IS(world.asked_resident, 2);
+	/* Too soon, and too little. */
+	retain_heap(&retain, 2 * MIB, 0);
+	retain_heap_grew(&retain, 2 * MIB);
+	IS(world.asked_resident, 2);
+	retain_heap(&retain, 2 * MIB + KIB, 0);
+	retain_heap_grew(&retain, KIB);
+	IS(world.asked_resident, 3);
+	/* Counted from there. */
+	retain_heap(&retain, 4 * MIB, 0);
+	retain_heap_grew(&retain, KIB);
+	IS(world.asked_resident, 3);
+	world.now += RETAIN_INTERVAL;
+	retain_heap_grew(&retain, KIB);
+	IS(world.asked_resident, 4);
+}
+
+/* ---- purges ------------------------------------------------------------------------------------------- */
+
+static void purges(void)
+{
+	begin();
+	world.resident = 100 * MIB;
+	/* The first asks; 100 MiB are in use, so 10 more may be. */
+	IS(retain_excess(&retain, 0, MIB), -10 * MIB);
+	IS(world.asked_resident, 1);
+	/* Three more MiB are taken to change nothing. */
+	world.resident = 115 * MIB;
+	IS(retain_excess(&retain, 0, MIB), -10 * MIB);
+	IS(retain_excess(&retain, 15 * MIB, MIB), -10 * MIB);
+	IS(retain_excess(&retain, 15 * MIB, MIB), -10 * MIB);
+	IS(world.asked_resident, 1);
+	IS(retain_excess(&retain, 15 * MIB, MIB), 5 * MIB);
+	IS(world.asked_resident, 2);
+	/* What purges leave is not in use, so the peak is as it was. */
+	IS(retain_peak(&retain), 100 * MIB);
+	world.now += RETAIN_INTERVAL - 1;
+	retain_excess(&retain, 15 * MIB, KIB);
+	IS(world.asked_resident, 2);
+	world.now += 1;
+	retain_excess(&retain, 15 * MIB, KIB);
+	IS(world.asked_resident, 3);
+	/* It lets the peak decay. */
+	world.now += 1000;
+	world.resident = 55 * MIB;
+	retain_excess(&retain, 15 * MIB, KIB);
+	CHECK(llabs((long long)(retain_peak(&retain) - 70 * MIB)) < MIB, "peak=%" PRId64, retain_peak(&retain));
+	/* And what is idle counts as kept. */
+	begin();
+	look(100 * MIB, 0);
+	retain_excess(&retain, 8 * MIB, KIB);
+	world.region = (struct retain_region){ 108 * MIB, 3 * MIB };
+	world.resident = 111 * MIB;
+	world.now += RETAIN_INTERVAL;
+	retain_heap_shrinks(&retain);
+	NEAR(world.region_target, 2 * MIB - 2 * MIB / 16);
+}
+
+int main(void)
+{
+	beyond_the_peak();
+	decay();
+	no_memory_of_the_peak();
+	rise();
+	just_freed();
+	pressure();
+	what_is_resident();
+	account();
+	freed_since();
+	nobody_waits();
+	shares();
+	heap_alone();
+	heap_grows();
+	heap_grows_when();
+	purges();
+	return 0;
+}
