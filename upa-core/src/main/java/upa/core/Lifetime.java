@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.lang.ref.Reference;
 
 /**
  * Whether a region is open, and what keeps it so: arenas that are open and calls that touch pages, counted per slot.
@@ -43,9 +44,9 @@ final class Lifetime {
         uses = new long[slots * STRIDE];
     }
 
-    /** Memory as a segment that ends with the region. */
+    /** Memory as a segment that ends with the region, and keeps it reachable. */
     MemorySegment segment(long address, long bytes) {
-        return MemorySegment.ofAddress(address).reinterpret(bytes, scope, null);
+        return MemorySegment.ofAddress(address).reinterpret(bytes, scope, ended -> Reference.reachabilityFence(region));
     }
 
     /** IllegalStateException if the region is closed. */

@@ -5,6 +5,7 @@ import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.util.Arrays;
 import upa.internal.os.MemoryCalls;
 
@@ -21,7 +22,8 @@ import upa.internal.os.MemoryCalls;
  * arena of {@link #ofConfinedUncleared} differs in one thing: its segments hold old bytes, of anything that was in the
  * region before.
  *
- * <p>A region with an open arena cannot be closed.
+ * <p>A region with an open arena cannot be closed. An arena that is dropped and never closed keeps its pages as long as its
+ * region is there.
  */
 public final class PageArena implements Arena {
     private static final long CHUNK_BYTES = Chunks.PAGES * PAGE_BYTES;
@@ -57,6 +59,7 @@ public final class PageArena implements Arena {
      * @throws IllegalStateException if the region is closed
      */
     public static PageArena ofConfined(Region region) {
+        Region.checkNotNull("region", region);
         region.hold();
         return new PageArena(region, Arena.ofConfined(), Thread.currentThread(), true);
     }
@@ -69,6 +72,7 @@ public final class PageArena implements Arena {
      * @throws IllegalStateException if the region is closed
      */
     public static PageArena ofConfinedUncleared(Region region) {
+        Region.checkNotNull("region", region);
         region.hold();
         return new PageArena(region, Arena.ofConfined(), Thread.currentThread(), false);
     }
@@ -82,6 +86,7 @@ public final class PageArena implements Arena {
      * @throws IllegalStateException if the region is closed
      */
     public static PageArena ofShared(Region region) {
+        Region.checkNotNull("region", region);
         region.hold();
         return new PageArena(region, Arena.ofShared(), null, true);
     }
@@ -100,10 +105,10 @@ public final class PageArena implements Arena {
     @Override
     public MemorySegment allocate(long byteSize, long byteAlignment) {
         if (byteSize < 0) {
-            throw new IllegalArgumentException("Invalid allocation size : " + byteSize);
+            throw new IllegalArgumentException("out of range: byteSize=" + byteSize + " (0 or more)");
         }
         if (byteAlignment <= 0 || (byteAlignment & byteAlignment - 1) != 0) {
-            throw new IllegalArgumentException("Invalid alignment constraint : " + byteAlignment);
+            throw new IllegalArgumentException("not a power of two: byteAlignment=" + byteAlignment);
         }
         if (owner == null) {
             synchronized (this) {
@@ -137,6 +142,7 @@ public final class PageArena implements Arena {
             } else {
                 MemoryCalls.zero(at, byteSize);
             }
+            Reference.reachabilityFence(segment);
         }
         return segment;
     }
@@ -145,7 +151,7 @@ public final class PageArena implements Arena {
         makeRoom();
         long address = region.takeChunk();
         add(address, Chunks.PAGES, CHUNK_BYTES);
-        chunk = MemorySegment.ofAddress(address).reinterpret(CHUNK_BYTES, scope, null);
+        chunk = region.segment(address, CHUNK_BYTES, scope);
         return address;
     }
 
@@ -156,7 +162,7 @@ public final class PageArena implements Arena {
         if (zeros) {
             region.zero(address, n);
         }
-        return MemorySegment.ofAddress(address).reinterpret(byteSize, scope, null);
+        return region.segment(address, byteSize, scope);
     }
 
     /** Takes a run so long that it has the n aligned pages somewhere, and frees what is before and after them. */

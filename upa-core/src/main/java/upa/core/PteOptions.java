@@ -49,7 +49,7 @@ public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, lon
      * @throws IllegalArgumentException if one is out of range
      */
     public PteOptions {
-        Objects.requireNonNull(device, "device");
+        Objects.requireNonNull(device, "device=null");
         if (backEnd != BackEnd.PTE && backEnd != BackEnd.PTE_RAW) {
             throw new IllegalArgumentException("not a back end of the kernel module: backEnd=" + backEnd);
         }

@@ -10,8 +10,10 @@ import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.nio.file.Path;
+import java.util.function.Consumer;
 import upa.internal.region.RegionBackEnd;
 import upa.internal.region.RegionState;
 import upa.internal.region.device.DeviceBackEnd;
@@ -45,8 +47,9 @@ import upa.llfree.LlFreeStats;
  * unsafe as they are in C: who unmaps a block must not use it any more. {@link PageArena} is the safe way to use a
  * region.
  *
- * <p><b>Closing</b> while other threads are at work does not harm the process: see {@link #close}. A region that is
- * never closed keeps its pages, like an {@link Arena#ofShared}.
+ * <p><b>Closing</b> while other threads are at work does not harm the process: see {@link #close}. A region that is never
+ * closed is unmapped after nothing reaches it any more: no reference to it, to an arena over it, or to a segment of either.
+ * That is when the garbage collector finds out, which may be late; an address alone, or {@link #state}, keeps nothing.
  */
 public final class Region implements AutoCloseable {
     /** Result of a map or resize for which there is no room. */
@@ -69,6 +72,9 @@ public final class Region implements AutoCloseable {
     private final MemorySegment all;
     /** Private regions only, since other processes could neither see nor use them. */
     private final Chunks chunks;
+    private final Cleaner.Cleanable memory;
+    /** An action of a scope at its end that does nothing, but keeps the region reachable until then. */
+    private final Consumer<MemorySegment> reachable = ended -> Reference.reachabilityFence(this);
 
     private Region(RegionBackEnd backEnd) {
         this.backEnd = backEnd;
@@ -80,6 +86,7 @@ public final class Region implements AutoCloseable {
         lifetime = new Lifetime(this, slots);
         all = lifetime.segment(base, bytes);
         chunks = new Chunks(slots);
+        memory = DroppedRegions.register(this, backEnd);
     }
 
     // ---- making and unmaking ----------------------------------------------------------------------------------
@@ -106,7 +113,8 @@ public final class Region implements AutoCloseable {
      * @throws SystemCallException      if the kernel has no room for the range (ENOMEM) or no huge pages (EINVAL)
      */
     public static Region create(long bytes, HugePages hugePages) {
-        return new Region(LinearBackEnd.create(bytes, hugePages));
+        checkNotNull("hugePages", hugePages);
+        return new Region(DroppedRegions.make(() -> LinearBackEnd.create(bytes, hugePages)));
     }
 
     /**
@@ -123,7 +131,8 @@ public final class Region implements AutoCloseable {
      *                                  be locked or than there is (ENOMEM); the message says what to do
      */
     public static Region create(long bytes, PteOptions options) {
-        return new Region(DeviceBackEnd.create(bytes, options));
+        checkNotNull("options", options);
+        return new Region(DroppedRegions.make(() -> DeviceBackEnd.create(bytes, options)));
     }
 
     /**
@@ -138,7 +147,8 @@ public final class Region implements AutoCloseable {
      * @throws SystemCallException                        if the kernel has no room for the range (ENOMEM)
      */
     public static Region createShared(Path path, long bytes) throws IOException {
-        return new Region(LinearBackEnd.createShared(path, bytes));
+        checkNotNull("path", path);
+        return new Region(DroppedRegions.make(() -> LinearBackEnd.createShared(path, bytes)));
     }
 
     /**
@@ -154,7 +164,8 @@ public final class Region implements AutoCloseable {
      * @throws SystemCallException                 if the kernel has no room for the range (ENOMEM)
      */
     public static Region attach(Path path) throws IOException {
-        return new Region(LinearBackEnd.attach(path));
+        checkNotNull("path", path);
+        return new Region(DroppedRegions.make(() -> LinearBackEnd.attach(path)));
     }
 
     /**
@@ -171,7 +182,7 @@ public final class Region implements AutoCloseable {
     @Override
     public void close() {
         lifetime.close();
-        backEnd.unmap();
+        memory.clean();
     }
 
     private void checkOpen() {
@@ -200,6 +211,12 @@ public final class Region implements AutoCloseable {
 
     private static long pagesOf(long bytes) {
         return bytes + PAGE_BYTES - 1 >>> PAGE_SHIFT;
+    }
+
+    static void checkNotNull(String name, Object argument) {
+        if (argument == null) {
+            throw new NullPointerException(name + "=null");
+        }
     }
 
     private static void checkSize(String name, long bytes) {
@@ -357,6 +374,11 @@ public final class Region implements AutoCloseable {
         return any;
     }
 
+    /** For an arena: pages as a segment that ends with the arena, and keeps the region reachable until then. */
+    MemorySegment segment(long address, long bytes, Arena scope) {
+        return MemorySegment.ofAddress(address).reinterpret(bytes, scope, reachable);
+    }
+
     /** For a holder of the region: clears those of the holder's pages that may hold old bytes. */
     void zero(long address, long n) {
         backEnd.clear(slot(), address - base >> PAGE_SHIFT, n);
@@ -417,12 +439,19 @@ public final class Region implements AutoCloseable {
      * Frees what {@link #mapSegment} has returned, or any part of it that starts at a page.
      *
      * @param segment the segment, which must not be used any more
-     * @throws IllegalArgumentException as {@link #unmap(long, long)}
+     * @throws IllegalArgumentException as {@link #unmap(long, long)}, or if the segment is of another scope, as those of
+     *                                  arenas are
      * @throws IllegalStateException    as {@link #unmap(long, long)}
      */
     public void unmap(MemorySegment segment) {
+        checkNotNull("segment", segment);
         if (!segment.isNative()) {
             throw new IllegalArgumentException("not in the region: segment=" + segment);
+        }
+        checkOpen();
+        if (!segment.scope().equals(all.scope())) {
+            throw new IllegalArgumentException("not from mapSegment, but of an arena or of a scope of its own: segment="
+                    + segment + " of " + this);
         }
         unmap(segment.address(), segment.byteSize());
     }

@@ -95,6 +95,9 @@ abstract class State {
     }
 
     private static void check(MemorySegment segment) {
+        if (segment == null) {
+            throw new NullPointerException("segment=null");
+        }
         if (!segment.isNative() || segment.isReadOnly()) {
             throw new IllegalArgumentException("segment must be native and writable: native=" + segment.isNative()
                     + " readOnly=" + segment.isReadOnly());

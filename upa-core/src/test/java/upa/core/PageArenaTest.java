@@ -98,7 +98,7 @@ class PageArenaTest {
         MemorySegment segment = arena.allocate(MIB);
         arena.allocate(2 * MIB);
         arena.allocate(16);
-        region.unmap(segment);
+        region.unmap(segment.address(), segment.byteSize());
         String message = assertThrows(IllegalArgumentException.class, arena::close).getMessage();
         assertTrue(message.contains("not allocated"), message);
         assertThrows(IllegalStateException.class, arena::close);

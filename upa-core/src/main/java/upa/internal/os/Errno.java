@@ -8,6 +8,9 @@ public final class Errno {
     /** The last page of the address space is nobody's, so an address is never among them. */
     private static final int MAX = 4095;
 
+    /** No memory, or no room in the address space. */
+    public static final int NO_MEMORY = Libc.ENOMEM();
+
     private Errno() {
     }
 
