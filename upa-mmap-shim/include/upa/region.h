@@ -58,31 +58,41 @@ extern "C" {
 #define UPA_BACKEND_PTE 1u
 #define UPA_BACKEND_PTE_RAW 2u
 
-/* Zeros stand for the defaults. */
+/*
+ * Zeros stand for the defaults. The last four are those of the back ends on the device:
+ *
+ *   pool_bytes          page frames to start with, rounded up to 2 MiB; the pool grows as needed
+ *   max_pool_bytes      up to this. Default: half of the machine's memory
+ *   max_deferred_bytes  free pages may keep their frames, still mapped, up to so many bytes. An unmap that exceeds it
+ *                       takes frames away from free pages, first from its own, until half of it is left: one TLB
+ *                       shoot-down for up to 128 ranges. 0: a touch after unmap is a SIGBUS
+ *   device              default: /dev/upa
+ */
 struct upa_region_options {
-	uint64_t bytes;              /* addresses, rounded up to 2 MiB */
-	uint32_t backend;            /* UPA_BACKEND_* */
-	uint32_t flags;              /* UPA_REGION_*: linear only, but for UPA_REGION_RECLAIM */
-	uint64_t pool_bytes;         /* the others: page frames to start with; the pool grows as needed */
-	uint64_t max_pool_bytes;     /* up to this. Default: half of the machine's memory */
-	uint64_t max_deferred_bytes; /* unmapped pages keep no more than this mapped. 0: none, so that a touch after
-					unmap is a SIGBUS */
-	const char *device;          /* default: /dev/upa */
+	uint64_t bytes;   /* addresses, rounded up to 2 MiB */
+	uint32_t backend; /* UPA_BACKEND_* */
+	uint32_t flags;   /* UPA_REGION_*: linear only, but for UPA_REGION_RECLAIM */
+	uint64_t pool_bytes;
+	uint64_t max_pool_bytes;
+	uint64_t max_deferred_bytes;
+	const char *device;
 };
 
 /* A process's handle of a region. */
 struct upa_region;
 
+/* Of a shared region, what all its processes did. Exact when nobody else is at work. */
 struct upa_region_stats {
 	uint64_t capacity_bytes;
 	uint64_t allocated_bytes;
-	uint64_t retained_bytes; /* free, with memory behind it (upper bound) */
+	uint64_t retained_bytes; /* free, with memory behind it (upper bound); free page frames count as well */
 	uint64_t metadata_bytes; /* address space of the metadata; touched only as far as it is used */
-	uint64_t maps;           /* calls that succeeded */
-	uint64_t unmaps;
-	uint64_t failures;      /* maps that found no room */
-	uint64_t cleared_bytes; /* old bytes overwritten with zeros for a caller that needed them */
-	uint64_t moved_bytes; /* by resize, copied or by page tables; from free memory to large runs, by page tables */
+	uint64_t maps;           /* calls that took pages: map, map_at, a resize that grows */
+	uint64_t unmaps;         /* calls that freed pages: unmap, a resize that shrinks or moves */
+	uint64_t failures;       /* calls that found no room, or no memory for what they found */
+	uint64_t cleared_bytes;  /* old bytes overwritten with zeros, for a caller or by upa_region_clear() */
+	uint64_t
+		moved_bytes; /* by resize: copied, or their page tables or frames; and from free memory to large runs */
 	uint64_t given_back_bytes;
 };
 
@@ -146,16 +156,20 @@ UPA_API int upa_region_taint(struct upa_region *r, void *address, size_t bytes);
 UPA_API void *upa_region_resize(struct upa_region *r, void *address, size_t old_bytes, size_t new_bytes,
 				uint32_t flags);
 
-/* Gives memory behind free pages back to the kernel until at most `retain_bytes` stay. Returns the bytes given back. */
+/*
+ * Gives memory behind free pages back to the kernel until at most `retain_bytes` stay. Returns the bytes given back. On
+ * the device in units of 2 MiB and, unless it was made with UPA_REGION_RECLAIM, only from the end of the pool; pte-raw:
+ * none.
+ */
 UPA_API int64_t upa_region_give_back(struct upa_region *r, uint64_t retain_bytes);
 
 /*
- * Puts zeroed memory behind up to `bytes` of free absent pages, ahead of need. Returns the bytes populated; -ENOMEM if
- * that is none for want of memory or frames.
+ * Puts zeroed memory behind up to `bytes` of free absent pages, ahead of need, by whole 2 MiB. Returns the bytes
+ * populated; -ENOMEM if that is none for want of memory, or of frames that stand at no page.
  */
 UPA_API int64_t upa_region_populate(struct upa_region *r, uint64_t bytes);
 
-/* Clears up to `bytes` of free pages with old bytes, ahead of need. Returns the bytes cleared. */
+/* Clears up to `bytes` of free pages with old bytes, ahead of need, by whole 2 MiB. Returns the bytes cleared. */
 UPA_API int64_t upa_region_clear(struct upa_region *r, uint64_t bytes);
 
 /* For a shared region none of whose other users is alive: see upa_llfree_recover(). */

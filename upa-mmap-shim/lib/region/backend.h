@@ -79,16 +79,19 @@ struct region_backend {
 	int64_t (*give_back)(struct upa_region *r, uint64_t retain);
 
 	/*
-	 * Puts zeroed memory behind a held absent child, and frees it. On failure it is free without. NULL if free
-	 * pages cannot be touched; nor are they cleared ahead of need then.
+	 * Puts zeroed memory behind a held absent child, and frees it. On failure it is free without: -ENOMEM; -EDQUOT
+	 * if free pages may keep no more. NULL if free pages cannot be touched.
 	 */
 	int (*populate)(struct upa_region *r, uint64_t first);
+
+	/* Clears a held child if all of it has memory; false if not. NULL if free pages cannot be touched. */
+	bool (*clear_child)(struct upa_region *r, uint64_t first);
 
 	/* See upa_region_make_ordinary(). -EINVAL if there are other processes' mappings of the region. */
 	int (*make_ordinary)(struct upa_region *r);
 
-	/* Pages of memory that the region keeps and that stand at no page. */
-	uint64_t (*spare)(const struct upa_region *r);
+	/* Free pages of memory that the region keeps, an upper bound; recorded: how many the allocator knows of. */
+	uint64_t (*retained)(const struct upa_region *r, uint64_t recorded);
 
 	/* Pages of memory that the kernel does not count as resident. */
 	uint64_t (*uncounted)(const struct upa_region *r);
@@ -99,17 +102,18 @@ struct region_backend {
 
 extern const struct region_backend upa_linear, upa_shared, upa_fenced, upa_guarded, upa_raw;
 
+static inline bool reached(const struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	return (first + pages) * PAGE_BYTES <= atomic_load_explicit(&r->extent, memory_order_acquire);
+}
+
 /* To be called for pages that have just been taken, before their addresses are used. On failure they are free again. */
 static inline int upa_region_reach(struct upa_region *r, uint64_t first, uint64_t pages)
 {
-	uint64_t end = (first + pages) * PAGE_BYTES;
-	int error;
+	int error = __builtin_expect(reached(r, first, pages), 1) ? 0 : r->backend->extend(r, (first + pages) * PAGE_BYTES);
 
-	if (__builtin_expect(end <= atomic_load_explicit(&r->extent, memory_order_acquire), 1))
-		return 0;
-	error = r->backend->extend(r, end);
 	if (error)
-		upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_UNTOUCHED);
+		put_back(r, first, pages, UPA_PUT_UNTOUCHED);
 	return error;
 }
 

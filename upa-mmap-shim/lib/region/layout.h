@@ -27,13 +27,20 @@ struct region_header {
 	uint64_t file_bytes;  /* 0 in a private region */
 };
 
-/* Of one slot. What the calls did that threads of this slot made, not exact if two threads have one slot. */
+/*
+ * Of one slot. What the calls did that threads of this slot made; not exact if two threads have one slot. The allocator
+ * counts every run that is taken or freed; those that no caller asked for are counted here, to be taken off.
+ */
 struct region_counters {
 	_Atomic uint64_t cleared_pages;
 	_Atomic uint64_t moved_pages;
 	_Atomic uint64_t given_back_pages;
-	_Atomic uint64_t internal_gets; /* and puts: of free runs, to give their memory back or to swap page tables */
-	uint64_t unused[4];
+	_Atomic uint64_t internal_gets; /* runs taken to work on free pages, or for a request that then failed */
+	_Atomic uint64_t
+		internal_puts; /* runs freed after that, and pieces of a run freed one by one but for the first */
+	_Atomic uint64_t internal_failures; /* runs looked for in vain to swap page tables */
+	_Atomic uint64_t shortages;         /* requests for which there were pages but no memory */
+	uint64_t unused;
 };
 
 _Static_assert(sizeof(struct region_header) == 56, "layout");

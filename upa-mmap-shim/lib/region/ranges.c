@@ -47,7 +47,12 @@ int upa_region_claim(struct upa_region *r, void *address, size_t bytes)
 	if (!region_block(r, address, bytes, &first, &pages))
 		return -EINVAL;
 	error = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
-	return error ? error : r->backend->claim(r, first, pages);
+	if (error)
+		return error;
+	error = r->backend->claim(r, first, pages);
+	if (error)
+		count_shortage(r);
+	return error;
 }
 
 bool upa_region_tainted(const struct upa_region *r, const void *address, size_t bytes)
@@ -104,8 +109,9 @@ bool upa_region_ordinary(const struct upa_region *r)
 
 /*
  * Is a range of the region one mapping to the kernel? It says so (EFAULT if not) when asked to grow it in place, which
- * it cannot, for the page behind is mapped as well (at the end of what is mapped, nothing can be told so). To be known before MREMAP_FIXED: kernels before 6.17 refuse
- * several mappings only after they have unmapped the target, where another thread's mmap may then land.
+ * it cannot, for the page behind is mapped as well (at the end of what is mapped, nothing can be told so). To be known
+ * before MREMAP_FIXED: kernels before 6.17 refuse several mappings only after they have unmapped the target, where
+ * another thread's mmap may then land.
  */
 static bool one_mapping(const struct upa_region *r, char *address, size_t bytes)
 {

@@ -152,8 +152,21 @@ int upa_region_destroy(struct upa_region *r)
 
 /* ---- map, unmap, resize --------------------------------------------------------------------- */
 
+/* Makes pages just taken what the flags say; on failure they are free again, and nothing was asked for. */
+static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+{
+	int error = upa_region_reach(r, first, pages);
+
+	if (!error)
+		error = r->backend->prepare(r, first, pages, flags);
+	if (error)
+		count_shortage(r);
+	return error;
+}
+
 void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags)
 {
+	uint64_t pages = pages_of(bytes);
 	int64_t page;
 	int error;
 
@@ -161,10 +174,10 @@ void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags)
 		errno = EINVAL;
 		return NULL;
 	}
-	page = upa_llfree_get_run(&r->llfree, this_slot(), pages_of(bytes), flags & UPA_MAP_ZEROS ? UPA_GET_ZEROS : 0);
-	error = page < 0 ? (int)page : upa_region_reach(r, (uint64_t)page, pages_of(bytes));
-	if (!error && (flags | r->backend->prepares || bytes >= CHILD_BYTES))
-		error = r->backend->prepare(r, (uint64_t)page, pages_of(bytes), flags);
+	page = upa_llfree_get_run(&r->llfree, this_slot(), pages, flags & UPA_MAP_ZEROS ? UPA_GET_ZEROS : 0);
+	error = page < 0 ? (int)page : 0;
+	if (!error && (flags | r->backend->prepares || bytes >= CHILD_BYTES || !reached(r, (uint64_t)page, pages)))
+		error = prepare(r, (uint64_t)page, pages, flags);
 	if (error) {
 		errno = -error;
 		return NULL;
@@ -180,9 +193,7 @@ int upa_region_map_at(struct upa_region *r, void *address, size_t bytes, uint32_
 	if (!region_block(r, address, bytes, &first, &pages) || flags & ~(UPA_MAP_ZEROS | UPA_MAP_FAULTED))
 		return -EINVAL;
 	error = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
-	if (!error)
-		error = upa_region_reach(r, first, pages);
-	return error ? error : r->backend->prepare(r, first, pages, flags);
+	return error ? error : prepare(r, first, pages, flags);
 }
 
 int upa_region_unmap(struct upa_region *r, void *address, size_t bytes)
@@ -199,8 +210,7 @@ static int64_t grow(struct upa_region *r, uint64_t first, uint64_t old_pages, ui
 
 	if (upa_llfree_get_at(&r->llfree, this_slot(), first + old_pages, more))
 		return flags & UPA_MAP_INPLACE ? -ENOMEM : r->backend->relocate(r, first, old_pages, new_pages, flags);
-	if (upa_region_reach(r, first + old_pages, more) ||
-	    r->backend->prepare(r, first + old_pages, more, flags & UPA_MAP_ZEROS))
+	if (prepare(r, first + old_pages, more, flags & UPA_MAP_ZEROS))
 		return -ENOMEM;
 	return (int64_t)first;
 }
@@ -218,11 +228,9 @@ void *upa_region_resize(struct upa_region *r, void *address, size_t old_bytes, s
 		return NULL;
 	}
 	page = (int64_t)first;
-	if (new_pages > r->llfree.pages)
-		page = -ENOMEM;
-	else if (new_pages > old_pages)
+	if (new_pages > old_pages) {
 		page = grow(r, first, old_pages, new_pages, flags);
-	else if (new_pages < old_pages) {
+	} else if (new_pages < old_pages) {
 		int error = r->backend->unmap(r, first + new_pages, old_pages - new_pages);
 
 		page = error ? error : page;
@@ -255,27 +263,48 @@ int upa_region_validate(const struct upa_region *r, char *message, size_t messag
 	return r->backend->validate(r, message, message_bytes);
 }
 
+static uint64_t relaxed(const _Atomic uint64_t *n)
+{
+	return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+/* The allocator's counts are lower bounds where threads share a slot, ours are exact. */
+static uint64_t less(uint64_t all, uint64_t internal)
+{
+	return all > internal ? all - internal : 0;
+}
+
 int upa_region_get_stats(const struct upa_region *r, struct upa_region_stats *out)
 {
+	uint64_t gets = 0, puts = 0, failures = 0, shortages = 0, cleared = 0, moved = 0, given_back = 0;
 	struct upa_llfree_stats st;
-	int error = upa_llfree_get_stats(&r->llfree, &st);
+	int error;
 
+	/* Ours first: what is internal must not be more than what the allocator is asked for next. */
+	for (uint32_t i = 0; i < r->slots; i++) {
+		const struct region_counters *c = &r->counters[i];
+
+		cleared += relaxed(&c->cleared_pages);
+		moved += relaxed(&c->moved_pages);
+		given_back += relaxed(&c->given_back_pages);
+		gets += relaxed(&c->internal_gets);
+		puts += relaxed(&c->internal_puts);
+		failures += relaxed(&c->internal_failures);
+		shortages += relaxed(&c->shortages);
+	}
+	error = upa_llfree_get_stats(&r->llfree, &st);
 	*out = (struct upa_region_stats){
 		.capacity_bytes = r->bytes,
 		.allocated_bytes = (st.pages - st.free_pages) * PAGE_BYTES,
-		.retained_bytes = (st.retained_pages + r->backend->spare(r)) * PAGE_BYTES,
+		.retained_bytes = r->backend->retained(r, st.retained_pages) * PAGE_BYTES,
 		.metadata_bytes = r->metadata_bytes,
-		.maps = st.gets,
-		.unmaps = st.puts,
-		.failures = st.failures,
+		.maps = less(st.gets, gets),
+		.unmaps = less(st.puts, puts),
+		.failures = less(st.failures, failures) + shortages,
+		.cleared_bytes = cleared * PAGE_BYTES,
+		.moved_bytes = moved * PAGE_BYTES,
+		.given_back_bytes = given_back * PAGE_BYTES,
 	};
-	for (uint32_t i = 0; i < r->slots; i++) {
-		struct region_counters *c = &r->counters[i];
-
-		out->cleared_bytes += atomic_load_explicit(&c->cleared_pages, memory_order_relaxed) * PAGE_BYTES;
-		out->moved_bytes += atomic_load_explicit(&c->moved_pages, memory_order_relaxed) * PAGE_BYTES;
-		out->given_back_bytes += atomic_load_explicit(&c->given_back_pages, memory_order_relaxed) * PAGE_BYTES;
-	}
 	return error;
 }
 

@@ -31,4 +31,30 @@ uint32_t upa_default_slots(void);
 #define ADD(r, counter, n)                                                                                             \
 	atomic_fetch_add_explicit(&(r)->counters[this_slot() % (r)->slots].counter, (n), memory_order_relaxed)
 
+/* ---- runs that no caller asked for ------------------------------------------------------------ */
+
+/* Takes exactly these pages to work on them: 0, -EBUSY. */
+static inline int take_free(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	int error = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
+
+	if (!error)
+		ADD(r, internal_gets, 1);
+	return error;
+}
+
+/* Frees pages that were taken so, or for a request that failed. */
+static inline void put_back(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+{
+	upa_llfree_put_run(&r->llfree, this_slot(), first, pages, flags);
+	ADD(r, internal_puts, 1);
+}
+
+/* Of a request whose pages have been put back, since there is no memory for them. */
+static inline void count_shortage(struct upa_region *r)
+{
+	ADD(r, internal_gets, 1);
+	ADD(r, shortages, 1);
+}
+
 #endif

@@ -676,6 +676,58 @@ static void test_stats(void)
 	finish(r);
 }
 
+static void check_calls(const struct upa_region *r, uint64_t maps, uint64_t unmaps, uint64_t failures)
+{
+	struct upa_region_stats st = stats(r);
+
+	CHECK(st.maps == maps && st.unmaps == unmaps && st.failures == failures, "maps=%" PRIu64 " unmaps=%" PRIu64 " failures=%" PRIu64,
+	      st.maps, st.unmaps, st.failures);
+}
+
+/* Calls are counted, and not what was done to free pages meanwhile. */
+static void test_stats_count_calls(void)
+{
+	struct upa_region *r = create(32 * MIB);
+	char *base = upa_region_base(r);
+	char *p, *q;
+
+	CHECK(upa_region_populate(r, 8 * MIB) == 8 * MIB, "populate");
+	check_calls(r, 0, 0, 0);
+	p = map(r, 24 * MIB, 0);
+	fill(p, 24 * MIB, 1);
+	unmap(r, p, 24 * MIB);
+	check_calls(r, 1, 1, 0);
+	CHECK(upa_region_clear(r, 4 * MIB) == 4 * MIB, "clear");
+	CHECK(upa_region_give_back(r, 12 * MIB) == 12 * MIB && upa_region_give_back(r, 0) == 12 * MIB, "give back");
+	check_calls(r, 1, 1, 0);
+	/* A large run that takes memory from elsewhere. */
+	for (int i = 0; i < 4; i++) {
+		CHECK(!upa_region_map_at(r, base + i * 4 * MIB, 2 * MIB, 0), "map_at");
+		fill(base + i * 4 * MIB, 2 * MIB, 1);
+	}
+	for (int i = 0; i < 4; i++)
+		unmap(r, base + i * 4 * MIB, 2 * MIB);
+	check_calls(r, 5, 5, 0);
+	CHECK(!upa_region_map_at(r, base + 20 * MIB, 8 * MIB, 0) && stats(r).moved_bytes == 8 * MIB, "moved=%" PRIu64, stats(r).moved_bytes);
+	check_calls(r, 6, 5, 0);
+	/* A move that exchanges page tables, with room aside and without. */
+	unmap(r, base + 20 * MIB, 8 * MIB);
+	p = map(r, 4 * MIB, 0);
+	CHECK(!upa_region_map_at(r, p + 4 * MIB, PAGE, 0), "in the way");
+	q = upa_region_resize(r, p, 4 * MIB, 5 * MIB, 0);
+	CHECK(q && q != p, "errno=%d", errno);
+	check_calls(r, 9, 7, 0);
+	CHECK(!upa_region_resize(r, q, 5 * MIB, 64 * MIB, 0), "no room");
+	CHECK(!upa_region_map(r, 31 * MIB, 0), "no room");
+	check_calls(r, 9, 7, 2);
+	CHECK(upa_region_resize(r, q, 5 * MIB, MIB, 0) == q && upa_region_resize(r, q, MIB, 2 * MIB, 0) == q, "in place");
+	check_calls(r, 10, 8, 2);
+	errno = 0;
+	CHECK(upa_region_map_at(r, q, PAGE, 0) == -EBUSY && upa_region_unmap(r, q + 4 * MIB, PAGE) == -EINVAL, "refused");
+	check_calls(r, 10, 8, 2);
+	finish(r);
+}
+
 int main(void)
 {
 	if (on_device()) {
@@ -706,5 +758,6 @@ int main(void)
 	test_give_back();
 	test_populate_and_clear();
 	test_stats();
+	test_stats_count_calls();
 	return 0;
 }

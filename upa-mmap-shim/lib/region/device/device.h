@@ -11,13 +11,16 @@
  * Invariants:
  *   - A word is written only by who holds its page in A. Handing a page on through A hands on its word.
  *   - A frame of the pool is free in F, or stands in exactly one word, or is in the hands of the one call that moves
- * it.
+ * it. While a block moves, a frame stands in two words, both of its holder's pages.
  *   - Every allocated page has a frame, but within the call that allocates or frees it.
- *   - A free page with a frame is "still mapped here": its unmapping is deferred. A's record of old bytes is the record
- * of that: stale or zeroed means a frame, absent means none; so A's preference for populated pages is the preference
- * for these.
- *   - A frame leaves its word, then all TLBs (UPADEV_UNMAP or fsync()), then goes back to F.
- *   - Frames enter the pool zeroed, absent in F. What F has had back is stale.
+ *   - A free page with a frame is "still mapped here": its unmapping is deferred. A records it as stale or zeroed; so
+ * A's preference for populated pages is the preference for these. A free page that A records as absent has no frame.
+ *     The reverse does not hold: of two threads that free parts of a child without their frames, one may record pages
+ * of the other as stale. In a mixed child only the words tell. In a child of another state all free pages are alike.
+ *   - A frame leaves its word, then all TLBs (UPADEV_UNMAP or fsync()), then goes back to F. So a page without a frame
+ * is mapped nowhere, and putting one there needs no shoot-down.
+ *   - Frames enter the pool zeroed, absent in F. What F has had back is stale, unless it came from a child that was
+ *     cleared ahead of need.
  *
  * Memory for a request comes from: pages of A that have frames; frames free in F; frames of free pages elsewhere
  * ("scavenge", one shoot-down for up to 128 ranges); a larger pool. Only growing and shrinking the pool take a lock,
@@ -88,26 +91,35 @@ void upa_device_let_go(struct device_region *d);
 
 /* ---- frames.c: where frames come from and go to ------------------------------------------------ */
 
-/* Makes more frames free, `wanted` in all if it can. False if it cannot make any. */
-bool upa_more_frames(struct upa_region *r, uint64_t wanted);
+/* Makes more frames free, `wanted` in all if it can, by a scavenge only if it may. False if it cannot make any. */
+bool upa_more_frames(struct upa_region *r, uint64_t wanted, bool scavenges);
 
-/* Pages of the region's pool that are free and have memory; frames in the pool. */
-uint64_t upa_free_frames(const struct upa_region *r);
+/* Frames in the pool; those of them that are free or stand at free pages, and have memory. */
 uint64_t upa_pool_frames(const struct upa_region *r);
+uint64_t upa_retained_frames(const struct upa_region *r, uint64_t recorded);
 
 int64_t upa_device_give_back(struct upa_region *r, uint64_t retain);
 int64_t upa_raw_give_back(struct upa_region *r, uint64_t retain);
 
 /* ---- scavenge.c: taking frames away from pages ------------------------------------------------- */
 
-/*
- * Takes frames of free pages, from the far end: what stays is where searches begin. Returns how many are free now that
- * were not.
- */
-uint64_t upa_device_scavenge(struct upa_region *r, uint64_t want);
+struct scavenge {
+	uint64_t want;       /* so many frames, if there are so many */
+	uint64_t from;       /* child to begin with; then downwards, then from the far end */
+	uint64_t least;      /* frames of lower numbers stay where they are */
+	uint64_t run, pages; /* pages to be looked at before any child, if there are any */
+};
 
-/* Frees held pages without their frames, which go to F; if that fails they keep them. */
-void upa_free_without_frames(struct upa_region *r, struct upa_page_id first, uint64_t pages);
+/* Takes frames of free pages. Returns how many are free now that were not. */
+uint64_t upa_device_scavenge(struct upa_region *r, const struct scavenge *s);
+
+/* From the far end: what stays is where searches begin. */
+static inline uint64_t far_end(const struct upa_region *r)
+{
+	uint64_t touched = upa_llfree_touched_children(&r->llfree);
+
+	return touched ? touched - 1 : 0;
+}
 
 /* ---- pages.c: frames for pages ----------------------------------------------------------------- */
 
@@ -118,9 +130,10 @@ int upa_device_claim(struct upa_region *r, uint64_t first, uint64_t pages);
 int upa_device_renew(struct upa_region *r, uint64_t first, uint64_t pages);
 void upa_device_clear(struct upa_region *r, uint64_t first, uint64_t pages);
 int upa_device_populate(struct upa_region *r, uint64_t first);
+bool upa_device_clear_child(struct upa_region *r, uint64_t first);
 
-/* Frees a run of which some pages have frames. Returns how many. */
-uint64_t upa_put_mixed(struct upa_region *r, struct upa_page_id first, struct upa_page_id end);
+/* Frees a run of which some pages have frames, in *pieces calls. Returns how many have. */
+uint64_t upa_put_mixed(struct upa_region *r, struct upa_page_id first, struct upa_page_id end, uint64_t *pieces);
 
 /* ---- relocate.c, leave.c ----------------------------------------------------------------------- */
 

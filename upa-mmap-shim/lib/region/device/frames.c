@@ -81,19 +81,20 @@ static bool grow(struct device_region *d, uint64_t wanted)
 	return done;
 }
 
-bool upa_more_frames(struct upa_region *r, uint64_t wanted)
+/* A shoot-down costs what a hundred pages do: not for fewer than this. */
+#define LEAST_SCAVENGE 512u
+
+bool upa_more_frames(struct upa_region *r, uint64_t wanted, bool scavenges)
 {
 	struct device_region *d = r->device;
 	int64_t free = load(&d->free_frames);
 	uint64_t missing = wanted - (uint64_t)(free > 0 && free < (int64_t)wanted ? free : 0);
+	struct scavenge s = { .want = missing > LEAST_SCAVENGE ? missing : LEAST_SCAVENGE, .from = far_end(r) };
 
-	return (load(&d->deferred) > 0 && upa_device_scavenge(r, missing)) || grow(d, wanted);
+	return (scavenges && load(&d->deferred) > 0 && upa_device_scavenge(r, &s)) || grow(d, wanted);
 }
 
-/*
- * Has the module take back what stands in no word, up to so many frames. Returns how many; *gone are without memory
- * then.
- */
+/* Has the module take back what stands in no word, up to so many frames. Returns how many; *gone are without memory. */
 static int64_t reclaim(const struct device_region *d, uint64_t pages, int64_t *gone)
 {
 	struct upadev_reclaim request = { .pages = pages };
@@ -104,9 +105,7 @@ static int64_t reclaim(const struct device_region *d, uint64_t pages, int64_t *g
 	return (int64_t)request.reclaimed;
 }
 
-/*
- * Gives back up to so many free frames from the end of the pool, by whole children. Needs the lock. Returns how many.
- */
+/* Gives back up to so many free frames from the end of the pool. Needs the lock. Returns how many. */
 static uint64_t shrink(struct device_region *d, uint64_t most)
 {
 	uint64_t before = pool_frames(d);
@@ -115,34 +114,57 @@ static uint64_t shrink(struct device_region *d, uint64_t most)
 	while (pool && before - pool + UPA_CHILD_PAGES <= most &&
 	       !frames_get_at(d, frame_at(pool - UPA_CHILD_PAGES), UPA_CHILD_PAGES))
 		pool -= UPA_CHILD_PAGES;
-	if (pool < before && !resize_pool(d, pool)) {
-		frames_put(d, frame_at(pool), before - pool, 0);
+	if (pool == before)
+		return 0;
+	if (!resize_pool(d, pool)) {
+		frames_put(d, frame_at(pool), before - pool, UPA_PUT_UNTOUCHED);
 		return 0;
 	}
 	change(&d->free_frames, (int64_t)pool - (int64_t)before);
 	return before - pool;
 }
 
+/* Free pages of memory that are more than so many; what has no memory any more is none. */
+static int64_t excess_frames(const struct device_region *d, uint64_t retain, int64_t gone)
+{
+	return load(&d->free_frames) + load(&d->deferred) - gone -
+	       (int64_t)(retain > d->max_frames ? d->max_frames : retain);
+}
+
 int64_t upa_device_give_back(struct upa_region *r, uint64_t retain)
 {
 	struct device_region *d = r->device;
-	int64_t excess, gone, still, given;
+	int64_t excess, gone, still, given, missing;
+	uint64_t most, pool;
 
 	reclaim(d, 0, &gone);
-	excess = load(&d->free_frames) + load(&d->deferred) - gone -
-		 (int64_t)(retain > d->max_frames ? d->max_frames : retain);
-	if (excess < (int64_t)UPA_CHILD_PAGES || !lock_pool(d))
+	excess = excess_frames(d, retain, gone);
+	if (excess <= 0 || !lock_pool(d))
 		return 0;
-	if (load(&d->free_frames) - gone < excess)
-		upa_device_scavenge(r, (uint64_t)(excess - load(&d->free_frames) + gone));
-	given = (int64_t)shrink(d, (uint64_t)excess);
+	most = round_up((uint64_t)excess, UPA_CHILD_PAGES);
+	pool = pool_frames(d);
+	given = (int64_t)shrink(d, most);
+	missing = excess - given;
+	if (missing > 0 && load(&d->deferred) > 0) {
+		/* Frames at free pages: where only the end of the pool can go back, those that are there. */
+		struct scavenge s = { .want = UINT64_MAX, .from = far_end(r), .least = pool > most ? pool - most : 0 };
+
+		if (d->reclaim) {
+			missing -= load(&d->free_frames) - gone;
+			s.want = missing > 0 ? (uint64_t)missing : 0;
+			s.least = 0;
+		}
+		if (s.want)
+			upa_device_scavenge(r, &s);
+		given += (int64_t)shrink(d, most - (uint64_t)given);
+	}
 	unlock_pool(d);
 	if (d->reclaim) {
 		/* Of those some had no memory any more. */
 		reclaim(d, 0, &still);
 		given -= gone > still ? gone - still : 0;
-		if (excess - given >= (int64_t)UPA_CHILD_PAGES)
-			given += reclaim(d, (uint64_t)(excess - given), &still);
+		if (excess > given)
+			given += reclaim(d, round_up((uint64_t)(excess - given), UPA_CHILD_PAGES), &still);
 	}
 	return given;
 }
@@ -154,12 +176,14 @@ int64_t upa_raw_give_back(struct upa_region *r, uint64_t retain)
 	return 0;
 }
 
-uint64_t upa_free_frames(const struct upa_region *r)
+uint64_t upa_retained_frames(const struct upa_region *r, uint64_t recorded)
 {
-	int64_t n = load(&r->device->free_frames), gone;
+	int64_t gone, kept;
 
+	(void)recorded;
 	reclaim(r->device, 0, &gone);
-	return n > gone ? (uint64_t)(n - gone) : 0;
+	kept = excess_frames(r->device, 0, gone);
+	return kept > 0 ? (uint64_t)kept : 0;
 }
 
 uint64_t upa_pool_frames(const struct upa_region *r)

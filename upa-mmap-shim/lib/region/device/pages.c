@@ -7,8 +7,12 @@
 #include "os/clear.h"
 #include "region/device/words.h"
 
+/* Where frames may come from, beside those that are free. */
+enum source { NEW_FRAMES, NEW_OR_SCAVENGED_FRAMES };
+
 /* Puts frames behind pages without any. On failure those from *at on are without. */
-static bool attach(struct upa_region *r, struct upa_page_id *at, struct upa_page_id end, uint32_t flags)
+static bool attach(struct upa_region *r, struct upa_page_id *at, struct upa_page_id end, uint32_t flags,
+		   enum source source)
 {
 	struct device_region *d = r->device;
 	uint64_t most = end.n - at->n;
@@ -21,7 +25,7 @@ static bool attach(struct upa_region *r, struct upa_page_id *at, struct upa_page
 		if (frame < 0 && n > 1) {
 			most = n > UPA_CHILD_PAGES ? UPA_CHILD_PAGES : n / 2;
 		} else if (frame < 0) {
-			if (!upa_more_frames(r, end.n - at->n))
+			if (!upa_more_frames(r, end.n - at->n, source == NEW_OR_SCAVENGED_FRAMES))
 				return false;
 			most = end.n - at->n;
 		} else {
@@ -47,10 +51,11 @@ static uint64_t count_empty(const struct upa_region *r, struct upa_page_id first
 	return total;
 }
 
-uint64_t upa_put_mixed(struct upa_region *r, struct upa_page_id first, struct upa_page_id end)
+uint64_t upa_put_mixed(struct upa_region *r, struct upa_page_id first, struct upa_page_id end, uint64_t *pieces)
 {
 	uint64_t total = 0;
 
+	*pieces = 0;
 	while (first.n < end.n) {
 		bool frame = has_frame(r->device, first);
 		struct upa_page_id stop = next_word(r->device, first, end, !frame);
@@ -58,6 +63,7 @@ uint64_t upa_put_mixed(struct upa_region *r, struct upa_page_id first, struct up
 		total += frame ? stop.n - first.n : 0;
 		pages_put(r, first, stop.n - first.n, frame ? 0 : UPA_PUT_ABSENT);
 		first = stop;
+		++*pieces;
 	}
 	return total;
 }
@@ -123,21 +129,22 @@ void upa_device_clear(struct upa_region *r, uint64_t first, uint64_t pages)
 /* ---- map and unmap ----------------------------------------------------------------------------- */
 
 static bool supply(struct upa_region *r, struct upa_page_id first, struct upa_page_id end, uint64_t empty,
-		   uint32_t flags)
+		   uint32_t flags, enum source source)
 {
 	struct device_region *d = r->device;
 	struct upa_page_id from = upa_next_free_word(r, first, end, false);
 	struct upa_page_id at = from;
+	int64_t deferred = source == NEW_OR_SCAVENGED_FRAMES ? load(&d->deferred) : 0;
 
 	/* Nothing is scavenged in vain. */
-	if ((int64_t)empty > load(&d->free_frames) + (load(&d->deferred) > 0 ? load(&d->deferred) : 0) +
-				     (int64_t)(d->max_frames - upa_pool_frames(r)))
+	if ((int64_t)empty >
+	    load(&d->free_frames) + (deferred > 0 ? deferred : 0) + (int64_t)(d->max_frames - upa_pool_frames(r)))
 		return false;
 	while (load(&d->free_frames) < (int64_t)empty)
-		if (!upa_more_frames(r, empty))
+		if (!upa_more_frames(r, empty, source == NEW_OR_SCAVENGED_FRAMES))
 			return false;
 	while (at.n < end.n) {
-		if (!attach(r, &at, upa_next_free_word(r, at, end, true), flags))
+		if (!attach(r, &at, upa_next_free_word(r, at, end, true), flags, source))
 			return false;
 		at = upa_next_free_word(r, at, end, false);
 	}
@@ -145,15 +152,18 @@ static bool supply(struct upa_region *r, struct upa_page_id first, struct upa_pa
 	return true;
 }
 
-int upa_device_prepare(struct upa_region *r, uint64_t first_page, uint64_t pages, uint32_t flags)
+static int prepare(struct upa_region *r, struct upa_page_id first, uint64_t pages, uint32_t flags, enum source source)
 {
-	struct upa_page_id first = page_at(first_page), end = page_plus(first, pages);
+	struct upa_page_id end = page_plus(first, pages);
 	uint64_t empty = count_empty(r, first, end);
 
 	if (empty < pages)
 		change(&r->device->deferred, -(int64_t)(pages - empty));
-	if (empty && !supply(r, first, end, empty, flags)) {
-		change(&r->device->deferred, (int64_t)upa_put_mixed(r, first, end));
+	if (empty && !supply(r, first, end, empty, flags, source)) {
+		uint64_t pieces;
+
+		change(&r->device->deferred, (int64_t)upa_put_mixed(r, first, end, &pieces));
+		ADD(r, internal_puts, pieces);
 		return -ENOMEM;
 	}
 	if (flags & UPA_MAP_ZEROS)
@@ -161,28 +171,41 @@ int upa_device_prepare(struct upa_region *r, uint64_t first_page, uint64_t pages
 	return 0;
 }
 
+int upa_device_prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+{
+	return prepare(r, page_at(first), pages, flags, NEW_OR_SCAVENGED_FRAMES);
+}
+
 int upa_device_claim(struct upa_region *r, uint64_t first, uint64_t pages)
 {
 	return upa_device_prepare(r, first, pages, 0);
 }
 
+/*
+ * More free pages have frames than may: half as many as may keep theirs, so that the next call does not do the same.
+ * Those just freed lose theirs first.
+ */
+static void trim(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	struct device_region *d = r->device;
+	int64_t excess = load(&d->deferred) - (int64_t)(d->max_deferred / 2);
+	struct scavenge s = { .want = (uint64_t)excess, .from = first / UPA_CHILD_PAGES, .run = first, .pages = pages };
+
+	if (excess > 0)
+		upa_device_scavenge(r, &s);
+}
+
 int upa_device_unmap(struct upa_region *r, uint64_t first, uint64_t pages)
 {
 	struct device_region *d = r->device;
-	uint64_t length;
-	int error;
+	int error = pages_put(r, page_at(first), pages, 0);
 
-	if (load(&d->deferred) + (int64_t)pages > (int64_t)d->max_deferred) {
-		/* More pages without a mapping than may keep one: these lose theirs. */
-		if (upa_llfree_next(&r->llfree, first, pages, true, &length) >= 0)
-			return -EINVAL;
-		upa_free_without_frames(r, page_at(first), pages);
-		return 0;
-	}
-	error = pages_put(r, page_at(first), pages, 0);
-	if (!error)
-		change(&d->deferred, (int64_t)pages);
-	return error;
+	if (error)
+		return error;
+	change(&d->deferred, (int64_t)pages);
+	if (load(&d->deferred) > (int64_t)d->max_deferred)
+		trim(r, first, pages);
+	return 0;
 }
 
 /* What frames still read zero is not kept: all count as used. */
@@ -198,12 +221,30 @@ int upa_device_renew(struct upa_region *r, uint64_t first, uint64_t pages)
 	return 0;
 }
 
+/* Frames of other free pages stay where they are: to move them would populate nothing. */
 int upa_device_populate(struct upa_region *r, uint64_t first)
 {
-	int error = upa_device_prepare(r, first, UPA_CHILD_PAGES, UPA_MAP_ZEROS);
+	struct device_region *d = r->device;
+	int error;
 
+	if (load(&d->deferred) + UPA_CHILD_PAGES > (int64_t)d->max_deferred) {
+		put_back(r, first, UPA_CHILD_PAGES, UPA_PUT_UNTOUCHED);
+		return -EDQUOT;
+	}
+	error = prepare(r, page_at(first), UPA_CHILD_PAGES, UPA_MAP_ZEROS, NEW_FRAMES);
 	if (error)
 		return error;
-	change(&r->device->deferred, UPA_CHILD_PAGES);
-	return pages_put(r, page_at(first), UPA_CHILD_PAGES, UPA_PUT_ZEROED);
+	put_back(r, first, UPA_CHILD_PAGES, UPA_PUT_ZEROED);
+	change(&d->deferred, UPA_CHILD_PAGES);
+	return 0;
+}
+
+bool upa_device_clear_child(struct upa_region *r, uint64_t first)
+{
+	struct upa_page_id end = page_at(first + UPA_CHILD_PAGES);
+
+	if (next_word(r->device, page_at(first), end, false).n < end.n)
+		return false;
+	clear(r, page_at(first), end, false);
+	return true;
 }

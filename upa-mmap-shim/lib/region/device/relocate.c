@@ -63,22 +63,25 @@ int64_t upa_device_relocate(struct upa_region *r, uint64_t first, uint64_t old_p
 	bool spare = load(&r->device->free_frames) >= (int64_t)(new_pages - old_pages);
 	int64_t page = pages_get(r, new_pages, spare ? UPA_GET_ABSENT : 0);
 	struct upa_page_id to = page_at((uint64_t)page);
+	uint64_t pieces;
 	int error;
 
 	if (page < 0)
 		return page;
 	error = upa_device_prepare(r, to.n + old_pages, new_pages - old_pages, flags);
+	if (!error && swap(r, page_at(first), to, old_pages)) {
+		upa_device_unmap(r, to.n + old_pages, new_pages - old_pages);
+		ADD(r, internal_puts, 1);
+		error = -ENOMEM;
+	}
 	if (error) {
-		pages_put(r, to, old_pages, UPA_PUT_UNTOUCHED);
+		put_back(r, to.n, old_pages, UPA_PUT_UNTOUCHED);
+		count_shortage(r);
 		return error;
 	}
-	if (swap(r, page_at(first), to, old_pages)) {
-		pages_put(r, to, old_pages, UPA_PUT_UNTOUCHED);
-		upa_device_unmap(r, to.n + old_pages, new_pages - old_pages);
-		return -ENOMEM;
-	}
 	/* What frames the target had are here now, and count as deferred all the while. */
-	upa_put_mixed(r, page_at(first), page_at(first + old_pages));
+	upa_put_mixed(r, page_at(first), page_at(first + old_pages), &pieces);
+	ADD(r, internal_puts, pieces - 1);
 	ADD(r, moved_pages, old_pages);
 	return page;
 }

@@ -5,51 +5,58 @@
 
 #include "region/device/words.h"
 
+/* A batch is 3 KiB, on the stack of a signal handler even. */
 #define MAX_RANGES 128u
-#define MAX_RUNS 256u
+#define MAX_RUNS 160u
 
-/*
- * Frames on their way from words to F, and the pages they came from, in the same order. 4 KiB, on the stack of a signal
- * handler even.
- */
+/* Frames on their way from words to F, and the pages they came from, in the same order. */
 struct batch {
 	uint32_t ranges, runs;
-	uint64_t total;
+	uint64_t frames;
 	struct upadev_range range[MAX_RANGES];
 	struct {
 		struct upa_frame_id first;
-		uint32_t count;
+		uint32_t count : 31;
+		uint32_t zero : 1; /* all of them are */
 	} run[MAX_RUNS];
 };
 
 static void batch_start(struct batch *b)
 {
 	b->ranges = b->runs = 0;
-	b->total = 0;
+	b->frames = 0;
 }
 
-/* Empties the words of pages the caller holds, all of which have frames, as far as there is room. Returns how many. */
-static uint64_t batch_add(struct device_region *d, struct batch *b, struct upa_page_id first, uint64_t pages)
+/* Adds a frame to the last run, or to a new one. False if there is no room. */
+static bool batch_add_frame(struct batch *b, struct upa_frame_id frame, bool zero)
 {
-	uint64_t n;
+	typeof(&b->run[0]) last = b->runs ? &b->run[b->runs - 1] : NULL;
+
+	if (last && last->zero == zero && frame_plus(last->first, last->count).n == frame.n) {
+		last->count++;
+		return true;
+	}
+	if (b->runs == MAX_RUNS)
+		return false;
+	b->run[b->runs++] = (typeof(b->run[0])){ frame, 1, zero };
+	return true;
+}
+
+/*
+ * Empties the words of pages the caller holds, all of which have frames, as far as there is room. Zero if their
+ * contents are. Returns how many.
+ */
+static uint64_t batch_add(struct device_region *d, struct batch *b, struct upa_page_id first, uint64_t pages, bool zero)
+{
+	uint64_t n = 0;
 
 	if (b->ranges == MAX_RANGES)
 		return 0;
-	for (n = 0; n < pages; n++) {
-		struct upa_page_id page = page_plus(first, n);
-		struct upa_frame_id frame = frame_of(d, page);
-
-		if (b->runs && frame_plus(b->run[b->runs - 1].first, b->run[b->runs - 1].count).n == frame.n)
-			b->run[b->runs - 1].count++;
-		else if (b->runs == MAX_RUNS)
-			break;
-		else
-			b->run[b->runs++] = (typeof(b->run[0])){ frame, 1 };
-		set_word(d, page, 0);
-	}
+	for (; n < pages && batch_add_frame(b, frame_of(d, page_plus(first, n)), zero); n++)
+		set_word(d, page_plus(first, n), 0);
 	if (n)
 		b->range[b->ranges++] = (struct upadev_range){ first.n, n };
-	b->total += n;
+	b->frames += n;
 	return n;
 }
 
@@ -80,58 +87,87 @@ static int batch_finish(struct upa_region *r, struct batch *b)
 	if (error)
 		batch_undo(d, b);
 	for (uint32_t i = 0; i < b->ranges; i++)
-		pages_put(r, page_at(b->range[i].page), b->range[i].count, error ? 0 : UPA_PUT_ABSENT);
+		put_back(r, b->range[i].page, b->range[i].count, error ? 0 : UPA_PUT_ABSENT);
 	for (uint32_t i = 0; !error && i < b->runs; i++)
-		frames_put(d, b->run[i].first, b->run[i].count, 0);
-	change(error ? &d->deferred : &d->free_frames, (int64_t)b->total);
+		frames_put(d, b->run[i].first, b->run[i].count, b->run[i].zero ? UPA_PUT_ABSENT : 0);
+	change(error ? &d->deferred : &d->free_frames, (int64_t)b->frames);
 	batch_start(b);
 	return error;
 }
 
 /*
- * Frees pages the caller holds, without their frames: they go into b. On failure the pages are free as well, with their
- * frames.
+ * Frees pages that were taken to lose their frames, which go into b. Counts as deferred again those that had none after
+ * all. On failure the pages are free as well, with their frames.
  */
 static int free_into(struct upa_region *r, struct batch *b, struct upa_page_id first, uint64_t pages)
 {
+	struct device_region *d = r->device;
 	struct upa_page_id end = page_plus(first, pages);
+	/* Cleared ahead of need, and nobody's since. */
+	bool zero = pages == UPA_CHILD_PAGES && upa_llfree_child_state(&r->llfree, first.n) == (int)UPA_ZEROED;
 
 	while (first.n < end.n) {
-		struct upa_page_id stop = next_word(r->device, first, end, true);
+		struct upa_page_id stop = next_word(d, first, end, true);
 		uint64_t n;
 		int error;
 
 		if (stop.n > first.n) {
-			/* Counted as deferred by a caller who thought they had frames. */
-			pages_put(r, first, stop.n - first.n, UPA_PUT_ABSENT);
-			change(&r->device->deferred, (int64_t)(stop.n - first.n));
+			put_back(r, first.n, stop.n - first.n, UPA_PUT_ABSENT);
+			change(&d->deferred, (int64_t)(stop.n - first.n));
 			first = stop;
 			continue;
 		}
-		stop = next_word(r->device, first, end, false);
-		n = batch_add(r->device, b, first, stop.n - first.n);
+		stop = next_word(d, first, end, false);
+		n = batch_add(d, b, first, stop.n - first.n, zero);
 		first = page_plus(first, n);
 		error = n ? 0 : batch_finish(r, b);
 		if (error) {
-			pages_put(r, first, end.n - first.n, 0);
-			change(&r->device->deferred, (int64_t)(end.n - first.n));
+			put_back(r, first.n, end.n - first.n, 0);
+			change(&d->deferred, (int64_t)(end.n - first.n));
 			return error;
 		}
 	}
 	return 0;
 }
 
-void upa_free_without_frames(struct upa_region *r, struct upa_page_id first, uint64_t pages)
+/* Has this page a frame that is to go? Sure only of pages the caller holds. */
+static bool wanted(const struct device_region *d, const struct scavenge *s, struct upa_page_id page)
 {
-	struct batch b;
-
-	batch_start(&b);
-	if (!free_into(r, &b, first, pages))
-		batch_finish(r, &b);
+	return word_at(d, page) > s->least;
 }
 
-/* Takes the frames of free pages of one child. Returns how many, or -errno. */
-static int64_t scavenge_child(struct upa_region *r, struct batch *b, uint64_t child, uint64_t most)
+/* Takes frames of free pages first .. end-1. Returns how many, or -errno. */
+static int64_t scavenge_run(struct upa_region *r, struct batch *b, const struct scavenge *s, struct upa_page_id first,
+			    struct upa_page_id end, uint64_t most)
+{
+	struct device_region *d = r->device;
+	uint64_t total = 0;
+
+	while (total < most && (first = upa_next_free_word(r, first, end, true)).n < end.n) {
+		struct upa_page_id stop = first;
+		int error;
+
+		while (stop.n < end.n && stop.n - first.n < most - total && wanted(d, s, stop))
+			stop.n++;
+		if (stop.n == first.n) {
+			first.n++;
+			continue;
+		}
+		if (!pages_take(r, first, stop.n - first.n)) {
+			change(&d->deferred, -(int64_t)(stop.n - first.n));
+			error = free_into(r, b, first, stop.n - first.n);
+			if (error)
+				return error;
+			total += stop.n - first.n;
+		}
+		first = stop;
+	}
+	return (int64_t)total;
+}
+
+/* Takes frames of free pages of one child. Returns how many, or -errno. */
+static int64_t scavenge_child(struct upa_region *r, struct batch *b, const struct scavenge *s, uint64_t child,
+			      uint64_t most)
 {
 	uint64_t at = child * UPA_CHILD_PAGES;
 	uint64_t end = at + UPA_CHILD_PAGES < r->llfree.pages ? at + UPA_CHILD_PAGES : r->llfree.pages;
@@ -140,47 +176,39 @@ static int64_t scavenge_child(struct upa_region *r, struct batch *b, uint64_t ch
 	int64_t page;
 
 	while (total < most && at < end && (page = upa_llfree_next(&r->llfree, at, end - at, true, &length)) >= 0) {
-		struct upa_page_id first, stop, gap_end = page_at((uint64_t)page + length);
+		int64_t n;
 
-		at = gap_end.n;
-		for (first = upa_next_free_word(r, page_at((uint64_t)page), gap_end, true);
-		     first.n < gap_end.n && total < most; first = upa_next_free_word(r, stop, gap_end, true)) {
-			int error;
-
-			for (stop = page_plus(first, 1);
-			     stop.n < gap_end.n && stop.n - first.n < most - total && has_frame(r->device, stop);)
-				stop.n++;
-			if (pages_get_at(r, first, stop.n - first.n))
-				continue;
-			ADD(r, internal_gets, 1);
-			change(&r->device->deferred, -(int64_t)(stop.n - first.n));
-			error = free_into(r, b, first, stop.n - first.n);
-			if (error)
-				return error;
-			total += stop.n - first.n;
-		}
+		at = (uint64_t)page + length;
+		n = scavenge_run(r, b, s, page_at((uint64_t)page), page_at(at), most - total);
+		if (n < 0)
+			return n;
+		total += (uint64_t)n;
 	}
 	return (int64_t)total;
 }
 
-/* A shoot-down costs what a hundred pages do: not for fewer than this. */
-#define LEAST_SCAVENGE 512u
-
-uint64_t upa_device_scavenge(struct upa_region *r, uint64_t want)
+static int64_t scavenge_all(struct upa_region *r, struct batch *b, const struct scavenge *s)
 {
-	struct batch b;
-	uint64_t total = 0;
+	uint64_t children = upa_llfree_touched_children(&r->llfree);
+	int64_t n = scavenge_run(r, b, s, page_at(s->run), page_at(s->run + s->pages), s->want);
+	uint64_t total = (uint64_t)n;
 
-	batch_start(&b);
-	if (want < LEAST_SCAVENGE)
-		want = LEAST_SCAVENGE;
-	for (uint64_t c = upa_llfree_touched_children(&r->llfree); c-- && total < want;) {
+	for (uint64_t i = 0; n >= 0 && i < children && total < s->want; i++) {
+		uint64_t c = s->from >= i ? s->from - i : children + s->from - i;
 		bool empty = upa_llfree_child_state(&r->llfree, c * UPA_CHILD_PAGES) == (int)UPA_ABSENT;
-		int64_t n = empty ? 0 : scavenge_child(r, &b, c, want - total);
 
-		if (n < 0)
-			return 0;
+		n = empty ? 0 : scavenge_child(r, b, s, c, s->want - total);
 		total += (uint64_t)n;
 	}
-	return batch_finish(r, &b) ? 0 : total;
+	return n < 0 ? n : (int64_t)total;
+}
+
+uint64_t upa_device_scavenge(struct upa_region *r, const struct scavenge *s)
+{
+	struct batch b;
+	int64_t total;
+
+	batch_start(&b);
+	total = scavenge_all(r, &b, s);
+	return batch_finish(r, &b) || total < 0 ? 0 : (uint64_t)total;
 }

@@ -27,7 +27,7 @@ struct upa_page_id upa_next_free_word(const struct upa_region *r, struct upa_pag
 
 #define FAULT(...) (snprintf(message, message_bytes, __VA_ARGS__), -EUCLEAN)
 
-/* Is this page recorded as having a frame, if it is free? */
+/* May this page have a frame, if it is free, by what is recorded? */
 static bool recorded(const struct upa_region *r, struct upa_page_id page)
 {
 	uint64_t length;
@@ -55,9 +55,9 @@ int upa_device_validate(const struct upa_region *r, char *message, size_t messag
 
 		if (!word && !free)
 			error = FAULT("page=%llu is allocated and has no frame", number);
-		else if (free && recorded(r, page) != (word != 0))
-			error = FAULT("page=%llu is free, word=%llu, recorded=%d", number, (unsigned long long)word,
-				      recorded(r, page));
+		else if (free && word && !recorded(r, page))
+			error = FAULT("page=%llu is free and recorded as absent, word=%llu", number,
+				      (unsigned long long)word);
 		else if (word > pool)
 			error = FAULT("page=%llu has frame=%llu of pool=%llu", number, (unsigned long long)word - 1,
 				      (unsigned long long)pool);

@@ -104,9 +104,10 @@ static inline int64_t pages_get(struct upa_region *r, uint64_t count, uint32_t f
 	return upa_llfree_get_run(&r->llfree, this_slot(), count, flags);
 }
 
-static inline int pages_get_at(struct upa_region *r, struct upa_page_id first, uint64_t count)
+/* As take_free(). */
+static inline int pages_take(struct upa_region *r, struct upa_page_id first, uint64_t count)
 {
-	return upa_llfree_get_at(&r->llfree, this_slot(), first.n, count);
+	return take_free(r, first.n, count);
 }
 
 static inline int pages_put(struct upa_region *r, struct upa_page_id first, uint64_t count, uint32_t flags)

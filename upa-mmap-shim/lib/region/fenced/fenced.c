@@ -48,7 +48,7 @@ static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_
 		error = upa_linear_fill(r, first, pages, flags);
 	if (error) {
 		fence(r, first, pages);
-		upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_UNTOUCHED);
+		put_back(r, first, pages, UPA_PUT_UNTOUCHED);
 	}
 	return error;
 }
@@ -106,8 +106,8 @@ const struct region_backend upa_fenced = {
 	.relocate = relocate,
 	.give_back = upa_linear_give_back,
 	.make_ordinary = upa_linear_make_ordinary,
-	.spare = upa_linear_nothing,
-	.uncounted = upa_linear_nothing,
+	.retained = upa_linear_retained,
+	.uncounted = upa_linear_uncounted,
 	.recover = upa_linear_recover,
 	.validate = upa_linear_validate,
 };

@@ -58,3 +58,14 @@ void upa_linear_clear(struct upa_region *r, uint64_t first, uint64_t pages)
 	if (cleared)
 		ADD(r, cleared_pages, cleared);
 }
+
+bool upa_linear_clear_child(struct upa_region *r, uint64_t first)
+{
+	uint64_t length;
+
+	if (upa_llfree_next_stale(&r->llfree, first, UPA_CHILD_PAGES, &length) != (int64_t)first ||
+	    length != UPA_CHILD_PAGES)
+		return false;
+	r->backend->clear(r, first, UPA_CHILD_PAGES);
+	return true;
+}

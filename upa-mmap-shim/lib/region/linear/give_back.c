@@ -32,12 +32,11 @@ static int64_t give_back_run(struct upa_region *r, uint64_t first, uint64_t page
 	uint64_t populated;
 	int error;
 
-	if (upa_llfree_get_at(&r->llfree, this_slot(), first, pages))
+	if (take_free(r, first, pages))
 		return 0;
-	ADD(r, internal_gets, 1);
 	populated = populated_pages(r, first, pages);
 	error = os_madvise(address_of(r, first), pages * PAGE_BYTES, advice);
-	upa_llfree_put_run(&r->llfree, this_slot(), first, pages, error ? UPA_PUT_UNTOUCHED : UPA_PUT_ABSENT);
+	put_back(r, first, pages, error ? UPA_PUT_UNTOUCHED : UPA_PUT_ABSENT);
 	return error ? error : (int64_t)populated;
 }
 

@@ -108,7 +108,7 @@ static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_
 	upa_linear_scavenge(r, first, pages);
 	error = upa_linear_fill(r, first, pages, flags);
 	if (error)
-		upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_UNTOUCHED);
+		put_back(r, first, pages, UPA_PUT_UNTOUCHED);
 	return error;
 }
 
@@ -153,7 +153,7 @@ int upa_linear_populate(struct upa_region *r, uint64_t first)
 {
 	int error = os_madvise(address_of(r, first), CHILD_BYTES, MADV_POPULATE_WRITE);
 
-	upa_llfree_put_run(&r->llfree, this_slot(), first, UPA_CHILD_PAGES, error ? 0 : UPA_PUT_ZEROED);
+	put_back(r, first, UPA_CHILD_PAGES, error ? 0 : UPA_PUT_ZEROED);
 	return error;
 }
 
@@ -163,7 +163,13 @@ int upa_linear_make_ordinary(struct upa_region *r)
 	return 0;
 }
 
-uint64_t upa_linear_nothing(const struct upa_region *r)
+uint64_t upa_linear_retained(const struct upa_region *r, uint64_t recorded)
+{
+	(void)r;
+	return recorded;
+}
+
+uint64_t upa_linear_uncounted(const struct upa_region *r)
 {
 	(void)r;
 	return 0;
@@ -194,9 +200,10 @@ const struct region_backend upa_linear = {
 	.relocate = upa_linear_relocate,
 	.give_back = upa_linear_give_back,
 	.populate = upa_linear_populate,
+	.clear_child = upa_linear_clear_child,
 	.make_ordinary = upa_linear_make_ordinary,
-	.spare = upa_linear_nothing,
-	.uncounted = upa_linear_nothing,
+	.retained = upa_linear_retained,
+	.uncounted = upa_linear_uncounted,
 	.recover = upa_linear_recover,
 	.validate = upa_linear_validate,
 };

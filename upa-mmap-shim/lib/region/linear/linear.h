@@ -18,7 +18,8 @@ int upa_linear_claim(struct upa_region *r, uint64_t first, uint64_t pages);
 int upa_linear_renew(struct upa_region *r, uint64_t first, uint64_t pages);
 int upa_linear_populate(struct upa_region *r, uint64_t first);
 int upa_linear_make_ordinary(struct upa_region *r);
-uint64_t upa_linear_nothing(const struct upa_region *r);
+uint64_t upa_linear_retained(const struct upa_region *r, uint64_t recorded);
+uint64_t upa_linear_uncounted(const struct upa_region *r);
 int64_t upa_linear_recover(struct upa_region *r);
 int upa_linear_validate(const struct upa_region *r, char *message, size_t message_bytes);
 
@@ -38,6 +39,7 @@ int upa_linear_mark(const struct upa_region *r, void *address, uint64_t bytes);
 
 /* clear.c */
 void upa_linear_clear(struct upa_region *r, uint64_t first, uint64_t pages);
+bool upa_linear_clear_child(struct upa_region *r, uint64_t first);
 
 /* move.c */
 int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages,

@@ -51,20 +51,22 @@ static bool swap_tables(struct upa_region *r, uint64_t to, uint64_t from, uint64
 	bool absent;
 	uint64_t length;
 
-	if (aside < 0)
+	if (aside < 0) {
+		ADD(r, internal_failures, 1);
 		return false;
+	}
+	ADD(r, internal_gets, 1);
 	if (upa_region_reach(r, (uint64_t)aside, pages))
 		return false;
-	ADD(r, internal_gets, 1);
 	absent = upa_llfree_next_stale(&r->llfree, (uint64_t)aside, pages, &length) < 0;
 	if (absent) {
 		bool emptied = move_tables(r, (uint64_t)aside, to, pages);
 
 		move_tables(r, to, from, pages);
 		emptied = move_tables(r, from, (uint64_t)aside, pages) && emptied;
-		upa_llfree_put_run(&r->llfree, this_slot(), (uint64_t)aside, pages, emptied ? UPA_PUT_ABSENT : 0);
+		put_back(r, (uint64_t)aside, pages, emptied ? UPA_PUT_ABSENT : 0);
 	} else {
-		upa_llfree_put_run(&r->llfree, this_slot(), (uint64_t)aside, pages, UPA_PUT_UNTOUCHED);
+		put_back(r, (uint64_t)aside, pages, UPA_PUT_UNTOUCHED);
 	}
 	return absent;
 }
@@ -78,11 +80,12 @@ int64_t upa_linear_copy_elsewhere(struct upa_region *r, uint64_t first, uint64_t
 	if (page < 0)
 		return page;
 	error = upa_region_reach(r, (uint64_t)page, new_pages);
-	if (error)
+	if (!error && r->backend->prepares)
+		error = r->backend->prepare(r, (uint64_t)page, new_pages, 0);
+	if (error) {
+		count_shortage(r);
 		return error;
-	error = r->backend->prepares ? r->backend->prepare(r, (uint64_t)page, new_pages, 0) : 0;
-	if (error)
-		return error;
+	}
 	memcpy(address_of(r, (uint64_t)page), address_of(r, first), old_pages * PAGE_BYTES);
 	if (flags & UPA_MAP_ZEROS)
 		r->backend->clear(r, (uint64_t)page + old_pages, new_pages - old_pages);
@@ -105,8 +108,10 @@ int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_p
 	if (page < 0)
 		return page;
 	error = upa_region_reach(r, to, new_pages);
-	if (error)
+	if (error) {
+		count_shortage(r);
 		return error;
+	}
 	if (tables)
 		atomic_fetch_add_explicit(&r->table_moves, 1, memory_order_relaxed);
 	if (tables && upa_llfree_next_stale(&r->llfree, to, old_pages, &length) < 0)

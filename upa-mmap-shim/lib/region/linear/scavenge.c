@@ -28,10 +28,8 @@ static uint64_t take_populated(struct upa_region *r, uint64_t *from, uint64_t wa
 			n++;
 		*looks -= *looks < n + 1 ? *looks : n + 1;
 		*from -= n ? n : 1;
-		if (n && !upa_llfree_get_at(&r->llfree, this_slot(), *from * UPA_CHILD_PAGES, n * UPA_CHILD_PAGES)) {
-			ADD(r, internal_gets, 1);
+		if (n && !take_free(r, *from * UPA_CHILD_PAGES, n * UPA_CHILD_PAGES))
 			return n;
-		}
 	}
 	return 0;
 }
@@ -86,13 +84,12 @@ void upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
 		moved = move_children(r, child, from, taken);
 		if (moved) {
 			upa_llfree_set_stale(&r->llfree, child * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES);
-			upa_llfree_put_run(&r->llfree, this_slot(), from * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES,
-					   UPA_PUT_ABSENT);
+			put_back(r, from * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES, UPA_PUT_ABSENT);
 			ADD(r, moved_pages, moved * UPA_CHILD_PAGES);
 		}
 		if (moved < taken)
-			upa_llfree_put_run(&r->llfree, this_slot(), (from + moved) * UPA_CHILD_PAGES,
-					   (taken - moved) * UPA_CHILD_PAGES, UPA_PUT_UNTOUCHED);
+			put_back(r, (from + moved) * UPA_CHILD_PAGES, (taken - moved) * UPA_CHILD_PAGES,
+				 UPA_PUT_UNTOUCHED);
 		child += moved;
 	}
 }

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "os/clear.h"
+#include "os/os.h"
 #include "region/linear/linear.h"
 #include "region/slots.h"
 
@@ -16,7 +17,7 @@ static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_
 	int error = upa_linear_fill(r, first, pages, flags);
 
 	if (error)
-		upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_UNTOUCHED);
+		put_back(r, first, pages, UPA_PUT_UNTOUCHED);
 	return error;
 }
 
@@ -47,6 +48,11 @@ static int64_t give_back(struct upa_region *r, uint64_t retain)
 	return upa_linear_give_back_by(r, retain, MADV_REMOVE);
 }
 
+static int renew(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	return os_madvise(address_of(r, first), pages * PAGE_BYTES, MADV_REMOVE);
+}
+
 static int make_ordinary(struct upa_region *r)
 {
 	(void)r;
@@ -62,14 +68,15 @@ const struct region_backend upa_shared = {
 	.unmap = unmap,
 	.put = upa_linear_put,
 	.claim = upa_linear_claim,
-	.renew = upa_linear_renew,
+	.renew = renew,
 	.clear = clear,
 	.relocate = upa_linear_copy_elsewhere,
 	.give_back = give_back,
 	.populate = upa_linear_populate,
+	.clear_child = upa_linear_clear_child,
 	.make_ordinary = make_ordinary,
-	.spare = upa_linear_nothing,
-	.uncounted = upa_linear_nothing,
+	.retained = upa_linear_retained,
+	.uncounted = upa_linear_uncounted,
 	.recover = upa_linear_recover,
 	.validate = upa_linear_validate,
 };
