@@ -17,9 +17,20 @@ Runs PROGRAM, which need not know of it, with its private anonymous memory from 
   --stats         a table on standard error when a process exits; a line if UPA served it nothing
   --trace FILE    records the process's page requests in FILE, those of its children in FILE.PID (./upa trace reads them)
 
-The environment variables UPA_REGION_BYTES, UPA_LEAST_BYTES, UPA_RETAIN, UPA_DECAY_MS, UPA_BACKEND, UPA_POOL_BYTES, UPA_RECLAIM, UPA_STRICT,
-UPA_STATS, UPA_TRACE, UPA_REDIRECT, UPA_BRK, UPA_UNCLEARED, UPA_HUGE and UPA_OFF are in upa-mmap-shim/preload/settings.h.
+Environment variables, which the library prints itself:
+
 END
+  print_settings
+}
+
+# The library's own list.
+print_settings() {
+  local library="$root/build/release/lib/libupa_mmap.so"
+  if [[ -e $library ]]; then
+    env -u LD_PRELOAD sh -c 'UPA_SETTINGS=print LD_PRELOAD=$1 /bin/true' sh "$library" | sed 's/^/  /'
+  else
+    echo "  (after ./upa build)"
+  fi
 }
 
 # a malloc library the dynamic linker can preload
@@ -47,18 +58,13 @@ check_trace() {
   rm -f -- "$trace"
 }
 
-# The library itself says what is wrong with a value, but then goes on; and it would ignore a misspelt name.
+# The library says what is wrong with a value, or that there is no such variable, but then goes on.
 check_variables() {
-  local name said
-  for name in $(compgen -e UPA_ || true); do
-    [[ $name == UPA_FULL || $name == UPA_*_ARCHIVE ]] || grep -q "^ \*   $name\b" "$root/upa-mmap-shim/preload/settings.h" ||
-      usage_error "variable $name is none of UPA's"
-  done
+  local said fault='(^|'$'\n'')upa: ([^'$'\n'']*); (its default holds|it is ignored)('$'\n''|$)'
   said=$(UPA_TRACE='' UPA_LAUNCHED=0 LD_PRELOAD="$root/build/release/lib/libupa_mmap.so" /bin/true 2>&1) || true
+  [[ ! $said =~ $fault ]] || usage_error "variable ${BASH_REMATCH[2]}"
   # What malloc() of this machine's libc would not get otherwise.
   [[ $said != *'upa: only part comes from UPA: '* ]] || needs_blocks=1
-  said=${said%%$'\n'*}
-  [[ ! $said =~ ^'upa: '(.*)'; its default holds'$ ]] || usage_error "variable ${BASH_REMATCH[1]}"
 }
 
 # check_program FILE: says so if the libraries will not be loaded, and whether malloc() needs one more of them

@@ -48,7 +48,7 @@ static struct upa_region_options options(uint64_t memory)
 	uint64_t standard = memory < MOST_REGION_BYTES / factor ? memory * factor : MOST_REGION_BYTES;
 	struct upa_region_options o = {
 		.bytes = settings.region_bytes ? settings.region_bytes : standard,
-		.backend = settings.backend,
+		.backend = (uint32_t)settings.backend,
 		.max_pool_bytes = settings.pool_bytes,
 	};
 

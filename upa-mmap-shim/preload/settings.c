@@ -4,44 +4,93 @@
 #include "settings.h"
 
 #include <stddef.h>
-#include <unistd.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "region/backend_name.h"
 #include "os/message.h"
+#include "os/os.h"
+#include "region/backend_name.h"
 
-struct settings settings = {
-	.retain_percent = 10,
-	.decay_ms = 1000,
-	.launched = UPA_NOT_LAUNCHED,
-	.redirect = true,
-	.brk = true,
-	.uncleared = true,
-	.huge = true,
+struct settings settings;
+
+enum kind {
+	SIZE, /* with suffixes K, M, G, T */
+	NUMBER,
+	SWITCH,
+	BACKEND,
+	TEXT,
+	PRINT,
+	OTHERS, /* not the library's: it may be there, and has no field */
 };
 
-static const char *value_of(const char *name)
+struct setting {
+	const char *name; /* behind UPA_ */
+	enum kind kind;
+	size_t field; /* in struct settings */
+	uint64_t least, most;
+	uint64_t standard;
+	const char *values; /* what it must be, to follow "is not" */
+	const char *unset;  /* what holds without it; NULL: the number `standard` */
+	const char *meaning;
+};
+
+#define MOST_BYTES (16ull << 40)
+
+#define FIELD(name) offsetof(struct settings, name)
+#define IN_BYTES(name, least) SIZE, FIELD(name), least, MOST_BYTES, 0
+#define ON_OFF(name, standard) SWITCH, FIELD(name), 0, 1, standard, "0 or 1", NULL
+#define WORD(kind, field) kind, field, 0, 0, 0
+#define NOT_OURS(of) OTHERS, 0, 0, 0, 0, "", "", of
+
+/* clang-format off */
+static const struct setting list[] = {
+	{ "REGION_BYTES", IN_BYTES(region_bytes, 2ull << 20), "a size from 2M to 16T", "16 times the machine's memory",
+	  "size of the region: addresses, not memory" },
+	{ "LEAST_BYTES", IN_BYTES(least_bytes, 0), "a size up to 16T", NULL,
+	  "requests below this size are the kernel's" },
+	{ "RETAIN", NUMBER, FIELD(retain_percent), 0, 1000, 10, "a percentage from 0 to 1000", NULL,
+	  "by how much resident memory may exceed its recent peak without UPA" },
+	{ "DECAY_MS", NUMBER, FIELD(decay_ms), 0, 3600000, 1000, "a number of milliseconds from 0 to 3600000", NULL,
+	  "half-life of the memory of how much was in use lately" },
+	{ "BACKEND", WORD(BACKEND, FIELD(backend)), "linear, pte or pte-raw", "linear",
+	  "where memory comes from: the kernel, or page frames of /dev/upa (for malloc)" },
+	{ "POOL_BYTES", IN_BYTES(pool_bytes, 2ull << 20), "a size from 2M to 16T", "half of the machine's memory",
+	  "page frames that pte and pte-raw may take" },
+	{ "RECLAIM", ON_OFF(reclaim, 0),
+	  "on pte, the kernel may take free page frames under memory pressure" },
+	{ "STRICT", ON_OFF(strict, 0),
+	  "memory that has been unmapped faults when it is touched; the heap is the kernel's" },
+	{ "STATS", ON_OFF(stats, 0),
+	  "a table on standard error when the process exits" },
+	{ "TRACE", WORD(TEXT, FIELD(trace)), "a file", "none",
+	  "file in which the process's page requests are recorded" },
+	{ "REDIRECT", ON_OFF(redirect, 1),
+	  "libc's own calls are served, not only those from outside libc" },
+	{ "BRK", ON_OFF(brk, 1),
+	  "what the heap that grows by brk() gives back is kept for its growth" },
+	{ "UNCLEARED", ON_OFF(uncleared, 1),
+	  "what libc's malloc() gets again is not cleared: it promises no zeros" },
+	{ "HUGE", ON_OFF(huge, 1),
+	  "huge pages where whole 2 MiB are purged and touched again, and huge pages are cheap" },
+	{ "OFF", ON_OFF(off, 0),
+	  "serve nothing" },
+	{ "LAUNCHED", NUMBER, FIELD(launched), 0, 1u << 22, UPA_NOT_LAUNCHED, "a process id", "none",
+	  "the process that says if it gets nothing, or only part; 0: all (set by upa run)" },
+	{ "SETTINGS", WORD(PRINT, 0), "print", "",
+	  "print this list instead of running the program" },
+	{ "DEFERRED_BYTES", NOT_OURS("of libupa.so: unmapped pages keep no more than this mapped on pte and pte-raw") },
+	{ "FULL", NOT_OURS("of the project's tests: longer ones") },
+	{ "DEBIAN_ARCHIVE", NOT_OURS("of the project's build: where Debian's packages come from") },
+	{ "UBUNTU_ARCHIVE", NOT_OURS("of the project's build: where Ubuntu's packages come from") },
+	{ "TEST_CONSTRUCTOR", NOT_OURS("of one of the project's tests") },
+};
+/* clang-format on */
+
+#define SETTINGS (sizeof(list) / sizeof(*list))
+
+static void *field_of(const struct setting *s)
 {
-	size_t length = strlen(name);
-
-	for (char **entry = environ; entry && *entry; entry++)
-		if (!strncmp(*entry, name, length) && (*entry)[length] == '=')
-			return *entry + length + 1;
-	return NULL;
-}
-
-static void complain(const char *name, const char *value, const char *expected)
-{
-	struct message m = { .length = 0 };
-
-	message_text(&m, "upa: ");
-	message_text(&m, name);
-	message_text(&m, "=");
-	message_text(&m, value);
-	message_text(&m, " is not ");
-	message_text(&m, expected);
-	message_text(&m, "; its default holds\n");
-	message_send(&m, 2);
+	return (char *)&settings + s->field;
 }
 
 /* A number of at most `most`, with a suffix K, M, G or T if `suffixes`. */
@@ -72,54 +121,131 @@ static bool parse(const char *text, bool suffixes, uint64_t most, uint64_t *out)
 	return true;
 }
 
-static void read_number(const char *name, bool suffixes, uint64_t least, uint64_t most, const char *expected, uint64_t *out)
+/* ---- printing ----------------------------------------------------------------------------------- */
+
+static void print(void)
 {
-	const char *value = value_of(name);
+	for (const struct setting *s = list; s < list + SETTINGS; s++) {
+		struct message m = { .length = 0 };
+
+		if (s->kind == OTHERS)
+			continue;
+		message_text(&m, "UPA_");
+		message_pad(&m, s->name, 15);
+		message_text(&m, s->meaning);
+		message_text(&m, "\n                   ");
+		message_text(&m, s->values);
+		if (!s->unset || *s->unset)
+			message_text(&m, "; default: ");
+		if (s->unset)
+			message_text(&m, s->unset);
+		else
+			message_number(&m, s->standard, 0);
+		message_text(&m, "\n");
+		message_send(&m, 1);
+	}
+}
+
+static void complain(const char *what, const char *is, const char *which, const char *so)
+{
+	struct message m = { .length = 0 };
+
+	message_text(&m, "upa: ");
+	message_text(&m, what);
+	message_text(&m, is);
+	message_text(&m, which);
+	message_text(&m, "; ");
+	message_text(&m, so);
+	message_text(&m, "\n");
+	message_send(&m, 2);
+}
+
+/* The variable is not in the list. */
+static void complain_of_name(const char *entry, size_t length)
+{
+	char name[64] = "";
+
+	strncat(name, entry, length < sizeof(name) ? length : sizeof(name) - 1);
+	complain(name, " is none of ", "UPA's variables", "it is ignored");
+}
+
+/* ---- reading ------------------------------------------------------------------------------------ */
+
+static const struct setting *find(const char *name, size_t length)
+{
+	for (const struct setting *s = list; s < list + SETTINGS; s++)
+		if (!strncmp(s->name, name, length) && !s->name[length])
+			return s;
+	return NULL;
+}
+
+/* False: the value makes no sense. */
+static bool take(const struct setting *s, const char *value)
+{
+	int backend;
 	uint64_t n;
 
-	if (!value || !*value)
-		return;
-	if (parse(value, suffixes, most, &n) && n >= least)
-		*out = n;
-	else
-		complain(name, value, expected);
+	switch (s->kind) {
+	case SIZE:
+	case NUMBER:
+	case SWITCH:
+		if (!parse(value, s->kind == SIZE, s->most, &n) || n < s->least)
+			return false;
+		if (s->kind == SWITCH)
+			*(bool *)field_of(s) = n;
+		else
+			*(uint64_t *)field_of(s) = n;
+		return true;
+	case BACKEND:
+		backend = upa_backend_parse(value);
+		if (backend < 0)
+			return false;
+		*(uint64_t *)field_of(s) = (uint64_t)backend;
+		return true;
+	case TEXT: *(const char **)field_of(s) = value; return true;
+	case PRINT:
+		if (strcmp(value, "print"))
+			return false;
+		print();
+		os_call(SYS_exit_group, 0, 0, 0, 0, 0, 0);
+		return true;
+	case OTHERS: return true;
+	}
+	return false;
 }
 
-static void read_switch(const char *name, bool *out)
+static void set_standards(void)
 {
-	uint64_t n = *out;
-
-	read_number(name, false, 0, 1, "0 or 1", &n);
-	*out = n;
-}
-
-static void read_backend(void)
-{
-	const char *value = value_of("UPA_BACKEND");
-	int backend = value && *value ? upa_backend_parse(value) : 0;
-
-	if (backend >= 0)
-		settings.backend = (uint32_t)backend;
-	else
-		complain("UPA_BACKEND", value, "linear, pte or pte-raw");
+	for (const struct setting *s = list; s < list + SETTINGS; s++)
+		if (s->kind == SWITCH)
+			*(bool *)field_of(s) = s->standard;
+		else if (s->kind == SIZE || s->kind == NUMBER || s->kind == BACKEND)
+			*(uint64_t *)field_of(s) = s->standard;
 }
 
 void settings_read(void)
 {
-	read_number("UPA_REGION_BYTES", true, 2ull << 20, 16ull << 40, "a size from 2M to 16T", &settings.region_bytes);
-	read_number("UPA_LEAST_BYTES", true, 0, 16ull << 40, "a size up to 16T", &settings.least_bytes);
-	read_number("UPA_RETAIN", false, 0, 1000, "a percentage from 0 to 1000", &settings.retain_percent);
-	read_number("UPA_DECAY_MS", false, 0, 3600000, "a number of milliseconds from 0 to 3600000", &settings.decay_ms);
-	settings.trace = value_of("UPA_TRACE");
-	read_number("UPA_POOL_BYTES", true, 2ull << 20, 16ull << 40, "a size from 2M to 16T", &settings.pool_bytes);
-	read_backend();
-	read_switch("UPA_RECLAIM", &settings.reclaim);
-	read_switch("UPA_STRICT", &settings.strict);
-	read_switch("UPA_STATS", &settings.stats);
-	read_switch("UPA_REDIRECT", &settings.redirect);
-	read_switch("UPA_BRK", &settings.brk);
-	read_switch("UPA_UNCLEARED", &settings.uncleared);
-	read_switch("UPA_HUGE", &settings.huge);
-	read_switch("UPA_OFF", &settings.off);
-	read_number("UPA_LAUNCHED", false, 0, 1u << 22, "a process id", &settings.launched);
+	uint32_t seen = 0;
+
+	set_standards();
+	for (char **entry = environ; entry && *entry; entry++) {
+		const char *equals = strncmp(*entry, "UPA_", 4) ? NULL : strchr(*entry, '=');
+		const struct setting *s;
+
+		/* An empty value is none. */
+		if (!equals || !equals[1])
+			continue;
+		s = find(*entry + 4, (size_t)(equals - *entry) - 4);
+		if (!s)
+			complain_of_name(*entry, (size_t)(equals - *entry));
+		/* Of two of the same name the first counts. */
+		else if (seen >> (s - list) & 1)
+			continue;
+		else if (!take(s, equals + 1))
+			complain(*entry, " is not ", s->values, "its default holds");
+		if (s)
+			seen |= 1u << (s - list);
+	}
 }
+
+_Static_assert(SETTINGS <= 32, "a bit of `seen` each");

@@ -37,6 +37,11 @@ says 1 'cannot write trace file=/etc/passwd: it exists and is not a trace' -- --
 says 2 'option --no-upa excludes --trace, --stats' -- --no-upa --stats true
 says 2 'variable UPA_RETAIN=much is not a percentage from 0 to 1000: see ./upa run --help' UPA_RETAIN=much -- true
 says 2 'variable UPA_REGION_BYTES=1 is not a size from 2M to 16T' UPA_REGION_BYTES=1 UPA_STATS=1 -- true
-says 2 'variable UPA_RETIAN is none of UPA' UPA_RETIAN=5 -- true
+says 2 "variable UPA_RETIAN is none of UPA's variables: see ./upa run --help" UPA_RETIAN=5 -- true
+says 2 'variable UPA_SETTINGS=all is not print' UPA_SETTINGS=all -- true
+# Every variable of the library's own list, and no other, is in the help.
+"$upa" run --help >"$work/help"
+listed=$(UPA_SETTINGS=print LD_PRELOAD="${upa%/*}/build/release/lib/libupa_mmap.so" /bin/true | grep -o '^UPA_[A-Z_]*')
+[[ -n $listed && $listed == "$(grep -o '^  UPA_[A-Z_]*' "$work/help" | tr -d ' ')" ]] || { echo "FAILED: variables in the help"; failed=1; }
 UPA_RETAIN=50 UPA_FULL='' "$upa" run -- sh -c 'exit 7' 2>"$work/err" || [[ $? -eq 7 ]] || { echo "FAILED: status of the program"; failed=1; }
 exit "$failed"
