@@ -20,8 +20,8 @@ class LayersTest {
     private static final List<Set<String>> LAYERS = List.of(
             // The library, whose own tests order the packages in it.
             Set.of("upa.core..", "upa.llfree..", "upa.policy"),
-            Set.of("upa.pager.host"),
-            Set.of("upa.pager.policies", "upa.pager.simulate"),
+            Set.of("upa.pager.host", "upa.pager.posix"),
+            Set.of("upa.pager.policies", "upa.pager.simulate", "upa.pager.store"),
             Set.of("upa.measure.stats", "upa.measure.allocator"),
             Set.of("upa.measure.report"),
             Set.of("upa.measure"),

@@ -1,0 +1,2 @@
+/** System calls that the JDK does not have, through the foreign function interface. */
+package upa.pager.posix;

@@ -1,0 +1,105 @@
+package upa.pager.store;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import upa.pager.host.Options;
+
+/**
+ * A chain of stores, as on the command line: {@code lz4:256M,file:/var/tmp:4G,redis://host:port}. Pages go to the
+ * nearest that has room and takes them. Elements are {@code lz4[:SIZE]} and {@code zstd[:SIZE]}, compressed memory;
+ * {@code file:FOLDER[:SIZE]}; and the URLs of {@link RedisStore}.
+ *
+ * @param stores at least one
+ */
+public record StoreSpec(List<Element> stores) {
+    /** Most stores of a chain. */
+    public static final int MAX_STORES = 12;
+    /** What is used if nothing is said: compressed memory, then a file. */
+    public static final String DEFAULT = "lz4:1G,file:/var/tmp:4G";
+    private static final long DEFAULT_MEMORY = 1L << 30;
+    private static final long DEFAULT_FILE = 4L << 30;
+    private static final long LEAST_MEMORY = 1 << 20;
+
+    /** What an element is. */
+    public enum Kind { LZ4, ZSTD, FILE, REDIS }
+
+    /**
+     * One store.
+     *
+     * @param name  by which policies and messages call it: its kind, with a number from the second of that kind on
+     * @param kind  what it is
+     * @param where folder or URL, or empty
+     * @param bytes most that it may take; of Redis the URL says it
+     */
+    public record Element(String name, Kind kind, String where, long bytes) {
+    }
+
+    /**
+     * Reads a chain.
+     *
+     * @param text as on the command line
+     * @return what it says
+     * @throws StoreException if it cannot be read
+     */
+    public static StoreSpec parse(String text) throws StoreException {
+        List<Element> stores = new ArrayList<>();
+        for (String part : text.split(",", -1)) {
+            Element element = element(part.strip());
+            long same = stores.stream().filter(s -> s.kind == element.kind).count();
+            stores.add(new Element(element.name + (same == 0 ? "" : Long.toString(same + 1)), element.kind,
+                    element.where,
+                    element.bytes));
+        }
+        if (stores.size() > MAX_STORES) {
+            throw new StoreException("too many stores: stores=" + stores.size() + ", the most is " + MAX_STORES);
+        }
+        return new StoreSpec(List.copyOf(stores));
+    }
+
+    private static Element element(String text) throws StoreException {
+        if (RedisOptions.isUrl(text)) {
+            RedisOptions.parse(text);
+            return new Element("redis", Kind.REDIS, text, 0);
+        }
+        String[] parts = text.split(":", 2);
+        switch (parts[0]) {
+            case "lz4", "zstd" -> {
+                long bytes = parts.length == 1 ? DEFAULT_MEMORY : size(text, parts[1]);
+                if (bytes < LEAST_MEMORY || bytes > CompressedStore.MOST_BYTES) {
+                    throw new StoreException("store=" + text + " needs a size from 1M to "
+                            + (CompressedStore.MOST_BYTES >> 30) + "G");
+                }
+                return new Element(parts[0], parts[0].equals("lz4") ? Kind.LZ4 : Kind.ZSTD, "",
+                        bytes / Slab.SPAN_BYTES * Slab.SPAN_BYTES);
+            }
+            case "file" -> {
+                return file(text, parts.length == 1 ? "" : parts[1]);
+            }
+            default -> throw new StoreException("there is no store=" + text
+                    + "; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT");
+        }
+    }
+
+    private static Element file(String text, String rest) throws StoreException {
+        int colon = rest.lastIndexOf(':');
+        boolean sized = colon >= 0 && Options.parseBytes(rest.substring(colon + 1)) >= 0;
+        String folder = sized ? rest.substring(0, colon) : rest;
+        long bytes = sized ? size(text, rest.substring(colon + 1)) : DEFAULT_FILE;
+        if (folder.isEmpty()) {
+            throw new StoreException("store=" + text + " needs a folder: file:FOLDER[:SIZE]");
+        }
+        if (bytes < FileStore.LEAST_BYTES || bytes > (long) Store.MAX_SLOTS * PageIo.PAGE_BYTES) {
+            throw new StoreException("store=" + text + " needs a size from 1M to 1T");
+        }
+        return new Element("file", Kind.FILE, Path.of(folder).toAbsolutePath().normalize().toString(), bytes);
+    }
+
+    private static long size(String store, String text) throws StoreException {
+        long bytes = Options.parseBytes(text);
+        if (bytes < 0) {
+            throw new StoreException("store=" + store + " has size=" + text + ", needs one as 256M or 4G");
+        }
+        return bytes;
+    }
+}
