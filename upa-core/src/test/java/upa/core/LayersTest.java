@@ -26,7 +26,7 @@ class LayersTest {
 
     /** What regions are described with; back ends know it, and it knows nobody. */
     private static final Set<String> VALUES = Set.of("BackEnd", "FrameStats", "HugePages", "PteOptions",
-            "RegionDescriptor", "RegionStats", "SystemCallException");
+            "RegionDescriptor", "RegionStats", "SystemCallException", "Upa");
 
     /** Each class knows only those before it. */
     private static final List<String> LLFREE = List.of("LlFreeDescriptor", "LlFreeStats", "Words", "Bits", "Layout",
