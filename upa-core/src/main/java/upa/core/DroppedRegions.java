@@ -6,13 +6,15 @@ import upa.internal.os.Errno;
 import upa.internal.region.RegionBackEnd;
 
 /**
- * Unmaps regions that nobody has closed, once nothing reaches them: neither the region, nor an arena over it, nor a segment
- * of either. That takes the garbage collector, which knows nothing of addresses; so when the kernel has none left, it is
- * asked to run, and the creation of a region is tried again.
+ * Unmaps regions that nobody has closed, once nothing reaches them: neither the region, nor an arena over it, nor a
+ * segment of either. That takes the garbage collector, which knows nothing of addresses; so when the kernel has none
+ * left, it is asked to run, and the creation of a region is tried again.
  */
 final class DroppedRegions {
     private static final Cleaner CLEANER = Cleaner.create();
-    /** Waits of 1, 2, 4 .. ms for the collector and the cleaner: half a second in all, as the JDK's direct buffers do. */
+    /**
+     * Waits of 1, 2, 4 .. ms for the collector and the cleaner: half a second in all, as the JDK's direct buffers do.
+     */
     private static final int WAITS = 9;
     /** Regions of this process that are mapped. */
     private static final AtomicInteger MAPPED = new AtomicInteger();
@@ -32,9 +34,12 @@ final class DroppedRegions {
             try {
                 return maker.make();
             } catch (SystemCallException e) {
-                if (e.errno() != Errno.NO_MEMORY || !awaitFewer(before)) {
-                    throw before == 0 ? e : new SystemCallException(e.getMessage() + " (this process has regions=" + before
-                            + " mapped)", e.errno());
+                if (before == 0 || e.errno() != Errno.NO_MEMORY) {
+                    throw e;
+                }
+                if (!awaitFewer(before)) {
+                    throw new SystemCallException(e.getMessage() + " (this process has regions=" + before + " mapped)",
+                            e.errno());
                 }
             }
         }
@@ -42,9 +47,6 @@ final class DroppedRegions {
 
     /** Returns whether fewer regions are mapped than that. */
     private static boolean awaitFewer(int before) {
-        if (before == 0) {
-            return false;
-        }
         System.gc();
         boolean interrupted = false;
         for (int i = 0; i < WAITS && MAPPED.get() >= before; i++) {

@@ -22,8 +22,8 @@ import upa.internal.os.MemoryCalls;
  * arena of {@link #ofConfinedUncleared} differs in one thing: its segments hold old bytes, of anything that was in the
  * region before.
  *
- * <p>A region with an open arena cannot be closed. An arena that is dropped and never closed keeps its pages as long as its
- * region is there.
+ * <p>A region with an open arena cannot be closed. An arena that is dropped and never closed keeps its pages as long as
+ * its region is there.
  */
 public final class PageArena implements Arena {
     private static final long CHUNK_BYTES = Chunks.PAGES * PAGE_BYTES;

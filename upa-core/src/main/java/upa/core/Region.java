@@ -47,9 +47,10 @@ import upa.llfree.LlFreeStats;
  * unsafe as they are in C: who unmaps a block must not use it any more. {@link PageArena} is the safe way to use a
  * region.
  *
- * <p><b>Closing</b> while other threads are at work does not harm the process: see {@link #close}. A region that is never
- * closed is unmapped after nothing reaches it any more: no reference to it, to an arena over it, or to a segment of either.
- * That is when the garbage collector finds out, which may be late; an address alone, or {@link #state}, keeps nothing.
+ * <p><b>Closing</b> while other threads are at work does not harm the process: see {@link #close}. A region that is
+ * never closed is unmapped after nothing reaches it any more: no reference to it, to an arena over it, or to a segment
+ * of either. That is when the garbage collector finds out, which may be late; an address alone, or {@link #state},
+ * keeps nothing.
  */
 public final class Region implements AutoCloseable {
     /** Result of a map or resize for which there is no room. */
@@ -439,8 +440,8 @@ public final class Region implements AutoCloseable {
      * Frees what {@link #mapSegment} has returned, or any part of it that starts at a page.
      *
      * @param segment the segment, which must not be used any more
-     * @throws IllegalArgumentException as {@link #unmap(long, long)}, or if the segment is of another scope, as those of
-     *                                  arenas are
+     * @throws IllegalArgumentException as {@link #unmap(long, long)}, or if the segment is of another scope, as those
+     *                                  of arenas are
      * @throws IllegalStateException    as {@link #unmap(long, long)}
      */
     public void unmap(MemorySegment segment) {

@@ -7,8 +7,8 @@ import static upa.llfree.Words.slotChild;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A state in memory: how it is made and attached to, and the addresses of its words. The allocator is one rather than has
- * one: a second object would cost each call a load, which is a twentieth of it.
+ * A state in memory: how it is made and attached to, and the addresses of its words. The allocator is one rather than
+ * has one: a second object would cost each call a load, which is a twentieth of it.
  */
 abstract class State {
     /** Holds the state; keeps it mapped as long as this object is reachable. */

@@ -14,7 +14,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import upa.llfree.LlFree;
 
-/** Misuse of regions and arenas that other tests have no place for: an exception says name=value, and nothing is lost. */
+/**
+ * Misuse of regions and arenas that other tests have no place for: an exception says name=value, and nothing is lost.
+ */
 class MisuseTest {
     private static final long MIB = 1 << 20;
 
@@ -81,7 +83,8 @@ class MisuseTest {
         try (Region other = Region.create(MIB)) {
             MemorySegment segment = other.mapSegment(4096, 0);
             refused(IllegalArgumentException.class, "segment=", () -> region.unmap(segment));
-            refused(IllegalArgumentException.class, "segment=", () -> region.unmap(Arena.global().allocate(4096, 4096)));
+            refused(IllegalArgumentException.class, "segment=",
+                    () -> region.unmap(Arena.global().allocate(4096, 4096)));
             assertEquals(4096, other.stats().allocatedBytes());
         }
     }
