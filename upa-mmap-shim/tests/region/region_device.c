@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * region_device.c - what regions on /dev/upa promise beyond the contract of all back ends: the bound on deferred unmapping, a pool that
- * is used up to its last frame, grows and goes back, at its end or (UPA_REGION_RECLAIM) anywhere and under memory pressure, relocation without copying, zeros, leaving the device, fork, and a program that closes
- * the descriptor. UPA_BACKEND=pte (the default here) or pte-raw. Skipped without the device.
+ * region_device.c - what regions on /dev/upa promise beyond the contract of all back ends: the bound on deferred
+ * unmapping, a pool that is used up to its last frame, grows and goes back, at its end or (UPA_REGION_RECLAIM) anywhere
+ * and under memory pressure, relocation without copying, zeros, leaving the device, fork, and a program that closes the
+ * descriptor. UPA_BACKEND=pte (the default here) or pte-raw. Skipped without the device.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -27,7 +28,9 @@ static uint32_t backend = UPA_BACKEND_PTE;
 
 static struct upa_region *create(uint64_t bytes, uint64_t max_pool, uint64_t max_deferred)
 {
-	struct upa_region_options options = { .bytes = bytes, .backend = backend, .max_pool_bytes = max_pool, .max_deferred_bytes = max_deferred };
+	struct upa_region_options options = {
+		.bytes = bytes, .backend = backend, .max_pool_bytes = max_pool, .max_deferred_bytes = max_deferred
+	};
 	struct upa_region *r;
 	int error = create_region_with(&r, &options);
 
@@ -136,9 +139,13 @@ static void test_refusals(void)
 	CHECK(upa_region_create_with(&r, &options) == -EINVAL, "no such back end");
 	options = (struct upa_region_options){ .bytes = 8 * MIB, .backend = backend, .flags = UPA_REGION_HUGEPAGE };
 	CHECK(upa_region_create_with(&r, &options) == -EINVAL, "huge pages are the kernel's");
-	options = (struct upa_region_options){ .bytes = 8 * MIB, .backend = backend, .pool_bytes = 4 * MIB, .max_pool_bytes = 2 * MIB };
+	options = (struct upa_region_options){
+		.bytes = 8 * MIB, .backend = backend, .pool_bytes = 4 * MIB, .max_pool_bytes = 2 * MIB
+	};
 	CHECK(upa_region_create_with(&r, &options) == -EINVAL, "a pool larger than it may be");
-	options = (struct upa_region_options){ .bytes = 8 * MIB, .backend = backend, .pool_bytes = 1ul << 40, .max_pool_bytes = 1ul << 40 };
+	options = (struct upa_region_options){
+		.bytes = 8 * MIB, .backend = backend, .pool_bytes = 1ul << 40, .max_pool_bytes = 1ul << 40
+	};
 	CHECK(upa_region_create_with(&r, &options) == -ENOMEM, "more than there is");
 }
 
@@ -229,8 +236,8 @@ static void test_deferral_amortised(void)
 }
 
 /*
- * Of two threads that free parts of a child without their frames, one may record pages of the other as stale. Such pages
- * have no frame, and nothing goes wrong by that.
+ * Of two threads that free parts of a child without their frames, one may record pages of the other as stale. Such
+ * pages have no frame, and nothing goes wrong by that.
  */
 static void test_recorded_without_frame(void)
 {
@@ -322,18 +329,19 @@ static void test_stats(void)
 	CHECK(stats(r).retained_bytes == 3 * MIB, "retained=%" PRIu64, stats(r).retained_bytes);
 	CHECK(!upa_region_map_at(r, q + 4 * MIB, 2 * MIB, UPA_MAP_ZEROS), "scavenged");
 	st = stats(r);
-	CHECK(st.maps == 3 && st.unmaps == 768 && st.failures == 3, "maps=%" PRIu64 " unmaps=%" PRIu64 " failures=%" PRIu64,
-	      st.maps, st.unmaps, st.failures);
+	CHECK(st.maps == 3 && st.unmaps == 768 && st.failures == 3,
+	      "maps=%" PRIu64 " unmaps=%" PRIu64 " failures=%" PRIu64, st.maps, st.unmaps, st.failures);
 	CHECK(st.retained_bytes == MIB, "retained=%" PRIu64, st.retained_bytes);
 	/* A move to a place of which some pages have frames. */
 	CHECK(!upa_region_map_at(r, q + 2 * MIB, PAGE, 0), "in the way");
 	CHECK(upa_region_resize(r, q, 2 * MIB, 2 * MIB + PAGE, 0), "errno=%d", errno);
 	st = stats(r);
-	CHECK(st.maps == 5 && st.unmaps == 769 && st.failures == 3, "maps=%" PRIu64 " unmaps=%" PRIu64 " failures=%" PRIu64,
-	      st.maps, st.unmaps, st.failures);
+	CHECK(st.maps == 5 && st.unmaps == 769 && st.failures == 3,
+	      "maps=%" PRIu64 " unmaps=%" PRIu64 " failures=%" PRIu64, st.maps, st.unmaps, st.failures);
 	CHECK(upa_region_populate(r, 32 * MIB) == -ENOMEM && upa_region_clear(r, 32 * MIB) >= 0, "ahead of need");
 	CHECK(upa_region_give_back(r, 0) >= 0, "give back");
-	CHECK(stats(r).maps == 5 && stats(r).unmaps == 769, "maps=%" PRIu64 " unmaps=%" PRIu64, stats(r).maps, stats(r).unmaps);
+	CHECK(stats(r).maps == 5 && stats(r).unmaps == 769, "maps=%" PRIu64 " unmaps=%" PRIu64, stats(r).maps,
+	      stats(r).unmaps);
 	finish(r);
 }
 
@@ -444,8 +452,12 @@ static long free_pages(void)
 
 static struct upa_region *create_reclaimed(uint64_t bytes, uint64_t pool, uint64_t max_deferred)
 {
-	struct upa_region_options options = { .bytes = bytes, .backend = backend, .flags = UPA_REGION_RECLAIM, .pool_bytes = pool,
-					      .max_pool_bytes = pool, .max_deferred_bytes = max_deferred };
+	struct upa_region_options options = { .bytes = bytes,
+					      .backend = backend,
+					      .flags = UPA_REGION_RECLAIM,
+					      .pool_bytes = pool,
+					      .max_pool_bytes = pool,
+					      .max_deferred_bytes = max_deferred };
 	struct upa_region *r;
 	int error = create_region_with(&r, &options);
 
@@ -491,8 +503,8 @@ static void test_give_back_anywhere(void)
 static long free_pages(void);
 
 /*
- * All memory of a small machine is wanted by somebody else: the frames that are free go, those in use keep what is in them, also when
- * their blocks are moved meanwhile.
+ * All memory of a small machine is wanted by somebody else: the frames that are free go, those in use keep what is in
+ * them, also when their blocks are moved meanwhile.
  */
 static void test_pressure(void)
 {
@@ -518,7 +530,8 @@ static void test_pressure(void)
 	child = fork();
 	CHECK(child >= 0, "errno=%d", errno);
 	if (!child) {
-		char *all = mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		char *all =
+			mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 		madvise(all, wanted, MADV_HUGEPAGE);
 		for (uint64_t i = 0; all != MAP_FAILED && i < wanted; i += PAGE)
@@ -540,7 +553,8 @@ static void test_pressure(void)
 	} while (waitpid(child, &status, WNOHANG) != child);
 	CHECK(moves, "the block has not moved");
 	CHECK(WIFEXITED(status) && !WEXITSTATUS(status), "the other process was killed: status=%#x", status);
-	CHECK(stats(r).retained_bytes < retained - pool / 4, "retained=%" PRIu64 " before=%" PRIu64, stats(r).retained_bytes, retained);
+	CHECK(stats(r).retained_bytes < retained - pool / 4, "retained=%" PRIu64 " before=%" PRIu64,
+	      stats(r).retained_bytes, retained);
 	check_filled(kept, 8 * MIB, 11);
 	p = map(r, pool - 64 * MIB, UPA_MAP_ZEROS);
 	check_zero(p, pool - 64 * MIB);
@@ -608,7 +622,8 @@ static char *program_maps(size_t bytes)
 	struct upa_region *r = upa_mman_region();
 
 	CHECK(r, "errno=%d", errno);
-	CHECK(p >= (char *)upa_region_base(r) && p < (char *)upa_region_base(r) + upa_region_bytes(r), "not from the region");
+	CHECK(p >= (char *)upa_region_base(r) && p < (char *)upa_region_base(r) + upa_region_bytes(r),
+	      "not from the region");
 	return p;
 }
 
@@ -628,10 +643,13 @@ static void with_one_thread(void)
 	fill(p, 4 * MIB, 3);
 	fill(q, MIB, 4);
 	/* What needs no change of the mapping. */
-	CHECK(!upa_madvise(q, 64 * PAGE, MADV_DONTNEED) && !upa_madvise(q, MIB, MADV_FREE) && !upa_madvise(q, MIB, MADV_HUGEPAGE), "errno=%d", errno);
+	CHECK(!upa_madvise(q, 64 * PAGE, MADV_DONTNEED) && !upa_madvise(q, MIB, MADV_FREE) &&
+		      !upa_madvise(q, MIB, MADV_HUGEPAGE),
+	      "errno=%d", errno);
 	check_zero(q, 64 * PAGE);
 	CHECK(!upa_mprotect(q, MIB, PROT_READ | PROT_WRITE), "errno=%d", errno);
-	CHECK(upa_mmap(q + 64 * PAGE, 64 * PAGE, PROT_READ | PROT_WRITE, PLAIN | MAP_FIXED, -1, 0) == q + 64 * PAGE, "errno=%d", errno);
+	CHECK(upa_mmap(q + 64 * PAGE, 64 * PAGE, PROT_READ | PROT_WRITE, PLAIN | MAP_FIXED, -1, 0) == q + 64 * PAGE,
+	      "errno=%d", errno);
 	check_zero(q, 128 * PAGE);
 	check_region(upa_mman_region());
 	CHECK(!linear(), "still on the device");
@@ -661,9 +679,12 @@ static void with_two_threads(void)
 	errno = 0;
 	CHECK(upa_mprotect(p, PAGE, PROT_READ) == -1 && errno == EACCES, "errno=%d", errno);
 	errno = 0;
-	CHECK(upa_mmap(p, PAGE, PROT_NONE, PLAIN | MAP_FIXED, -1, 0) == MAP_FAILED && errno == EINVAL, "errno=%d", errno);
+	CHECK(upa_mmap(p, PAGE, PROT_NONE, PLAIN | MAP_FIXED, -1, 0) == MAP_FAILED && errno == EINVAL, "errno=%d",
+	      errno);
 	errno = 0;
-	CHECK(upa_mmap(p + 8 * MIB, PAGE, PROT_NONE, PLAIN | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED && errno == EINVAL, "errno=%d", errno);
+	CHECK(upa_mmap(p + 8 * MIB, PAGE, PROT_NONE, PLAIN | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED &&
+		      errno == EINVAL,
+	      "errno=%d", errno);
 	errno = 0;
 	CHECK(upa_madvise(p, PAGE, MADV_WIPEONFORK) == -1 && errno == EINVAL, "errno=%d", errno);
 	check_filled(p, 4 * MIB, 3);

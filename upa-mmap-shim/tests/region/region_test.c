@@ -118,7 +118,8 @@ static void test_create(void)
 		if (error == -EINVAL && flags)
 			continue; /* a kernel without huge pages */
 		CHECK(!error, "error=%d", error);
-		CHECK(upa_region_bytes(r) == 4 * MIB && (uintptr_t)upa_region_base(r) % (2 * MIB) == 0, "base=%p", upa_region_base(r));
+		CHECK(upa_region_bytes(r) == 4 * MIB && (uintptr_t)upa_region_base(r) % (2 * MIB) == 0, "base=%p",
+		      upa_region_base(r));
 		fill(map(r, 4 * MIB, 0), 4 * MIB, 1);
 		finish(r);
 	}
@@ -154,10 +155,24 @@ static void test_misuse(void)
 	char *freed = map(r, 64 * KIB, 0);
 	struct upa_region_stats before, after;
 	static char foreign[2 * PAGE] __attribute__((aligned(4096)));
-	const struct { void *address; size_t bytes; } bad[] = {
-		{ p, 0 }, { p + 1, PAGE }, { p + 512, PAGE }, { NULL, PAGE }, { foreign, PAGE }, { freed, 64 * KIB }, { freed, PAGE },
-		{ p, SIZE_MAX }, { p, SIZE_MAX - PAGE + 1 }, { base + 8 * MIB, PAGE }, { base - PAGE, PAGE }, { base - PAGE, 2 * PAGE },
-		{ base, 8 * MIB + 1 }, { base + 8 * MIB - PAGE, 2 * PAGE }, { p + 60 * KIB, 8 * KIB }, { (void *)-PAGE, PAGE },
+	const struct { void *address; size_t bytes;
+	} bad[] = {
+		{ p, 0 },
+		{ p + 1, PAGE },
+		{ p + 512, PAGE },
+		{ NULL, PAGE },
+		{ foreign, PAGE },
+		{ freed, 64 * KIB },
+		{ freed, PAGE },
+		{ p, SIZE_MAX },
+		{ p, SIZE_MAX - PAGE + 1 },
+		{ base + 8 * MIB, PAGE },
+		{ base - PAGE, PAGE },
+		{ base - PAGE, 2 * PAGE },
+		{ base, 8 * MIB + 1 },
+		{ base + 8 * MIB - PAGE, 2 * PAGE },
+		{ p + 60 * KIB, 8 * KIB },
+		{ (void *)-PAGE, PAGE },
 	};
 
 	/* Something taken behind p but not next to it, so that p + 60K .. is p's last page and a free one. */
@@ -167,9 +182,11 @@ static void test_misuse(void)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		CHECK(upa_region_unmap(r, bad[i].address, bad[i].bytes) == -EINVAL, "unmap i=%zu", i);
 		errno = 0;
-		CHECK(!upa_region_resize(r, bad[i].address, bad[i].bytes, PAGE, 0) && errno == EINVAL, "resize i=%zu errno=%d", i, errno);
+		CHECK(!upa_region_resize(r, bad[i].address, bad[i].bytes, PAGE, 0) && errno == EINVAL,
+		      "resize i=%zu errno=%d", i, errno);
 		errno = 0;
-		CHECK(!upa_region_resize(r, bad[i].address, bad[i].bytes, MIB, 0) && errno == EINVAL, "resize i=%zu errno=%d", i, errno);
+		CHECK(!upa_region_resize(r, bad[i].address, bad[i].bytes, MIB, 0) && errno == EINVAL,
+		      "resize i=%zu errno=%d", i, errno);
 	}
 	errno = 0;
 	CHECK(!upa_region_map(r, 0, 0) && errno == EINVAL, "errno=%d", errno);
@@ -196,7 +213,8 @@ static void test_misuse(void)
 	CHECK(upa_region_taint(r, foreign, PAGE) == -EINVAL, "foreign");
 	CHECK(upa_region_taint(r, p, 0) == -EINVAL, "empty");
 	after = stats(r);
-	CHECK(after.allocated_bytes == before.allocated_bytes && after.unmaps == before.unmaps && after.maps == before.maps,
+	CHECK(after.allocated_bytes == before.allocated_bytes && after.unmaps == before.unmaps &&
+		      after.maps == before.maps,
 	      "allocated=%" PRIu64, after.allocated_bytes);
 	check_filled(p, 64 * KIB, 7);
 	unmap(r, p, 64 * KIB);
@@ -286,7 +304,8 @@ static void test_locked_process(void)
 /* Whatever the free pages hold. */
 static void test_zeros(void)
 {
-	static const size_t sizes[] = { 1, PAGE, 3 * PAGE, 100 * KIB, 128 * KIB, 500 * KIB, 2 * MIB - PAGE, 2 * MIB, 2 * MIB + PAGE, 5 * MIB };
+	static const size_t sizes[] = { 1,         PAGE,           3 * PAGE, 100 * KIB,      128 * KIB,
+					500 * KIB, 2 * MIB - PAGE, 2 * MIB,  2 * MIB + PAGE, 5 * MIB };
 	struct upa_region *r = create(16 * MIB);
 	uint64_t seed = 3;
 
@@ -369,7 +388,8 @@ static void test_resize(void)
 	size_t bytes = PAGE;
 
 	fill(p, PAGE, 5);
-	CHECK(upa_region_resize(r, p, PAGE, PAGE - 100, 0) == p && upa_region_resize(r, p, 1, PAGE, 0) == p, "same pages");
+	CHECK(upa_region_resize(r, p, PAGE, PAGE - 100, 0) == p && upa_region_resize(r, p, 1, PAGE, 0) == p,
+	      "same pages");
 	/* Doubling, with something in the way each time. */
 	while (bytes < 16 * MIB) {
 		char *q;
@@ -390,7 +410,8 @@ static void test_resize(void)
 		CHECK(upa_region_resize(r, p, bytes, bytes / 2, 0) == p, "errno=%d", errno);
 		check_filled(p, bytes / 2, 5);
 	}
-	CHECK(stats(r).allocated_bytes == PAGE && stats(r).moved_bytes > 0, "allocated=%" PRIu64, stats(r).allocated_bytes);
+	CHECK(stats(r).allocated_bytes == PAGE && stats(r).moved_bytes > 0, "allocated=%" PRIu64,
+	      stats(r).allocated_bytes);
 	unmap(r, p, PAGE);
 	map(r, 64 * MIB, 0);
 	finish(r);
@@ -497,7 +518,8 @@ static void test_scavenge(void)
 	}
 }
 
-/* Blocks of many sizes come and go: contents stay, zeros are zeros, and memory does not exceed what was in use by much. */
+/* Blocks of many sizes come and go: contents stay, zeros are zeros, and memory does not exceed what was in use by much.
+ */
 static void test_scavenge_random(void)
 {
 	enum { BLOCKS = 12, ROUNDS = 600 };
@@ -614,11 +636,13 @@ static void test_give_back(void)
 		before = region_resident(r);
 		given = upa_region_give_back(r, limit);
 		CHECK(given >= 0 && given % (int64_t)PAGE == 0, "given=%" PRId64, given);
-		CHECK(stats(r).retained_bytes <= limit, "retained=%" PRIu64 " limit=%" PRIu64, stats(r).retained_bytes, limit);
+		CHECK(stats(r).retained_bytes <= limit, "retained=%" PRIu64 " limit=%" PRIu64, stats(r).retained_bytes,
+		      limit);
 		CHECK(retained > limit || given == 0, "given=%" PRId64, given);
 		CHECK(region_resident(r) <= before, "resident=%zu before=%zu", region_resident(r), before);
 		/* What stays is live memory and what was to be retained. */
-		CHECK(region_resident(r) <= limit + (size_t)n * 64 * KIB, "resident=%zu limit=%" PRIu64 " live=%d", region_resident(r), limit, n);
+		CHECK(region_resident(r) <= limit + (size_t)n * 64 * KIB, "resident=%zu limit=%" PRIu64 " live=%d",
+		      region_resident(r), limit, n);
 		for (int i = 0; i < n; i++) {
 			check_filled(live[i], 64 * KIB, (uint64_t)i);
 			unmap(r, live[i], 64 * KIB);
@@ -626,7 +650,8 @@ static void test_give_back(void)
 	}
 	CHECK(upa_region_give_back(r, 0) >= 0 && region_resident(r) == 0, "resident=%zu", region_resident(r));
 	CHECK(upa_region_give_back(r, 0) == 0 && upa_region_give_back(r, UINT64_MAX) == 0, "nothing left");
-	CHECK(stats(r).given_back_bytes > 0 && stats(r).retained_bytes == 0, "given=%" PRIu64, stats(r).given_back_bytes);
+	CHECK(stats(r).given_back_bytes > 0 && stats(r).retained_bytes == 0, "given=%" PRIu64,
+	      stats(r).given_back_bytes);
 	finish(r);
 }
 
@@ -667,12 +692,13 @@ static void test_stats(void)
 	char *q = map(r, 3 * MIB, 0);
 
 	st = stats(r);
-	CHECK(st.capacity_bytes == 8 * MIB && st.allocated_bytes == 3 * MIB + PAGE && st.maps == 2 && !st.unmaps, "allocated=%" PRIu64,
-	      st.allocated_bytes);
+	CHECK(st.capacity_bytes == 8 * MIB && st.allocated_bytes == 3 * MIB + PAGE && st.maps == 2 && !st.unmaps,
+	      "allocated=%" PRIu64, st.allocated_bytes);
 	unmap(r, q, 3 * MIB);
 	unmap(r, p, 5);
 	st = stats(r);
-	CHECK(!st.allocated_bytes && st.unmaps == 2 && st.retained_bytes >= 3 * MIB, "retained=%" PRIu64, st.retained_bytes);
+	CHECK(!st.allocated_bytes && st.unmaps == 2 && st.retained_bytes >= 3 * MIB, "retained=%" PRIu64,
+	      st.retained_bytes);
 	finish(r);
 }
 
@@ -680,8 +706,8 @@ static void check_calls(const struct upa_region *r, uint64_t maps, uint64_t unma
 {
 	struct upa_region_stats st = stats(r);
 
-	CHECK(st.maps == maps && st.unmaps == unmaps && st.failures == failures, "maps=%" PRIu64 " unmaps=%" PRIu64 " failures=%" PRIu64,
-	      st.maps, st.unmaps, st.failures);
+	CHECK(st.maps == maps && st.unmaps == unmaps && st.failures == failures,
+	      "maps=%" PRIu64 " unmaps=%" PRIu64 " failures=%" PRIu64, st.maps, st.unmaps, st.failures);
 }
 
 /* Calls are counted, and not what was done to free pages meanwhile. */
@@ -708,7 +734,8 @@ static void test_stats_count_calls(void)
 	for (int i = 0; i < 4; i++)
 		unmap(r, base + i * 4 * MIB, 2 * MIB);
 	check_calls(r, 5, 5, 0);
-	CHECK(!upa_region_map_at(r, base + 20 * MIB, 8 * MIB, 0) && stats(r).moved_bytes == 8 * MIB, "moved=%" PRIu64, stats(r).moved_bytes);
+	CHECK(!upa_region_map_at(r, base + 20 * MIB, 8 * MIB, 0) && stats(r).moved_bytes == 8 * MIB, "moved=%" PRIu64,
+	      stats(r).moved_bytes);
 	check_calls(r, 6, 5, 0);
 	/* A move that exchanges page tables, with room aside and without. */
 	unmap(r, base + 20 * MIB, 8 * MIB);
@@ -720,10 +747,12 @@ static void test_stats_count_calls(void)
 	CHECK(!upa_region_resize(r, q, 5 * MIB, 64 * MIB, 0), "no room");
 	CHECK(!upa_region_map(r, 31 * MIB, 0), "no room");
 	check_calls(r, 9, 7, 2);
-	CHECK(upa_region_resize(r, q, 5 * MIB, MIB, 0) == q && upa_region_resize(r, q, MIB, 2 * MIB, 0) == q, "in place");
+	CHECK(upa_region_resize(r, q, 5 * MIB, MIB, 0) == q && upa_region_resize(r, q, MIB, 2 * MIB, 0) == q,
+	      "in place");
 	check_calls(r, 10, 8, 2);
 	errno = 0;
-	CHECK(upa_region_map_at(r, q, PAGE, 0) == -EBUSY && upa_region_unmap(r, q + 4 * MIB, PAGE) == -EINVAL, "refused");
+	CHECK(upa_region_map_at(r, q, PAGE, 0) == -EBUSY && upa_region_unmap(r, q + 4 * MIB, PAGE) == -EINVAL,
+	      "refused");
 	check_calls(r, 10, 8, 2);
 	finish(r);
 }
