@@ -140,7 +140,7 @@ tools() {
     row JDK "none of version $java_needed or newer"
     cost "nothing in Java builds, ./upa bench included; looked in JAVA_HOME, PATH, /usr/lib/jvm, /opt, ~/.sdkman, ~/.jdks"
   fi
-  mapfile -t absent < <(missing "${packages[@]}")
+  mapfile -t absent < <(missing "${c_packages[@]}" "${java_packages[@]}")
   row "build packages" "${absent[*]:-all there}"
   [[ ${#absent[@]} -eq 0 ]] || cost "missing, nothing builds; ./upa installs them if it may: apt-get install ${absent[*]}"
   mapfile -t absent < <(missing "${peers[@]}")

@@ -3,8 +3,9 @@
 
 java_needed=25
 log="$root/build/log"
-# package:what proves it is there (a command, a file, or a shared library)
-packages=(gcc:gcc libc6-dev:/usr/include/stdio.h cmake:cmake ninja-build:ninja maven:mvn xz-utils:xz)
+# package:what proves it is there (a command, a file, or a shared library). C needs the first ones, Java the second.
+c_packages=(gcc:gcc libc6-dev:/usr/include/stdio.h cmake:cmake ninja-build:ninja xz-utils:xz)
+java_packages=(maven:mvn)
 peers=(libjemalloc2:libjemalloc.so.2 libmimalloc2.0:libmimalloc.so.2 libtcmalloc-minimal4:libtcmalloc_minimal.so.4)
 
 # Programs that the tests run under UPA; without one it is left out. About 250 MB to fetch, most of it ffmpeg, PostgreSQL and node.
@@ -15,9 +16,16 @@ fail() { echo "upa: $*" >&2; exit 1; }
 help=./upa # and the command, if it has a --help of its own
 usage_error() { echo "upa: $*: see $help --help" >&2; exit 2; }
 
-# step LOG TITLE COMMAND...: runs a command quietly, its output in build/log/LOG.log: one line with the seconds it took, and
-# the end of the log if it failed.
-step() {
+# The version of all parts: CMakeLists.txt says it, and a test holds the others to it.
+version() {
+  local text
+  text=$(<"$root/CMakeLists.txt")
+  [[ $text =~ project\(upa\ VERSION\ ([0-9.]+) ]]
+  echo "${BASH_REMATCH[1]}"
+}
+
+# quietly LOG TITLE COMMAND...: runs a command, its output in build/log/LOG.log, and says in one line how many seconds it took
+quietly() {
   local file="$log/$1.log" title=$2 start=$SECONDS ticker='' status=0
   shift 2
   mkdir -p "$log"
@@ -32,9 +40,51 @@ step() {
     printf '\r' >&2
   fi
   printf 'upa: %-44s %4d s\n' "$title" $((SECONDS - start)) >&2
-  if [[ $status -ne 0 ]]; then
-    tail -n 40 "$file" >&2
-    fail "failed: $title; the whole log is log=${file#"$root"/}"
+  return "$status"
+}
+
+# step LOG TITLE COMMAND...: the same; if it fails, the end of the log, what download failed if one did, and the end
+step() {
+  quietly "$@" || step_failed "$log/$1.log" "$2"
+}
+
+step_failed() { # LOG TITLE
+  local absent
+  absent=$(not_downloaded "$1")
+  [[ -z $absent ]] ||
+    fail "cannot download $absent: is there a network? Without it $(works_offline); the whole log is log=${1#"$root"/}"
+  tail -n 40 "$1" >&2
+  fail "failed: $2; the whole log is log=${1#"$root"/}"
+}
+
+# not_downloaded LOG: what Maven, apt or the fetch of dlmalloc could not get; nothing if that was not what failed
+not_downloaded() {
+  local text
+  text=$(tail -n 400 "$1" 2>/dev/null || true)
+  if [[ $text =~ Could\ not\ (transfer|find)\ artifact\ ([^ ]+) ]]; then
+    echo "the Maven artifact ${BASH_REMATCH[2]}"
+  elif [[ $text =~ (Plugin|plugin)\ ([^ ]+:[^ ]+)\ or\ one\ of\ its\ dependencies ]]; then
+    echo "the Maven plugin ${BASH_REMATCH[2]}"
+  elif [[ $text =~ Cannot\ access\ [^\ ]+\ .*in\ offline\ mode ]]; then
+    echo "what Maven needs (it is in offline mode)"
+  elif [[ $text =~ (Temporary\ failure\ resolving|Could\ not\ resolve|Failed\ to\ fetch|Unable\ to\ fetch|Could\ not\ connect) ]]; then
+    echo "Debian packages"
+  fi
+}
+
+# works_offline: what there is without another download
+works_offline() {
+  local works=()
+  [[ ! -e $root/build/release/lib/libupa_mmap.so ]] || works+=("./upa run")
+  [[ ! -e $root/apps/tools/target/lib ]] || works+=("./upa top and trace")
+  [[ ! -e $root/montecarlo-bench/target/lib || ! -e $root/build/release/bin/upa-driver ]] || works+=("./upa bench")
+  if [[ ${#works[@]} -eq 0 ]] && command -v cmake >/dev/null && command -v gcc >/dev/null; then
+    works+=("./upa run, which needs none to be built")
+  fi
+  if [[ ${#works[@]} -eq 0 ]]; then
+    echo "only ./upa doctor works"
+  else
+    (IFS=,; echo "what works is ${works[*]}" | sed 's/,/, /g')
   fi
 }
 
@@ -71,9 +121,10 @@ install_as() {
   "${get[@]}" install "$@" || { "${get[@]}" update && "${get[@]}" install "$@"; }
 }
 
-set_up_packages() {
+# need PACKAGE:PROOF...: installs what is absent, or says how to
+need() {
   local absent
-  mapfile -t absent < <(missing "${packages[@]}")
+  mapfile -t absent < <(missing "$@")
   [[ ${#absent[@]} -eq 0 ]] || install "${absent[@]}" ||
     fail "missing packages, install them with: apt-get install ${absent[*]}"
 }
@@ -133,61 +184,145 @@ set_up_jdk() {
 fingerprint() {
   local except=$1
   shift
-  (cd "$root" && find "$@" \( -name target -o -name test \) -prune -o -type f -not -name "$except" -printf '%p %s %T@\n' | sort | sha256sum)
+  (CDPATH='' cd -- "$root" && find "$@" \( -name target -o -name test \) -prune -o \
+    -type f -not -name "$except" -printf '%p %s %T@\n' | sort | sha256sum)
 }
+
+# Two builds at once in one folder would spoil each other.
+lock_build() {
+  mkdir -p "$root/build/stamp" 2>/dev/null && [[ -w $root/build/stamp ]] ||
+    fail "cannot build: folder=$root/build is not writable: use a clone of your own"
+  exec 9>"$root/build/lock"
+  ! command -v flock >/dev/null || flock 9
+}
+unlock_build() { exec 9>&-; }
+
+built() { [[ -e $3 && -f $1 && $(<"$1") == "$2" ]]; } # STAMP FINGERPRINT OUTPUT
 
 # if_changed NAME FINGERPRINT OUTPUT COMMAND...: runs the command unless it has succeeded with this fingerprint
 if_changed() {
   local stamp="$root/build/stamp/$1" now=$2 output=$3
   shift 3
-  [[ -e $output && -f $stamp && $(<"$stamp") == "$now" ]] && return
-  mkdir -p "${stamp%/*}" 2>/dev/null && [[ -w ${stamp%/*} ]] || fail "cannot build: folder=$root/build is not writable: use a clone of your own"
+  ! built "$stamp" "$now" "$output" || return 0
+  lock_build
+  if built "$stamp" "$now" "$output"; then # by another, meanwhile
+    unlock_build
+    return
+  fi
   rm -f "$stamp"
-  "$@"
+  "$@" 9>&-
   echo "$now" >"$stamp"
+  unlock_build
 }
 
-# build_c PRESET: release, asan or tsan
+# build_c PRESET [COMPLETE]: release, asan or tsan. Where dlmalloc's source cannot be had, what is built on it is left out, and it
+# is tried again only if all has to be complete.
 build_c() {
-  local sources
-  sources=$(fingerprint "*.java" CMakeLists.txt CMakePresets.json upa-mmap-shim montecarlo-bench kernel-ext/include \
-    apps/programs/measure apps/programs/load apps/programs/workloads/CMakeLists.txt apps/programs/workloads/churn)
-  if_changed "c-$1" "$sources" "$root/build/$1/lib/libupa.so" step "c-$1" "building C ($1)" cmake_build "$1"
+  local sources output="$root/build/$1/lib/libupa.so"
+  [[ -z ${2:-} ]] || output="$root/build/$1/lib/libdlmalloc_upa.so"
+  sources=$(fingerprint '*.java' CMakeLists.txt CMakePresets.json kernel-ext/include upa-mmap-shim montecarlo-bench \
+    apps/launcher/run apps/programs/measure apps/programs/load apps/programs/workloads/CMakeLists.txt \
+    apps/programs/workloads/churn)
+  if_changed "c-$1" "$sources" "$output" c_step "$1"
 }
 
-# CMake knows this form of presets from 3.25 on.
+c_step() {
+  need "${c_packages[@]}"
+  touch "$root/build/stamp/begun"
+  step "c-$1" "building C ($1)" cmake_build "$1" ON
+  [[ -e $root/build/$1/lib/libdlmalloc_upa.so ]] || no_dlmalloc "$log/c-$1.log"
+  [[ $1 != release ]] || mv "$root/build/stamp/begun" "$root/build/stamp/run"
+}
+
+no_dlmalloc() { # LOG
+  echo "upa: cannot download the source of dlmalloc, which is left out (log=${1#"$root"/}): all but --malloc dl works" >&2
+}
+
+# cmake_build PRESET ON|OFF [OPTION...]: with or without dlmalloc, and options of the build. CMake knows presets of this form from
+# 3.25 on.
 cmake_build() (
-  local version
-  cd "$root"
+  local version preset=$1 dlmalloc=-DUPA_DLMALLOC=$2
+  shift 2
+  CDPATH='' cd -- "$root"
   version=$(cmake --version | sed -nE '1s/.* ([0-9]+\.[0-9]+).*/\1/p')
   if [[ $(printf '%s\n' 3.25 "$version" | sort -V | head -n 1) == 3.25 ]]; then
-    cmake --preset "$1" && cmake --build --preset "$1"
-  elif [[ $1 == release ]]; then
-    cmake -S . -B build/release -G Ninja && cmake --build build/release
+    cmake --preset "$preset" "$dlmalloc" && cmake --build --preset "$preset" "$@"
+  elif [[ $preset == release ]]; then
+    cmake -S . -B build/release -G Ninja "$dlmalloc" && cmake --build build/release "$@"
   else
-    echo "preset=$1 needs CMake 3.25 or newer, found version=$version"
+    echo "preset=$preset needs CMake 3.25 or newer, found version=$version"
     return 1
   fi
 )
+
+# build_and_run ARGUMENT...: of ./upa run, for a program that is missing or older than its sources: only what it needs. The
+# stamp is as old as the beginning: what is changed meanwhile counts as changed.
+build_and_run() {
+  local targets=(upa-run upa_mmap upa_blocks) launcher=$root/build/release/bin/upa-run absent=() dlmalloc=OFF
+  if [[ -x $launcher && ! -w $root/build ]]; then
+    echo "upa: folder=$root/build is not writable: running what was built there before its sources changed" >&2
+    exec "$launcher" "$@"
+  fi
+  mapfile -t absent < <(missing "${c_packages[@]}")
+  if [[ -x $launcher && ${#absent[@]} -gt 0 ]] && ! (install "${absent[@]}"); then
+    echo "upa: cannot build without ${absent[*]}: running what was built before its sources changed" >&2
+    exec "$launcher" "$@"
+  fi
+  need "${c_packages[@]}"
+  if [[ " $* " == *" --malloc dl "* || " $* " == *" --malloc=dl "* ]]; then
+    targets+=(upa_malloc)
+    dlmalloc=ON
+  elif grep -qs '^UPA_DLMALLOC:BOOL=ON' "$root/build/release/CMakeCache.txt"; then
+    dlmalloc=ON
+  fi
+  lock_build
+  touch "$root/build/stamp/begun"
+  if [[ $dlmalloc == OFF || ${targets[*]} != *upa_malloc* ]]; then
+    step run "building UPA for ./upa run" cmake_build release "$dlmalloc" --target "${targets[@]}" 9>&-
+  elif ! quietly run "building UPA and dlmalloc for ./upa run" cmake_build release ON --target "${targets[@]}" 9>&-; then
+    [[ $(<"$log/run.log") == *'built on it, are left out'* ]] || step_failed "$log/run.log" "building UPA for ./upa run"
+    fail "no --malloc dl: cannot download the source of dlmalloc (log=build/log/run.log): all else works"
+  fi
+  mv "$root/build/stamp/begun" "$root/build/stamp/run"
+  unlock_build
+  exec "$launcher" "$@"
+}
+
+# java_artifact MODULE: what its jar is called
+java_artifact() {
+  case $1 in
+    apps/*) echo "upa-${1#apps/}" ;;
+    *) echo "$1" ;;
+  esac
+}
 
 build_java() {
   local sources
   set_up_jdk
   sources=$(fingerprint '*.[ch]' pom.xml upa-core montecarlo-bench apps/tools apps/programs/pom.xml apps/programs/src)
-  if_changed java "$JAVA_HOME $sources" "$root/apps/programs/target/lib" \
-    step java "building Java" maven package -Dmaven.test.skip=true
+  if_changed java "$JAVA_HOME $sources" "$root/apps/programs/target/lib" java_step
+}
+
+java_step() {
+  need "${java_packages[@]}"
+  step java "building Java" maven package -Dmaven.test.skip=true
 }
 
 # The tests of upa-core, and beside them JUnit, to be run elsewhere.
 build_java_tests() {
   local sources
-  set_up_packages
   set_up_jdk
-  sources=$(cd "$root" && find pom.xml upa-core -name target -prune -o -type f -printf '%p %s %T@\n' | sort | sha256sum)
-  if_changed java-tests "$JAVA_HOME $sources" "$root/upa-core/target/test-lib" \
-    step java-tests "building Java tests" maven -pl upa-core test-compile dependency:copy-dependencies@test-libraries
+  sources=$(CDPATH='' cd -- "$root" &&
+    find pom.xml upa-core -name target -prune -o -type f -printf '%p %s %T@\n' | sort | sha256sum)
+  if_changed java-tests "$JAVA_HOME $sources" "$root/upa-core/target/test-lib" java_tests_step
+}
+
+java_tests_step() {
+  need "${java_packages[@]}"
+  step java-tests "building Java tests" \
+    maven -pl upa-core test-compile dependency:copy-dependencies@test-libraries
 }
 
 maven() (
-  cd "$root" && mvn "$@"
+  CDPATH='' cd -- "$root" && mvn "$@"
 )

@@ -14,11 +14,11 @@ run_tests() {
       ;;
     *) usage_error "test takes nothing, --full or --soak [MINUTES], got argument=$1" ;;
   esac
-  set_up_packages
+  need "${c_packages[@]}" "${java_packages[@]}"
   set_up_peers
   set_up_programs
   for preset in release asan tsan; do
-    build_c "$preset"
+    build_c "$preset" complete
   done
   build_java
   rm -rf "$results" "$root"/*/target/surefire-reports "$root"/*/*/target/surefire-reports
@@ -27,7 +27,7 @@ run_tests() {
   : >"$log/vm-test.log"
 
   for preset in release asan tsan; do
-    (cd "$root" && ctest --preset "$preset" --output-junit "$results/$preset.xml") || failed=1
+    (CDPATH='' cd -- "$root" && ctest --preset "$preset" --output-junit "$results/$preset.xml") || failed=1
   done
   java_tests || failed=1
   jcstress || failed=1
@@ -38,10 +38,9 @@ run_tests() {
 
 # What CI does for a minute, for as long as asked.
 soak() {
-  set_up_packages
   set_up_peers
   set_up_programs
-  build_c release
+  build_c release complete
   "$root/upa-mmap-shim/tests/preload/soak.sh" "$root/build/release/lib" "$root/build/release/tests" $(($1 * 60))
 }
 
@@ -61,7 +60,7 @@ jcstress() {
     org.apache.maven.plugins:maven-dependency-plugin:build-classpath -Dmdep.outputFile="$results/classpath"
   class_path="$root/upa-core/target/jcstress-classes:$root/upa-core/target/classes:$(<"$results/classpath")"
   echo "Java concurrency tests: jcstress ${options[*]} (whole log: build/log/jcstress.log)"
-  (cd "$results" && "$JAVA_HOME/bin/java" -cp "$class_path" org.openjdk.jcstress.Main "${options[@]}" -r "$results" \
+  (CDPATH='' cd -- "$results" && "$JAVA_HOME/bin/java" -cp "$class_path" org.openjdk.jcstress.Main "${options[@]}" -r "$results" \
     -jvmArgsPrepend "--enable-native-access=ALL-UNNAMED -Dupa.library.path=$root/build/release/lib") 2>&1 |
     tee "$log/jcstress.log" | grep -E 'FAILED|FORBIDDEN|Results:'
 }

@@ -36,7 +36,6 @@ vm_bench() {
     esac
     shift
   done
-  set_up_packages
   build_c release
   build_java
   work="$out/raw"

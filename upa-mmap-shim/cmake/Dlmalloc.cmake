@@ -4,7 +4,12 @@ set(dlmalloc_source "${UPA_DEPS_DIR}/dlmalloc/malloc.c")
 set(dlmalloc_fetch "${CMAKE_CURRENT_SOURCE_DIR}/cmake/fetch-dlmalloc.sh")
 set(dlmalloc_redirect "${CMAKE_CURRENT_SOURCE_DIR}/malloc/dlmalloc-on-upa.h")
 
-# Fetched when the build is configured: without it, what is built on it is left out, and nothing else.
+# Fetched when the build is configured: without it, what is built on it is left out, and nothing else. `./upa run` does without
+# until it is asked for.
+option(UPA_DLMALLOC "Fetch dlmalloc, and build the malloc libraries on it" ON)
+if(NOT UPA_DLMALLOC)
+  return()
+endif()
 if(NOT EXISTS "${dlmalloc_source}")
   message(STATUS "Fetching dlmalloc 2.8.6")
 endif()

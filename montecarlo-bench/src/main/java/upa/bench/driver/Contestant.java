@@ -23,6 +23,7 @@ public record Contestant(
 
     private static final String MALLOC = "malloc";
     private static final Path DEVICE = Path.of("/dev/upa");
+    private static final Path LIBRARIES = Path.of(System.getProperty("upa.library.path", "build/release/lib"));
 
     private static Contestant of(String name, String colour, String description) {
         return new Contestant(name, name, description, colour, Optional.empty());
@@ -136,16 +137,24 @@ public record Contestant(
         if (name.startsWith("upa-pte") && !Files.isWritable(DEVICE)) {
             return Optional.of("no " + DEVICE + ": load the module of kernel-ext, or use ./upa vm bench");
         }
-        return allocator.flatMap(a -> a.missing(Path.of("")));
+        if (name.startsWith("dlmalloc") && !Files.isReadable(LIBRARIES.resolve(dlmalloc()))) {
+            return Optional.of("library=" + LIBRARIES.resolve(dlmalloc()) + " is not there: build it with ./upa build");
+        }
+        return allocator.flatMap(a -> a.missing(LIBRARIES));
+    }
+
+    /** Such as libdlmalloc_upa_uncleared.so, which the driver loads. */
+    private String dlmalloc() {
+        return "lib" + name.replace('-', '_') + ".so";
     }
 
     /** The library it preloads; empty if it is not a malloc, or not installed. */
     Optional<Path> library() {
-        return allocator.flatMap(a -> a.preloaded(Path.of("")).stream().findFirst());
+        return allocator.flatMap(a -> a.preloaded(LIBRARIES).stream().findFirst());
     }
 
     /** The variables it needs. */
     Map<String, String> variables() {
-        return allocator.map(a -> a.variables(Path.of(""))).orElse(Map.of());
+        return allocator.map(a -> a.variables(LIBRARIES)).orElse(Map.of());
     }
 }

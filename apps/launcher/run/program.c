@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * upa-program FILE: what will become of LD_PRELOAD in a program, for `upa run`, told by its file alone. Prints a word, and more:
- *
- *   glibc NAME, musl NAME   the dynamic linker that the libraries will meet, and the executable: FILE, or what "#!" in it names
- *   none WHY                the libraries will not be loaded, and why
- *   unknown                 nothing is known against it
- */
-#define _GNU_SOURCE
+#include "program.h"
+
 #include <elf.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include "say.h"
 
 #define MOST_SCRIPTS 5 /* as the kernel */
 
@@ -26,12 +22,6 @@
 #else
 #define MACHINE EM_NONE
 #endif
-
-static int answer(const char *kind, const char *text)
-{
-	printf("%s%s%s\n", kind, *text ? " " : "", text);
-	return 0;
-}
 
 /* Where the shell would find it; false if nowhere. */
 static bool in_path(const char *name, char *out, size_t room)
@@ -70,9 +60,10 @@ static bool interpreter(char *line, char *out, size_t room)
 /* Does the kernel start it with rights that its caller lacks? The dynamic linker then looks at nothing that the caller says. */
 static const char *secure(int fd)
 {
+	struct statvfs mount;
 	struct stat st;
 
-	if (fstat(fd, &st))
+	if (fstat(fd, &st) || (!fstatvfs(fd, &mount) && mount.f_flag & ST_NOSUID))
 		return NULL;
 	if ((st.st_mode & S_ISUID && st.st_uid != getuid()) || (st.st_mode & S_ISGID && st.st_mode & S_IXGRP && st.st_gid != getgid()))
 		return "it is set-user-id or set-group-id";
@@ -81,39 +72,45 @@ static const char *secure(int fd)
 	return NULL;
 }
 
-static int elf(int fd, const Elf64_Ehdr *header, const char *name)
+static struct program_look none(enum program_kind kind, const char *why)
 {
+	return (struct program_look){ .kind = kind, .why = why };
+}
+
+static struct program_look elf(int fd, const Elf64_Ehdr *header, const char *name)
+{
+	struct program_look look = { .kind = PROGRAM_UNKNOWN };
 	char linker[4096] = "";
 	const char *last, *why = secure(fd);
 
 	if (why)
-		return answer("none", why);
+		return none(PROGRAM_UNREACHED, why);
 	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_machine != MACHINE)
-		return answer("none", "it is for another processor than this library");
+		return none(PROGRAM_FOREIGN, "it is for another processor than this library");
 	for (int i = 0; i < header->e_phnum; i++) {
 		Elf64_Phdr part;
 
 		if (pread(fd, &part, sizeof(part), (off_t)(header->e_phoff + (size_t)i * header->e_phentsize)) != sizeof(part))
-			return answer("unknown", "");
+			return look;
 		if (part.p_type == PT_INTERP && part.p_filesz < sizeof(linker) &&
 		    pread(fd, linker, part.p_filesz, (off_t)part.p_offset) != (ssize_t)part.p_filesz)
-			return answer("unknown", "");
+			return look;
 	}
 	if (!*linker)
-		return answer("none", "it is linked statically");
+		return none(PROGRAM_UNREACHED, "it is linked statically");
 	last = strrchr(linker, '/');
-	return answer(strncmp(last ? last + 1 : linker, "ld-musl-", 8) ? "glibc" : "musl", name);
+	look.kind = strncmp(last ? last + 1 : linker, "ld-musl-", 8) ? PROGRAM_GLIBC : PROGRAM_MUSL;
+	snprintf(look.name, sizeof(look.name), "%s", name);
+	return look;
 }
 
-int main(int argc, char **argv)
+struct program_look program_look(const char *file)
 {
-	char name[4096];
+	struct program_look look = { .kind = PROGRAM_UNKNOWN };
+	char name[PROGRAM_NAME_BYTES];
 
-	if (argc != 2 || strlen(argv[1]) >= sizeof(name)) {
-		fprintf(stderr, "usage: upa-program FILE\n");
-		return 2;
-	}
-	strcpy(name, argv[1]);
+	if ((size_t)snprintf(name, sizeof(name), "%s", file) >= sizeof(name))
+		return look;
 	for (int i = 0; i < MOST_SCRIPTS; i++) {
 		int fd = open(name, O_RDONLY | O_CLOEXEC);
 		union {
@@ -122,8 +119,11 @@ int main(int argc, char **argv)
 		} start = { .text = "" };
 		ssize_t n = fd < 0 ? -1 : pread(fd, &start, sizeof(start) - 1, 0);
 
-		if (n >= (ssize_t)sizeof(start.header) && !memcmp(start.text, ELFMAG, SELFMAG))
-			return elf(fd, &start.header, name);
+		if (n >= (ssize_t)sizeof(start.header) && !memcmp(start.text, ELFMAG, SELFMAG)) {
+			look = elf(fd, &start.header, name);
+			close(fd);
+			return look;
+		}
 		if (fd >= 0)
 			close(fd);
 		if (n < 3 || memcmp(start.text, "#!", 2))
@@ -132,5 +132,42 @@ int main(int argc, char **argv)
 		if (!interpreter(start.text, name, sizeof(name)))
 			break;
 	}
-	return answer("unknown", "");
+	return look;
+}
+
+static bool can_be_executed(const char *path)
+{
+	struct stat status;
+
+	return !stat(path, &status) && S_ISREG(status.st_mode) && !access(path, X_OK);
+}
+
+/* An empty entry of PATH is the current folder. */
+static char *search(const char *name)
+{
+	const char *path = getenv("PATH");
+
+	for (path = path ? path : "/usr/local/bin:/bin:/usr/bin"; path;) {
+		const char *end = strchrnul(path, ':');
+		char *candidate = end == path ? joined("./%s", name) : joined("%.*s/%s", (int)(end - path), path, name);
+
+		if (can_be_executed(candidate))
+			return candidate;
+		free(candidate);
+		path = *end ? end + 1 : NULL;
+	}
+	return NULL;
+}
+
+char *program_find(const char *name)
+{
+	char *path = strchr(name, '/') ? joined("%s", name) : *name ? search(name) : NULL;
+
+	if (!path && can_be_executed(name))
+		say_and_exit(STATUS_NOT_FOUND, "there is no program=%s in PATH: the one here is ./%s", name, name);
+	if (!path || access(path, F_OK))
+		say_and_exit(STATUS_NOT_FOUND, "there is no program=%s", name);
+	if (!can_be_executed(path))
+		say_and_exit(STATUS_NOT_EXECUTABLE, "cannot execute program=%s", name);
+	return path;
 }

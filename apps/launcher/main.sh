@@ -1,0 +1,110 @@
+#!/bin/bash -p
+# main.sh: what ./upa does but for running what is built and fresh. It sets up what a command needs (packages, JDK, build:
+# setup.sh), then runs it. No `cd` without CDPATH='': that variable sends it elsewhere, and has it print where.
+set -euo pipefail
+
+root=$(CDPATH='' cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd)
+source "$root/apps/launcher/setup.sh"
+
+usage() {
+  cat <<'END'
+usage: ./upa COMMAND [ARGUMENT...]
+
+  run [OPTION...] [--] PROGRAM [ARGUMENT...]
+                       run a program with its memory from UPA (./upa run --help says more)
+  top [PID|all]        running programs under UPA, live: requests, memory in use and kept, what is reused and given back
+  trace FILE...        what a program asked for, recorded by ./upa run --trace FILE: sizes, lifetimes, how much of it again
+  policy list|simulate|new
+                       memory policies: those there are, how they do on a trace, a project of your own (./upa policy --help)
+  bench [ARGUMENT...]  measure page allocation and malloc: table, charts, data (./upa bench --help says more)
+  apps [ARGUMENT...]   measure real programs on UPA and under other allocators (./upa apps --help says more)
+  vm [OPTION...] -- COMMAND...
+                       run a command in a virtual machine with the kernel module (./upa vm --help says more)
+  vm test              the module's tests there, and Java's on the module
+  vm bench             what a page costs there, in exact instruction counts (./upa vm bench --help says more)
+  test [--full]        run every C and Java test, under sanitizers too; --full: with long stress
+  test --soak [MINUTES]
+                       random memory calls and real programs under UPA side by side, for an hour unless told
+  doctor               what this machine offers, and what each missing thing costs
+  build                build all, and run nothing
+  --version            the version of all parts
+
+Everything is built on first use and only what has changed afterwards. Logs are in build/log.
+END
+}
+
+# java_command MODULE CLASS OPTION... -- ARGUMENT...: a command whose work is done in Java
+java_command() {
+  local module=$1 class=$2 options=()
+  shift 2
+  while [[ $1 != -- ]]; do
+    options+=("$1")
+    shift
+  done
+  exec "$JAVA_HOME/bin/java" --enable-native-access=ALL-UNNAMED --illegal-native-access=deny "${options[@]}" \
+    -Dupa.root="$root" -Dupa.library.path="$root/build/release/lib" \
+    -cp "$root/$module/target/$(java_artifact "$module").jar:$root/$module/target/lib/*" "$class" "${@:2}"
+}
+
+# tool CLASS ARGUMENT...: one that needs only Java, and ends soon
+tool() {
+  build_java
+  java_command apps/tools "$1" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -- "${@:2}"
+}
+
+bench() {
+  set_up_peers
+  build_c release
+  build_java
+  java_command montecarlo-bench upa.bench.Main --sun-misc-unsafe-memory-access=allow \
+    -Dupa.driver="$root/build/release/bin/upa-driver" -- "$@"
+}
+
+apps() {
+  set_up_peers
+  build_c release
+  build_java
+  java_command apps/programs upa.apps.Main -- "$@"
+}
+
+command=${1:-}
+[[ $# -eq 0 ]] || shift
+case $command in
+  run | build-and-run) build_and_run "$@" ;;
+  top) tool upa.tools.top.Main "$@" ;;
+  trace) tool upa.tools.trace.Main "$@" ;;
+  policy) tool upa.tools.policy.Main "$@" ;;
+  bench) bench "$@" ;;
+  apps) apps "$@" ;;
+  vm)
+    case ${1:-} in
+      test)
+        build_java_tests
+        exec "$root/kernel-ext/vm/run-tests" "${@:2}"
+        ;;
+      bench)
+        source "$root/apps/launcher/vm-bench.sh"
+        vm_bench "${@:2}"
+        ;;
+      *) exec "$root/kernel-ext/vm/run" "$@" ;;
+    esac
+    ;;
+  test)
+    source "$root/apps/launcher/test.sh"
+    run_tests "$@"
+    ;;
+  doctor)
+    [[ $# -eq 0 ]] || usage_error "doctor takes no argument, got argument=$1"
+    source "$root/apps/launcher/doctor.sh"
+    doctor
+    ;;
+  build)
+    [[ $# -eq 0 ]] || usage_error "build takes no argument, got argument=$1"
+    build_c release complete
+    build_java
+    ;;
+  -V | --version | version) echo "upa $(version)" ;;
+  -h | --help | help) usage ;;
+  '') usage_error "no command given" ;;
+  *) usage_error "unknown command=$command" ;;
+esac

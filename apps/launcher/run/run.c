@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run.c - upa-run: puts UPA's libraries in front of a program's own, and is then gone: the program has its process,
+ * terminal, signals and exit status. `./upa run` has it built, and `upa-run --help` says the rest.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fresh.h"
+#include "libraries.h"
+#include "program.h"
+#include "say.h"
+#include "trace_file.h"
+
+/* What a program under AddressSanitizer needs to start behind another library; UPA leaves it alone. */
+#define ASAN_ORDER "verify_asan_link_order=0"
+
+static const char usage_text[] =
+	"usage: ./upa run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
+	"\n"
+	"Runs PROGRAM, which need not know of it, with its private anonymous memory from UPA.\n"
+	"\n"
+	"  --malloc libc   keep libc's malloc, or the one that the program is linked with; its calls of mmap and brk come to\n"
+	"                  UPA (default)\n"
+	"  --malloc dl     dlmalloc instead, several heaps for several threads\n"
+	"  --malloc PATH   any other malloc library (libjemalloc.so.2, say) instead\n"
+	"  --no-upa        the same on the kernel's mmap, for comparison\n"
+	"  --backend NAME  where the memory comes from: linear (the kernel, default); pte or pte-raw: the module of\n"
+	"                  kernel-ext, for malloc's memory only, since it cannot protect or replace pages\n"
+	"  --strict        touching memory after munmap faults, always; without it, memory that came from UPA can still be\n"
+	"                  read and written until it is used again. A system call for each request, but no page faults\n"
+	"  --stats         a table on standard error when a process exits; a line if UPA served it nothing\n"
+	"  --trace FILE    records the process's page requests in FILE, those of its children in FILE.PID (./upa trace reads\n"
+	"                  them)\n"
+	"\n"
+	"Environment variables, which the library prints itself:\n"
+	"\n";
+
+struct options {
+	const char *malloc, *backend, *trace, *source;
+	bool no_upa, strict, stats, help;
+};
+
+/* The value of an option that is written --name VALUE or --name=VALUE; NULL if the word is another option. */
+static const char *value_of(const char *name, const char *needs, char ***words)
+{
+	size_t length = strlen(name);
+	const char *word = **words;
+
+	if (strncmp(word, name, length) || (word[length] && word[length] != '='))
+		return NULL;
+	if (word[length] == '=')
+		word += length + 1;
+	else
+		word = (*words)[1] ? *++*words : "";
+	if (!*word)
+		say_and_exit(STATUS_USAGE, "option %s needs %s", name, needs);
+	return word;
+}
+
+/* Returns the first word that is no option. --source ROOT is what `./upa` adds: the sources that all this was built from. */
+static char **read_options(char **words, struct options *options)
+{
+	const char *value;
+
+	if (words[0] && words[1] && !strcmp(words[0], "--source")) {
+		options->source = words[1];
+		words += 2;
+	}
+
+	for (; *words && **words == '-'; words++) {
+		if (!strcmp(*words, "--"))
+			return words + 1;
+		if ((value = value_of("--malloc", "libc, dl or the path of a library", &words))) {
+			options->malloc = value;
+		} else if ((value = value_of("--backend", "linear, pte or pte-raw", &words))) {
+			if (strcmp(value, "linear") && strcmp(value, "pte") && strcmp(value, "pte-raw"))
+				say_and_exit(STATUS_USAGE, "option --backend needs linear, pte or pte-raw");
+			options->backend = value;
+		} else if ((value = value_of("--trace", "the name of a file", &words))) {
+			options->trace = value;
+		} else if (!strcmp(*words, "--no-upa")) {
+			options->no_upa = true;
+		} else if (!strcmp(*words, "--strict")) {
+			options->strict = true;
+		} else if (!strcmp(*words, "--stats")) {
+			options->stats = true;
+		} else if (!strcmp(*words, "-h") || !strcmp(*words, "--help")) {
+			options->help = true;
+		} else {
+			say_and_exit(STATUS_USAGE, "run has no option=%s", *words);
+		}
+	}
+	return words;
+}
+
+/* Sets a variable to a list: ours, then what it was. */
+static void put_in_front(const char *name, const char *ours)
+{
+	const char *now = getenv(name);
+
+	if (setenv(name, now && *now ? joined("%s:%s", ours, now) : ours, 1))
+		say_and_exit(STATUS_FAILURE, "out of memory");
+}
+
+static void put(const char *name, const char *value)
+{
+	if (setenv(name, value, 1))
+		say_and_exit(STATUS_FAILURE, "out of memory");
+}
+
+/*
+ * Has the library say what is wrong with a variable, since with a program it would go on. Returns whether libc's own calls
+ * stay with the kernel on this machine.
+ */
+static bool probe(const char *library)
+{
+	static const char before[] = "upa: ", part[] = "upa: only part comes from UPA: ";
+	static const char *const faults[] = { "; its default holds", "; it is ignored" };
+	char *said = libraries_probe(library, 2), *rest, *end;
+	bool only_part = strstr(said, part) != NULL;
+
+	for (char *line = strtok_r(said, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
+			if (!strncmp(line, before, strlen(before)) && (end = strstr(line, faults[i])))
+				say_and_exit(STATUS_USAGE, "variable %.*s", (int)(end - line) - (int)strlen(before),
+					     line + strlen(before));
+	return only_part;
+}
+
+static void print_usage(void)
+{
+	char *list, *rest;
+
+	fputs(usage_text, stdout);
+	put("UPA_SETTINGS", "print");
+	list = libraries_probe(libraries_plain(libraries_own("libupa_mmap.so")), 1);
+	for (char *line = strtok_r(list, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		printf("  %s\n", line);
+	exit(fflush(stdout) ? STATUS_FAILURE : 0);
+}
+
+/* Has what is missing or older than its sources built, by `./upa`, which then runs this program again. */
+static void build(const char *root, char **words)
+{
+	char *upa = joined("%s/upa", root), **again;
+	size_t count = 0;
+
+	while (words[count])
+		count++;
+	again = calloc(count + 3, sizeof(*again));
+	if (!again)
+		say_and_exit(STATUS_FAILURE, "out of memory");
+	again[0] = upa;
+	again[1] = "build-and-run";
+	memcpy(again + 2, words, count * sizeof(*words));
+	execv(upa, again);
+	say_and_exit(STATUS_FAILURE, "cannot build: %s: %s", upa, strerror(errno));
+}
+
+/* The shell that started us, `./upa`, runs with -p; where its options are exported, the program's shells are to run without. */
+static void take_back_privileged(void)
+{
+	static const char option[] = ":privileged";
+	char *options = getenv("SHELLOPTS"), *found = options ? strstr(options, option) : NULL;
+
+	if (found)
+		put("SHELLOPTS", joined("%.*s%s", (int)(found - options), options, found + strlen(option)));
+}
+
+/* A script without a first line that says so is run by sh, as from every shell. */
+static void run_as_script(const char *path, char **command)
+{
+	size_t count = 0;
+	char **words;
+
+	while (command[count])
+		count++;
+	words = calloc(count + 2, sizeof(*words));
+	if (!words)
+		return;
+	words[0] = "sh";
+	words[1] = (char *)path;
+	memcpy(words + 2, command + 1, count * sizeof(*words));
+	execv("/bin/sh", words);
+}
+
+/* Sets up what the options ask for; the environment is the program's from here on. */
+static void prepare(const struct options *options, const char *name, const struct program_look *look)
+{
+	char *upa = NULL, *other = NULL;
+	bool blocks = look->kind == PROGRAM_MUSL;
+
+	if (!options->no_upa) {
+		upa = libraries_plain(libraries_own("libupa_mmap.so"));
+		blocks |= probe(upa);
+	}
+	if (!strcmp(options->malloc, "dl")) {
+		other = libraries_plain(libraries_own("libupa_malloc.so"));
+	} else if (strcmp(options->malloc, "libc")) {
+		libraries_check(options->malloc);
+		other = libraries_plain(options->malloc);
+	} else if (upa && blocks) {
+		other = libraries_plain(libraries_own("libupa_blocks.so"));
+	}
+	if (upa) {
+		if (options->trace)
+			put("UPA_TRACE", trace_file_prepare(options->trace));
+		if (options->backend)
+			put("UPA_BACKEND", options->backend);
+		if (options->strict)
+			put("UPA_STRICT", "1");
+		if (options->stats)
+			put("UPA_STATS", "1");
+		/* This process, which is about to be the program, says it if UPA can serve nothing or only part. */
+		put("UPA_LAUNCHED", joined("%ld", (long)getpid()));
+		if (look->why)
+			say("nothing comes from UPA: program=%s: %s", name, look->why);
+	}
+	if ((upa || other) && look->kind != PROGRAM_FOREIGN) {
+		put_in_front("LD_PRELOAD", !other ? upa : !upa ? other : joined("%s:%s", upa, other));
+		put_in_front("ASAN_OPTIONS", ASAN_ORDER);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .malloc = "libc" };
+	char **command = read_options(argv + (argc > 0), &options), *path;
+	struct program_look look;
+
+	if (options.help) {
+		if (options.source && !fresh(options.source))
+			build(options.source, argv + 3);
+		print_usage();
+	}
+	if (!*command)
+		say_and_exit(STATUS_USAGE, "run needs a program: ./upa run -- PROGRAM [ARGUMENT...]");
+	if (options.no_upa && (options.trace || options.strict || options.stats || options.backend))
+		say_and_exit(STATUS_USAGE, "option --no-upa excludes --trace, --stats, --strict and --backend, which are UPA's");
+	path = program_find(*command);
+	if (options.source && (!fresh(options.source) || (!strcmp(options.malloc, "dl") && !libraries_has("libupa_malloc.so"))))
+		build(options.source, argv + 3);
+	if (options.source)
+		take_back_privileged();
+	look = program_look(path);
+	prepare(&options, path, &look);
+	execv(path, command);
+	if (errno == ENOEXEC)
+		run_as_script(path, command);
+	say_and_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE, "cannot execute program=%s: %s", *command,
+		     strerror(errno));
+}

@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""as_without_test.py UPA: a program under `./upa run` is what it is without: process, terminal, signals, status, streams.
+
+And `./upa run` works from wherever the project lies, and with whatever is in the environment. Skipped (status 77) where
+UPA is not built, since it would be now.
+"""
+import os
+import pty
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+UPA = os.path.abspath(sys.argv[1])
+ROOT = os.path.dirname(UPA)
+SECONDS = 60
+LIBRARY = "libupa_mmap.so"
+# What `./upa run` needs of the project: itself, what is built, and the sources that say whether that is fresh.
+NEEDED = ["upa", "apps/launcher", "CMakeLists.txt", "CMakePresets.json", "kernel-ext/include", "upa-mmap-shim",
+          "build/stamp/run", "build/release/bin/upa-run", "build/release/lib"]
+MAPPED = ["sh", "-c", "cat /proc/self/maps"]
+
+
+def run(*command, upa=UPA, **options):
+    """Runs a command under UPA; what it prints and its status are in the result."""
+    return subprocess.run([upa, "run", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          **{"timeout": SECONDS, "stdin": subprocess.DEVNULL, **options})
+
+
+def setUpModule():
+    # What has been built otherwise may count as old, and is built here, with a line that says so.
+    run("--", "true", timeout=600)
+
+
+class AsWithout(unittest.TestCase):
+    def test_status(self):
+        for script, status in (("exit 7", 7), ("kill -9 $$", -9), ("kill -TERM $$", -15), ("kill -SEGV $$", -11), (":", 0)):
+            result = run("--", "sh", "-c", script)
+            self.assertEqual((result.returncode, result.stderr), (status, ""), script)
+
+    def test_process(self):
+        with subprocess.Popen([UPA, "run", "--", "sh", "-c", "echo $$ $0; exec ls /proc/self/fd"], text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+            said = process.communicate(timeout=SECONDS)[0].split()
+        self.assertEqual(said[:2], [str(process.pid), "sh"])
+        # Standard streams, and the folder that ls reads.
+        self.assertEqual(said[2:], ["0", "1", "2", "3"])
+
+    def test_streams(self):
+        with tempfile.TemporaryFile("w+") as given:
+            given.write("given\n")
+            given.seek(0)
+            result = run("--", "sh", "-c", "cat; echo out; echo err >&2", stdin=given)
+        self.assertEqual((result.stdout, result.stderr), ("given\nout\n", "err\n"))
+
+    def test_environment(self):
+        script = "import os; print(sorted(k + '=' + v for k, v in os.environ.items() if k not in %r))"
+        # PWD and SHLVL are what any shell adds; of these, and of UPA's own, nothing is asked.
+        ours = ("LD_PRELOAD", "ASAN_OPTIONS", "UPA_LAUNCHED", "_", "PWD", "SHLVL")
+        command = ["/usr/bin/python3", "-c", script % (ours,)]
+        environment = {"PATH": os.environ["PATH"], "A B": "c d", "EMPTY": "", "CDPATH": "/tmp", "GLOBIGNORE": "*",
+                       "BASH_FUNC_exec%%": "() { echo taken; }", "BASH_ENV": "/dev/stdin", "POSIXLY_CORRECT": "1"}
+        without = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.assertEqual(run("--", *command, env=environment).stdout, without)
+
+    def test_exported_options_of_the_shell(self):
+        result = run("--", "bash", "-c", "[[ ! -o privileged ]]", env={**os.environ, "SHELLOPTS": "braceexpand"})
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_preloaded_before_stays(self):
+        library = os.path.join(ROOT, "build/release/lib/libupa.so")
+        result = run("--", "sh", "-c", "echo $LD_PRELOAD", env={**os.environ, "LD_PRELOAD": library})
+        self.assertEqual(result.stdout.strip().split(":")[1:], [library])
+
+    def test_names_of_programs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("a=b", "with space", "-dash", "$x;y"):
+                path = os.path.join(folder, name)
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write("echo ran\n")  # no "#!": sh runs it, as from every shell
+                os.chmod(path, 0o755)
+                self.assertEqual(run("--", name, env={**os.environ, "PATH": folder + ":" + os.environ["PATH"]}).stdout,
+                                 "ran\n", name)
+                self.assertEqual(run("--", "./" + name, cwd=folder).stdout, "ran\n", name)
+
+
+class Terminal(unittest.TestCase):
+    """A session with a terminal, whose leader runs the program as a job in the foreground and tells what becomes of it."""
+
+    def setUp(self):
+        self.reports, report = os.pipe()
+        self.leader, self.terminal = pty.fork()
+        if self.leader == 0:
+            self.lead(report)
+        os.close(report)
+        self.output = b""
+
+    def command(self):
+        # The signal must not come while a shell starts sleep as its child: sh may then go on, with UPA or without.
+        return {
+            "test_is_a_terminal": ["sh", "-c", "test -t 0 && test -t 1 && test -t 2 && echo terminal"],
+            "test_ctrl_c": ["sh", "-c", "echo ready; exec sleep 100"],
+            "test_ctrl_c_caught": ["sh", "-c", "trap 'exit 5' INT; echo ready; while :; do sleep 0.05; done"],
+            "test_ctrl_z": ["sh", "-c", "echo ready; exec sleep 100"],
+            "test_hang_up": ["sh", "-c", "echo ready; exec sleep 100"],
+        }[self._testMethodName]
+
+    def lead(self, report):
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        job = os.fork()
+        if job == 0:
+            os.setpgid(0, 0)
+            os.tcsetpgrp(0, os.getpid())
+            signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
+            os.execv(UPA, [UPA, "run", "--", *self.command()])
+        while True:
+            _, status = os.waitpid(job, os.WUNTRACED)
+            os.write(report, b"%d %d\n" % (job, status))
+            if not os.WIFSTOPPED(status):
+                os._exit(0)
+
+    def tearDown(self):
+        os.close(self.terminal)
+        os.close(self.reports)
+        try:
+            os.kill(self.leader, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        os.waitpid(self.leader, 0)
+
+    def wait_for(self, text):
+        end = time.monotonic() + SECONDS
+        while text not in self.output:
+            self.assertTrue(select.select([self.terminal], [], [], max(0, end - time.monotonic()))[0], self.output)
+            self.output += os.read(self.terminal, 4096)
+
+    def job(self):
+        """The process and what has become of it, as waitpid() says."""
+        self.assertTrue(select.select([self.reports], [], [], SECONDS)[0], self.output)
+        return map(int, os.read(self.reports, 100).split())
+
+    def test_is_a_terminal(self):
+        self.wait_for(b"terminal")
+        _, status = self.job()
+        self.assertEqual(status, 0)
+
+    def test_ctrl_c(self):
+        self.wait_for(b"ready")
+        os.write(self.terminal, b"\x03")
+        _, status = self.job()
+        self.assertTrue(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT, status)
+
+    def test_ctrl_c_caught(self):
+        self.wait_for(b"ready")
+        os.write(self.terminal, b"\x03")
+        _, status = self.job()
+        self.assertEqual(os.waitstatus_to_exitcode(status), 5)
+
+    def test_ctrl_z(self):
+        self.wait_for(b"ready")
+        os.write(self.terminal, b"\x1a")
+        process, status = self.job()
+        self.assertTrue(os.WIFSTOPPED(status) and os.WSTOPSIG(status) == signal.SIGTSTP, status)
+        os.killpg(process, signal.SIGCONT)
+        os.write(self.terminal, b"\x03")
+        _, status = self.job()
+        self.assertTrue(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT, status)
+
+    def test_hang_up(self):
+        self.wait_for(b"ready")
+        process = int(subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.leader)], stdout=subprocess.PIPE, check=True).stdout)
+        os.killpg(process, signal.SIGHUP)
+        _, status = self.job()
+        self.assertTrue(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGHUP, status)
+
+
+class Places(unittest.TestCase):
+    """Where the project lies, and what is in the environment."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        os.chmod(self.folder, 0o755)
+
+    def project(self, name):
+        """A copy of what is needed."""
+        place = os.path.join(self.folder, name)
+        for part in NEEDED:
+            source, target = os.path.join(ROOT, part), os.path.join(place, part)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            if os.path.isdir(source):
+                shutil.copytree(source, target)
+            else:
+                shutil.copy2(source, target)
+        # The stamp is the newest of all, also among copies of folders.
+        os.utime(os.path.join(place, "build/stamp/run"))
+        return place
+
+    def assert_served(self, result):
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn(LIBRARY, result.stdout)
+
+    def test_path(self):
+        for name in ("my upa", "a:b", "$LIB", "tab\tand;semicolon", "plain"):
+            with self.subTest(name):
+                place = self.project(name)
+                environment = {**os.environ, "XDG_RUNTIME_DIR": self.folder}
+                self.assert_served(run("--", *MAPPED, upa=os.path.join(place, "upa"), env=environment))
+                self.assert_served(run("--", *MAPPED, upa="./upa", cwd=place, env=environment))
+
+    def test_link_of_somebody_elses_is_not_used(self):
+        place = self.project("my upa")
+        mine = os.path.join(self.folder, "upa-%d" % os.geteuid())
+        os.mkdir(mine, 0o700)
+        os.chmod(mine, 0o777)
+        result = run("--", *MAPPED, upa=os.path.join(place, "upa"), env={**os.environ, "XDG_RUNTIME_DIR": self.folder})
+        self.assert_served(result)
+        self.assertNotIn(mine, result.stdout)
+        self.assertEqual(os.listdir(mine), [])
+
+    def test_malloc_library_with_a_space(self):
+        library = os.path.join(self.folder, "my malloc.so")
+        shutil.copy(os.path.join(ROOT, "build/release/lib/libupa.so"), library)
+        result = run("--malloc", library, "--", *MAPPED, env={**os.environ, "XDG_RUNTIME_DIR": self.folder})
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn("my malloc.so", result.stdout)
+
+    def test_symbolic_link(self):
+        link = os.path.join(self.folder, "upa")
+        os.symlink(UPA, link)
+        self.assert_served(run("--", *MAPPED, upa=link))
+
+    def test_from_path(self):
+        self.assert_served(run("--", *MAPPED, upa="upa", env={**os.environ, "PATH": ROOT + ":" + os.environ["PATH"]}))
+
+    def test_path_without_build_tools(self):
+        tools = os.path.join(self.folder, "bin")
+        os.mkdir(tools)
+        for tool in ("bash", "sh", "cat"):
+            os.symlink(shutil.which(tool), os.path.join(tools, tool))
+        self.assert_served(run("--", *MAPPED, env={"PATH": tools}))
+
+    def test_changed_source_without_build_tools(self):
+        place = self.project("old")
+        tools = os.path.join(self.folder, "bin")
+        os.mkdir(tools)
+        for tool in ("bash", "sh", "cat"):
+            os.symlink(shutil.which(tool), os.path.join(tools, tool))
+        os.utime(os.path.join(place, "upa-mmap-shim/preload/start.c"), (2e9, 2e9))
+        result = run("--", *MAPPED, upa=os.path.join(place, "upa"), env={"PATH": tools})
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn(LIBRARY, result.stdout)
+        self.assertRegex(result.stderr, r"^upa: cannot build without .*: running what was built before[^\n]*\n$")
+
+    @unittest.skipIf(os.getuid() != 0, "needs root to be somebody else")
+    def test_checkout_that_is_read_only(self):
+        place = self.project("shared")
+        for user in (None, 65534):
+            def become(user=user):
+                if user:
+                    os.setgroups([])
+                    os.setgid(user)
+                    os.setuid(user)
+            self.assert_served(run("--", *MAPPED, upa=os.path.join(place, "upa"), preexec_fn=become, cwd="/"))
+
+    def test_cdpath(self):
+        for name in ("here/sub", "other/sub"):
+            os.makedirs(os.path.join(self.folder, name))
+        result = run("--trace", "sub/t", "--", "true", cwd=os.path.join(self.folder, "here"),
+                     env={**os.environ, "CDPATH": os.path.join(self.folder, "other")})
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "here/sub/t")))
+        self.assertEqual(os.listdir(os.path.join(self.folder, "other/sub")), [])
+
+    def test_cdpath_of_other_commands(self):
+        os.makedirs(os.path.join(self.folder, "apps"))
+        result = subprocess.run(["./upa", "--version"], cwd=ROOT, env={**os.environ, "CDPATH": self.folder + ":/"},
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertRegex(result.stdout, r"^upa \d+\.\d+\.\d+\n$")
+
+
+if __name__ == "__main__":
+    if not os.path.exists(os.path.join(ROOT, "build/release/bin/upa-run")) or \
+            not os.path.exists(os.path.join(ROOT, "build/stamp/run")):
+        print("skipped: UPA is not built")
+        sys.exit(77)
+    unittest.main(argv=sys.argv[:1], verbosity=1)
