@@ -19,7 +19,7 @@ class LayersTest {
     /** Lowest first; of packages in one row none may use another. A name with ".." stands for the packages below, too. */
     private static final List<Set<String>> LAYERS = List.of(
             // The library, whose own tests order the packages in it.
-            Set.of("upa.core..", "upa.llfree..", "upa.policy"),
+            Set.of("upa.core..", "upa.internal..", "upa.llfree..", "upa.policy"),
             Set.of("upa.pager.host", "upa.pager.posix"),
             Set.of("upa.pager.policies", "upa.pager.simulate", "upa.pager.store"),
             Set.of("upa.measure.stats", "upa.measure.allocator"),

@@ -430,8 +430,8 @@ public final class RedisStore implements Store {
 
     @Override
     public synchronized StoreStatistics statistics() {
-        return new StoreStatistics(pages, (long) pages * valueBytes, limitBytes, written.get(), read.get(), refused.get(),
-                failed.get());
+        return new StoreStatistics(pages, (long) pages * valueBytes, limitBytes, written.get(), read.get(),
+                refused.get(), failed.get());
     }
 
     @Override

@@ -46,10 +46,12 @@ class StoreSpecTest {
         "redis://u:geheim@h:0|store url=redis://u:***@h:0 has host=h:0, needs HOST or HOST:PORT",
         "redis://h:99999|store url=redis://h:99999 has host=h:99999, needs HOST or HOST:PORT",
         "redis://a;b|store url=redis://a;b names several hosts, which only redis-cluster:// has",
-        "redis://h?x=1|store url=redis://h?x=1 has no option=x=1; there are ca, key-file, limit, password-file, timeout, ttl",
-        "redis://h?ttl|store url=redis://h?ttl has no option=ttl; there are ca, key-file, limit, password-file, timeout, ttl",
-        "redis://h?ttl=5|store url=redis://h?ttl=5 option=ttl has value=5, needs a time from 1s to 36000000s, as 100ms, "
-            + "30s or 5m",
+        "redis://h?x=1|store url=redis://h?x=1 has no option=x=1; there are ca, key-file, limit, "
+            + "password-file, timeout, ttl",
+        "redis://h?ttl|store url=redis://h?ttl has no option=ttl; there are ca, key-file, limit, "
+            + "password-file, timeout, ttl",
+        "redis://h?ttl=5|store url=redis://h?ttl=5 option=ttl has value=5, needs a time from 1s to "
+            + "36000000s, as 100ms, 30s or 5m",
         "redis://h?key-file=/no|store url=redis://h?key-file=/no: cannot read file=/no"})
     void saysWhatItCannotRead(String text, String message) {
         assertEquals(message, assertThrows(StoreException.class, () -> StoreSpec.parse(text)).getMessage());
@@ -73,7 +75,8 @@ class StoreSpecTest {
                 .getDatabase() == 0);
         Path password = Files.writeString(folder.resolve("p"), "from file\nmore\n");
         Path key = Files.writeString(folder.resolve("k"), "000102030405060708090a0b0c0d0e0f\n");
-        RedisOptions full = RedisOptions.parse("rediss-cluster://us%40er@[::1]:7000;b.c:7001/3?limit=1G&timeout=250ms&ttl=2h"
+        RedisOptions full = RedisOptions.parse("rediss-cluster://us%40er@[::1]:7000;b.c:7001/3?limit=1G&timeout=250ms"
+                + "&ttl=2h"
                 + "&password-file=" + password + "&key-file=" + key);
         assertEquals(List.of(new HostAndPort("::1", 7000), new HostAndPort("b.c", 7001)), full.hosts());
         assertTrue(full.cluster() && full.config().isSsl());
