@@ -3,6 +3,7 @@
 # Usage: all.sh [NAME...]     exit status 1 if one failed.
 passed=0 failed=0 skipped=0
 cd /tests
+# shellcheck disable=SC2048
 for test in ${*:-*}; do
 	case $test in *.sh) continue ;; esac
 	echo "upa-test: $test" >/dev/kmsg

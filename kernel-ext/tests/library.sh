@@ -35,6 +35,7 @@ sorted() {
 for UPA_BACKEND in pte pte-raw; do
 	export UPA_BACKEND
 	# region_test comes first: where the back end is not to be had, as raw modes on the debug kernel, it says so.
+	# shellcheck disable=SC2045 # in reverse
 	for test in $(ls -r /library/*); do
 		steps=
 		[ "${test##*/}" != region_stress ] || steps=400

@@ -45,7 +45,7 @@ folder_of() {
     region/linear/* | region/device/* | region/fenced/*) dirname "$1" ;;
     os/* | llfree/* | region/* | mman/*) echo "${1%%/*}" ;;
     policy/* | observe/* | upkeep/* | entry/*) echo "preload/${1%%/*}" ;;
-    upa/api.h | */kernel-ext/include/uapi/upa.h) echo uapi ;;
+    upa/api.h | upa/version.h | */kernel-ext/include/uapi/upa.h) echo uapi ;;
     upa/llfree.h) echo llfree ;;
     upa/region.h) echo region ;;
     upa/mman.h) echo mman ;;

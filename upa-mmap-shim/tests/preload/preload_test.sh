@@ -111,6 +111,7 @@ again() {
   local expected=$1 found
   shift
   found=$(env LD_PRELOAD="$upa" "$@" "$test_directory/preload_malloc_zeros" again)
+  # shellcheck disable=SC2053 # a pattern
   [[ $found == $expected ]] || { echo "FAILED: malloc() finds: $found"; failed=1; }
 }
 # All is retained here: how much else is, depends on when the library looks.

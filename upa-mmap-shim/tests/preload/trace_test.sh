@@ -82,7 +82,7 @@ done
 run() { LD_PRELOAD=$upa UPA_TRACE=$1 "$trace_case" plain 2>&1; }
 expect "no directory" "upa: cannot write trace file=no/t: No such file or directory; the program runs without a trace" "$(run no/t)"
 expect "no room" "upa: cannot write trace file=/dev/full/t: Not a directory; the program runs without a trace" "$(run /dev/full/t)"
-expect "too long" "upa: cannot write trace file=\$UPA_TRACE: the path is too long; the program runs without a trace" "$(run "$(printf '%5000s' | tr ' ' x)")"
+expect "too long" "upa: cannot write trace file=\$UPA_TRACE: the path is too long; the program runs without a trace" "$(run "$(printf '%5000s' '' | tr ' ' x)")"
 expect "limited" "upa: cannot write trace file=limited: the address space is limited (ulimit -v); the program runs without a trace" \
   "$(ulimit -v 4000000 && run limited)"
 echo mine >occupied

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "upa/version.h"
+
+const char *upa_version(void)
+{
+	return UPA_VERSION;
+}
