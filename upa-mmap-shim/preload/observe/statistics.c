@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "os/os.h"
@@ -17,8 +18,12 @@
 
 bool statistics_wanted;
 
-/* Where standard error was at the start: programs close it, or use its number for something else. */
+/*
+ * Where standard error was at the start, by a descriptor of our own and by what it was open on: a program may close both,
+ * and use their numbers for files of its own.
+ */
 static int out = -1;
+static struct stat out_file;
 
 #define REMARKS 4
 static const char *remarks[REMARKS];
@@ -96,11 +101,30 @@ uint64_t statistics_clock(void)
 
 /* ---- counting --------------------------------------------------------------------------------- */
 
+static bool is_open_on(int fd, struct stat *file)
+{
+	return !os_failed(os_call(SYS_fstat, fd, (long)file, 0, 0, 0, 0));
+}
+
+static bool is_out(int fd)
+{
+	struct stat now;
+
+	return is_open_on(fd, &now) && now.st_dev == out_file.st_dev && now.st_ino == out_file.st_ino &&
+	       now.st_rdev == out_file.st_rdev && (now.st_mode & S_IFMT) == (out_file.st_mode & S_IFMT);
+}
+
+/* A descriptor that still is what standard error was; none where the program has closed it: its files are its own. */
+static int where_to(void)
+{
+	return is_out(out) ? out : is_out(2) ? 2 : -1;
+}
+
 void statistics_start(void)
 {
 	long fd;
 
-	if (!settings.stats)
+	if (!settings.stats || !is_open_on(2, &out_file))
 		return;
 	fd = os_call(SYS_fcntl, 2, F_DUPFD_CLOEXEC, 100, 0, 0, 0);
 	if (os_failed(fd))
@@ -285,7 +309,7 @@ void statistics_print(void)
 		}
 	if (!all[0].calls && !remarks[0]) {
 		short_line(&m);
-		message_send(&m, out);
+		message_send(&m, where_to());
 		return;
 	}
 	message_text(&m, "\n  calls                     served  ns each   passed on  ns each\n");
@@ -311,7 +335,7 @@ void statistics_print(void)
 		message_text(&m, remarks[i]);
 		message_text(&m, "\n");
 	}
-	message_send(&m, out);
+	message_send(&m, where_to());
 }
 
 void statistics_go_on(void)

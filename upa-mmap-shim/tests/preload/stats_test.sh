@@ -73,6 +73,13 @@ run vfork
 expect "vfork" 1 tables
 run kill
 expect "kill" 0 tables
+# A program's files are its own, whatever their numbers: it closes all that it has inherited, and opens others.
+folder=$(mktemp -d)
+trap 'rm -rf "$table" "$folder"' EXIT
+run own-files "FOLDER=$folder"
+expect "the program's files" 200 bash -c 'find "$0" -type f -size 4c | wc -l' "$folder"
+expect "other files" 0 bash -c 'find "$0" -type f -not -size 4c | wc -l' "$folder"
+expect "a table all the same" 1 tables
 run plain UPA_REDIRECT=0
 expect "symbols only" 1 grep -c "note: libc's own calls go to the kernel: UPA_REDIRECT=0" "$table"
 run plain UPA_OFF=1

@@ -91,6 +91,25 @@ static void many(void)
 	map_and_unmap(20000, 5 * MIB);
 }
 
+/* A daemon: closes what it has inherited, and opens 200 files of its own, in the folder that FOLDER names. */
+static void own_files(void)
+{
+	plain();
+	for (int fd = 3; fd < 1024; fd++)
+		close(fd);
+	if (!getenv("FOLDER") || chdir(getenv("FOLDER")))
+		exit(1);
+	for (int i = 0; i < 200; i++) {
+		char name[16];
+		int fd;
+
+		snprintf(name, sizeof(name), "%d", i);
+		fd = open(name, O_RDWR | O_CREAT, 0600);
+		if (fd < 0 || write(fd, "data", 4) != 4)
+			exit(1);
+	}
+}
+
 static void closed_descriptors(void)
 {
 	close_range(3, ~0u, 0);
@@ -261,6 +280,7 @@ static const struct {
 	{ "purged", purged }, { "purged-unmapped", purged_unmapped }, { "purged-read-only", purged_read_only },
 	{ "purged-committed", purged_committed }, { "phases", phases },
 	{ "plain", plain }, { "threads", threads }, { "many", many }, { "closed-descriptors", closed_descriptors },
+	{ "own-files", own_files },
 	{ "fork", forked }, { "fork-by-system-call", forked_by_system_call }, { "kill", killed }, { "_exit", left },
 	{ "quick_exit", left_quickly }, { "vfork", vforked }, { "wait", waits },
 	{ "exec", execs }, { "signal", handler }, { "no-new-privileges", no_new_privileges }, { "small-files", small_files_only },
