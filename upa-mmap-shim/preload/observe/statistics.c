@@ -19,8 +19,8 @@
 bool statistics_wanted;
 
 /*
- * Where standard error was at the start, by a descriptor of our own and by what it was open on: a program may close both,
- * and use their numbers for files of its own.
+ * Where standard error was at the start, by a descriptor of our own and by what it was open on: a program may close
+ * both, and use their numbers for files of its own.
  */
 static int out = -1;
 static struct stat out_file;
