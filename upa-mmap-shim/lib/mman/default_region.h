@@ -16,6 +16,10 @@ struct default_region {
 	_Atomic bool stopped; /* requests are the kernel's from now on */
 	struct upa_region *region;
 	size_t most_served; /* larger requests are the kernel's */
+
+	/* See refusals.h. */
+	_Atomic size_t refused_bytes; /* 0: no request has been */
+	_Atomic uint64_t refused_until;
 };
 
 extern struct default_region upa_default_region;

@@ -10,6 +10,7 @@
 #include "mman/default_region.h"
 #include "mman/mman_private.h"
 #include "mman/ranges.h"
+#include "mman/refusals.h"
 
 /* Flags that change nothing about private anonymous memory as the region has it. */
 #define SERVED_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_POPULATE | UPA_MAP_UNCLEARED)
@@ -63,9 +64,15 @@ void *upa_mman_map(size_t length, size_t alignment, int protection, int flags, o
 	    atomic_load_explicit(&upa_default_region.stopped, memory_order_relaxed))
 		return NULL;
 	r = default_region();
-	block = r && alignment ? upa_region_map_aligned(r, length, alignment, wanted) : NULL;
-	if (r && !block)
+	if (!r || refused_before(r, length))
+		return NULL;
+	block = alignment ? upa_region_map_aligned(r, length, alignment, wanted) : NULL;
+	if (!block)
 		block = upa_region_map(r, length, wanted);
+	if (block)
+		note_served(length);
+	else
+		note_refused(r, length);
 	errno = saved;
 	return block;
 }

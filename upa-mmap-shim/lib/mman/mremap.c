@@ -8,6 +8,7 @@
 
 #include "mman/default_region.h"
 #include "mman/ranges.h"
+#include "mman/refusals.h"
 #include "os/maps.h"
 
 /* Frees pages of the region whose memory has been moved elsewhere. */
@@ -130,10 +131,13 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 		bool tainted = upa_region_tainted(r, from, old_size);
 		bool elsewhere = tainted || new_size > upa_default_region.most_served;
 		uint32_t in_place = flags & MREMAP_MAYMOVE ? 0 : UPA_MAP_INPLACE;
+		uint32_t here = in_place || refused_before(r, new_size) ? UPA_MAP_INPLACE : 0;
 
-		block = elsewhere ? NULL : upa_region_resize(r, from, old_size, new_size, zeros | in_place);
+		block = elsewhere ? NULL : upa_region_resize(r, from, old_size, new_size, zeros | here);
 		if (block)
 			return block;
+		if (!elsewhere && !here && errno == ENOMEM)
+			note_refused(r, new_size);
 		/* Several mappings to the program, or to a child with a hole in them (MADV_DONTFORK). */
 		if (in_place && tainted && upa_region_one_mapping(r, from, old_size) < old_size &&
 		    !maps_ordinary(from, old_size))

@@ -41,7 +41,8 @@ struct region_backend {
 	void (*close)(struct upa_region *r);
 
 	/*
-	 * Maps at least so many bytes from the base on, which r->extent tells afterwards. NULL if all are from the start.
+	 * Maps at least so many bytes from the base on, which r->extent tells afterwards. NULL if all are from the
+	 * start.
 	 */
 	int (*extend)(struct upa_region *r, uint64_t bytes);
 
@@ -110,7 +111,8 @@ static inline bool reached(const struct upa_region *r, uint64_t first, uint64_t 
 /* To be called for pages that have just been taken, before their addresses are used. On failure they are free again. */
 static inline int upa_region_reach(struct upa_region *r, uint64_t first, uint64_t pages)
 {
-	int error = __builtin_expect(reached(r, first, pages), 1) ? 0 : r->backend->extend(r, (first + pages) * PAGE_BYTES);
+	int error =
+		__builtin_expect(reached(r, first, pages), 1) ? 0 : r->backend->extend(r, (first + pages) * PAGE_BYTES);
 
 	if (error)
 		put_back(r, first, pages, UPA_PUT_UNTOUCHED);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 
+#include "llfree/words.h"
 #include "os/os.h"
 #include "region/backend.h"
 #include "region/slots.h"
@@ -131,4 +132,13 @@ size_t upa_region_one_mapping(const struct upa_region *r, char *address, size_t 
 	while (!one_mapping(r, address, bytes))
 		bytes = bytes > CHILD_BYTES ? round_up(bytes / 2, CHILD_BYTES) : round_up(bytes / 2, PAGE_BYTES);
 	return bytes;
+}
+
+uint64_t upa_region_freed_bytes(const struct upa_region *r)
+{
+	uint64_t pages = 0;
+
+	for (uint32_t i = 0; i < r->slots; i++)
+		pages += load_relaxed(&slot_at(&r->llfree, i)->put_pages);
+	return pages * PAGE_BYTES;
 }

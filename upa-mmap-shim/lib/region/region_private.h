@@ -69,6 +69,9 @@ bool upa_region_ordinary(const struct upa_region *r);
 /* How many bytes from the base on are mapped as the region's: all, but where it grows. Never shrinks. */
 const _Atomic uint64_t *upa_region_extent(const struct upa_region *r);
 
+/* Bytes of pages that have been freed so far, at least: for comparison with what it was before. */
+uint64_t upa_region_freed_bytes(const struct upa_region *r);
+
 /* Start of the metadata, laid out as layout.h says. */
 const void *upa_region_metadata(const struct upa_region *r);
 

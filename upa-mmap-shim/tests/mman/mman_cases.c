@@ -86,9 +86,11 @@ static void size_is(const char *text, uint64_t bytes)
 		*p = 1;
 		CHECK(r && in_region(p), "UPA_REGION_BYTES=%s errno=%d", text, errno);
 		if (bytes)
-			CHECK(upa_region_bytes(r) == bytes, "UPA_REGION_BYTES=%s bytes=%" PRIu64, text, upa_region_bytes(r));
+			CHECK(upa_region_bytes(r) == bytes, "UPA_REGION_BYTES=%s bytes=%" PRIu64, text,
+			      upa_region_bytes(r));
 		else
-			CHECK(upa_region_bytes(r) >= 64 * MIB, "UPA_REGION_BYTES=%s bytes=%" PRIu64, text, upa_region_bytes(r));
+			CHECK(upa_region_bytes(r) >= 64 * MIB, "UPA_REGION_BYTES=%s bytes=%" PRIu64, text,
+			      upa_region_bytes(r));
 		_exit(0);
 	}
 	CHECK(waitpid(child, &status, 0) == child && !status, "status=%#x", status);
@@ -102,7 +104,10 @@ static void test_configuration(void)
 	size_is("6144K", 6 * MIB);
 	size_is("1G", 1024 * MIB);
 	/* Nonsense is as good as nothing. */
-	static const char *const nonsense[] = { "", "0", "-1", "M", "4X", "4MB", " 4M", "4 M", "4.5G", "0x400000", "99999999999999999999999", "99999999T" };
+	static const char *const nonsense[] = {
+		"",         "0", "-1", "M", "4X", "4MB", " 4M", "4 M", "4.5G", "0x400000", "99999999999999999999999",
+		"99999999T"
+	};
 
 	for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++)
 		size_is(nonsense[i], 0);
@@ -124,7 +129,8 @@ static void test_impossible_region(void)
 	CHECK(!upa_mman_region() && errno == ENOMEM, "errno=%d", errno);
 	p = upa_mremap(p, MIB, 2 * MIB, MREMAP_MAYMOVE);
 	CHECK(p != MAP_FAILED && p[MIB - 1] == 1 && !p[MIB], "errno=%d", errno);
-	CHECK(!upa_madvise(p, MIB, MADV_DONTNEED) && !upa_mprotect(p, MIB, PROT_READ) && !upa_munmap(p, 2 * MIB), "errno=%d", errno);
+	CHECK(!upa_madvise(p, MIB, MADV_DONTNEED) && !upa_mprotect(p, MIB, PROT_READ) && !upa_munmap(p, 2 * MIB),
+	      "errno=%d", errno);
 	errno = 0;
 	CHECK(upa_mmap(NULL, 2048 * MIB, RW, ANON, -1, 0) == MAP_FAILED && errno == ENOMEM, "errno=%d", errno);
 #endif
@@ -172,6 +178,57 @@ static void test_full_region(void)
 	check_region();
 }
 
+static uint64_t failures(void)
+{
+	struct upa_region_stats st;
+
+	CHECK(!upa_region_get_stats(upa_mman_region(), &st), "stats");
+	return st.failures;
+}
+
+/* A region without room is searched once, and again when room is likely; meanwhile the kernel serves. */
+static void test_full_region_is_not_searched(void)
+{
+	char *p, *all, *grown;
+
+	setenv("UPA_REGION_BYTES", "8M", 1);
+	all = map(8 * MIB);
+	CHECK(in_region(all) && !failures(), "failures=%" PRIu64, failures());
+	for (int i = 0; i < 100; i++) {
+		p = map(2 * MIB + (size_t)i * PAGE);
+		CHECK(!in_region(p), "i=%d", i);
+		unmap(p, 2 * MIB + (size_t)i * PAGE);
+	}
+	CHECK(failures() == 1, "failures=%" PRIu64, failures());
+	/* A smaller one may fit; then it is the smallest that has not. */
+	CHECK(!in_region(map(PAGE)) && !in_region(map(PAGE)) && !in_region(map(MIB)), "full");
+	CHECK(failures() == 2, "failures=%" PRIu64, failures());
+	unmap(all + MIB, PAGE);
+	p = map(PAGE);
+	CHECK(p == all + MIB, "what has been freed is used");
+	unmap(all + 2 * MIB, 63 * PAGE);
+	CHECK(in_region(map(PAGE)) && failures() == 2, "failures=%" PRIu64, failures());
+	/* Refused at 1 MiB, so tried again after as much. */
+	CHECK(!in_region(map(MIB)) && !in_region(map(MIB)) && failures() == 3, "failures=%" PRIu64, failures());
+	CHECK(in_region(map(PAGE)), "a smaller one is tried");
+	unmap(all + 4 * MIB, MIB - PAGE);
+	CHECK(!in_region(map(MIB)) && failures() == 3, "failures=%" PRIu64, failures());
+	unmap(all + 5 * MIB - PAGE, PAGE);
+	p = map(MIB);
+	CHECK(p == all + 4 * MIB && failures() == 3, "failures=%" PRIu64, failures());
+	/* A block that grows: in place if it can, else at once out of a region that had no room before. */
+	CHECK(!in_region(map(2 * MIB)) && failures() == 4, "failures=%" PRIu64, failures());
+	memset(p, 1, MIB);
+	grown = upa_mremap(p, MIB, 2 * MIB, MREMAP_MAYMOVE);
+	CHECK(grown != MAP_FAILED && !in_region(grown) && failures() == 4, "errno=%d failures=%" PRIu64, errno,
+	      failures());
+	CHECK(grown[0] == 1 && grown[MIB - 1] == 1 && !grown[MIB], "contents");
+	unmap(all + 6 * MIB, MIB);
+	p = upa_mremap(all + 5 * MIB, MIB, 2 * MIB, MREMAP_MAYMOVE);
+	CHECK(p == all + 5 * MIB, "errno=%d", errno);
+	check_region();
+}
+
 /* ---- a first call from anywhere ---------------------------------------------------------------- */
 
 static char *constructed;
@@ -193,7 +250,8 @@ static void test_constructor(void)
 
 static void test_constructed(void)
 {
-	CHECK(constructed && constructed != MAP_FAILED && in_region(constructed), "constructed=%p", (void *)constructed);
+	CHECK(constructed && constructed != MAP_FAILED && in_region(constructed), "constructed=%p",
+	      (void *)constructed);
 	unmap(constructed, MIB);
 	check_region();
 }
@@ -360,8 +418,13 @@ static void test_vfork(void)
 /* Whatever has been done to pages, who gets them next can write them, finds zeros, and has them in a child. */
 static void test_state_ends_with_the_holder(void)
 {
-	static const int advices[] = { MADV_DONTFORK, MADV_DONTDUMP, MADV_WIPEONFORK, MADV_MERGEABLE, MADV_NOHUGEPAGE, MADV_HUGEPAGE,
-				       MADV_RANDOM, MADV_SEQUENTIAL, MADV_FREE, MADV_DONTNEED, MADV_COLD, MADV_PAGEOUT, 25 /* COLLAPSE */, 102 };
+	static const int advices[] = { MADV_DONTFORK,     MADV_DONTDUMP,
+				       MADV_WIPEONFORK,   MADV_MERGEABLE,
+				       MADV_NOHUGEPAGE,   MADV_HUGEPAGE,
+				       MADV_RANDOM,       MADV_SEQUENTIAL,
+				       MADV_FREE,         MADV_DONTNEED,
+				       MADV_COLD,         MADV_PAGEOUT,
+				       25 /* COLLAPSE */, 102 };
 	char *base;
 
 	setenv("UPA_REGION_BYTES", "4M", 1);
@@ -379,7 +442,8 @@ static void test_state_ends_with_the_holder(void)
 		case 0: CHECK(!upa_mprotect(p, bytes, PROT_NONE), "errno=%d", errno); break;
 		case 1: CHECK(!upa_mprotect(p, bytes, PROT_READ), "errno=%d", errno); break;
 		case 2:
-			CHECK(upa_mmap(p, bytes, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p, "errno=%d", errno);
+			CHECK(upa_mmap(p, bytes, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p,
+			      "errno=%d", errno);
 			break;
 		default:
 			/* Not every kernel knows every advice. */
@@ -396,7 +460,8 @@ static void test_state_ends_with_the_holder(void)
 			unsigned long start, end;
 			char how[5];
 
-			if (sscanf(line, "%lx-%lx %4s", &start, &end, how) != 3 || end <= (unsigned long)base || start >= (unsigned long)base + 4 * MIB)
+			if (sscanf(line, "%lx-%lx %4s", &start, &end, how) != 3 || end <= (unsigned long)base ||
+			    start >= (unsigned long)base + 4 * MIB)
 				continue;
 			mappings++;
 			CHECK(!strcmp(how, "rw-p"), "case=%zu %s", i, line);
@@ -411,7 +476,8 @@ static void test_state_ends_with_the_holder(void)
 					_exit(1);
 			_exit(0);
 		}
-		CHECK(waitpid(child, &status, 0) == child && !status, "case=%zu: the child does not see all, status=%#x", i, status);
+		CHECK(waitpid(child, &status, 0) == child && !status,
+		      "case=%zu: the child does not see all, status=%#x", i, status);
 	}
 	check_region();
 }
@@ -449,7 +515,8 @@ static void test_growing_across_mappings(void)
 
 	memset(p, 1, 64 * KIB);
 	CHECK(!upa_mprotect(q, 64 * KIB, PROT_READ), "errno=%d", errno);
-	CHECK(upa_mmap(p + 16 * KIB, 16 * KIB, RW, ANON | MAP_STACK | MAP_FIXED, -1, 0) == p + 16 * KIB, "errno=%d", errno);
+	CHECK(upa_mmap(p + 16 * KIB, 16 * KIB, RW, ANON | MAP_STACK | MAP_FIXED, -1, 0) == p + 16 * KIB, "errno=%d",
+	      errno);
 	memset(p + 16 * KIB, 1, 16 * KIB);
 	p = upa_mremap(p, 64 * KIB, MIB, MREMAP_MAYMOVE);
 	CHECK(p != MAP_FAILED, "errno=%d", errno);
@@ -475,7 +542,8 @@ static void test_uncleared(void)
 	q = upa_mmap(NULL, MIB, RW, ANON | UPA_MAP_UNCLEARED, -1, 0);
 	CHECK(q == p && q[0] == 0x5a, "not the old bytes: it has been cleared in vain");
 	unmap(q + MIB / 2, MIB / 2);
-	CHECK(upa_mremap(q, MIB / 2, MIB, UPA_MAP_UNCLEARED) == q && q[MIB - 1] == 0x5a, "mremap has cleared in vain: errno=%d", errno);
+	CHECK(upa_mremap(q, MIB / 2, MIB, UPA_MAP_UNCLEARED) == q && q[MIB - 1] == 0x5a,
+	      "mremap has cleared in vain: errno=%d", errno);
 	unmap(q, MIB);
 	/* The kernel's mappings are grown by the kernel. */
 	q = upa_mmap(NULL, MIB, PROT_READ, ANON, -1, 0);
@@ -492,16 +560,20 @@ static void test_uncleared(void)
 /* Such calls never come from the region. */
 static void test_not_ours(void)
 {
-	static const struct { int protection, flags; } calls[] = {
-		{ PROT_READ, ANON }, { PROT_NONE, ANON | MAP_NORESERVE }, { RW | PROT_EXEC, ANON }, { RW, MAP_SHARED | MAP_ANONYMOUS },
-		{ RW, ANON | MAP_STACK }, { RW, ANON | MAP_GROWSDOWN }, { RW, ANON | MAP_32BIT }, { RW, MAP_SHARED_VALIDATE | MAP_ANONYMOUS },
+	static const struct { int protection, flags;
+	} calls[] = {
+		{ PROT_READ, ANON },      { PROT_NONE, ANON | MAP_NORESERVE },
+		{ RW | PROT_EXEC, ANON }, { RW, MAP_SHARED | MAP_ANONYMOUS },
+		{ RW, ANON | MAP_STACK }, { RW, ANON | MAP_GROWSDOWN },
+		{ RW, ANON | MAP_32BIT }, { RW, MAP_SHARED_VALIDATE | MAP_ANONYMOUS },
 	};
 
 	map(PAGE);
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		void *p = upa_mmap(NULL, 4 * PAGE, calls[i].protection, calls[i].flags, -1, 0);
 
-		CHECK(p == MAP_FAILED ? calls[i].flags & MAP_SHARED && errno == EINVAL : !in_region(p), "call=%zu errno=%d", i, errno);
+		CHECK(p == MAP_FAILED ? calls[i].flags & MAP_SHARED && errno == EINVAL : !in_region(p),
+		      "call=%zu errno=%d", i, errno);
 		if (p != MAP_FAILED)
 			unmap(p, 4 * PAGE);
 	}
@@ -518,7 +590,8 @@ static void test_not_ours(void)
 
 /* ---- threads ----------------------------------------------------------------------------------- */
 
-/* ThreadSanitizer does not see our system calls, and hence not that the kernel gives an address to one thread after another. */
+/* ThreadSanitizer does not see our system calls, and hence not that the kernel gives an address to one thread after
+ * another. */
 static bool traceable(const char *p)
 {
 #ifdef __SANITIZE_THREAD__
@@ -549,7 +622,8 @@ static void *use_memory(void *argument)
 		refused = on_device() && in_region(p) ? -1 : 0;
 		switch (traceable(p) ? random_below(&seed, 6) : 0) {
 		case 0:
-			CHECK(upa_mprotect(p, bytes, PROT_READ) == refused && (!refused || errno == EACCES), "errno=%d", errno);
+			CHECK(upa_mprotect(p, bytes, PROT_READ) == refused && (!refused || errno == EACCES), "errno=%d",
+			      errno);
 			break;
 		case 1:
 			CHECK(!upa_madvise(p, bytes, MADV_DONTNEED), "errno=%d", errno);
@@ -563,10 +637,14 @@ static void *use_memory(void *argument)
 			break;
 		case 3:
 			if (refused) {
-				CHECK(upa_mmap(p, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED && errno == EINVAL, "errno=%d", errno);
+				CHECK(upa_mmap(p, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+						      MAP_FAILED &&
+					      errno == EINVAL,
+				      "errno=%d", errno);
 				break;
 			}
-			CHECK(upa_mmap(p, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p && !p[0], "errno=%d", errno);
+			CHECK(upa_mmap(p, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p && !p[0],
+			      "errno=%d", errno);
 			p[0] = mark;
 			break;
 		default:
@@ -599,11 +677,26 @@ static void test_threads(void)
 	CHECK(allocated() == 0, "allocated=%" PRIu64, allocated());
 }
 
-static const struct { const char *name; void (*run)(void); } cases[] = {
+static const struct { const char *name; void (*run)(void);
+} cases[] = {
 #define CASE(name) { #name, test_##name }
-	CASE(configuration), CASE(impossible_region), CASE(limited_process), CASE(full_region), CASE(constructor), CASE(first_call_by_many),
-	CASE(first_call_in_handler), CASE(handlers), CASE(fork), CASE(vfork), CASE(state_ends_with_the_holder), CASE(locked_pages),
-	CASE(growing_across_mappings), CASE(uncleared), CASE(not_ours), CASE(threads),
+	CASE(configuration),
+	CASE(impossible_region),
+	CASE(limited_process),
+	CASE(full_region),
+	CASE(full_region_is_not_searched),
+	CASE(constructor),
+	CASE(first_call_by_many),
+	CASE(first_call_in_handler),
+	CASE(handlers),
+	CASE(fork),
+	CASE(vfork),
+	CASE(state_ends_with_the_holder),
+	CASE(locked_pages),
+	CASE(growing_across_mappings),
+	CASE(uncleared),
+	CASE(not_ours),
+	CASE(threads),
 };
 
 int main(int argc, char **argv)
