@@ -26,6 +26,7 @@ import upa.measure.HostMemory;
 import upa.measure.Machine;
 import upa.measure.MeasureException;
 import upa.measure.ResultFolder;
+import upa.measure.Targets;
 import upa.measure.report.Units;
 
 /**
@@ -209,6 +210,7 @@ public final class Main {
         conditions.end();
         measurements.text("hypervisor").ifPresent(name -> conditions.fact("Hypervisor", name));
         List<Figure> figures = BenchFigures.of(measurements, jmh);
+        Targets.noise(figures).ifPresent(text -> console.err().println("upa bench: " + text));
         Map<String, Object> data = new LinkedHashMap<>();
         data.put("machine", conditions.machine());
         data.put("method", conditions.method());

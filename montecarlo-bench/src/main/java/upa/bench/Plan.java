@@ -6,6 +6,7 @@ import static upa.measure.report.Units.MIB;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
@@ -63,6 +64,13 @@ final class Plan {
     private static final Set<String> REPLAY =
             Set.of("kernel", "kernel-populate", "cache-fit-uncleared", "upa", "upa-uncleared");
     private static final Set<String> THREADS = Set.of("kernel", "upa", "upa-uncleared");
+
+    /** What is measured twice, under two names: what figures are held against. */
+    private static final Map<Experiment, String> CONTROLLED = Map.of(
+            Experiment.SIZES, "kernel",
+            Experiment.SCALE, "region-uncleared",
+            Experiment.MALLOC, "dlmalloc-kernel",
+            Experiment.LLFREE, "llfree");
 
     private final Settings settings;
     private final boolean full;
@@ -172,6 +180,9 @@ final class Plan {
         boolean takesSeconds = arguments.contains("ring") || arguments.contains("replay");
         int rounds = takesSeconds ? Math.min(full ? RING_ROUNDS_FULL : RING_ROUNDS, settings.rounds()) : settings.rounds();
         jobs.add(new Job(experiment, contestant, variant, threads, rounds, arguments));
+        if (contestant.name().equals(CONTROLLED.get(experiment))) {
+            jobs.add(new Job(experiment, contestant.control(), variant, threads, rounds, arguments));
+        }
     }
 
     /** Those of these names who can take part. */

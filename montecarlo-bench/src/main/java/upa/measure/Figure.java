@@ -22,6 +22,8 @@ public record Figure(String name, String target, String measured, String where, 
         MISSED,
         /** The target lies within the interval. */
         UNDECIDED,
+        /** The base line, measured twice, differs from itself by more than the figure from its target. */
+        NOISE,
         /** The run did not measure it. */
         UNMEASURED
     }
@@ -31,8 +33,20 @@ public record Figure(String name, String target, String measured, String where, 
      *
      * @param value with its interval
      * @param where the size or program it was measured at, if there are several; may be empty
+     * @param control how many times faster the base line was than itself under another name, in the same rounds; empty if that
+     *     was not measured
      */
-    public record Reading(Interval value, String where) {
+    public record Reading(Interval value, String where, Optional<Interval> control) {
+
+        /**
+         * A reading without a control.
+         *
+         * @param value with its interval
+         * @param where see above
+         */
+        public Reading(Interval value, String where) {
+            this(value, where, Optional.empty());
+        }
 
         /**
          * A reading where there is but one place.

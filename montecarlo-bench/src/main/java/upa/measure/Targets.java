@@ -2,6 +2,7 @@ package upa.measure;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Function;
 import upa.measure.Figure.Reading;
@@ -40,7 +41,7 @@ public final class Targets {
      * @param reading what was measured
      */
     public void atLeast(String name, double target, String whom, Optional<Reading> reading) {
-        add(name, "≥ " + Units.ratio(target) + " " + whom, Units::ratio, reading, i ->
+        add(name, target, "≥ " + Units.ratio(target) + " " + whom, Units::ratio, reading, i ->
                 i.low() >= target ? Verdict.REACHED : i.high() < target ? Verdict.MISSED : Verdict.UNDECIDED);
     }
 
@@ -55,7 +56,7 @@ public final class Targets {
      */
     public void atMost(
             String name, double target, String what, Function<Interval, String> show, Optional<Reading> reading) {
-        add(name, "≤ " + what, show, reading, i ->
+        add(name, target, "≤ " + what, show, reading, i ->
                 i.high() <= target ? Verdict.REACHED : i.low() > target ? Verdict.MISSED : Verdict.UNDECIDED);
     }
 
@@ -70,16 +71,31 @@ public final class Targets {
 
     private void add(
             String name,
-            String target,
+            double target,
+            String what,
             Function<Interval, String> show,
             Optional<Reading> reading,
             Function<Interval, Verdict> verdict) {
         figures.add(new Figure(
                 name,
-                target,
+                what,
                 reading.map(Reading::value).map(show).orElse(""),
                 reading.map(Reading::where).orElse(""),
-                reading.map(Reading::value).map(verdict).orElse(Verdict.UNMEASURED)));
+                reading.filter(r -> isNoise(r, target))
+                        .map(_ -> Verdict.NOISE)
+                        .or(() -> reading.map(Reading::value).map(verdict))
+                        .orElse(Verdict.UNMEASURED)));
+    }
+
+    /**
+     * Whether the control leaves 1 by more than the figure is away from its target: then what the figure is away may be
+     * nothing but what the machine does to two runs of the same code.
+     */
+    private static boolean isNoise(Reading reading, double target) {
+        return reading.control()
+                .filter(control -> Math.abs(Math.log(control.estimate()))
+                        > Math.abs(Math.log(reading.value().estimate() / target)))
+                .isPresent();
     }
 
     /**
@@ -96,7 +112,7 @@ public final class Targets {
                         Cell.of(f.target()),
                         Cell.of(f.measured()),
                         Cell.of(f.where()),
-                        new Cell(f.verdict().name().toLowerCase(), mark(f.verdict()))))
+                        new Cell(word(f.verdict()), mark(f.verdict()))))
                 .toList();
         long reached = figures.stream().filter(f -> f.verdict() == Verdict.REACHED).count();
         return new Section(
@@ -108,7 +124,8 @@ public final class Targets {
                                 reached + " reached of " + rows.size() + " measured, " + figures.size()
                                         + " in all. Of several sizes or programs the worst one counts. A figure is"
                                         + " reached when its whole interval is, and undecided when the target lies"
-                                        + " within the interval."),
+                                        + " within the interval."
+                                        + noise(figures).map(text -> " " + text).orElse("")),
                         new Table(
                                 "Targets of the project, held against this run",
                                 false,
@@ -116,11 +133,32 @@ public final class Targets {
                                 rows)));
     }
 
+    private static String word(Verdict verdict) {
+        return verdict == Verdict.NOISE ? "too noisy to say" : verdict.name().toLowerCase(Locale.ROOT);
+    }
+
+    /**
+     * How much of a run was noise.
+     *
+     * @param figures in any order
+     * @return a sentence; empty if no figure was too noisy
+     */
+    public static Optional<String> noise(List<Figure> figures) {
+        long measured =
+                figures.stream().filter(f -> f.verdict() != Verdict.UNMEASURED).count();
+        long noisy = figures.stream().filter(f -> f.verdict() == Verdict.NOISE).count();
+        return noisy == 0
+                ? Optional.empty()
+                : Optional.of(noisy + " of " + measured + " figures are too noisy to say: there the base line, measured"
+                        + " twice, differs from itself by more than the figure from its target. A quieter machine, or"
+                        + " more rounds, would tell.");
+    }
+
     private static Mark mark(Verdict verdict) {
         return switch (verdict) {
             case REACHED -> Mark.GOOD;
             case MISSED -> Mark.BAD;
-            case UNDECIDED -> Mark.OPEN;
+            case UNDECIDED, NOISE -> Mark.OPEN;
             case UNMEASURED -> Mark.NONE;
         };
     }

@@ -22,6 +22,7 @@ public record Contestant(
         String name, String driverName, String description, String colour, Optional<Allocator> allocator) {
 
     private static final String MALLOC = "malloc";
+    private static final String CONTROL = "-again";
     private static final Path DEVICE = Path.of("/dev/upa");
     private static final Path LIBRARIES = Path.of(System.getProperty("upa.library.path", "build/release/lib"));
 
@@ -99,6 +100,35 @@ public record Contestant(
                         Stream.of(of("llfree", "#2176ae", "UPA's page-number allocator alone, no memory behind it")))
                 .flatMap(s -> s)
                 .toList();
+    }
+
+    /**
+     * The same under another name: a control. Between the two there is no difference but what the machine does.
+     *
+     * @return a contestant that no section shows
+     */
+    public Contestant control() {
+        return new Contestant(controlOf(name), driverName, description + ", once more", colour, allocator);
+    }
+
+    /**
+     * The name of a control.
+     *
+     * @param name of the contestant it repeats
+     * @return its name
+     */
+    public static String controlOf(String name) {
+        return name + CONTROL;
+    }
+
+    /**
+     * Whether a name is that of a control.
+     *
+     * @param name of a contestant
+     * @return true if it is
+     */
+    public static boolean isControl(String name) {
+        return name.endsWith(CONTROL);
     }
 
     /**

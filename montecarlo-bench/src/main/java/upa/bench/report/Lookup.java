@@ -42,7 +42,8 @@ final class Lookup {
                 .map(Key::line)
                 .filter(l -> l.experiment() == experiment
                         && l.variant().equals(variant)
-                        && l.phase().equals(phase))
+                        && l.phase().equals(phase)
+                        && !Contestant.isControl(l.contestant()))
                 .collect(Collectors.toSet());
         return contestants.stream()
                 .flatMap(c -> there.stream()

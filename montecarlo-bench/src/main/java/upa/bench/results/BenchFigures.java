@@ -8,6 +8,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import upa.bench.driver.Contestant;
 import upa.bench.driver.Experiment;
 import upa.bench.results.Measurements.Line;
 import upa.measure.Figure;
@@ -54,10 +55,10 @@ public final class BenchFigures {
         faster(warm + "cleared, above 16 MiB", 15, "kernel mmap", kernel, cleared, 16 * MIB + 1, Long.MAX_VALUE);
         Line region = line(Experiment.SCALE, "region-uncleared", "warm");
         Line mmap = line(Experiment.SCALE, "upa-uncleared", "warm");
-        within("allocate + free alone, 1 GiB, upa_region_map", 10_000, measurements.time(region, GIB));
-        within("allocate + free alone, 1 GiB, upa_mmap", 10_000, measurements.time(mmap, GIB));
-        within("allocate + free alone, 4 KiB, upa_region_map", 80, measurements.time(region, 4 * KIB));
-        within("allocate + free alone, 4 KiB, upa_mmap", 80, measurements.time(mmap, 4 * KIB));
+        within("allocate + free alone, 1 GiB, upa_region_map", 10_000, region, region, GIB);
+        within("allocate + free alone, 1 GiB, upa_mmap", 10_000, mmap, region, GIB);
+        within("allocate + free alone, 4 KiB, upa_region_map", 80, region, region, 4 * KIB);
+        within("allocate + free alone, 4 KiB, upa_mmap", 80, mmap, region, 4 * KIB);
     }
 
     private void malloc() {
@@ -84,7 +85,7 @@ public final class BenchFigures {
                 Reading.of(jmh.ratio(JmhResults.CONFINED_1M, JmhResults.PAGE_ARENA_UNCLEARED_1M)));
         Line one = new Line(Experiment.LLFREE, "llfree", "", 1, "warm");
         Line two = new Line(Experiment.LLFREE, "llfree", "", 2, "warm");
-        within("LLFree get + put, one page, C", 75, measurements.time(one, 4 * KIB));
+        within("LLFree get + put, one page, C", 75, one, one, 4 * KIB);
         Optional<Interval> java = jmh.time(JmhResults.LLFREE_JAVA)
                 .flatMap(j -> measurements
                         .median(one, 4 * KIB)
@@ -119,9 +120,27 @@ public final class BenchFigures {
         Optional<Reading> worst = sizes.stream()
                 .map(size -> new Reading(
                         measurements.ratio(base, fast, size).orElseThrow(),
-                        sizes.size() > 1 ? Units.bytes(size) : ""))
+                        sizes.size() > 1 ? Units.bytes(size) : "",
+                        control(base, size)))
                 .min(Comparator.comparingDouble(reading -> reading.value().estimate()));
         targets.atLeast(name, target, whom, worst);
+    }
+
+    /** How many times faster a line was than itself under the other name. */
+    private Optional<Interval> control(Line line, long size) {
+        Line again = new Line(
+                line.experiment(), Contestant.controlOf(line.contestant()), line.variant(), line.threads(), line.phase());
+        return measurements.ratio(line, again, size);
+    }
+
+    /** The experiment's control is that of one of its lines. */
+    private void within(String name, double nanoseconds, Line line, Line controlled, long size) {
+        targets.atMost(
+                name,
+                nanoseconds,
+                Units.time(nanoseconds),
+                Units::time,
+                measurements.time(line, size).map(time -> new Reading(time, "", control(controlled, size))));
     }
 
     private void within(String name, double nanoseconds, Optional<Interval> measured) {

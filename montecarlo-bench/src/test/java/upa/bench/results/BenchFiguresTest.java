@@ -17,6 +17,7 @@ import upa.bench.driver.Job;
 import upa.measure.Figure;
 import upa.measure.Figure.Verdict;
 import upa.measure.MeasureException;
+import upa.measure.Targets;
 
 class BenchFiguresTest {
 
@@ -55,6 +56,32 @@ class BenchFiguresTest {
         measure("kernel", "4096", 3000, 3100, 3000);
         measure("upa-uncleared", "4096", 200, 200, 200);
         assertEquals(Verdict.MISSED, figure(SMALL).verdict());
+    }
+
+    @Test
+    void itIsTooNoisyIfTheBaseLineDiffersFromItselfByMore() throws MeasureException {
+        measure("kernel", "4096", 3800, 3800, 3800);
+        measure("upa-uncleared", "4096", 200, 200, 200);
+        assertEquals(Verdict.MISSED, figure(SMALL).verdict(), "19x");
+        measure("kernel-again", "4096", 3700, 3700, 3700);
+        assertEquals(Verdict.MISSED, figure(SMALL).verdict(), "1.027x of itself, and 1.053x to the target");
+        measure("kernel-again", "4096", 4200, 4200, 4200);
+        assertEquals(Verdict.NOISE, figure(SMALL).verdict(), "0.905x of itself");
+        measure("upa-uncleared", "4096", 100, 100, 100);
+        assertEquals(Verdict.REACHED, figure(SMALL).verdict(), "38x is far from 20x");
+    }
+
+    @Test
+    void howMuchWasNoiseIsSaid() throws MeasureException {
+        measure("kernel", "4096", 4100, 4100, 4100);
+        measure("upa-uncleared", "4096", 200, 200, 200);
+        assertEquals(Optional.empty(), Targets.noise(BenchFigures.of(measurements, JmhResults.none())));
+        measure("kernel-again", "4096", 3000, 3000, 3000);
+        assertEquals(Verdict.NOISE, figure(SMALL).verdict(), "20.5x may be luck as well");
+        assertTrue(
+                Targets.noise(BenchFigures.of(measurements, JmhResults.none()))
+                        .orElseThrow()
+                        .startsWith("1 of 1 figures are too noisy to say"));
     }
 
     @Test
