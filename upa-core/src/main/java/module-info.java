@@ -4,6 +4,8 @@
  * <p>Calls native code: run with {@code --enable-native-access=upa.core}.
  */
 module upa.core {
+    requires jdk.jfr;
+
     exports upa.core;
     exports upa.llfree;
     exports upa.policy;

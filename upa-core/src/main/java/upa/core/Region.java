@@ -14,6 +14,7 @@ import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.nio.file.Path;
 import java.util.function.Consumer;
+import upa.internal.events.Events;
 import upa.internal.region.RegionBackEnd;
 import upa.internal.region.RegionState;
 import upa.internal.region.device.DeviceBackEnd;
@@ -262,7 +263,7 @@ public final class Region implements AutoCloseable {
         checkOpen();
         try {
             long page = getRun(pagesOf(bytes), 0);
-            return page < 0 ? NO_MEMORY : state.addressOf(page);
+            return page < 0 ? NO_MEMORY : mapped(page, bytes);
         } finally {
             Reference.reachabilityFence(this);
         }
@@ -284,7 +285,7 @@ public final class Region implements AutoCloseable {
         try {
             long n = pagesOf(bytes);
             long page = getRun(n, (flags & ZEROS) != 0 ? LlFree.GET_ZEROS : 0);
-            return page >= 0 && prepare(page, n, flags) ? state.addressOf(page) : NO_MEMORY;
+            return page >= 0 && prepare(page, n, flags) ? mapped(page, bytes) : NO_MEMORY;
         } finally {
             release();
         }
@@ -328,10 +329,21 @@ public final class Region implements AutoCloseable {
         checkFlags(flags, ZEROS | FAULTED);
         hold();
         try {
-            return getAt(page, pagesOf(bytes)) && prepare(page, pagesOf(bytes), flags);
+            boolean done = getAt(page, pagesOf(bytes)) && prepare(page, pagesOf(bytes), flags);
+            if (done) {
+                mapped(page, bytes);
+            }
+            return done;
         } finally {
             release();
         }
+    }
+
+    /** The address of pages just taken, after Flight Recorder has been told. */
+    private long mapped(long page, long bytes) {
+        long address = state.addressOf(page);
+        Events.map(base, address, bytes);
+        return address;
     }
 
     private long getRun(long n, int flags) {
@@ -346,7 +358,7 @@ public final class Region implements AutoCloseable {
     /** For a holder of the region: n pages, or {@link #NO_MEMORY}. */
     long take(long n, boolean zeros) {
         long page = getRun(n, zeros ? LlFree.GET_ZEROS : 0);
-        return page < 0 ? NO_MEMORY : state.addressOf(page);
+        return page < 0 ? NO_MEMORY : mapped(page, n << PAGE_SHIFT);
     }
 
     /** For a holder of the region: a chunk, or {@link #NO_MEMORY}. */
@@ -388,6 +400,7 @@ public final class Region implements AutoCloseable {
     /** For a holder of the region: frees pages of the holder's. */
     void free(long address, long n) {
         backEnd.put(slot(), address - base >> PAGE_SHIFT, n);
+        Events.unmap(base, address, n << PAGE_SHIFT);
     }
 
     /** For a holder of the region: frees pages that nobody has used. */
@@ -422,6 +435,7 @@ public final class Region implements AutoCloseable {
         checkOpen();
         try {
             backEnd.put(slot(), page, pagesOf(bytes));
+            Events.unmap(base, address, bytes);
         } catch (IllegalArgumentException | IllegalStateException e) {
             checkOpen();
             throw blame(e, address, bytes);
@@ -560,7 +574,7 @@ public final class Region implements AutoCloseable {
         hold();
         try {
             freeChunks();
-            return backEnd.giveBack(slot(), retainBytes >> PAGE_SHIFT) << PAGE_SHIFT;
+            return Events.giveBack(base, () -> backEnd.giveBack(slot(), retainBytes >> PAGE_SHIFT) << PAGE_SHIFT);
         } finally {
             release();
         }
@@ -579,7 +593,7 @@ public final class Region implements AutoCloseable {
         long children = checkAmount(bytes);
         hold();
         try {
-            return backEnd.populateAhead(slot(), children) * CHILD_BYTES;
+            return Events.populate(base, () -> backEnd.populateAhead(slot(), children) * CHILD_BYTES);
         } finally {
             release();
         }

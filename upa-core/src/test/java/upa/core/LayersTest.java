@@ -63,6 +63,8 @@ class LayersTest {
                 .resideInAnyPackage("java..", "upa.internal.bindings").check(UPA);
         classes().that().resideInAPackage("upa.internal.os").should().onlyDependOnClassesThat()
                 .resideInAnyPackage("java..", "upa.internal.os", "upa.internal.bindings").check(UPA);
+        classes().that().resideInAPackage("upa.internal.events").should().onlyDependOnClassesThat()
+                .resideInAnyPackage("java..", "jdk.jfr", "upa.internal.events").check(UPA);
     }
 
     @Test

@@ -2,7 +2,9 @@ package upa.internal.region.device;
 
 import static upa.internal.region.RegionState.POPULATED;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
+import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
+import upa.internal.events.Events;
 import upa.internal.region.RegionState;
 import upa.llfree.LlFree;
 
@@ -32,6 +34,10 @@ final class Scavenge {
      * the far end: what stays is where searches begin. Returns how many. By one thread at a time.
      */
     long frames(int slot, long wanted, long start) {
+        return Events.scavenge(state.base, () -> take(slot, wanted, start) << PAGE_SHIFT) >> PAGE_SHIFT;
+    }
+
+    private long take(int slot, long wanted, long start) {
         long children = pages.touchedChildren();
         long total = 0;
         Batch batch = new Batch();

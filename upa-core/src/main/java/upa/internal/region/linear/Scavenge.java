@@ -3,7 +3,9 @@ package upa.internal.region.linear;
 import static upa.core.RegionDescriptor.MOVED_PAGES;
 import static upa.internal.region.RegionState.BATCH_CHILDREN;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
+import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
+import upa.internal.events.Events;
 import upa.internal.region.RegionState;
 import upa.llfree.LlFree;
 
@@ -51,7 +53,9 @@ final class Scavenge {
             long taken = freeChildrenBefore(from, absentChildren(child, end));
             from -= Math.max(taken, 1);
             if (taken > 0 && pages.getAt(slot, from * CHILD_PAGES, taken * CHILD_PAGES) >= 0) {
-                move(slot, child * CHILD_PAGES, from * CHILD_PAGES, taken * CHILD_PAGES);
+                long to = child * CHILD_PAGES;
+                long source = from * CHILD_PAGES;
+                Events.scavenge(state.base, () -> move(slot, to, source, taken * CHILD_PAGES) << PAGE_SHIFT);
                 child += taken;
             }
         }
@@ -79,11 +83,12 @@ final class Scavenge {
         return n;
     }
 
-    /** Both are held by the caller; the source becomes free. */
-    private void move(int slot, long to, long from, long n) {
+    /** Both are held by the caller; the source becomes free. Returns n. */
+    private long move(int slot, long to, long from, long n) {
         boolean emptied = tables.move(to, from, n);
         pages.setStale(to, n);
         pages.putRun(slot, from, n, emptied ? LlFree.PUT_ABSENT : 0);
         state.count(slot, MOVED_PAGES, n);
+        return n;
     }
 }
