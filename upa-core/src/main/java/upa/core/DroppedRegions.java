@@ -7,8 +7,11 @@ import upa.internal.region.RegionBackEnd;
 
 /**
  * Unmaps regions that nobody has closed, once nothing reaches them: neither the region, nor an arena over it, nor a
- * segment of either. That takes the garbage collector, which knows nothing of addresses; so when the kernel has none
- * left, it is asked to run, and the creation of a region is tried again.
+ * segment of the region. That takes the garbage collector, which knows nothing of addresses; so when the kernel has
+ * none left, it is asked to run, and the creation of a region is tried again.
+ *
+ * <p>A region stays mapped for good if an arena over it was dropped without being closed. To know when its segments are
+ * no longer reached would cost each small arena half of what it costs now.
  */
 final class DroppedRegions {
     private static final Cleaner CLEANER = Cleaner.create();
@@ -63,11 +66,14 @@ final class DroppedRegions {
     }
 
     /** Unmaps a region's memory once: when that is asked for, or when nothing reaches the region any more. */
-    static Cleaner.Cleanable register(Object region, RegionBackEnd backEnd) {
+    static Cleaner.Cleanable register(Object region, RegionBackEnd backEnd, long[] uses) {
         MAPPED.getAndIncrement();
         return CLEANER.register(region, () -> {
-            backEnd.unmap();
-            MAPPED.getAndDecrement();
+            // An arena that has been dropped, too, and never closed: segments of it may still be reached.
+            if (Lifetime.sum(uses) == 0) {
+                backEnd.unmap();
+                MAPPED.getAndDecrement();
+            }
         });
     }
 }

@@ -33,14 +33,12 @@ final class Lifetime {
 
     /** The region, for messages. */
     private final Object region;
-    private final int slots;
     private final Arena scope = Arena.ofShared();
     private final long[] uses;
     private volatile int phase = OPEN;
 
     Lifetime(Object region, int slots) {
         this.region = region;
-        this.slots = slots;
         uses = new long[slots * STRIDE];
     }
 
@@ -76,6 +74,20 @@ final class Lifetime {
         }
     }
 
+    /** The counts, for {@link #sum}: they know nothing of the region. */
+    long[] uses() {
+        return uses;
+    }
+
+    /** How many arenas are open and calls under way. */
+    static long sum(long[] uses) {
+        long n = 0;
+        for (int i = 0; i < uses.length; i += STRIDE) {
+            n += (long) USE.getVolatile(uses, i);
+        }
+        return n;
+    }
+
     void release(int slot) {
         count(slot, -1);
     }
@@ -93,10 +105,7 @@ final class Lifetime {
         while (!PHASE.compareAndSet(this, OPEN, CLOSING)) {
             awaitOpen();
         }
-        long n = 0;
-        for (int i = 0; i < slots; i++) {
-            n += (long) USE.getVolatile(uses, i * STRIDE);
-        }
+        long n = sum(uses);
         if (n != 0) {
             phase = OPEN;
             throw new IllegalStateException("region in use: uses=" + n + " (open arenas and calls under way) of "

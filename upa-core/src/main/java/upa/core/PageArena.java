@@ -22,8 +22,8 @@ import upa.internal.os.MemoryCalls;
  * arena of {@link #ofConfinedUncleared} differs in one thing: its segments hold old bytes, of anything that was in the
  * region before.
  *
- * <p>A region with an open arena cannot be closed. An arena that is dropped and never closed keeps its pages as long as
- * its region is there.
+ * <p>A region with an open arena cannot be closed. An arena that is dropped and never closed keeps its pages, and its
+ * region stays mapped.
  */
 public final class PageArena implements Arena {
     private static final long CHUNK_BYTES = Chunks.PAGES * PAGE_BYTES;
@@ -142,7 +142,7 @@ public final class PageArena implements Arena {
             } else {
                 MemoryCalls.zero(at, byteSize);
             }
-            Reference.reachabilityFence(segment);
+            Reference.reachabilityFence(region);
         }
         return segment;
     }
@@ -151,7 +151,7 @@ public final class PageArena implements Arena {
         makeRoom();
         long address = region.takeChunk();
         add(address, Chunks.PAGES, CHUNK_BYTES);
-        chunk = region.segment(address, CHUNK_BYTES, scope);
+        chunk = MemorySegment.ofAddress(address).reinterpret(CHUNK_BYTES, scope, null);
         return address;
     }
 
@@ -162,7 +162,7 @@ public final class PageArena implements Arena {
         if (zeros) {
             region.zero(address, n);
         }
-        return region.segment(address, byteSize, scope);
+        return MemorySegment.ofAddress(address).reinterpret(byteSize, scope, null);
     }
 
     /** Takes a run so long that it has the n aligned pages somewhere, and frees what is before and after them. */

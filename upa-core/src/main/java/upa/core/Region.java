@@ -8,12 +8,10 @@ import static upa.core.RegionDescriptor.PAGE_BYTES;
 import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.nio.file.Path;
-import java.util.function.Consumer;
 import upa.internal.events.Events;
 import upa.internal.region.RegionBackEnd;
 import upa.internal.region.RegionState;
@@ -49,9 +47,9 @@ import upa.llfree.LlFreeStats;
  * region.
  *
  * <p><b>Closing</b> while other threads are at work does not harm the process: see {@link #close}. A region that is
- * never closed is unmapped after nothing reaches it any more: no reference to it, to an arena over it, or to a segment
- * of either. That is when the garbage collector finds out, which may be late; an address alone, or {@link #state},
- * keeps nothing.
+ * never closed is unmapped after nothing reaches it any more: no reference to it, to an open arena over it, or to a
+ * segment of it. That is when the garbage collector finds out, which may be late; an address alone, or {@link #state},
+ * keeps nothing. If an arena over it was never closed, it stays mapped for good.
  */
 public final class Region implements AutoCloseable {
     /** Result of a map or resize for which there is no room. */
@@ -75,8 +73,6 @@ public final class Region implements AutoCloseable {
     /** Private regions only, since other processes could neither see nor use them. */
     private final Chunks chunks;
     private final Cleaner.Cleanable memory;
-    /** An action of a scope at its end that does nothing, but keeps the region reachable until then. */
-    private final Consumer<MemorySegment> reachable = ended -> Reference.reachabilityFence(this);
 
     private Region(RegionBackEnd backEnd) {
         this.backEnd = backEnd;
@@ -88,7 +84,7 @@ public final class Region implements AutoCloseable {
         lifetime = new Lifetime(this, slots);
         all = lifetime.segment(base, bytes);
         chunks = new Chunks(slots);
-        memory = DroppedRegions.register(this, backEnd);
+        memory = DroppedRegions.register(this, backEnd, lifetime.uses());
     }
 
     // ---- making and unmaking ----------------------------------------------------------------------------------
@@ -385,11 +381,6 @@ public final class Region implements AutoCloseable {
             }
         }
         return any;
-    }
-
-    /** For an arena: pages as a segment that ends with the arena, and keeps the region reachable until then. */
-    MemorySegment segment(long address, long bytes, Arena scope) {
-        return MemorySegment.ofAddress(address).reinterpret(bytes, scope, reachable);
     }
 
     /** For a holder of the region: clears those of the holder's pages that may hold old bytes. */

@@ -94,18 +94,15 @@ class DroppedRegionsTest {
         return List.of(arena.allocate(100).fill((byte) 1), arena.allocate(MIB).fill((byte) 2));
     }
 
+    /** Nobody closes the arena either: as long as its segments may be reached, which nobody knows, its region stays. */
     @Test
     void aSegmentOfAnArenaKeepsTheRegion() throws Exception {
-        for (int kept = 0; kept < 2; kept++) {
-            MemorySegment segment = segmentsOfADroppedArena().get(kept);
-            long address = segment.address();
-            for (int i = 0; i < 5; i++) {
-                System.gc();
-                Thread.sleep(20);
-                assertEquals(kept + 1, segment.get(ValueLayout.JAVA_BYTE, 99));
-            }
-            segment = null;
-            assertTrue(isUnmapped(address), "kept=" + kept);
+        List<MemorySegment> segments = segmentsOfADroppedArena();
+        for (int i = 0; i < 5; i++) {
+            System.gc();
+            Thread.sleep(20);
+            assertEquals(1, segments.get(0).get(ValueLayout.JAVA_BYTE, 99));
+            assertEquals(2, segments.get(1).get(ValueLayout.JAVA_BYTE, 99));
         }
     }
 
