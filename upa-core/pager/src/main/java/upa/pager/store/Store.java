@@ -4,8 +4,8 @@ import java.util.concurrent.CompletableFuture;
 import upa.policy.Place;
 
 /**
- * Keeps pages of {@link PageIo#PAGE_BYTES} bytes under slots that it chooses. Safe for use by several threads, as long
- * as no slot is read or freed while it is being freed.
+ * Keeps pages of {@link PageIo#PAGE_BYTES} bytes under slots that it chooses. Safe for use by several threads. A slot
+ * that is freed while it is read gives what was written there, or a result that is not OK.
  *
  * <p>Nothing is thrown for a page that cannot be kept or returned: its {@link PageIo.Result} says why, and the other
  * pages of the batch are not affected. A batch belongs to the store until its future is done, which may be at once.

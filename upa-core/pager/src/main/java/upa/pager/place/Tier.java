@@ -1,0 +1,43 @@
+package upa.pager.place;
+
+import java.util.concurrent.CompletableFuture;
+import upa.pager.store.PageIo;
+
+/** A place for pages: memory, or a store. Each of the methods takes a whole batch. */
+interface Tier {
+
+    /**
+     * Second step: makes pages stand still, and their content readable. Afterwards, whatever the result, exactly one of
+     * {@link #release} and {@link #restore} follows for each page that is OK.
+     *
+     * @param pages numbers of the pages
+     * @param io    with slots and checksums; gets content and results
+     * @return done when every page has a result
+     */
+    CompletableFuture<PageIo> detach(int[] pages, PageIo io);
+
+    /**
+     * Third step: takes the content of pages, which nobody sees yet.
+     *
+     * @param pages numbers of the pages
+     * @param io    with content and checksums; gets slots and results
+     * @return done when every page has a result
+     */
+    CompletableFuture<PageIo> accept(int[] pages, PageIo io);
+
+    /**
+     * Fifth step: forgets pages that are published elsewhere, or were accepted and not published.
+     *
+     * @param page its number
+     * @param slot where it was
+     */
+    void release(int page, int slot);
+
+    /**
+     * Undoes {@link #detach}: the page stays here.
+     *
+     * @param page its number
+     * @param slot where it is
+     */
+    void restore(int page, int slot);
+}

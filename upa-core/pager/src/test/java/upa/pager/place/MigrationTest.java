@@ -1,0 +1,323 @@
+package upa.pager.place;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import upa.pager.store.CompressedStore;
+import upa.pager.store.FileStore;
+import upa.pager.store.PageIo;
+import upa.pager.store.Store;
+
+/** Random pages through random sequences of places, while a program writes to them: no write is ever lost. */
+@Timeout(120)
+class MigrationTest {
+    private static final int PAGES = 600;
+    private static final int FAST = PlaceWord.FIRST_TIER;
+    private static final int COLD = FAST + 1;
+    private static final int FILE = FAST + 2;
+    private static final int FLAKY = FAST + 3;
+
+    private final Arena arena = Arena.ofShared();
+    private final List<Store> stores = new ArrayList<>();
+    private final PlaceTable table = new PlaceTable(arena.allocate(PAGES * 8L, 8));
+    private final Memory memory = new Memory();
+    private final Migration migration = new Migration(table, memory);
+
+    @AfterEach
+    void close() {
+        stores.forEach(Store::close);
+        arena.close();
+    }
+
+    /**
+     * What a program sees: content of a page, unless it is elsewhere or detached. A page has a version, 0 for zeros.
+     */
+    private static final class Memory implements Tier {
+        private final Long[] versions = new Long[PAGES];
+        private final Long[] detached = new Long[PAGES];
+        private final boolean[] pinned = new boolean[PAGES];
+
+        synchronized boolean write(int page, long version) {
+            if (versions[page] == null) {
+                return false;
+            }
+            versions[page] = version;
+            return true;
+        }
+
+        synchronized Long read(int page) {
+            return versions[page];
+        }
+
+        synchronized void first(int page) {
+            assertEquals(null, versions[page], "page=" + page);
+            versions[page] = 0L;
+        }
+
+        @Override
+        public synchronized CompletableFuture<PageIo> detach(int[] pages, PageIo io) {
+            for (int i = 0; i < io.count(); i++) {
+                int page = pages[i];
+                if (pinned[page]) {
+                    io.result(i, PageIo.Result.UNREACHABLE);
+                    continue;
+                }
+                assertEquals(null, detached[page], "page=" + page);
+                assertTrue(versions[page] != null, "not in memory although its word says so: page=" + page);
+                detached[page] = versions[page];
+                versions[page] = null;
+                fill(io.page(i), page, detached[page]);
+                io.result(i, PageIo.Result.OK);
+            }
+            return CompletableFuture.completedFuture(io);
+        }
+
+        @Override
+        public synchronized CompletableFuture<PageIo> accept(int[] pages, PageIo io) {
+            for (int i = 0; i < io.count(); i++) {
+                assertEquals(null, versions[pages[i]], "already in memory: page=" + pages[i]);
+                versions[pages[i]] = version(io.page(i), pages[i]);
+                io.slot(i, 0);
+                io.result(i, PageIo.Result.OK);
+            }
+            return CompletableFuture.completedFuture(io);
+        }
+
+        @Override
+        public synchronized void release(int page, int slot) {
+            assertTrue(detached[page] != null, "released twice: page=" + page);
+            detached[page] = null;
+        }
+
+        @Override
+        public synchronized void restore(int page, int slot) {
+            if (pinned[page] && detached[page] == null) {
+                return;
+            }
+            assertTrue(detached[page] != null && versions[page] == null, "restored twice: page=" + page);
+            versions[page] = detached[page];
+            detached[page] = null;
+        }
+    }
+
+    /** Version 0 is all zeros; every third repeats a pattern; the others are random in part, every fifth wholly. */
+    private static void fill(MemorySegment to, int page, long version) {
+        Random random = new Random(version * PAGES + page);
+        int seal = (int) version * 31 + page;
+        for (int at = 0; at < PageIo.PAGE_BYTES; at += 4) {
+            int value = version == 0 ? 0 : version % 3 == 0 || version % 5 != 0 && at % 32 != 0 ? seal
+                    : random.nextInt();
+            to.set(ValueLayout.JAVA_INT, at, value);
+        }
+    }
+
+    /** The version that a page's content is of; fails if it is of none. */
+    private static long version(MemorySegment content, int page) {
+        long version = EXPECTED[page];
+        try (Arena a = Arena.ofConfined()) {
+            MemorySegment expected = a.allocate(PageIo.PAGE_BYTES, 8);
+            fill(expected, page, version);
+            assertEquals(-1, expected.mismatch(content), "page=" + page + " is not of version=" + version);
+        }
+        return version;
+    }
+
+    /** What the program last wrote: read only while the page is nowhere in memory, so nobody writes it. */
+    private static final long[] EXPECTED = new long[PAGES];
+
+    private static final class Flaky implements Tier {
+        private final Tier tier;
+
+        Flaky(Tier tier) {
+            this.tier = tier;
+        }
+
+        private static PageIo spoil(PageIo io, Tier undo) {
+            for (int i = 0; i < io.count(); i++) {
+                if (io.result(i) == PageIo.Result.OK && ThreadLocalRandom.current().nextInt(4) == 0) {
+                    if (undo != null) {
+                        undo.release(0, io.slot(i));
+                    }
+                    io.result(i, PageIo.Result.UNREACHABLE);
+                }
+            }
+            return io;
+        }
+
+        @Override
+        public CompletableFuture<PageIo> detach(int[] pages, PageIo io) {
+            return tier.detach(pages, io).thenApply(done -> spoil(done, null));
+        }
+
+        @Override
+        public CompletableFuture<PageIo> accept(int[] pages, PageIo io) {
+            return tier.accept(pages, io).thenApply(done -> spoil(done, tier));
+        }
+
+        @Override
+        public void release(int page, int slot) {
+            tier.release(page, slot);
+        }
+
+        @Override
+        public void restore(int page, int slot) {
+            tier.restore(page, slot);
+        }
+    }
+
+    private Store compressed(CompressedStore.Method method, int spans) {
+        Store store = new CompressedStore("memory", method, arena.allocate(spans * 65536L, 4096), offset -> { });
+        stores.add(store);
+        return store;
+    }
+
+    private void makePlaces() throws Exception {
+        migration.tier(FAST, new StoreTier(compressed(CompressedStore.Method.LZ4, 8)));
+        migration.tier(COLD, new StoreTier(compressed(CompressedStore.Method.ZSTD, 40)));
+        Path folder = Path.of(MigrationTest.class.getProtectionDomain().getCodeSource().getLocation().getPath());
+        Store file = FileStore.create("file", folder, 8 << 20);
+        stores.add(file);
+        migration.tier(FILE, new StoreTier(file));
+        migration.tier(FLAKY, new Flaky(new StoreTier(compressed(CompressedStore.Method.LZ4, 40))));
+        for (int page = 0; page < PAGES; page++) {
+            EXPECTED[page] = 0;
+            memory.first(page);
+            assertTrue(table.change(page, 0, PlaceWord.of(PlaceWord.MEMORY, 0, 0)));
+        }
+    }
+
+    private PageIo io(int pages) {
+        return new PageIo(arena, pages);
+    }
+
+    /** A thread of the program: its pages are its own, so that it knows what each must hold. */
+    private void program(int first, int step, AtomicBoolean stop) {
+        Random random = new Random(first);
+        PageIo io = io(1);
+        long version = 1;
+        while (!stop.get()) {
+            int page = first + step * random.nextInt(PAGES / step);
+            Long seen = memory.read(page);
+            while (seen == null) {
+                migration.fetch(page, io).join();
+                seen = memory.read(page);
+            }
+            assertEquals(EXPECTED[page], seen, "page=" + page);
+            // May have left since: then the write waits as a fault does.
+            long next = random.nextInt(8) == 0 ? 0 : version++;
+            synchronized (memory) {
+                if (memory.versions[page] != null) {
+                    memory.write(page, next);
+                    EXPECTED[page] = next;
+                }
+            }
+        }
+    }
+
+    private void mover(long seed, AtomicBoolean stop) {
+        Random random = new Random(seed);
+        PageIo io = io(32);
+        int[] places = {PlaceWord.MEMORY, FAST, COLD, FILE, FLAKY};
+        int[] from = {PlaceWord.MEMORY, PlaceWord.MEMORY, PlaceWord.PATTERN, FAST, COLD, FILE, FLAKY};
+        while (!stop.get()) {
+            int count = 1 + random.nextInt(32);
+            int[] pages = random.ints(count, 0, PAGES).toArray();
+            migration.move(pages, count, from[random.nextInt(from.length)], places[random.nextInt(places.length)], io)
+                    .join();
+        }
+    }
+
+    private static FutureTask<Void> start(Runnable work) {
+        FutureTask<Void> task = new FutureTask<>(work, null);
+        Thread.ofPlatform().daemon().start(task);
+        return task;
+    }
+
+    @Test
+    void noWriteIsLostOnAnyWay() throws Exception {
+        makePlaces();
+        AtomicBoolean stop = new AtomicBoolean();
+        List<FutureTask<Void>> tasks = new ArrayList<>();
+        for (int t = 0; t < 2; t++) {
+            int thread = t;
+            tasks.add(start(() -> program(thread, 2, stop)));
+            tasks.add(start(() -> mover(100 + thread, stop)));
+        }
+        Thread.sleep(4_000);
+        stop.set(true);
+        for (FutureTask<Void> task : tasks) {
+            task.get();
+        }
+        PageIo io = io(1);
+        long[] kept = new long[PlaceWord.MOST_PLACES];
+        for (int page = 0; page < PAGES; page++) {
+            assertEquals(PlaceWord.FREE, PlaceWord.claim(table.get(page)), "a claim is left: page=" + page);
+            kept[PlaceWord.place(table.get(page))]++;
+        }
+        long slots = stores.stream().mapToLong(s -> s.statistics().pages()).sum();
+        assertEquals(kept[FAST] + kept[COLD] + kept[FILE] + kept[FLAKY], slots,
+                "each slot has one page, each page one slot");
+        for (int page = 0; page < PAGES; page++) {
+            for (int i = 0; i < 1000 && memory.read(page) == null; i++) {
+                migration.fetch(page, io).join();
+            }
+            assertEquals(EXPECTED[page], memory.read(page), "page=" + page);
+        }
+        for (int to : new int[] {FAST, COLD, FILE, FLAKY}) {
+            assertTrue(migration.counters(PlaceWord.MEMORY, to).moved() > 10, "to=" + to);
+            assertTrue(migration.counters(to, PlaceWord.MEMORY).moved() > 10, "from=" + to);
+        }
+        assertTrue(migration.counters(PlaceWord.PATTERN, PlaceWord.MEMORY).moved() > 10);
+        assertTrue(migration.counters(COLD, FILE).moved() + migration.counters(FILE, COLD).moved() > 10);
+    }
+
+    @Test
+    void aPageThatCannotBeDetachedOrTakenStays() throws Exception {
+        makePlaces();
+        PageIo io = io(4);
+        memory.write(1, 5);
+        EXPECTED[1] = 5;
+        memory.write(2, 7);
+        EXPECTED[2] = 7;
+        memory.pinned[2] = true;
+        assertEquals(0, migration.move(new int[] {1, 2}, 2, PlaceWord.MEMORY, FAST, io).join(), "5 does not compress");
+        assertEquals(5L, memory.read(1));
+        assertEquals(7L, memory.read(2));
+        assertEquals(new MoveCounters(0, 0, 0, 1, 1), migration.counters(PlaceWord.MEMORY, FAST));
+        assertEquals(1, migration.move(new int[] {1, 1, 2}, 3, PlaceWord.MEMORY, FILE, io).join());
+        assertEquals(new MoveCounters(1, 1, 0, 0, 1), migration.counters(PlaceWord.MEMORY, FILE));
+        assertEquals(0, migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io).join(),
+                "it is not there any more");
+        assertTrue(migration.fetch(1, io).join());
+        assertEquals(5L, memory.read(1));
+    }
+
+    @Test
+    void samePatternsTakeNoSlot() throws Exception {
+        makePlaces();
+        PageIo io = io(4);
+        memory.write(1, 3);
+        EXPECTED[1] = 3;
+        assertEquals(2, migration.move(new int[] {0, 1}, 2, PlaceWord.MEMORY, FILE, io).join());
+        assertEquals(PlaceWord.PATTERN, PlaceWord.place(table.get(0)));
+        assertEquals(PlaceWord.PATTERN, PlaceWord.place(table.get(1)));
+        assertEquals(0, stores.get(2).statistics().pages());
+        assertTrue(migration.fetch(0, io).join() && migration.fetch(1, io).join());
+        assertEquals(0L, memory.read(0));
+        assertEquals(3L, memory.read(1));
+    }
+}
