@@ -320,4 +320,84 @@ class MigrationTest {
         assertEquals(0L, memory.read(0));
         assertEquals(3L, memory.read(1));
     }
+
+    /** A store whose answers to its first reader or writer wait for a word of the test. */
+    private static final class Held implements Tier {
+        private final Tier tier;
+        private final CompletableFuture<Void> word = new CompletableFuture<>();
+        private boolean first = true;
+
+        Held(Tier tier) {
+            this.tier = tier;
+        }
+
+        private CompletableFuture<PageIo> hold(CompletableFuture<PageIo> answer) {
+            boolean held = first;
+            first = false;
+            return held ? word.thenCompose(said -> answer) : answer;
+        }
+
+        @Override
+        public CompletableFuture<PageIo> detach(int[] pages, PageIo io) {
+            return hold(tier.detach(pages, io));
+        }
+
+        @Override
+        public CompletableFuture<PageIo> accept(int[] pages, PageIo io) {
+            return hold(tier.accept(pages, io));
+        }
+
+        @Override
+        public void release(int page, int slot) {
+            tier.release(page, slot);
+        }
+
+        @Override
+        public void restore(int page, int slot) {
+            tier.restore(page, slot);
+        }
+    }
+
+    /** A thread needs a page that a policy is bringing in: it is brought in once, and what is written then stays. */
+    @Test
+    void aPageThatIsWantedIsTakenFromWhoPrefetchesIt() throws Exception {
+        makePlaces();
+        memory.write(1, 7);
+        EXPECTED[1] = 7;
+        Store store = stores.get(1);
+        assertEquals(1, migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io(1)).join());
+        Held held = new Held(new StoreTier(store));
+        migration.tier(COLD, held);
+        CompletableFuture<Integer> prefetch = migration.move(new int[] {1}, 1, COLD, PlaceWord.MEMORY, io(1));
+        assertTrue(migration.fetch(1, io(1)).join());
+        assertTrue(memory.write(1, 8));
+        assertEquals(0, migration.move(new int[] {1}, 1, PlaceWord.MEMORY, FILE, io(1)).join(), "still under way");
+        held.word.complete(null);
+        assertEquals(0, prefetch.join());
+        assertEquals(8L, memory.read(1));
+        assertEquals(1, migration.counters(COLD, PlaceWord.MEMORY).taken());
+        assertEquals(0, store.statistics().pages());
+        EXPECTED[1] = 8;
+        assertEquals(1, migration.move(new int[] {1}, 1, PlaceWord.MEMORY, FILE, io(1)).join());
+    }
+
+    /** A thread needs a page that is on its way out: it goes back, and the new slot is freed. */
+    @Test
+    void aPageThatIsWantedGoesBack() throws Exception {
+        makePlaces();
+        memory.write(1, 7);
+        EXPECTED[1] = 7;
+        Store store = stores.get(1);
+        Held held = new Held(new StoreTier(store));
+        migration.tier(COLD, held);
+        CompletableFuture<Integer> eviction = migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io(1));
+        assertEquals(null, memory.read(1));
+        assertTrue(migration.fetch(1, io(1)).join(), "on its way back");
+        held.word.complete(null);
+        assertEquals(0, eviction.join());
+        assertEquals(7L, memory.read(1));
+        assertEquals(PlaceWord.of(PlaceWord.MEMORY, 0, 0), table.get(1));
+        assertEquals(0, store.statistics().pages());
+        assertEquals(1, migration.counters(PlaceWord.MEMORY, COLD).taken());
+    }
 }
