@@ -108,6 +108,9 @@ bool tickets_fetch(const struct upa_llfree *a, struct slot *s, uint64_t word, ui
 
 	do {
 		found = tree_free(w);
+		/* No more than the slot has room for, whatever the words say: else they would go to and fro for ever. */
+		if (found > UPA_TREE_PAGES - slot_free(word))
+			found = UPA_TREE_PAGES - slot_free(word);
 		if (!found || found + slot_free(word) < n)
 			return false;
 	} while (!cas_weak_acq_rel(tree, &w, w + found));

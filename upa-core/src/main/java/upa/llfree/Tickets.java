@@ -142,7 +142,8 @@ final class Tickets {
         int found;
         do {
             w = getIntOpaque(tree);
-            found = treeFree(w);
+            // No more than the slot has room for, whatever the words say: else they would go to and fro for ever.
+            found = Math.min(treeFree(w), TREE_PAGES - slotFree(word));
             if (found == 0 || found + slotFree(word) < n) {
                 return false;
             }
