@@ -8,6 +8,7 @@
 #include "observe/outlook.h"
 #include "observe/statistics.h"
 #include "observe/trace.h"
+#include "os/filter.h"
 #include "settings.h"
 #include "upkeep/facts.h"
 #include "upkeep/heap.h"
@@ -29,8 +30,9 @@ enum { _, X };
 /*
  * An omission is meant: limits count addresses, and purging in place takes none. What hands memory to somebody else
  * (ZEROCOPY, SPLICED) stops whatever hands out or clears pages that the program has given up; of SPLICED, the region
- * and the heap see to their own pages. Page-wise reasons stop purging only: of the region's pages a mark is kept
- * (taint).
+ * and the heap see to their own pages. FAULTS: memory fresh from mmap() must fault, and registrations end with munmap().
+ * INHERITED: purging asks what the filter may not know; the region does not (os/filter.h). Page-wise reasons stop purging
+ * only: of the region's pages a mark is kept (taint).
  */
 /* clang-format off */
 static const struct row rows[ASIDE_REASONS] = {
@@ -49,8 +51,11 @@ static const struct row rows[ASIDE_REASONS] = {
 	[ASIDE_LIMITED]       = { X, X, _, _, _, X, _, "the program limits its addresses: the kernel serves" },
 	[ASIDE_LOCKED_WHOLE]  = { X, X, X, X, _, X, _, "mlockall(): the kernel serves" },
 	[ASIDE_FILTERED]      = { X, X, X, X, X, X, _, "the program announces a filter: the kernel serves" },
+	[ASIDE_INHERITED]     = { _, _, X, X, _, _, _, "a filter over system calls: purges are the kernel's" },
 	[ASIDE_ZEROCOPY]      = { X, X, X, X, _, _, _, "SO_ZEROCOPY: the kernel serves" },
-	[ASIDE_FAULTS]        = { _, _, X, X, _, _, _, NULL },
+	[ASIDE_FAULTS]        = { X, X, X, X, _, _, _, "userfaultfd: the kernel serves" },
+	[ASIDE_SEALED]        = { X, X, X, X, _, _, _, "mseal(): the kernel serves" },
+	[ASIDE_PINNED]        = { X, X, X, X, _, _, _, "io_uring, AIO or AF_XDP: the kernel serves" },
 	[ASIDE_LOCKED]        = { _, _, X, X, _, _, _, NULL },
 	[ASIDE_GUARDED]       = { _, _, X, X, _, _, _, NULL },
 	[ASIDE_KEYED]         = { _, _, X, X, _, _, _, NULL },
@@ -76,6 +81,7 @@ void stand_aside(enum stand_aside_reason reason)
 	if (row->huge)
 		settings.huge = false;
 	if (row->files) {
+		os_set_filtered();
 		facts_stop();
 		statistics_stop_reading();
 	}

@@ -120,6 +120,7 @@ __attribute__((constructor(101))) static void start(void)
 	retention_start();
 	pthread_atfork(NULL, NULL, in_child);
 	pages_start();
+	raw_start();
 	if (settings.redirect)
 		redirect_libc();
 	else

@@ -117,6 +117,30 @@ static void move_back(struct upa_region *r, void *made, size_t made_size, size_t
 	os_munmap(made, made_size);
 }
 
+/*
+ * A mapping of the program's own in the region grows where it is, if the pages behind it are free to the program: they are
+ * unmapped for it. False with all as it was.
+ */
+static bool grow_in_place(struct upa_region *r, char *from, size_t old_size, size_t new_size)
+{
+	char *behind = from + old_size;
+	size_t more = new_size - old_size;
+	long result;
+
+	if (!wholly_inside(r, behind, more) || upa_region_claim(r, behind, more))
+		return false;
+	upa_region_taint(r, behind, more);
+	os_munmap(behind, more);
+	result = os_mremap(from, old_size, new_size, 0, NULL);
+	if (!os_failed(result))
+		return true;
+	/* Where another thread's mapping has landed meanwhile, the pages stay its. */
+	result = os_mmap(behind, more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	if (result == (long)behind)
+		upa_region_unmap(r, behind, more);
+	return false;
+}
+
 static void *remap_inside(struct upa_region *r, char *from, size_t old_size, size_t new_size, int flags, char *to,
 			  uint32_t zeros)
 {
@@ -138,6 +162,9 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 			return block;
 		if (!elsewhere && !here && errno == ENOMEM)
 			note_refused(r, new_size);
+		if (tainted && upa_region_ordinary(r) && new_size > old_size &&
+		    upa_region_one_mapping(r, from, old_size) == old_size && grow_in_place(r, from, old_size, new_size))
+			return from;
 		/* Several mappings to the program, or to a child with a hole in them (MADV_DONTFORK). */
 		if (in_place && tainted && upa_region_one_mapping(r, from, old_size) < old_size &&
 		    !maps_ordinary(from, old_size))

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "os/filter.h"
 #include "os/os.h"
 #include "os/page.h"
 
@@ -78,7 +79,7 @@ struct cleared upa_clear_resident(void *address, size_t bytes)
 		size_t n;
 
 		/* If it will not say, all may have memory. */
-		if (os_mincore(at, pages * PAGE_BYTES, resident))
+		if (os_resident(at, pages * PAGE_BYTES, resident))
 			memset(resident, 1, pages);
 		for (size_t i = 0; i < pages; i += n, at += n * PAGE_BYTES) {
 			n = 1;

@@ -113,10 +113,4 @@ static inline int os_stat(const char *path, struct stat *st)
 	return (int)os_call(SYS_newfstatat, -100 /* AT_FDCWD */, (long)path, (long)st, 0, 0, 0);
 }
 
-/* A name for /proc/PID/maps; kernels without CONFIG_ANON_VMA_NAME do without. */
-static inline void os_name(void *address, size_t bytes, const char *name)
-{
-	os_call(SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, (long)address, (long)bytes, (long)name, 0);
-}
-
 #endif

@@ -46,6 +46,9 @@ void *libc_mremap(void *old_address, size_t old_size, size_t new_size, int flags
 /* pages.c: finds libc's functions that may be cancelled. For a process with one thread. */
 void pages_start(void);
 
+/* raw.c: finds libc's syscall(). For a process with one thread. */
+void raw_start(void);
+
 /* process.c. As libc's, which all its exec functions call. */
 int libc_execve(const char *path, char *const arguments[], char *const environment[]);
 

@@ -4,6 +4,8 @@
  * when.
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +21,9 @@
 #include "observe/observe.h"
 #include "observe/view.h"
 #include "os/maps.h"
+#include "os/message.h"
 #include "settings.h"
+#include "stand_aside.h"
 #include "upkeep/purging.h"
 #include "upkeep/retention.h"
 
@@ -64,6 +68,19 @@ static bool is_client(const void *caller)
 	return __builtin_expect(gate_is_wide(), 1) || !settings.backend || device_serves(caller);
 }
 
+/* A hint is followed where nothing is mapped, as are free pages of the region to the program. NULL if it is not. */
+static void *map_near(void *hint, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	int saved = errno;
+	void *page = (char *)hint - (uintptr_t)hint % 4096;
+	void *result = gate_touched(page, length) ?
+			       map_at(page, length, protection, flags | MAP_FIXED_NOREPLACE, fd, offset) :
+			       MAP_FAILED;
+
+	errno = saved;
+	return result == MAP_FAILED ? NULL : result;
+}
+
 static void *map(void *hint, size_t length, int protection, int flags, int fd, off_t offset, const void *caller)
 {
 	size_t alignment = 0;
@@ -76,6 +93,10 @@ static void *map(void *hint, size_t length, int protection, int flags, int fd, o
 		alignment = alignment < MOST_ALIGNMENT ? alignment : MOST_ALIGNMENT;
 		alignment = alignment < LEAST_ALIGNMENT ? 0 : alignment;
 	}
+	if (hint)
+		result = map_near(hint, length, protection, flags, fd, offset);
+	if (result)
+		return result;
 	if ((!hint || free_hint(hint)) && is_client(caller) && gate_serves(length, protection, flags))
 		result = upa_mman_map(length, alignment, protection, flags, offset);
 	if (result)
@@ -99,11 +120,33 @@ static void map_observed(struct observation o, const void *hint, size_t length, 
 		 length);
 }
 
+/* The kernel's ring of io_uring, which programs map without a name of libc's for anything they do with it. */
+#define RING_OFFSET 0x10000000 /* IORING_OFF_SQES */
+
+static bool is_ring(int flags, int fd, off_t offset)
+{
+	static const char name[] = "anon_inode:[io_uring]";
+	struct message path = { .length = 0 };
+	char link[sizeof(name)];
+
+	if (fd < 0 || offset != RING_OFFSET || flags & MAP_ANONYMOUS || !(flags & MAP_SHARED))
+		return false;
+	message_text(&path, "/proc/self/fd/");
+	message_number(&path, (uint64_t)fd, 0);
+	path.text[path.length] = 0;
+	return os_call(SYS_readlinkat, AT_FDCWD, (long)path.text, (long)link, sizeof(link), 0, 0) == sizeof(name) - 1 &&
+	       !memcmp(link, name, sizeof(name) - 1);
+}
+
 static void *map_counted(void *address, size_t length, int protection, int flags, int fd, off_t offset,
 			 const void *caller)
 {
 	struct observation o = observe(false);
-	void *result = map(address, length, protection, flags, fd, offset, caller);
+	void *result;
+
+	if (__builtin_expect(is_ring(flags, fd, offset), 0))
+		stand_aside(ASIDE_PINNED);
+	result = map(address, length, protection, flags, fd, offset, caller);
 
 	if (!gate_of(result) || flags & MAP_FIXED)
 		view_add(&view.passed, 1);

@@ -4,6 +4,7 @@
  * behind on pages.
  */
 #define _GNU_SOURCE
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -16,9 +17,23 @@
 #include "mman/mman_private.h"
 #include "observe/observe.h"
 #include "observe/view.h"
+#include "os/filter.h"
 #include "upkeep/purging.h"
 #include "region/region_private.h"
 #include "stand_aside.h"
+
+/* Purging asks the kernel more than a filter may know of. */
+static bool may_purge(void)
+{
+	static _Atomic bool looked;
+
+	if (__builtin_expect(!atomic_load_explicit(&looked, memory_order_relaxed), 0)) {
+		atomic_store_explicit(&looked, true, memory_order_relaxed);
+		if (os_filtered())
+			stand_aside(ASIDE_INHERITED);
+	}
+	return true;
+}
 
 EXPORT int madvise(void *address, size_t length, int advice)
 {
@@ -33,7 +48,7 @@ EXPORT int madvise(void *address, size_t length, int advice)
 	if (advice != MADV_HUGEPAGE && advice != MADV_NOHUGEPAGE && advice != MADV_COLLAPSE)
 		heap_disturb(address, length,
 			     advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_WILLNEED);
-	kept = advice == MADV_DONTNEED && purging(gate_region(), address, length);
+	kept = advice == MADV_DONTNEED && may_purge() && purging(gate_region(), address, length);
 	if (kept) {
 		view_add(&view.purges, 1);
 	} else {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <stdarg.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -11,7 +12,12 @@
 #include "entry/entry.h"
 #include "gate.h"
 #include "observe/observe.h"
+#include "os/filter.h"
 #include "stand_aside.h"
+
+#ifndef SOL_XDP
+#define SOL_XDP 283
+#endif
 
 /* The region would be locked, and populated, with everything else. */
 EXPORT int mlockall(int flags)
@@ -74,10 +80,54 @@ EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_
 {
 	if (level == SOL_SOCKET && option == SO_ZEROCOPY)
 		stand_aside(ASIDE_ZEROCOPY);
+	if (level == SOL_XDP)
+		stand_aside(ASIDE_PINNED);
 	return (int)entry_result(os_call(SYS_setsockopt, fd, level, option, (long)value, length, 0));
 }
 
-/* Who handles page faults himself waits for those that a purge brings. */
+/* libaio's name. What is under way when its pages are unmapped goes on, and may be a read into them. */
+EXPORT int io_setup(int most, void *context)
+{
+	stand_aside(ASIDE_PINNED);
+	return (int)os_call(SYS_io_setup, most, (long)context, 0, 0, 0, 0);
+}
+
+/* Is this memory of the program's, readable? */
+static bool readable(const void *address)
+{
+	/* The kernel copies the set before it looks at the first argument, which is none. */
+	return os_call(SYS_rt_sigprocmask, -1, (long)address, 0, 8, 0, 0) != -EFAULT;
+}
+
+/*
+ * Memory that was handed out from the region may be there, and read zero, though the program has never touched it: the
+ * kernel's would be missing. A page to which the program has written zeros is taken for such a one.
+ */
+static void empty_untouched(const struct uffdio_register *wanted)
+{
+	static const char zeros[4096];
+	char *at, *end, *from;
+
+	if (!readable(wanted) || !readable(&wanted->mode) || !(wanted->mode & UFFDIO_REGISTER_MODE_MISSING) ||
+	    (wanted->range.start | wanted->range.len) % sizeof(zeros))
+		return;
+	at = (char *)wanted->range.start;
+	end = at + wanted->range.len;
+	for (from = at; at < end; at += sizeof(zeros)) {
+		unsigned char resident = 0;
+
+		if (gate_knows(at) && !os_resident(at, sizeof(zeros), &resident) && resident && readable(at) &&
+		    !memcmp(at, zeros, sizeof(zeros)))
+			continue;
+		if (at > from)
+			os_madvise(from, (size_t)(at - from), MADV_DONTNEED);
+		from = at + sizeof(zeros);
+	}
+	if (at > from)
+		os_madvise(from, (size_t)(at - from), MADV_DONTNEED);
+}
+
+/* Who handles page faults himself wants the kernel's, from the first call of userfaultfd's on. */
 EXPORT int ioctl(int fd, unsigned long request, ...)
 {
 	va_list arguments;
@@ -86,8 +136,10 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_start(arguments, request);
 	argument = va_arg(arguments, unsigned long);
 	va_end(arguments);
-	if (request == UFFDIO_REGISTER)
+	if (request == UFFDIO_API || request == UFFDIO_REGISTER)
 		stand_aside(ASIDE_FAULTS);
+	if (request == UFFDIO_REGISTER)
+		empty_untouched((const struct uffdio_register *)argument);
 	return (int)entry_result(os_call(SYS_ioctl, fd, (long)request, (long)argument, 0, 0, 0));
 }
 

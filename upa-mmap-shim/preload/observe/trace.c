@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "os/filter.h"
 #include "os/os.h"
 #include "os/message.h"
 #include "observe/statistics.h"

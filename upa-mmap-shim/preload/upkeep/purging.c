@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "observe/view.h"
+#include "os/filter.h"
 #include "os/os.h"
 #include "policy/purge.h"
 #include "region/region_private.h"
@@ -63,7 +64,7 @@ static void make_huge(uintptr_t from, uintptr_t to)
 		void *at = (void *)start;
 		uint64_t before;
 
-		if (!purge_huge_helps(&purge, number) || os_mincore(at, HEAT_UNIT_BYTES, resident) ||
+		if (!purge_huge_helps(&purge, number) || os_resident(at, HEAT_UNIT_BYTES, resident) ||
 		    memchr(resident, 0, sizeof(resident)) || os_madvise(at, HEAT_UNIT_BYTES, MADV_HUGEPAGE) ||
 		    !purge_huge_made(&purge, number))
 			continue;

@@ -2,6 +2,7 @@
 #include "upkeep/zero.h"
 
 #include "os/clear.h"
+#include "os/filter.h"
 #include "os/os.h"
 
 #define PAGE 4096ul
@@ -15,7 +16,7 @@ static uintptr_t zero_batch(uintptr_t from, size_t pages)
 	unsigned char resident[BATCH_PAGES];
 	uintptr_t start = from;
 
-	if (pages < ASK_PAGES || os_mincore((void *)from, pages * PAGE, resident)) {
+	if (pages < ASK_PAGES || os_resident((void *)from, pages * PAGE, resident)) {
 		upa_clear((void *)from, pages * PAGE);
 		return start;
 	}

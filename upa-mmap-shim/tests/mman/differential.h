@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "bare.h"
 #include "check.h"
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -42,15 +43,22 @@ struct side {
 	int (*resident)(void *, size_t, unsigned char *);
 };
 
-static inline void *kernel_map(void *a, size_t n, int p, int f, int fd, off_t o) { return (void *)syscall(SYS_mmap, a, n, p, f, fd, o); }
-static inline int kernel_unmap(void *a, size_t n) { return (int)syscall(SYS_munmap, a, n); }
-static inline int kernel_advise(void *a, size_t n, int advice) { return (int)syscall(SYS_madvise, a, n, advice); }
-static inline int kernel_protect(void *a, size_t n, int p) { return (int)syscall(SYS_mprotect, a, n, p); }
+static inline void *kernel_map(void *a, size_t n, int p, int f, int fd, off_t o)
+{
+	return (void *)bare(SYS_mmap, (long)a, (long)n, p, f, fd, o);
+}
 
-static inline int kernel_lock(const void *a, size_t n) { return (int)syscall(SYS_mlock, a, n); }
-static inline int kernel_unlock(const void *a, size_t n) { return (int)syscall(SYS_munlock, a, n); }
-static inline int kernel_sync(void *a, size_t n, int flags) { return (int)syscall(SYS_msync, a, n, flags); }
-static inline int kernel_resident(void *a, size_t n, unsigned char *v) { return (int)syscall(SYS_mincore, a, n, v); }
+static inline int kernel_unmap(void *a, size_t n) { return (int)bare(SYS_munmap, (long)a, (long)n, 0, 0, 0, 0); }
+static inline int kernel_advise(void *a, size_t n, int advice) { return (int)bare(SYS_madvise, (long)a, (long)n, advice, 0, 0, 0); }
+static inline int kernel_protect(void *a, size_t n, int p) { return (int)bare(SYS_mprotect, (long)a, (long)n, p, 0, 0, 0); }
+static inline int kernel_lock(const void *a, size_t n) { return (int)bare(SYS_mlock, (long)a, (long)n, 0, 0, 0, 0); }
+static inline int kernel_unlock(const void *a, size_t n) { return (int)bare(SYS_munlock, (long)a, (long)n, 0, 0, 0, 0); }
+static inline int kernel_sync(void *a, size_t n, int flags) { return (int)bare(SYS_msync, (long)a, (long)n, flags, 0, 0, 0); }
+
+static inline int kernel_resident(void *a, size_t n, unsigned char *v)
+{
+	return (int)bare(SYS_mincore, (long)a, (long)n, (long)v, 0, 0, 0);
+}
 
 static inline void *kernel_remap(void *a, size_t old, size_t new, int flags, ...)
 {
@@ -60,7 +68,7 @@ static inline void *kernel_remap(void *a, size_t old, size_t new, int flags, ...
 	va_start(arguments, flags);
 	to = va_arg(arguments, void *);
 	va_end(arguments);
-	return (void *)syscall(SYS_mremap, a, old, new, flags, to);
+	return (void *)bare(SYS_mremap, (long)a, (long)old, (long)new, flags, (long)to, 0);
 }
 
 #define KERNEL_SIDE                                                                                          \
@@ -96,7 +104,7 @@ static inline bool transfer(long number, void *local, char *remote, size_t bytes
 	struct iovec mine = { local, bytes };
 	struct iovec his = { remote, bytes };
 
-	return syscall(number, getpid(), &mine, 1, &his, 1, 0) == (long)bytes;
+	return bare(number, getpid(), (long)&mine, 1, (long)&his, 1, 0) == (long)bytes;
 }
 
 /* Does a range lie in one mapping of the kernel's? */

@@ -47,6 +47,31 @@ for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   fi
 done
 
+# State that pages carry, pages that the kernel holds, addresses that the program chooses.
+state=$2/preload_state
+"$state" >"$work/state-kernel"
+compare state-libc state-kernel env LD_PRELOAD="$upa" "$state"
+compare state-strict state-kernel env LD_PRELOAD="$upa" UPA_STRICT=1 "$state"
+compare state-retain-nothing state-kernel env LD_PRELOAD="$upa" UPA_RETAIN=0 UPA_DECAY_MS=0 "$state"
+compare state-off state-kernel env LD_PRELOAD="$upa" UPA_OFF=1 "$state"
+[[ ! -e $libraries/libupa_malloc.so ]] || compare state-dl state-kernel env LD_PRELOAD="$upa:$libraries/libupa_malloc.so" "$state"
+for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
+  [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] || compare "state-$malloc" state-kernel env LD_PRELOAD="$upa:$malloc" "$state"
+done
+
+# A filter over system calls that is there before the program.
+filtered() {
+  local name=$1 said status=0
+  shift
+  said=$(timeout 300 env "$@" "$test_directory/preload_filtered" 2>&1) || status=$?
+  [[ $status -eq 0 || $status -eq 77 ]] || { echo "FAILED: filtered, $name (status $status): $said"; failed=1; }
+}
+filtered alone
+filtered libc UNDER_FILTER="$upa"
+filtered strict UNDER_FILTER="$upa" UPA_STRICT=1
+filtered retain-nothing UNDER_FILTER="$upa" UPA_RETAIN=0 UPA_DECAY_MS=0
+[[ ! -e $libraries/libupa_malloc.so ]] || filtered dl UNDER_FILTER="$upa:$libraries/libupa_malloc.so"
+
 # random NAME [VARIABLE=VALUE...]
 random() {
   local name=$1

@@ -32,6 +32,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "bare.h"
+
 #define PAGE 4096ul
 #define MIB (1ul << 20)
 #define RW (PROT_READ | PROT_WRITE)
@@ -296,8 +298,8 @@ static void watch_files(void)
 	struct sigaction action = { .sa_sigaction = on_open, .sa_flags = SA_SIGINFO };
 
 	CHECK(!sigaction(SIGSYS, &action, NULL));
-	CHECK(!syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	CHECK(!syscall(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0));
+	CHECK(!bare(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0));
+	CHECK(!bare(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, (long)&program, 0, 0, 0));
 }
 
 /* How much is resident is asked for while memory comes and goes. */

@@ -17,6 +17,7 @@
 
 #include "os/file.h"
 #include "region/device/device.h"
+#include "os/filter.h"
 #include "region/mapping.h"
 
 /* Regions whose pages a fork has to copy. */

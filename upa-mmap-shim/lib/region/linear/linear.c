@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "os/filter.h"
 #include "region/mapping.h"
 #include "region/slots.h"
 

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * syscall(): system calls by their numbers. Those on memory go the way of the functions of their names, since the kernel
+ * would change pages of the region behind our back. Some have no other name in libc, and begin what UPA has to stand aside for.
+ *
+ * All others go to libc's own function at once, without a frame of ours: a child of vfork() returns through it.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <upa/mman.h>
+
+#include "entry/entry.h"
+#include "entry/symbols.h"
+#include "stand_aside.h"
+
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
+
+#define HIDDEN __attribute__((visibility("hidden")))
+
+/* By number: 1: raw_by_number() makes the call. */
+HIDDEN const unsigned char raw_is_ours[512] = {
+	[SYS_mmap] = 1,      [SYS_munmap] = 1,  [SYS_mremap] = 1,    [SYS_madvise] = 1,       [SYS_mprotect] = 1,
+	[SYS_mlock] = 1,     [SYS_mlock2] = 1,  [SYS_munlock] = 1,   [SYS_mlockall] = 1,      [SYS_mincore] = 1,
+	[SYS_msync] = 1,     [SYS_mbind] = 1,   [SYS_vmsplice] = 1,  [SYS_pkey_mprotect] = 1, [SYS_prlimit64] = 1,
+	[SYS_prctl] = 1,     [SYS_ioctl] = 1,   [SYS_setsockopt] = 1, [SYS_setrlimit] = 1,    [SYS_seccomp] = 1,
+	[SYS_userfaultfd] = 1, [SYS_mseal] = 1, [SYS_io_setup] = 1,  [SYS_io_uring_setup] = 1, [SYS_io_uring_register] = 1,
+};
+
+/* As libnuma declares it. */
+extern long mbind(void *address, unsigned long length, int mode, const unsigned long *nodes, unsigned long max_node,
+		  unsigned flags);
+
+static long begins(enum stand_aside_reason reason, long number, const long a[6])
+{
+	stand_aside(reason);
+	return entry_result(os_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
+}
+
+HIDDEN long raw_by_number(long number, long a0, long a1, long a2, long a3, long a4, long a5)
+{
+	const long a[] = { a0, a1, a2, a3, a4, a5 };
+	void *address = (void *)a0;
+
+	switch (number) {
+	case SYS_mmap: return (long)mmap(address, (size_t)a1, (int)a2, (int)a3, (int)a4, a5);
+	case SYS_munmap: return munmap(address, (size_t)a1);
+	case SYS_mremap: return (long)mremap(address, (size_t)a1, (size_t)a2, (int)a3, (void *)a4);
+	case SYS_madvise: return madvise(address, (size_t)a1, (int)a2);
+	case SYS_mprotect: return mprotect(address, (size_t)a1, (int)a2);
+	case SYS_mlock: return mlock(address, (size_t)a1);
+	case SYS_mlock2: return mlock2(address, (size_t)a1, (unsigned)a2);
+	case SYS_munlock: return munlock(address, (size_t)a1);
+	case SYS_mlockall: return mlockall((int)a0);
+	case SYS_mincore: return mincore(address, (size_t)a1, (unsigned char *)a2);
+	case SYS_msync: return msync(address, (size_t)a1, (int)a2);
+	case SYS_vmsplice: return vmsplice((int)a0, (const struct iovec *)a1, (size_t)a2, (unsigned)a3);
+	case SYS_pkey_mprotect: return pkey_mprotect(address, (size_t)a1, (int)a2, (int)a3);
+	case SYS_prctl: return prctl((int)a0, a1, a2, a3, a4);
+	case SYS_ioctl: return ioctl((int)a0, (unsigned long)a1, a2);
+	case SYS_setsockopt: return setsockopt((int)a0, (int)a1, (int)a2, (const void *)a3, (socklen_t)a4);
+	case SYS_setrlimit: return setrlimit64((__rlimit_resource_t)a0, (const struct rlimit64 *)a1);
+	case SYS_prlimit64:
+		return prlimit64((pid_t)a0, (__rlimit_resource_t)a1, (const struct rlimit64 *)a2, (struct rlimit64 *)a3);
+	case SYS_mbind: return mbind(address, (unsigned long)a1, (int)a2, (const unsigned long *)a3, (unsigned long)a4, (unsigned)a5);
+	case SYS_seccomp: return begins(ASIDE_FILTERED, number, a);
+	case SYS_userfaultfd: return begins(ASIDE_FAULTS, number, a);
+	case SYS_mseal: return begins(ASIDE_SEALED, number, a);
+	case SYS_io_setup:
+	case SYS_io_uring_setup:
+	case SYS_io_uring_register: return begins(ASIDE_PINNED, number, a);
+	default: return entry_result(os_call(number, a0, a1, a2, a3, a4, a5));
+	}
+}
+
+/* libc's function; until it is known, every call is made by raw_by_number(). */
+HIDDEN void *raw_next;
+
+void raw_start(void)
+{
+	raw_next = symbol_next((void *)raw_start, "syscall");
+}
+
+/*
+ * Not on other machines, where our own system calls go by libc's syscall(). The seventh argument of a function is on the
+ * stack, above the return address, which is where libc's function looks for it, and raw_by_number() too.
+ */
+#ifdef __x86_64__
+__asm__(".text\n"
+	".globl syscall\n"
+	".type syscall, @function\n"
+	"syscall:\n"
+	"	endbr64\n"
+	"	movq	raw_next(%rip), %rax\n"
+	"	testq	%rax, %rax\n"
+	"	jz	raw_by_number\n"
+	"	cmpq	$511, %rdi\n"
+	"	ja	1f\n"
+	"	leaq	raw_is_ours(%rip), %r11\n"
+	"	cmpb	$0, (%r11, %rdi)\n"
+	"	jne	raw_by_number\n"
+	"1:	jmp	*%rax\n"
+	".size syscall, . - syscall\n");
+#endif
