@@ -33,8 +33,8 @@ public record Figure(String name, String target, String measured, String where, 
      *
      * @param value with its interval
      * @param where the size or program it was measured at, if there are several; may be empty
-     * @param control how many times faster the base line was than itself under another name, in the same rounds; empty if that
-     *     was not measured
+     * @param control how many times faster the base line was than itself under another name, in the same rounds;
+     *     empty if that was not measured
      */
     public record Reading(Interval value, String where, Optional<Interval> control) {
 

@@ -128,8 +128,8 @@ public final class BenchFigures {
 
     /** How many times faster a line was than itself under the other name. */
     private Optional<Interval> control(Line line, long size) {
-        Line again = new Line(
-                line.experiment(), Contestant.controlOf(line.contestant()), line.variant(), line.threads(), line.phase());
+        String name = Contestant.controlOf(line.contestant());
+        Line again = new Line(line.experiment(), name, line.variant(), line.threads(), line.phase());
         return measurements.ratio(line, again, size);
     }
 
