@@ -1,5 +1,4 @@
-# doctor.sh: what this machine offers to UPA, and what each missing thing costs. Sourced by ./upa; builds nothing but a
-# small probe, and does without that where there is no compiler.
+# doctor.sh: what this machine offers to UPA, and what each missing thing costs. Sourced by ./upa; builds nothing.
 
 # row NAME VALUE; cost TEXT: what the row above takes from the user
 row() { printf '%-22s %s\n' "$1" "$2"; }
@@ -12,8 +11,6 @@ doctor() {
   machine
   echo
   memory_policy
-  echo
-  userfaultfd
   echo
   limits
   echo
@@ -82,40 +79,6 @@ memory_policy() {
   overcommit=$(head_of /proc/sys/vm/overcommit_memory)
   row overcommit "mode $overcommit"
   [[ $overcommit != 2 ]] || cost "a region may be no larger than the commit limit: set UPA_REGION_BYTES"
-}
-
-userfaultfd() {
-  local probe pagemap_scan='' uffd='' uffd_error='' uffd_wp='' uffd_wp_async='' uffd_sigbus='' uffd_poison='' uffd_move=''
-  probe=$(mktemp)
-  if cc -O1 -o "$probe" "$root/apps/launcher/userfaultfd.c" 2>/dev/null; then
-    eval "$("$probe")"
-  fi
-  rm -f "$probe"
-  case $uffd in
-    '') row userfaultfd "not probed: no C compiler" ;;
-    no) row userfaultfd "no: $uffd_error" ;;
-    user) row userfaultfd "faults from user mode only (vm.unprivileged_userfaultfd=0)" ;;
-    all) row userfaultfd "yes" ;;
-  esac
-  [[ $uffd != user ]] || cost "a system call on a missing registered page gets EFAULT: pages are populated before they are handed out"
-  [[ $uffd != no ]] || cost "no paging, no moving of pages: only the back end linear"
-  [[ -n $uffd ]] || return 0
-  feature "  move pages" "$uffd_move" "Linux 6.8" "no back end move: free pages elsewhere cannot make up a contiguous run"
-  feature "  write-protect" "$uffd_wp" "Linux 5.7" "no tracking of written pages"
-  feature "  asynchronous wp" "$uffd_wp_async" "Linux 6.7" "tracking written pages costs a fault handled by another thread for each"
-  feature "  poison" "$uffd_poison" "Linux 6.6" "a page whose copy in the pager's store is lost cannot be marked so that reading it fails"
-  feature "  SIGBUS mode" "$uffd_sigbus" "Linux 4.14" "faults are handled by another thread: about 54 us each instead of 5"
-  feature "  PAGEMAP_SCAN" "$pagemap_scan" "Linux 6.7" "finding written pages reads all of /proc/self/pagemap"
-}
-
-# feature NAME 0|1 SINCE COST
-feature() {
-  if [[ $2 == 1 ]]; then
-    row "$1" "yes"
-  else
-    row "$1" "no ($3)"
-    cost "$4"
-  fi
 }
 
 limits() {
