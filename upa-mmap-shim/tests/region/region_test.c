@@ -379,6 +379,25 @@ static void test_zeros_do_not_populate(void)
 	finish(r);
 }
 
+/* Nor one that is part of a child, from 128 KiB on; less is cleared without asking. */
+static void test_zeros_of_parts_do_not_populate(void)
+{
+	struct upa_region *r;
+	char *p;
+
+	if (create_region(&r, 8 * MIB, UPA_REGION_NOHUGEPAGE))
+		return; /* a kernel without huge pages */
+	p = map(r, MIB, 0);
+	memset(p + 512 * KIB, 1, PAGE);
+	unmap(r, p, MIB);
+	CHECK(map(r, MIB, UPA_MAP_ZEROS) == p, "elsewhere");
+	CHECK(resident(p, MIB) == PAGE, "resident=%zu", resident(p, MIB));
+	check_zero(p + 512 * KIB, PAGE);
+	unmap(r, p, MIB);
+	CHECK(map(r, 128 * KIB, UPA_MAP_ZEROS) == p && !resident(p, 128 * KIB), "resident=%zu", resident(p, 128 * KIB));
+	finish(r);
+}
+
 /* ---- resize ---------------------------------------------------------------------------------- */
 
 static void test_resize(void)
@@ -778,6 +797,7 @@ int main(void)
 	test_zeros();
 	test_zeros_by_resize_and_map_at();
 	test_zeros_do_not_populate();
+	test_zeros_of_parts_do_not_populate();
 	test_resize();
 	test_resize_across_mappings();
 	test_relocation_keeps_memory();
