@@ -118,26 +118,23 @@ static void move_back(struct upa_region *r, void *made, size_t made_size, size_t
 }
 
 /*
- * A mapping of the program's own in the region grows where it is, if the pages behind it are free to the program: they are
- * unmapped for it. False with all as it was.
+ * A mapping of the program's own in the region grows where it is, if the pages behind it are free to the program. It grows
+ * elsewhere and is moved back, so that no address is unmapped meanwhile. False with all as it was.
  */
 static bool grow_in_place(struct upa_region *r, char *from, size_t old_size, size_t new_size)
 {
 	char *behind = from + old_size;
-	size_t more = new_size - old_size;
-	long result;
+	long made, moved;
 
-	if (!wholly_inside(r, behind, more) || upa_region_claim(r, behind, more))
+	if (!wholly_inside(r, behind, new_size - old_size) || upa_region_claim(r, behind, new_size - old_size))
 		return false;
-	upa_region_taint(r, behind, more);
-	os_munmap(behind, more);
-	result = os_mremap(from, old_size, new_size, 0, NULL);
-	if (!os_failed(result))
+	made = move_out(r, from, old_size, new_size, false);
+	moved = os_failed(made) ? made : upa_move_into(r, (void *)made, new_size, from);
+	if (!os_failed(moved))
 		return true;
-	/* Where another thread's mapping has landed meanwhile, the pages stay its. */
-	result = os_mmap(behind, more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-	if (result == (long)behind)
-		upa_region_unmap(r, behind, more);
+	if (!os_failed(made))
+		move_back(r, (void *)made, new_size, old_size, from);
+	upa_region_unmap_untouched(r, behind, new_size - old_size);
 	return false;
 }
 
