@@ -49,7 +49,7 @@ int space_lock(int *lock)
 	if (space_try_lock(lock))
 		return 0;
 	for (int i = 0; i < SPINS; i++) {
-		__builtin_ia32_pause();
+		os_relax();
 		if (atomic_load_explicit(atomic(lock), memory_order_relaxed) == FREE && space_try_lock(lock))
 			return 0;
 	}

@@ -153,7 +153,7 @@ static long create(struct process *p)
 	for (int own = p->id != first_process; fd == -EEXIST && own < 2; own++) {
 		make_path(p, own);
 		if (recorded_before(p))
-			os_call(SYS_unlink, (long)p->path, 0, 0, 0, 0, 0);
+			os_call(SYS_unlinkat, AT_FDCWD, (long)p->path, 0, 0, 0, 0);
 		fd = os_call(SYS_openat, AT_FDCWD, (long)p->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 			     0666, 0, 0);
 	}
@@ -191,7 +191,7 @@ static long open_file(struct process *p)
 		error = os_fstat((int)fd, &st);
 	os_call(SYS_close, fd, 0, 0, 0, 0, 0);
 	if (error) {
-		os_call(SYS_unlink, (long)p->path, 0, 0, 0, 0, 0);
+		os_call(SYS_unlinkat, AT_FDCWD, (long)p->path, 0, 0, 0, 0);
 		return error;
 	}
 	p->device = st.st_dev;

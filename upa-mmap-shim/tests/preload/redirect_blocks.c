@@ -41,6 +41,7 @@ __asm__(".globl _start\n"
 	"	movq %rdx, %rdi\n"
 	"	call run\n"
 #elif defined(__aarch64__)
+	"	hint #38\n" /* bti jc */
 	"	mov x29, #0\n"
 	"	bl run\n"
 #endif

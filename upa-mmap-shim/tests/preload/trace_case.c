@@ -143,7 +143,7 @@ static void forked_by_system_call(void)
 	pid_t child;
 
 	map(5 * MIB);
-	child = (pid_t)syscall(SYS_fork);
+	child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	if (!child) {
 		map_and_unmap(3, 7 * MIB);
 		_exit(0);
