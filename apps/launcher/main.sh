@@ -25,6 +25,8 @@ usage: ./upa COMMAND [ARGUMENT...]
   test [--full]        run every C and Java test, under sanitizers too; --full: with long stress
   test --soak [MINUTES]
                        random memory calls and real programs under UPA side by side, for an hour unless told
+  test --systems [SYSTEM...]
+                       the library on other releases of Debian and Ubuntu, in chroots: as root, debian-bullseye to ubuntu-resolute
   doctor               what this machine offers, and what each missing thing costs
   build                build all, and run nothing
   --version            the version of all parts

@@ -12,7 +12,11 @@ run_tests() {
       soak "${2-60}"
       return
       ;;
-    *) usage_error "test takes nothing, --full or --soak [MINUTES], got argument=$1" ;;
+    --systems | --systems\ *)
+      systems "${@:2}"
+      return
+      ;;
+    *) usage_error "test takes nothing, --full, --soak [MINUTES] or --systems [SYSTEM...], got argument=$1" ;;
   esac
   need "${c_packages[@]}" "${java_packages[@]}"
   set_up_peers
@@ -42,6 +46,13 @@ soak() {
   set_up_programs
   build_c release complete
   "$root/upa-mmap-shim/tests/preload/soak.sh" "$root/build/release/lib" "$root/build/release/tests" $(($1 * 60))
+}
+
+# Other releases of Debian and Ubuntu: tens of minutes, gigabytes for a while, and root; no part of CI.
+systems() {
+  set_up_packages
+  build_c release
+  "$root/apps/launcher/systems.sh" "$@"
 }
 
 java_tests() {

@@ -24,10 +24,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Newer than glibc 2.31. */
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
 #define PAGE 4096ul
 #define MIB (1ul << 20)
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+
+#if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 32)
+/* Its number instead, which is as good to compare. */
+static const char *strerrorname_np(int error)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "%d", error);
+	return name;
+}
+#endif
 
 static const char *scenario;
 

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# systems.sh [DISTRIBUTION-SUITE...]: UPA on other releases of Debian and Ubuntu, each in a folder of its own (debootstrap, chroot): the library
+# that was built here runs there, as a table of what it serves; and it is built there, where the tools are new enough, and runs as well.
+# Run by `./upa test --systems`, as root. Nothing it makes or mounts outlives it, but for the packages it has fetched (build/systems).
+set -euo pipefail
+export LC_ALL=C
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+release=$root/build/release
+folder=$root/build/systems
+source "$root/upa-mmap-shim/cmake/archives.sh"
+
+systems=(debian-bullseye debian-bookworm debian-trixie debian-sid ubuntu-focal ubuntu-jammy ubuntu-noble ubuntu-resolute)
+packages=gcc,libc6-dev,cmake,ninja-build,xz-utils,python3-minimal,redis-server
+sources=(CMakeLists.txt CMakePresets.json upa-mmap-shim montecarlo-bench kernel-ext/include apps/launcher/tests apps/programs)
+
+[[ $# -eq 0 ]] || systems=("$@")
+fail() { echo "upa test --systems: $*" >&2; exit 1; }
+[[ $(id -u) -eq 0 ]] || fail "only root makes chroots: run it as root"
+for tool in debootstrap unshare chroot; do
+  command -v "$tool" >/dev/null || fail "no command=$tool: apt-get install debootstrap util-linux mount"
+done
+mkdir -p "$folder/packages"
+exec 9>"$folder/lock"
+flock -n 9 || fail "another one is running"
+work=$(mktemp -d "$folder/run.XXXXXX")
+trap 'rm -rf --one-file-system "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# inside SYSTEM COMMAND...: in mounts and processes of its own, which end with it
+inside() {
+  local tree=$work/$1
+  shift
+  unshare --mount --propagation private --pid --fork --kill-child -- bash -c '
+    mount -t proc proc "$1/proc" && mount -t tmpfs tmpfs "$1/tmp" && mount --rbind /dev "$1/dev" && shift 1 &&
+    exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root TMPDIR=/tmp chroot "$0" "$@"' "$tree" "$tree" "$@"
+}
+
+# make SYSTEM: sets $said to why there is none
+make() {
+  local distribution=${1%-*} suite=${1##*-} script=() uri keys
+  archive_open "$distribution" "$suite" "$folder/packages" amd64 || { said=$archive_error; return 1; }
+  uri=$(archive_of "$distribution" "$suite" "$folder/packages")
+  keys=$(archive_key "$distribution" "$folder/packages")
+  # debootstrap may be older than the release; all of Ubuntu's have had the same script for long, and so have Debian's.
+  [[ -e /usr/share/debootstrap/scripts/$suite ]] || {
+    [[ $distribution == ubuntu ]] && script=(/usr/share/debootstrap/scripts/gutsy) || script=(/usr/share/debootstrap/scripts/sid)
+  }
+  mkdir -p "$folder/packages/$1-debs"
+  debootstrap --variant=minbase --keyring="$keys" --cache-dir="$folder/packages/$1-debs" --components=main,universe --include="$packages" \
+    "$suite" "$work/$1" "$uri" "${script[@]}" >"$folder/$1.log" 2>&1 || { said="debootstrap failed: log=build/systems/$1.log"; return 1; }
+  mkdir -p "$work/$1/upa/here/lib" "$work/$1/upa/here/tests" "$work/$1/upa/source/build"
+  cp "$release"/lib/libupa*.so* "$work/$1/upa/here/lib/"
+  cp "$release/tests/redirect_blocks" "$work/$1/upa/here/tests/"
+  (cd "$root" && tar -c --exclude=target "${sources[@]}") | tar -x -C "$work/$1/upa/source"
+  mkdir -p "$work/$1/upa/source/build/deps"
+  [[ ! -d $root/build/deps/dlmalloc ]] || cp -r "$root/build/deps/dlmalloc" "$work/$1/upa/source/build/deps/"
+  cp "$root/apps/launcher/systems-inside.sh" "$work/$1/upa/"
+}
+
+failed=0
+columns='%-16s %-7s %-7s %-22s %-22s %-22s %-12s %s\n'
+# shellcheck disable=SC2059
+printf "$columns" system glibc gcc "blocks: served, passed" "python3" "redis" "conformance" "built there"
+for system in "${systems[@]}"; do
+  said=
+  if ! make "$system"; then
+    printf '%-16s left out: %s\n' "$system" "$said"
+    continue
+  fi
+  inside "$system" bash /upa/systems-inside.sh >"$work/said" 2>>"$folder/$system.log" || failed=1
+  mapfile -t cells <"$work/said"
+  # shellcheck disable=SC2059
+  printf "$columns" "$system" "${cells[@]}"
+  [[ ${#cells[@]} -eq 7 && "${cells[*]}" != *FAILED* ]] || failed=1
+  rm -rf --one-file-system "${work:?}/$system"
+done
+exit "$failed"
