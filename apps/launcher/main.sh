@@ -26,7 +26,7 @@ usage: ./upa COMMAND [ARGUMENT...]
   test --soak [MINUTES]
                        random memory calls and real programs under UPA side by side, for an hour unless told
   test --systems [SYSTEM...]
-                       the library on other releases of Debian and Ubuntu, in chroots: as root, debian-bullseye to ubuntu-resolute
+                       the library on other releases of Debian and Ubuntu, in chroots, as root
   doctor               what this machine offers, and what each missing thing costs
   build                build all, and run nothing
   --version            the version of all parts

@@ -10,8 +10,9 @@ peers=(libjemalloc2:libjemalloc.so.2 libmimalloc2.0:libmimalloc.so.2 libtcmalloc
 
 # Programs that the tests run under UPA; without one it is left out. About 250 MB to fetch, most of it ffmpeg, PostgreSQL and node.
 programs=(python3:python3 git:git sqlite3:sqlite3 perl:perl nodejs:node redis-server:redis-server man-db:man memcached:memcached nginx-light:nginx
-  musl-tools:musl-gcc gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h
-  qemu-user:qemu-aarch64 shellcheck:shellcheck imagemagick:convert ffmpeg:ffmpeg php-cli:php sbcl:sbcl postgresql:/usr/lib/postgresql)
+  musl-tools:musl-gcc gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc
+  libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h qemu-user:qemu-aarch64 shellcheck:shellcheck
+  imagemagick:convert ffmpeg:ffmpeg php-cli:php sbcl:sbcl postgresql:/usr/lib/postgresql)
 
 fail() { echo "upa: $*" >&2; exit 1; }
 help=./upa # and the command, if it has a --help of its own

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# systems.sh [DISTRIBUTION-SUITE...]: UPA on other releases of Debian and Ubuntu, each in a folder of its own (debootstrap, chroot): the library
-# that was built here runs there, as a table of what it serves; and it is built there, where the tools are new enough, and runs as well.
-# Run by `./upa test --systems`, as root. Nothing it makes or mounts outlives it, but for the packages it has fetched (build/systems).
+# systems.sh [DISTRIBUTION-SUITE...]: UPA on other releases of Debian and Ubuntu, each in a folder of its own
+# (debootstrap, chroot): the library that was built here runs there, as a table of what it serves; and it is built
+# there, where the tools are new enough, and runs as well. Run by `./upa test --systems`, as root. Nothing it makes
+# or mounts outlives it, but for the packages it has fetched (build/systems).
 set -euo pipefail
 export LC_ALL=C
 
@@ -10,9 +11,10 @@ release=$root/build/release
 folder=$root/build/systems
 source "$root/upa-mmap-shim/cmake/archives.sh"
 
-systems=(debian-bullseye debian-bookworm debian-trixie debian-sid ubuntu-focal ubuntu-jammy ubuntu-noble ubuntu-resolute)
+systems=(debian-bullseye debian-bookworm debian-trixie debian-sid
+  ubuntu-focal ubuntu-jammy ubuntu-noble ubuntu-resolute)
 packages=gcc,libc6-dev,cmake,ninja-build,xz-utils,python3-minimal,redis-server
-sources=(CMakeLists.txt CMakePresets.json upa-mmap-shim montecarlo-bench kernel-ext/include apps/launcher/tests apps/programs)
+sources=(CMakeLists.txt CMakePresets.json upa-mmap-shim montecarlo-bench kernel-ext/include apps/launcher apps/programs)
 
 [[ $# -eq 0 ]] || systems=("$@")
 fail() { echo "upa test --systems: $*" >&2; exit 1; }
@@ -34,7 +36,8 @@ inside() {
   shift
   unshare --mount --propagation private --pid --fork --kill-child -- bash -c '
     mount -t proc proc "$1/proc" && mount -t tmpfs tmpfs "$1/tmp" && mount --rbind /dev "$1/dev" && shift 1 &&
-    exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root TMPDIR=/tmp chroot "$0" "$@"' "$tree" "$tree" "$@"
+    exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root TMPDIR=/tmp chroot "$0" "$@"' \
+    "$tree" "$tree" "$@"
 }
 
 # make SYSTEM: sets $said to why there is none
@@ -45,11 +48,13 @@ make() {
   keys=$(archive_key "$distribution" "$folder/packages")
   # debootstrap may be older than the release; all of Ubuntu's have had the same script for long, and so have Debian's.
   [[ -e /usr/share/debootstrap/scripts/$suite ]] || {
-    [[ $distribution == ubuntu ]] && script=(/usr/share/debootstrap/scripts/gutsy) || script=(/usr/share/debootstrap/scripts/sid)
+    script=(/usr/share/debootstrap/scripts/sid)
+    [[ $distribution != ubuntu ]] || script=(/usr/share/debootstrap/scripts/gutsy)
   }
   mkdir -p "$folder/packages/$1-debs"
-  debootstrap --variant=minbase --keyring="$keys" --cache-dir="$folder/packages/$1-debs" --components=main,universe --include="$packages" \
-    "$suite" "$work/$1" "$uri" "${script[@]}" >"$folder/$1.log" 2>&1 || { said="debootstrap failed: log=build/systems/$1.log"; return 1; }
+  debootstrap --variant=minbase --keyring="$keys" --cache-dir="$folder/packages/$1-debs" --components=main,universe \
+    --include="$packages" "$suite" "$work/$1" "$uri" "${script[@]}" >"$folder/$1.log" 2>&1 ||
+    { said="debootstrap failed: log=build/systems/$1.log"; return 1; }
   mkdir -p "$work/$1/upa/here/lib" "$work/$1/upa/here/tests" "$work/$1/upa/source/build"
   cp "$release"/lib/libupa*.so* "$work/$1/upa/here/lib/"
   cp "$release/tests/redirect_blocks" "$work/$1/upa/here/tests/"
