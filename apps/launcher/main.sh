@@ -82,7 +82,8 @@ case $command in
     case ${1:-} in
       test)
         build_java_tests
-        exec "$root/kernel-ext/vm/run-tests" "${@:2}"
+        source "$root/apps/launcher/vm-test.sh"
+        vm_test "${@:2}"
         ;;
       bench)
         source "$root/apps/launcher/vm-bench.sh"

@@ -79,6 +79,7 @@ jcstress() {
 # The kernel module, and Java on it, in the virtual machine, on Linux 6.1; in full on 6.12 as well.
 vm_tests() {
   local kernel kernels=(6.1) reason failed=0
+  source "$root/apps/launcher/vm-test.sh"
   [[ -z $UPA_FULL ]] || kernels+=(6.12)
   build_java_tests
   for kernel in "${kernels[@]}"; do
@@ -88,7 +89,7 @@ vm_tests() {
       continue
     fi
     echo "Tests of the kernel module on Linux $kernel (whole log: build/log/vm-test.log)"
-    "$root/kernel-ext/vm/run-tests" --kernel "$kernel" 2>&1 | tee -a "$log/vm-test.log" | grep -vE '^    ' || failed=1
+    vm_test --kernel "$kernel" 2>&1 | tee -a "$log/vm-test.log" | grep -E '^(not )?ok |^# (upa\.ko|C library|Java) |passed' || failed=1
   done
   return "$failed"
 }

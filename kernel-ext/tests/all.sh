@@ -1,21 +1,25 @@
 #!/bin/busybox sh
-# Inside the VM: runs every test program of /tests, one line each, and says in the kernel log which one is running.
-# Usage: all.sh [NAME...]     exit status 1 if one failed.
-passed=0 failed=0 skipped=0
+# Inside the VM: runs test programs of /tests, and says in the kernel log which one is running.
+# Usage: all.sh [NAME...]     TAP, one result for each program; exit status 1 if one failed.
 cd /tests
-# shellcheck disable=SC2048
-for test in ${*:-*}; do
-	case $test in *.sh) continue ;; esac
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- $(ls | grep -v '\.sh$')
+echo "TAP version 13"
+echo "1..$#"
+n=0 failed=0
+for test; do
+	n=$((n + 1))
 	echo "upa-test: $test" >/dev/kmsg
-	timeout 300 ./"$test" >/tmp/output 2>&1
+	./"$test" >/tmp/output 2>&1
 	status=$?
+	sed 's/^/# /' /tmp/output
 	case $status in
-	0) result=pass passed=$((passed + 1)) ;;
-	77) result=skip skipped=$((skipped + 1)) ;;
-	*) result="FAIL (exit status $status)" failed=$((failed + 1)) ;;
+	0) echo "ok $n - $test" ;;
+	77) echo "ok $n - $test # SKIP $(sed -n 's/^skipped: //p' /tmp/output | head -n 1)" ;;
+	*)
+		echo "not ok $n - $test # exit status $status"
+		failed=1
+		;;
 	esac
-	echo "$result $test"
-	sed 's/^/    /' /tmp/output
 done
-echo "counts $passed $failed $skipped"
-[ $failed -eq 0 ]
+exit $failed

@@ -41,7 +41,9 @@ debian_packages() {
 	local state=$vm_cache/apt-${1// /-} known main suite uri
 	require apt-get=apt dpkg-deb=dpkg
 	mkdir -p "$state/lists/partial" "$state/archives/partial"
-	known=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' | sort -u)
+	# By the names their index files give, and, where those have not been fetched, by those of the host's package sources.
+	known=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' | sort -u
+		apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE)' | sort -u)
 	main=$(awk '$2 == "bookworm" { print $1; exit }' <<<"$known")
 	[ -n "$main" ] || fail "no package source for Debian bookworm is known: add one and run 'apt-get update'"
 	for suite in $1; do

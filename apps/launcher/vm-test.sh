@@ -1,0 +1,83 @@
+# vm-test.sh: what is tested in the virtual machine: the kernel module itself, then what stands on it, the C library's back ends
+# and Java's. The virtual machine (kernel-ext/vm) knows nothing of these: run-tap boots it and runs what it is given.
+# Sourced by ./upa.
+
+vm_test() { # [OPTION-OF-VM-RUN]... [-- NAME...]     last line: N passed, N failed, N skipped
+  local options=() names=() passed=0 failed=0 skipped=0
+  while [[ $# -gt 0 ]]; do
+    if [[ $1 == -- ]]; then
+      names=("${@:2}")
+      break
+    fi
+    options+=("$1")
+    shift
+  done
+  "$root/kernel-ext/vm/run" "${options[@]}" --help >/dev/null
+  case ${names[*]-} in
+    library) vm_test_library ;;
+    java) vm_test_java ;;
+    '')
+      vm_sum "$root/kernel-ext/vm/run-tests" "${options[@]}"
+      vm_test_library
+      vm_test_java
+      ;;
+    *) vm_sum "$root/kernel-ext/vm/run-tests" "${options[@]}" -- "${names[@]}" ;;
+  esac
+  echo "$passed passed, $failed failed, $skipped skipped"
+  [[ $failed -eq 0 ]]
+}
+
+# Runs a command, prints what it says but its last line, which it adds to the counts of vm_test.
+vm_sum() {
+  local last said
+  said=$(mktemp)
+  "$@" | tee "$said" | sed '$d' || true
+  last=$(tail -n 1 "$said")
+  rm -f "$said"
+  if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) skipped=$((skipped + BASH_REMATCH[3]))
+  else
+    echo "not ok - $1: ${last:-said nothing}"
+    failed=$((failed + 1))
+  fi
+}
+
+vm_test_java() {
+  local built=$root/upa-core/target
+  echo "# Java on upa.ko raw=1"
+  if [[ ! -d $built/test-lib ]]; then
+    echo "ok - java # SKIP not built"
+    skipped=$((skipped + 1))
+    return
+  fi
+  vm_sum "$root/kernel-ext/vm/run-tap" "${options[@]}" --params raw=1 --java --env "UPA_FULL=${UPA_FULL:-}" \
+    --add "$root/apps/launcher/vm/java.sh" --add "$built/classes:/java/classes" --add "$built/test-classes:/java/test-classes" \
+    --add "$built/test-lib:/java/lib" -- sh /java.sh
+}
+
+# The C library's tests, compiled here with its sources; with dlmalloc and the preloaded library if they have been built.
+vm_test_library() {
+  local shim=$root/upa-mmap-shim built=$root/build/release dlmalloc=$root/build/deps/dlmalloc/malloc.c work=$root/build/vm/library
+  local sources test additions=()
+  local compile=(gcc -std=gnu11 -D_GNU_SOURCE= -O2 -static -pthread "-I$shim/include" "-I$shim/lib" "-I$shim/tests"
+    '-DUPA_REGION_VECTORS="/vectors"')
+  echo "# C library on upa.ko raw=1"
+  mapfile -t sources < <(find "$shim/lib" -name '*.c')
+  rm -rf "$work"
+  mkdir -p "$work/programs" "$work/preload"
+  for test in region/region_{test,device,fork,stress,vectors} mman/mman_cases; do
+    "${compile[@]}" -Wall -Wextra -Werror -o "$work/programs/${test##*/}" "$shim/tests/$test.c" "${sources[@]}"
+  done
+  if [[ -r $dlmalloc ]]; then
+    "${compile[@]}" -D__wasilibc_unmodified_upstream -DUSE_DL_PREFIX -DUSE_LOCKS=1 -DHAVE_MORECORE=0 -DMMAP_CLEARS=1 -w \
+      -include "$shim/malloc/dlmalloc-on-upa.h" -c -o "$work/dlmalloc.o" "$dlmalloc"
+    "${compile[@]}" -DON_UPA=1 -o "$work/programs/dlmalloc_stress" "$shim/tests/malloc/dlmalloc_stress.c" "${sources[@]}" "$work/dlmalloc.o"
+  fi
+  if [[ -x $built/tests/preload_conformance ]]; then
+    cp "$built/lib/libupa_mmap.so" "$(command -v bash)" "$(command -v sort)" "$work/preload"
+    cp "$built/tests/preload_conformance" "$work/preload/conformance"
+    additions=(--add "$work/preload:/preload")
+  fi
+  vm_sum "$root/kernel-ext/vm/run-tap" "${options[@]}" --params raw=1 --add "$root/apps/launcher/vm/library.sh" \
+    --add "$work/programs:/library" --add "$shim/tests/vectors/region:/vectors" "${additions[@]}" -- sh /library.sh
+}
