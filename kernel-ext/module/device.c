@@ -7,10 +7,11 @@
 
 #include <linux/capability.h>
 #include <linux/compat.h>
+#include <linux/cred.h>
 #include <linux/miscdevice.h>
-#include <linux/mmap_lock.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/user.h>
 #include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -20,9 +21,15 @@
 
 static bool raw;
 module_param(raw, bool, 0444);
-MODULE_PARM_DESC(
-	raw,
-	"Let processes with CAP_SYS_RAWIO write page tables, hence read and write all memory (default: no)");
+MODULE_PARM_DESC(raw,
+		 "Let processes with CAP_SYS_RAWIO write page tables, hence read and write all memory (default: no)");
+
+static void upa_init_region(struct upa_region *r)
+{
+	mutex_init(&r->flush_lock);
+	mutex_init(&r->refill_lock);
+	init_rwsem(&r->moves);
+}
 
 static int upa_open(struct inode *inode, struct file *file)
 {
@@ -31,15 +38,17 @@ static int upa_open(struct inode *inode, struct file *file)
 	if (!r)
 		return -ENOMEM;
 	mutex_init(&r->create_lock);
-	mutex_init(&r->flush_lock);
-	mutex_init(&r->refill_lock);
-	init_rwsem(&r->moves);
+	upa_init_region(r);
+	/* Of this file alone: what finds mappings by it finds this region's. */
+	address_space_init_once(&r->mapping);
+	r->mapping.host = inode;
+	file->f_mapping = &r->mapping;
 	file->private_data = r;
 	return nonseekable_open(inode, file);
 }
 
-/* Undoes all that create() did, whatever it reached. */
-static void dismantle(struct upa_region *r)
+/* Undoes all that upa_build() did, whatever it reached. */
+static void upa_dismantle(struct upa_region *r)
 {
 	upa_raw_release(r);
 	if (r->entries)
@@ -50,9 +59,9 @@ static void dismantle(struct upa_region *r)
 	bitmap_free(r->whole_blocks);
 	bitmap_free(r->gone);
 	bitmap_free(r->named);
-	if (r->mm) {
-		if (r->charged_pages)
-			account_locked_vm(r->mm, r->charged_pages, false);
+	if (r->user) {
+		upa_uncharge(r, r->charged_pages);
+		free_uid(r->user);
 		mmdrop(r->mm);
 	}
 }
@@ -62,22 +71,29 @@ static int upa_release(struct inode *inode, struct file *file)
 	struct upa_region *r = file->private_data;
 
 	upa_reclaim_forget(r);
-	dismantle(r);
+	upa_dismantle(r);
 	kfree(r);
 	return 0;
 }
 
-static bool raw_allowed(void)
+/* The books of CONFIG_PAGE_TABLE_CHECK know nothing of entries that a process stores. */
+static bool upa_raw_offered(void)
 {
-	/* The books of CONFIG_PAGE_TABLE_CHECK know nothing of entries that a process stores. */
-	return raw && IS_ENABLED(CONFIG_MMU_NOTIFIER) && !IS_ENABLED(CONFIG_PAGE_TABLE_CHECK) && capable(CAP_SYS_RAWIO) &&
+	return raw && IS_ENABLED(CONFIG_MMU_NOTIFIER) && !IS_ENABLED(CONFIG_PAGE_TABLE_CHECK);
+}
+
+static bool upa_raw_allowed(void)
+{
+	return upa_raw_offered() && capable(CAP_SYS_RAWIO) &&
 	       !security_locked_down(LOCKDOWN_DEV_MEM);
 }
 
-static int check_create(const struct upadev_create *c)
+static int upa_check_create(const struct upadev_create *c)
 {
-	u64 unit = c->mode == UPADEV_RAW_PMD ? UPADEV_BLOCK_PAGES * UPADEV_BLOCK_PAGES : UPADEV_BLOCK_PAGES;
+	u64 unit = UPADEV_BLOCK_PAGES;
 
+	if (c->mode == UPADEV_RAW_PMD)
+		unit *= UPADEV_BLOCK_PAGES;
 	if (c->version != UPADEV_ABI_VERSION || c->mode > UPADEV_RAW_PMD ||
 	    c->flags & ~(UPADEV_CREATE_TRACK | UPADEV_CREATE_RECLAIM) || c->pad ||
 	    memchr_inv(c->reserved, 0, sizeof(c->reserved)))
@@ -91,66 +107,58 @@ static int check_create(const struct upadev_create *c)
 	if (c->state_bytes > UPADEV_MAX_STATE_BYTES || c->state_bytes % PAGE_SIZE)
 		return -EINVAL;
 	/* Taking back empties all tables, with what was tracked in them. */
-	if (c->flags & UPADEV_CREATE_RECLAIM && (c->mode != UPADEV_GUARDED || c->flags & UPADEV_CREATE_TRACK))
+	if (c->flags & UPADEV_CREATE_RECLAIM &&
+	    (c->mode != UPADEV_GUARDED || c->flags & UPADEV_CREATE_TRACK))
 		return -EINVAL;
-	if (c->mode != UPADEV_GUARDED && !raw_allowed())
+	if (c->mode != UPADEV_GUARDED && !upa_raw_allowed())
 		return -EPERM;
 	return 0;
 }
 
-static int charge(struct upa_region *r, u64 pages)
+/* What the caller asks for, before anything is made. */
+static void upa_set_sizes(struct upa_region *r, const struct upadev_create *c)
 {
-	int ret = account_locked_vm(r->mm, pages, true);
-
-	if (!ret)
-		r->charged_pages += pages;
-	return ret;
-}
-
-static void uncharge(struct upa_region *r, u64 pages)
-{
-	account_locked_vm(r->mm, pages, false);
-	r->charged_pages -= pages;
-}
-
-static int build(struct upa_region *r, const struct upadev_create *c)
-{
-	u64 entries_bytes, shadow_bytes;
-	int ret;
-
 	r->mode = c->mode;
 	r->track = c->flags & UPADEV_CREATE_TRACK;
 	r->pages = c->pages;
 	r->max_frames = c->max_frames;
 	r->state_bytes = c->state_bytes;
+}
+
+static int upa_build(struct upa_region *r, const struct upadev_create *c)
+{
+	u64 blocks = c->max_frames / UPADEV_BLOCK_PAGES, pages;
+	int ret;
+
+	lockdep_assert_held(&r->create_lock);
+	upa_set_sizes(r, c);
 	r->mm = current->mm;
 	mmgrab(r->mm);
-	r->blank_entry = pte_val(pte_mkspecial(pfn_pte(PHYS_PFN(__pa_symbol(empty_zero_page)),
-						       vm_get_page_prot(VM_READ | VM_SHARED))));
-	entries_bytes = PAGE_ALIGN(upa_nr_entries(r) * sizeof(*r->entries));
-	shadow_bytes = r->mode == UPADEV_GUARDED ? r->pages * sizeof(*r->shadow) : 0;
-	ret = charge(
-		r, c->frames + PHYS_PFN(entries_bytes + PAGE_ALIGN(shadow_bytes) + r->state_bytes));
+	r->user = get_uid(current_user());
+	pages = c->frames + PHYS_PFN(upa_entries_bytes(r) + upa_shadow_bytes(r) + r->state_bytes);
+	if (!upa_can_spare(pages))
+		return -ENOMEM;
+	ret = upa_charge(r, pages);
 	if (ret)
 		return ret;
 
-	r->whole_blocks = bitmap_zalloc(r->max_frames / UPADEV_BLOCK_PAGES, GFP_KERNEL_ACCOUNT);
-	r->entries = vmalloc_user(entries_bytes);
+	r->whole_blocks = bitmap_zalloc(blocks, GFP_KERNEL_ACCOUNT);
+	r->entries = upa_alloc_shared(upa_entries_bytes(r));
 	if (!r->whole_blocks || !r->entries)
 		return -ENOMEM;
 	if (c->flags & UPADEV_CREATE_RECLAIM) {
-		r->gone = bitmap_zalloc(r->max_frames / UPADEV_BLOCK_PAGES, GFP_KERNEL_ACCOUNT);
-		r->named = bitmap_zalloc(r->max_frames / UPADEV_BLOCK_PAGES, GFP_KERNEL_ACCOUNT);
+		r->gone = bitmap_zalloc(blocks, GFP_KERNEL_ACCOUNT);
+		r->named = bitmap_zalloc(blocks, GFP_KERNEL_ACCOUNT);
 		if (!r->gone || !r->named)
 			return -ENOMEM;
 	}
-	if (shadow_bytes) {
-		r->shadow = vmalloc_user(shadow_bytes);
+	if (r->mode == UPADEV_GUARDED) {
+		r->shadow = upa_alloc_shared(upa_shadow_bytes(r));
 		if (!r->shadow)
 			return -ENOMEM;
 	}
 	if (r->state_bytes) {
-		r->state = vmalloc_user(r->state_bytes);
+		r->state = upa_alloc_shared(r->state_bytes);
 		if (!r->state)
 			return -ENOMEM;
 	}
@@ -162,43 +170,46 @@ static int build(struct upa_region *r, const struct upadev_create *c)
 	return upa_pool_grow(r, c->frames);
 }
 
-static long create(struct upa_region *r, struct upadev_create __user *user)
+static long upa_create(struct upa_region *r, struct upadev_create __user *user)
 {
+	struct upa_region sizes = {};
 	struct upadev_create c;
 	int ret;
 
 	if (copy_from_user(&c, user, sizeof(c)))
 		return -EFAULT;
-	ret = check_create(&c);
+	ret = upa_check_create(&c);
 	if (ret)
 		return ret;
-	c.data_bytes = c.pages * UPADEV_PAGE_BYTES;
-	c.shadow_bytes = c.mode == UPADEV_GUARDED ? PAGE_ALIGN(c.pages * sizeof(u32)) : 0;
+	/* Told before anything is made: then nothing need be undone that others may have seen. */
+	upa_set_sizes(&sizes, &c);
+	c.data_bytes = upa_data_bytes(&sizes);
+	c.shadow_bytes = upa_shadow_bytes(&sizes);
 	c.entries_bytes = 0;
 	c.tables_bytes = 0;
+	if (c.mode != UPADEV_GUARDED) {
+		c.entries_bytes = upa_entries_bytes(&sizes);
+		c.tables_bytes = upa_raw_tables_bytes(&sizes);
+	}
+	if (copy_to_user(user, &c, sizeof(c)))
+		return -EFAULT;
 
-	mutex_lock(&r->create_lock);
+	if (mutex_lock_killable(&r->create_lock))
+		return -EINTR;
 	ret = -EBUSY;
 	if (r->ready)
 		goto out;
-	ret = build(r, &c);
-	if (!ret && c.mode != UPADEV_GUARDED) {
-		c.entries_bytes = PAGE_ALIGN(upa_nr_entries(r) * sizeof(*r->entries));
-		c.tables_bytes = upa_nr_tables(r) * PAGE_SIZE;
-		pr_warn_ratelimited("process %d (%s) can write page tables, hence all memory\n",
-				    task_tgid_nr(current), current->comm);
-	}
-	if (!ret && copy_to_user(user, &c, sizeof(c)))
-		ret = -EFAULT;
+	ret = upa_build(r, &c);
 	if (ret) {
 		/* As if nothing had happened: another attempt is allowed. */
-		dismantle(r);
+		upa_dismantle(r);
 		memset_after(r, 0, create_lock);
-		mutex_init(&r->flush_lock);
-		mutex_init(&r->refill_lock);
-		init_rwsem(&r->moves);
+		upa_init_region(r);
 		goto out;
 	}
+	if (c.mode != UPADEV_GUARDED)
+		pr_warn_ratelimited("process %d (%s) can write page tables, hence all memory\n",
+				    task_tgid_nr(current), current->comm);
 	/* Pairs with the acquire in upa_mmap() and upa_ioctl(). */
 	smp_store_release(&r->ready, true);
 	if (r->gone)
@@ -208,16 +219,18 @@ out:
 	return ret;
 }
 
-static long info(struct upadev_info __user *user)
+static long upa_info(struct upadev_info __user *user)
 {
 	struct upadev_info i = { .version = UPADEV_ABI_VERSION, .modes = BIT(UPADEV_GUARDED) };
 
-	if (raw_allowed())
+	/* Only a question: neither audited nor counted as a use of the capability. */
+	if (upa_raw_offered() && ns_capable_noaudit(&init_user_ns, CAP_SYS_RAWIO) &&
+	    !security_locked_down(LOCKDOWN_DEV_MEM))
 		i.modes |= BIT(UPADEV_RAW_PTE) | BIT(UPADEV_RAW_PMD);
 	return copy_to_user(user, &i, sizeof(i)) ? -EFAULT : 0;
 }
 
-static long stats(struct upa_region *r, struct upadev_stats __user *user)
+static long upa_stats(struct upa_region *r, struct upadev_stats __user *user)
 {
 	struct upadev_stats s = {
 		.pages = r->pages,
@@ -240,7 +253,7 @@ static long stats(struct upa_region *r, struct upadev_stats __user *user)
 	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : 0;
 }
 
-static long batch(struct upa_region *r, struct upadev_batch __user *user, bool map)
+static long upa_batch(struct upa_region *r, struct upadev_batch __user *user, bool map)
 {
 	struct upadev_batch b;
 	int ret;
@@ -255,7 +268,7 @@ static long batch(struct upa_region *r, struct upadev_batch __user *user, bool m
 	return ret;
 }
 
-static long harvest(struct upa_region *r, struct upadev_harvest __user *user)
+static long upa_harvest_call(struct upa_region *r, struct upadev_harvest __user *user)
 {
 	struct upadev_harvest h;
 	int ret;
@@ -264,13 +277,13 @@ static long harvest(struct upa_region *r, struct upadev_harvest __user *user)
 		return -EOPNOTSUPP;
 	if (copy_from_user(&h, user, sizeof(h)))
 		return -EFAULT;
-	ret = upa_guarded_harvest(r, &h);
+	ret = upa_harvest(r, &h);
 	if (!ret && copy_to_user(user, &h, sizeof(h)))
 		return -EFAULT;
 	return ret;
 }
 
-static long resize(struct upa_region *r, const struct upadev_resize __user *user)
+static long upa_resize(struct upa_region *r, const struct upadev_resize __user *user)
 {
 	struct upadev_resize request;
 	u64 before;
@@ -281,27 +294,28 @@ static long resize(struct upa_region *r, const struct upadev_resize __user *user
 	if (memchr_inv(request.reserved, 0, sizeof(request.reserved)) ||
 	    request.frames > r->max_frames || request.frames % UPADEV_BLOCK_PAGES)
 		return -EINVAL;
-	mutex_lock(&r->create_lock);
+	if (mutex_lock_killable(&r->create_lock))
+		return -EINTR;
 	before = r->frames;
 	if (request.frames >= before) {
-		ret = charge(r, request.frames - before);
+		ret = upa_charge(r, request.frames - before);
 		if (!ret) {
 			ret = upa_pool_grow(r, request.frames);
 			if (ret)
-				uncharge(r, request.frames - before);
+				upa_uncharge(r, request.frames - before);
 		}
 	} else if (r->mode != UPADEV_GUARDED) {
 		ret = -EOPNOTSUPP;
 	} else {
-		ret = upa_guarded_shrink(r, request.frames);
+		ret = upa_pool_shrink(r, request.frames);
 		if (!ret)
-			uncharge(r, before - request.frames);
+			upa_uncharge(r, before - request.frames);
 	}
 	mutex_unlock(&r->create_lock);
 	return ret;
 }
 
-static long reclaim(struct upa_region *r, struct upadev_reclaim __user *user)
+static long upa_reclaim_call(struct upa_region *r, struct upadev_reclaim __user *user)
 {
 	struct upadev_reclaim request;
 	int ret;
@@ -318,28 +332,31 @@ static long reclaim(struct upa_region *r, struct upadev_reclaim __user *user)
 	return ret;
 }
 
-/* Table entries that the process has written take effect: no system call is cheaper. */
+/*
+ * Table entries that the process has written take effect: no system call is cheaper. fsync()
+ * alone is answered with UPADEV_DONE, not what reaches this by msync() or fdatasync().
+ */
 static int upa_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	struct upa_region *r = file->private_data;
 
-	/* Pairs with the release in create(). */
+	/* Pairs with the release in upa_create(). */
 	if (!smp_load_acquire(&r->ready))
 		return -ENXIO;
 	if (current->mm != r->mm)
 		return -EPERM;
 	/* No table is walked, so no lock: when it goes, the kernel flushes. */
-	if (!READ_ONCE(r->data_start))
+	if (!READ_ONCE(r->data_vma))
 		return -ENXIO;
 	upa_flush(r);
-	return UPADEV_DONE;
+	return start == 0 && end == LLONG_MAX && !datasync ? UPADEV_DONE : 0;
 }
 
 static int upa_fadvise(struct file *file, loff_t offset, loff_t bytes, int advice)
 {
 	struct upa_region *r = file->private_data;
 
-	/* Pairs with the release in create(). */
+	/* Pairs with the release in upa_create(). */
 	if (!smp_load_acquire(&r->ready))
 		return -ENXIO;
 	if (current->mm != r->mm)
@@ -356,9 +373,12 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 
 	switch (call) {
 	case UPADEV_INFO:
-		return info(user);
+		return upa_info(user);
 	case UPADEV_CREATE:
-		return create(r, user);
+		/* A region is written to. */
+		if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) != (FMODE_READ | FMODE_WRITE))
+			return -EACCES;
+		return upa_create(r, user);
 	case UPADEV_MAP:
 	case UPADEV_UNMAP:
 	case UPADEV_HARVEST:
@@ -369,24 +389,24 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 	default:
 		return -ENOTTY;
 	}
-	/* Pairs with the release in create(). */
+	/* Pairs with the release in upa_create(). */
 	if (!smp_load_acquire(&r->ready))
 		return -ENXIO;
 	if (call == UPADEV_STATS)
-		return stats(r, user);
+		return upa_stats(r, user);
 	if (current->mm != r->mm)
 		return -EPERM;
 	switch (call) {
 	case UPADEV_MAP:
-		return batch(r, user, true);
+		return upa_batch(r, user, true);
 	case UPADEV_UNMAP:
-		return batch(r, user, false);
+		return upa_batch(r, user, false);
 	case UPADEV_HARVEST:
-		return harvest(r, user);
+		return upa_harvest_call(r, user);
 	case UPADEV_RECLAIM:
-		return reclaim(r, user);
+		return upa_reclaim_call(r, user);
 	default:
-		return resize(r, user);
+		return upa_resize(r, user);
 	}
 }
 
@@ -399,6 +419,7 @@ static const struct file_operations upa_operations = {
 	.fadvise = upa_fadvise,
 	.fsync = upa_fsync,
 	.mmap = upa_mmap,
+	.get_unmapped_area = upa_get_unmapped_area,
 };
 
 static struct miscdevice upa_device = {

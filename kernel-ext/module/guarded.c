@@ -8,7 +8,6 @@
  * shadow.
  */
 #include <linux/fadvise.h>
-#include <linux/mmap_lock.h>
 #include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -16,11 +15,13 @@
 
 #include "region.h"
 
-#define REFILLS 16U /* of one fault: each found the memory taken again before it was used */
-#define HARVEST_PAGES 32768 /* per holding of mmap_lock: one page for each bit map */
+#define UPA_REFILLS 16U /* of one fault: each found the memory taken again before it was used */
+
+/* Pages under one holding of mmap_lock, beside which others may want to map and unmap. */
+#define UPA_PAGES_AT_ONCE 65536U
 
 /* Entries of 0 from @shadow on, at least 1; only a hint: what counts is read again, once. */
-static unsigned long count_zeros(const u32 *shadow, const u32 *end)
+static unsigned long upa_count_zeros(const u32 *shadow, const u32 *end)
 {
 	const u32 *next = shadow + 1;
 
@@ -36,7 +37,7 @@ static unsigned long count_zeros(const u32 *shadow, const u32 *end)
  * @replaced NULL (a fault) entries that are present stay as they are, and those out of range
  * are passed over: only the page that was touched has to be good.
  */
-static noinline unsigned long install(struct upa_region *r, pte_t *table, u64 page,
+static noinline unsigned long upa_install(struct upa_region *r, pte_t *table, u64 page,
 				      unsigned long count, u64 *changed, bool *replaced)
 {
 	/* Pairs with the release in upa_pool_grow(). */
@@ -50,7 +51,7 @@ static noinline unsigned long install(struct upa_region *r, pte_t *table, u64 pa
 		u64 entry, old;
 
 		if (unlikely(!frame)) {
-			unsigned long zeros = count_zeros(shadow, end);
+			unsigned long zeros = upa_count_zeros(shadow, end);
 
 			kept += zeros;
 			shadow += zeros - 1;
@@ -63,7 +64,7 @@ static noinline unsigned long install(struct upa_region *r, pte_t *table, u64 pa
 			kept++;
 			continue;
 		}
-		entry = entries[array_index_nospec(frame, frames + 1)];
+		entry = READ_ONCE(entries[array_index_nospec(frame, frames + 1)]);
 		old = native_pte_val(*pte);
 		if (unlikely(old)) {
 			if (!replaced || !((old ^ entry) & PTE_PFN_MASK)) {
@@ -78,22 +79,34 @@ static noinline unsigned long install(struct upa_region *r, pte_t *table, u64 pa
 	return shadow - first;
 }
 
-static noinline u64 empty(struct upa_region *r, pte_t *table, u64 page, unsigned long count)
+/* Clears one entry. Returns 1 if there was one. */
+static __always_inline unsigned int upa_empty_one(struct upa_region *r, pte_t *pte,
+						  unsigned long address)
 {
-	unsigned long address = r->data_start + page * PAGE_SIZE;
-	unsigned long i, absent = 0;
-
-#pragma GCC unroll 8
-	for (i = 0; i < count; i++) {
-		if (likely(native_pte_val(table[i])))
-			upa_clear_entry(r->mm, address + i * PAGE_SIZE, &table[i]);
-		else
-			absent++;
-	}
-	return count - absent;
+	if (unlikely(!native_pte_val(*pte)))
+		return 0;
+	upa_clear_entry(r->mm, address, pte);
+	return 1;
 }
 
-/* A touch of a page that is not installed: fills the table around it. Needs mmap_lock. */
+/* Clears @count entries of a locked table. Returns how many there were. */
+static noinline u64 upa_empty(struct upa_region *r, pte_t *table, u64 page, unsigned long count)
+{
+	unsigned long address = r->data_start + page * PAGE_SIZE;
+	unsigned long i = 0, present = 0;
+
+	for (; i + 4 <= count; i += 4, table += 4, address += 4 * PAGE_SIZE) {
+		present += upa_empty_one(r, table, address);
+		present += upa_empty_one(r, table + 1, address + PAGE_SIZE);
+		present += upa_empty_one(r, table + 2, address + 2 * PAGE_SIZE);
+		present += upa_empty_one(r, table + 3, address + 3 * PAGE_SIZE);
+	}
+	for (; i < count; i++, table++, address += PAGE_SIZE)
+		present += upa_empty_one(r, table, address);
+	return present;
+}
+
+/* A touch of a page that is not installed: fills the table around it. */
 vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf)
 {
 	u64 page = (vmf->address - r->data_start) / PAGE_SIZE;
@@ -101,8 +114,9 @@ vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf)
 	unsigned long address = vmf->address & PMD_MASK;
 	unsigned int attempts = 0;
 	struct upa_table t;
-	u32 frame;
 	bool good;
+	u32 frame;
+	int ret;
 
 again:
 	frame = READ_ONCE(r->shadow[page]);
@@ -114,13 +128,16 @@ again:
 		if (!upa_table_lock(r->mm, address, &t))
 			return VM_FAULT_SIGBUS;
 	}
-	install(r, t.pte, first, UPADEV_BLOCK_PAGES, &changed, NULL);
+	upa_install(r, t.pte, first, UPADEV_BLOCK_PAGES, &changed, NULL);
 	good = !pte_none(t.pte[page - first]);
 	spin_unlock(t.lock);
 	atomic64_add(changed, &r->count.fault_pages);
 	if (!good) {
 		/* Its block was taken back, or is about to be; else it went away since the first look. */
-		if (r->gone && !upa_reclaim_refill(r, frame - 1) && attempts++ < REFILLS)
+		ret = r->gone ? upa_reclaim_refill(r, frame - 1) : -EFAULT;
+		if (ret == -EINTR)
+			return VM_FAULT_NOPAGE; /* about to die */
+		if (!ret && attempts++ < UPA_REFILLS)
 			goto again;
 		goto bad;
 	}
@@ -131,7 +148,7 @@ bad:
 	return VM_FAULT_SIGBUS;
 }
 
-static bool any_entry(const struct upa_region *r, u64 page, unsigned int count)
+static bool upa_any_entry(const struct upa_region *r, u64 page, unsigned int count)
 {
 	while (count--)
 		if (READ_ONCE(r->shadow[page++]))
@@ -139,96 +156,165 @@ static bool any_entry(const struct upa_region *r, u64 page, unsigned int count)
 	return false;
 }
 
-/* One range, table by table. */
-static int batch_range(struct upa_region *r, const struct upadev_range *range, struct upadev_batch *batch,
-		       bool map, bool *flush)
-{
-	u64 page = range->page, end = page + range->count;
+/**
+ * struct upa_walk - how far a batch has come
+ * @batch: what is told of it
+ * @map: install, else empty
+ * @flush: something was taken away
+ * @budget: pages that may still be looked at under this holding of the locks
+ */
+struct upa_walk {
+	struct upadev_batch *batch;
+	bool map;
+	bool flush;
+	unsigned int budget;
+};
 
-	while (page < end) {
-		unsigned long address = r->data_start + page * PAGE_SIZE;
+/*
+ * One range, table by table, from *page on, which moves along; @end is behind it. -EAGAIN when the
+ * locks have been held for long enough.
+ */
+static int upa_walk_range(struct upa_region *r, struct upa_walk *w, u64 *page, u64 end)
+{
+	while (*page < end) {
+		unsigned long address = r->data_start + *page * PAGE_SIZE;
 		unsigned int count =
-			min(end, round_down(page, UPADEV_BLOCK_PAGES) + UPADEV_BLOCK_PAGES) - page;
+			min(end, round_down(*page, UPADEV_BLOCK_PAGES) + UPADEV_BLOCK_PAGES) - *page;
 		unsigned int done = count;
 		struct upa_table t;
 
 		if (!upa_table_lock(r->mm, address, &t)) {
-			if (!map || !any_entry(r, page, count))
+			if (!w->map || !upa_any_entry(r, *page, count))
 				goto next;
 			if (upa_table_make(r->mm, address) || !upa_table_lock(r->mm, address, &t))
 				return -ENOMEM;
 		}
-		if (map) {
-			done = install(r, t.pte, page, count, &batch->changed, flush);
+		if (w->map) {
+			done = upa_install(r, t.pte, *page, count, &w->batch->changed, &w->flush);
 		} else {
-			u64 cleared = empty(r, t.pte, page, count);
+			u64 cleared = upa_empty(r, t.pte, *page, count);
 
-			batch->changed += cleared;
-			*flush |= cleared != 0;
+			w->batch->changed += cleared;
+			w->flush |= cleared != 0;
 		}
 		spin_unlock(t.lock);
 		if (done < count) {
-			batch->stopped_at = page + done;
+			w->batch->stopped_at = *page + done;
 			return -EINVAL;
 		}
 next:
-		page += count;
-		if (page == end)
+		*page += count;
+		if (*page == end)
 			break;
-		if (fatal_signal_pending(current))
-			return -EINTR;
+		if (w->budget <= count)
+			return -EAGAIN;
+		w->budget -= count;
 		cond_resched();
 	}
 	return 0;
 }
 
-/* Has the kernel itself clear and flush one range. */
-static void zap_range(struct upa_region *r, struct vm_area_struct *vma,
-		      const struct upadev_range *range)
+/* Has the kernel itself clear and flush a part of a range; as upa_walk_range(). */
+static int upa_zap_range(struct upa_region *r, struct upa_walk *w, u64 *page, u64 end)
 {
-	zap_vma_ptes(vma, r->data_start + range->page * PAGE_SIZE, range->count * PAGE_SIZE);
+	struct vm_area_struct *vma = upa_data_vma(r);
+	u64 count = min_t(u64, end - *page, w->budget);
+
+	if (!vma)
+		return -ENXIO;
+	zap_vma_ptes(vma, r->data_start + *page * PAGE_SIZE, count * PAGE_SIZE);
 	atomic64_inc(&r->count.shootdowns);
+	*page += count;
+	w->budget -= count;
+	return *page < end ? -EAGAIN : 0;
 }
 
-static bool in_region(const struct upa_region *r, const struct upadev_range *range)
+static int upa_batch_lock(struct upa_region *r, const struct upa_walk *w)
 {
-	return range->count && range->page < r->pages && range->count <= r->pages - range->page;
-}
-
-/* All ranges, checked, under one holding of mmap_lock and with one shoot-down. */
-static int work(struct upa_region *r, const struct upadev_range *ranges, struct upadev_batch *batch,
-		bool map)
-{
-	struct vm_area_struct *vma;
-	bool flush = false;
-	int ret = 0;
-	u32 i;
-
 	if (mmap_read_lock_killable(r->mm))
 		return -EINTR;
 	/* A number may be moved again after this call: not between two looks at the shadow. */
-	if (r->gone && !map)
-		down_read(&r->moves);
-	vma = upa_data_vma(r);
-	if (!vma) {
-		ret = -ENXIO;
-	} else {
-		for (i = 0; i < batch->count && !ret; i++) {
-			if (i && fatal_signal_pending(current))
-				ret = -EINTR;
-			else if (batch->flags & UPADEV_BATCH_PER_RANGE)
-				zap_range(r, vma, &ranges[i]);
-			else
-				ret = batch_range(r, &ranges[i], batch, map, &flush);
-			if (i)
-				cond_resched();
-		}
-		if (flush)
-			upa_flush(r);
+	if (r->gone && !w->map && down_read_killable(&r->moves)) {
+		mmap_read_unlock(r->mm);
+		return -EINTR;
 	}
-	if (r->gone && !map)
+	return 0;
+}
+
+static void upa_batch_unlock(struct upa_region *r, const struct upa_walk *w)
+{
+	if (r->gone && !w->map)
 		up_read(&r->moves);
 	mmap_read_unlock(r->mm);
+}
+
+/* Devices and guests that share the page tables are told by the kernel, range by range. */
+static int upa_tell_secondary_mmus(struct upa_region *r, const struct upadev_range *ranges, u32 n)
+{
+	struct vm_area_struct *vma;
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < n && !ret; i++) {
+		if (fatal_signal_pending(current) || mmap_read_lock_killable(r->mm))
+			return -EINTR;
+		vma = upa_data_vma(r);
+		if (vma)
+			zap_vma_ptes(vma, r->data_start + ranges[i].page * PAGE_SIZE,
+				     ranges[i].count * PAGE_SIZE);
+		else
+			ret = -ENXIO;
+		mmap_read_unlock(r->mm);
+		cond_resched();
+	}
+	return ret;
+}
+
+/*
+ * All ranges, checked, and one shoot-down in the end. The locks are let go in between: what the
+ * call has cleared by then is flushed by itself in the end, by munmap(), or before frames leave
+ * the pool, whichever comes first, and until it returns nothing is promised.
+ */
+static int upa_batch_work(struct upa_region *r, const struct upadev_range *ranges,
+			  struct upadev_batch *batch, bool map)
+{
+	struct upa_walk w = { .batch = batch, .map = map };
+	u64 page = ranges[0].page;
+	u32 i = 0;
+	int ret;
+
+	do {
+		ret = fatal_signal_pending(current) ? -EINTR : upa_batch_lock(r, &w);
+		if (ret)
+			break;
+		w.budget = UPA_PAGES_AT_ONCE;
+		if (!upa_data_vma(r))
+			ret = -ENXIO;
+		while (!ret) {
+			u64 end = ranges[i].page + ranges[i].count;
+
+			if (batch->flags & UPADEV_BATCH_PER_RANGE)
+				ret = upa_zap_range(r, &w, &page, end);
+			else
+				ret = upa_walk_range(r, &w, &page, end);
+			if (ret || ++i == batch->count)
+				break;
+			page = ranges[i].page;
+			/* A range counts as a table at least. */
+			if (w.budget <= UPADEV_BLOCK_PAGES)
+				ret = -EAGAIN;
+			else
+				w.budget -= UPADEV_BLOCK_PAGES;
+		}
+		if (w.flush && ret != -EAGAIN)
+			upa_flush(r);
+		upa_batch_unlock(r, &w);
+		cond_resched();
+	} while (ret == -EAGAIN);
+	if (w.flush && ret == -EINTR)
+		upa_flush(r);
+	if (w.flush && !ret && upa_secondary_mmus(r))
+		ret = upa_tell_secondary_mmus(r, ranges, batch->count);
 	atomic64_inc(map ? &r->count.map_calls : &r->count.unmap_calls);
 	atomic64_add(batch->changed, map ? &r->count.map_pages : &r->count.unmap_pages);
 	return ret;
@@ -256,12 +342,12 @@ int upa_guarded_batch(struct upa_region *r, struct upadev_batch *batch, bool map
 		goto out;
 	}
 	for (i = 0; i < batch->count; i++) {
-		if (!in_region(r, &ranges[i])) {
+		if (!upa_in_region(r, ranges[i].page, ranges[i].count)) {
 			ret = -EINVAL;
 			goto out;
 		}
 	}
-	ret = work(r, ranges, batch, map);
+	ret = upa_batch_work(r, ranges, batch, map);
 out:
 	if (ranges != few)
 		kvfree(ranges);
@@ -271,126 +357,16 @@ out:
 /* One range, named by the arguments of posix_fadvise(): no structure to copy. */
 int upa_guarded_advise(struct upa_region *r, loff_t offset, loff_t bytes, int advice)
 {
-	struct upadev_range range = { .page = (u64)offset >> PAGE_SHIFT, .count = (u64)bytes >> PAGE_SHIFT };
+	struct upadev_range range = {
+		.page = (u64)offset >> PAGE_SHIFT,
+		.count = (u64)bytes >> PAGE_SHIFT,
+	};
 	struct upadev_batch batch = { .count = 1 };
 
 	if (advice != POSIX_FADV_WILLNEED && advice != POSIX_FADV_DONTNEED)
 		return -EINVAL;
-	if (offset < 0 || bytes <= 0 || (offset | bytes) & ~PAGE_MASK || !in_region(r, &range))
+	if (offset < 0 || bytes <= 0 || (offset | bytes) & ~PAGE_MASK ||
+	    !upa_in_region(r, range.page, range.count))
 		return -EINVAL;
-	return work(r, &range, &batch, advice == POSIX_FADV_WILLNEED);
-}
-
-/* Bits of @count pages from @page on, into the zeroed bit maps. Needs mmap_lock. */
-static bool harvest_chunk(struct upa_region *r, u64 page, u64 count, struct upadev_harvest *h,
-			  u64 *accessed, u64 *dirty)
-{
-	bool clear_accessed = h->flags & UPADEV_HARVEST_CLEAR_ACCESSED,
-	     clear_dirty = h->flags & UPADEV_HARVEST_CLEAR_DIRTY;
-	bool flush = false;
-	u64 i = 0;
-
-	while (i < count) {
-		u64 here = min(count - i, UPADEV_BLOCK_PAGES - (page + i) % UPADEV_BLOCK_PAGES),
-		    end = i + here;
-		struct upa_table t;
-
-		if (!upa_table_lock(r->mm, r->data_start + (page + i) * PAGE_SIZE, &t)) {
-			i = end;
-			continue;
-		}
-		for (; i < end; i++, t.pte++) {
-			u64 entry = pte_val(*t.pte);
-
-			if (!(entry & (_PAGE_ACCESSED | _PAGE_DIRTY)))
-				continue;
-			if (entry & _PAGE_ACCESSED) {
-				accessed[i / 64] |= BIT_ULL(i % 64);
-				h->accessed_pages++;
-				if (clear_accessed) /* the CPU may be setting the other bit */
-					clear_bit(_PAGE_BIT_ACCESSED, (unsigned long *)t.pte);
-			}
-			if (entry & _PAGE_DIRTY) {
-				dirty[i / 64] |= BIT_ULL(i % 64);
-				h->dirty_pages++;
-				if (clear_dirty)
-					clear_bit(_PAGE_BIT_DIRTY, (unsigned long *)t.pte);
-			}
-			flush |= clear_dirty && entry & _PAGE_DIRTY;
-			flush |= clear_accessed && h->flags & UPADEV_HARVEST_FLUSH &&
-				 entry & _PAGE_ACCESSED;
-		}
-		spin_unlock(t.lock);
-		cond_resched();
-	}
-	return flush;
-}
-
-static bool put_bits(u64 user, u64 first, const u64 *bits, u64 words)
-{
-	return user && copy_to_user(u64_to_user_ptr(user) + first / 8, bits, words * sizeof(*bits));
-}
-
-int upa_guarded_harvest(struct upa_region *r, struct upadev_harvest *h)
-{
-	u64 done, *bits;
-	int ret = 0;
-
-	if (h->flags &
-		    ~(UPADEV_HARVEST_CLEAR_ACCESSED | UPADEV_HARVEST_CLEAR_DIRTY | UPADEV_HARVEST_FLUSH) ||
-	    h->pad || h->reserved[0] || h->reserved[1] || !h->count || h->page >= r->pages ||
-	    h->count > r->pages - h->page)
-		return -EINVAL;
-	h->accessed_pages = 0;
-	h->dirty_pages = 0;
-	bits = kmalloc(2 * HARVEST_PAGES / 8, GFP_KERNEL_ACCOUNT);
-	if (!bits)
-		return -ENOMEM;
-	for (done = 0; done < h->count && !ret; done += HARVEST_PAGES) {
-		u64 count = min_t(u64, h->count - done, HARVEST_PAGES),
-		    words = DIV_ROUND_UP(count, 64);
-		struct vm_area_struct *vma;
-
-		memset(bits, 0, 2 * words * sizeof(*bits));
-		if (mmap_read_lock_killable(r->mm)) {
-			ret = -EINTR;
-			break;
-		}
-		vma = upa_data_vma(r);
-		if (!vma)
-			ret = -ENXIO;
-		else if (harvest_chunk(r, h->page + done, count, h, bits, bits + words))
-			upa_flush(r);
-		mmap_read_unlock(r->mm);
-		/* Not under mmap_lock: writing to the process may fault. */
-		if (!ret && (put_bits(h->accessed, done, bits, words) ||
-			     put_bits(h->dirty, done, bits + words, words)))
-			ret = -EFAULT;
-	}
-	kfree(bits);
-	return ret;
-}
-
-/*
- * Lowers the pool to @frames; needs create_lock. First no frame above can be installed any
- * more, then all tables are emptied, then everything is flushed, also what a concurrent call
- * has cleared but not flushed yet. Only then do they go.
- */
-int upa_guarded_shrink(struct upa_region *r, u64 frames)
-{
-	u64 before = r->frames;
-	struct vm_area_struct *vma;
-
-	if (mmap_read_lock_killable(r->mm))
-		return -EINTR;
-	WRITE_ONCE(r->frames, frames);
-	vma = upa_data_vma(r);
-	if (vma)
-		zap_vma_ptes(vma, r->data_start, upa_data_bytes(r));
-	upa_flush_everywhere();
-	mmap_read_unlock(r->mm);
-	mutex_lock(&r->refill_lock);
-	upa_pool_free(r, frames, before);
-	mutex_unlock(&r->refill_lock);
-	return 0;
+	return upa_batch_work(r, &range, &batch, advice == POSIX_FADV_WILLNEED);
 }

@@ -10,14 +10,14 @@
 
 #include "region.h"
 
-#define BLOCK_ORDER 9
+#define UPA_BLOCK_ORDER 9
 /*
- * A pool too large for the machine or the memory cgroup is ENOMEM for who asks, never a reason
+ * A pool too large for the machine or the memory cgroup is ENOMEM for the caller, never a reason
  * to kill anybody.
  */
-#define POOL_GFP (GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT | __GFP_NOWARN)
+#define UPA_POOL_GFP (GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT | __GFP_NOWARN)
 
-static u64 frame_entry(const struct upa_region *r, struct page *page)
+static u64 upa_frame_entry(const struct upa_region *r, struct page *page)
 {
 	pgprot_t prot = vm_get_page_prot(VM_READ | VM_WRITE | VM_SHARED);
 	pte_t pte = pte_mkspecial(pfn_pte(page_to_pfn(page), prot));
@@ -31,22 +31,22 @@ static u64 frame_entry(const struct upa_region *r, struct page *page)
 	return pte_val(pte);
 }
 
-static struct page *entry_page(u64 entry)
+static struct page *upa_entry_page(u64 entry)
 {
 	return pfn_to_page(pte_pfn(__pte(entry)));
 }
 
-static void free_block(struct upa_region *r, u64 block)
+static void upa_free_block(struct upa_region *r, u64 block)
 {
 	u64 frame = block * UPADEV_BLOCK_PAGES, i;
 
 	if (r->mode == UPADEV_RAW_PMD) {
-		__free_pages(entry_page(r->entries[block]), BLOCK_ORDER);
+		__free_pages(upa_entry_page(r->entries[block]), UPA_BLOCK_ORDER);
 	} else if (test_bit(block, r->whole_blocks)) {
-		__free_pages(entry_page(r->entries[frame]), BLOCK_ORDER);
+		__free_pages(upa_entry_page(r->entries[frame]), UPA_BLOCK_ORDER);
 	} else {
 		for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
-			__free_page(entry_page(r->entries[frame + i]));
+			__free_page(upa_entry_page(r->entries[frame + i]));
 	}
 }
 
@@ -54,8 +54,9 @@ static void free_block(struct upa_region *r, u64 block)
 struct page *upa_pool_hide(struct upa_region *r, u64 block)
 {
 	u64 frame = block * UPADEV_BLOCK_PAGES, i;
-	struct page *first = entry_page(r->entries[frame]);
+	struct page *first = upa_entry_page(r->entries[frame]);
 
+	lockdep_assert_held(&r->refill_lock);
 	for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
 		WRITE_ONCE(r->entries[frame + i], 0);
 	return first;
@@ -66,29 +67,29 @@ void upa_pool_show(struct upa_region *r, u64 block, struct page *first)
 	u64 frame = block * UPADEV_BLOCK_PAGES, i;
 
 	for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
-		WRITE_ONCE(r->entries[frame + i], frame_entry(r, first + i));
+		WRITE_ONCE(r->entries[frame + i], upa_frame_entry(r, first + i));
 }
 
 void upa_pool_discard(struct page *first)
 {
-	__free_pages(first, BLOCK_ORDER);
+	__free_pages(first, UPA_BLOCK_ORDER);
 }
 
-static int take_block(struct upa_region *r, u64 block)
+static int upa_take_block(struct upa_region *r, u64 block)
 {
 	u64 frame = block * UPADEV_BLOCK_PAGES, i;
-	struct page *page = alloc_pages(POOL_GFP | __GFP_NORETRY, BLOCK_ORDER), **pages;
+	struct page *page = alloc_pages(UPA_POOL_GFP | __GFP_NORETRY, UPA_BLOCK_ORDER), **pages;
 
 	if (r->mode == UPADEV_RAW_PMD) {
 		if (!page)
 			return -ENOMEM;
-		r->entries[block] = frame_entry(r, page);
+		r->entries[block] = upa_frame_entry(r, page);
 		return 0;
 	}
 	if (page) {
 		set_bit(block, r->whole_blocks);
 		for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
-			r->entries[frame + i] = frame_entry(r, page + i);
+			r->entries[frame + i] = upa_frame_entry(r, page + i);
 		return 0;
 	}
 	/*
@@ -99,7 +100,7 @@ static int take_block(struct upa_region *r, u64 block)
 	if (!pages)
 		return -ENOMEM;
 	for (i = 0; i < UPADEV_BLOCK_PAGES; i++) {
-		pages[i] = alloc_page(POOL_GFP | __GFP_RETRY_MAYFAIL);
+		pages[i] = alloc_page(UPA_POOL_GFP | __GFP_RETRY_MAYFAIL);
 		if (!pages[i]) {
 			while (i--)
 				__free_page(pages[i]);
@@ -109,15 +110,16 @@ static int take_block(struct upa_region *r, u64 block)
 	}
 	clear_bit(block, r->whole_blocks);
 	for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
-		WRITE_ONCE(r->entries[frame + i], frame_entry(r, pages[i]));
+		WRITE_ONCE(r->entries[frame + i], upa_frame_entry(r, pages[i]));
 	kfree(pages);
 	return 0;
 }
 
-/* New memory for a block that was discarded. Needs refill_lock. */
+/* New memory for a block that was discarded. */
 int upa_pool_refill(struct upa_region *r, u64 block)
 {
-	return take_block(r, block);
+	lockdep_assert_held(&r->refill_lock);
+	return upa_take_block(r, block);
 }
 
 /* Gives the frames @from .. @to - 1 back to the kernel. No table or TLB may hold any of them. */
@@ -127,26 +129,29 @@ void upa_pool_free(struct upa_region *r, u64 from, u64 to)
 
 	while (block-- > from / UPADEV_BLOCK_PAGES) {
 		if (!r->gone || !test_and_clear_bit(block, r->gone))
-			free_block(r, block);
+			upa_free_block(r, block);
 		cond_resched();
 	}
 }
 
-/* Needs create_lock. Either grows the pool to @frames or leaves it as it was. */
+/* Either grows the pool to @frames or leaves it as it was. */
 int upa_pool_grow(struct upa_region *r, u64 frames)
 {
 	u64 before = r->frames / UPADEV_BLOCK_PAGES, block;
 	int ret = 0;
 
+	lockdep_assert_held(&r->create_lock);
+	if (!upa_can_spare(frames - r->frames))
+		return -ENOMEM;
 	for (block = before; block < frames / UPADEV_BLOCK_PAGES; block++) {
-		ret = fatal_signal_pending(current) ? -EINTR : take_block(r, block);
+		ret = fatal_signal_pending(current) ? -EINTR : upa_take_block(r, block);
 		if (ret)
 			break;
 		cond_resched();
 	}
 	if (ret) {
 		while (block-- > before)
-			free_block(r, block);
+			upa_free_block(r, block);
 		return ret;
 	}
 	/*
@@ -155,4 +160,29 @@ int upa_pool_grow(struct upa_region *r, u64 frames)
 	 */
 	smp_store_release(&r->frames, frames);
 	return 0;
+}
+
+/* Lowers the pool to @frames, or, after a fatal signal, leaves it as it was. */
+int upa_pool_shrink(struct upa_region *r, u64 frames)
+{
+	u64 before = r->frames;
+	int ret;
+
+	lockdep_assert_held(&r->create_lock);
+	/* None above can be installed any more, then none is, then no TLB has one. */
+	WRITE_ONCE(r->frames, frames);
+	ret = upa_zap_data(r, true);
+	if (ret)
+		goto undo;
+	upa_flush_everywhere();
+	/* A touch that brings a block back, and the shrinker that takes one, look at the bound. */
+	ret = mutex_lock_killable(&r->refill_lock);
+	if (ret)
+		goto undo;
+	upa_pool_free(r, frames, before);
+	mutex_unlock(&r->refill_lock);
+	return 0;
+undo:
+	smp_store_release(&r->frames, before);
+	return ret;
 }

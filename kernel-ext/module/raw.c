@@ -3,113 +3,146 @@
  * Raw modes: the process gets the page tables of its region mapped writable and stores
  * hardware entries itself.
  *
- * The process is trusted with all memory, but not to leave tidy tables behind: before the
- * kernel unmaps the region, on munmap as well as on exit, tidy() replaces what the kernel
- * could not take apart, and puts an entry at each end of every table, so that the flush of
- * that unmapping spans also translations the process cleared without fsync().
+ * The process is trusted with all memory, but not to leave tidy tables behind. Before the kernel
+ * takes the mapping apart, on munmap as well as on exit, the tables are unhooked from the level
+ * above, and all CPUs flush: what the kernel then finds is an empty range, and what the process
+ * stores from then on, also while munmap() is at work, is in pages that are no tables any more.
  *
- * The module holds a reference on each page of tables until the file is gone. A page the
- * kernel has long freed from the mm is then an ordinary page of which only this process sees
- * the contents.
+ * The module holds a reference on each page of tables until the file is gone.
  */
-#include <linux/mmap_lock.h>
-#include <linux/vmalloc.h>
+#include <linux/mmu_notifier.h>
+#include <linux/slab.h>
+#include <asm/pgalloc.h>
 
 #include "region.h"
 
-static void tidy_ptes(const struct upa_region *r, u64 *table)
+/**
+ * struct upa_raw - the page tables of a region that its process writes
+ * @region: whose they are
+ * @notifier: tells that the mapping goes
+ * @notified: @notifier is registered
+ * @tables: one page for each 2 MiB, raw PMD: for each GiB; held by get_page()
+ * @nr_tables: how many of them have been taken
+ * @hooked: they are in the tree of the owner's page tables
+ * @displaced: raw PMD: the table of 4 KiB entries that made the kernel make each of @tables
+ */
+struct upa_raw {
+	struct upa_region *region;
+	struct mmu_notifier notifier;
+	bool notified;
+	struct page **tables;
+	u64 nr_tables;
+	bool hooked;
+	u64 *displaced;
+};
+
+static u64 upa_raw_span(const struct upa_region *r)
 {
-	unsigned int i;
-
-	for (i = 0; i < PTRS_PER_PTE; i++) {
-		u64 entry = READ_ONCE(table[i]);
-		bool fine = !entry || ((entry & _PAGE_PRESENT) && (entry & _PAGE_SPECIAL));
-
-		if (!fine || (!entry && (i == 0 || i == PTRS_PER_PTE - 1)))
-			WRITE_ONCE(table[i], r->blank_entry);
-	}
+	return r->mode == UPADEV_RAW_PMD ? PUD_SIZE : PMD_SIZE;
 }
 
-static void tidy_pmds(struct upa_region *r, u64 *table, u64 displaced)
+static u64 upa_raw_max_tables(const struct upa_region *r)
 {
-	unsigned int i;
-
-	for (i = 1; i < PTRS_PER_PMD; i++) {
-		u64 entry = READ_ONCE(table[i]);
-
-		if ((entry & _PAGE_PRESENT) && (entry & _PAGE_PSE))
-			continue;
-		if (i == PTRS_PER_PMD - 1 && r->frames)
-			WRITE_ONCE(table[i], r->entries[0]);
-		else if (entry)
-			WRITE_ONCE(table[i], 0);
-	}
-	/*
-	 * The table of 4 KiB entries that made the kernel make this one: the kernel has to find and
-	 * free it.
-	 */
-	tidy_ptes(r, (u64 *)pmd_page_vaddr(__pmd(displaced)));
-	WRITE_ONCE(table[0], displaced);
+	return upa_data_bytes(r) / upa_raw_span(r);
 }
 
-static void tidy(struct upa_region *r)
+u64 upa_raw_tables_bytes(const struct upa_region *r)
 {
+	return upa_raw_max_tables(r) * PAGE_SIZE;
+}
+
+static pud_t *upa_raw_pud(struct mm_struct *mm, unsigned long address)
+{
+	return pud_offset(p4d_offset(pgd_offset(mm, address), address), address);
+}
+
+/*
+ * Takes the tables out of the tree. Runs once, before the first entry of the mapping is taken
+ * apart: in munmap(), whose mapping nobody can find any more, or when the last thread is gone.
+ */
+static void upa_raw_unhook(struct upa_region *r)
+{
+	struct upa_raw *raw = r->raw;
 	u64 i;
 
-	for (i = 0; i < r->nr_tables; i++) {
-		u64 *table = page_address(r->tables[i]);
+	if (!raw->hooked)
+		return;
+	raw->hooked = false;
+	for (i = 0; i < raw->nr_tables; i++) {
+		unsigned long address = r->data_start + i * upa_raw_span(r);
+		pud_t *pud = upa_raw_pud(r->mm, address);
+		spinlock_t *lock;
 
-		if (r->mode == UPADEV_RAW_PMD)
-			tidy_pmds(r, table, r->displaced[i]);
-		else
-			tidy_ptes(r, table);
+		if (r->mode == UPADEV_RAW_PMD) {
+			lock = &r->mm->page_table_lock;
+			spin_lock(lock);
+			pud_clear(pud);
+			spin_unlock(lock);
+			mm_dec_nr_pmds(r->mm);
+			mm_dec_nr_ptes(r->mm); /* of the displaced one */
+		} else {
+			pmd_t *pmd = pmd_offset(pud, address);
+
+			lock = pmd_lock(r->mm, pmd);
+			pmd_clear(pmd);
+			spin_unlock(lock);
+			mm_dec_nr_ptes(r->mm);
+		}
 	}
+	/*
+	 * Also what the process has taken away itself and not flushed. The kernel's walkers without
+	 * locks run with interrupts off, so that none of them is in a table after this.
+	 */
+	upa_flush_everywhere();
 }
 
-static int on_invalidate(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
+static int upa_raw_on_invalidate(struct mmu_notifier *notifier,
+				 const struct mmu_notifier_range *range)
 {
-	struct upa_region *r = container_of(notifier, struct upa_region, notifier);
-	unsigned long start = READ_ONCE(r->data_start);
+	struct upa_region *r = container_of(notifier, struct upa_raw, notifier)->region;
 
-	if (range->event == MMU_NOTIFY_UNMAP && start && range->start < start + upa_data_bytes(r) &&
-	    range->end > start)
-		tidy(r);
+	/* The mapping is only ever unmapped whole; mremap() is refused before it gets here. */
+	if (range->event == MMU_NOTIFY_UNMAP && range->start <= r->data_start &&
+	    range->end >= r->data_start + upa_data_bytes(r))
+		upa_raw_unhook(r);
 	return 0;
 }
 
-static void on_release(struct mmu_notifier *notifier, struct mm_struct *mm)
+static void upa_raw_on_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
-	struct upa_region *r = container_of(notifier, struct upa_region, notifier);
-
-	if (READ_ONCE(r->data_start))
-		tidy(r);
+	upa_raw_unhook(container_of(notifier, struct upa_raw, notifier)->region);
 }
 
-static const struct mmu_notifier_ops notifier_ops = {
-	.invalidate_range_start = on_invalidate,
-	.release = on_release,
+static const struct mmu_notifier_ops upa_raw_notifier_ops = {
+	.invalidate_range_start = upa_raw_on_invalidate,
+	.release = upa_raw_on_release,
 };
 
 int upa_raw_prepare(struct upa_region *r)
 {
+	struct upa_raw *raw = kzalloc(sizeof(*raw), GFP_KERNEL_ACCOUNT);
+	u64 n = upa_raw_max_tables(r);
 	int ret;
 
-	r->tables = kvcalloc(upa_nr_tables(r), sizeof(*r->tables), GFP_KERNEL_ACCOUNT);
-	if (!r->tables)
+	if (!raw)
+		return -ENOMEM;
+	r->raw = raw;
+	raw->region = r;
+	raw->tables = kvcalloc(n, sizeof(*raw->tables), GFP_KERNEL_ACCOUNT);
+	if (!raw->tables)
 		return -ENOMEM;
 	if (r->mode == UPADEV_RAW_PMD) {
-		r->displaced =
-			kvcalloc(upa_nr_tables(r), sizeof(*r->displaced), GFP_KERNEL_ACCOUNT);
-		if (!r->displaced)
+		raw->displaced = kvcalloc(n, sizeof(*raw->displaced), GFP_KERNEL_ACCOUNT);
+		if (!raw->displaced)
 			return -ENOMEM;
 	}
-	r->notifier.ops = &notifier_ops;
-	ret = mmu_notifier_register(&r->notifier, r->mm);
-	r->notified = !ret;
+	raw->notifier.ops = &upa_raw_notifier_ops;
+	ret = mmu_notifier_register(&raw->notifier, r->mm);
+	raw->notified = !ret;
 	return ret;
 }
 
-static int note_table(pte_t *pte, unsigned long address, void *data)
+static int upa_raw_note_table(pte_t *pte, unsigned long address, void *data)
 {
 	struct page **page = data;
 
@@ -119,48 +152,53 @@ static int note_table(pte_t *pte, unsigned long address, void *data)
 }
 
 /* Has the kernel make one page of tables and holds it. */
-static int take_table(struct upa_region *r, u64 i)
+static int upa_raw_take_table(struct upa_region *r, u64 i)
 {
-	unsigned long address = r->data_start + i * (r->mode == UPADEV_RAW_PMD ? PUD_SIZE : PMD_SIZE);
+	unsigned long address = r->data_start + i * upa_raw_span(r);
+	struct upa_raw *raw = r->raw;
 	spinlock_t *lock;
 	pmd_t *pmd;
 	int ret;
 
 	if (r->mode == UPADEV_RAW_PTE)
-		return apply_to_page_range(r->mm, address, PAGE_SIZE, note_table, &r->tables[i]);
+		return apply_to_page_range(r->mm, address, PAGE_SIZE, upa_raw_note_table,
+					   &raw->tables[i]);
 
 	ret = upa_table_make(r->mm, address);
 	if (ret)
 		return ret;
-	pmd = pmd_offset(pud_offset(p4d_offset(pgd_offset(r->mm, address), address), address),
-			 address);
+	pmd = pmd_offset(upa_raw_pud(r->mm, address), address);
 	lock = pmd_lock(r->mm, pmd);
-	r->displaced[i] = pmd_val(*pmd);
+	raw->displaced[i] = pmd_val(*pmd);
 	pmd_clear(pmd);
 	spin_unlock(lock);
-	r->tables[i] = virt_to_page(pmd);
-	get_page(r->tables[i]);
+	raw->tables[i] = virt_to_page(pmd);
+	get_page(raw->tables[i]);
 	return 0;
 }
 
-/* mmap() of the tables: needs mmap_lock for writing. */
 int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct *vma)
 {
+	struct upa_raw *raw = r->raw;
 	u64 i;
 	int ret;
 
-	if (!r->data_start)
+	mmap_assert_write_locked(r->mm);
+	if (!r->data_vma)
 		return -ENXIO;
-	for (i = r->nr_tables; i < upa_nr_tables(r); i++) {
-		ret = take_table(r, i);
+	raw->hooked = true;
+	for (i = raw->nr_tables; i < upa_raw_max_tables(r); i++) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		ret = upa_raw_take_table(r, i);
 		if (ret)
 			return ret;
-		r->nr_tables = i + 1;
+		raw->nr_tables = i + 1;
 		cond_resched();
 	}
-	for (i = 0; i < r->nr_tables; i++) {
+	for (i = 0; i < raw->nr_tables; i++) {
 		vm_fault_t fault = vmf_insert_pfn(vma, vma->vm_start + i * PAGE_SIZE,
-						  page_to_pfn(r->tables[i]));
+						  page_to_pfn(raw->tables[i]));
 
 		if (fault != VM_FAULT_NOPAGE)
 			return -ENOMEM;
@@ -174,12 +212,24 @@ int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct *vma)
 
 void upa_raw_release(struct upa_region *r)
 {
+	struct upa_raw *raw = r->raw;
 	u64 i;
 
-	if (r->notified)
-		mmu_notifier_unregister(&r->notifier, r->mm);
-	for (i = 0; i < r->nr_tables; i++)
-		put_page(r->tables[i]);
-	kvfree(r->tables);
-	kvfree(r->displaced);
+	if (!raw)
+		return;
+	if (raw->notified)
+		mmu_notifier_unregister(&raw->notifier, r->mm);
+	for (i = 0; i < raw->nr_tables; i++) {
+		/* Twice: the kernel's reference, which went with the unhooking, and ours. */
+		if (r->mode == UPADEV_RAW_PMD) {
+			pte_free(r->mm, pmd_pgtable(__pmd(raw->displaced[i])));
+			pmd_free(r->mm, page_address(raw->tables[i]));
+		} else {
+			pte_free(r->mm, raw->tables[i]);
+		}
+		put_page(raw->tables[i]);
+	}
+	kvfree(raw->tables);
+	kvfree(raw->displaced);
+	kfree(raw);
 }

@@ -13,45 +13,74 @@
  * and touched the page before the tables were emptied is seen when the shadow is looked at again;
  * whoever touches it later faults and waits for refill_lock.
  *
- * It happens under memory pressure, and at once by UPADEV_RECLAIM. Reclaim may run inside any allocation, by a thread that holds locks of the same region.
- * Hence it only tries locks, except flush_lock and moves, under which nothing is allocated.
+ * It happens under memory pressure, and at once by UPADEV_RECLAIM. Reclaim may run inside any
+ * allocation, by a thread that holds locks of the same region. Hence it only tries locks, and holds
+ * none that is not the region's own: what one process does to its region delays nobody else.
  */
 #include <linux/bitmap.h>
 #include <linux/jiffies.h>
 #include <linux/list.h>
-#include <linux/mmap_lock.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/shrinker.h>
 
 #include "region.h"
 
-#define BLOCKS_AT_ONCE 32U
-#define LOOK_PAGES 65536 /* shadow entries read between two offers to yield */
+#define UPA_BLOCKS_AT_ONCE 32U
+#define UPA_LOOK_PAGES 65536 /* shadow entries read between two offers to yield */
 
-static LIST_HEAD(regions);
-static DEFINE_MUTEX(regions_lock);
+static LIST_HEAD(upa_regions);
+static unsigned int upa_nr_regions;
+static DEFINE_SPINLOCK(upa_regions_lock);
 
 /* A region ready for use; until upa_reclaim_forget() it may be looked at any time. */
 void upa_reclaim_watch(struct upa_region *r)
 {
-	mutex_lock(&regions_lock);
-	list_add_tail(&r->reclaim_link, &regions);
+	refcount_set(&r->reclaim_users, 1);
+	init_completion(&r->reclaim_done);
 	r->watched = true;
-	mutex_unlock(&regions_lock);
+	spin_lock(&upa_regions_lock);
+	list_add_tail(&r->reclaim_link, &upa_regions);
+	upa_nr_regions++;
+	spin_unlock(&upa_regions_lock);
 }
 
+static void upa_reclaim_put(struct upa_region *r)
+{
+	if (refcount_dec_and_test(&r->reclaim_users))
+		complete(&r->reclaim_done);
+}
+
+/* Waits for whoever looks at the region just now, which is one batch of blocks at most. */
 void upa_reclaim_forget(struct upa_region *r)
 {
 	if (!r->watched)
 		return;
-	mutex_lock(&regions_lock);
+	spin_lock(&upa_regions_lock);
 	list_del(&r->reclaim_link);
-	mutex_unlock(&regions_lock);
+	upa_nr_regions--;
+	spin_unlock(&upa_regions_lock);
+	upa_reclaim_put(r);
+	wait_for_completion(&r->reclaim_done);
+}
+
+/* The region that was looked at longest ago, held, and the last in line from now on. */
+static struct upa_region *upa_next_region(void)
+{
+	struct upa_region *r;
+
+	spin_lock(&upa_regions_lock);
+	r = list_first_entry_or_null(&upa_regions, struct upa_region, reclaim_link);
+	if (r) {
+		list_move_tail(&r->reclaim_link, &upa_regions);
+		refcount_inc(&r->reclaim_users);
+	}
+	spin_unlock(&upa_regions_lock);
+	return r;
 }
 
 /* Notes which blocks the shadow table names. */
-static void look(struct upa_region *r, u64 frames)
+static void upa_look(struct upa_region *r, u64 frames)
 {
 	u64 page;
 
@@ -60,7 +89,7 @@ static void look(struct upa_region *r, u64 frames)
 
 		if (entry && entry <= frames)
 			__set_bit((entry - 1) / UPADEV_BLOCK_PAGES, r->named);
-		if (page % LOOK_PAGES == 0)
+		if (page % UPA_LOOK_PAGES == 0)
 			cond_resched();
 	}
 }
@@ -70,30 +99,31 @@ static void look(struct upa_region *r, u64 frames)
  * past it meanwhile, but that happens once only: to be moved again takes a call, and that waits
  * for the second look to end.
  */
-static void look_twice(struct upa_region *r, u64 frames)
+static void upa_look_twice(struct upa_region *r, u64 frames)
 {
 	bitmap_zero(r->named, r->max_frames / UPADEV_BLOCK_PAGES);
-	look(r, frames);
+	upa_look(r, frames);
 	smp_mb();
-	look(r, frames);
+	upa_look(r, frames);
 }
 
-/* Needs mmap_lock for reading and refill_lock. Returns pages freed. */
-static unsigned long take_back(struct upa_region *r, unsigned long pages)
+/* Gives up to @pages back to the kernel. Returns how many, or -EINTR. */
+static long upa_reclaim(struct upa_region *r, unsigned long pages, bool wait)
 {
 	struct {
 		unsigned long block;
 		struct page *first;
-	} taken[BLOCKS_AT_ONCE];
+	} taken[UPA_BLOCKS_AT_ONCE];
 	u64 frames = READ_ONCE(r->frames);
 	unsigned long blocks = frames / UPADEV_BLOCK_PAGES, block, freed = 0;
 	unsigned int limit = min_t(unsigned long, DIV_ROUND_UP(pages, UPADEV_BLOCK_PAGES),
-				   BLOCKS_AT_ONCE);
+				   UPA_BLOCKS_AT_ONCE);
 	unsigned int n = 0, i;
-	struct vm_area_struct *vma;
+	bool sure = true;
 
+	lockdep_assert_held(&r->refill_lock);
 	bitmap_zero(r->named, r->max_frames / UPADEV_BLOCK_PAGES);
-	look(r, frames);
+	upa_look(r, frames);
 	for (block = 0; block < blocks && n < limit; block++) {
 		/* A block of single pages is not worth its 512 calls. */
 		if (test_bit(block, r->named) || test_bit(block, r->gone) ||
@@ -104,16 +134,19 @@ static unsigned long take_back(struct upa_region *r, unsigned long pages)
 	}
 	if (!n)
 		return 0;
-	smp_mb(); /* hidden, then the tables looked at: see upa_table_lock() */
-	vma = upa_data_vma(r);
-	if (vma)
-		zap_vma_ptes(vma, r->data_start, upa_data_bytes(r));
+	/* Hidden, so none is installed any more; then no table has one, then no TLB. */
+	upa_zap_data(r, false);
 	upa_flush_everywhere();
-	down_write(&r->moves);
-	look_twice(r, frames);
-	up_write(&r->moves);
+	if (wait)
+		sure = !down_write_killable(&r->moves);
+	else
+		sure = down_write_trylock(&r->moves);
+	if (sure) {
+		upa_look_twice(r, frames);
+		up_write(&r->moves);
+	}
 	for (i = 0; i < n; i++) {
-		if (test_bit(taken[i].block, r->named)) {
+		if (!sure || test_bit(taken[i].block, r->named)) {
 			upa_pool_show(r, taken[i].block, taken[i].first);
 		} else {
 			set_bit(taken[i].block, r->gone);
@@ -122,29 +155,23 @@ static unsigned long take_back(struct upa_region *r, unsigned long pages)
 		}
 	}
 	atomic64_add(freed, &r->count.reclaimed_pages);
-	return freed;
+	return sure || !wait ? freed : -EINTR;
 }
 
-static unsigned long reclaim(struct upa_region *r, unsigned long pages)
+static unsigned long upa_reclaim_for_others(struct upa_region *r, unsigned long pages)
 {
-	unsigned long freed = 0;
+	unsigned long freed;
 
-	if (!mmget_not_zero(r->mm))
+	if (!mutex_trylock(&r->refill_lock))
 		return 0;
-	if (mmap_read_trylock(r->mm)) {
-		if (mutex_trylock(&r->refill_lock)) {
-			freed = take_back(r, pages);
-			if (!freed) /* no second look soon: it reads the whole shadow */
-				r->barren_until = jiffies + HZ;
-			mutex_unlock(&r->refill_lock);
-		}
-		mmap_read_unlock(r->mm);
-	}
-	mmput_async(r->mm);
+	freed = upa_reclaim(r, pages, false);
+	if (!freed) /* no second look soon: it reads the whole shadow */
+		r->barren_until = jiffies + HZ;
+	mutex_unlock(&r->refill_lock);
 	return freed;
 }
 
-static u64 gone_pages(const struct upa_region *r)
+static u64 upa_gone_pages(const struct upa_region *r)
 {
 	return bitmap_weight(r->gone, r->max_frames / UPADEV_BLOCK_PAGES) * UPADEV_BLOCK_PAGES;
 }
@@ -152,77 +179,77 @@ static u64 gone_pages(const struct upa_region *r)
 /* Takes back at the process's own request. */
 int upa_reclaim_now(struct upa_region *r, struct upadev_reclaim *request)
 {
-	int ret = 0;
+	long freed = 0;
 
 	request->reclaimed = 0;
 	while (request->reclaimed < request->pages) {
-		unsigned long freed;
-
-		if (fatal_signal_pending(current) || mmap_read_lock_killable(r->mm)) {
-			ret = -EINTR;
+		if (mutex_lock_killable(&r->refill_lock)) {
+			freed = -EINTR;
 			break;
 		}
-		mutex_lock(&r->refill_lock);
-		freed = take_back(r, min_t(u64, request->pages - request->reclaimed, LONG_MAX));
+		freed = upa_reclaim(r, min_t(u64, request->pages - request->reclaimed, LONG_MAX),
+				    true);
 		mutex_unlock(&r->refill_lock);
-		mmap_read_unlock(r->mm);
-		if (!freed)
+		if (freed <= 0)
 			break;
 		request->reclaimed += freed;
+		if (fatal_signal_pending(current)) {
+			freed = -EINTR;
+			break;
+		}
+		cond_resched();
 	}
-	request->gone = gone_pages(r);
-	return ret;
+	request->gone = upa_gone_pages(r);
+	return freed < 0 ? freed : 0;
 }
 
-static bool barren(const struct upa_region *r)
+static bool upa_barren(const struct upa_region *r)
 {
 	unsigned long until = READ_ONCE(r->barren_until);
 
 	return until && time_before(jiffies, until);
 }
 
-static unsigned long count_pages(struct shrinker *shrinker, struct shrink_control *control)
+static unsigned long upa_count_pages(struct shrinker *shrinker, struct shrink_control *control)
 {
 	struct upa_region *r;
 	unsigned long pages = 0;
 
-	if (!mutex_trylock(&regions_lock))
-		return 0;
-	list_for_each_entry(r, &regions, reclaim_link)
-		if (!barren(r))
+	spin_lock(&upa_regions_lock);
+	list_for_each_entry(r, &upa_regions, reclaim_link)
+		if (!upa_barren(r))
 			pages += READ_ONCE(r->frames) -
-				 min_t(u64, READ_ONCE(r->frames), gone_pages(r));
-	mutex_unlock(&regions_lock);
+				 min_t(u64, READ_ONCE(r->frames), upa_gone_pages(r));
+	spin_unlock(&upa_regions_lock);
 	return pages ?: SHRINK_EMPTY;
 }
 
-static unsigned long scan_pages(struct shrinker *shrinker, struct shrink_control *control)
+static unsigned long upa_scan_pages(struct shrinker *shrinker, struct shrink_control *control)
 {
-	struct upa_region *r;
+	unsigned int turns = READ_ONCE(upa_nr_regions);
 	unsigned long freed = 0;
+	struct upa_region *r;
 
-	if (!mutex_trylock(&regions_lock))
-		return SHRINK_STOP;
-	list_for_each_entry(r, &regions, reclaim_link) {
-		if (freed >= control->nr_to_scan)
-			break;
-		if (!barren(r))
-			freed += reclaim(r, control->nr_to_scan - freed);
+	while (turns-- && freed < control->nr_to_scan && (r = upa_next_region())) {
+		if (!upa_barren(r))
+			freed += upa_reclaim_for_others(r, control->nr_to_scan - freed);
+		upa_reclaim_put(r);
 	}
-	mutex_unlock(&regions_lock);
 	return freed ?: SHRINK_STOP;
 }
 
 /*
- * A touch found its block gone. Needs mmap_lock. Returns once the frame may be installed again,
- * or an error.
+ * A touch found its block gone. 0 once the frame may be installed again, else the touch is in
+ * vain; -EINTR: of a thread that is about to die.
  */
 int upa_reclaim_refill(struct upa_region *r, u64 frame)
 {
 	u64 block = frame / UPADEV_BLOCK_PAGES;
 	int ret = 0;
 
-	mutex_lock(&r->refill_lock);
+	mmap_assert_locked(r->mm);
+	if (mutex_lock_killable(&r->refill_lock))
+		return -EINTR;
 	/* Not if the pool was lowered meanwhile. */
 	if (frame < READ_ONCE(r->frames) && test_bit(block, r->gone)) {
 		ret = upa_pool_refill(r, block);
@@ -234,39 +261,39 @@ int upa_reclaim_refill(struct upa_region *r, u64 frame)
 }
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
-static struct shrinker *shrinker;
+static struct shrinker *upa_shrinker;
 
 int upa_reclaim_init(void)
 {
-	shrinker = shrinker_alloc(0, "upa");
-	if (!shrinker)
+	upa_shrinker = shrinker_alloc(0, "upa");
+	if (!upa_shrinker)
 		return -ENOMEM;
-	shrinker->count_objects = count_pages;
-	shrinker->scan_objects = scan_pages;
-	shrinker->batch = BLOCKS_AT_ONCE * UPADEV_BLOCK_PAGES;
-	shrinker_register(shrinker);
+	upa_shrinker->count_objects = upa_count_pages;
+	upa_shrinker->scan_objects = upa_scan_pages;
+	upa_shrinker->batch = UPA_BLOCKS_AT_ONCE * UPADEV_BLOCK_PAGES;
+	shrinker_register(upa_shrinker);
 	return 0;
 }
 
 void upa_reclaim_exit(void)
 {
-	shrinker_free(shrinker);
+	shrinker_free(upa_shrinker);
 }
 #else
-static struct shrinker shrinker = {
-	.count_objects = count_pages,
-	.scan_objects = scan_pages,
+static struct shrinker upa_shrinker = {
+	.count_objects = upa_count_pages,
+	.scan_objects = upa_scan_pages,
 	.seeks = DEFAULT_SEEKS,
-	.batch = BLOCKS_AT_ONCE * UPADEV_BLOCK_PAGES,
+	.batch = UPA_BLOCKS_AT_ONCE * UPADEV_BLOCK_PAGES,
 };
 
 int upa_reclaim_init(void)
 {
-	return register_shrinker(&shrinker, "upa");
+	return register_shrinker(&upa_shrinker, "upa");
 }
 
 void upa_reclaim_exit(void)
 {
-	unregister_shrinker(&shrinker);
+	unregister_shrinker(&upa_shrinker);
 }
 #endif

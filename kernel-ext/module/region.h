@@ -2,25 +2,52 @@
 /*
  * What a region is inside the module, and which file does what with it.
  *
- * A region lives as long as its struct file: mappings hold the file, so release() runs when
- * neither a descriptor nor a mapping is left, and no frame can then be reached through any
- * table or TLB entry. All safety of guarded mode rests on this: frames leave the pool only in
- * release(), and in upa_guarded_shrink() and reclaim.c, which empty and flush the tables first.
+ * Lifetime. A region lives as long as its struct file: mappings hold the file, so upa_release()
+ * runs when neither a descriptor nor a mapping is left.
  *
- * Locks, in the order in which they are taken:
- *   create_lock    creating and resizing, the only writers of `frames` and of the entries table
- *   mmap_lock      of the owner, held for reading by every call that walks its page tables
- *   refill_lock    blocks that memory pressure takes and touches bring back
- *   moves          read by calls that end a move of frame numbers, written while the shadow is searched for numbers
- *   flush_lock     one shoot-down at a time
- *   page table     the kernel's own lock; shadow, `frames` and entry are read and written under it
+ * Locks, in the order in which they are taken
+ *   create_lock    making and resizing: the only writers of ->frames, ->ready, ->charged_pages
+ *   mmap_lock      of the owner. Every walk of its page tables by this module holds it, and has
+ *                  found the data mapping in the tree (upa_data_vma()). Writers are mmap(),
+ *                  mremap() and the part of munmap() that takes the mapping out of the tree.
+ *   i_mmap_rwsem   of ->mapping, the kernel's: inside unmap_mapping_range()
+ *   refill_lock    frames that are taken from a living pool and brought back by touches
+ *   moves          read by calls that end a move of frame numbers, written while the shadow table
+ *                  is searched for numbers
+ *   flush_lock     one shoot-down at a time; nothing is allocated and nobody waited for under it
+ *   page table     the kernel's own spin lock: shadow, ->frames, ->entries and the page table
+ *                  entry are read and written under one holding of it
+ * A task that waits for a lock which somebody may hold for long can be killed. The shrinker waits
+ * for none but the last two. User memory is copied under none of them.
+ *
+ * Where frames leave a pool, and why nothing reaches them then
+ *   upa_release()      No mapping is left: each holds the file. So the kernel has emptied the
+ *                      tables and flushed the TLBs of each.
+ *   upa_pool_shrink()  First ->frames is lowered: no entry is installed any more, since whoever
+ *                      installs reads it under the page table lock. Then unmap_mapping_range()
+ *                      empties all tables. It finds the data mapping by ->mapping, not by the
+ *                      owner's tree: munmap() takes it out of the tree first and empties its
+ *                      tables later, holding mmap_lock only for reading, but out of ->mapping it
+ *                      goes after that (under i_mmap_rwsem) and before its tables are freed. It
+ *                      also tells secondary MMUs. Then every CPU flushes everything, also what
+ *                      other calls have cleared and not flushed yet.
+ *   upa_reclaim()      The same, with entries set to 0 in the place of the lower bound.
+ *
+ * Where it is asked whether the data is mapped
+ *   upa_data_vma()           By whoever walks tables, under mmap_lock: what is in the tree stays
+ *                            mapped, with its tables, until the lock is released. What is not may
+ *                            still have entries, so a "no" must never be a reason to free.
+ *   upa_get_unmapped_area()  Before a second mapping, and before mremap() moves anything; under
+ *   upa_mmap_data()          mmap_lock for writing. munmap() holds it, for reading, until
+ *                            ->close, so that a mapping being taken apart counts as one.
+ *   upa_fsync()              Without a lock: only what is answered depends on it.
  */
 #ifndef UPA_REGION_H
 #define UPA_REGION_H
 
 #include <linux/fs.h>
 #include <linux/mm.h>
-#include <linux/mmu_notifier.h>
+#include <linux/mmap_lock.h>
 #include <linux/mutex.h>
 #include <linux/version.h>
 
@@ -30,6 +57,8 @@
 #error "upa knows the page tables of x86-64 only"
 #endif
 
+struct upa_raw;
+
 struct upa_counters {
 	atomic64_t faults, fault_pages, bad_faults;
 	atomic64_t map_calls, map_pages, unmap_calls, unmap_pages;
@@ -37,51 +66,80 @@ struct upa_counters {
 	atomic64_t reclaimed_pages;
 };
 
+/**
+ * struct upa_region - a pool of page frames, and at which pages of one process they stand
+ * @mapping: of the file: finds every mapping of the region
+ * @create_lock: see above
+ * @ready: released once everything else is set; what follows does not change its place after it
+ * @mode: enum upadev_mode
+ * @track: entries are installed neither accessed nor dirty
+ * @mm: the owner's, held by mmgrab(): compared with, and counted in (pinned_vm)
+ * @user: whose locked memory is charged
+ * @pages: of the data
+ * @max_frames: bound of the pool
+ * @charged_pages: to @user; create_lock
+ * @data_vma: from ->mmap to ->close of the data mapping; written with mmap_lock held, by munmap()
+ *	for reading
+ * @data_start: its first address, which may be 0
+ * @data_was_mapped: raw modes map it once only
+ * @frames: size of the pool, READ_ONCE() under the page table lock
+ * @entries: page table entry of each frame, 0: none at the moment; raw PMD: of each block
+ * @whole_blocks: set: one allocation of 2 MiB, else 512
+ * @shadow: the process writes it: READ_ONCE(), then check
+ * @state: shared memory for the process's allocators
+ * @state_bytes: of @state
+ * @refill_lock: see above
+ * @gone: blocks that the kernel has taken back: their entries are 0; refill_lock
+ * @named: blocks that the shadow table names, when last looked; refill_lock
+ * @moves: see above
+ * @barren_until: in jiffies: looking sooner is in vain
+ * @reclaim_link: in the list of regions that memory pressure may look at
+ * @reclaim_users: those who look at it just now, and 1 for the list
+ * @reclaim_done: completed when the last of them is gone
+ * @watched: @reclaim_link is used
+ * @flush_lock: see above
+ * @flushes_begun: counts shoot-downs of all CPUs
+ * @raw: what raw modes need besides
+ * @count: what UPADEV_STATS tells
+ */
 struct upa_region {
+	struct address_space mapping;
 	struct mutex create_lock;
-	bool ready;			/* released once everything below is set */
+	bool ready;
 	u32 mode;
 	bool track;
-	struct mm_struct *mm;		/* owner, held by mmgrab(); compared, and charged */
+	struct mm_struct *mm;
+	struct user_struct *user;
 	u64 pages;
 	u64 max_frames;
 	u64 charged_pages;
 
-	/* pool.c */
-	u64 frames;			/* READ_ONCE() under the page table lock */
-	u64 *entries;			/* page table entry of each frame; raw PMD: of each block */
-	unsigned long *whole_blocks;	/* set: one allocation of 2 MiB, else 512 */
-
-	/* reclaim.c; both bit maps are of blocks, and NULL if memory pressure leaves the region alone */
-	struct mutex refill_lock;
-	unsigned long *gone;		/* taken back by the kernel: entries are 0 */
-	unsigned long *named;		/* by the shadow table, when last looked */
-	struct rw_semaphore moves;
-	unsigned long barren_until;	/* in jiffies */
-	struct list_head reclaim_link;
-	bool watched;
-
-	u32 *shadow;			/* the process writes it: READ_ONCE(), then check */
-	void *state;			/* never read here */
-	u64 state_bytes;
-
-	/* vma.c; changed with mmap_lock held for writing */
-	unsigned long data_start;	/* 0: data not mapped */
+	struct vm_area_struct *data_vma;
+	unsigned long data_start;
 	bool data_was_mapped;
 
-	/* table.c */
+	u64 frames;
+	u64 *entries;
+	unsigned long *whole_blocks;
+
+	u32 *shadow;
+	void *state;
+	u64 state_bytes;
+
+	struct mutex refill_lock;
+	unsigned long *gone;
+	unsigned long *named;
+	struct rw_semaphore moves;
+	unsigned long barren_until;
+	struct list_head reclaim_link;
+	refcount_t reclaim_users;
+	struct completion reclaim_done;
+	bool watched;
+
 	struct mutex flush_lock;
 	u64 flushes_begun;
 
-	/* raw.c */
-	u64 blank_entry;		/* maps the zero page, read-only */
-#ifdef CONFIG_MMU_NOTIFIER
-	struct mmu_notifier notifier;
-#endif
-	bool notified;
-	struct page **tables;		/* shown to the process, held by get_page() */
-	u64 nr_tables;			/* how many of them are held */
-	u64 *displaced;			/* raw PMD: entry that stood in slot 0 of each table */
+	struct upa_raw *raw;
 
 	struct upa_counters count;
 };
@@ -91,15 +149,20 @@ static inline u64 upa_data_bytes(const struct upa_region *r)
 	return r->pages * UPADEV_PAGE_BYTES;
 }
 
-/* Entries of the hardware table that one page of it, or one frame block, stands for. */
+/* Entries in the table of ready-made ones: one for each frame, or for each block of frames. */
 static inline u64 upa_nr_entries(const struct upa_region *r)
 {
 	return r->mode == UPADEV_RAW_PMD ? r->max_frames / UPADEV_BLOCK_PAGES : r->max_frames;
 }
 
-static inline u64 upa_nr_tables(const struct upa_region *r)
+static inline u64 upa_entries_bytes(const struct upa_region *r)
 {
-	return r->pages / UPADEV_BLOCK_PAGES / (r->mode == UPADEV_RAW_PMD ? UPADEV_BLOCK_PAGES : 1);
+	return PAGE_ALIGN(upa_nr_entries(r) * sizeof(*r->entries));
+}
+
+static inline u64 upa_shadow_bytes(const struct upa_region *r)
+{
+	return r->mode == UPADEV_GUARDED ? PAGE_ALIGN(r->pages * sizeof(*r->shadow)) : 0;
 }
 
 /*
@@ -109,10 +172,15 @@ static inline u64 upa_nr_tables(const struct upa_region *r)
  */
 static inline void upa_set_entry(struct mm_struct *mm, unsigned long address, pte_t *pte, u64 entry)
 {
-	if (IS_ENABLED(CONFIG_PAGE_TABLE_CHECK))
+	if (IS_ENABLED(CONFIG_PAGE_TABLE_CHECK)) {
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+		set_ptes(mm, address, pte, native_make_pte(entry), 1);
+#else
 		set_pte_at(mm, address, pte, native_make_pte(entry));
-	else
+#endif
+	} else {
 		native_set_pte(pte, native_make_pte(entry));
+	}
 }
 
 static inline void upa_clear_entry(struct mm_struct *mm, unsigned long address, pte_t *pte)
@@ -123,8 +191,20 @@ static inline void upa_clear_entry(struct mm_struct *mm, unsigned long address, 
 		native_set_pte(pte, native_make_pte(0));
 }
 
+static inline bool upa_in_region(const struct upa_region *r, u64 page, u64 count)
+{
+	return count && page < r->pages && count <= r->pages - page;
+}
+
+/* account.c: what a region costs, and may cost */
+int upa_charge(struct upa_region *r, u64 pages);
+void upa_uncharge(struct upa_region *r, u64 pages);
+bool upa_can_spare(u64 pages);
+void *upa_alloc_shared(u64 bytes);
+
 /* pool.c: page frames */
 int upa_pool_grow(struct upa_region *r, u64 frames);
+int upa_pool_shrink(struct upa_region *r, u64 frames);
 void upa_pool_free(struct upa_region *r, u64 from, u64 to);
 struct page *upa_pool_hide(struct upa_region *r, u64 block);
 void upa_pool_show(struct upa_region *r, u64 block, struct page *first);
@@ -149,21 +229,24 @@ bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_tabl
 int upa_table_make(struct mm_struct *mm, unsigned long address);
 void upa_flush(struct upa_region *r);
 void upa_flush_everywhere(void);
-struct vm_area_struct *upa_data_vma(struct upa_region *r);
+int upa_zap_data(struct upa_region *r, bool killable);
+bool upa_secondary_mmus(const struct upa_region *r);
 
 /* guarded.c: shadow table to page tables */
 vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf);
 int upa_guarded_batch(struct upa_region *r, struct upadev_batch *batch, bool map);
 int upa_guarded_advise(struct upa_region *r, loff_t offset, loff_t bytes, int advice);
-int upa_guarded_harvest(struct upa_region *r, struct upadev_harvest *harvest);
-int upa_guarded_shrink(struct upa_region *r, u64 frames);
+
+/* harvest.c: accessed and dirty bits */
+int upa_harvest(struct upa_region *r, struct upadev_harvest *harvest);
 
 /* raw.c: page tables shown to the process */
 #ifdef CONFIG_MMU_NOTIFIER
 int upa_raw_prepare(struct upa_region *r);
 int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct *vma);
+u64 upa_raw_tables_bytes(const struct upa_region *r);
 void upa_raw_release(struct upa_region *r);
-#else /* Without it, raw tables could not be tidied in time: guarded mode only. */
+#else /* Without it, raw tables could not be unhooked in time: guarded mode only. */
 static inline int upa_raw_prepare(struct upa_region *r)
 {
 	return -EOPNOTSUPP;
@@ -174,13 +257,20 @@ static inline int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct
 	return -EOPNOTSUPP;
 }
 
+static inline u64 upa_raw_tables_bytes(const struct upa_region *r)
+{
+	return 0;
+}
+
 static inline void upa_raw_release(struct upa_region *r)
 {
 }
 #endif
 
-/* vma.c */
+/* vma.c: mappings */
 int upa_mmap(struct file *file, struct vm_area_struct *vma);
-extern const struct vm_operations_struct upa_data_ops;
+unsigned long upa_get_unmapped_area(struct file *file, unsigned long address, unsigned long bytes,
+				    unsigned long pgoff, unsigned long flags);
+struct vm_area_struct *upa_data_vma(struct upa_region *r);
 
 #endif /* UPA_REGION_H */

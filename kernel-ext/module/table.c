@@ -16,18 +16,27 @@
  * see the new generation has been seen in the mask. The generation that a CPU believes to have
  * reached stays behind, which only makes the kernel's own next flush there a whole one.
  */
-#include <linux/mmap_lock.h>
+#include <linux/mmu_notifier.h>
+#include <linux/sched/signal.h>
 #include <linux/smp.h>
 #include <asm/tlbflush.h>
 
 #include "region.h"
 
 /* Later kernels have address spaces whose generation CPUs need not look at (INVLPGB). */
-#define KNOWN_GENERATIONS (LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0))
+#define UPA_KNOWN_GENERATIONS (LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0))
+
+/* Of one unmap_mapping_range(), between two looks for a fatal signal. */
+#define UPA_ZAP_BYTES (1ULL << 30)
 
 /*
  * Finds and locks the page table (512 entries) of @address; false if there is none. A guarded
  * region has no larger entries: nobody makes them in a VM_PFNMAP mapping but the process, raw.
+ * A table is made under the mmap_lock that the caller holds, or by a fault beside it, and never
+ * taken away while the lock is held and the mapping is in the tree.
+ *
+ * The lock is a full barrier (x86: a locked instruction): a table that is made and locked here
+ * was either seen by whoever empties tables, or sees here what he wrote before he looked.
  */
 bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_table *t)
 {
@@ -36,6 +45,7 @@ bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_tabl
 	pud_t *pud;
 	pmd_t *pmd;
 
+	mmap_assert_locked(mm);
 	if (pgd_none(*pgd))
 		return false;
 	p4d = p4d_offset(pgd, address);
@@ -45,19 +55,16 @@ bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_tabl
 	if (pud_none(*pud))
 		return false;
 	pmd = pmd_offset(pud, address);
-	/*
-	 * Made under the mmap_lock that the caller holds, or by another fault; never taken away
-	 * while it is held.
-	 */
 	if (pmd_none(READ_ONCE(*pmd)))
 		return false;
 	t->lock = pte_lockptr(mm, pmd);
 	t->pte = pte_offset_kernel(pmd, address);
 	spin_lock(t->lock);
+	smp_mb__after_spinlock();
 	return true;
 }
 
-static int nothing(pte_t *pte, unsigned long address, void *data)
+static int upa_no_change(pte_t *pte, unsigned long address, void *data)
 {
 	return 0;
 }
@@ -65,10 +72,41 @@ static int nothing(pte_t *pte, unsigned long address, void *data)
 /* Makes the page table of @address if there is none. */
 int upa_table_make(struct mm_struct *mm, unsigned long address)
 {
-	return apply_to_page_range(mm, address & PAGE_MASK, PAGE_SIZE, nothing, NULL);
+	mmap_assert_locked(mm);
+	return apply_to_page_range(mm, address & PAGE_MASK, PAGE_SIZE, upa_no_change, NULL);
 }
 
-static void flush_cpu(void *unused)
+/*
+ * Empties the tables of the data, wherever it is mapped, also if munmap() is about to: see
+ * region.h. -EINTR after a fatal signal, with a part of it done.
+ */
+int upa_zap_data(struct upa_region *r, bool killable)
+{
+	u64 bytes = upa_data_bytes(r), at;
+
+	smp_mb(); /* what keeps entries from being installed, then the tables are looked at */
+	for (at = 0; at < bytes; at += UPA_ZAP_BYTES) {
+		if (killable && fatal_signal_pending(current))
+			return -EINTR;
+		unmap_mapping_range(&r->mapping, UPADEV_MAP_DATA + at,
+				    min(UPA_ZAP_BYTES, bytes - at), 1);
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Does a device or a guest share the owner's page tables? They have translations of their own, of
+ * which only the kernel's notifiers tell them. Asked after entries were cleared: whoever comes
+ * later finds these cleared.
+ */
+bool upa_secondary_mmus(const struct upa_region *r)
+{
+	smp_mb(); /* the caller's clearing, then the list of notifiers */
+	return mm_has_notifiers(r->mm);
+}
+
+static void upa_flush_cpu(void *unused)
 {
 	__flush_tlb_all();
 }
@@ -80,11 +118,14 @@ static void flush_cpu(void *unused)
 void upa_flush_everywhere(void)
 {
 	smp_mb(); /* the caller's clearing, then the flush */
-	on_each_cpu(flush_cpu, NULL, true);
+	on_each_cpu(upa_flush_cpu, NULL, true);
 }
 
-/* True if no other CPU uses the owner's tables, and this one has flushed. Others that come later see the generation. */
-static bool flush_alone(struct mm_struct *mm)
+/*
+ * True if no other CPU uses the owner's tables, and this one has flushed. Others that come later
+ * see the generation.
+ */
+static bool upa_flush_alone(struct mm_struct *mm)
 {
 	bool alone;
 
@@ -106,7 +147,7 @@ void upa_flush(struct upa_region *r)
 
 	/* A full barrier: the caller's clearing, then the mask, or the counter. */
 	atomic64_inc_return(&r->mm->context.tlb_gen);
-	if (KNOWN_GENERATIONS && flush_alone(r->mm))
+	if (UPA_KNOWN_GENERATIONS && upa_flush_alone(r->mm))
 		goto done;
 	begun = READ_ONCE(r->flushes_begun);
 	mutex_lock(&r->flush_lock);
@@ -117,25 +158,11 @@ void upa_flush(struct upa_region *r)
 	}
 	WRITE_ONCE(r->flushes_begun, begun + 1);
 	smp_mb(); /* the counter, then the flush */
-	if (KNOWN_GENERATIONS)
-		on_each_cpu_mask(mm_cpumask(r->mm), flush_cpu, NULL, true);
+	if (UPA_KNOWN_GENERATIONS)
+		on_each_cpu_mask(mm_cpumask(r->mm), upa_flush_cpu, NULL, true);
 	else
 		upa_flush_everywhere();
 	mutex_unlock(&r->flush_lock);
 done:
 	atomic64_inc(&r->count.shootdowns);
-}
-
-/* The mapping of the region's data, or NULL. Needs mmap_lock. */
-struct vm_area_struct *upa_data_vma(struct upa_region *r)
-{
-	struct vm_area_struct *vma;
-
-	if (!r->data_start)
-		return NULL;
-	vma = vma_lookup(r->mm, r->data_start);
-	if (!vma || vma->vm_start != r->data_start || vma->vm_ops != &upa_data_ops ||
-	    vma->vm_private_data != r)
-		return NULL;
-	return vma;
 }

@@ -41,7 +41,7 @@ static void refusals(void)
 	close(other.fd);
 }
 
-int main(void)
+static void advises_one_range(void)
 {
 	uint64_t page;
 	pid_t child;
@@ -80,5 +80,6 @@ int main(void)
 	r.shadow[900] = 1025; /* out of range: what comes before it is installed */
 	CHECK_EQUAL(advise(899, 3, POSIX_FADV_WILLNEED), EINVAL);
 	CHECK_EQUAL(stats(&r).map_pages, 701);
-	return 0;
 }
+
+TESTS(CASE(advises_one_range))

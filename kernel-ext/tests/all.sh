@@ -15,7 +15,7 @@ for test; do
 	sed 's/^/# /' /tmp/output
 	case $status in
 	0) echo "ok $n - $test" ;;
-	77) echo "ok $n - $test # SKIP $(sed -n 's/^skipped: //p' /tmp/output | head -n 1)" ;;
+	77) echo "ok $n - $test # SKIP $(sed -n 's/^# skipped: //p' /tmp/output | head -n 1)" ;;
 	*)
 		echo "not ok $n - $test # exit status $status"
 		failed=1

@@ -24,7 +24,7 @@ static void refused(struct upadev_batch b, int code)
 	}
 }
 
-int main(void)
+static void refusals_change_nothing(void)
 {
 	static struct upadev_range ranges[UPADEV_MAX_RANGES + 1];
 	struct upadev_batch good = { .ranges = (uintptr_t)ranges, .count = 2 }, b;
@@ -78,5 +78,6 @@ int main(void)
 	CHECK_EQUAL(ioctl(r.fd, UPADEV_UNMAP, &good), 0);
 	CHECK_EQUAL(good.changed, 1);
 	CHECK_EQUAL(*word(&r, 5), 77);
-	return 0;
 }
+
+TESTS(CASE(refusals_change_nothing))

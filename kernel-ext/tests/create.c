@@ -99,10 +99,4 @@ static void locked_memory_limit(void)
 	exit(0);
 }
 
-int main(void)
-{
-	refuses_each_bad_field();
-	results();
-	locked_memory_limit();
-	return 0;
-}
+TESTS(CASE(refuses_each_bad_field), CASE(results), CASE(locked_memory_limit))

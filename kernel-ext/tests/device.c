@@ -68,7 +68,7 @@ static void not_unloaded_in_use(void)
 	*word(&r, 0) = 1;
 }
 
-int main(void)
+static void privileges(void)
 {
 	struct stat s;
 	struct upadev_info info;
@@ -91,7 +91,6 @@ int main(void)
 		exit(0);
 	}
 	CHECK_EQUAL(wait_status(child), 0);
-	not_unloaded_in_use();
-	charged_to_cgroup();
-	return 0;
 }
+
+TESTS(CASE(privileges), CASE(not_unloaded_in_use), CASE(charged_to_cgroup))

@@ -1,7 +1,7 @@
 /* Touching pages of a guarded region: one fault fills a whole table; what has no good entry is a SIGBUS. */
 #include "harness.h"
 
-int main(void)
+static void fills_a_table(void)
 {
 	struct region r = guarded(2048, 1024);
 	uint64_t page;
@@ -36,5 +36,6 @@ int main(void)
 	CHECK_EQUAL(memcmp(r.data + 1536 * PAGE, "page", 4), 0);
 	CHECK_EQUAL(write(fds[1], "page", 4), 4);
 	CHECK_ERRNO(read(fds[0], r.data + 1537 * PAGE, 4), EFAULT);
-	return 0;
 }
+
+TESTS(CASE(fills_a_table))

@@ -25,20 +25,24 @@ static void in_child(struct region *r)
 	exit(0);
 }
 
-int main(int argc, char **argv)
+static int after_exec(char **argv)
+{
+	struct region r = { .fd = atoi(argv[1]) };
+
+	/* Nothing but the descriptor is left, and it can do nothing. */
+	CHECK_ERRNO(map_pages(&r, 0, 1), EPERM);
+	CHECK_EQUAL(touch((void *)strtoul(argv[2], NULL, 16), false), SIGSEGV);
+	CHECK_EQUAL(stats(&r).frames, 20480);
+	return 0;
+}
+
+static void holder_stays_whole(void)
 {
 	struct region r;
 	pid_t child;
 	long before, held;
 	int hold[2];
 
-	if (argc == 3) { /* after exec: nothing but the descriptor is left, and it can do nothing */
-		r.fd = atoi(argv[1]);
-		CHECK_ERRNO(map_pages(&r, 0, 1), EPERM);
-		CHECK_EQUAL(touch((void *)strtoul(argv[2], NULL, 16), false), SIGSEGV);
-		CHECK_EQUAL(stats(&r).frames, 20480);
-		return 0;
-	}
 	r = guarded(20480, 20480);
 	*(uint64_t *)r.state = 4711;
 	r.shadow[0] = 1;
@@ -111,5 +115,11 @@ int main(int argc, char **argv)
 		usleep(100000);
 	if (held > 2000)
 		FAIL("held=%ld pages after exec and exit", held);
-	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test_case cases[] = { CASE(holder_stays_whole) };
+
+	return argc == 3 ? after_exec(argv) : run_cases(cases, 1);
 }

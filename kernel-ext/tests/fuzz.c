@@ -148,7 +148,7 @@ int main(int argc, char **argv)
 	void *(*const roles[])(void *) = { scribble, reach, reach, call, call };
 	pthread_t threads[5];
 
-	printf("seed=%#lx\n", (unsigned long)seed);
+	printf("# seed=%#lx\n", (unsigned long)seed);
 	r = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, PAGES, FRAMES, FRAMES);
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL); /* while the data is unmapped */
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 	atomic_store(&stop, true);
 	for (int i = 0; i < 5; i++)
 		pthread_join(threads[i], NULL);
-	printf("calls=%lu successes=%lu touches=%lu good=%lu\n", (unsigned long)calls, (unsigned long)successes,
+	printf("# calls=%lu successes=%lu touches=%lu good=%lu\n", (unsigned long)calls, (unsigned long)successes,
 	       (unsigned long)touches, (unsigned long)good_touches);
 	CHECK(successes > 0 && successes < calls);
 	CHECK(good_touches > 0 && good_touches < touches);

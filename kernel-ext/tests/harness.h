@@ -1,6 +1,6 @@
 /*
- * What the tests of the module share: making a region, and checks that say file, line and the values compared.
- * Exit status: 0 passed, 1 failed, 77 skipped with a reason.
+ * What the tests of the module share: making a region, checks that say file, line and the values compared, and TAP as kernel
+ * self-tests speak it. Each case runs in a process of its own. Exit status: 0 passed, 1 failed, 77 all skipped, with a reason.
  */
 #ifndef UPA_TEST_HARNESS_H
 #define UPA_TEST_HARNESS_H
@@ -26,7 +26,7 @@
 
 #define FAIL(...)                                                                                                    \
 	do {                                                                                                         \
-		fprintf(stderr, "%s:%d: ", __FILE__, __LINE__);                                                      \
+		fprintf(stderr, "# %s:%d: ", __FILE__, __LINE__);                                                      \
 		fprintf(stderr, __VA_ARGS__);                                                                        \
 		fputc('\n', stderr);                                                                                 \
 		exit(1);                                                                                             \
@@ -53,9 +53,56 @@
 
 static inline void skip(const char *reason)
 {
-	printf("skipped: %s\n", reason);
+	printf("# skipped: %s\n", reason);
 	exit(77);
 }
+
+struct test_case {
+	const char *name;
+	void (*run)(void);
+};
+
+/* Runs them one after another, each in a child. */
+static inline int run_cases(const struct test_case *cases, int count)
+{
+	int failed = 0, skipped = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("TAP version 13\n1..%d\n", count);
+	for (int i = 0; i < count; i++) {
+		int status = 0;
+		pid_t child;
+
+		fflush(stdout);
+		child = fork();
+		if (!child) {
+			cases[i].run();
+			fflush(stdout);
+			_exit(0);
+		}
+		if (child < 0 || waitpid(child, &status, 0) != child)
+			status = 1 << 8;
+		if (!status) {
+			printf("ok %d - %s\n", i + 1, cases[i].name);
+		} else if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+			printf("ok %d - %s # SKIP\n", i + 1, cases[i].name);
+			skipped++;
+		} else {
+			printf("not ok %d - %s # status=%#x\n", i + 1, cases[i].name, (unsigned)status);
+			failed++;
+		}
+	}
+	return failed ? 1 : skipped == count ? 77 : 0;
+}
+
+/* The program's main(): TESTS(CASE(this), CASE(that)) */
+#define CASE(function) { #function, function }
+#define TESTS(...)                                                                                                    \
+	int main(void)                                                                                               \
+	{                                                                                                            \
+		static const struct test_case cases[] = { __VA_ARGS__ };                                             \
+		return run_cases(cases, sizeof(cases) / sizeof(*cases));                                             \
+	}
 
 struct region {
 	int fd;

@@ -25,7 +25,7 @@ static void refused(struct region *r, struct upadev_harvest h, int code)
 
 static const uint32_t clear = UPADEV_HARVEST_CLEAR_ACCESSED | UPADEV_HARVEST_CLEAR_DIRTY | UPADEV_HARVEST_FLUSH;
 
-int main(void)
+static void tells_accessed_and_dirty(void)
 {
 	/* Both sides of the 32768 pages that the kernel does in one go. */
 	static const uint64_t reads[] = { 0, 63, 64, 511, 512, 32767, 32768, 33000, PAGES - 1 };
@@ -97,5 +97,6 @@ int main(void)
 	CHECK_EQUAL(h.accessed_pages, 1);
 	h = harvest(&r, 0, 512, 0);
 	CHECK_EQUAL(h.accessed_pages, 0);
-	return 0;
 }
+
+TESTS(CASE(tells_accessed_and_dirty))

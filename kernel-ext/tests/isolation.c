@@ -41,7 +41,7 @@ static void inhabit(int self)
 	exit(0);
 }
 
-int main(void)
+static void nobody_sees_another(void)
 {
 	/* Three generations: the second and third get what the one before left to the kernel. */
 	for (int generation = 0; generation < 3; generation++) {
@@ -55,5 +55,6 @@ int main(void)
 		for (int i = 0; i < 2; i++)
 			CHECK_EQUAL(wait_status(children[i]), 0);
 	}
-	return 0;
 }
+
+TESTS(CASE(nobody_sees_another))

@@ -68,7 +68,7 @@ static void victim(unsigned int seed)
 	}
 }
 
-int main(void)
+static void loses_no_page(void)
 {
 	unsigned int seed = 1;
 	long before = 0, lost;
@@ -92,8 +92,9 @@ int main(void)
 		if (lost < LIMIT)
 			break;
 	}
-	printf("lost=%ld pages after 50 kills of holders of %d pages\n", lost, FRAMES);
+	printf("# lost=%ld pages after 50 kills of holders of %d pages\n", lost, FRAMES);
 	if (lost >= LIMIT)
 		FAIL("lost=%ld pages", lost);
-	return 0;
 }
+
+TESTS(CASE(loses_no_page))

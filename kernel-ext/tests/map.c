@@ -85,11 +85,4 @@ static void one_frame_at_two_pages(void)
 	CHECK_EQUAL(*word(&r, 1000), 43);
 }
 
-int main(void)
-{
-	installs_and_replaces();
-	passes_over_zero();
-	stops_at_bad_entry();
-	one_frame_at_two_pages();
-	return 0;
-}
+TESTS(CASE(installs_and_replaces), CASE(passes_over_zero), CASE(stops_at_bad_entry), CASE(one_frame_at_two_pages))

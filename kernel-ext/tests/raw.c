@@ -1,5 +1,28 @@
 /* Raw modes: hardware entries stored by the process, at both levels; what they refuse; and the end of it in every state. */
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "harness.h"
+
+/* Aligned as the tables are, or not: refused before a table is touched, and before the zero page gets into one. */
+static void refused_mremap(struct region *r, uint64_t mapped)
+{
+	size_t bytes = r->created.data_bytes, words = r->created.tables_bytes / sizeof(uint64_t);
+	uint64_t *before = malloc(words * sizeof(*before));
+
+	CHECK(before);
+	for (size_t i = 0; i < words; i++)
+		before[i] = r->tables[i] & ~0x60ULL; /* accessed and dirty are the CPU's */
+	for (int odd = 0; odd < 2; odd++) {
+		unsigned char *to = reserve(bytes + (2 << 20), 1 << 30);
+
+		CHECK_ERRNO(mremap(r->data, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to + (odd ? PAGE : 0)), EBUSY);
+		for (size_t i = 0; i < words; i++)
+			CHECK_EQUAL(r->tables[i] & ~0x60ULL, before[i]);
+	}
+	CHECK_EQUAL(touch(r->data + mapped * PAGE, true), 0);
+	free(before);
+}
 
 static void stores_entries(uint32_t mode)
 {
@@ -44,8 +67,7 @@ static void stores_entries(uint32_t mode)
 	CHECK_ERRNO(mprotect((void *)r.entries, r.created.entries_bytes, PROT_READ | PROT_WRITE), EACCES);
 	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, UPADEV_MAP_SHADOW), EINVAL);
 	CHECK_ERRNO(munmap(r.data + (512 << 20), 2 << 20), EINVAL);
-	CHECK_ERRNO(mremap(r.data, r.created.data_bytes, r.created.data_bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
-			   reserve(r.created.data_bytes, 1 << 30)), EINVAL);
+	refused_mremap(&r, n * unit);
 	/* Still mapped, with the tables still shown, left to exit(); and the data only once in a life. */
 	if (mode == UPADEV_RAW_PTE) {
 		CHECK_EQUAL(munmap(r.data, r.created.data_bytes), 0);
@@ -105,15 +127,57 @@ static void clean_end(uint32_t mode)
 	}
 	usleep(500000);
 	lost = before - free_pages();
-	printf("mode=%u lost=%ld pages after 15 ends of holders of 1024\n", mode, lost);
+	printf("# mode=%u lost=%ld pages after 15 ends of holders of 1024\n", mode, lost);
 	CHECK(lost < 512);
 }
 
-int main(void)
+static _Atomic bool scribbling;
+
+static void *scribble(void *argument)
 {
-	stores_entries(UPADEV_RAW_PTE);
-	stores_entries(UPADEV_RAW_PMD);
-	clean_end(UPADEV_RAW_PTE);
-	clean_end(UPADEV_RAW_PMD);
-	return 0;
+	struct region *r = argument;
+	uint64_t x = 88172645463325252ULL, words = r->created.tables_bytes / 8;
+
+	while (atomic_load(&scribbling))
+		for (uint64_t i = 0; i < words; i++) {
+			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+			/* Present, of the pool, but not special: the kernel would drop a reference; or like swap. */
+			r->tables[i] = x & 1 ? r->entries[x % 2] & ~(1ULL << 9) : (x << 12) & ~1ULL;
+		}
+	return NULL;
 }
+
+/* munmap() beside a thread that goes on storing: into pages that are no tables any more. */
+static void ends_beside_stores(uint32_t mode)
+{
+	for (int round = 0; round < 5; round++) {
+		struct region r = make_region(mode, 0, mode == UPADEV_RAW_PMD ? 262144 : 16384, 1024, 1024);
+		pthread_t thread;
+
+		atomic_store(&scribbling, true);
+		CHECK_EQUAL(pthread_create(&thread, NULL, scribble, &r), 0);
+		usleep(20000);
+		CHECK_EQUAL(munmap(r.data, r.created.data_bytes), 0);
+		CHECK_EQUAL(touch(r.data, false), SIGSEGV);
+		usleep(1000);
+		atomic_store(&scribbling, false);
+		pthread_join(thread, NULL);
+		r.tables[5] = 4711;
+		CHECK_EQUAL(r.tables[5], 4711);
+		munmap((void *)(uintptr_t)r.tables, r.created.tables_bytes);
+		munmap((void *)(uintptr_t)r.entries, r.created.entries_bytes);
+		munmap(r.state, PAGE);
+		close(r.fd);
+	}
+}
+
+static void ends_beside_pte_stores(void) { ends_beside_stores(UPADEV_RAW_PTE); }
+static void ends_beside_pmd_stores(void) { ends_beside_stores(UPADEV_RAW_PMD); }
+
+static void stores_pte(void) { stores_entries(UPADEV_RAW_PTE); }
+static void stores_pmd(void) { stores_entries(UPADEV_RAW_PMD); }
+static void ends_pte(void) { clean_end(UPADEV_RAW_PTE); }
+static void ends_pmd(void) { clean_end(UPADEV_RAW_PMD); }
+
+TESTS(CASE(stores_pte), CASE(stores_pmd), CASE(ends_pte), CASE(ends_pmd), CASE(ends_beside_pte_stores),
+      CASE(ends_beside_pmd_stores))

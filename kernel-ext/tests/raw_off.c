@@ -1,7 +1,7 @@
 /* Without the module parameter nobody, not even root, gets a raw region. */
 #include "harness.h"
 
-int main(void)
+static void offers_no_raw_mode(void)
 {
 	struct upadev_info info;
 	char raw = 0;
@@ -17,5 +17,6 @@ int main(void)
 	for (uint32_t mode = UPADEV_RAW_PTE; mode <= UPADEV_RAW_PMD; mode++)
 		CHECK_ERRNO(ioctl(fd, UPADEV_CREATE, &(struct upadev_create){ .version = UPADEV_ABI_VERSION, .mode = mode, .pages = 262144,
 								   .max_frames = 512 }), EPERM);
-	return 0;
 }
+
+TESTS(CASE(offers_no_raw_mode))

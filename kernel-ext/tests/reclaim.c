@@ -89,7 +89,7 @@ static void what_is_named_stays(void)
 	sleep(2); /* a region in which nothing was found is left alone for a second */
 	press();
 	taken = stats(&r).reclaimed_pages;
-	printf("taken=%lu of %d pages\n", (unsigned long)taken, HALF);
+	printf("# taken=%lu of %d pages\n", (unsigned long)taken, HALF);
 	CHECK(taken >= HALF / 2 && taken <= HALF);
 	if (free_pages() - held < (long)taken * 3 / 4)
 		FAIL("back=%ld pages, expected about %lu", free_pages() - held, (unsigned long)taken);
@@ -178,7 +178,7 @@ static void by_call(void)
 	CHECK_EQUAL(request.gone, 1024);
 	request.pages = UINT64_MAX;
 	CHECK_EQUAL(reclaim(&r, &request), 0);
-	printf("gone=%lu of %d pages\n", (unsigned long)request.gone, FRAMES - 1024);
+	printf("# gone=%lu of %d pages\n", (unsigned long)request.gone, FRAMES - 1024);
 	CHECK(request.gone == 1024 + request.reclaimed && request.gone > HALF && request.gone <= FRAMES - 1024);
 	if (free_pages() - held < (long)request.gone * 3 / 4)
 		FAIL("back=%ld pages, expected about %lu", free_pages() - held, (unsigned long)request.gone);
@@ -234,7 +234,7 @@ static void moves(void)
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
 	CHECK_EQUAL(word(&r, pages[rounds % 2])[0], 4711);
-	printf("moves=%lu looks=%lu\n", (unsigned long)rounds, atomic_load(&looks));
+	printf("# moves=%lu looks=%lu\n", (unsigned long)rounds, atomic_load(&looks));
 	CHECK_EQUAL(stats(&r).reclaimed_pages, 0);
 	destroy(&r);
 }
@@ -276,17 +276,8 @@ static void races(void)
 	}
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
-	printf("rounds=%lu reclaimed=%lu pages\n", (unsigned long)rounds, (unsigned long)stats(&r).reclaimed_pages);
+	printf("# rounds=%lu reclaimed=%lu pages\n", (unsigned long)rounds, (unsigned long)stats(&r).reclaimed_pages);
 	CHECK(stats(&r).reclaimed_pages > 0);
 }
 
-int main(void)
-{
-	wrong_flags();
-	what_is_named_stays();
-	without_the_flag_nothing_goes();
-	by_call();
-	moves();
-	races();
-	return 0;
-}
+TESTS(CASE(wrong_flags), CASE(what_is_named_stays), CASE(without_the_flag_nothing_goes), CASE(by_call), CASE(moves), CASE(races))

@@ -8,7 +8,7 @@ static int resize(const struct region *r, uint64_t frames)
 	return ioctl(r->fd, UPADEV_RESIZE, &request);
 }
 
-int main(void)
+static void frames_come_and_go(void)
 {
 	struct region r = make_region(UPADEV_GUARDED, 0, 2048, 0, 2048);
 	uint64_t page, tables = stats(&r).charged_pages;
@@ -65,5 +65,6 @@ int main(void)
 	CHECK_EQUAL(stats(&r).frames, 512);
 	r.shadow[0] = 512;
 	*word(&r, 0) = 1;
-	return 0;
 }
+
+TESTS(CASE(frames_come_and_go))

@@ -108,7 +108,7 @@ static uint64_t run(uint32_t mode, bool shoot_down, uint64_t step, int rounds)
 	return atomic_load(&stale);
 }
 
-int main(void)
+static void finds_no_stale_translation(void)
 {
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		skip("needs two CPUs");
@@ -121,10 +121,11 @@ int main(void)
 			continue;
 		uint64_t found = run(mode, false, 1, 1000);
 
-		printf("mode=%u without a shoot-down: %lu stale reads\n", mode, (unsigned long)found);
+		printf("# mode=%u without a shoot-down: %lu stale reads\n", mode, (unsigned long)found);
 		CHECK(found > 0);
 		CHECK_EQUAL(run(mode, true, 1, 1500), 0);	/* contiguous */
 		CHECK_EQUAL(run(mode, true, 20, 1500), 0);	/* scattered in one to three tables */
 	}
-	return 0;
 }
+
+TESTS(CASE(finds_no_stale_translation))

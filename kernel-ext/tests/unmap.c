@@ -82,12 +82,7 @@ static void relocate(void)
 	CHECK_EQUAL(touch(r.data + 100 * PAGE, false), SIGBUS);
 }
 
-int main(void)
-{
-	many_ranges(0);
-	many_ranges(UPADEV_BATCH_PER_RANGE);
-	entry_left_in_shadow();
-	nothing_there();
-	relocate();
-	return 0;
-}
+static void one_shootdown(void) { many_ranges(0); }
+static void one_for_each_range(void) { many_ranges(UPADEV_BATCH_PER_RANGE); }
+
+TESTS(CASE(one_shootdown), CASE(one_for_each_range), CASE(entry_left_in_shadow), CASE(nothing_there), CASE(relocate))
