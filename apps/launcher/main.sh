@@ -25,6 +25,8 @@ usage: ./upa COMMAND [ARGUMENT...]
   test [--full]        run every C and Java test, under sanitizers too; --full: with long stress
   test --soak [MINUTES]
                        random memory calls and real programs under UPA side by side, for an hour unless told
+  test --suites [OPTION...]
+                       tests that glibc, the kernel and LTP bring, with and without UPA (./upa test --suites --help says more)
   test --systems [SYSTEM...]
                        the library on other releases of Debian and Ubuntu, in chroots, as root
   doctor               what this machine offers, and what each missing thing costs

@@ -16,7 +16,11 @@ run_tests() {
       systems "${@:2}"
       return
       ;;
-    *) usage_error "test takes nothing, --full, --soak [MINUTES] or --systems [SYSTEM...], got argument=$1" ;;
+    --suites | --suites\ *)
+      suites "${@:2}"
+      return
+      ;;
+    *) usage_error "test takes nothing, --full, --soak [MINUTES], --suites [OPTION...] or --systems [SYSTEM...], got argument=$1" ;;
   esac
   need "${c_packages[@]}" "${java_packages[@]}"
   set_up_peers
@@ -53,6 +57,13 @@ systems() {
   set_up_packages
   build_c release
   "$root/apps/launcher/systems.sh" "$@"
+}
+
+# Test suites of other projects, each test with and without UPA: an hour or more, and no part of CI.
+suites() {
+  set_up_programs
+  build_c release
+  "$root/upa-mmap-shim/tests/suites/suites.py" --libraries "$root/build/release/lib" --work "$root/build/suites" "$@"
 }
 
 java_tests() {
