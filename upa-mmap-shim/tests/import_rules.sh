@@ -16,7 +16,6 @@ export LC_ALL=C
 
 # Imports that are to go, as "file: import". Nothing else is let through, and one that is no longer needed is a fault.
 allowed=(
-  "kernel-ext/vm/run-tests: names a floor above"
 )
 
 # rank FOLDER: its place in the line above; empty if it has none.
