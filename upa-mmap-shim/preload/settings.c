@@ -19,6 +19,7 @@ enum kind {
 	SWITCH,
 	BACKEND,
 	TEXT,
+	REPORT,
 	PRINT,
 	OTHERS, /* not the library's: it may be there, and has no field */
 };
@@ -60,8 +61,10 @@ static const struct setting list[] = {
 	  "on pte, the kernel may take free page frames under memory pressure" },
 	{ "STRICT", ON_OFF(strict, 0),
 	  "memory that has been unmapped faults when it is touched; the heap is the kernel's" },
-	{ "STATS", ON_OFF(stats, 0),
-	  "a table on standard error when the process exits" },
+	{ "STATS", WORD(REPORT, 0), "0, 1, json, the absolute path of a file, or json:FILE", "0",
+	  "a table, or a line of JSON, on standard error or in the file, when the process exits" },
+	{ "STATS_REST", WORD(TEXT, FIELD(stats_rest)), "a file", "none",
+	  "counts processes of which there is little to say (set by upa run)" },
 	{ "TRACE", WORD(TEXT, FIELD(trace)), "a file", "none",
 	  "file in which the process's page requests are recorded" },
 	{ "REDIRECT", ON_OFF(redirect, 1),
@@ -179,6 +182,19 @@ static const struct setting *find(const char *name, size_t length)
 	return NULL;
 }
 
+static bool take_report(const char *value)
+{
+	bool json = !strncmp(value, "json", 4) && (!value[4] || value[4] == ':');
+	const char *file = json ? value + 4 + (value[4] == ':') : value;
+
+	if (*file != '/' && !(json && !value[4]) && strcmp(value, "0") && strcmp(value, "1"))
+		return false;
+	settings.stats = strcmp(value, "0") != 0;
+	settings.stats_json = json;
+	settings.stats_file = *file == '/' ? file : NULL;
+	return true;
+}
+
 /* False: the value makes no sense. */
 static bool take(const struct setting *s, const char *value)
 {
@@ -203,6 +219,7 @@ static bool take(const struct setting *s, const char *value)
 		*(uint64_t *)field_of(s) = (uint64_t)backend;
 		return true;
 	case TEXT: *(const char **)field_of(s) = value; return true;
+	case REPORT: return take_report(value);
 	case PRINT:
 		if (strcmp(value, "print"))
 			return false;

@@ -25,9 +25,12 @@ struct settings {
 	uint64_t launched;   /* process id, 0: any, or UPA_NOT_LAUNCHED */
 	uint64_t backend;    /* UPA_BACKEND_* */
 	const char *trace;   /* NULL: none */
+	const char *stats_file; /* NULL: standard error */
+	const char *stats_rest; /* NULL: none (observe/rest.h) */
 	bool reclaim;
 	bool strict;
 	bool stats;
+	bool stats_json;
 	bool redirect;
 	bool brk;
 	bool uncleared;

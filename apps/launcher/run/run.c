@@ -14,6 +14,7 @@
 #include "libraries.h"
 #include "program.h"
 #include "say.h"
+#include "stats.h"
 #include "trace_file.h"
 
 /* What a program under AddressSanitizer needs to start behind another library; UPA leaves it alone. */
@@ -24,24 +25,27 @@ static const char usage_text[] =
 	"\n"
 	"Runs PROGRAM, which need not know of it, with its private anonymous memory from UPA.\n"
 	"\n"
-	"  --malloc libc   keep libc's malloc, or the one that the program is linked with; its calls of mmap and brk come to\n"
-	"                  UPA (default)\n"
+	"  --malloc libc   keep libc's malloc, or the one that the program is linked with; its calls of mmap and brk\n"
+	"                  come to UPA (default)\n"
 	"  --malloc dl     dlmalloc instead, several heaps for several threads\n"
 	"  --malloc PATH   any other malloc library (libjemalloc.so.2, say) instead\n"
 	"  --no-upa        the same on the kernel's mmap, for comparison\n"
 	"  --backend NAME  where the memory comes from: linear (the kernel, default); pte or pte-raw: the module of\n"
 	"                  kernel-ext, for malloc's memory only, since it cannot protect or replace pages\n"
-	"  --strict        touching memory after munmap faults, always; without it, memory that came from UPA can still be\n"
-	"                  read and written until it is used again. A system call for each request, but no page faults\n"
-	"  --stats         a table on standard error when a process exits; a line if UPA served it nothing\n"
-	"  --trace FILE    records the process's page requests in FILE, those of its children in FILE.PID (./upa trace reads\n"
-	"                  them)\n"
+	"  --strict        touching memory after munmap faults, always; without it, memory that came from UPA can\n"
+	"                  still be read and written until it is used again. A system call for each request, but no\n"
+	"                  page faults\n"
+	"  --stats         a table on standard error when a process exits that UPA has served, a line for all others\n"
+	"  --stats=FILE, --stats=json, --stats=json:FILE\n"
+	"                  the same into a file; as a line of JSON for each process\n"
+	"  --trace FILE    records the process's page requests in FILE, those of its children in FILE.PID\n"
+	"                  (./upa trace reads them)\n"
 	"\n"
 	"Environment variables, which the library prints itself:\n"
 	"\n";
 
 struct options {
-	const char *malloc, *backend, *trace, *source;
+	const char *malloc, *backend, *trace, *source, *stats_target;
 	bool no_upa, strict, stats, help;
 };
 
@@ -62,7 +66,10 @@ static const char *value_of(const char *name, const char *needs, char ***words)
 	return word;
 }
 
-/* Returns the first word that is no option. --source ROOT is what `./upa` adds: the sources that all this was built from. */
+/*
+ * Returns the first word that is no option. --source ROOT is what `./upa` adds: the sources that all this was built
+ * from.
+ */
 static char **read_options(char **words, struct options *options)
 {
 	const char *value;
@@ -87,8 +94,9 @@ static char **read_options(char **words, struct options *options)
 			options->no_upa = true;
 		} else if (!strcmp(*words, "--strict")) {
 			options->strict = true;
-		} else if (!strcmp(*words, "--stats")) {
+		} else if (!strcmp(*words, "--stats") || !strncmp(*words, "--stats=", 8)) {
 			options->stats = true;
+			options->stats_target = (*words)[7] ? *words + 8 : NULL;
 		} else if (!strcmp(*words, "-h") || !strcmp(*words, "--help")) {
 			options->help = true;
 		} else {
@@ -114,8 +122,8 @@ static void put(const char *name, const char *value)
 }
 
 /*
- * Has the library say what is wrong with a variable, since with a program it would go on. Returns whether libc's own calls
- * stay with the kernel on this machine.
+ * Has the library say what is wrong with a variable, since with a program it would go on. Returns whether libc's own
+ * calls stay with the kernel on this machine.
  */
 static bool probe(const char *library)
 {
@@ -162,7 +170,7 @@ static void build(const char *root, char **words)
 	say_and_exit(STATUS_FAILURE, "cannot build: %s: %s", upa, strerror(errno));
 }
 
-/* The shell that started us, `./upa`, runs with -p; where its options are exported, the program's shells are to run without. */
+/* The shell that started us runs with -p; where its options are exported, the program's shells are to run without. */
 static void take_back_privileged(void)
 {
 	static const char option[] = ":privileged";
@@ -214,8 +222,13 @@ static void prepare(const struct options *options, const char *name, const struc
 			put("UPA_BACKEND", options->backend);
 		if (options->strict)
 			put("UPA_STRICT", "1");
-		if (options->stats)
-			put("UPA_STATS", "1");
+		if (options->stats) {
+			char *rest = stats_rest();
+
+			put("UPA_STATS", stats_target(options->stats_target));
+			if (rest)
+				put("UPA_STATS_REST", rest);
+		}
 		/* This process, which is about to be the program, says it if UPA can serve nothing or only part. */
 		put("UPA_LAUNCHED", joined("%ld", (long)getpid()));
 		if (look->why)
@@ -241,9 +254,11 @@ int main(int argc, char **argv)
 	if (!*command)
 		say_and_exit(STATUS_USAGE, "run needs a program: ./upa run -- PROGRAM [ARGUMENT...]");
 	if (options.no_upa && (options.trace || options.strict || options.stats || options.backend))
-		say_and_exit(STATUS_USAGE, "option --no-upa excludes --trace, --stats, --strict and --backend, which are UPA's");
+		say_and_exit(STATUS_USAGE,
+			     "option --no-upa excludes --trace, --stats, --strict and --backend, which are UPA's");
 	path = program_find(*command);
-	if (options.source && (!fresh(options.source) || (!strcmp(options.malloc, "dl") && !libraries_has("libupa_malloc.so"))))
+	if (options.source && (!fresh(options.source) ||
+			       (!strcmp(options.malloc, "dl") && !libraries_has("libupa_malloc.so"))))
 		build(options.source, argv + 3);
 	if (options.source)
 		take_back_privileged();
@@ -252,6 +267,6 @@ int main(int argc, char **argv)
 	execv(path, command);
 	if (errno == ENOEXEC)
 		run_as_script(path, command);
-	say_and_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE, "cannot execute program=%s: %s", *command,
-		     strerror(errno));
+	say_and_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE, "cannot execute program=%s: %s",
+		     *command, strerror(errno));
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""as_without_test.py UPA: a program under `./upa run` is what it is without: process, terminal, signals, status, streams.
+"""as_without_test.py UPA: a program under `./upa run` is what it is without: process, terminal, status, streams.
 
 And `./upa run` works from wherever the project lies, and with whatever is in the environment. Skipped (status 77) where
 UPA is not built, since it would be now.
 """
+import json
 import os
 import pty
 import select
@@ -38,7 +39,8 @@ def setUpModule():
 
 class AsWithout(unittest.TestCase):
     def test_status(self):
-        for script, status in (("exit 7", 7), ("kill -9 $$", -9), ("kill -TERM $$", -15), ("kill -SEGV $$", -11), (":", 0)):
+        for script, status in (("exit 7", 7), ("kill -9 $$", -9), ("kill -TERM $$", -15), ("kill -SEGV $$", -11),
+                               (":", 0)):
             result = run("--", "sh", "-c", script)
             self.assertEqual((result.returncode, result.stderr), (status, ""), script)
 
@@ -89,7 +91,7 @@ class AsWithout(unittest.TestCase):
 
 
 class Terminal(unittest.TestCase):
-    """A session with a terminal, whose leader runs the program as a job in the foreground and tells what becomes of it."""
+    """A session with a terminal, whose leader runs the program as a job in the foreground and tells what comes of it."""
 
     def setUp(self):
         self.reports, report = os.pipe()
@@ -174,10 +176,73 @@ class Terminal(unittest.TestCase):
 
     def test_hang_up(self):
         self.wait_for(b"ready")
-        process = int(subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.leader)], stdout=subprocess.PIPE, check=True).stdout)
+        process = int(subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.leader)], stdout=subprocess.PIPE,
+                                     check=True).stdout)
         os.killpg(process, signal.SIGHUP)
         _, status = self.job()
         self.assertTrue(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGHUP, status)
+
+
+class Statistics(unittest.TestCase):
+    """What --stats prints, and that it prints nothing into what belongs to a program."""
+
+    SERVED = "/usr/bin/python3 -c 'block = bytearray(50 << 20)'"
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def test_many_shells_are_one_line(self):
+        script = "for i in $(seq 50); do sh -c :; done; exec " + self.SERVED
+        before = set(os.listdir("/dev/shm"))
+        lines = run("--stats", "--", "sh", "-c", script).stderr.splitlines()
+        self.assertEqual([line.split(",")[0] for line in lines if line.startswith("upa: ")],
+                         ["upa: python3", "upa: nothing"], lines)
+        # 50 shells, seq, and what became python3.
+        self.assertRegex(lines[-1],
+                         r"^upa: nothing, or next to nothing, from UPA in 5[1-4] other programs, \d+ page faults$")
+        self.assertIn("mmap, larger", "\n".join(lines))
+        left = {name for name in set(os.listdir("/dev/shm")) - before if name.startswith("upa-stats-")}
+        self.assertEqual(left, set())
+
+    def test_what_a_shell_captures(self):
+        script = "said=$(%s 2>&1); echo \"[$said]\"; :" % self.SERVED
+        result = run("--stats", "--", "sh", "-c", script)
+        self.assertEqual(result.stdout, "[]\n")
+        self.assertIn("upa: 1 more had another standard error: --stats=FILE has their tables", result.stderr)
+
+    def test_file(self):
+        script = "echo err >&2; " + self.SERVED + " 2>/dev/null; :"
+        result = run("--stats=table", "--", "sh", "-c", script, cwd=self.folder)
+        self.assertEqual((result.returncode, result.stderr), (0, "err\n"))
+        with open(os.path.join(self.folder, "table"), encoding="utf-8") as file:
+            text = file.read()
+        self.assertEqual(text.count("upa: python3"), 1, text)
+        self.assertNotIn("another standard error", text)
+
+    def test_json(self):
+        result = run("--stats=json:" + os.path.join(self.folder, "j"), "--", "sh", "-c", self.SERVED + "; :")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        with open(os.path.join(self.folder, "j"), encoding="utf-8") as file:
+            programs = {found["program"]: found for found in map(json.loads, file)}
+        self.assertEqual(sorted(programs), ["python3", "sh"])
+        self.assertGreaterEqual(programs["python3"]["handed_out_bytes"], 50 << 20)
+        self.assertEqual(programs["python3"]["mmap, larger"]["served"], 1)
+
+    def test_what_cannot_be(self):
+        for target, status, text in (("", 2, "option --stats needs json, json:FILE or FILE"),
+                                     ("json:", 2, "option --stats needs json, json:FILE or FILE"),
+                                     ("/no/such/file", 1, "cannot write statistics file=/no/such/file: ")):
+            result = run("--stats=" + target, "--", "true")
+            self.assertEqual(result.returncode, status)
+            self.assertRegex(result.stderr, "^upa: " + text + "[^\n]*\n$")
+
+    def test_what_was_killed_leaves_nothing_for_ever(self):
+        script = "echo $UPA_STATS_REST; kill -9 $$"
+        left = run("--stats", "--", "sh", "-c", script).stdout.strip()
+        self.assertTrue(os.path.exists(left))
+        run("--stats", "--", "true")
+        self.assertFalse(os.path.exists(left))
 
 
 class Places(unittest.TestCase):

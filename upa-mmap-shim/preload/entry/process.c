@@ -150,7 +150,7 @@ int libc_execve(const char *path, char *const arguments[], char *const environme
 	long result;
 
 	if (leaves)
-		statistics_print();
+		statistics_print(false);
 	result = os_call(SYS_execve, (long)path, (long)arguments, (long)environment, 0, 0, 0);
 	if (leaves)
 		statistics_go_on();

@@ -40,6 +40,6 @@ void observe_end(void)
 {
 	if (!observing || !observed_here())
 		return;
-	statistics_print();
+	statistics_print(true);
 	trace_end();
 }

@@ -13,6 +13,8 @@
 #include "os/os.h"
 #include "os/message.h"
 #include "settings.h"
+#include "os/file.h"
+#include "observe/rest.h"
 #include "observe/trace.h"
 #include "observe/view.h"
 
@@ -26,6 +28,7 @@ static int out = -1;
 static struct stat out_file;
 
 #define REMARKS 4
+#define LITTLE_CALLS 16
 static const char *remarks[REMARKS];
 
 static _Atomic bool quiet, printed;
@@ -114,10 +117,24 @@ static bool is_out(int fd)
 	       now.st_rdev == out_file.st_rdev && (now.st_mode & S_IFMT) == (out_file.st_mode & S_IFMT);
 }
 
-/* A descriptor that still is what standard error was; none where the program has closed it: its files are its own. */
-static int where_to(void)
+/*
+ * To the file that UPA_STATS names; else to a descriptor that still is what standard error was, and to none where the
+ * program has closed it: its files are its own.
+ */
+static void send(const struct message *m)
 {
-	return is_out(out) ? out : is_out(2) ? 2 : -1;
+	int fd;
+
+	if (!settings.stats_file) {
+		message_send(m, is_out(out) ? out : is_out(2) ? 2 : -1);
+		return;
+	}
+	fd = (int)os_call(SYS_openat, AT_FDCWD, (long)settings.stats_file,
+			  O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC, 0644, 0, 0);
+	if (os_failed(fd))
+		return;
+	message_send(m, fd);
+	file_close(fd);
 }
 
 void statistics_start(void)
@@ -130,6 +147,7 @@ void statistics_start(void)
 	if (os_failed(fd))
 		return;
 	out = (int)fd;
+	rest_start(settings.stats_rest);
 	ticks_at_start = ticks();
 	ns_at_start = nanoseconds();
 	statistics_wanted = true;
@@ -268,14 +286,19 @@ static void memory_of_region(struct message *m, const struct upa_region *r)
 	amount(m, "given back", st.given_back_bytes - before.given_back_bytes);
 }
 
-/* Of a process that UPA served nothing: scripts start many such. */
-static void short_line(struct message *m)
+static uint64_t page_faults(void)
 {
 	struct rusage usage = { 0 };
 
 	getrusage(RUSAGE_SELF, &usage);
+	return (uint64_t)usage.ru_minflt;
+}
+
+/* Of a process that UPA served nothing: scripts start many such. */
+static void short_line(struct message *m)
+{
 	message_text(m, ": nothing from UPA, ");
-	message_number(m, (uint64_t)usage.ru_minflt, 0);
+	message_number(m, page_faults(), 0);
 	message_text(m, " page faults");
 	if (!atomic_load(&quiet)) {
 		message_text(m, ", peak resident ");
@@ -285,57 +308,160 @@ static void short_line(struct message *m)
 	message_text(m, "\n");
 }
 
-void statistics_print(void)
+static void table(struct message *m, const struct tally all[2], double tick)
 {
 	const struct upa_region *r = atomic_load(&region);
+
+	message_text(m, "\n  calls                     served  ns each   passed on  ns each\n");
+	for (size_t i = 0; i < ROWS; i++)
+		line(m, i < SIZES ? sizes[i].name : names[i - SIZES], tallies[i], tick);
+	line(m, "all", all, tick);
+	if (r)
+		memory_of_region(m, r);
+	amount(m, "purged without the kernel", view.purged_bytes);
+	amount(m, "  not used since", view.purged_idle_bytes);
+	amount(m, "heap reused and cleared", view.heap_reused_bytes);
+	amount(m, "heap given back", view.heap_given_back_bytes);
+	message_text(m, "  ");
+	message_pad(m, "page faults", 32);
+	message_number(m, page_faults(), 14);
+	message_text(m, "\n");
+	if (!atomic_load(&quiet))
+		amount(m, "peak resident", peak_resident());
+	for (int i = 0; i < REMARKS && remarks[i]; i++) {
+		message_text(m, "  note: ");
+		message_text(m, remarks[i]);
+		message_text(m, "\n");
+	}
+}
+
+/* ---- as JSON, a line for each process --------------------------------------------------------- */
+
+/* Text between quotes; a program may be called anything. */
+static void json_text(struct message *m, const char *text)
+{
+	char one[2] = "";
+
+	message_text(m, "\"");
+	for (; *text; text++) {
+		*one = (unsigned char)*text < ' ' || *text == '"' || *text == '\\' ? '?' : *text;
+		message_text(m, one);
+	}
+	message_text(m, "\"");
+}
+
+static void json_number(struct message *m, const char *name, uint64_t n)
+{
+	message_text(m, ",");
+	json_text(m, name);
+	message_text(m, ":");
+	message_number(m, n, 0);
+}
+
+static void json_calls(struct message *m, const char *name, const struct tally row[2], double tick)
+{
+	static const char *const kinds[2][2] = { { "served", "served_ns" }, { "passed_on", "passed_on_ns" } };
+
+	if (!atomic_load(&row[0].calls) && !atomic_load(&row[1].calls))
+		return;
+	message_text(m, ",");
+	json_text(m, name);
+	message_text(m, ":{\"calls\":");
+	message_number(m, atomic_load(&row[0].calls) + atomic_load(&row[1].calls), 0);
+	for (int j = 0; j < 2; j++) {
+		json_number(m, kinds[j][0], atomic_load(&row[j].calls));
+		json_number(m, kinds[j][1], (uint64_t)((double)atomic_load(&row[j].ticks) * tick));
+	}
+	message_text(m, "}");
+}
+
+static void json(struct message *m, const char *name, double tick)
+{
+	const struct upa_region *r = atomic_load(&region);
+
+	message_text(m, "{\"program\":");
+	json_text(m, name);
+	json_number(m, "process", (uint64_t)getpid());
+	for (size_t i = 0; i < ROWS; i++)
+		json_calls(m, i < SIZES ? sizes[i].name : names[i - SIZES], tallies[i], tick);
+	if (r) {
+		struct upa_region_stats st;
+
+		upa_region_get_stats(r, &st);
+		json_number(m, "in_use_bytes", st.allocated_bytes);
+		json_number(m, "retained_bytes", st.retained_bytes);
+		json_number(m, "handed_out_bytes", atomic_load(&served_bytes));
+		json_number(m, "cleared_bytes", st.cleared_bytes - before.cleared_bytes);
+		json_number(m, "given_back_bytes", st.given_back_bytes - before.given_back_bytes);
+	}
+	json_number(m, "purged_bytes", view.purged_bytes);
+	json_number(m, "heap_reused_bytes", view.heap_reused_bytes);
+	json_number(m, "page_faults", page_faults());
+	if (!atomic_load(&quiet))
+		json_number(m, "peak_resident_bytes", peak_resident());
+	message_text(m, "}\n");
+}
+
+/* ---- all of it -------------------------------------------------------------------------------- */
+
+/* So little that a line for all such processes is enough: a heap that grew a little, as every shell has one. */
+static bool is_little(const struct tally all[2])
+{
+	return !atomic_load(&served_bytes) && atomic_load(&all[0].calls) < LITTLE_CALLS;
+}
+
+/* Counts this process among the rest; false if its table has to be printed. */
+static bool is_rest(const struct tally all[2], bool leaves)
+{
+	bool little = is_little(all) && !remarks[0];
+
+	if (settings.stats_json)
+		return false;
+	/* The program that was launched says the rest, but what it was before an exec belongs to it. */
+	if (little && (rest_is_counted() || (rest_is_open() && !leaves))) {
+		rest_add_little(page_faults());
+		return true;
+	}
+	if (rest_is_counted() && !settings.stats_file && !rest_same_error(out_file.st_dev, out_file.st_ino)) {
+		rest_add_elsewhere();
+		return true;
+	}
+	return false;
+}
+
+void statistics_print(bool leaves)
+{
 	struct message m = { .length = 0 };
 	struct tally all[2] = { 0 };
 	double tick = ns_per_tick();
-	struct rusage usage;
 	char name[32] = "";
 
 	if (!statistics_wanted || atomic_exchange(&printed, true))
 		return;
-	if (!atomic_load(&quiet))
-		name_of_program(name, sizeof(name));
-	message_text(&m, "upa: ");
-	message_text(&m, name);
-	message_text(&m, ", process ");
-	message_number(&m, (uint64_t)getpid(), 0);
 	for (size_t i = 0; i < ROWS; i++)
 		for (int j = 0; j < 2; j++) {
 			all[j].calls += tallies[i][j].calls;
 			all[j].ticks += tallies[i][j].ticks;
 		}
-	if (!all[0].calls && !remarks[0]) {
-		short_line(&m);
-		message_send(&m, where_to());
+	if (is_rest(all, leaves))
 		return;
-	}
-	message_text(&m, "\n  calls                     served  ns each   passed on  ns each\n");
-	for (size_t i = 0; i < ROWS; i++)
-		line(&m, i < SIZES ? sizes[i].name : names[i - SIZES], tallies[i], tick);
-	line(&m, "all", all, tick);
-	if (r)
-		memory_of_region(&m, r);
-	amount(&m, "purged without the kernel", view.purged_bytes);
-	amount(&m, "  not used since", view.purged_idle_bytes);
-	amount(&m, "heap reused and cleared", view.heap_reused_bytes);
-	amount(&m, "heap given back", view.heap_given_back_bytes);
-	if (!getrusage(RUSAGE_SELF, &usage)) {
-		message_text(&m, "  ");
-		message_pad(&m, "page faults", 32);
-		message_number(&m, (uint64_t)usage.ru_minflt, 14);
-		message_text(&m, "\n");
-	}
 	if (!atomic_load(&quiet))
-		amount(&m, "peak resident", peak_resident());
-	for (int i = 0; i < REMARKS && remarks[i]; i++) {
-		message_text(&m, "  note: ");
-		message_text(&m, remarks[i]);
-		message_text(&m, "\n");
+		name_of_program(name, sizeof(name));
+	if (settings.stats_json) {
+		json(&m, name, tick);
+	} else {
+		message_text(&m, "upa: ");
+		message_text(&m, name);
+		message_text(&m, ", process ");
+		message_number(&m, (uint64_t)getpid(), 0);
+		if (!all[0].calls && !remarks[0])
+			short_line(&m);
+		else
+			table(&m, all, tick);
 	}
-	message_send(&m, where_to());
+	if (leaves && !settings.stats_json)
+		rest_say(&m);
+	send(&m);
 }
 
 void statistics_go_on(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * statistics.h - what UPA_STATS=1 prints when the process exits: by exit(), by returning from main, by _exit(),
+ * statistics.h - what UPA_STATS prints when the process exits: by exit(), by returning from main, by _exit(),
  * _Exit() or quick_exit(), or when it becomes another program by exec (where libc's calls are redirected). Who aborts
  * or is killed by a signal prints nothing; upa/view.h can be read until then.
  */
@@ -35,8 +35,8 @@ void statistics_region(const struct upa_region *region);
 /* A forked child counts from nothing. */
 void statistics_after_fork(void);
 
-/* Once only. */
-void statistics_print(void);
+/* Once only; the process leaves, or becomes another program. */
+void statistics_print(bool leaves);
 
 /* It was printed for an exec that has failed. */
 void statistics_go_on(void);
