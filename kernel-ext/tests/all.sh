@@ -2,7 +2,7 @@
 # Inside the VM: runs test programs of /tests, and says in the kernel log which one is running.
 # Usage: all.sh [NAME...]     TAP, one result for each program; exit status 1 if one failed.
 cd /tests
-# shellcheck disable=SC2046
+# shellcheck disable=SC2046,SC2010 # names of our own
 [ $# -gt 0 ] || set -- $(ls | grep -v '\.sh$')
 echo "TAP version 13"
 echo "1..$#"
