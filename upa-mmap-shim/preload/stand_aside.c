@@ -45,6 +45,7 @@ static const struct row rows[ASIDE_REASONS] = {
 	 *                        |  |  |  |  |  |  outlook
 	 *                        |  |  |  |  |  |  |  note */
 	[ASIDE_OFF]           = { X, X, X, X, _, _, _, "UPA_OFF=1" },
+	[ASIDE_PAGE_SIZE]     = { X, X, X, X, X, _, X, "the kernel's pages have more than 4096 bytes" },
 	[ASIDE_SANITIZER]     = { X, X, X, X, _, _, X, "the program runs under a sanitizer" },
 	[ASIDE_ADDRESS_LIMIT] = { X, X, X, X, _, _, X, "the address space is limited (ulimit -v)" },
 	[ASIDE_DATA_LIMIT]    = { X, X, X, X, _, _, X, "the data size is limited (ulimit -d)" },

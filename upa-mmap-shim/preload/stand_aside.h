@@ -10,6 +10,7 @@
 
 enum stand_aside_reason {
 	ASIDE_OFF,           /* UPA_OFF=1 */
+	ASIDE_PAGE_SIZE,     /* the kernel's pages have not 4096 bytes */
 	ASIDE_SANITIZER,     /* the program looks at every mmap itself */
 	ASIDE_ADDRESS_LIMIT, /* RLIMIT_AS, from the start */
 	ASIDE_DATA_LIMIT,    /* RLIMIT_DATA, from the start */

@@ -48,6 +48,8 @@ static bool left_alone(void)
 {
 	if (settings.off)
 		stand_aside(ASIDE_OFF);
+	else if (!os_pages_fit())
+		stand_aside(ASIDE_PAGE_SIZE);
 	else if (__asan_init || __tsan_init || __msan_init || __hwasan_init)
 		stand_aside(ASIDE_SANITIZER);
 	else if (limited(RLIMIT_AS))

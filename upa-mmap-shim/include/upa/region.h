@@ -98,7 +98,8 @@ struct upa_region_stats {
 
 /*
  * Creates a private region of `bytes` (rounded up to 2 MiB). 0, -EINVAL, -ENOMEM; the latter also after
- * mlockall(MCL_FUTURE), which would have all of it in memory at once.
+ * mlockall(MCL_FUTURE), which would have all of it in memory at once. -ENOTSUP, as for the others that make or attach a
+ * region: the kernel's pages have not 4096 bytes.
  */
 UPA_API int upa_region_create(struct upa_region **out, uint64_t bytes, uint32_t flags);
 

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -122,6 +123,12 @@ static inline int os_fstat(int fd, struct stat *st)
 static inline int os_stat(const char *path, struct stat *st)
 {
 	return (int)os_call(SYS_newfstatat, -100 /* AT_FDCWD */, (long)path, (long)st, 0, 0, 0);
+}
+
+/* Pages here have 4096 bytes, everywhere; the kernel's may be larger: 16 or 64 KiB on arm64. */
+static inline bool os_pages_fit(void)
+{
+	return getauxval(AT_PAGESZ) == 4096;
 }
 
 /* In a loop that waits for another thread. */

@@ -22,7 +22,7 @@ static int open_region(struct upa_region **out, const struct region_backend *bac
 		       const struct upa_region_options *options, int fd)
 {
 	void *handle;
-	int error = upa_map_sparse(&handle, PAGE_BYTES);
+	int error = os_pages_fit() ? upa_map_sparse(&handle, PAGE_BYTES) : -ENOTSUP;
 
 	if (error)
 		return error;
