@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "gate.h"
 #include "observe/view.h"
 #include "os/filter.h"
 #include "os/os.h"
@@ -42,10 +43,10 @@ static bool ordinary(uintptr_t from, uintptr_t to)
 
 static bool ordinary_in_region(const struct upa_region *region, uintptr_t from, uintptr_t to)
 {
-	uintptr_t base = (uintptr_t)upa_region_base(region);
 	struct range hole;
 
-	return from >= base && to <= base + upa_region_bytes(region) &&
+	/* What is not mapped of the region yet, anybody's mapping may be in. */
+	return gate_knows((void *)from) && gate_knows((void *)(to - 1)) &&
 	       !upa_region_tainted(region, (void *)from, to - from) &&
 	       !upa_region_next(region, (void *)from, to - from, true, &hole);
 }
