@@ -2,7 +2,10 @@
 
 # Strict warnings and the chosen sanitizers: for our own code, not for third-party sources.
 add_library(upa_strict INTERFACE)
-target_compile_options(upa_strict INTERFACE -Wall -Wextra -Werror)
+target_compile_options(upa_strict INTERFACE -Wall -Wextra)
+if(UPA_IS_TOP)
+  target_compile_options(upa_strict INTERFACE -Werror)
+endif()
 target_compile_definitions(upa_strict INTERFACE _GNU_SOURCE=) # as a source that defines it itself does
 if(UPA_CHECKED)
   target_compile_definitions(upa_strict INTERFACE UPA_CHECKED)

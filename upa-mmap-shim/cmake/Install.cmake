@@ -1,0 +1,50 @@
+# cmake --install: the library with its headers, upa.pc and find_package(upa); the libraries that are preloaded, in a
+# folder of their own, since nothing links them; upa with `upa run`, its manual pages and shell completion.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(upa_private "${CMAKE_INSTALL_LIBDIR}/upa")
+set(upa_install "${CMAKE_CURRENT_LIST_DIR}/install")
+
+install(TARGETS upa EXPORT upa
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/upa-mmap-shim/include/upa DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  COMPONENT development FILES_MATCHING PATTERN "*.h" PATTERN dlmalloc.h EXCLUDE)
+foreach(library upa_mmap upa_blocks upa_malloc)
+  if(TARGET ${library})
+    install(TARGETS ${library} LIBRARY DESTINATION ${upa_private} COMPONENT runtime NAMELINK_SKIP)
+  endif()
+endforeach()
+
+install(EXPORT upa NAMESPACE upa:: FILE upa-targets.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/upa
+  COMPONENT development)
+configure_package_config_file(${upa_install}/upa-config.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/upa-config.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/upa)
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/upa-config-version.cmake COMPATIBILITY SameMajorVersion)
+# From where upa.pc lies, so that the installed tree may be moved.
+file(RELATIVE_PATH upa_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+string(REGEX REPLACE "/$" "" upa_prefix "${upa_prefix}")
+configure_file(${upa_install}/upa.pc.in ${CMAKE_CURRENT_BINARY_DIR}/upa.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/upa-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/upa-config-version.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/upa COMPONENT development)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/upa.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+
+# The same upa-run, which looks for the libraries elsewhere.
+get_target_property(upa_run_folder upa-run SOURCE_DIR)
+get_target_property(upa_run_sources upa-run SOURCES)
+list(TRANSFORM upa_run_sources PREPEND "${upa_run_folder}/")
+add_executable(upa-run-installed ${upa_run_sources})
+set_target_properties(upa-run-installed PROPERTIES
+  OUTPUT_NAME upa-run RUNTIME_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/installed")
+target_include_directories(upa-run-installed PRIVATE ${PROJECT_SOURCE_DIR}/upa-mmap-shim/include)
+target_compile_definitions(upa-run-installed PRIVATE UPA_LIBRARIES="${upa_private}")
+target_link_libraries(upa-run-installed PRIVATE upa_strict)
+install(TARGETS upa-run-installed RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
+configure_file(${upa_install}/upa.in ${CMAKE_CURRENT_BINARY_DIR}/installed/upa @ONLY)
+install(PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/installed/upa DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
+
+install(FILES ${upa_install}/upa.1 ${upa_install}/upa-run.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT runtime)
+install(FILES ${upa_install}/libupa_mmap.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7 COMPONENT runtime)
+install(FILES ${upa_install}/upa_region.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT development)
+install(FILES ${upa_install}/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+  RENAME upa COMPONENT runtime)

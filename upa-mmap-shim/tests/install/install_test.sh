@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# install_test.sh SOURCE_DIRECTORY BUILD_DIRECTORY: installs what was built into a folder of its own, moves that, and
+# uses it as somebody else would: by find_package(), FetchContent, pkg-config, and `upa run`.
+set -euo pipefail
+
+source=$1
+build=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+wrong() { echo "FAILED: $*"; failed=1; }
+
+cmake --install "$build" --prefix "$work/first" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+mv "$work/first" "$work/upa tree"
+prefix="$work/upa tree"
+libraries=$(dirname "$(find "$prefix" -name 'libupa.so.1' | head -n 1)")
+expected="bin/upa bin/upa-run include/upa/llfree.h include/upa/mman.h include/upa/region.h include/upa/version.h
+  share/man/man1/upa.1 share/man/man1/upa-run.1 share/man/man3/upa_region.3 share/man/man7/libupa_mmap.7
+  share/bash-completion/completions/upa"
+for file in $expected; do
+  [[ -s $prefix/$file ]] || wrong "not installed: $file"
+done
+for file in libupa.so libupa.so.1 upa/libupa_mmap.so upa/libupa_blocks.so pkgconfig/upa.pc \
+  cmake/upa/upa-config.cmake; do
+  [[ -s $libraries/$file ]] || wrong "not installed: $file"
+done
+readelf -dW "$libraries/libupa.so" | grep -q 'SONAME.*\[libupa\.so\.1\]' ||
+  wrong "the library has no soname libupa.so.1"
+# Nothing of the machine that built it.
+! grep -rIlF "$source" "$prefix" || wrong "installed files name the sources"
+
+# project NAME TEXT: a consumer's CMakeLists.txt, configured, built and run
+project() {
+  mkdir "$work/$1"
+  cp "$source/upa-mmap-shim/tests/install/consumer.c" "$work/$1/"
+  printf 'cmake_minimum_required(VERSION 3.18...3.25)\nproject(consumer LANGUAGES C)\n%s\n' "$2" \
+    >"$work/$1/CMakeLists.txt"
+  cmake -S "$work/$1" -B "$work/$1/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" \
+    -DFETCHCONTENT_SOURCE_DIR_UPA="$source" >"$work/log" 2>&1 && cmake --build "$work/$1/build" >>"$work/log" 2>&1 ||
+    { tail -n 30 "$work/log"; wrong "$1: does not build"; return; }
+  [[ $("$work/$1/build/consumer") == "consumer of upa "* ]] || wrong "$1: does not run"
+  echo "$1: built and run"
+}
+consumer=$'add_executable(consumer consumer.c)\ntarget_link_libraries(consumer PRIVATE upa::upa)'
+project find_package $'find_package(upa 1.0 REQUIRED)\n'"$consumer"
+project fetch_content \
+  $'include(FetchContent)\nFetchContent_Declare(upa SOURCE_DIR elsewhere)\nFetchContent_MakeAvailable(upa)\n'"$consumer"
+mkdir "$work/other_version"
+printf 'cmake_minimum_required(VERSION 3.18...3.25)\nproject(x LANGUAGES C)\nfind_package(upa 2.0 REQUIRED)\n' \
+  >"$work/other_version/CMakeLists.txt"
+! cmake -S "$work/other_version" -B "$work/other_version/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null 2>&1 ||
+  wrong "version 2.0 is found, where 1.0 is installed"
+
+if command -v pkg-config >/dev/null; then
+  export PKG_CONFIG_PATH="$libraries/pkgconfig"
+  eval "cc -o '$work/by-pkg-config' '$source/upa-mmap-shim/tests/install/consumer.c' \
+    $(pkg-config --cflags --libs upa)" ||
+    wrong "pkg-config: does not build"
+  [[ $(LD_LIBRARY_PATH=$libraries "$work/by-pkg-config") == "consumer of upa $(pkg-config --modversion upa)" ]] ||
+    wrong "pkg-config: does not run"
+  echo "pkg-config: built and run"
+else
+  echo "left out: pkg-config is not installed"
+fi
+
+[[ $("$prefix/bin/upa" --version) == "upa 1."* ]] || wrong "upa --version"
+said=$("$prefix/bin/upa" run --stats -- "$build/tests/redirect_blocks" 2>&1) || wrong "upa run: status $?"
+[[ $said == *"mmap, under"* ]] || wrong "upa run serves nothing: $said"
+status=0
+"$prefix/bin/upa" bench >/dev/null 2>"$work/said" || status=$?
+[[ $status -eq 2 && $(<"$work/said") == "upa: unknown command=bench"* ]] ||
+  wrong "upa bench: status $status: $(<"$work/said")"
+bash -c 'source "$1"; COMP_WORDS=(upa run --bac); COMP_CWORD=2; _upa; [[ ${COMPREPLY[*]} == --backend ]] &&
+  COMP_WORDS=(upa run --backend pt); COMP_CWORD=3; _upa; [[ ${COMPREPLY[*]} == "pte pte-raw" ]]' bash \
+  "$prefix/share/bash-completion/completions/upa" || wrong "shell completion"
+if command -v man >/dev/null; then
+  for page in "$prefix"/share/man/man*/*; do
+    said=$(man --warnings -E UTF-8 -l "$page" 2>&1 >/dev/null) || true
+    [[ -z $said ]] || wrong "manual page $(basename "$page"): $said"
+  done
+fi
+exit "$failed"
