@@ -555,11 +555,13 @@ static void check_way(bool way(struct patch *, size_t), bool can)
 	unsigned char *p = code_pages(page);
 	struct patch patches[] = {
 		{ .at = p + page, .length = 6, .bytes = { 0xb8, 3, 0, 0, 0, 0xc3 } },
+		/* Side by side, and the second alone reaches into the next page. */
+		{ .at = p + 2 * page - 9, .length = 6, .bytes = { 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc } },
 		{ .at = p + 2 * page - 3, .length = 6, .bytes = { 0xb8, 4, 0, 0, 0, 0xc3 } },
 	};
 
-	CHECK(way(patches, 2) == can, "can=%d", can);
-	CHECK(patches[0].written == can && patches[1].written == can, "can=%d", can);
+	CHECK(way(patches, 3) == can, "can=%d", can);
+	CHECK(patches[0].written == can && patches[1].written == can && patches[2].written == can, "can=%d", can);
 	CHECK(p[page + 1] == (can ? 3 : 1) && p[2 * page - 2] == (can ? 4 : 2), "can=%d", can);
 #ifdef __x86_64__
 	CHECK(((number *)(p + page))() == (can ? 3 : 1) && ((number *)(p + 2 * page - 3))() == (can ? 4 : 2), "can=%d", can);
