@@ -82,7 +82,7 @@ void stand_aside(enum stand_aside_reason reason)
 	if (row->huge)
 		settings.huge = false;
 	if (row->files) {
-		os_set_filtered();
+		os_announce_filter();
 		facts_stop();
 		statistics_stop_reading();
 	}

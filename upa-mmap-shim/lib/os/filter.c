@@ -6,7 +6,7 @@
 #include "os/atomic.h"
 #include "os/file.h"
 
-enum { UNKNOWN, FREE, FILTERED };
+enum { UNKNOWN, FREE, INHERITED, ANNOUNCED };
 
 static _Atomic int state;
 
@@ -14,15 +14,15 @@ static _Atomic int state;
 static int look(void)
 {
 	static const char key[] = "\nSeccomp:\t";
-	char text[4096];
+	char text[2560];
 	const char *line;
 
 	file_read("/proc/self/status", text, sizeof(text));
 	line = strstr(text, key);
-	return line && line[sizeof(key) - 1] != '0' ? FILTERED : FREE;
+	return line && line[sizeof(key) - 1] != '0' ? INHERITED : FREE;
 }
 
-bool os_filtered(void)
+static int known(void)
 {
 	int now = load_relaxed(&state);
 
@@ -34,10 +34,20 @@ bool os_filtered(void)
 		if (cas_strong_acq_rel(&state, &now, seen))
 			now = seen;
 	}
-	return now == FILTERED;
+	return now;
 }
 
-void os_set_filtered(void)
+bool os_filtered(void)
 {
-	store_release(&state, FILTERED);
+	return known() > FREE;
+}
+
+bool os_filter_inherited(void)
+{
+	return known() == INHERITED;
+}
+
+void os_announce_filter(void)
+{
+	store_release(&state, ANNOUNCED);
 }

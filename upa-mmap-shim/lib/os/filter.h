@@ -11,9 +11,12 @@
 
 #include "os/os.h"
 
-/* Asked of the kernel once. A filter that comes later announces itself: os_set_filtered(). Safe in signal handlers. */
+/* Asked of the kernel once. A filter that comes later is announced: os_announce_filter(). Safe in signal handlers. */
 bool os_filtered(void);
-void os_set_filtered(void);
+void os_announce_filter(void);
+
+/* Was there one that nobody has announced? */
+bool os_filter_inherited(void);
 
 /* mincore() that the program has not asked for. 0 or -errno; -ENOSYS under a filter. */
 static inline int os_resident(void *address, size_t bytes, unsigned char *resident)

@@ -29,7 +29,7 @@ static bool may_purge(void)
 
 	if (__builtin_expect(!atomic_load_explicit(&looked, memory_order_relaxed), 0)) {
 		atomic_store_explicit(&looked, true, memory_order_relaxed);
-		if (os_filtered())
+		if (os_filter_inherited())
 			stand_aside(ASIDE_INHERITED);
 	}
 	return true;
