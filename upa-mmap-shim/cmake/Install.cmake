@@ -36,7 +36,7 @@ list(TRANSFORM upa_run_sources PREPEND "${upa_run_folder}/")
 add_executable(upa-run-installed ${upa_run_sources})
 set_target_properties(upa-run-installed PROPERTIES
   OUTPUT_NAME upa-run RUNTIME_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/installed")
-target_include_directories(upa-run-installed PRIVATE ${PROJECT_SOURCE_DIR}/upa-mmap-shim/include)
+target_include_directories(upa-run-installed PRIVATE $<TARGET_PROPERTY:upa-run,INCLUDE_DIRECTORIES>)
 target_compile_definitions(upa-run-installed PRIVATE UPA_LIBRARIES="${upa_private}")
 target_link_libraries(upa-run-installed PRIVATE upa_strict)
 install(TARGETS upa-run-installed RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
