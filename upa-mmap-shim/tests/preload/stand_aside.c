@@ -112,6 +112,31 @@ static void handle_faults(void)
 	CHECK(ioctl(-1, UFFDIO_REGISTER, &r) == -1);
 }
 
+static void begin_to_handle_faults(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+
+	CHECK(ioctl(-1, UFFDIO_API, &api) == -1);
+}
+
+/* Nothing is sealed: an empty range, or no such call. */
+static void seal(void)
+{
+	long result = syscall(462 /* SYS_mseal */, NULL, 0, 0);
+
+	CHECK(!result || errno == ENOSYS || errno == EPERM);
+}
+
+static void pin(void)
+{
+	CHECK(syscall(SYS_io_setup, 0, NULL) == -1);
+}
+
+static void pin_by_sockets(void)
+{
+	CHECK(setsockopt(-1, 283 /* SOL_XDP */, 4 /* XDP_UMEM_REG */, NULL, 0) == -1);
+}
+
 static void *page_of_a_file(void)
 {
 	int fd = open("/proc/self/exe", O_RDONLY);
@@ -183,6 +208,10 @@ static const struct {
 	{ "filtered", announce_filter },
 	{ "zerocopy", send_without_copying },
 	{ "faults", handle_faults },
+	{ "faults-begun", begin_to_handle_faults },
+	{ "sealed", seal },
+	{ "pinned", pin },
+	{ "pinned-by-sockets", pin_by_sockets },
 	{ "locked", lock_a_page },
 	{ "locked-on-fault", lock_a_page_on_fault },
 	{ "guarded", guard_a_page },

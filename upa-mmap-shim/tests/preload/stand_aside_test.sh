@@ -36,7 +36,11 @@ limited-data| purging files|some
 locked-whole||some
 filtered||some
 zerocopy||none
-faults| region heap files|none
+faults||none
+faults-begun||none
+sealed||none
+pinned||none
+pinned-by-sockets||none
 locked| region heap files|none
 locked-on-fault| region heap files|none
 guarded| region heap files|none
@@ -70,6 +74,11 @@ note limited-addresses 'the program limits its addresses: the kernel serves'
 note locked-whole 'mlockall(): the kernel serves'
 note filtered 'the program announces a filter: the kernel serves'
 note zerocopy 'SO_ZEROCOPY: the kernel serves'
+note faults 'userfaultfd: the kernel serves'
+note faults-begun 'userfaultfd: the kernel serves'
+note sealed 'mseal(): the kernel serves'
+note pinned 'io_uring, AIO or AF_XDP: the kernel serves'
+note pinned-by-sockets 'io_uring, AIO or AF_XDP: the kernel serves'
 
 # mode NAME LIBRARIES [VARIABLE=VALUE...]
 "$program" calls >kernel
