@@ -123,19 +123,24 @@ static void map_observed(struct observation o, const void *hint, size_t length, 
 /* The kernel's ring of io_uring, which programs map without a name of libc's for anything they do with it. */
 #define RING_OFFSET 0x10000000 /* IORING_OFF_SQES */
 
-static bool is_ring(int flags, int fd, off_t offset)
+/* Apart from is_ring(), so that no request clears a message that it does not need. */
+__attribute__((noinline)) static bool names_ring(int fd)
 {
 	static const char name[] = "anon_inode:[io_uring]";
 	struct message path = { .length = 0 };
 	char link[sizeof(name)];
 
-	if (fd < 0 || offset != RING_OFFSET || flags & MAP_ANONYMOUS || !(flags & MAP_SHARED))
-		return false;
 	message_text(&path, "/proc/self/fd/");
 	message_number(&path, (uint64_t)fd, 0);
 	path.text[path.length] = 0;
 	return os_call(SYS_readlinkat, AT_FDCWD, (long)path.text, (long)link, sizeof(link), 0, 0) == sizeof(name) - 1 &&
 	       !memcmp(link, name, sizeof(name) - 1);
+}
+
+static bool is_ring(int flags, int fd, off_t offset)
+{
+	return __builtin_expect(offset == RING_OFFSET, 0) && fd >= 0 && flags & MAP_SHARED && !(flags & MAP_ANONYMOUS) &&
+	       names_ring(fd);
 }
 
 static void *map_counted(void *address, size_t length, int protection, int flags, int fd, off_t offset,
