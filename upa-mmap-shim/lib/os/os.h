@@ -125,10 +125,15 @@ static inline int os_stat(const char *path, struct stat *st)
 	return (int)os_call(SYS_newfstatat, -100 /* AT_FDCWD */, (long)path, (long)st, 0, 0, 0);
 }
 
-/* Pages here have 4096 bytes, everywhere; the kernel's may be larger: 16 or 64 KiB on arm64. */
+/*
+ * Pages here have 4096 bytes, everywhere; the kernel's may be larger: 16 or 64 KiB on arm64. An old libc under emulation
+ * does not say; what the kernel refuses then is an error like any other.
+ */
 static inline bool os_pages_fit(void)
 {
-	return getauxval(AT_PAGESZ) == 4096;
+	unsigned long bytes = getauxval(AT_PAGESZ);
+
+	return !bytes || bytes == 4096;
 }
 
 /* In a loop that waits for another thread. */
