@@ -3,12 +3,8 @@ package upa.core;
 import static upa.core.RegionDescriptor.CHILD_BYTES;
 import static upa.core.RegionDescriptor.CLEARED_PAGES;
 import static upa.core.RegionDescriptor.GIVEN_BACK_PAGES;
-import static upa.core.RegionDescriptor.INTERNAL_FAILURES;
-import static upa.core.RegionDescriptor.INTERNAL_GETS;
-import static upa.core.RegionDescriptor.INTERNAL_PUTS;
 import static upa.core.RegionDescriptor.MOVED_PAGES;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
-import static upa.core.RegionDescriptor.SHORTAGES;
 import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
 import java.io.IOException;
@@ -348,11 +344,7 @@ public final class Region implements AutoCloseable {
 
     private long getRun(long n, int flags) {
         long page = backEnd.get(slot(), n, flags);
-        if (page >= 0 || !freeChunks()) {
-            return page;
-        }
-        state.count(slot(), INTERNAL_FAILURES, 1);
-        return backEnd.get(slot(), n, flags);
+        return page < 0 && freeChunks() ? backEnd.get(slot(), n, flags) : page;
     }
 
     private boolean getAt(long page, long n) {
@@ -410,8 +402,7 @@ public final class Region implements AutoCloseable {
     /** Makes pages taken what the flags ask for; if that fails, they are free again. */
     private boolean prepare(long page, long n, int flags) {
         if ((flags & FAULTED) != 0 && !backEnd.populate(page, n)) {
-            backEnd.putBack(slot(), page, n);
-            state.countShortage(slot());
+            backEnd.putUnused(slot(), page, n);
             return false;
         }
         if ((flags & ZEROS) != 0) {
@@ -544,7 +535,6 @@ public final class Region implements AutoCloseable {
     private long relocate(long from, long oldPages, long newPages, int flags) {
         long to = backEnd.relocate(slot(), from, oldPages, newPages);
         if (to < 0 && freeChunks()) {
-            state.count(slot(), INTERNAL_FAILURES, 1);
             to = backEnd.relocate(slot(), from, oldPages, newPages);
         }
         if (to < 0) {
@@ -667,25 +657,14 @@ public final class Region implements AutoCloseable {
         hold();
         try {
             freeChunks();
-            // First what is internal: it must not be more than what the allocator is asked for next.
-            long gets = state.sum(INTERNAL_GETS);
-            long puts = state.sum(INTERNAL_PUTS);
-            long failures = state.sum(INTERNAL_FAILURES);
-            long shortages = state.sum(SHORTAGES);
             LlFreeStats s = pages.stats();
             return new RegionStats(bytes, s.pages() - s.freePages() << PAGE_SHIFT,
-                    backEnd.retainedPages() << PAGE_SHIFT, backEnd.metadataBytes(), less(s.gets(), gets),
-                    less(s.puts(), puts), less(s.failures() + shortages, failures),
-                    state.sum(CLEARED_PAGES) << PAGE_SHIFT, state.sum(MOVED_PAGES) << PAGE_SHIFT,
+                    backEnd.retainedPages() << PAGE_SHIFT, backEnd.metadataBytes(), s.gets(), s.puts(),
+                    backEnd.failures(), state.sum(CLEARED_PAGES) << PAGE_SHIFT, state.sum(MOVED_PAGES) << PAGE_SHIFT,
                     state.sum(GIVEN_BACK_PAGES) << PAGE_SHIFT, backEnd.frameStats());
         } finally {
             release();
         }
-    }
-
-    /** The allocator's counts are lower bounds where threads share a slot, ours are exact. */
-    private static long less(long all, long internal) {
-        return Math.max(0, all - internal);
     }
 
     /** {@return the address of the first page} */

@@ -12,7 +12,6 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -42,25 +41,6 @@ abstract class PteRegionContract extends RegionContract {
         } catch (SystemCallException e) {
             assumeTrue(!e.getMessage().contains("raw modes are off"), e.getMessage());
             throw e;
-        }
-    }
-
-    @Test
-    void vectors() throws Exception {
-        PteOptions options = options(2 * MIB);
-        for (Path file : RegionVectors.files()) {
-            RegionVectors.run(file, new RegionVectors.Maker() {
-                @Override
-                public BackEnd backEnd() {
-                    return options.backEnd();
-                }
-
-                @Override
-                public Region region(long bytes, HugePages hugePages, long poolBytes, long deferredBytes) {
-                    return Region.create(bytes, new PteOptions(options.backEnd(), 0, poolBytes, deferredBytes, false,
-                            PteOptions.DEVICE));
-                }
-            });
         }
     }
 

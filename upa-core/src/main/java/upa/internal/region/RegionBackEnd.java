@@ -40,9 +40,6 @@ public interface RegionBackEnd {
     /** Frees pages that nobody has written to since they were taken. */
     void putUnused(int slot, long page, long n);
 
-    /** The same for pages of a request that has failed, which are not counted as freed. */
-    void putBack(int slot, long page, long n);
-
     /** Sees to it that touching the caller's pages does not enter the kernel. False if there is no memory for that. */
     boolean populate(long page, long n);
 
@@ -66,6 +63,9 @@ public interface RegionBackEnd {
 
     /** {@return the free pages of memory that the region keeps, at most} */
     long retainedPages();
+
+    /** {@return the requests that found no room} */
+    long failures();
 
     /** {@return the address space of everything but the pages} */
     long metadataBytes();

@@ -2,7 +2,6 @@ package upa.internal.region.device;
 
 import static upa.core.RegionDescriptor.CHILD_BYTES;
 import static upa.core.RegionDescriptor.GIVEN_BACK_PAGES;
-import static upa.core.RegionDescriptor.INTERNAL_PUTS;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
@@ -50,8 +49,8 @@ public final class DeviceBackEnd implements RegionBackEnd {
         words = options.backEnd() == BackEnd.PTE ? new GuardedWords(pages, device)
                 : new RawWords(pages, device, device.state().address() + layout.wordsOffset());
         frames = new Frames(device, layout, options);
-        supply = new Supply(state, words, frames, new Scavenge(state, words, frames), options);
-        relocate = new Relocate(state, words, frames, supply);
+        supply = new Supply(words, frames, new Scavenge(state, words, frames), options);
+        relocate = new Relocate(state, words, supply);
         clear = new Clear(state, words, frames);
     }
 
@@ -113,12 +112,6 @@ public final class DeviceBackEnd implements RegionBackEnd {
     }
 
     @Override
-    public void putBack(int slot, long page, long n) {
-        supply.free(slot, page, n);
-        state.count(slot, INTERNAL_PUTS, 1);
-    }
-
-    @Override
     public boolean populate(long page, long n) {
         return words.install(page, n);
     }
@@ -148,7 +141,7 @@ public final class DeviceBackEnd implements RegionBackEnd {
         long total = 0;
         for (long c = 0; c < pages.touchedChildren() && total < children; c++) {
             long first = c * CHILD_PAGES;
-            if (!state.takeChild(slot, c, 1 << LlFree.STALE | 1 << LlFree.MIXED)) {
+            if (!state.isWhole(c, 1 << LlFree.STALE | 1 << LlFree.MIXED) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
                 continue;
             }
             boolean populated = words.missing(first, CHILD_PAGES) == 0;
@@ -156,7 +149,7 @@ public final class DeviceBackEnd implements RegionBackEnd {
                 clear(slot, first, CHILD_PAGES);
                 total++;
             }
-            state.putBack(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
+            pages.putRun(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
         }
         return total;
     }
@@ -166,16 +159,21 @@ public final class DeviceBackEnd implements RegionBackEnd {
         long total = 0;
         for (long c = 0; c < pages.pages() / CHILD_PAGES && total < children; c++) {
             long first = c * CHILD_PAGES;
-            if (!state.takeChild(slot, c, 1 << LlFree.ABSENT)) {
+            if (!state.isWhole(c, 1 << LlFree.ABSENT) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
+                continue;
+            }
+            // Used and freed by somebody between the look and the taking: what it holds now is not zero.
+            if (pages.childState(first) != LlFree.ABSENT) {
+                pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
                 continue;
             }
             if (!supply.ahead(slot, first)) {
-                state.putBack(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
+                pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
                 break;
             }
             clear(slot, first, CHILD_PAGES);
             populate(first, CHILD_PAGES);
-            state.putBack(slot, first, CHILD_PAGES, LlFree.PUT_ZEROED);
+            pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_ZEROED);
             words.deferred.getAndAdd(CHILD_PAGES);
             total++;
         }
@@ -187,6 +185,11 @@ public final class DeviceBackEnd implements RegionBackEnd {
     @Override
     public long retainedPages() {
         return words.deferred.get() + frames.free() - frames.gone();
+    }
+
+    @Override
+    public long failures() {
+        return pages.stats().failures() + supply.shortages();
     }
 
     @Override

@@ -105,11 +105,6 @@ public final class LinearBackEnd implements RegionBackEnd {
     }
 
     @Override
-    public void putBack(int slot, long page, long n) {
-        state.putBack(slot, page, n, LlFree.PUT_UNTOUCHED);
-    }
-
-    @Override
     public boolean populate(long page, long n) {
         if (memory.populate(state.addressOf(page), n << PAGE_SHIFT) < 0) {
             return false;
@@ -140,7 +135,7 @@ public final class LinearBackEnd implements RegionBackEnd {
         long total = 0;
         for (long c = 0; c < pages.touchedChildren() && total < children; c++) {
             long first = c * CHILD_PAGES;
-            if (!state.takeChild(slot, c, 1 << LlFree.STALE | 1 << LlFree.MIXED)) {
+            if (!state.isWhole(c, 1 << LlFree.STALE | 1 << LlFree.MIXED) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
                 continue;
             }
             // A child with absent pages among them stays as it is: clearing would populate those.
@@ -149,7 +144,7 @@ public final class LinearBackEnd implements RegionBackEnd {
                 clear(slot, first, CHILD_PAGES);
                 total++;
             }
-            state.putBack(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
+            pages.putRun(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
         }
         return total;
     }
@@ -159,11 +154,16 @@ public final class LinearBackEnd implements RegionBackEnd {
         long total = 0;
         for (long c = 0; c < state.bytes / CHILD_BYTES && total < children; c++) {
             long first = c * CHILD_PAGES;
-            if (!state.takeChild(slot, c, 1 << LlFree.ABSENT)) {
+            if (!state.isWhole(c, 1 << LlFree.ABSENT) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
+                continue;
+            }
+            // Used and freed by somebody between the look and the taking: what it holds now is not zero.
+            if (pages.childState(first) != LlFree.ABSENT) {
+                pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
                 continue;
             }
             long result = memory.populate(state.addressOf(first), CHILD_BYTES);
-            state.putBack(slot, first, CHILD_PAGES, result < 0 ? 0 : LlFree.PUT_ZEROED);
+            pages.putRun(slot, first, CHILD_PAGES, result < 0 ? 0 : LlFree.PUT_ZEROED);
             if (result < 0) {
                 if (total == 0) {
                     Refusal.check(result, "madvise", state.addressOf(first), CHILD_BYTES);
@@ -180,6 +180,11 @@ public final class LinearBackEnd implements RegionBackEnd {
     @Override
     public long retainedPages() {
         return pages.stats().retainedPages();
+    }
+
+    @Override
+    public long failures() {
+        return pages.stats().failures();
     }
 
     @Override
