@@ -35,7 +35,9 @@ static void with_module(uint64_t pages, uint64_t step, const char *operation, ui
 		r.shadow[page] = (uint32_t)page + 1;
 	one_range(&r, POSIX_FADV_WILLNEED, 0, pages);
 	for (int round = 0; round < 5; round++) {
-		struct upadev_harvest h = { .count = pages, .accessed = (uintptr_t)accessed, .dirty = (uintptr_t)dirty };
+		struct upadev_harvest h = { .count = pages,
+					    .accessed = (uintptr_t)accessed,
+					    .dirty = (uintptr_t)dirty };
 		uint64_t start;
 
 		use(r.data, pages, step);
@@ -78,7 +80,8 @@ static void with_module(uint64_t pages, uint64_t step, const char *operation, ui
 
 static void with_stock_kernel(uint64_t pages, uint64_t step, const char *operation, uint64_t *map)
 {
-	unsigned char *data = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	unsigned char *data =
+		mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	int pagemap = open("/proc/self/pagemap", O_RDONLY);
 	uint64_t values[5], found = 0;
 	long seen = 0;
@@ -129,7 +132,8 @@ static void with_stock_kernel(uint64_t pages, uint64_t step, const char *operati
 	}
 	/* The kernel does not flush after clearing accessed bits: what stays in the TLB looks idle. */
 	if ((uint64_t)seen * 1024 < (pages + step - 1) / step * PAGE)
-		fprintf(stderr, "# harvest_cost: referenced reports %ld KiB of %" PRIu64 " KiB used\n", seen, (pages + step - 1) / step * 4);
+		fprintf(stderr, "# harvest_cost: referenced reports %ld KiB of %" PRIu64 " KiB used\n", seen,
+			(pages + step - 1) / step * 4);
 	record("harvest_cost", "referenced", operation, pages, 1, typical(values, 5));
 	close(pagemap);
 	munmap(data, pages * PAGE);

@@ -43,12 +43,12 @@ static double ticks_per_unit = 1;
 static uint64_t counter_cost;
 
 /* Says what failed and ends the program. */
-#define NEED(condition)                                                                                              \
-	do {                                                                                                         \
-		if (!(condition)) {                                                                                  \
-			fprintf(stderr, "%s:%d: %s failed: %s\n", __FILE__, __LINE__, #condition, strerror(errno));  \
-			exit(1);                                                                                     \
-		}                                                                                                    \
+#define NEED(condition)                                                                                                \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "%s:%d: %s failed: %s\n", __FILE__, __LINE__, #condition, strerror(errno));    \
+			exit(1);                                                                                       \
+		}                                                                                                      \
 	} while (0)
 
 static inline uint64_t counter(void)
@@ -111,13 +111,13 @@ static inline void header(void)
 	fflush(stdout);
 }
 
-static inline void record(const char *program, const char *backend, const char *operation, uint64_t pages, uint64_t batch,
-			  uint64_t total)
+static inline void record(const char *program, const char *backend, const char *operation, uint64_t pages,
+			  uint64_t batch, uint64_t total)
 {
 	double units = (double)total / ticks_per_unit;
 
-	printf("%s,%s,%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s,%.0f,%.2f\n", program, backend, operation, pages * PAGE, pages,
-	       batch, counting ? "instructions" : "nanoseconds", units, units / (double)pages);
+	printf("%s,%s,%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s,%.0f,%.2f\n", program, backend, operation, pages * PAGE,
+	       pages, batch, counting ? "instructions" : "nanoseconds", units, units / (double)pages);
 	fflush(stdout);
 }
 
@@ -154,7 +154,8 @@ struct region {
 
 static inline void *reserve(uint64_t bytes, uint64_t alignment)
 {
-	unsigned char *range = mmap(NULL, bytes + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	unsigned char *range =
+		mmap(NULL, bytes + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	NEED(range != MAP_FAILED);
 	return (void *)(((uintptr_t)range + alignment - 1) & ~(uintptr_t)(alignment - 1));
@@ -181,8 +182,12 @@ static inline bool make_region(struct region *r, uint32_t mode, uint32_t flags, 
 		close(r->fd);
 		return false;
 	}
-	r->created = (struct upadev_create){ .version = UPADEV_ABI_VERSION, .mode = mode, .flags = flags, .pages = pages, .frames = frames,
-					  .max_frames = frames };
+	r->created = (struct upadev_create){ .version = UPADEV_ABI_VERSION,
+					     .mode = mode,
+					     .flags = flags,
+					     .pages = pages,
+					     .frames = frames,
+					     .max_frames = frames };
 	NEED(ioctl(r->fd, UPADEV_CREATE, &r->created) == 0);
 	r->data = mmap(reserve(r->created.data_bytes, 1 << 30), r->created.data_bytes, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_FIXED, r->fd, UPADEV_MAP_DATA);

@@ -46,8 +46,8 @@ static void report(const char *backend, uint64_t pages, uint64_t calls)
 		int n = rounds_for(pages);
 
 		if (values[0] != UINT64_MAX)
-			record("page_cost", backend, names[operation], pages, operation == FREE || operation == FLUSH ? calls : 0,
-			       typical(values, n));
+			record("page_cost", backend, names[operation], pages,
+			       operation == FREE || operation == FLUSH ? calls : 0, typical(values, n));
 	}
 }
 
@@ -68,8 +68,9 @@ static uint64_t touch_huge(unsigned char *data, uint64_t pages)
 
 static unsigned char *map_kernel(uint64_t pages, int kind, void *place)
 {
-	unsigned char *data = mmap(place, pages * PAGE, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS | (place ? MAP_FIXED : 0) | (kind == 1 ? MAP_POPULATE : 0), -1, 0);
+	unsigned char *data =
+		mmap(place, pages * PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | (place ? MAP_FIXED : 0) | (kind == 1 ? MAP_POPULATE : 0), -1, 0);
 
 	NEED(data != MAP_FAILED);
 	return data;
@@ -107,7 +108,8 @@ static void kernel_rounds(const char *backend, int kind)
 				unsigned char *target = reserve(room, 2 * MIB);
 
 				start = counter();
-				data = mremap(data, pages * PAGE, 2 * pages * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target);
+				data = mremap(data, pages * PAGE, 2 * pages * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+					      target);
 				results[REALLOC][slot] = since(start);
 				NEED(data != MAP_FAILED);
 				munmap(data + pages * PAGE, pages * PAGE);
@@ -278,7 +280,11 @@ int main(int argc, char **argv)
 {
 	calibrate();
 	header();
-#define RUN(name, call) do { if (argc == 1 || named(argc, argv, name)) call; } while (0)
+#define RUN(name, call)                                                                                                \
+	do {                                                                                                           \
+		if (argc == 1 || named(argc, argv, name))                                                              \
+			call;                                                                                          \
+	} while (0)
 	RUN("raw-pte", raw_rounds("raw-pte", UPADEV_RAW_PTE));
 	RUN("raw-pmd", raw_rounds("raw-pmd", UPADEV_RAW_PMD));
 	RUN("guarded-batch", guarded_rounds("guarded-batch", false));

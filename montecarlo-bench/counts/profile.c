@@ -8,21 +8,27 @@
 #define BLOCK 512 /* pages of 2 MiB */
 #define FEW 64
 
-__attribute__((noinline)) void mark_begin(void) { __asm__ volatile("" ::: "memory"); }
-__attribute__((noinline)) void mark_end(void) { __asm__ volatile("" ::: "memory"); }
+__attribute__((noinline)) void mark_begin(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+__attribute__((noinline)) void mark_end(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
 
-#define REPEAT(name, prepare, operation, clean_up)                                       \
-	do {                                                                             \
-		uint64_t start;                                                          \
-		printf("ready %s\n", name);                                              \
-		fflush(stdout);                                                          \
-		for (start = counter(); since(start) < LOOP;) {                          \
-			prepare;                                                         \
-			mark_begin();                                                    \
-			operation;                                                       \
-			mark_end();                                                      \
-			clean_up;                                                        \
-		}                                                                        \
+#define REPEAT(name, prepare, operation, clean_up)                                                                     \
+	do {                                                                                                           \
+		uint64_t start;                                                                                        \
+		printf("ready %s\n", name);                                                                            \
+		fflush(stdout);                                                                                        \
+		for (start = counter(); since(start) < LOOP;) {                                                        \
+			prepare;                                                                                       \
+			mark_begin();                                                                                  \
+			operation;                                                                                     \
+			mark_end();                                                                                    \
+			clean_up;                                                                                      \
+		}                                                                                                      \
 	} while (0)
 
 static unsigned char *map(uint64_t pages)
@@ -41,7 +47,8 @@ static void kernel(void)
 	REPEAT("kernel: mmap of one page", , data = map(1), munmap(data, PAGE));
 	REPEAT("kernel: first touch of one page", data = map(1), *data = 1, munmap(data, PAGE));
 	REPEAT("kernel: munmap of one page that was touched", data = map(1); *data = 1, munmap(data, PAGE), );
-	REPEAT("kernel: munmap of 64 pages that were touched", data = map(FEW); touch(data, FEW), munmap(data, FEW * PAGE), );
+	REPEAT("kernel: munmap of 64 pages that were touched", data = map(FEW);
+	       touch(data, FEW), munmap(data, FEW * PAGE), );
 	allow_huge_pages(true);
 	NEED(madvise(huge, 2 * MIB, MADV_HUGEPAGE) == 0);
 	NEED(mprotect(huge, 2 * MIB, PROT_READ | PROT_WRITE) == 0);
@@ -60,15 +67,17 @@ static void module(void)
 
 	NEED(make_region(&r, UPADEV_GUARDED, 0, BLOCK, BLOCK));
 	fill(&r, BLOCK);
-	REPEAT("guarded: 64 pages installed by posix_fadvise()", , one_range(&r, POSIX_FADV_WILLNEED, 0, FEW), one_range(&r, POSIX_FADV_DONTNEED, 0, FEW));
-	REPEAT("guarded: 64 pages emptied by posix_fadvise()", one_range(&r, POSIX_FADV_WILLNEED, 0, FEW), one_range(&r, POSIX_FADV_DONTNEED, 0, FEW), );
+	REPEAT("guarded: 64 pages installed by posix_fadvise()", , one_range(&r, POSIX_FADV_WILLNEED, 0, FEW),
+	       one_range(&r, POSIX_FADV_DONTNEED, 0, FEW));
+	REPEAT("guarded: 64 pages emptied by posix_fadvise()", one_range(&r, POSIX_FADV_WILLNEED, 0, FEW),
+	       one_range(&r, POSIX_FADV_DONTNEED, 0, FEW), );
 	REPEAT("guarded: a fault that installs 512 pages", , *(volatile unsigned char *)r.data = 1,
 	       one_range(&r, POSIX_FADV_DONTNEED, 0, BLOCK));
 	destroy_region(&r);
 	if (!make_region(&r, UPADEV_RAW_PTE, 0, BLOCK, BLOCK))
 		return;
-	REPEAT("raw: fsync() after one page", r.tables[0] = r.entries[0]; *(volatile unsigned char *)r.data = 1; r.tables[0] = 0,
-	       NEED(fsync(r.fd) == UPADEV_DONE), );
+	REPEAT("raw: fsync() after one page", r.tables[0] = r.entries[0]; *(volatile unsigned char *)r.data = 1;
+	       r.tables[0] = 0, NEED(fsync(r.fd) == UPADEV_DONE), );
 	destroy_region(&r);
 }
 

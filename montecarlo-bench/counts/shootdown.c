@@ -33,7 +33,8 @@ static void report(const char *backend, bool scattered, uint64_t pages, uint64_t
 	record("shootdown", backend, scattered ? "scattered" : "contiguous", pages, calls, typical(values, ROUNDS));
 }
 
-static void guarded(const struct region *r, const char *backend, uint64_t pages, bool scattered, uint32_t flags, bool hull)
+static void guarded(const struct region *r, const char *backend, uint64_t pages, bool scattered, uint32_t flags,
+		    bool hull)
 {
 	uint64_t values[ROUNDS], count = make_ranges(pages, scattered);
 	struct upadev_range whole = { 0, ranges[count - 1].page + ranges[count - 1].count };
@@ -43,7 +44,9 @@ static void guarded(const struct region *r, const char *backend, uint64_t pages,
 		uint64_t start;
 
 		one_range(r, POSIX_FADV_WILLNEED, 0, whole.count);
-		b = (struct upadev_batch){ .ranges = (uintptr_t)(hull ? &whole : ranges), .count = hull ? 1 : (uint32_t)count, .flags = flags };
+		b = (struct upadev_batch){ .ranges = (uintptr_t)(hull ? &whole : ranges),
+					   .count = hull ? 1 : (uint32_t)count,
+					   .flags = flags };
 		start = counter();
 		NEED(ioctl(r->fd, UPADEV_UNMAP, &b) == 0);
 		values[round < 0 ? 0 : round] = since(start);

@@ -12,10 +12,10 @@
 #define PAGE_BYTES 4096u
 
 /* Properties of a contestant. */
-#define ALLOCATOR_PAGES 1u	/* hands out whole pages, page-aligned; any page-aligned part may be freed */
-#define ALLOCATOR_ZEROED 2u	/* every block reads zero */
-#define ALLOCATOR_NO_MEMORY 4u	/* hands out page numbers only: blocks must not be touched */
-#define ALLOCATOR_HUGE 8u	/* asks for transparent huge pages */
+#define ALLOCATOR_PAGES 1u     /* hands out whole pages, page-aligned; any page-aligned part may be freed */
+#define ALLOCATOR_ZEROED 2u    /* every block reads zero */
+#define ALLOCATOR_NO_MEMORY 4u /* hands out page numbers only: blocks must not be touched */
+#define ALLOCATOR_HUGE 8u      /* asks for transparent huge pages */
 
 struct allocator {
 	const char *name;
@@ -37,7 +37,7 @@ struct allocator {
 /* Index of the calling thread among the measuring ones, for contestants that keep state per thread. */
 extern _Thread_local unsigned driver_thread;
 
-extern const struct allocator kernel_allocators[];	/* each array ends in a row without a name */
+extern const struct allocator kernel_allocators[]; /* each array ends in a row without a name */
 extern const struct allocator cache_allocators[];
 extern const struct allocator upa_allocators[];
 extern const struct allocator malloc_allocators[];

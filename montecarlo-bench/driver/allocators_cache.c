@@ -22,7 +22,7 @@ struct mapping {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct mapping cached[CACHE_SLOTS];	/* oldest first */
+static struct mapping cached[CACHE_SLOTS]; /* oldest first */
 static unsigned cached_count;
 static size_t cached_bytes;
 
@@ -164,6 +164,7 @@ static void chill(void)
 	pthread_mutex_unlock(&lock);
 }
 
+/* clang-format off */
 const struct allocator cache_allocators[] = {
 	{ .name = "cache-exact", .summary = "mmap with a cache of freed mappings, same size only, cleared",
 	  .flags = ALLOCATOR_ZEROED,
@@ -175,3 +176,4 @@ const struct allocator cache_allocators[] = {
 	  .allocate = fit_uncleared_allocate, .release = fit_release, .chill = chill },
 	{ 0 }
 };
+/* clang-format on */

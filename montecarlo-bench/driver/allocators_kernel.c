@@ -42,6 +42,7 @@ static void *kernel_resize(void *block, size_t old_bytes, size_t new_bytes)
 	return moved == MAP_FAILED ? NULL : moved;
 }
 
+/* clang-format off */
 const struct allocator kernel_allocators[] = {
 	{ .name = "kernel", .summary = "mmap and munmap of the kernel",
 	  .flags = ALLOCATOR_PAGES | ALLOCATOR_ZEROED,
@@ -54,3 +55,4 @@ const struct allocator kernel_allocators[] = {
 	  .allocate = huge_allocate, .release = kernel_release, .resize = kernel_resize },
 	{ 0 }
 };
+/* clang-format on */

@@ -81,6 +81,7 @@ static void *dl_resize(void *block, size_t old_bytes, size_t new_bytes)
 	return dl_realloc(block, new_bytes);
 }
 
+/* clang-format off */
 const struct allocator malloc_allocators[] = {
 	{ .name = "malloc", .summary = "the process's own malloc (LD_PRELOAD chooses another than glibc's)",
 	  .allocate = process_allocate, .release = process_release, .resize = process_resize },
@@ -92,3 +93,4 @@ const struct allocator malloc_allocators[] = {
 	  .open = dl_open_upa_uncleared, .allocate = dl_allocate, .release = dl_release, .resize = dl_resize },
 	{ 0 }
 };
+/* clang-format on */

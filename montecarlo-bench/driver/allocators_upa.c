@@ -40,7 +40,8 @@ static int mman_open(void)
 static int mman_open_on_device(const char *backend)
 {
 	if (access(DEVICE, R_OK | W_OK)) {
-		fprintf(stderr, "upa-driver: back end %s needs the kernel module: " DEVICE ": %s\n", backend, strerror(errno));
+		fprintf(stderr, "upa-driver: back end %s needs the kernel module: " DEVICE ": %s\n", backend,
+			strerror(errno));
 		return -1;
 	}
 	setenv("UPA_BACKEND", backend, 1);
@@ -169,7 +170,7 @@ static void region_metadata(uint64_t *metadata_bytes, uint64_t *managed_bytes)
 
 /* upa_llfree: page numbers of a region's size, no memory behind them */
 
-#define LLFREE_PAGES (4ull << 20)	/* 16 GiB */
+#define LLFREE_PAGES (4ull << 20) /* 16 GiB */
 #define LLFREE_SLOTS 16u
 
 static struct upa_llfree llfree;
@@ -215,6 +216,7 @@ static void llfree_metadata(uint64_t *metadata_bytes, uint64_t *managed_bytes)
 
 #define PAGES_ZEROED (ALLOCATOR_PAGES | ALLOCATOR_ZEROED)
 
+/* clang-format off */
 const struct allocator upa_allocators[] = {
 	{ .name = "upa", .summary = "upa_mmap and upa_munmap: every block reads zero", .flags = PAGES_ZEROED,
 	  .open = mman_open, .allocate = mman_allocate, .release = mman_release, .resize = mman_resize,
@@ -260,3 +262,4 @@ const struct allocator upa_allocators[] = {
 	  .open = llfree_open, .allocate = llfree_allocate, .release = llfree_release, .metadata = llfree_metadata },
 	{ 0 }
 };
+/* clang-format on */

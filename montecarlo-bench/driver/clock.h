@@ -39,7 +39,8 @@ static inline uint64_t clock_interval_ps(uint64_t start, uint64_t stop)
 {
 	uint64_t ticks = stop - start;
 
-	return ticks <= clock_overhead_ticks ? 0 : (uint64_t)((double)(ticks - clock_overhead_ticks) * clock_ps_per_tick);
+	return ticks <= clock_overhead_ticks ? 0 :
+					       (uint64_t)((double)(ticks - clock_overhead_ticks) * clock_ps_per_tick);
 }
 
 #endif

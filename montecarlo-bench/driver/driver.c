@@ -45,10 +45,13 @@
 _Thread_local unsigned driver_thread;
 
 static const struct allocator *const allocator_tables[] = {
-	kernel_allocators, cache_allocators, upa_allocators, malloc_allocators
+	kernel_allocators,
+	cache_allocators,
+	upa_allocators,
+	malloc_allocators,
 };
 static const struct workload *const workloads[] = {
-	&touch_workload, &alloc_workload, &ring_workload, &resize_workload, &replay_workload
+	&touch_workload, &alloc_workload, &ring_workload, &resize_workload, &replay_workload,
 };
 
 static pthread_barrier_t barrier;
@@ -60,7 +63,8 @@ void workload_barrier(void)
 
 _Noreturn void contestant_failed(const struct options *o, const char *what, uint64_t size)
 {
-	fprintf(stderr, "upa-driver: contestant %s %s: size=%" PRIu64 " seed=%" PRIu64 "\n", o->label, what, size, o->seed);
+	fprintf(stderr, "upa-driver: contestant %s %s: size=%" PRIu64 " seed=%" PRIu64 "\n", o->label, what, size,
+		o->seed);
 	exit(1);
 }
 
@@ -287,7 +291,8 @@ static unsigned print_point(const struct options *o, const struct point *p, cons
 	if (!operations && !failures)
 		return 0;
 	printf("point %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
-	       p->phase, p->size, runs[0].worker.recorders[index].batch, operations, busy, faults, failures, moved, count);
+	       p->phase, p->size, runs[0].worker.recorders[index].batch, operations, busy, faults, failures, moved,
+	       count);
 	for (unsigned t = 0; t < o->threads; t++) {
 		const struct recorder *r = &runs[t].worker.recorders[index];
 
@@ -343,7 +348,8 @@ static int measure(const struct options *o, const struct workload *workload)
 	if (o->contestant->open && o->contestant->open())
 		return 1;
 	for (unsigned t = 0; t < o->threads; t++) {
-		void *recorders = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		void *recorders =
+			mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 		if (recorders == MAP_FAILED) {
 			fprintf(stderr, "upa-driver: no memory for %zu bytes of samples\n", bytes);
@@ -401,8 +407,8 @@ static int print_requests(const struct options *o, uint64_t n)
 		if (replay_read(&replay, o->sampler + strlen(TRACE_PREFIX)))
 			return 1;
 		for (uint64_t i = 0; i < n && i < replay.count; i++)
-			printf("%s %" PRIu32 " %" PRIu64 "\n", kinds[replay.operations[i].kind], replay.operations[i].block,
-			       replay.operations[i].bytes);
+			printf("%s %" PRIu32 " %" PRIu64 "\n", kinds[replay.operations[i].kind],
+			       replay.operations[i].block, replay.operations[i].bytes);
 		return 0;
 	}
 	if (sampler_init(&sampler, o->sampler, o->seed, o->smallest, o->largest))
@@ -417,7 +423,8 @@ static void expect_malloc(const char *text)
 	Dl_info library;
 
 	if (!dladdr((void *)(uintptr_t)malloc, &library) || !library.dli_fname || !strstr(library.dli_fname, text)) {
-		fprintf(stderr, "upa-driver: malloc comes from %s, not from a library named like '%s': is LD_PRELOAD right?\n",
+		fprintf(stderr,
+			"upa-driver: malloc comes from %s, not from a library named like '%s': is LD_PRELOAD right?\n",
 			library.dli_fname ? library.dli_fname : "nowhere known", text);
 		exit(1);
 	}
@@ -427,17 +434,45 @@ int main(int argc, char **argv)
 {
 	static char output[1 << 16];
 	static const struct option longs[] = {
-		{ "contestant", 1, 0, 'c' }, { "workload", 1, 0, 'w' }, { "sizes", 1, 0, 's' }, { "phase", 1, 0, 'p' },
-		{ "live", 1, 0, 'l' }, { "mode", 1, 0, 'm' }, { "sampler", 1, 0, 'S' }, { "smallest", 1, 0, 'a' },
-		{ "largest", 1, 0, 'z' }, { "steps", 1, 0, 'n' }, { "max-live", 1, 0, 'L' }, { "seed", 1, 0, 'r' },
-		{ "threads", 1, 0, 't' }, { "cpu", 1, 0, 'C' }, { "budget-ms", 1, 0, 'b' }, { "min-samples", 1, 0, 'M' },
-		{ "huge-warm", 1, 0, 'H' }, { "label", 1, 0, 'N' }, { "expect-malloc", 1, 0, 'e' }, { "check", 0, 0, 'k' },
-		{ "list", 0, 0, 'i' }, { "print-requests", 1, 0, 'R' }, { "hold", 1, 0, 'd' }, { "help", 0, 0, 'h' }, { 0 }
+		{ "contestant", 1, 0, 'c' },
+		{ "workload", 1, 0, 'w' },
+		{ "sizes", 1, 0, 's' },
+		{ "phase", 1, 0, 'p' },
+		{ "live", 1, 0, 'l' },
+		{ "mode", 1, 0, 'm' },
+		{ "sampler", 1, 0, 'S' },
+		{ "smallest", 1, 0, 'a' },
+		{ "largest", 1, 0, 'z' },
+		{ "steps", 1, 0, 'n' },
+		{ "max-live", 1, 0, 'L' },
+		{ "seed", 1, 0, 'r' },
+		{ "threads", 1, 0, 't' },
+		{ "cpu", 1, 0, 'C' },
+		{ "budget-ms", 1, 0, 'b' },
+		{ "min-samples", 1, 0, 'M' },
+		{ "huge-warm", 1, 0, 'H' },
+		{ "label", 1, 0, 'N' },
+		{ "expect-malloc", 1, 0, 'e' },
+		{ "check", 0, 0, 'k' },
+		{ "list", 0, 0, 'i' },
+		{ "print-requests", 1, 0, 'R' },
+		{ "hold", 1, 0, 'd' },
+		{ "help", 0, 0, 'h' },
+		{ 0 },
 	};
 	static struct options o = {
-		.sampler = "douglas", .mode = "natural", .phase = "both", .threads = 1, .cpu = -1, .seed = 1,
-		.budget_ns = 20000000, .min_samples = 1, .steps = 512, .max_live = 2ull << 30, .smallest = 4096,
-		.largest = 8ull << 20
+		.sampler = "douglas",
+		.mode = "natural",
+		.phase = "both",
+		.threads = 1,
+		.cpu = -1,
+		.seed = 1,
+		.budget_ns = 20000000,
+		.min_samples = 1,
+		.steps = 512,
+		.max_live = 2ull << 30,
+		.smallest = 4096,
+		.largest = 8ull << 20,
 	};
 	const struct workload *workload = NULL;
 	uint64_t requests = 0;
@@ -477,8 +512,9 @@ int main(int argc, char **argv)
 	if (optind < argc)
 		usage("'%s' is not understood", argv[optind]);
 	if (!is_power_of_two(o.smallest) || !is_power_of_two(o.largest) || o.smallest > o.largest)
-		usage("--smallest=%" PRIu64 " --largest=%" PRIu64 ": must be powers of two, the one not above the other", o.smallest,
-		      o.largest);
+		usage("--smallest=%" PRIu64 " --largest=%" PRIu64
+		      ": must be powers of two, the one not above the other",
+		      o.smallest, o.largest);
 	if (requests)
 		return print_requests(&o, requests);
 	if (!o.contestant || !workload)
@@ -495,7 +531,8 @@ int main(int argc, char **argv)
 		if (sampler_init(&sampler, o.sampler, o.seed, o.smallest, o.largest))
 			return 2;
 		if (sampler.fixed && (sampler.fixed < o.smallest || sampler.fixed > o.largest))
-			usage("--sampler=%s: outside of --smallest=%" PRIu64 " to --largest=%" PRIu64, o.sampler, o.smallest, o.largest);
+			usage("--sampler=%s: outside of --smallest=%" PRIu64 " to --largest=%" PRIu64, o.sampler,
+			      o.smallest, o.largest);
 		if (!strcmp(o.sampler, "douglas") && o.largest < 8ull << 20)
 			usage("--sampler=douglas --largest=%" PRIu64 ": Douglas's sizes go up to 8M", o.largest);
 	}

@@ -39,9 +39,9 @@ struct reader {
 	uint64_t extent_count, extent_capacity;
 	struct pending *pending;
 	uint64_t pending_count, pending_capacity;
-	uint64_t *bytes;	/* of each block: pages that remain, and its size */
+	uint64_t *bytes; /* of each block: pages that remain, and its size */
 	uint64_t byte_capacity;
-	uint32_t *heap;		/* blocks of the heap, the latest last */
+	uint32_t *heap; /* blocks of the heap, the latest last */
 	uint64_t heap_count, heap_capacity;
 	uint64_t live_bytes;
 	const char *path;
@@ -103,7 +103,8 @@ static uint32_t allocate(struct reader *r, uint64_t bytes)
 {
 	uint64_t block = r->replay->blocks;
 
-	if (block == MOST_BLOCKS || !ROOM(r->bytes, 2 * block + 1, r->byte_capacity) || operate(r, ALLOCATE, (uint32_t)block, bytes))
+	if (block == MOST_BLOCKS || !ROOM(r->bytes, 2 * block + 1, r->byte_capacity) ||
+	    operate(r, ALLOCATE, (uint32_t)block, bytes))
 		return NONE;
 	r->bytes[2 * block] = r->bytes[2 * block + 1] = bytes;
 	r->replay->blocks++;
@@ -153,7 +154,7 @@ static int insert(struct reader *r, uint64_t at, struct extent e)
 	return 0;
 }
 
-static void delete(struct reader *r, uint64_t at)
+static void drop(struct reader *r, uint64_t at)
 {
 	r->extent_count--;
 	memmove(r->extents + at, r->extents + at + 1, (r->extent_count - at) * sizeof(*r->extents));
@@ -180,7 +181,7 @@ static int unmap(struct reader *r, uint64_t from, uint64_t to)
 		} else if (end < was.to) {
 			e->from = end;
 		} else {
-			delete(r, i);
+			drop(r, i);
 		}
 		*remaining -= end - start;
 		if (*remaining)
@@ -209,7 +210,8 @@ static int on_map(struct reader *r, const struct upa_trace_record *record, uint6
 	/* Whatever was there without our being told, or has been mapped over. */
 	if (unmap(r, from, to))
 		return -1;
-	if ((record->flags & (wanted | unwanted)) != wanted || record->detail != (PROT_READ | PROT_WRITE) || from == to) {
+	if ((record->flags & (wanted | unwanted)) != wanted || record->detail != (PROT_READ | PROT_WRITE) ||
+	    from == to) {
 		r->replay->others++;
 		return 0;
 	}
@@ -226,7 +228,7 @@ static int on_resize(struct reader *r, uint32_t thread, uint64_t from, uint64_t 
 	if (i < r->extent_count && r->extents[i].from == from && r->extents[i].to == to &&
 	    r->bytes[2 * r->extents[i].block] == to - from) {
 		p.block = r->extents[i].block;
-		delete(r, i);
+		drop(r, i);
 	} else if (unmap(r, from, to)) {
 		return -1;
 	}
@@ -299,8 +301,8 @@ static int read_record(struct reader *r, const struct upa_trace_record *record, 
 	if (!record->kind || record->flags & UPA_TRACE_FAILED)
 		return 0;
 	if (record->kind > UPA_TRACE_BREAK || record->bytes > HIGHEST || from > HIGHEST)
-		return refuse(r->path, "record=%" PRIu64 " has kind=%u address=%#" PRIx64 " bytes=%" PRIu64, index, record->kind, from,
-			      record->bytes);
+		return refuse(r->path, "record=%" PRIu64 " has kind=%u address=%#" PRIx64 " bytes=%" PRIu64, index,
+			      record->kind, from, record->bytes);
 	to = from + up(record->bytes);
 	switch (record->kind) {
 	case UPA_TRACE_MAP: return on_map(r, record, from, to);
@@ -308,7 +310,9 @@ static int read_record(struct reader *r, const struct upa_trace_record *record, 
 	case UPA_TRACE_RESIZE: return on_resize(r, record->thread, from, to);
 	case UPA_TRACE_RESIZED: return on_resized(r, record->thread, from, to);
 	case UPA_TRACE_BREAK: return on_break(r, record->flags & UPA_TRACE_SHRINKS, up(record->bytes));
-	case UPA_TRACE_ADVISE: r->replay->purges += record->detail == MADV_DONTNEED || record->detail == MADV_FREE; return 0;
+	case UPA_TRACE_ADVISE:
+		r->replay->purges += record->detail == MADV_DONTNEED || record->detail == MADV_FREE;
+		return 0;
 	default: r->replay->others++; return 0;
 	}
 }
@@ -362,7 +366,8 @@ int replay_read(struct replay *replay, const char *path)
 	if (bytes < sizeof(*h))
 		return refuse(path, "truncated: bytes=%" PRIu64 " of a header of %zu", bytes, sizeof(*h));
 	if (h->version != UPA_TRACE_VERSION)
-		return refuse(path, "it is of version=%" PRIu32 ", this program reads version %u", h->version, UPA_TRACE_VERSION);
+		return refuse(path, "it is of version=%" PRIu32 ", this program reads version %u", h->version,
+			      UPA_TRACE_VERSION);
 	if (h->header_bytes != sizeof(*h) || h->record_bytes != sizeof(*records))
 		return refuse(path, "header_bytes=%" PRIu32 " record_bytes=%" PRIu32, h->header_bytes, h->record_bytes);
 	n = (bytes - sizeof(*h)) / sizeof(*records);

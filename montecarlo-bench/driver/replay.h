@@ -15,18 +15,18 @@
 enum operation_kind { ALLOCATE, RESIZE, RELEASE };
 
 struct operation {
-	uint32_t block;		/* 0 .. blocks-1, each allocated once */
+	uint32_t block; /* 0 .. blocks-1, each allocated once */
 	uint32_t kind;
-	uint64_t bytes;		/* whole pages; the new size, or of RELEASE the last one */
+	uint64_t bytes; /* whole pages; the new size, or of RELEASE the last one */
 };
 
 struct replay {
 	struct operation *operations;
 	uint64_t count, capacity, blocks;
 	uint64_t resizes, releases, peak_bytes;
-	uint64_t heap_moves;	/* brk() */
-	uint64_t parts;		/* unmapped before the rest of their block */
-	uint64_t purges, others;	/* left out */
+	uint64_t heap_moves;     /* brk() */
+	uint64_t parts;          /* unmapped before the rest of their block */
+	uint64_t purges, others; /* left out */
 };
 
 /* All memory comes from the kernel directly. -1 after a message on stderr. */

@@ -11,7 +11,7 @@
 struct sampler {
 	uint64_t (*next)(struct sampler *);
 	uint64_t random[4];
-	uint64_t smallest;	/* sizes are at least this, a power of two; 4096 and more: whole pages */
+	uint64_t smallest; /* sizes are at least this, a power of two; 4096 and more: whole pages */
 	double log2_low, log2_high;
 	uint64_t fixed;
 };

@@ -27,30 +27,30 @@ struct options {
 	uint64_t sizes[MAX_SIZES];
 	unsigned size_count;
 	unsigned threads;
-	int cpu;			/* of the first thread; the others follow downwards */
+	int cpu; /* of the first thread; the others follow downwards */
 	uint64_t seed, budget_ns, min_samples, steps, live, max_live;
-	uint64_t smallest, largest;	/* of the sampler */
-	uint64_t huge_warm;		/* bytes of huge pages made host-warm before each point */
-	int check;			/* verify contents; the times then mean nothing */
+	uint64_t smallest, largest; /* of the sampler */
+	uint64_t huge_warm;         /* bytes of huge pages made host-warm before each point */
+	int check;                  /* verify contents; the times then mean nothing */
 };
 
 struct recorder {
 	uint32_t count;
-	uint64_t batch;			/* operations per sample */
+	uint64_t batch; /* operations per sample */
 	uint64_t operations, failures, faults, moved;
-	uint64_t busy_ps;		/* sum of all measured time */
-	uint64_t ps[MAX_SAMPLES];	/* per operation; once full, later ones only enter the sums */
+	uint64_t busy_ps;         /* sum of all measured time */
+	uint64_t ps[MAX_SAMPLES]; /* per operation; once full, later ones only enter the sums */
 };
 
 struct point {
 	const char *phase;
-	uint64_t size;			/* bytes; 0: all sizes together */
+	uint64_t size; /* bytes; 0: all sizes together */
 };
 
 struct worker {
 	const struct options *options;
 	unsigned thread;
-	struct recorder *recorders;	/* one per point */
+	struct recorder *recorders; /* one per point */
 };
 
 struct workload {

@@ -19,10 +19,10 @@
 
 #include "replay.h"
 
-#define CLASSES 36u		/* 4 KiB .. 128 TiB */
+#define CLASSES 36u /* 4 KiB .. 128 TiB */
 
 struct block {
-	void *at;		/* NULL: not there, or there was no memory for it */
+	void *at; /* NULL: not there, or there was no memory for it */
 	uint64_t bytes, first_bytes, cost_ps;
 	int touched;
 };
@@ -40,7 +40,8 @@ static unsigned class_of(uint64_t bytes)
 static unsigned plan(const struct options *o, struct point *points)
 {
 	if (o->contestant->flags & ALLOCATOR_NO_MEMORY) {
-		fprintf(stderr, "upa-driver: contestant %s has no memory to touch: use workload alloc\n", o->contestant->name);
+		fprintf(stderr, "upa-driver: contestant %s has no memory to touch: use workload alloc\n",
+			o->contestant->name);
 		return 0;
 	}
 	if (replay_read(&replay, o->sampler + strlen(TRACE_PREFIX)))
@@ -106,7 +107,8 @@ static void run(struct worker *w)
 	const struct allocator *a = w->options->contestant;
 	size_t bytes = replay.blocks * sizeof(struct block);
 	uint64_t faults, touched = 0;
-	struct block *blocks = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	struct block *blocks =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	if (blocks == MAP_FAILED)
 		contestant_failed(w->options, "left no memory for the list of blocks", bytes);
@@ -177,11 +179,13 @@ static void run(struct worker *w)
 
 static void facts(void)
 {
-	printf("fact trace_blocks %" PRIu64 "\nfact trace_resizes %" PRIu64 "\nfact trace_releases %" PRIu64 "\n", replay.blocks,
-	       replay.resizes, replay.releases);
-	printf("fact trace_peak_bytes %" PRIu64 "\nfact trace_heap_moves %" PRIu64 "\nfact trace_untouched_blocks %" PRIu64 "\n",
+	printf("fact trace_blocks %" PRIu64 "\nfact trace_resizes %" PRIu64 "\nfact trace_releases %" PRIu64 "\n",
+	       replay.blocks, replay.resizes, replay.releases);
+	printf("fact trace_peak_bytes %" PRIu64 "\nfact trace_heap_moves %" PRIu64
+	       "\nfact trace_untouched_blocks %" PRIu64 "\n",
 	       replay.peak_bytes, replay.heap_moves, (uint64_t)untouched);
-	printf("fact trace_parts_left_out %" PRIu64 "\nfact trace_purges_left_out %" PRIu64 "\nfact trace_others_left_out %" PRIu64 "\n",
+	printf("fact trace_parts_left_out %" PRIu64 "\nfact trace_purges_left_out %" PRIu64
+	       "\nfact trace_others_left_out %" PRIu64 "\n",
 	       replay.parts, replay.purges, replay.others);
 }
 

@@ -31,7 +31,8 @@ static unsigned plan(const struct options *o, struct point *points)
 		return 0;
 	}
 	if ((mode == 1 || mode == 2) && !(o->contestant->flags & ALLOCATOR_PAGES)) {
-		fprintf(stderr, "upa-driver: mode %s needs a contestant of whole pages, not %s\n", o->mode, o->contestant->name);
+		fprintf(stderr, "upa-driver: mode %s needs a contestant of whole pages, not %s\n", o->mode,
+			o->contestant->name);
 		return 0;
 	}
 	for (unsigned i = 0; i < o->size_count; i++) {
@@ -41,7 +42,8 @@ static unsigned plan(const struct options *o, struct point *points)
 			return 0;
 		}
 		if (mode == 0 && i && o->sizes[i] != 2 * o->sizes[i - 1]) {
-			fprintf(stderr, "upa-driver: size=%llu: mode natural needs each size to double the one before\n",
+			fprintf(stderr,
+				"upa-driver: size=%llu: mode natural needs each size to double the one before\n",
 				(unsigned long long)o->sizes[i]);
 			return 0;
 		}
@@ -172,4 +174,5 @@ static void run(struct worker *w)
 	}
 }
 
-const struct workload resize_workload = { "resize", "double a block: natural, in-place, relocate or copy", plan, run, NULL };
+const struct workload resize_workload = { "resize", "double a block: natural, in-place, relocate or copy", plan, run,
+					  NULL };

@@ -55,7 +55,8 @@ static unsigned plan(const struct options *o, struct point *points)
 	unsigned count = 0;
 
 	if (o->contestant->flags & ALLOCATOR_NO_MEMORY) {
-		fprintf(stderr, "upa-driver: contestant %s has no memory to touch: use workload alloc\n", o->contestant->name);
+		fprintf(stderr, "upa-driver: contestant %s has no memory to touch: use workload alloc\n",
+			o->contestant->name);
 		return 0;
 	}
 	for (unsigned p = 0; p < 2; p++)

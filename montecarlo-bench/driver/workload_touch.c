@@ -148,7 +148,8 @@ static unsigned plan_alloc(const struct options *o, struct point *points)
 	unsigned count = plan_phase(o, "warm", points, 0);
 
 	if (!count)
-		fprintf(stderr, "upa-driver: workload alloc has no cold phase: a block that is not touched has no memory\n");
+		fprintf(stderr,
+			"upa-driver: workload alloc has no cold phase: a block that is not touched has no memory\n");
 	return count;
 }
 
@@ -157,7 +158,8 @@ static unsigned plan_touch(const struct options *o, struct point *points)
 	unsigned count = 0;
 
 	if (o->contestant->flags & ALLOCATOR_NO_MEMORY) {
-		fprintf(stderr, "upa-driver: contestant %s has no memory to touch: use workload alloc\n", o->contestant->name);
+		fprintf(stderr, "upa-driver: contestant %s has no memory to touch: use workload alloc\n",
+			o->contestant->name);
 		return 0;
 	}
 	/* Cold needs a way back to the first acquisition, and one thread: its return of memory would chill the others. */
@@ -177,7 +179,8 @@ static void run(struct worker *w, int touching, unsigned (*plan)(const struct op
 
 	for (unsigned i = 0; i < count; i++) {
 		if (w->options->contestant->flags & ALLOCATOR_HUGE && w->options->huge_warm && !w->thread)
-			warm_huge_pages(points[i].size < w->options->huge_warm ? points[i].size : w->options->huge_warm);
+			warm_huge_pages(points[i].size < w->options->huge_warm ? points[i].size :
+										 w->options->huge_warm);
 		workload_barrier();
 		if (!strcmp(points[i].phase, "cold"))
 			measure_cold(w, &w->recorders[i], points[i].size);
@@ -196,6 +199,7 @@ static void run_alloc(struct worker *w)
 	run(w, 0, plan_alloc);
 }
 
-const struct workload touch_workload = { "touch", "allocate, write to every page, release", plan_touch, run_touch, NULL };
+const struct workload touch_workload = { "touch", "allocate, write to every page, release", plan_touch, run_touch,
+					 NULL };
 const struct workload alloc_workload = { "alloc", "allocate and release alone (the pages were written to before)",
-					plan_alloc, run_alloc, NULL };
+					 plan_alloc, run_alloc, NULL };

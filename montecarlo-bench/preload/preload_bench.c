@@ -29,8 +29,8 @@ static uint64_t number(const char *text, uint64_t least, uint64_t most)
 	uint64_t n = strtoull(text, &end, 10);
 
 	if (*end || end == text || n < least || n > most) {
-		fprintf(stderr, "upa-preload-bench: %s is not a number from %llu to %llu\n", text, (unsigned long long)least,
-			(unsigned long long)most);
+		fprintf(stderr, "upa-preload-bench: %s is not a number from %llu to %llu\n", text,
+			(unsigned long long)least, (unsigned long long)most);
 		exit(2);
 	}
 	return n;
@@ -136,19 +136,23 @@ static int pairs(unsigned threads)
 	wall = seconds(CLOCK_MONOTONIC) - start;
 	for (unsigned i = 0; i < threads; i++)
 		sum += thread_seconds[i];
-	printf("ns_per_pair %.1f\npairs_per_s %.0f\n", sum * 1e9 / (double)pair_count / threads, (double)pair_count * threads / wall);
+	printf("ns_per_pair %.1f\npairs_per_s %.0f\n", sum * 1e9 / (double)pair_count / threads,
+	       (double)pair_count * threads / wall);
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	static const char *const hows[] = { [UNTOUCHED] = "untouched", [TOUCHED] = "touched", [UNCLEARED] = "uncleared", [MEMSET] = "memset" };
+	static const char *const hows[] = {
+		[UNTOUCHED] = "untouched", [TOUCHED] = "touched", [UNCLEARED] = "uncleared", [MEMSET] = "memset"
+	};
 	unsigned how = 0;
 
 	if (argc == 6 && !strcmp(argv[1], "churn")) {
 		uint64_t least = number(argv[2], 1, 1ull << 40);
 
-		return churn(least, number(argv[3], least, 1ull << 40), number(argv[4], 1, MOST_LIVE), number(argv[5], 1, 1ull << 40));
+		return churn(least, number(argv[3], least, 1ull << 40), number(argv[4], 1, MOST_LIVE),
+			     number(argv[5], 1, 1ull << 40));
 	}
 	if (argc == 6 && !strcmp(argv[1], "pairs")) {
 		pair_bytes = number(argv[2], 1, 1ull << 40);
@@ -160,6 +164,7 @@ int main(int argc, char **argv)
 			return pairs((unsigned)number(argv[4], 1, MOST_THREADS));
 		}
 	}
-	fputs("usage: upa-preload-bench churn LEAST MOST LIVE COUNT\n       upa-preload-bench pairs BYTES COUNT THREADS untouched|touched|uncleared|memset\n", stderr);
+	fputs("usage: upa-preload-bench churn LEAST MOST LIVE COUNT\n       upa-preload-bench pairs BYTES COUNT THREADS untouched|touched|uncleared|memset\n",
+	      stderr);
 	return 2;
 }

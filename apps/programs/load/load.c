@@ -49,21 +49,21 @@ struct connection {
 	int fd;
 	uint64_t random;
 	enum step step;
-	uint64_t next; /* key index or request number within the step */
+	uint64_t next;     /* key index or request number within the step */
 	uint64_t *lengths; /* by key index: 1 + the value's length, 0 if there is none */
 	uint64_t *offsets; /* where in the pool of values it begins */
 	struct bytes request, expected, reply;
 	size_t sent, checked; /* of request; of expected (redis and memcached) or of reply (http) */
 	unsigned under_way, answered;
-	size_t *ends; /* of each reply in expected */
+	size_t *ends;    /* of each reply in expected */
 	uint64_t *files; /* http: which file each reply is */
 	uint64_t sent_at;
 };
 
 static enum protocol protocol;
-static uint64_t connection_count = 8, pipeline = 1, request_count = 10000, key_count = 1000, least = 100, most = 100, read_percent = 50,
-	removal_percent, snapshot_count, seed = 1;
-static struct sockaddr_in address = {.sin_family = AF_INET};
+static uint64_t connection_count = 8, pipeline = 1, request_count = 10000, key_count = 1000, least = 100, most = 100,
+		read_percent = 50, removal_percent, snapshot_count, seed = 1;
+static struct sockaddr_in address = { .sin_family = AF_INET };
 static struct connection connections[CONNECTIONS_MAX];
 static char *pool; /* values are slices of it */
 static uint64_t pool_length;
@@ -150,7 +150,7 @@ static void add_value(struct bytes *bytes, uint64_t offset, uint64_t length)
 static size_t key_name(char *name, const struct connection *connection, uint64_t index)
 {
 	return (size_t)snprintf(name, KEY_MAX, "key:%010llu",
-		(unsigned long long)(index * connection_count + (uint64_t)(connection - connections)));
+				(unsigned long long)(index * connection_count + (uint64_t)(connection - connections)));
 }
 
 static uint64_t keys_of(const struct connection *connection)
@@ -194,7 +194,8 @@ static void ask_write(struct connection *connection, uint64_t index)
 	uint64_t offset = next_random(&connection->random) % (pool_length - length);
 
 	if (protocol == REDIS) {
-		add_text(&connection->request, "*3\r\n$3\r\nSET\r\n$%zu\r\n%s\r\n$%llu\r\n", key_length, key, (unsigned long long)length);
+		add_text(&connection->request, "*3\r\n$3\r\nSET\r\n$%zu\r\n%s\r\n$%llu\r\n", key_length, key,
+			 (unsigned long long)length);
 		add_text(&connection->expected, "+OK\r\n");
 	} else {
 		add_text(&connection->request, "set %s 0 0 %llu\r\n", key, (unsigned long long)length);
@@ -225,7 +226,8 @@ static void ask_file(struct connection *connection)
 {
 	uint64_t file = next_random(&connection->random) % key_count;
 
-	add_text(&connection->request, "GET /file-%llu HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n", (unsigned long long)file);
+	add_text(&connection->request, "GET /file-%llu HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n",
+		 (unsigned long long)file);
 	connection->files[connection->under_way] = file;
 }
 
@@ -240,7 +242,7 @@ static uint64_t share_of_requests(const struct connection *connection)
 static int ask(struct connection *connection)
 {
 	uint64_t keys = protocol == HTTP ? 0 : keys_of(connection);
-	uint64_t counts[] = {keys, share_of_requests(connection), keys};
+	uint64_t counts[] = { keys, share_of_requests(connection), keys };
 
 	while (connection->step != DONE && connection->next == counts[connection->step]) {
 		connection->step++;
@@ -304,8 +306,9 @@ static void check_expected(struct connection *connection)
 	const struct bytes *reply = &connection->reply, *expected = &connection->expected;
 	char wanted[80], got[80];
 
-	if (reply->length > expected->length || memcmp(reply->data + connection->checked, expected->data + connection->checked,
-						       reply->length - connection->checked)) {
+	if (reply->length > expected->length ||
+	    memcmp(reply->data + connection->checked, expected->data + connection->checked,
+		   reply->length - connection->checked)) {
 		size_t from = connection->answered ? connection->ends[connection->answered - 1] : 0;
 
 		print_start(wanted, sizeof(wanted), expected->data + from, expected->length - from);
@@ -313,7 +316,8 @@ static void check_expected(struct connection *connection)
 		stop(1, "wrong reply, expected=%s got=%s", wanted, got);
 	}
 	connection->checked = reply->length;
-	while (connection->answered < connection->under_way && connection->ends[connection->answered] <= reply->length) {
+	while (connection->answered < connection->under_way &&
+	       connection->ends[connection->answered] <= reply->length) {
 		size_t from = connection->answered ? connection->ends[connection->answered - 1] : 0;
 
 		answered(connection, connection->ends[connection->answered] - from);
@@ -375,11 +379,13 @@ static void check_http(struct connection *connection)
 	size_t body_length, used;
 
 	while (connection->answered < connection->under_way &&
-	       (used = whole_reply(reply->data + connection->checked, reply->length - connection->checked, &body, &body_length))) {
+	       (used = whole_reply(reply->data + connection->checked, reply->length - connection->checked, &body,
+				   &body_length))) {
 		uint64_t file = connection->files[connection->answered], sum = hash(body, body_length) | 1;
 
 		if (!body_length || (file_hashes[file] && file_hashes[file] != sum))
-			stop(1, "file=%llu of length=%zu is not what it was before", (unsigned long long)file, body_length);
+			stop(1, "file=%llu of length=%zu is not what it was before", (unsigned long long)file,
+			     body_length);
 		file_hashes[file] = sum;
 		connection->checked += used;
 		answered(connection, sum);
@@ -401,7 +407,8 @@ static void transfer(struct connection *connection, short events)
 	ssize_t count;
 
 	if ((events & POLLOUT) && connection->sent < connection->request.length) {
-		count = write(connection->fd, connection->request.data + connection->sent, connection->request.length - connection->sent);
+		count = write(connection->fd, connection->request.data + connection->sent,
+			      connection->request.length - connection->sent);
 		if (count < 0 && errno != EAGAIN)
 			stop(1, "the server does not read: %s", strerror(errno));
 		if (count > 0)
@@ -409,7 +416,8 @@ static void transfer(struct connection *connection, short events)
 	}
 	if (events & (POLLIN | POLLHUP | POLLERR)) {
 		room(&connection->reply, 65536);
-		count = read(connection->fd, connection->reply.data + connection->reply.length, connection->reply.capacity - connection->reply.length);
+		count = read(connection->fd, connection->reply.data + connection->reply.length,
+			     connection->reply.capacity - connection->reply.length);
 		if (count == 0 || (count < 0 && errno != EAGAIN))
 			stop(1, "the server closed a connection: %s", count ? strerror(errno) : "end of file");
 		if (count > 0) {
@@ -426,7 +434,7 @@ static void transfer(struct connection *connection, short events)
 static void command(int fd, const char *text, char *reply, size_t capacity)
 {
 	ssize_t count;
-	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
 
 	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text) || poll(&wait, 1, PATIENCE_MS) != 1 ||
 	    (count = read(fd, reply, capacity - 1)) <= 0)
@@ -485,7 +493,8 @@ static uint64_t run(void)
 		for (uint64_t i = 0; i < connection_count; i++) {
 			struct connection *connection = &connections[i];
 
-			polled[i] = (struct pollfd){.fd = connection->under_way ? connection->fd : -1, .events = POLLIN};
+			polled[i] =
+				(struct pollfd){ .fd = connection->under_way ? connection->fd : -1, .events = POLLIN };
 			if (connection->sent < connection->request.length)
 				polled[i].events |= POLLOUT;
 		}
@@ -502,7 +511,8 @@ static uint64_t run(void)
 		}
 		if (snapshot_count && latency_count >= filled && latency_count - looked >= request_count / 100 + 1) {
 			looked = latency_count;
-			snapshots(latency_count - filled < request_count ? latency_count - filled : request_count - 1, request_count);
+			snapshots(latency_count - filled < request_count ? latency_count - filled : request_count - 1,
+				  request_count);
 		}
 	}
 	snapshots(request_count, request_count);
@@ -542,7 +552,8 @@ static uint64_t number(const char *name, const char *text, uint64_t from, uint64
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)text[0]) || *end || errno || value < from || value > to)
-		stop(2, "%s=%s is not a number from %llu to %llu", name, text, (unsigned long long)from, (unsigned long long)to);
+		stop(2, "%s=%s is not a number from %llu to %llu", name, text, (unsigned long long)from,
+		     (unsigned long long)to);
 	return value;
 }
 
@@ -552,17 +563,23 @@ static void parse(int count, char **arguments)
 		const char *name;
 		uint64_t *value, from, to;
 	} numbers[] = {
-		{"connections", &connection_count, 1, CONNECTIONS_MAX}, {"pipeline", &pipeline, 1, 10000},
-		{"requests", &request_count, 1, 1000000000}, {"keys", &key_count, 1, 100000000}, {"least", &least, 0, 1 << 28},
-		{"most", &most, 0, 1 << 28}, {"reads", &read_percent, 0, 100}, {"removals", &removal_percent, 0, 100},
-		{"snapshots", &snapshot_count, 0, 1000}, {"seed", &seed, 0, UINT32_MAX},
+		{ "connections", &connection_count, 1, CONNECTIONS_MAX },
+		{ "pipeline", &pipeline, 1, 10000 },
+		{ "requests", &request_count, 1, 1000000000 },
+		{ "keys", &key_count, 1, 100000000 },
+		{ "least", &least, 0, 1 << 28 },
+		{ "most", &most, 0, 1 << 28 },
+		{ "reads", &read_percent, 0, 100 },
+		{ "removals", &removal_percent, 0, 100 },
+		{ "snapshots", &snapshot_count, 0, 1000 },
+		{ "seed", &seed, 0, UINT32_MAX },
 	};
 	enum { NUMBERS = sizeof(numbers) / sizeof(numbers[0]) };
-	struct option options[NUMBERS + 1] = {0};
+	struct option options[NUMBERS + 1] = { 0 };
 	int option;
 
 	for (int i = 0; i < NUMBERS; i++)
-		options[i] = (struct option){numbers[i].name, required_argument, NULL, i};
+		options[i] = (struct option){ numbers[i].name, required_argument, NULL, i };
 	opterr = 0;
 	while ((option = getopt_long(count, arguments, ":", options, NULL)) >= 0) {
 		if (option >= NUMBERS)
@@ -570,7 +587,8 @@ static void parse(int count, char **arguments)
 		*numbers[option].value = number(numbers[option].name, optarg, numbers[option].from, numbers[option].to);
 	}
 	if (count - optind != 2)
-		stop(2, "usage: upa-load redis|memcached|http PORT [--OPTION NUMBER]...; options are at the top of load.c");
+		stop(2,
+		     "usage: upa-load redis|memcached|http PORT [--OPTION NUMBER]...; options are at the top of load.c");
 	if (!strcmp(arguments[optind], "redis"))
 		protocol = REDIS;
 	else if (!strcmp(arguments[optind], "memcached"))
@@ -587,7 +605,8 @@ static void parse(int count, char **arguments)
 		stop(2, "reads=%llu and removals=%llu are more than 100 percent", (unsigned long long)read_percent,
 		     (unsigned long long)removal_percent);
 	if (protocol != HTTP && key_count < connection_count)
-		stop(2, "keys=%llu are fewer than connections=%llu", (unsigned long long)key_count, (unsigned long long)connection_count);
+		stop(2, "keys=%llu are fewer than connections=%llu", (unsigned long long)key_count,
+		     (unsigned long long)connection_count);
 	if (protocol != REDIS && snapshot_count)
 		stop(2, "snapshots=%llu need protocol redis", (unsigned long long)snapshot_count);
 }
@@ -600,11 +619,12 @@ int main(int count, char **arguments)
 	prepare();
 	elapsed = run();
 	if (latency_count != latency_capacity)
-		stop(1, "replies=%llu of %llu", (unsigned long long)latency_count, (unsigned long long)latency_capacity);
+		stop(1, "replies=%llu of %llu", (unsigned long long)latency_count,
+		     (unsigned long long)latency_capacity);
 	qsort(latencies, latency_count, sizeof(*latencies), compare);
 	printf("{\"requests\":%llu,\"seconds\":%.6f,\"throughput\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"check\":\"%016llx\"}\n",
-	       (unsigned long long)latency_count, (double)elapsed / 1e9, (double)latency_count / ((double)elapsed / 1e9),
-	       (double)latencies[(latency_count - 1) / 2] / 1e3, (double)latencies[(latency_count - 1) * 99 / 100] / 1e3,
-	       (unsigned long long)check);
+	       (unsigned long long)latency_count, (double)elapsed / 1e9,
+	       (double)latency_count / ((double)elapsed / 1e9), (double)latencies[(latency_count - 1) / 2] / 1e3,
+	       (double)latencies[(latency_count - 1) * 99 / 100] / 1e3, (unsigned long long)check);
 	return fflush(stdout) || ferror(stdout);
 }

@@ -128,11 +128,11 @@ static void kill_descendants(void)
 static int watch(uint64_t start, uint64_t timeout_ns, int *status)
 {
 	int fd = (int)syscall(SYS_pidfd_open, child, 0), timed_out = 0;
-	struct pollfd end = {.fd = fd, .events = POLLIN};
+	struct pollfd end = { .fd = fd, .events = POLLIN };
 	uint64_t pause = 1000000u; /* the first look comes early, for programs that end soon */
 
 	for (;;) {
-		struct timespec wait = {(time_t)(pause / 1000000000u), (long)(pause % 1000000000u)};
+		struct timespec wait = { (time_t)(pause / 1000000000u), (long)(pause % 1000000000u) };
 		uint64_t before, took;
 
 		/* Without pidfd (before Linux 5.3): look whether it has ended after each pause. */
@@ -140,7 +140,7 @@ static int watch(uint64_t start, uint64_t timeout_ns, int *status)
 			ppoll(&end, 1, &wait, NULL);
 		else
 			nanosleep(&wait, NULL);
-		siginfo_t info = {0};
+		siginfo_t info = { 0 };
 
 		if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child)
 			break;
@@ -174,7 +174,7 @@ static size_t reap(void)
 
 	for (;;) {
 		pid_t pid = waitpid(-1, NULL, WNOHANG);
-		struct timespec wait = {0, SAMPLE_NS};
+		struct timespec wait = { 0, SAMPLE_NS };
 
 		if (pid > 0)
 			continue;
@@ -191,9 +191,10 @@ static size_t reap(void)
 	}
 }
 
-static int measure(char **program, char **variables, const char *output, const char *errors, uint64_t timeout_ns, FILE *report)
+static int measure(char **program, char **variables, const char *output, const char *errors, uint64_t timeout_ns,
+		   FILE *report)
 {
-	struct sigaction action = {.sa_handler = on_signal};
+	struct sigaction action = { .sa_handler = on_signal };
 	int ends[2], error = 0, status = 0, timed_out, loaded = 0;
 	struct rusage usage;
 	uint64_t start, wall;
@@ -228,7 +229,8 @@ static int measure(char **program, char **variables, const char *output, const c
 		WIFSIGNALED(status) ? WTERMSIG(status) : 0, timed_out, (int)stopped);
 	fprintf(report, "wall_ns %llu\nuser_ns %llu\nsystem_ns %llu\n", (unsigned long long)wall,
 		(unsigned long long)time_ns(usage.ru_utime), (unsigned long long)time_ns(usage.ru_stime));
-	fprintf(report, "minor_faults %ld\nmajor_faults %ld\nlargest_process_bytes %llu\ntree_bytes %llu\nprocesses %zu\n",
+	fprintf(report,
+		"minor_faults %ld\nmajor_faults %ld\nlargest_process_bytes %llu\ntree_bytes %llu\nprocesses %zu\n",
 		usage.ru_minflt, usage.ru_majflt, (unsigned long long)usage.ru_maxrss * 1024u,
 		(unsigned long long)tree.peak_bytes, tree.most_processes);
 	fprintf(report, "left_behind %zu\n", left);
@@ -245,10 +247,10 @@ static int measure(char **program, char **variables, const char *output, const c
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"report", required_argument, NULL, 'r'}, {"output", required_argument, NULL, 'o'},
-		{"errors", required_argument, NULL, 'e'}, {"set", required_argument, NULL, 's'},
-		{"expect", required_argument, NULL, 'l'}, {"timeout", required_argument, NULL, 't'},
-		{"stop", required_argument, NULL, 'k'},   {NULL, 0, NULL, 0},
+		{ "report", required_argument, NULL, 'r' }, { "output", required_argument, NULL, 'o' },
+		{ "errors", required_argument, NULL, 'e' }, { "set", required_argument, NULL, 's' },
+		{ "expect", required_argument, NULL, 'l' }, { "timeout", required_argument, NULL, 't' },
+		{ "stop", required_argument, NULL, 'k' },   { NULL, 0, NULL, 0 },
 	};
 	const char *report_name = NULL, *output = "/dev/null", *errors = NULL;
 	static char **variables; /* for the program; they are its environment's to keep */
@@ -263,15 +265,9 @@ int main(int argc, char **argv)
 	opterr = 0;
 	for (int option; (option = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
 		switch (option) {
-		case 'r':
-			report_name = optarg;
-			break;
-		case 'o':
-			output = optarg;
-			break;
-		case 'e':
-			errors = optarg;
-			break;
+		case 'r': report_name = optarg; break;
+		case 'o': output = optarg; break;
+		case 'e': errors = optarg; break;
 		case 's':
 			if (!strchr(optarg, '='))
 				return usage("--set needs NAME=VALUE");
@@ -294,8 +290,7 @@ int main(int argc, char **argv)
 			if (*end || stop_signal < 1 || stop_signal > 64)
 				return usage("--stop needs the number of a signal");
 			break;
-		default:
-			return usage("unknown option, or one without its argument");
+		default: return usage("unknown option, or one without its argument");
 		}
 	}
 	if (!report_name)

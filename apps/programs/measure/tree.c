@@ -80,7 +80,7 @@ static unsigned long ticks_computed(pid_t pid)
 static int all_mapped(const struct tree *tree, pid_t pid)
 {
 	char name[64], *line = NULL;
-	int found[TREE_LIBRARIES] = {0};
+	int found[TREE_LIBRARIES] = { 0 };
 	size_t size = 0, count = 0;
 	FILE *maps;
 
@@ -112,7 +112,7 @@ static struct tree_process *known(struct tree *tree, pid_t pid)
 			return &tree->seen[i];
 	if (tree->seen_count == TREE_PROCESSES)
 		return NULL;
-	tree->seen[tree->seen_count] = (struct tree_process){.pid = pid};
+	tree->seen[tree->seen_count] = (struct tree_process){ .pid = pid };
 	return &tree->seen[tree->seen_count++];
 }
 
@@ -131,7 +131,8 @@ static void check_libraries(struct tree *tree, pid_t pid)
 		return;
 	if (process->device != program.st_dev || process->inode != program.st_ino) {
 		*process = (struct tree_process){
-			.pid = pid, .device = program.st_dev, .inode = program.st_ino, .lacking = process->lacking};
+			.pid = pid, .device = program.st_dev, .inode = program.st_ino, .lacking = process->lacking
+		};
 		length = readlink(name, process->program, sizeof(process->program) - 1);
 		process->program[length < 0 ? 0 : length] = 0;
 	}

@@ -19,8 +19,8 @@ struct tree_process {
 	pid_t pid;
 	dev_t device; /* of the program it runs: an exec starts it anew */
 	ino_t inode;
-	int loaded;  /* all libraries are mapped */
-	int lacking; /* it has computed for a while without them */
+	int loaded;        /* all libraries are mapped */
+	int lacking;       /* it has computed for a while without them */
 	char program[512]; /* path */
 };
 

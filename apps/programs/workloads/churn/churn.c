@@ -99,7 +99,8 @@ static uint64_t number(const char *name, const char *text, uint64_t from, uint64
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)text[0]) || *end || errno || value < from || value > to) {
-		fprintf(stderr, "upa-churn: %s=%s is not a number from %llu to %llu\n", name, text, (unsigned long long)from, (unsigned long long)to);
+		fprintf(stderr, "upa-churn: %s=%s is not a number from %llu to %llu\n", name, text,
+			(unsigned long long)from, (unsigned long long)to);
 		exit(2);
 	}
 	return value;
@@ -122,7 +123,7 @@ int main(int argument_count, char **arguments)
 	threads = number("THREADS", arguments[5], 1, THREADS_MAX);
 	seed = number("SEED", arguments[6], 0, UINT32_MAX);
 	for (size_t i = 0; i < threads; i++) {
-		works[i] = (struct work){.random = seed * 1000003 + i};
+		works[i] = (struct work){ .random = seed * 1000003 + i };
 		if (i && pthread_create(&works[i].thread, NULL, churn, &works[i])) {
 			fputs("upa-churn: cannot make a thread\n", stderr);
 			return 1;
