@@ -11,7 +11,8 @@
  *
  * The report is a line "name value" each: status, signal, timed_out, stopped, wall_ns, user_ns, system_ns, minor_faults,
  * major_faults, largest_process_bytes (the kernel's own record), tree_bytes (greatest sum over several processes seen, 0 if there
- * was but one), processes (most at once), left_behind, and if libraries are expected "program PATH" for each process seen, "lacking PATH"
+ * was but one), processes (most at once), left_behind, mean_bytes (resident memory of all, mean over time), "memory NS BYTES"
+ * for each of at most 256 looks at it, and if libraries are expected "program PATH" for each process seen, "lacking PATH"
  * for those without them; "loaded 1" says that they were seen in one at least. Exit status: 0 once there is a report, 1 if the program could not be
  * started, 2 for a wrong command line.
  */
@@ -30,6 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "course.h"
 #include "tree.h"
 
 #define SAMPLE_NS 10000000u
@@ -39,6 +41,7 @@
 #define GRACE_NS 1000000000u
 
 static struct tree tree;
+static struct course course;
 static int stop_signal; /* 0: there is no way but to kill */
 static volatile sig_atomic_t stopped, interrupted;
 static volatile pid_t child;
@@ -154,6 +157,7 @@ static int watch(uint64_t start, uint64_t timeout_ns, int *status)
 		}
 		took = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		tree_sample(&tree);
+		course_add(&course, before - start, tree.bytes);
 		took = clock_ns(CLOCK_THREAD_CPUTIME_ID) - took;
 		pause = took * SAMPLE_SHARE > SAMPLE_NS ? took * SAMPLE_SHARE : SAMPLE_NS;
 		if (pause > SAMPLE_MOST_NS)
@@ -233,7 +237,10 @@ static int measure(char **program, char **variables, const char *output, const c
 		"minor_faults %ld\nmajor_faults %ld\nlargest_process_bytes %llu\ntree_bytes %llu\nprocesses %zu\n",
 		usage.ru_minflt, usage.ru_majflt, (unsigned long long)usage.ru_maxrss * 1024u,
 		(unsigned long long)tree.peak_bytes, tree.most_processes);
-	fprintf(report, "left_behind %zu\n", left);
+	fprintf(report, "left_behind %zu\nmean_bytes %llu\n", left, (unsigned long long)course_mean(&course, wall));
+	for (size_t i = 0; i < course.points; i++)
+		fprintf(report, "memory %llu %llu\n", (unsigned long long)course.point[i].ns,
+			(unsigned long long)course.point[i].bytes);
 	for (size_t i = 0; i < tree.seen_count; i++) {
 		loaded |= tree.seen[i].loaded;
 		fprintf(report, "program %s\n", tree.seen[i].program);

@@ -60,6 +60,22 @@ static uint64_t proportional_bytes(pid_t pid)
 	return kib * 1024u;
 }
 
+static uint64_t resident_bytes(pid_t pid)
+{
+	unsigned long long pages = 0;
+	char name[64];
+	FILE *statm;
+
+	snprintf(name, sizeof(name), "/proc/%d/statm", (int)pid);
+	statm = fopen(name, "re");
+	if (!statm)
+		return 0;
+	if (fscanf(statm, "%*u %llu", &pages) != 1)
+		pages = 0;
+	fclose(statm);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 static unsigned long ticks_computed(pid_t pid)
 {
 	char name[64], line[1024], *after;
@@ -159,14 +175,14 @@ size_t tree_sample(struct tree *tree)
 	if (tree->library_count)
 		for (size_t i = 0; i < count; i++)
 			check_libraries(tree, pids[i]);
-	/* Of a single process the kernel itself keeps the peak. */
-	if (count > 1) {
-		uint64_t bytes = 0;
-
+	/* Of a single process the kernel itself keeps the peak, and its size is cheaper to be had. */
+	tree->bytes = 0;
+	if (count == 1)
+		tree->bytes = resident_bytes(pids[0]);
+	else
 		for (size_t i = 0; i < count; i++)
-			bytes += proportional_bytes(pids[i]);
-		if (bytes > tree->peak_bytes)
-			tree->peak_bytes = bytes;
-	}
+			tree->bytes += proportional_bytes(pids[i]);
+	if (count > 1 && tree->bytes > tree->peak_bytes)
+		tree->peak_bytes = tree->bytes;
 	return count;
 }

@@ -31,7 +31,9 @@ struct tree {
 	struct tree_process seen[TREE_PROCESSES];
 	size_t seen_count;
 	size_t most_processes; /* alive at once */
-	uint64_t peak_bytes;   /* greatest sum of proportional set sizes seen while there was more than one process */
+	/* Held at the last look: the resident set of one process, the sum of the proportional sets of several. */
+	uint64_t bytes;
+	uint64_t peak_bytes; /* greatest sum seen while there was more than one process */
 };
 
 /* Looks at all that lives below root (and the root). Returns the number of processes seen alive. */

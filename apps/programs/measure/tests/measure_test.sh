@@ -42,6 +42,13 @@ run --set COLOUR=green sh -c 'echo "$COLOUR"; kill -11 $$'
 is signal 11
 [[ $(<"$folder/output") == green ]] || fail "variable"
 
+# A second with 64 MiB: most of the time they are there, and each look says when and how much.
+run perl -e 'my $n = 64 << 20; my $x = "x"; $x x= $n; select undef, undef, undef, 1'
+within mean_bytes 50000000 120000000
+[[ $(value memory | wc -l) -ge 3 ]] || fail "looks: $(value memory)"
+value memory | awk '$1 < last || NF != 2 { exit 1 } { last = $1; most = $2 > most ? $2 : most }
+  END { exit most < 67108864 || most > 120000000 || last > 60e9 }' || fail "looks: $(value memory)"
+
 # 64 MiB of one process: the kernel's record. Two processes of 64 MiB at once: their sum. Faults of a child count.
 block='my $n = 64 << 20; my $x = "x"; $x x= $n; select undef, undef, undef, 1'
 run perl -e "$block"

@@ -115,11 +115,12 @@ public record Report(String title, List<String> introduction, List<Highlight> hi
     }
 
     /**
-     * A chart: lines over sizes, or bars over categories; ratios and shares by category are dots with their intervals.
+     * A chart: lines over sizes, of amounts of memory over time, or bars over categories; ratios and shares by
+     * category are dots with their intervals.
      *
      * @param title says what is shown
      * @param note what to look at; may be empty
-     * @param categories of bars; empty for lines over sizes in bytes
+     * @param categories of bars; empty for lines
      * @param unit of the values
      * @param series one line or one colour of bars each
      * @param references horizontal lines, such as targets
@@ -145,7 +146,7 @@ public record Report(String title, List<String> introduction, List<Highlight> hi
     /**
      * One value.
      *
-     * @param x the size in bytes, or the index of the category
+     * @param x the size in bytes, of amounts of memory the time in nanoseconds, or the index of the category
      * @param y the value
      * @param low the lower end of its interval
      * @param high the upper end of its interval

@@ -125,6 +125,23 @@ function lines(chart, css) {
   };
 }
 
+// Amounts of memory over time; each holds until the next look.
+function courses(chart, css) {
+  const axis = { axisLine: { lineStyle: { color: css.line } }, splitLine: { lineStyle: { color: css.line } }, min: 0 };
+  const label = { color: css.soft, fontSize: 12, hideOverlap: true };
+  return {
+    animation: false, textStyle: fonts,
+    legend: { top: 4, textStyle: { color: css.ink, fontSize: 12.5 }, itemWidth: 18, itemHeight: 9, itemGap: 16, data: chart.series.map(s => s.name) },
+    grid: { left: 12, right: 28, top: chart.series.length > 6 ? 78 : 54, bottom: 12, containLabel: true },
+    tooltip: { trigger: "axis", backgroundColor: css.ground, borderColor: css.line, textStyle: { color: css.ink, fontSize: 13 }, confine: true,
+      axisPointer: { label: { formatter: item => text.NANOSECONDS(item.value) } }, valueFormatter: text.MEMORY },
+    xAxis: { ...axis, type: "value", max: "dataMax", axisLabel: { ...label, formatter: text.NANOSECONDS } },
+    yAxis: { ...axis, type: "value", axisLabel: { ...label, formatter: text.MEMORY } },
+    series: chart.series.map(s => ({ name: s.name, type: "line", step: "end", color: s.colour, symbol: "none", lineStyle: { width: 1.8 },
+      data: s.points.map(p => [p.x, p.y]) })),
+  };
+}
+
 let drawn = [];
 function draw() {
   const style = getComputedStyle(document.documentElement);
@@ -135,7 +152,8 @@ function draw() {
     const dotted = categories && (data.unit === "RATIO" || data.unit === "SHARE");
     if (categories) element.style.height = (dotted ? 110 + rowHeight(data) * categories : 30 + 30 * categories) + "px";
     const chart = echarts.init(element, null, { renderer: "svg" });
-    chart.setOption(dotted ? dots(data, css) : categories ? bars(data, css) : lines(data, css));
+    const options = dotted ? dots : categories ? bars : data.unit === "MEMORY" ? courses : lines;
+    chart.setOption(options(data, css));
     return chart;
   });
 }

@@ -54,6 +54,9 @@ public final class AppsReport {
                 "of a single process the kernel's record; of several the greatest sum of proportional set sizes, looked at every"
                         + " 10 ms or, if that would take more than 2 % of a processor, less often");
         conditions.method(
+                "Memory over time",
+                "of a single process its resident set, of several the sum of their proportional sets; as often as the peak");
+        conditions.method(
                 "CPU time, faults", "of all processes of the program, those it started too; of a server from its start to its end");
     }
 
@@ -78,6 +81,9 @@ public final class AppsReport {
         List<Section> sections = new ArrayList<>();
         sections.add(SpeedSection.of(ratios));
         sections.add(MemorySection.of(ratios));
+        if (MemoryOverTimeSection.isKnown(results)) {
+            sections.add(MemoryOverTimeSection.of(ratios));
+        }
         if (workloads.stream().anyMatch(w -> profiler.share(w, Allocators.BASE).isPresent())) {
             sections.add(KernelSection.of(ratios, profiler));
         }

@@ -18,6 +18,7 @@ import upa.measure.allocator.Allocator;
  * @param minorFaults page faults without input, of all processes
  * @param majorFaults page faults with input, of all processes
  * @param peakBytes greatest resident memory of all processes together
+ * @param memory held over time
  * @param processes most at once
  * @param throughput of a server, in requests per second; else 0
  * @param p50Ns median latency of a server; 0 if unknown
@@ -37,6 +38,7 @@ public record Run(
         long minorFaults,
         long majorFaults,
         long peakBytes,
+        MemoryCourse memory,
         int processes,
         double throughput,
         double p50Ns,
@@ -46,14 +48,16 @@ public record Run(
 
     public static final int WARM_UP = -1;
 
-    /** Lines of earlier versions name no programs. */
+    /** Lines of earlier versions name no programs and tell nothing of the time between. */
     public Run {
+        memory = memory == null ? MemoryCourse.UNKNOWN : memory;
         programs = programs == null ? List.of() : List.copyOf(programs);
     }
 
     public static Run failed(Workload workload, Allocator contestant, int round, String problem) {
         return new Run(
-                workload.name(), workload.digest(), contestant.name(), round, problem, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, List.of(), null);
+                workload.name(), workload.digest(), contestant.name(), round, problem, 0, 0, 0, 0, 0, 0,
+                MemoryCourse.UNKNOWN, 0, 0, 0, 0, List.of(), null);
     }
 
     public Run withProblem(String why) {
@@ -69,12 +73,18 @@ public record Run(
                 minorFaults,
                 majorFaults,
                 peakBytes,
+                memory,
                 processes,
                 throughput,
                 p50Ns,
                 p99Ns,
                 programs,
                 output);
+    }
+
+    /** Mean resident memory over time; 0 if unknown. */
+    public long meanBytes() {
+        return memory.meanBytes();
     }
 
     public boolean isGood() {

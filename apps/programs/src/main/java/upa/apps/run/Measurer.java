@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import upa.apps.results.MemoryCourse;
 import upa.apps.results.Run;
 import upa.apps.workload.LoadFormat;
 import upa.apps.workload.Workload;
@@ -236,6 +237,7 @@ public final class Measurer {
                 number(values, "minor_faults"),
                 number(values, "major_faults"),
                 Math.max(number(values, "largest_process_bytes"), number(values, "tree_bytes")),
+                memory(values),
                 (int) number(values, "processes"),
                 load.map(LoadFormat.Load::throughput).orElse(0.0),
                 load.map(LoadFormat.Load::p50Ns).orElse(0.0),
@@ -360,6 +362,15 @@ public final class Measurer {
             values.merge(words[0], words.length > 1 ? words[1] : "", (a, b) -> a + ", " + b);
         });
         return values;
+    }
+
+    private static MemoryCourse memory(Map<String, String> values) {
+        List<MemoryCourse.Look> looks = Stream.of(values.getOrDefault("memory", "").split(", "))
+                .filter(look -> !look.isEmpty())
+                .map(look -> look.split(" "))
+                .map(look -> new MemoryCourse.Look(Long.parseLong(look[0]), Long.parseLong(look[1])))
+                .toList();
+        return new MemoryCourse(number(values, "mean_bytes"), looks);
     }
 
     private static long number(Map<String, String> values, String name) {
