@@ -26,7 +26,7 @@ struct gate {
 	_Atomic bool chooses; /* not every request is served */
 };
 
-extern struct gate gate;
+extern __attribute__((visibility("hidden"))) struct gate gate;
 
 /*
  * The region; NULL: there is none yet, or none any more. To be asked once for each call: the next answer may differ.

@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "clock.h"
 #include "entry/device_clients.h"
 #include "entry/entry.h"
-#include "upkeep/heap.h"
 #include "entry/redirect.h"
 #include "gate.h"
 #include "observe/observe.h"
@@ -27,6 +27,7 @@
 #include "region/region_private.h"
 #include "settings.h"
 #include "stand_aside.h"
+#include "upkeep/heap.h"
 #include "upkeep/purging.h"
 #include "upkeep/retention.h"
 
@@ -82,13 +83,13 @@ static void redirect_libc(void)
 {
 	struct redirection list[] = {
 		{ .name = "execve", .to = libc_execve, .optional = true }, /* only for the statistics */
-		{ .name = "munmap", .to = munmap },
+		{ .name = "munmap", .to = libc_munmap },
 		{ .name = "mremap", .to = libc_mremap },
-		{ .name = "madvise", .to = madvise },
-		{ .name = "mprotect", .to = mprotect },
+		{ .name = "madvise", .to = libc_madvise },
+		{ .name = "mprotect", .to = libc_mprotect },
 		{ .name = "mmap", .to = libc_mmap },
-		{ .name = "mlock", .to = mlock, .optional = true },
-		{ .name = "mlockall", .to = mlockall, .optional = true },
+		{ .name = "mlock", .to = libc_mlock, .optional = true },
+		{ .name = "mlockall", .to = libc_mlockall, .optional = true },
 		{ .name = "brk", .to = libc_brk, .optional = true },
 	};
 	size_t n = sizeof(list) / sizeof(*list);
@@ -100,6 +101,9 @@ static void redirect_libc(void)
 	else
 		n--;
 	refused = statistics_wanted ? redirect(list, n) : redirect(list + 1, n - 1);
+	for (size_t i = 0; i < n; i++)
+		if (list[i].done)
+			next_redirected(list[i].name);
 	if (refused)
 		partly(refused);
 	else if (list[n - 1].to != libc_brk)
@@ -110,7 +114,13 @@ static void redirect_libc(void)
 
 __attribute__((constructor(101))) static void start(void)
 {
+	int (*gettime)(clockid_t, struct timespec *);
+
 	settings_read();
+	next_find();
+	gettime = (__typeof__(gettime))next_in_libc("clock_gettime");
+	if (gettime)
+		clock_use(gettime);
 	observe_start();
 	if (left_alone())
 		return;
@@ -121,7 +131,6 @@ __attribute__((constructor(101))) static void start(void)
 	}
 	retention_start();
 	pthread_atfork(NULL, NULL, in_child);
-	pages_start();
 	raw_start();
 	if (settings.redirect)
 		redirect_libc();

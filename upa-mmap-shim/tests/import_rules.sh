@@ -4,8 +4,8 @@
 #   os < llfree < region < region's back ends < mman < preload's base < preload/{policy,observe} < gate
 #     < preload/upkeep < stand_aside < preload/entry < preload
 #
-# A folder may include itself and what stands before it in this line. The preload's base is its file settings, which
-# knows of nothing but the library; its gate and what makes it stand aside are files too. Beyond that:
+# A folder may include itself and what stands before it in this line. The preload's base are its files settings and
+# clock, which know of nothing but the library; its gate and what makes it stand aside are files too. Beyond that:
 #   - a back end includes no other, but fenced/ may use linear/;
 #   - preload/policy decides on facts that it is given: it makes no system call, so it includes no header of one, nor
 #     os/os.h, and nothing else of the preload;
@@ -15,8 +15,7 @@ set -euo pipefail
 export LC_ALL=C
 
 # Imports that are to go, as "file: import". Nothing else is let through, and one that is no longer needed is a fault.
-allowed=(
-)
+allowed=()
 
 # rank FOLDER: its place in the line above; empty if it has none.
 rank() {
@@ -50,7 +49,7 @@ folder_of() {
     upa/mman.h) echo mman ;;
     upa/trace.h | upa/view.h) echo preload/observe ;;
     */*) ;;
-    settings.[ch]) echo preload/base ;;
+    settings.[ch] | clock.[ch]) echo preload/base ;;
     gate.[ch] | stand_aside.[ch]) echo "preload/${1%.?}" ;;
     *) echo preload ;;
   esac

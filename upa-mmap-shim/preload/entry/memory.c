@@ -50,14 +50,31 @@ static void *account(void *result, size_t length)
 	return result;
 }
 
-static void *map_at(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+/* Who asks: code of his, and the function that a request which is not ours goes on to; NULL: the kernel. */
+struct asker {
+	const void *code;
+	__typeof__(&mmap) on;
+};
+
+#define ASKER(name)                                   \
+	((struct asker){ __builtin_return_address(0), \
+			 next_foreign.name && !next_returns.name && !entry_by_number ? next.name : NULL })
+
+static void *pass(void *address, size_t length, int protection, int flags, int fd, off_t offset, struct asker asker)
+{
+	if (__builtin_expect(!!asker.on, 0))
+		return asker.on(address, length, protection, flags, fd, offset);
+	return (void *)entry_result(os_mmap(address, length, protection, flags, fd, offset));
+}
+
+static void *map_at(void *address, size_t length, int protection, int flags, int fd, off_t offset, struct asker asker)
 {
 	void *result;
 
 	if (flags & MAP_FIXED)
 		heap_disturb(address, length, false);
 	if (!gate_touched(address, length))
-		return (void *)entry_result(os_mmap(address, length, protection, flags, fd, offset));
+		return pass(address, length, protection, flags, fd, offset, asker);
 	result = upa_mmap(address, length, protection, flags, fd, offset);
 	return flags & MAP_FIXED ? result : account(result, length);
 }
@@ -69,39 +86,39 @@ static bool is_client(const void *caller)
 }
 
 /* A hint is followed where nothing is mapped, as are free pages of the region to the program. NULL if it is not. */
-static void *map_near(void *hint, size_t length, int protection, int flags, int fd, off_t offset)
+static void *map_near(void *hint, size_t length, int protection, int flags, int fd, off_t offset, struct asker asker)
 {
 	int saved = errno;
 	void *page = (char *)hint - (uintptr_t)hint % 4096;
 	void *result = gate_touched(page, length) ?
-			       map_at(page, length, protection, flags | MAP_FIXED_NOREPLACE, fd, offset) :
+			       map_at(page, length, protection, flags | MAP_FIXED_NOREPLACE, fd, offset, asker) :
 			       MAP_FAILED;
 
 	errno = saved;
 	return result == MAP_FAILED ? NULL : result;
 }
 
-static void *map(void *hint, size_t length, int protection, int flags, int fd, off_t offset, const void *caller)
+static void *map(void *hint, size_t length, int protection, int flags, int fd, off_t offset, struct asker asker)
 {
 	size_t alignment = 0;
 	void *result = NULL;
 
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
-		return map_at(hint, length, protection, flags, fd, offset);
+		return map_at(hint, length, protection, flags, fd, offset, asker);
 	if (free_hint(hint)) {
 		alignment = (uintptr_t)hint & -(uintptr_t)hint;
 		alignment = alignment < MOST_ALIGNMENT ? alignment : MOST_ALIGNMENT;
 		alignment = alignment < LEAST_ALIGNMENT ? 0 : alignment;
 	}
 	if (hint)
-		result = map_near(hint, length, protection, flags, fd, offset);
+		result = map_near(hint, length, protection, flags, fd, offset, asker);
 	if (result)
 		return result;
-	if ((!hint || free_hint(hint)) && is_client(caller) && gate_serves(length, protection, flags))
+	if ((!hint || free_hint(hint)) && is_client(asker.code) && gate_serves(length, protection, flags))
 		result = upa_mman_map(length, alignment, protection, flags, offset);
 	if (result)
 		return account(result, length);
-	return (void *)entry_result(os_mmap(hint, length, protection, flags, fd, offset));
+	return pass(hint, length, protection, flags, fd, offset, asker);
 }
 
 static void map_observed(struct observation o, const void *hint, size_t length, int protection, int flags,
@@ -144,14 +161,14 @@ static bool is_ring(int flags, int fd, off_t offset)
 }
 
 static void *map_counted(void *address, size_t length, int protection, int flags, int fd, off_t offset,
-			 const void *caller)
+			 struct asker asker)
 {
 	struct observation o = observe(false);
 	void *result;
 
 	if (__builtin_expect(is_ring(flags, fd, offset), 0))
 		stand_aside(ASIDE_PINNED);
-	result = map(address, length, protection, flags, fd, offset, caller);
+	result = map(address, length, protection, flags, fd, offset, asker);
 
 	if (!gate_of(result) || flags & MAP_FIXED)
 		view_add(&view.passed, 1);
@@ -160,19 +177,37 @@ static void *map_counted(void *address, size_t length, int protection, int flags
 	return result;
 }
 
+/* The program's own request, in a signal handler over malloc() too, needs zeros. */
+#define FOR_THE_PROGRAM(call)                       \
+	({                                          \
+		size_t request = uncleared_request; \
+		void *result;                       \
+                                                    \
+		uncleared_request = 0;              \
+		result = (call);                    \
+		uncleared_request = request;        \
+		result;                             \
+	})
+
 EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
-	return map_counted(address, length, protection, flags, fd, offset, __builtin_return_address(0));
+	if (ENTRY_RETURNS(mmap))
+		return FOR_THE_PROGRAM(next.mmap(address, length, protection, flags, fd, offset));
+	return map_counted(address, length, protection, flags, fd, offset, ASKER(mmap));
 }
 
 EXPORT void *mmap64(void *address, size_t length, int protection, int flags, int fd, off_t offset)
-	__attribute__((alias("mmap")));
+{
+	if (ENTRY_RETURNS(mmap64))
+		return FOR_THE_PROGRAM(next.mmap64(address, length, protection, flags, fd, offset));
+	return map_counted(address, length, protection, flags, fd, offset, ASKER(mmap64));
+}
 
 void *libc_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
 	int said = flags == (MAP_PRIVATE | MAP_ANONYMOUS) && uncleared(length) ? UPA_MAP_UNCLEARED : 0;
 
-	return map_counted(address, length, protection, flags | said, fd, offset, __builtin_return_address(0));
+	return map_counted(address, length, protection, flags | said, fd, offset, ASKER(mmap));
 }
 
 static int unmap(void *address, size_t length)
@@ -184,20 +219,25 @@ static int unmap(void *address, size_t length)
 	if (!region || !gate_knows(address))
 		heap_disturb(address, length, false);
 	if (!region)
-		return (int)entry_result(os_munmap(address, length));
+		return (int)entry_result(ENTRY_PASS(munmap, os_munmap(address, length), address, length));
 	result = upa_munmap(address, length);
 	if (!result && gate_knows(address))
 		retention_account(-(int64_t)length);
 	return result;
 }
 
-EXPORT int munmap(void *address, size_t length)
+int libc_munmap(void *address, size_t length)
 {
 	struct observation o = observe(true);
 	int result = unmap(address, length);
 
 	observed(o, true, UPA_TRACE_UNMAP, entry_outcome(address, result), 0, (uintptr_t)address, length);
 	return result;
+}
+
+EXPORT int munmap(void *address, size_t length)
+{
+	return ENTRY_RETURNS(munmap) ? next.munmap(address, length) : libc_munmap(address, length);
 }
 
 /*
@@ -219,7 +259,8 @@ static long move_bytes(void *old_address, size_t old_size, size_t new_size)
 
 static void *kernel_resize(void *old_address, size_t old_size, size_t new_size, int flags, void *to)
 {
-	long result = os_mremap(old_address, old_size, new_size, flags, to);
+	long result = ENTRY_PASS(mremap, os_mremap(old_address, old_size, new_size, flags, to), old_address, old_size,
+				 new_size, flags, to);
 
 	if (result == -EFAULT && flags == MREMAP_MAYMOVE && old_size && gate_knows(old_address) &&
 	    gate_knows((char *)old_address + old_size - 1))
@@ -261,6 +302,8 @@ EXPORT void *mremap(void *old_address, size_t old_size, size_t new_size, int fla
 		to = va_arg(arguments, void *);
 		va_end(arguments);
 	}
+	if (ENTRY_RETURNS(mremap))
+		return FOR_THE_PROGRAM(next.mremap(old_address, old_size, new_size, flags, to));
 	return resize(old_address, old_size, new_size, flags, to, 0);
 }
 
@@ -269,3 +312,25 @@ void *libc_mremap(void *old_address, size_t old_size, size_t new_size, int flags
 {
 	return resize(old_address, old_size, new_size, flags, to, uncleared(new_size) ? UPA_MAP_UNCLEARED : 0);
 }
+
+/* ---- for libupa_malloc.so, by names that no other library has ------------------------------------------------- */
+
+EXPORT void *__upa_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	return map_counted(address, length, protection, flags, fd, offset,
+			   (struct asker){ __builtin_return_address(0), NULL });
+}
+
+EXPORT int __upa_munmap(void *address, size_t length)
+{
+	return libc_munmap(address, length);
+}
+
+EXPORT void *__upa_mremap(void *old_address, size_t old_size, size_t new_size, int flags)
+{
+	return resize(old_address, old_size, new_size, flags, NULL, 0);
+}
+
+ENTRY_IS_OWN(mmap);
+ENTRY_IS_OWN(munmap);
+ENTRY_IS_OWN(mremap);

@@ -12,7 +12,6 @@
 
 #include "entry/entry.h"
 #include "upkeep/heap.h"
-#include "entry/symbols.h"
 #include "gate.h"
 #include "mman/mman_private.h"
 #include "observe/observe.h"
@@ -35,7 +34,7 @@ static bool may_purge(void)
 	return true;
 }
 
-EXPORT int madvise(void *address, size_t length, int advice)
+int libc_madvise(void *address, size_t length, int advice)
 {
 	struct observation o = observe(true);
 	bool kept;
@@ -52,12 +51,25 @@ EXPORT int madvise(void *address, size_t length, int advice)
 	if (kept) {
 		view_add(&view.purges, 1);
 	} else {
-		result = gate_touched(address, length) ? upa_madvise(address, length, advice) :
-							 (int)entry_result(os_madvise(address, length, advice));
+		result = gate_touched(address, length) ?
+				 upa_madvise(address, length, advice) :
+				 (int)entry_result(ENTRY_PASS(madvise, os_madvise(address, length, advice), address,
+							      length, advice));
 	}
 	observed(o, true, UPA_TRACE_ADVISE, (kept ? UPA_TRACE_SERVED : 0) | (result ? UPA_TRACE_FAILED : 0),
 		 (unsigned)advice, (uintptr_t)address, length);
 	return result;
+}
+
+EXPORT int madvise(void *address, size_t length, int advice)
+{
+	return ENTRY_RETURNS(madvise) ? next.madvise(address, length, advice) : libc_madvise(address, length, advice);
+}
+
+static int call_posix_madvise(char *address, size_t length, long advice)
+{
+	/* An empty range asks whether there is such advice: nobody else need see that. */
+	return length ? -next.posix_madvise(address, length, (int)advice) : os_madvise(address, length, (int)advice);
 }
 
 EXPORT int posix_madvise(void *address, size_t length, int advice)
@@ -66,14 +78,21 @@ EXPORT int posix_madvise(void *address, size_t length, int advice)
 	int result;
 
 	/* As libc has it: POSIX's "don't need" keeps the contents, Linux's does not. */
-	if (advice == POSIX_MADV_DONTNEED)
+	if (advice == POSIX_MADV_DONTNEED && !next_foreign.posix_madvise)
 		return 0;
-	result = madvise(address, length, advice) ? errno : 0;
+	if (next_foreign.posix_madvise && !gate_touched(address, length))
+		return next.posix_madvise(address, length, advice);
+	if (next_foreign.posix_madvise)
+		result = upa_mman_apply_past_holes(address, length, advice != POSIX_MADV_WILLNEED, call_posix_madvise,
+						   advice);
+	else
+		result = libc_madvise(address, length, advice);
+	result = result ? errno : 0;
 	errno = saved;
 	return result;
 }
 
-EXPORT int mprotect(void *address, size_t length, int protection)
+int libc_mprotect(void *address, size_t length, int protection)
 {
 	struct observation o = observe(true);
 	int result;
@@ -82,11 +101,19 @@ EXPORT int mprotect(void *address, size_t length, int protection)
 	/* What is committed is about to be used. */
 	if (protection & PROT_WRITE)
 		purging_forget(address, length);
-	result = gate_touched(address, length) ? upa_mprotect(address, length, protection) :
-						 (int)entry_result(os_mprotect(address, length, protection));
+	result = gate_touched(address, length) ?
+			 upa_mprotect(address, length, protection) :
+			 (int)entry_result(ENTRY_PASS(mprotect, os_mprotect(address, length, protection), address,
+						      length, protection));
 	observed(o, true, UPA_TRACE_PROTECT, result ? UPA_TRACE_FAILED : 0, (unsigned)protection, (uintptr_t)address,
 		 length);
 	return result;
+}
+
+EXPORT int mprotect(void *address, size_t length, int protection)
+{
+	return ENTRY_RETURNS(mprotect) ? next.mprotect(address, length, protection) :
+					 libc_mprotect(address, length, protection);
 }
 
 /* mlock() and its kin take any address of a page. */
@@ -104,30 +131,36 @@ static int apply(const void *address, size_t length, bool sticks, upa_call_on_ra
 static int call_mlock(char *address, size_t length, long unused)
 {
 	(void)unused;
-	return (int)os_call(SYS_mlock, (long)address, (long)length, 0, 0, 0, 0);
+	return (int)ENTRY_PASS(mlock, os_call(SYS_mlock, (long)address, (long)length, 0, 0, 0, 0), address, length);
 }
 
-EXPORT int mlock(const void *address, size_t length)
+int libc_mlock(const void *address, size_t length)
 {
 	stand_aside(ASIDE_LOCKED);
 	return apply(address, length, true, call_mlock, 0);
 }
 
+EXPORT int mlock(const void *address, size_t length)
+{
+	return ENTRY_RETURNS(mlock) ? next.mlock(address, length) : libc_mlock(address, length);
+}
+
 static int call_mlock2(char *address, size_t length, long flags)
 {
-	return (int)os_call(SYS_mlock2, (long)address, (long)length, flags, 0, 0, 0);
+	return (int)ENTRY_PASS(mlock2, os_call(SYS_mlock2, (long)address, (long)length, flags, 0, 0, 0), address,
+			       length, (unsigned)flags);
 }
 
 EXPORT int mlock2(const void *address, size_t length, unsigned flags)
 {
 	stand_aside(ASIDE_LOCKED);
-	return apply(address, length, true, flags ? call_mlock2 : call_mlock, (long)flags);
+	return apply(address, length, true, flags || next_foreign.mlock2 ? call_mlock2 : call_mlock, (long)flags);
 }
 
 static int call_munlock(char *address, size_t length, long unused)
 {
 	(void)unused;
-	return (int)os_call(SYS_munlock, (long)address, (long)length, 0, 0, 0, 0);
+	return (int)ENTRY_PASS(munlock, os_call(SYS_munlock, (long)address, (long)length, 0, 0, 0, 0), address, length);
 }
 
 EXPORT int munlock(const void *address, size_t length)
@@ -142,28 +175,32 @@ static int call_msync(char *address, size_t length, long flags)
 	/* Memory of the device has a file to the kernel, but none to write to. */
 	if (region && !upa_region_ordinary(region))
 		flags &= ~(long)MS_SYNC;
-	return (int)os_call(SYS_msync, (long)address, (long)length, flags, 0, 0, 0);
+	/* An empty range asks whether there are such flags: nobody else need see that. */
+	if (!length)
+		return (int)os_call(SYS_msync, (long)address, 0, flags, 0, 0, 0);
+	return (int)ENTRY_PASS(msync, os_call(SYS_msync, (long)address, (long)length, flags, 0, 0, 0), address, length,
+			       (int)flags);
 }
-
-static int (*libc_msync)(void *, size_t, int);
 
 EXPORT int msync(void *address, size_t length, int flags)
 {
-	/* libc's, which may be cancelled, for what may have to wait. */
-	if (!gate_touched(address, length) && libc_msync)
-		return libc_msync(address, length, flags);
+	next_need();
+	/* The next one, which may be cancelled, for what may have to wait. */
+	if (!gate_touched(address, length) && next.msync)
+		return next.msync(address, length, flags);
 	return upa_mman_apply_past_holes(address, length, false, call_msync, flags);
 }
 
 static int call_mincore(char *address, size_t length, long pages)
 {
-	return os_mincore(address, length, (unsigned char *)pages);
+	return (int)ENTRY_PASS(mincore, os_mincore(address, length, (unsigned char *)pages), address, length,
+			       (unsigned char *)pages);
 }
 
 EXPORT int mincore(void *address, size_t length, unsigned char *pages)
 {
 	if (!gate_touched(address, length))
-		return (int)entry_result(os_mincore(address, length, pages));
+		return (int)entry_result(call_mincore(address, length, (long)pages));
 	return upa_mman_apply(address, length, false, call_mincore, (long)pages);
 }
 
@@ -177,12 +214,14 @@ static bool taint(void *address, size_t length)
 
 EXPORT int pkey_mprotect(void *address, size_t length, int protection, int key)
 {
-	if (key == -1)
-		return mprotect(address, length, protection);
+	if (key == -1 && !next_foreign.pkey_mprotect)
+		return libc_mprotect(address, length, protection);
 	stand_aside(ASIDE_KEYED);
 	heap_disturb(address, length, false);
 	taint(address, length);
-	return (int)entry_result(os_call(SYS_pkey_mprotect, (long)address, (long)length, protection, key, 0, 0));
+	return (int)entry_result(ENTRY_NEXT(
+		pkey_mprotect, os_call(SYS_pkey_mprotect, (long)address, (long)length, protection, key, 0, 0), address,
+		length, protection, key));
 }
 
 EXPORT long mbind(void *address, unsigned long length, int mode, const unsigned long *nodes, unsigned long max_node,
@@ -190,10 +229,10 @@ EXPORT long mbind(void *address, unsigned long length, int mode, const unsigned 
 {
 	heap_disturb(address, length, false);
 	taint(address, length);
-	return entry_result(os_call(SYS_mbind, (long)address, (long)length, mode, (long)nodes, (long)max_node, flags));
+	return entry_result(ENTRY_NEXT(
+		mbind, os_call(SYS_mbind, (long)address, (long)length, mode, (long)nodes, (long)max_node, flags),
+		address, length, mode, nodes, max_node, flags));
 }
-
-static ssize_t (*libc_vmsplice)(int, const struct iovec *, size_t, unsigned);
 
 /*
  * Pages that sit in a pipe must be neither handed out again nor cleared: tainted, their memory is dropped when they
@@ -209,14 +248,17 @@ EXPORT ssize_t vmsplice(int fd, const struct iovec *vector, size_t count, unsign
 		if (!taint((void *)from, to - from))
 			stand_aside(ASIDE_SPLICED);
 	}
-	/* libc's, which may be cancelled. */
-	if (libc_vmsplice)
-		return libc_vmsplice(fd, vector, count, flags);
-	return entry_result(os_call(SYS_vmsplice, fd, (long)vector, (long)count, flags, 0, 0));
+	return entry_result(ENTRY_NEXT(vmsplice, os_call(SYS_vmsplice, fd, (long)vector, (long)count, flags, 0, 0), fd,
+				       vector, count, flags));
 }
 
-void pages_start(void)
-{
-	libc_msync = (int (*)(void *, size_t, int))symbol_next(pages_start, "msync");
-	libc_vmsplice = (ssize_t(*)(int, const struct iovec *, size_t, unsigned))symbol_next(pages_start, "vmsplice");
-}
+ENTRY_IS_OWN(madvise);
+ENTRY_IS_OWN(mprotect);
+ENTRY_IS_OWN(mlock);
+ENTRY_IS_OWN(mlock2);
+ENTRY_IS_OWN(munlock);
+ENTRY_IS_OWN(mincore);
+ENTRY_IS_OWN(msync);
+ENTRY_IS_OWN(vmsplice);
+ENTRY_IS_OWN(pkey_mprotect);
+ENTRY_IS_OWN(mbind);

@@ -20,39 +20,56 @@
 #endif
 
 /* The region would be locked, and populated, with everything else. */
-EXPORT int mlockall(int flags)
+int libc_mlockall(int flags)
 {
 	stand_aside(ASIDE_LOCKED_WHOLE);
-	return (int)entry_result(os_call(SYS_mlockall, flags, 0, 0, 0, 0, 0));
+	return (int)entry_result(ENTRY_PASS(mlockall, os_call(SYS_mlockall, flags, 0, 0, 0, 0, 0), flags));
 }
 
-static void limit_changes(int resource, const struct rlimit64 *limit)
+EXPORT int mlockall(int flags)
 {
-	if (limit && (resource == RLIMIT_AS || resource == RLIMIT_DATA) && limit->rlim_cur != RLIM64_INFINITY)
+	return ENTRY_RETURNS(mlockall) ? next.mlockall(flags) : libc_mlockall(flags);
+}
+
+/* A process's limit is about to change; 0 is this one. */
+static void limit_changes(pid_t pid, int resource, const struct rlimit64 *limit)
+{
+	if (limit && (resource == RLIMIT_AS || resource == RLIMIT_DATA) && limit->rlim_cur != RLIM64_INFINITY &&
+	    (!pid || pid == (pid_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0)))
 		stand_aside(ASIDE_LIMITED);
+}
+
+static long kernel_limit(pid_t pid, long resource, const void *new_limit, void *old_limit)
+{
+	return os_call(SYS_prlimit64, pid, resource, (long)new_limit, (long)old_limit, 0, 0);
 }
 
 EXPORT int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *new_limit,
 		     struct rlimit64 *old_limit)
 {
-	if (!pid || pid == getpid())
-		limit_changes((int)resource, new_limit);
-	return (int)entry_result(os_call(SYS_prlimit64, pid, (long)resource, (long)new_limit, (long)old_limit, 0, 0));
+	limit_changes(pid, (int)resource, new_limit);
+	return (int)entry_result(ENTRY_NEXT(prlimit64, kernel_limit(pid, (long)resource, new_limit, old_limit), pid,
+					    resource, new_limit, old_limit));
 }
 
 EXPORT int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlimit *new_limit, struct rlimit *old_limit)
 {
-	return prlimit64(pid, resource, (const struct rlimit64 *)new_limit, (struct rlimit64 *)old_limit);
+	limit_changes(pid, (int)resource, (const struct rlimit64 *)new_limit);
+	return (int)entry_result(ENTRY_NEXT(prlimit, kernel_limit(pid, (long)resource, new_limit, old_limit), pid,
+					    resource, new_limit, old_limit));
 }
 
 EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
 {
-	return prlimit64(0, resource, limit, NULL);
+	limit_changes(0, (int)resource, limit);
+	return (int)entry_result(
+		ENTRY_NEXT(setrlimit64, kernel_limit(0, (long)resource, limit, NULL), resource, limit));
 }
 
 EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 {
-	return prlimit64(0, resource, (const struct rlimit64 *)limit, NULL);
+	limit_changes(0, (int)resource, (const struct rlimit64 *)limit);
+	return (int)entry_result(ENTRY_NEXT(setrlimit, kernel_limit(0, (long)resource, limit, NULL), resource, limit));
 }
 
 _Static_assert(sizeof(struct rlimit) == sizeof(struct rlimit64), "one structure by two names");
@@ -72,7 +89,9 @@ EXPORT int prctl(int option, ...)
 	va_end(arguments);
 	if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP)
 		stand_aside(ASIDE_FILTERED);
-	return (int)entry_result(os_call(SYS_prctl, option, (long)a[0], (long)a[1], (long)a[2], (long)a[3], 0));
+	return (int)entry_result(
+		ENTRY_NEXT(prctl, os_call(SYS_prctl, option, (long)a[0], (long)a[1], (long)a[2], (long)a[3], 0), option,
+			   a[0], a[1], a[2], a[3]));
 }
 
 /* Pages on their way out by MSG_ZEROCOPY belong to the network until it says so: no reuse can be safe. */
@@ -82,7 +101,9 @@ EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_
 		stand_aside(ASIDE_ZEROCOPY);
 	if (level == SOL_XDP)
 		stand_aside(ASIDE_PINNED);
-	return (int)entry_result(os_call(SYS_setsockopt, fd, level, option, (long)value, length, 0));
+	return (int)entry_result(ENTRY_NEXT(setsockopt,
+					    os_call(SYS_setsockopt, fd, level, option, (long)value, length, 0), fd,
+					    level, option, value, length));
 }
 
 /* libaio's name. What is under way when its pages are unmapped goes on, and may be a read into them. */
@@ -100,8 +121,8 @@ static bool readable(const void *address)
 }
 
 /*
- * Memory that was handed out from the region may be there, and read zero, though the program has never touched it: the
- * kernel's would be missing. A page to which the program has written zeros is taken for such a one.
+ * Memory that was handed out from the region may be there, and read zero, though the program has never touched it:
+ * the kernel's would be missing. A page to which the program has written zeros is taken for such a one.
  */
 static void empty_untouched(const struct uffdio_register *wanted)
 {
@@ -140,7 +161,8 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 		stand_aside(ASIDE_FAULTS);
 	if (request == UFFDIO_REGISTER)
 		empty_untouched((const struct uffdio_register *)argument);
-	return (int)entry_result(os_call(SYS_ioctl, fd, (long)request, (long)argument, 0, 0, 0));
+	return (int)entry_result(ENTRY_NEXT(ioctl, os_call(SYS_ioctl, fd, (long)request, (long)argument, 0, 0, 0), fd,
+					    request, argument));
 }
 
 /* A child of vfork() is none of ours. */
@@ -158,11 +180,30 @@ int libc_execve(const char *path, char *const arguments[], char *const environme
 }
 
 /* libc's own calls of it do not come here: exit() has run the destructors by then. */
-EXPORT _Noreturn void _exit(int status)
+static _Noreturn void leave(void (*next_exit)(int), int status)
 {
 	observe_end();
+	if (next_exit)
+		next_exit(status);
 	for (;;)
 		os_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
 }
 
-EXPORT _Noreturn void _Exit(int status) __attribute__((alias("_exit")));
+EXPORT _Noreturn void _exit(int status)
+{
+	next_need();
+	leave(next._exit, status);
+}
+
+EXPORT _Noreturn void _Exit(int status)
+{
+	next_need();
+	leave(next._Exit, status);
+}
+
+ENTRY_IS_OWN(mlockall);
+ENTRY_IS_OWN(prctl);
+ENTRY_IS_OWN(ioctl);
+ENTRY_IS_OWN(setsockopt);
+ENTRY_IS_OWN(setrlimit64);
+ENTRY_IS_OWN(prlimit64);

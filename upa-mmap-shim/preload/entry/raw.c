@@ -38,42 +38,40 @@ HIDDEN const unsigned char raw_is_ours[512] = {
 	[SYS_userfaultfd] = 1, [SYS_mseal] = 1, [SYS_io_setup] = 1,  [SYS_io_uring_setup] = 1, [SYS_io_uring_register] = 1,
 };
 
-/* As libnuma declares it. */
-extern long mbind(void *address, unsigned long length, int mode, const unsigned long *nodes, unsigned long max_node,
-		  unsigned flags);
-
 static long begins(enum stand_aside_reason reason, long number, const long a[6])
 {
 	stand_aside(reason);
 	return entry_result(os_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
 }
 
-HIDDEN long raw_by_number(long number, long a0, long a1, long a2, long a3, long a4, long a5)
+_Thread_local bool entry_by_number __attribute__((tls_model("initial-exec")));
+
+static long by_number(long number, long a0, long a1, long a2, long a3, long a4, long a5)
 {
 	const long a[] = { a0, a1, a2, a3, a4, a5 };
 	void *address = (void *)a0;
 
 	switch (number) {
-	case SYS_mmap: return (long)mmap(address, (size_t)a1, (int)a2, (int)a3, (int)a4, a5);
-	case SYS_munmap: return munmap(address, (size_t)a1);
-	case SYS_mremap: return (long)mremap(address, (size_t)a1, (size_t)a2, (int)a3, (void *)a4);
-	case SYS_madvise: return madvise(address, (size_t)a1, (int)a2);
-	case SYS_mprotect: return mprotect(address, (size_t)a1, (int)a2);
-	case SYS_mlock: return mlock(address, (size_t)a1);
-	case SYS_mlock2: return mlock2(address, (size_t)a1, (unsigned)a2);
-	case SYS_munlock: return munlock(address, (size_t)a1);
-	case SYS_mlockall: return mlockall((int)a0);
-	case SYS_mincore: return mincore(address, (size_t)a1, (unsigned char *)a2);
-	case SYS_msync: return msync(address, (size_t)a1, (int)a2);
-	case SYS_vmsplice: return vmsplice((int)a0, (const struct iovec *)a1, (size_t)a2, (unsigned)a3);
-	case SYS_pkey_mprotect: return pkey_mprotect(address, (size_t)a1, (int)a2, (int)a3);
-	case SYS_prctl: return prctl((int)a0, a1, a2, a3, a4);
-	case SYS_ioctl: return ioctl((int)a0, (unsigned long)a1, a2);
-	case SYS_setsockopt: return setsockopt((int)a0, (int)a1, (int)a2, (const void *)a3, (socklen_t)a4);
-	case SYS_setrlimit: return setrlimit64((__rlimit_resource_t)a0, (const struct rlimit64 *)a1);
+	case SYS_mmap: return (long)own_mmap(address, (size_t)a1, (int)a2, (int)a3, (int)a4, a5);
+	case SYS_munmap: return own_munmap(address, (size_t)a1);
+	case SYS_mremap: return (long)own_mremap(address, (size_t)a1, (size_t)a2, (int)a3, (void *)a4);
+	case SYS_madvise: return own_madvise(address, (size_t)a1, (int)a2);
+	case SYS_mprotect: return own_mprotect(address, (size_t)a1, (int)a2);
+	case SYS_mlock: return own_mlock(address, (size_t)a1);
+	case SYS_mlock2: return own_mlock2(address, (size_t)a1, (unsigned)a2);
+	case SYS_munlock: return own_munlock(address, (size_t)a1);
+	case SYS_mlockall: return own_mlockall((int)a0);
+	case SYS_mincore: return own_mincore(address, (size_t)a1, (unsigned char *)a2);
+	case SYS_msync: return own_msync(address, (size_t)a1, (int)a2);
+	case SYS_vmsplice: return own_vmsplice((int)a0, (const struct iovec *)a1, (size_t)a2, (unsigned)a3);
+	case SYS_pkey_mprotect: return own_pkey_mprotect(address, (size_t)a1, (int)a2, (int)a3);
+	case SYS_prctl: return own_prctl((int)a0, a1, a2, a3, a4);
+	case SYS_ioctl: return own_ioctl((int)a0, (unsigned long)a1, a2);
+	case SYS_setsockopt: return own_setsockopt((int)a0, (int)a1, (int)a2, (const void *)a3, (socklen_t)a4);
+	case SYS_setrlimit: return own_setrlimit64((__rlimit_resource_t)a0, (const struct rlimit64 *)a1);
 	case SYS_prlimit64:
-		return prlimit64((pid_t)a0, (__rlimit_resource_t)a1, (const struct rlimit64 *)a2, (struct rlimit64 *)a3);
-	case SYS_mbind: return mbind(address, (unsigned long)a1, (int)a2, (const unsigned long *)a3, (unsigned long)a4, (unsigned)a5);
+		return own_prlimit64((pid_t)a0, (__rlimit_resource_t)a1, (const struct rlimit64 *)a2, (struct rlimit64 *)a3);
+	case SYS_mbind: return own_mbind(address, (unsigned long)a1, (int)a2, (const unsigned long *)a3, (unsigned long)a4, (unsigned)a5);
 	case SYS_seccomp: return begins(ASIDE_FILTERED, number, a);
 	case SYS_userfaultfd: return begins(ASIDE_FAULTS, number, a);
 	case SYS_mseal: return begins(ASIDE_SEALED, number, a);
@@ -82,6 +80,17 @@ HIDDEN long raw_by_number(long number, long a0, long a1, long a2, long a3, long 
 	case SYS_io_uring_register: return begins(ASIDE_PINNED, number, a);
 	default: return entry_result(os_call(number, a0, a1, a2, a3, a4, a5));
 	}
+}
+
+HIDDEN long raw_by_number(long number, long a0, long a1, long a2, long a3, long a4, long a5)
+{
+	bool was = entry_by_number;
+	long result;
+
+	entry_by_number = true;
+	result = by_number(number, a0, a1, a2, a3, a4, a5);
+	entry_by_number = was;
+	return result;
 }
 
 /* libc's function; until it is known, every call is made by raw_by_number(). */

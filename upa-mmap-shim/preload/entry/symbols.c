@@ -31,6 +31,7 @@ bool object_open(struct object *o, uintptr_t base, const ElfW(Phdr) *headers, si
 		case DT_SYMTAB: o->symbols = at; break;
 		case DT_STRTAB: o->names = at; break;
 		case DT_VERSYM: o->versions = at; break;
+		case DT_VERDEF: o->definitions = at; break;
 		case DT_GNU_HASH: o->gnu_hash = at; break;
 		case DT_HASH: o->hash = at; break;
 		}
@@ -39,17 +40,42 @@ bool object_open(struct object *o, uintptr_t base, const ElfW(Phdr) *headers, si
 }
 
 #define HIDDEN_VERSION 0x8000
+#define FIRST_VERSION 2 /* below: local, and of no version */
 
-static bool defines(const struct object *o, uint32_t index, const char *name)
+const char *object_version(const struct object *o, const ElfW(Sym) *symbol)
+{
+	uint16_t index = o->versions ? o->versions[symbol - o->symbols] & ~HIDDEN_VERSION : 0;
+	const ElfW(Verdef) *d = o->definitions;
+
+	if (index < FIRST_VERSION || !d)
+		return NULL;
+	while (d->vd_ndx != index && d->vd_next)
+		d = (const void *)((const char *)d + d->vd_next);
+	if (d->vd_ndx != index)
+		return NULL;
+	return o->names + ((const ElfW(Verdaux) *)((const char *)d + d->vd_aux))->vda_name;
+}
+
+static bool is_version(const struct object *o, const ElfW(Sym) *s, const char *version)
+{
+	const char *its;
+
+	if (!version)
+		return !(o->versions && o->versions[s - o->symbols] & HIDDEN_VERSION);
+	its = object_version(o, s);
+	return !its || !strcmp(its, version);
+}
+
+static bool defines(const struct object *o, uint32_t index, const char *name, const char *version)
 {
 	const ElfW(Sym) *s = &o->symbols[index];
 
 	return s->st_shndx != SHN_UNDEF && (s->st_value || s->st_shndx == SHN_ABS) && ELF64_ST_TYPE(s->st_info) != STT_TLS &&
-	       !(o->versions && o->versions[index] & HIDDEN_VERSION) && !strcmp(o->names + s->st_name, name);
+	       !strcmp(o->names + s->st_name, name) && is_version(o, s, version);
 }
 
 /* A Bloom filter, buckets, and chains of hashes that end with an odd one. */
-static const ElfW(Sym) *by_gnu_hash(const struct object *o, const char *name)
+static const ElfW(Sym) *by_gnu_hash(const struct object *o, const char *name, const char *version)
 {
 	uint32_t buckets = o->gnu_hash[0], first = o->gnu_hash[1], words = o->gnu_hash[2], shift = o->gnu_hash[3];
 	const ElfW(Addr) *filter = (const void *)(o->gnu_hash + 4);
@@ -68,14 +94,14 @@ static const ElfW(Sym) *by_gnu_hash(const struct object *o, const char *name)
 	for (;; index++) {
 		uint32_t other = chain[index - first];
 
-		if ((other | 1) == (hash | 1) && defines(o, index, name))
+		if ((other | 1) == (hash | 1) && defines(o, index, name, version))
 			return &o->symbols[index];
 		if (other & 1)
 			return NULL;
 	}
 }
 
-static const ElfW(Sym) *by_hash(const struct object *o, const char *name)
+static const ElfW(Sym) *by_hash(const struct object *o, const char *name, const char *version)
 {
 	uint32_t buckets = o->hash[0], hash = 0;
 	const uint32_t *bucket = o->hash + 2;
@@ -87,20 +113,34 @@ static const ElfW(Sym) *by_hash(const struct object *o, const char *name)
 		hash &= 0xfffffff;
 	}
 	for (uint32_t index = buckets ? bucket[hash % buckets] : 0; index; index = chain[index])
-		if (defines(o, index, name))
+		if (defines(o, index, name, version))
 			return &o->symbols[index];
 	return NULL;
 }
 
+const ElfW(Sym) *object_symbol_version(const struct object *o, const char *name, const char *version)
+{
+	return o->gnu_hash ? by_gnu_hash(o, name, version) : by_hash(o, name, version);
+}
+
 const ElfW(Sym) *object_symbol(const struct object *o, const char *name)
 {
-	return o->gnu_hash ? by_gnu_hash(o, name) : by_hash(o, name);
+	return object_symbol_version(o, name, NULL);
+}
+
+void *object_address(const struct object *o, const ElfW(Sym) *symbol)
+{
+	void *at = (void *)(o->base + symbol->st_value);
+
+	/* Its resolver, which x86-64 calls without the argument. */
+	if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
+		at = ((void *(*)(unsigned long))at)(getauxval(AT_HWCAP));
+	return at;
 }
 
 struct search {
 	const char *name;            /* of a file, or of a symbol */
 	struct object object;
-	const void *after;           /* not NULL: only behind the object in which this lies */
 	void *found;
 };
 
@@ -139,34 +179,50 @@ static bool is_vdso(const struct dl_phdr_info *info)
 	return !strncmp(info->dlpi_name, "linux-", strlen("linux-"));
 }
 
-static int has_symbol(struct dl_phdr_info *info, size_t size, void *search)
+struct walk {
+	const void *after;           /* not NULL: only behind the object in which this lies */
+	int (*each)(const struct object *o, void *context);
+	void *context;
+};
+
+static int visit(struct dl_phdr_info *info, size_t size, void *walk)
 {
-	struct search *s = search;
-	const ElfW(Sym) *symbol;
+	struct walk *w = walk;
+	struct object o;
 
 	(void)size;
-	if (s->after) {
-		if (holds(info, (uintptr_t)s->after))
-			s->after = NULL;
+	if (w->after) {
+		if (holds(info, (uintptr_t)w->after))
+			w->after = NULL;
 		return 0;
 	}
-	if (is_vdso(info) || !object_open(&s->object, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum))
+	if (is_vdso(info) || !object_open(&o, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum))
 		return 0;
-	symbol = object_symbol(&s->object, s->name);
-	if (!symbol)
-		return 0;
-	s->found = (void *)(s->object.base + symbol->st_value);
-	/* Its resolver, which x86-64 calls without the argument. */
-	if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
-		s->found = ((void *(*)(unsigned long))s->found)(getauxval(AT_HWCAP));
-	return 1;
+	return w->each(&o, w->context);
+}
+
+int objects_after(const void *self, int (*each)(const struct object *o, void *context), void *context)
+{
+	struct walk w = { self, each, context };
+
+	return dl_iterate_phdr(visit, &w);
+}
+
+static int has_symbol(const struct object *o, void *search)
+{
+	struct search *s = search;
+	const ElfW(Sym) *symbol = object_symbol(o, s->name);
+
+	if (symbol)
+		s->found = object_address(o, symbol);
+	return symbol != NULL;
 }
 
 void *symbol_next(const void *self, const char *name)
 {
-	struct search s = { .name = name, .after = self };
+	struct search s = { .name = name };
 
-	dl_iterate_phdr(has_symbol, &s);
+	objects_after(self, has_symbol, &s);
 	return s.found;
 }
 
@@ -174,6 +230,6 @@ void *symbol_first(const char *name)
 {
 	struct search s = { .name = name };
 
-	dl_iterate_phdr(has_symbol, &s);
+	objects_after(NULL, has_symbol, &s);
 	return s.found;
 }

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "os/os.h"
+#include "clock.h"
 #include "os/message.h"
 #include "settings.h"
 #include "os/file.h"
@@ -72,20 +72,12 @@ static struct upa_region_stats before;
 
 static uint64_t ticks_at_start, ns_at_start;
 
-static uint64_t nanoseconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static uint64_t ticks(void)
 {
 #ifdef __x86_64__
 	return __builtin_ia32_rdtsc();
 #else
-	return nanoseconds();
+	return clock_nanoseconds();
 #endif
 }
 
@@ -94,7 +86,7 @@ static double ns_per_tick(void)
 {
 	uint64_t passed = ticks() - ticks_at_start;
 
-	return passed ? (double)(nanoseconds() - ns_at_start) / (double)passed : 0;
+	return passed ? (double)(clock_nanoseconds() - ns_at_start) / (double)passed : 0;
 }
 
 uint64_t statistics_clock(void)
@@ -149,7 +141,7 @@ void statistics_start(void)
 	out = (int)fd;
 	rest_start(settings.stats_rest);
 	ticks_at_start = ticks();
-	ns_at_start = nanoseconds();
+	ns_at_start = clock_nanoseconds();
 	statistics_wanted = true;
 }
 
@@ -290,7 +282,7 @@ static uint64_t page_faults(void)
 {
 	struct rusage usage = { 0 };
 
-	getrusage(RUSAGE_SELF, &usage);
+	os_call(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0, 0, 0, 0);
 	return (uint64_t)usage.ru_minflt;
 }
 
@@ -381,7 +373,7 @@ static void json(struct message *m, const char *name, double tick)
 
 	message_text(m, "{\"program\":");
 	json_text(m, name);
-	json_number(m, "process", (uint64_t)getpid());
+	json_number(m, "process", (uint64_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0));
 	for (size_t i = 0; i < ROWS; i++)
 		json_calls(m, i < SIZES ? sizes[i].name : names[i - SIZES], tallies[i], tick);
 	if (r) {
@@ -453,7 +445,7 @@ void statistics_print(bool leaves)
 		message_text(&m, "upa: ");
 		message_text(&m, name);
 		message_text(&m, ", process ");
-		message_number(&m, (uint64_t)getpid(), 0);
+		message_number(&m, (uint64_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0), 0);
 		if (!all[0].calls && !remarks[0])
 			short_line(&m);
 		else

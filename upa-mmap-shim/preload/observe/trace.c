@@ -13,10 +13,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "os/filter.h"
 #include "os/os.h"
+#include "clock.h"
 #include "os/message.h"
 #include "observe/statistics.h"
 
@@ -37,7 +37,7 @@ struct process {
 	uint32_t id;
 	dev_t device; /* of the file */
 	ino_t inode;
-	int64_t started;          /* CLOCK_MONOTONIC, in nanoseconds */
+	uint64_t started;         /* clock_nanoseconds() */
 	_Atomic uint64_t next;    /* record */
 	_Atomic uint64_t windows; /* mapped so far, all before included */
 	char path[PATH_MAX];
@@ -51,14 +51,6 @@ static char pattern[PATH_MAX];  /* of the file's name, absolute */
 static uint32_t first_process;
 static _Atomic bool quiet;
 static _Atomic int growing; /* threads at it */
-
-static int64_t nanoseconds(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static struct upa_trace_header *header(void)
 {
@@ -196,12 +188,12 @@ static long open_file(struct process *p)
 	}
 	p->device = st.st_dev;
 	p->inode = st.st_ino;
-	p->started = nanoseconds(CLOCK_MONOTONIC);
+	p->started = clock_nanoseconds();
 	h->version = UPA_TRACE_VERSION;
 	h->header_bytes = sizeof(*h);
 	h->record_bytes = sizeof(struct upa_trace_record);
 	h->process = p->id;
-	h->started_unix_ns = (uint64_t)nanoseconds(CLOCK_REALTIME);
+	h->started_unix_ns = clock_real_nanoseconds();
 	read_command(h->command, sizeof(h->command));
 	__atomic_store_n(&h->magic, UPA_TRACE_MAGIC, __ATOMIC_RELEASE);
 	atomic_store(&p->next, 0);
@@ -306,7 +298,7 @@ struct upa_trace_record *trace_place(void)
 		return NULL;
 	}
 	record = (struct upa_trace_record *)(base + offset);
-	record->ns = (uint64_t)(nanoseconds(CLOCK_MONOTONIC) - p->started);
+	record->ns = clock_nanoseconds() - p->started;
 	record->thread = thread_id(p);
 	return record;
 }
@@ -414,7 +406,7 @@ void trace_end(void)
 		records = (atomic_load(&p->windows) * WINDOW_BYTES - sizeof(struct upa_trace_header)) /
 			  sizeof(struct upa_trace_record);
 	trace_wanted = false;
-	header()->ended_ns = (uint64_t)(nanoseconds(CLOCK_MONOTONIC) - p->started);
+	header()->ended_ns = clock_nanoseconds() - p->started;
 	header()->records = records;
 	if (atomic_load(&quiet))
 		return;

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "clock.h"
 #include "gate.h"
 #include "observe/view.h"
 #include "os/filter.h"
@@ -11,7 +12,6 @@
 #include "policy/purge.h"
 #include "region/region_private.h"
 #include "settings.h"
-#include "upkeep/clock.h"
 #include "upkeep/facts.h"
 #include "upkeep/retention.h"
 #include "upkeep/zero.h"

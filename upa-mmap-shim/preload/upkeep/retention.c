@@ -6,7 +6,7 @@
 #include "policy/retain.h"
 #include "region/region_private.h"
 #include "settings.h"
-#include "upkeep/clock.h"
+#include "clock.h"
 #include "upkeep/facts.h"
 
 /* ---- what the policy asks for ------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# stand_aside_test.sh LIB_DIRECTORY TEST_DIRECTORY: what stops for which reason (preload/stand_aside.c) does, and nothing
-# else; and the addresses that were UPA's are the kernel's in every call from then on, in every mode.
+# stand_aside_test.sh LIB_DIRECTORY TEST_DIRECTORY: what stops for which reason (preload/stand_aside.c) does, and no
+# more; and the addresses that were UPA's are the kernel's in every call from then on, in every mode.
 set -euo pipefail
 
 libraries=$1
@@ -64,7 +64,7 @@ nothing "limited data" env LD_PRELOAD="$upa" bash -c 'ulimit -d 4000000 && exec 
 # note REASON TEXT: in the statistics
 note() {
   local found
-  found=$(LD_PRELOAD=$upa UPA_STATS=1 "$program" "$1" 2>&1 >/dev/null | sed -n 's/^  note: //p')
+  found=$(LD_PRELOAD=$upa UPA_STATS=1 "$program" "$1" 2>&1 >/dev/null | sed -n '/^  note: /{s///p;q}')
   [[ $found == "$2" ]] && echo "same: note of $1" || { echo "FAILED: note of $1: $found"; failed=1; }
 }
 note none ''
