@@ -3,8 +3,12 @@
  * libupa_malloc.so: malloc and its whole family, by dlmalloc 2.8.6, for LD_PRELOAD (./upa run --malloc dl).
  *
  * Doug Lea's heap has one lock. Here are several heaps: each thread takes the next in turn, twice as many as there
- * are processors, and keeps it; a block is freed into the heap it came from, whoever frees it. Results, errno and the corner cases
- * (size 0, overflow, alignment) are glibc's.
+ * are processors, and keeps it; a block is freed into the heap it came from, whoever frees it. Results, errno and the
+ * corner cases (size 0, overflow, alignment) are glibc's, and so are the names: also those by which programs reach
+ * glibc's own.
+ *
+ * While a thread forks, its heaps are not to be had (spaces.h). Meanwhile memory comes from a heap of its own, the
+ * refuge, and what is freed is put off.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,14 +18,18 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "entry/symbols.h"
+#include "os/message.h"
+#include "os/os.h"
 #include "spaces.h"
 
 #define EXPORT __attribute__((visibility("default")))
+#define ALSO(name) __attribute__((alias(#name), copy(name)))
 
 #define MOST_SPACES 64u
 #define PAGE 4096ul
@@ -36,32 +44,52 @@ void *mspace_realloc(mspace space, void *block, size_t bytes);
 void *mspace_memalign(mspace space, size_t alignment, size_t bytes);
 size_t mspace_usable_size(const void *block);
 int mspace_trim(mspace space, size_t pad);
+int mspace_mallopt(int parameter, int value);
 struct mallinfo2 mspace_mallinfo(mspace space);
 
-static _Atomic(mspace) spaces[MOST_SPACES];
-static unsigned space_count;
-static _Atomic unsigned next_space;
-static int starting;                 /* a lock: heaps are made one at a time */
-static _Thread_local mspace own __attribute__((tls_model("initial-exec")));
+struct heap {
+	_Atomic(mspace) space; /* NULL: not made yet */
+	int *lock;
+};
 
-/* The heap of a thread that has none yet; NULL with ENOMEM if there is no memory for one. */
+static struct heap heaps[MOST_SPACES];
+static unsigned heap_count;
+static unsigned next_heap;
+static int starting; /* a lock: heaps are made one at a time */
+static _Thread_local mspace own __attribute__((tls_model("initial-exec")));
+static _Thread_local int *own_lock __attribute__((tls_model("initial-exec")));
+
+/* ---- heaps ----------------------------------------------------------------------------------------------- */
+
+/* Processors that this process may run on. By a system call, since sysconf() may be somebody else's. */
+static unsigned processors(void)
+{
+	unsigned long set[128];
+	long bytes = os_call(SYS_sched_getaffinity, 0, sizeof(set), (long)set, 0, 0, 0);
+	unsigned n = 0;
+
+	for (long i = 0; i < bytes / (long)sizeof(*set); i++)
+		n += (unsigned)__builtin_popcountl(set[i]);
+	return n ? n : 1;
+}
+
+/* The heap of a thread that has none yet; NULL if there is no memory for one, or none now. */
 static mspace choose(void)
 {
-	int saved = errno;
-	unsigned i;
+	struct heap *h;
 
-	space_lock(&starting);
-	if (!space_count) {
-		long processors = sysconf(_SC_NPROCESSORS_ONLN);
-
-		space_count = processors < 1 ? 2 : processors > (long)MOST_SPACES / 2 ? MOST_SPACES : 2 * (unsigned)processors;
+	if (space_lock(&starting))
+		return NULL;
+	if (!heap_count)
+		heap_count = processors() > MOST_SPACES / 2 ? MOST_SPACES : 2 * processors();
+	h = &heaps[next_heap++ % heap_count];
+	if (!h->space) {
+		h->space = create_mspace(0, 1);
+		h->lock = space_last_lock();
 	}
-	i = next_space++ % space_count;
-	if (!spaces[i])
-		spaces[i] = create_mspace(0, 1);
-	own = spaces[i];
 	space_unlock(&starting);
-	errno = own ? saved : ENOMEM;
+	own = h->space;
+	own_lock = h->lock;
 	return own;
 }
 
@@ -70,19 +98,150 @@ static inline mspace mine(void)
 	return __builtin_expect(!!own, 1) ? own : choose();
 }
 
-/* dlmalloc does not set errno on every path. */
-static inline void *result(void *block)
+/* ---- while a thread forks ---------------------------------------------------------------------------------- */
+
+static struct heap refuge;
+static int refuge_starting; /* a lock that no fork holds */
+
+/* Blocks whose heap could not be had when they were freed: each holds the address of the next. */
+static void *_Atomic put_off;
+static _Atomic bool forking;
+
+static mspace take_refuge(void)
 {
-	if (__builtin_expect(!block, 0))
-		errno = ENOMEM;
-	return block;
+	if (refuge.space || space_lock(&refuge_starting))
+		return refuge.space;
+	if (!refuge.space) {
+		space_exempt(true);
+		refuge.space = create_mspace(0, 1);
+		refuge.lock = space_last_lock();
+		space_exempt(false);
+	}
+	space_unlock(&refuge_starting);
+	return refuge.space;
+}
+
+/* Has a lock been refused to this thread? Asked once. */
+static enum space_refusal refused(void)
+{
+	enum space_refusal why = (enum space_refusal)space_refused;
+
+	space_refused = SPACE_GRANTED;
+	return why;
+}
+
+static void free_put_off(void)
+{
+	void *block = atomic_exchange(&put_off, NULL);
+
+	while (block) {
+		void *next = *(void **)block;
+
+		mspace_free(NULL, block);
+		/* Another fork: once more. */
+		if (refused() == SPACE_FORKING) {
+			void *rest = atomic_load(&put_off);
+
+			do
+				*(void **)block = rest;
+			while (!atomic_compare_exchange_weak(&put_off, &rest, block));
+		}
+		block = next;
+	}
+}
+
+/* A block could not be freed. Of a heap that is lost, it is lost too. */
+static void put_off_free(void *block, enum space_refusal why)
+{
+	void *rest = atomic_load(&put_off);
+
+	if (why != SPACE_FORKING)
+		return;
+	do
+		*(void **)block = rest;
+	while (!atomic_compare_exchange_weak(&put_off, &rest, block));
+	/* The fork may be over, and whoever made it be past this. */
+	if (!atomic_load(&forking))
+		free_put_off();
+}
+
+static void before_fork(void)
+{
+	space_lock_all();
+	atomic_store(&forking, true);
+}
+
+static void after_fork(void)
+{
+	atomic_store(&forking, false);
+	space_unlock_all();
+	free_put_off();
+}
+
+/* No other thread is here to let go of the refuge, nor to finish what it did to the list. */
+static void in_child(void)
+{
+	if (refuge.space)
+		space_abandon(refuge.lock);
+	refuge = (struct heap){ 0 };
+	refuge_starting = 0;
+	atomic_store(&put_off, NULL);
+	atomic_store(&forking, false);
+	space_unlock_all();
+}
+
+/* First of all, so that before a fork this comes last: other handlers may call malloc. */
+__attribute__((constructor(101))) static void start(void)
+{
+	space_lock_start(&starting);
+	pthread_atfork(before_fork, after_fork, in_child);
+}
+
+/* ---- malloc and its kin ------------------------------------------------------------------------------------ */
+
+enum { ANYTHING, ZEROS };
+
+/* dlmalloc does not set errno on every path. */
+static void *shortage(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* What could not be had from the thread's own heap: because of a fork, it can be had from the refuge. */
+static __attribute__((noinline)) void *instead(size_t alignment, size_t bytes, int zeros)
+{
+	mspace space = refused() == SPACE_FORKING ? take_refuge() : NULL;
+	void *block = NULL;
+
+	if (space && zeros) {
+		space_zeros = 1;
+		block = mspace_calloc(space, 1, bytes);
+		space_zeros = 0;
+	} else if (space) {
+		block = alignment ? mspace_memalign(space, alignment, bytes) : mspace_malloc(space, bytes);
+	}
+	refused();
+	return block ? block : shortage();
 }
 
 EXPORT void *malloc(size_t bytes)
 {
 	mspace space = mine();
+	void *block = space ? mspace_malloc(space, bytes) : NULL;
 
-	return result(space ? mspace_malloc(space, bytes) : NULL);
+	return __builtin_expect(!!block, 1) ? block : instead(0, bytes, ANYTHING);
+}
+
+static void release(void *block)
+{
+	enum space_refusal why;
+
+	mspace_free(NULL, block);
+	if (__builtin_expect(space_refused, 0)) {
+		why = refused();
+		put_off_free(block, why);
+	}
 }
 
 EXPORT void free(void *block)
@@ -90,11 +249,11 @@ EXPORT void free(void *block)
 	int saved = errno;
 
 	if (block)
-		mspace_free(NULL, block);
+		release(block);
 	errno = saved;
 }
 
-/* C23's, which a libc that has them would answer by a free() of its own. */
+/* Of C23; the standard's allocator may check these, ours looks at the block. */
 EXPORT void free_sized(void *block, size_t bytes)
 {
 	(void)bytes;
@@ -111,14 +270,17 @@ EXPORT void free_aligned_sized(void *block, size_t alignment, size_t bytes)
 EXPORT void *calloc(size_t count, size_t bytes)
 {
 	mspace space = mine();
-	void *block;
+	void *block = NULL;
+	size_t total;
 
-	if (!space)
-		return NULL;
-	space_zeros = 1;
-	block = mspace_calloc(space, count, bytes);
-	space_zeros = 0;
-	return result(block);
+	if (__builtin_mul_overflow(count, bytes, &total))
+		return shortage();
+	if (space) {
+		space_zeros = 1;
+		block = mspace_calloc(space, count, bytes);
+		space_zeros = 0;
+	}
+	return __builtin_expect(!!block, 1) ? block : instead(0, total, ZEROS);
 }
 
 /*
@@ -132,54 +294,74 @@ static bool aligned_mapping(const void *block)
 	return !(chunk[1] & 3) && chunk[0];
 }
 
-static void *realloc_aligned(mspace space, void *block, size_t bytes)
+static void *move(void *block, size_t bytes)
 {
 	size_t kept = mspace_usable_size(block);
-	void *moved = mspace_malloc(space, bytes);
+	void *moved = malloc(bytes);
 
 	if (!moved)
 		return NULL;
 	memcpy(moved, block, kept < bytes ? kept : bytes);
-	mspace_free(NULL, block);
+	release(block);
 	return moved;
 }
 
 EXPORT void *realloc(void *block, size_t bytes)
 {
-	mspace space = mine();
-	void *moved = NULL;
+	enum space_refusal why;
+	mspace space;
+	void *moved;
 
-	if (space && block && bytes && aligned_mapping(block))
-		return result(realloc_aligned(space, block, bytes));
-	if (space)
-		moved = mspace_realloc(space, block, bytes);
-	/* Of size 0: freed. */
-	return bytes || !block ? result(moved) : moved;
+	if (!block)
+		return malloc(bytes);
+	if (!bytes) {
+		free(block);
+		return NULL;
+	}
+	space = mine();
+	if (!space || aligned_mapping(block)) {
+		refused();
+		return move(block, bytes);
+	}
+	/* In the heap that the block is of, which may be another thread's. */
+	moved = mspace_realloc(space, block, bytes);
+	if (__builtin_expect(!space_refused, 1))
+		return moved ? moved : shortage();
+	why = refused();
+	if (!moved)
+		return move(block, bytes);
+	if (moved != block)
+		put_off_free(block, why);
+	return moved;
 }
 
 EXPORT void *reallocarray(void *block, size_t count, size_t bytes)
 {
 	size_t total;
 
-	if (__builtin_mul_overflow(count, bytes, &total)) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	return realloc(block, total);
+	return __builtin_mul_overflow(count, bytes, &total) ? shortage() : realloc(block, total);
 }
 
 EXPORT void *memalign(size_t alignment, size_t bytes)
 {
 	mspace space = mine();
+	void *block = NULL;
 
 	if (alignment > SIZE_MAX / 2 + 1) {
 		errno = EINVAL;
 		return NULL;
 	}
-	return result(space ? mspace_memalign(space, alignment, bytes) : NULL);
+	/* dlmalloc takes the lock twice for this, and would lose the block if it was refused the second time. */
+	if (space && !space_lock(own_lock)) {
+		space_held = own_lock;
+		block = mspace_memalign(space, alignment, bytes);
+		space_held = NULL;
+		space_unlock(own_lock);
+	}
+	return __builtin_expect(!!block, 1) ? block : instead(alignment, bytes, ANYTHING);
 }
 
-EXPORT void *aligned_alloc(size_t alignment, size_t bytes) __attribute__((alias("memalign")));
+EXPORT void *aligned_alloc(size_t alignment, size_t bytes) ALSO(memalign);
 
 EXPORT int posix_memalign(void **out, size_t alignment, size_t bytes)
 {
@@ -203,11 +385,7 @@ EXPORT void *valloc(size_t bytes)
 
 EXPORT void *pvalloc(size_t bytes)
 {
-	if (bytes > SIZE_MAX - PAGE) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	return memalign(PAGE, (bytes + PAGE - 1) & ~(PAGE - 1));
+	return bytes > SIZE_MAX - PAGE ? shortage() : memalign(PAGE, (bytes + PAGE - 1) & ~(PAGE - 1));
 }
 
 EXPORT size_t malloc_usable_size(void *block)
@@ -215,26 +393,49 @@ EXPORT size_t malloc_usable_size(void *block)
 	return block ? mspace_usable_size(block) : 0;
 }
 
+/* glibc's own names, by which programs pass by what stands before its malloc. */
+EXPORT void *__libc_malloc(size_t bytes) ALSO(malloc);
+EXPORT void *__libc_calloc(size_t count, size_t bytes) ALSO(calloc);
+EXPORT void *__libc_realloc(void *block, size_t bytes) ALSO(realloc);
+EXPORT void *__libc_memalign(size_t alignment, size_t bytes) ALSO(memalign);
+EXPORT void *__libc_valloc(size_t bytes) ALSO(valloc);
+EXPORT void *__libc_pvalloc(size_t bytes) ALSO(pvalloc);
+EXPORT void __libc_free(void *block) ALSO(free);
+EXPORT void cfree(void *block) ALSO(free);
+
+/* ---- what there is ------------------------------------------------------------------------------------------- */
+
 EXPORT int malloc_trim(size_t pad)
 {
 	int trimmed = 0;
 
-	for (unsigned i = 0; i < space_count; i++)
-		if (spaces[i])
-			trimmed |= mspace_trim(spaces[i], pad);
+	for (unsigned i = 0; i < heap_count; i++)
+		if (heaps[i].space)
+			trimmed |= mspace_trim(heaps[i].space, pad);
+	refused();
 	return trimmed;
+}
+
+/* Of one heap as glibc has it: what is mapped apart is not in use in the heap. */
+static struct mallinfo2 info_of(mspace space)
+{
+	struct mallinfo2 m = mspace_mallinfo(space);
+
+	m.uordblks -= m.hblkhd;
+	refused();
+	return m;
 }
 
 EXPORT struct mallinfo2 mallinfo2(void)
 {
 	struct mallinfo2 sum = { 0 };
 
-	for (unsigned i = 0; i < space_count; i++) {
+	for (unsigned i = 0; i < heap_count; i++) {
 		struct mallinfo2 one;
 
-		if (!spaces[i])
+		if (!heaps[i].space)
 			continue;
-		one = mspace_mallinfo(spaces[i]);
+		one = info_of(heaps[i].space);
 		sum.arena += one.arena;
 		sum.ordblks += one.ordblks;
 		sum.hblkhd += one.hblkhd;
@@ -246,17 +447,114 @@ EXPORT struct mallinfo2 mallinfo2(void)
 	return sum;
 }
 
-/* glibc's parameters mean nothing here. */
-EXPORT int mallopt(int parameter, int value)
+/* As far as its numbers go. */
+EXPORT struct mallinfo mallinfo(void)
 {
-	(void)parameter;
-	(void)value;
-	return 1;
+	struct mallinfo2 m = mallinfo2();
+
+	return (struct mallinfo){
+		.arena = (int)m.arena,
+		.ordblks = (int)m.ordblks,
+		.hblkhd = (int)m.hblkhd,
+		.usmblks = (int)m.usmblks,
+		.uordblks = (int)m.uordblks,
+		.fordblks = (int)m.fordblks,
+		.keepcost = (int)m.keepcost,
+	};
+}
+
+static void figure(struct message *m, const char *name, uint64_t bytes)
+{
+	message_pad(m, name, 17);
+	message_text(m, "= ");
+	message_number(m, bytes, 10);
+	message_text(m, "\n");
+}
+
+static void figures(struct message *m, const struct mallinfo2 *info)
+{
+	figure(m, "system bytes", info->arena);
+	figure(m, "in use bytes", info->uordblks);
+}
+
+EXPORT void malloc_stats(void)
+{
+	struct mallinfo2 sum = mallinfo2();
+	struct message m = { .length = 0 };
+
+	for (unsigned i = 0; i < heap_count; i++) {
+		struct mallinfo2 one;
+
+		if (!heaps[i].space)
+			continue;
+		one = info_of(heaps[i].space);
+		message_text(&m, "Arena ");
+		message_number(&m, i, 0);
+		message_text(&m, ":\n");
+		figures(&m, &one);
+	}
+	sum.arena += sum.hblkhd;
+	sum.uordblks += sum.hblkhd;
+	message_text(&m, "Total (incl. mmap):\n");
+	figures(&m, &sum);
+	figure(&m, "max system bytes", sum.usmblks);
+	message_send(&m, 2);
+}
+
+/* Only what an XML reader of glibc's looks for. */
+EXPORT int malloc_info(int options, FILE *out)
+{
+	struct mallinfo2 sum;
+
+	if (options) {
+		errno = EINVAL;
+		return -1;
+	}
+	fputs("<malloc version=\"1\">\n", out);
+	for (unsigned i = 0; i < heap_count; i++) {
+		struct mallinfo2 one;
+
+		if (!heaps[i].space)
+			continue;
+		one = info_of(heaps[i].space);
+		fprintf(out, "<heap nr=\"%u\">\n<total type=\"rest\" count=\"%zu\" size=\"%zu\"/>\n", i, one.ordblks,
+			one.fordblks);
+		fprintf(out, "<system type=\"current\" size=\"%zu\"/>\n<system type=\"max\" size=\"%zu\"/>\n</heap>\n",
+			one.arena, one.usmblks);
+	}
+	sum = mallinfo2();
+	fprintf(out, "<total type=\"rest\" count=\"%zu\" size=\"%zu\"/>\n", sum.ordblks, sum.fordblks);
+	fprintf(out, "<total type=\"mmap\" count=\"0\" size=\"%zu\"/>\n", sum.hblkhd);
+	fprintf(out, "<system type=\"current\" size=\"%zu\"/>\n<system type=\"max\" size=\"%zu\"/>\n</malloc>\n",
+		sum.arena, sum.usmblks);
+	return 0;
 }
 
 /*
- * A library opened with RTLD_DEEPBIND, as PHP opens its own, would find libc's free() before ours and give it our blocks. The
- * call must be the last thing here: libc looks from where it was called for the path to search.
+ * Of glibc's parameters, those that dlmalloc has too, and the number of heaps; the others are taken and change
+ * nothing.
+ */
+EXPORT int mallopt(int parameter, int value)
+{
+	switch (parameter) {
+	case M_TRIM_THRESHOLD:
+	case M_MMAP_THRESHOLD:
+		/* dlmalloc has the same numbers; -1 is: never. */
+		return mspace_mallopt(parameter, value);
+	case M_ARENA_MAX:
+		if (value > 0 && !space_lock(&starting)) {
+			heap_count = (unsigned)value < MOST_SPACES ? (unsigned)value : MOST_SPACES;
+			space_unlock(&starting);
+		}
+		refused();
+		return value > 0;
+	default: return 1;
+	}
+}
+
+/*
+ * A library opened with RTLD_DEEPBIND, as PHP opens its own, would find libc's free() before ours and give it our
+ * blocks. The call must be the last thing here: libc looks from where it was called for the path to search.
  */
 EXPORT void *dlopen(const char *file, int mode)
 {
@@ -268,22 +566,4 @@ EXPORT void *dlopen(const char *file, int mode)
 		atomic_store_explicit(&libc_dlopen, found, memory_order_relaxed);
 	}
 	return ((void *(*)(const char *, int))found)(file, mode & ~RTLD_DEEPBIND);
-}
-
-static void before_fork(void)
-{
-	space_lock(&starting);
-	space_lock_all();
-}
-
-static void after_fork(void)
-{
-	space_unlock_all();
-	space_unlock(&starting);
-}
-
-/* First of all, so that before a fork this comes last: other handlers may call malloc. */
-__attribute__((constructor(101))) static void start(void)
-{
-	pthread_atfork(before_fork, after_fork, after_fork);
 }
