@@ -46,7 +46,10 @@ struct next next = {
 
 struct next_flags next_foreign, next_returns;
 
-static bool looked;
+static bool looked, others;
+
+/* libc as next_find() has found it; .symbols is NULL if it has not. */
+static struct object libc_object;
 
 #define NEXT_NAME(name) #name,
 
@@ -90,6 +93,7 @@ static int look_into(const struct object *o, void *context)
 			continue;
 		s->found[i] = object_address(o, symbol);
 		((bool *)&next_foreign)[i] = !libc;
+		others |= !libc;
 		s->left--;
 	}
 	return !s->left;
@@ -102,6 +106,8 @@ void next_find(void)
 	objects_after(NULL, is_libc, &s);
 	for (size_t i = 0; s.has_libc && i < NAMES; i++)
 		s.libcs[i] = object_symbol(&s.libc, names[i]);
+	if (s.has_libc)
+		libc_object = s.libc;
 	objects_after(&next, look_into, &s);
 	for (size_t i = 0; i < NAMES; i++)
 		if (s.found[i])
@@ -111,12 +117,11 @@ void next_find(void)
 
 void *next_in_libc(const char *name)
 {
-	struct search s = { .left = 0 };
-	const ElfW(Sym) * symbol;
+	const ElfW(Sym) *symbol;
 
-	objects_after(NULL, is_libc, &s);
-	symbol = s.has_libc ? object_symbol(&s.libc, name) : NULL;
-	return symbol ? object_address(&s.libc, symbol) : NULL;
+	next_need();
+	symbol = libc_object.symbols ? object_symbol(&libc_object, name) : NULL;
+	return symbol ? object_address(&libc_object, symbol) : NULL;
 }
 
 void next_need(void)
@@ -127,7 +132,7 @@ void next_need(void)
 
 void next_redirected(const char *name)
 {
-	for (size_t i = 0; i < NAMES; i++)
+	for (size_t i = 0; others && i < NAMES; i++)
 		if (!strcmp(names[i], name))
 			((bool *)&next_returns)[i] = ((bool *)&next_foreign)[i];
 	if (!strcmp(name, "mmap"))
