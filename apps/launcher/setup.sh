@@ -14,7 +14,8 @@ programs=(python3:python3 git:git sqlite3:sqlite3 perl:perl nodejs:node redis-se
   libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h qemu-user:qemu-aarch64 shellcheck:shellcheck
   pkg-config:pkg-config
   imagemagick:convert ffmpeg:ffmpeg php-cli:php sbcl:sbcl postgresql:/usr/lib/postgresql
-  fakeroot:fakeroot faketime:faketime libsocket-wrapper:libsocket_wrapper.so libeatmydata1:libeatmydata.so heaptrack:heaptrack)
+  fakeroot:fakeroot faketime:faketime libsocket-wrapper:libsocket_wrapper.so libeatmydata1:libeatmydata.so
+  heaptrack:heaptrack)
 
 fail() { echo "upa: $*" >&2; exit 1; }
 help=./upa # and the command, if it has a --help of its own
@@ -95,7 +96,9 @@ works_offline() {
 present() {
   case $1 in
     /*) [[ -e $1 ]] ;;
-    *.so | *.so.*) compgen -G "/usr/lib/*/$1" >/dev/null || [[ -e /usr/lib/$1 || -e /usr/lib64/$1 || -e /usr/local/lib/$1 ]] ;;
+    *.so | *.so.*)
+      compgen -G "/usr/lib/*/$1" >/dev/null || [[ -e /usr/lib/$1 || -e /usr/lib64/$1 || -e /usr/local/lib/$1 ]]
+      ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }

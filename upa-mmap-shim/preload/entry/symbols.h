@@ -34,8 +34,8 @@ bool object_open(struct object *o, uintptr_t base, const ElfW(Phdr) *headers, si
 const ElfW(Sym) *object_symbol(const struct object *o, const char *name);
 
 /*
- * The same as a program finds that was linked with this version of it: that version, default or not, or one without any. NULL
- * for the version: as object_symbol().
+ * The same as a program finds that was linked with this version of it: that version, default or not, or one without
+ * any. NULL for the version: as object_symbol().
  */
 const ElfW(Sym) *object_symbol_version(const struct object *o, const char *name, const char *version);
 
@@ -49,12 +49,15 @@ void *object_address(const struct object *o, const ElfW(Sym) *symbol);
 bool object_find(struct object *o, const char *file);
 
 /*
- * Calls `each` with every loaded object that could define something and comes after the one in which `self` lies, or with all
- * if that is NULL, until it returns not 0.
+ * Calls `each` with every loaded object that could define something and comes after the one in which `self` lies, or
+ * with all if that is NULL, until it returns not 0.
  */
 int objects_after(const void *self, int (*each)(const struct object *o, void *context), void *context);
 
-/* As dlsym(RTLD_NEXT, name), of what was loaded when the program started: the definition after `self`'s object; NULL if none. */
+/*
+ * As dlsym(RTLD_NEXT, name), of what was loaded when the program started: the definition after `self`'s object; NULL if
+ * none.
+ */
 void *symbol_next(const void *self, const char *name);
 
 /* As dlsym(RTLD_DEFAULT, name). */

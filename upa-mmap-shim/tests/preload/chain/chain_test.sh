@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# chain_test.sh LIB_DIRECTORY TEST_DIRECTORY: UPA beside other preloaded libraries, before and behind them. A library that
-# looks at calls sees each as often as without UPA; none that allocates in one waits for ever; and libraries that people
-# use work.
+# chain_test.sh LIB_DIRECTORY TEST_DIRECTORY: UPA beside other preloaded libraries, before and behind them. A library
+# that looks at calls sees each as often as without UPA; none that allocates in one waits for ever; and libraries that
+# people use work.
 set -euo pipefail
 
 upa="$1/libupa_mmap.so"
