@@ -14,52 +14,82 @@
  *
  * Errors are returned as -errno. A shortage is -ENOMEM, misuse is -EINVAL.
  *
- * Vital statistics: metadata is 132 bytes per 2 MiB (0.0063 %) + 4 bytes per 32 MiB + 64 bytes per
- * slot + 4 KiB. Zero bytes are a valid "all free" state, so a state is created in constant time and
- * a huge sparse one costs only what is used of it.
+ * Vital statistics: metadata is 132 bytes per 2 MiB (0.0063 %) + 4 bytes per 32 MiB + 4 bytes per 512 MiB + 64
+ * bytes per slot + 4 KiB. Zero bytes are a valid "all free" state, so a state is created in constant time and a
+ * huge sparse one costs only what is used of it. 2, 32 and 512 MiB are taken with one compare-and-swap each, and
+ * freed with one.
  *
  *
- * Layout of the state, ABI version 1 (little endian; offsets from the start of the state)
+ * Layout of the state, ABI version 2 (little endian; offsets from the start of the state)
  *
  *   0                         header, 4096 bytes, see struct upa_llfree_header
  *   header.slot_offset        slots    x 64 bytes   reservation and counters of one thread
+ *   header.group_offset       groups   x u32        one word per 16 trees
  *   header.tree_offset        trees    x u32        one word per 16 children
  *   header.child_offset       children x u32        one word per 512 pages
  *   header.bitmap_offset      children x 128 bytes  8 x u64 allocation bits, 8 x u64 stale bits
  *
- *   each array starts on a 64-byte boundary; the array of children is padded to whole trees.
+ *   each array starts on a 64-byte boundary; trees are padded to whole groups, children to whole trees.
  *   Every word that is changed with compare-and-swap is changed with that one width by everybody.
  *
  *   child word (u32)
  *     31                15  14  13 12  11  10 9         0
  *    +--------------------+---+------+----+---+----------+
- *    |    reserved (0)    | R | state| T  | P |   used   |
+ *    |    reserved (0)    | R | state| T  | P |   ones   |
  *    +--------------------+---+------+----+---+----------+
- *     used   pages of the child that are allocated or promised to a caller, 0..512
- *     P      polarity: the value of an allocation bit that means "free"
+ *     ones   how many of the 512 allocation bits count as 1: those that are, but for the tickets out
+ *     P      polarity: the value of an allocation bit that means "free"; the other one if P of the tree is 1
  *     T      tainted: see upa_llfree_taint()
  *     state  what the free pages of the child hold: UPA_ABSENT, _ZEROED, _STALE or _MIXED
- *     R      resident, a hint: every page of the child is known to have memory, see upa_llfree_set_resident()
+ *     R      resident, a hint: every page is known to have memory, see upa_llfree_set_resident()
+ *     Pages used, allocated or promised to a caller, are 0..512: ones, or 512 - ones where "free" is 1.
  *
- *   tree word (u32):  bits 0..30 used 0..8192, more if overdrawn, bit 31 reserved by a slot
- *   slot word (u64):  bits 0..15 free 0..8192, bits 16..55 child where the search starts (its tree
- *                     is the tree reserved), bit 63 present
+ *   tree word (u32)
+ *      31  30      27  26  25 24 23       19  18  17  16  15                0
+ *    +----+----------+---+------+-----------+---+---+---+-------------------+
+ *    | V  |   (0)    | R | state|    (0)    | O | W | P |       used        |
+ *    +----+----------+---+------+-----------+---+---+---+-------------------+
+ *     used   pages that are allocated or promised, 0..8192, more if overdrawn
+ *     P      polarity: 1 inverts that of every child
+ *     W      whole: taken in one step, and no part of it freed since; used is 8192
+ *     O      open. A closed tree has used 0 or 8192, and neither W nor V. If P of its group is 1 it is read the
+ *            other way: P inverted, and 8192 - used for used. One that is used then is whole.
+ *     state  what all its children hold, none of them tainted; UPA_MIXED: each child is to be asked
+ *     R      what all its children have as R; 0 if state is UPA_MIXED
+ *     V      reserved by a slot
  *
- *   Polarity is what makes a whole child one word: taking all 512 pages of a free child, and giving
- *   them back, changes used and inverts P in one compare-and-swap and leaves the bits alone.
- *   A part of such a child is freed like any other pages, so there is no "split" to race in.
+ *   group word (u32): used, P, W, state and R where a tree word has them. used counts trees that are not both closed
+ *     and free, 0..16, more if overdrawn. P 1 inverts how closed trees are read. W: all 16 are closed and used.
+ *     state and R are what all its trees have.
+ *
+ *   slot word (u64): bits 0..15 free 0..8192, bits 16..55 child where the search starts (its tree is the one
+ *     reserved), bit 62 P of that tree, bit 63 present
+ *
+ * Polarity is what makes a child, a tree or a group one word: taking all of a free one, and giving it back,
+ * inverts P in one compare-and-swap and leaves what is below alone. A part of a whole child is freed like any
+ * other pages. Before a part of a whole tree is freed its W is cleared; if it is closed it is opened instead,
+ * after W of its group has been cleared.
  *
  * Invariants. At every instant, with free(x) = capacity - x.used:
- *     number of free bits of a child  >=  free(child)
- *     sum of free(child) over a tree  >=  free(tree) + free of the slot that reserves it
- * so a unit of a counter is a ticket: who has taken it will find its page. Allocation takes tickets
- * from the top (slot or tree, then child), then the bits; freeing gives back bits, then child, then
- * slot or tree. Tickets on their way between a tree and a slot are out of reach, and a killed thread takes
- * them along; so that this makes nobody else fail, the last search takes pages it has seen to be free without
- * tickets of the tree and overdraws it. Then the second line fails until the tickets are back, and a
- * ticket of that tree may find no page: it is given back, and the next tree is tried.
- * The polarity and the "ABSENT or ZEROED => no stale bit" rule can change only while
- * free(child) is 512, hence never under somebody who holds a page or a ticket of the child.
+ *     number of free bits of a child           >=  free(child)
+ *     sum of free(child) over a tree           >=  free(tree) + free of the slot that reserves it
+ *     trees of a group that are closed, free   >=  free(group)
+ * so a unit of a counter is a ticket: who has taken it will find its page, or its tree. Allocation takes tickets
+ * from the top (slot or tree, then child), then the bits; freeing gives back bits, then child, then slot or tree.
+ * Who opens a free tree takes a ticket of the group first; who closes one, to take the group whole, gives it back
+ * last.
+ *
+ * Tickets on their way between two words are out of reach, and a killed thread takes them along. So that this
+ * makes nobody else fail, the last search takes pages it has seen to be free without tickets of the tree, or opens
+ * a tree without one of the group, and overdraws that. Then the invariant fails until the tickets are back, and a
+ * ticket of the same tree or group may find nothing: it is given back, and the next tree is tried.
+ *
+ * The polarity of x changes only while x is wholly free or wholly one caller's, hence never under somebody who
+ * holds a page or a ticket of it. So does the rule "ABSENT or ZEROED => no stale bit" of a child.
+ *
+ * If the state of a tree or group is not MIXED, all below is so. Who changes the state of a child, or a mark of
+ * it, sets that of the group to MIXED first, then that of the tree; only who holds all of one may set it to
+ * another state again.
  */
 #ifndef UPA_LLFREE_H
 #define UPA_LLFREE_H
@@ -74,12 +104,14 @@ extern "C" {
 #endif
 
 #define UPA_LLFREE_MAGIC 0x0031454552465055ull /* the bytes "UPFREE1\0" */
-#define UPA_LLFREE_ABI 1u
+#define UPA_LLFREE_ABI 2u
 
 #define UPA_PAGE_SHIFT 12u           /* a page is 4096 bytes */
 #define UPA_CHILD_PAGES 512u         /* pages of a child: 2 MiB */
 #define UPA_TREE_CHILDREN 16u        /* children of a tree: one cache line of child words */
 #define UPA_TREE_PAGES 8192u         /* pages of a tree: 32 MiB */
+#define UPA_GROUP_TREES 16u          /* trees of a group: one cache line of tree words */
+#define UPA_GROUP_PAGES 131072u      /* pages of a group: 512 MiB */
 #define UPA_MAX_ORDER 9u             /* 2^9 pages = one child */
 #define UPA_MAX_PAGES (1ull << 35)   /* 128 TiB, the user half of a 48-bit address space */
 #define UPA_MAX_SLOTS 4096u
@@ -107,6 +139,7 @@ struct upa_llfree_header {
 	uint64_t state_bytes;        /* size of the whole state */
 	uint64_t pages;
 	uint64_t slot_offset;
+	uint64_t group_offset;
 	uint64_t tree_offset;
 	uint64_t child_offset;
 	uint64_t bitmap_offset;
@@ -120,12 +153,14 @@ struct upa_llfree_header {
 struct upa_llfree {
 	void *state;
 	void *slot;
+	void *group;
 	void *tree;
 	void *child;
 	void *bitmap;
 	uint64_t pages;
 	uint64_t children;
 	uint64_t trees;
+	uint64_t groups;
 	uint32_t slots;
 	uint32_t padding;
 };
@@ -179,8 +214,9 @@ UPA_API int upa_llfree_validate(const struct upa_llfree *a, char *message, size_
 UPA_API int64_t upa_llfree_get(const struct upa_llfree *a, uint32_t slot, uint32_t order, uint32_t flags);
 
 /*
- * Takes `pages` consecutive pages, any number >= 1. Runs of up to 512 pages lie within one child
- * and longer ones start at a child wherever the free memory allows it. No page beyond the end is held.
+ * Takes `pages` consecutive pages, any number >= 1. Runs of up to 512 pages lie within one child and longer ones
+ * start at a child wherever the free memory allows it; those of 32 MiB or 512 MiB and more at a tree or group, where
+ * there is a choice. No page beyond the end is held.
  */
 UPA_API int64_t upa_llfree_get_run(const struct upa_llfree *a, uint32_t slot, uint64_t pages, uint32_t flags);
 
@@ -193,7 +229,8 @@ UPA_API int upa_llfree_get_at(const struct upa_llfree *a, uint32_t slot, uint64_
  * already. (Two threads that free the same page in the same instant break the rules: each page is
  * then freed once, and one of them may see -EINVAL after a part of its range has been freed.)
  */
-UPA_API int upa_llfree_put_run(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages, uint32_t flags);
+UPA_API int upa_llfree_put_run(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages,
+			       uint32_t flags);
 
 /* The inverse of upa_llfree_get(): put_run() of 2^order pages; page must be aligned to the order. */
 UPA_API int upa_llfree_put(const struct upa_llfree *a, uint32_t slot, uint64_t page, uint32_t order);
@@ -203,6 +240,13 @@ UPA_API int upa_llfree_put(const struct upa_llfree *a, uint32_t slot, uint64_t p
  * *length how many follow it without a gap; -1 if all of them read zero.
  */
 UPA_API int64_t upa_llfree_next_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint64_t *length);
+
+/*
+ * The first page in first .. first+pages-1 whose child is in one of a set of states, 1 << UPA_ABSENT and so on, and in
+ * *length how many like it follow; -1 if there is none. Of children that the caller does not hold a snapshot.
+ */
+UPA_API int64_t upa_llfree_next_state(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint32_t states,
+				      uint64_t *length);
 
 /*
  * The first page in first .. first+pages-1 that is free (free != 0) or allocated (free == 0), and in *length how

@@ -8,42 +8,25 @@
 
 #include "llfree/words.h"
 
-#define FOR_ROWS(i, lo, hi) for (uint32_t i = (lo) / ROW_BITS; i <= ((hi) - 1) / ROW_BITS; i++)
-
-/* Bits lo .. hi-1 of a child that lie in row i, as a mask. */
-static inline uint64_t row_mask(uint32_t i, uint32_t lo, uint32_t hi)
+/* First position in pos .. end-1 whose bit, after xor with flip, is 1; some position >= end if none. */
+static inline uint32_t next_bit(const row_t *rows, uint64_t flip, uint32_t pos, uint32_t end)
 {
-	uint64_t mask = ~0ull;
-
-	UPA_ASSERT(lo < hi && hi <= UPA_CHILD_PAGES && i >= lo / ROW_BITS && i <= (hi - 1) / ROW_BITS);
-	if (i == lo / ROW_BITS)
-		mask <<= lo % ROW_BITS;
-	if (i == (hi - 1) / ROW_BITS)
-		mask &= ~0ull >> (ROW_BITS - 1 - (hi - 1) % ROW_BITS);
-	return mask;
-}
-
-/* First position >= pos whose bit, after xor with flip, is 1; UPA_CHILD_PAGES if none. */
-static inline uint32_t next_bit(const row_t *rows, uint64_t flip, uint32_t pos)
-{
-	while (pos < UPA_CHILD_PAGES) {
+	while (pos < end) {
 		uint64_t row = (load_relaxed(&rows[pos / ROW_BITS]) ^ flip) >> pos % ROW_BITS;
 
 		if (row)
 			return pos + (uint32_t)__builtin_ctzll(row);
 		pos = (pos / ROW_BITS + 1) * ROW_BITS;
 	}
-	return UPA_CHILD_PAGES;
+	return end;
 }
 
-/* First aligned position of n free pages, or -1. A snapshot. */
-static inline int find_free(const struct bitmap *b, uint64_t flip, uint32_t n, uint32_t align)
+/* First aligned position >= pos of n free pages, fewer than all, or -1. A snapshot. */
+static inline int find_free(const struct bitmap *b, uint64_t flip, uint32_t pos, uint32_t n, uint32_t align)
 {
-	uint32_t pos = 0;
-
 	UPA_ASSERT(n && n < UPA_CHILD_PAGES && align && !(align & (align - 1)));
 	for (;;) {
-		uint32_t start = next_bit(b->allocated, ~flip, pos);
+		uint32_t start = next_bit(b->allocated, ~flip, pos, UPA_CHILD_PAGES);
 		uint32_t end;
 
 		start = (start + align - 1) & ~(align - 1);
@@ -51,51 +34,76 @@ static inline int find_free(const struct bitmap *b, uint64_t flip, uint32_t n, u
 			return -1;
 		if (n == 1)
 			return (int)start;
-		end = next_bit(b->allocated, flip, start);
-		if (end - start >= n)
+		end = next_bit(b->allocated, flip, start, start + n);
+		if (end >= start + n)
 			return (int)start;
 		pos = end + 1;
 	}
+}
+
+/* Do bits lo .. hi-1 lie in one row? Mostly: a run of pages is short. */
+static inline bool in_one_row(uint32_t lo, uint32_t hi)
+{
+	return lo / ROW_BITS == (hi - 1) / ROW_BITS;
+}
+
+static inline uint64_t one_row_mask(uint32_t lo, uint32_t hi)
+{
+	UPA_ASSERT(lo < hi && hi <= UPA_CHILD_PAGES);
+	return ~0ull >> (ROW_BITS - (hi - lo)) << lo % ROW_BITS;
 }
 
 /*
  * Inverts bits lo .. hi-1, each of which must be allocated (or, with `allocated` false, free).
  * Returns how many were inverted before the first that was not.
  */
+uint32_t flip_rows(struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t hi, bool allocated);
+
 static inline uint32_t flip_bits(struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t hi, bool allocated)
 {
-	FOR_ROWS(i, lo, hi) {
-		uint64_t mask = row_mask(i, lo, hi);
-		uint64_t expected_bits = (allocated ? ~flip : flip) & mask;
-		uint64_t row = load_relaxed(&b->allocated[i]);
+	row_t *at = &b->allocated[lo / ROW_BITS];
+	uint64_t mask, row;
 
-		do {
-			if ((row & mask) != expected_bits)
-				return i * ROW_BITS > lo ? i * ROW_BITS - lo : 0;
-		} while (!cas_weak_acq_rel(&b->allocated[i], &row, row ^ mask));
-	}
+	if (!in_one_row(lo, hi))
+		return flip_rows(b, flip, lo, hi, allocated);
+	mask = one_row_mask(lo, hi);
+	row = load_relaxed(at);
+	do {
+		if (((allocated ? ~flip : flip) ^ row) & mask)
+			return 0;
+	} while (!cas_weak_acq_rel(at, &row, row ^ mask));
 	return hi - lo;
 }
 
+/* Of a new child, whose bits are all free and 0: allocates those from lo on. */
+void close_bits(struct bitmap *b, uint32_t lo);
+
+/* Are bits lo .. hi-1 all allocated? */
+bool rows_allocated(const struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t hi);
+
+static inline bool all_allocated(const struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t hi)
+{
+	if (!in_one_row(lo, hi))
+		return rows_allocated(b, flip, lo, hi);
+	return !(~(load_relaxed(&b->allocated[lo / ROW_BITS]) ^ flip) & one_row_mask(lo, hi));
+}
+
+void set_stale_rows(struct bitmap *b, uint32_t lo, uint32_t hi);
+
 static inline void set_stale(struct bitmap *b, uint32_t lo, uint32_t hi)
 {
-	FOR_ROWS(i, lo, hi) {
-		uint64_t mask = row_mask(i, lo, hi);
+	uint64_t mask;
 
-		if ((load_relaxed(&b->stale[i]) & mask) != mask)
-			fetch_or_relaxed(&b->stale[i], mask);
+	if (!in_one_row(lo, hi)) {
+		set_stale_rows(b, lo, hi);
+		return;
 	}
+	mask = one_row_mask(lo, hi);
+	if (~load_relaxed(&b->stale[lo / ROW_BITS]) & mask)
+		fetch_or_relaxed(&b->stale[lo / ROW_BITS], mask);
 }
 
-static inline void clear_stale(struct bitmap *b, uint32_t lo, uint32_t hi)
-{
-	FOR_ROWS(i, lo, hi) {
-		uint64_t mask = row_mask(i, lo, hi);
-
-		if (load_relaxed(&b->stale[i]) & mask)
-			fetch_and_relaxed(&b->stale[i], ~mask);
-	}
-}
+void clear_stale(struct bitmap *b, uint32_t lo, uint32_t hi);
 
 static inline uint32_t count_allocated(const struct bitmap *b, uint64_t flip)
 {

@@ -1,83 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llfree/child.h"
 
-/* Frees pages that this thread has just taken. */
-static void undo(struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t n)
-{
-	uint32_t undone = flip_bits(b, flip, lo, lo + n, true);
+/* ---- what the pages hold --------------------------------------------------------------------- */
 
-	UPA_ASSERT(undone == n);
-	(void)undone;
+static void mix(_Atomic uint32_t *node)
+{
+	uint32_t w = load_relaxed(node);
+
+	while (node_state(w) != UPA_MIXED && !cas_weak_acq_rel(node, &w, with_summary(w, UPA_MIXED, false)))
+		;
 }
 
-/* Takes n tickets, fewer than all. Sets *flip to the polarity, which stays while they are held. */
-static bool take(child_t *child, uint32_t n, uint64_t *flip)
+void summary_mix(const struct upa_llfree *a, uint64_t tree)
 {
-	uint32_t w = load_relaxed(child);
-
-	do {
-		if (child_free(w) < n)
-			return false;
-	} while (!cas_weak_acq_rel(child, &w, w + n));
-	*flip = polarity(w);
-	return true;
-}
-
-static void give_back(child_t *child, uint32_t n)
-{
-	uint32_t w = load_relaxed(child);
-	uint32_t next;
-
-	do {
-		UPA_ASSERT(child_used(w) >= n && child_used(w) <= UPA_CHILD_PAGES);
-		next = w - n;
-		if (!child_used(next))
-			next &= ~CHILD_TAINTED;
-	} while (!cas_weak_acq_rel(child, &w, next));
-}
-
-int64_t child_get(const struct upa_llfree *a, uint64_t c, uint32_t n, uint32_t align)
-{
-	struct bitmap *b = bitmap_at(a, c);
-	uint64_t flip = polarity(load_relaxed(child_at(a, c)));
-	int pos;
-
-	/* Looks before it takes: to others, tickets taken in vain are pages less. */
-	pos = find_free(b, flip, n, align);
-	if (pos < 0 || !take(child_at(a, c), n, &flip))
-		return -1;
-	do {
-		uint32_t lo = (uint32_t)pos;
-		uint32_t done = flip_bits(b, flip, lo, lo + n, false);
-
-		if (done == n) {
-			UPA_ASSERT(polarity(load_relaxed(child_at(a, c))) == flip);
-			return (int64_t)(c * UPA_CHILD_PAGES + lo);
-		}
-		if (done)
-			undo(b, flip, lo, done);
-		pos = find_free(b, flip, n, align);
-	} while (pos >= 0);
-	give_back(child_at(a, c), n);
-	return -1;
-}
-
-bool child_get_part(const struct upa_llfree *a, uint64_t c, uint32_t lo, uint32_t hi)
-{
-	struct bitmap *b = bitmap_at(a, c);
-	uint32_t n = hi - lo;
-	uint64_t flip;
-	uint32_t done;
-
-	if (!take(child_at(a, c), n, &flip))
-		return false;
-	done = flip_bits(b, flip, lo, hi, false);
-	if (done == n)
-		return true;
-	if (done)
-		undo(b, flip, lo, done);
-	give_back(child_at(a, c), n);
-	return false;
+	mix(group_at(a, tree / UPA_GROUP_TREES));
+	mix(tree_at(a, tree));
 }
 
 void child_set_state(const struct upa_llfree *a, uint64_t c, uint32_t from, uint32_t state)
@@ -85,8 +22,19 @@ void child_set_state(const struct upa_llfree *a, uint64_t c, uint32_t from, uint
 	child_t *child = child_at(a, c);
 	uint32_t w = load_relaxed(child);
 
+	if (!is_in(from, child_state(w)))
+		return;
+	summary_mix(a, c / UPA_TREE_CHILDREN);
 	while (is_in(from, child_state(w)) && !cas_weak_acq_rel(child, &w, with_state(w, state)))
 		;
+}
+
+void child_mark(const struct upa_llfree *a, uint64_t c, uint32_t marks)
+{
+	if ((load_relaxed(child_at(a, c)) & marks) == marks)
+		return;
+	summary_mix(a, c / UPA_TREE_CHILDREN);
+	fetch_or_acq_rel(child_at(a, c), marks);
 }
 
 /* UPA_MIXED knows two kinds of free pages, so zeroed ones in part of a child count as stale. */
@@ -97,8 +45,10 @@ void child_record(const struct upa_llfree *a, uint64_t c, uint32_t lo, uint32_t 
 	uint32_t now = child_state(w);
 
 	if (state == UPA_ABSENT) {
-		if (w & CHILD_RESIDENT)
+		if (w & CHILD_RESIDENT) {
+			summary_mix(a, c / UPA_TREE_CHILDREN);
 			fetch_and_relaxed(child_at(a, c), ~CHILD_RESIDENT);
+		}
 		if (now == UPA_ABSENT)
 			return;
 		/*
@@ -115,47 +65,158 @@ void child_record(const struct upa_llfree *a, uint64_t c, uint32_t lo, uint32_t 
 			child_set_state(a, c, ONLY(UPA_ZEROED), UPA_STALE);
 	} else if (now != UPA_STALE) {
 		set_stale(b, lo, hi);
-		child_set_state(a, c, ONLY(UPA_ABSENT), UPA_MIXED);
+		if (now == UPA_ABSENT)
+			child_set_state(a, c, ONLY(UPA_ABSENT), UPA_MIXED);
 	}
 }
 
-uint32_t child_put_whole(const struct upa_llfree *a, uint64_t c, uint32_t state)
+/* What becomes of a child's word once all of it holds what a state says: its taint goes, the rest is kept or set. */
+struct change {
+	uint32_t kept, set;
+};
+
+static const struct change changes[] = {
+	[UPA_ABSENT] = { ~(CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT), UPA_ABSENT << CHILD_STATE_SHIFT },
+	[UPA_ZEROED] = { ~(CHILD_TAINTED | CHILD_STATE), UPA_ZEROED << CHILD_STATE_SHIFT | CHILD_RESIDENT },
+	[UPA_STALE] = { ~(CHILD_TAINTED | CHILD_STATE), UPA_STALE << CHILD_STATE_SHIFT },
+	[UNCHANGED] = { ~CHILD_TAINTED, 0 },
+};
+
+static inline uint32_t changed(uint32_t w, struct change ch)
+{
+	return (w & ch.kept) | ch.set;
+}
+
+/* Before the word of a whole child becomes other than it is, and the bits below say what it does not. */
+static inline void prepare_whole(const struct upa_llfree *a, uint64_t c, uint32_t w, uint32_t state, struct change ch)
+{
+	if (changed(w, ch) != w)
+		summary_mix(a, c / UPA_TREE_CHILDREN);
+	if (state == UPA_ABSENT || state == UPA_ZEROED)
+		clear_stale(bitmap_at(a, c), 0, UPA_CHILD_PAGES);
+}
+
+uint32_t child_record_whole(const struct upa_llfree *a, uint64_t c, uint32_t state)
 {
 	child_t *child = child_at(a, c);
+	struct change ch = changes[state];
 	uint32_t w = load_relaxed(child);
-	uint32_t kept = CHILD_POLARITY | CHILD_STATE | CHILD_RESIDENT;
-	uint32_t set = 0;
 
-	if (state != UNCHANGED) {
-		kept &= ~CHILD_STATE;
-		set = with_state(0, state);
-		if (state == UPA_ABSENT)
-			kept &= ~CHILD_RESIDENT;
-		else if (state == UPA_ZEROED)
-			set |= CHILD_RESIDENT;
-		if (state != UPA_STALE)
-			clear_stale(bitmap_at(a, c), 0, UPA_CHILD_PAGES);
-	}
+	prepare_whole(a, c, w, state, ch);
+	while (changed(w, ch) != w)
+		if (cas_weak_acq_rel(child, &w, changed(w, ch)))
+			return changed(w, ch);
+	return w;
+}
+
+/* ---- get ------------------------------------------------------------------------------------- */
+
+/* Frees pages that this thread has just taken. */
+static void undo(struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t n)
+{
+	uint32_t undone = flip_bits(b, flip, lo, lo + n, true);
+
+	UPA_ASSERT(undone == n);
+	(void)undone;
+}
+
+/* Takes n tickets, fewer than all, if w is the word. Sets *flip to the polarity, which stays while they are held. */
+static bool take(child_t *child, uint32_t w, uint64_t tree_flip, uint32_t n, uint64_t *flip)
+{
 	do {
-		if (child_used(w) != UPA_CHILD_PAGES)
+		*flip = child_flip(w, tree_flip);
+		if (child_free(w, *flip) < n)
+			return false;
+	} while (!cas_weak_acq_rel(child, &w, child_more(w, *flip, n)));
+	return true;
+}
+
+static void give_back(child_t *child, uint64_t flip, uint32_t n)
+{
+	uint32_t w = load_relaxed(child);
+	uint32_t next;
+
+	do {
+		UPA_ASSERT(child_used(w, flip) >= n && child_used(w, flip) <= UPA_CHILD_PAGES);
+		next = child_less(w, flip, n);
+		if (!child_used(next, flip))
+			next &= ~CHILD_TAINTED;
+	} while (!cas_weak_acq_rel(child, &w, next));
+}
+
+int64_t child_get(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip, uint32_t n, uint32_t align)
+{
+	struct bitmap *b = bitmap_at(a, c);
+	uint32_t w = load_relaxed(child_at(a, c));
+	uint64_t flip = child_flip(w, tree_flip);
+	int pos;
+
+	/* Looks before it takes: to others, tickets taken in vain are pages less. */
+	pos = find_free(b, flip, 0, n, align);
+	if (pos < 0 || !take(child_at(a, c), w, tree_flip, n, &flip))
+		return -1;
+	do {
+		uint32_t lo = (uint32_t)pos;
+		uint32_t done = flip_bits(b, flip, lo, lo + n, false);
+
+		if (done == n) {
+			UPA_ASSERT(child_flip(load_relaxed(child_at(a, c)), tree_flip) == flip);
+			return (int64_t)(c * UPA_CHILD_PAGES + lo);
+		}
+		if (done)
+			undo(b, flip, lo, done);
+		pos = find_free(b, flip, 0, n, align);
+	} while (pos >= 0);
+	give_back(child_at(a, c), flip, n);
+	return -1;
+}
+
+bool child_get_part(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip, uint32_t lo, uint32_t hi)
+{
+	struct bitmap *b = bitmap_at(a, c);
+	uint32_t n = hi - lo;
+	uint64_t flip;
+	uint32_t done;
+
+	if (!take(child_at(a, c), load_relaxed(child_at(a, c)), tree_flip, n, &flip))
+		return false;
+	done = flip_bits(b, flip, lo, hi, false);
+	if (done == n)
+		return true;
+	if (done)
+		undo(b, flip, lo, done);
+	give_back(child_at(a, c), flip, n);
+	return false;
+}
+
+/* ---- put ------------------------------------------------------------------------------------- */
+
+uint32_t child_put_changed(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip, uint32_t state)
+{
+	child_t *child = child_at(a, c);
+	struct change ch = changes[state];
+	uint32_t w = load_relaxed(child);
+
+	if (!child_is_full(w, tree_flip))
+		return 0;
+	prepare_whole(a, c, w, state, ch);
+	do {
+		if (!child_is_full(w, tree_flip))
 			return 0;
-		UPA_ASSERT(count_allocated(bitmap_at(a, c), polarity(w)) == UPA_CHILD_PAGES);
-	} while (!cas_weak_acq_rel(child, &w, ((w ^ CHILD_POLARITY) & kept) | set));
+		UPA_ASSERT(count_allocated(bitmap_at(a, c), child_flip(w, tree_flip)) == UPA_CHILD_PAGES);
+	} while (!cas_weak_acq_rel(child, &w, changed(w, ch) ^ CHILD_POLARITY));
 	return UPA_CHILD_PAGES;
 }
 
-uint32_t child_put_part(const struct upa_llfree *a, uint64_t c, uint32_t lo, uint32_t hi, uint32_t state)
+uint32_t child_put_held(const struct upa_llfree *a, uint64_t c, uint64_t flip, uint32_t lo, uint32_t hi, uint32_t state)
 {
 	child_t *child = child_at(a, c);
-	uint64_t flip = polarity(load_relaxed(child));
 	uint32_t done;
 
 	if (state != UNCHANGED)
 		child_record(a, c, lo, hi, state);
 	done = flip_bits(bitmap_at(a, c), flip, lo, hi, true);
-	if (done) {
-		UPA_ASSERT(polarity(load_relaxed(child)) == flip);
-		give_back(child, done);
-	}
+	if (done)
+		give_back(child, flip, done);
 	return done;
 }

@@ -18,41 +18,91 @@
 
 /* ---- exactly these pages --------------------------------------------------------------------- */
 
-/* 0, -EBUSY if one of them is not free, -EAGAIN if their tickets are not to be found. */
+/* Frees what this thread has just taken. */
+static void undo(const struct upa_llfree *a, struct slot *s, uint64_t first, uint64_t end)
+{
+	uint64_t undone = put_range(a, s, first, end - first, UNCHANGED);
+
+	UPA_ASSERT(undone == end - first);
+	(void)undone;
+}
+
+/*
+ * Takes exactly these pages of one tree, whose polarity is `flip`. Returns how many before the first that are not
+ * free.
+ */
+static uint32_t get_pages(const struct upa_llfree *a, uint64_t first, uint64_t end, uint64_t flip)
+{
+	uint64_t c = first / UPA_CHILD_PAGES;
+	uint32_t lo = (uint32_t)(first % UPA_CHILD_PAGES);
+	uint32_t all = (uint32_t)(end - first);
+	uint32_t left = all;
+
+	if (lo) {
+		uint32_t n = left < UPA_CHILD_PAGES - lo ? left : UPA_CHILD_PAGES - lo;
+
+		if (!child_get_part(a, c++, flip, lo, lo + n))
+			return 0;
+		left -= n;
+	}
+	for (; left >= UPA_CHILD_PAGES; left -= UPA_CHILD_PAGES)
+		if (!child_get_whole(a, c++, flip))
+			return all - left;
+	if (left && !child_get_part(a, c, flip, 0, left))
+		return all - left;
+	return all;
+}
+
+/* Of one tree. 0, -EBUSY if one of them is not free, -EAGAIN if their tickets are not to be found. */
+static int get_in_one_tree(const struct upa_llfree *a, struct slot *s, uint64_t first, uint64_t end, bool overdraw)
+{
+	uint64_t tree = first / UPA_TREE_PAGES;
+	uint64_t flip;
+	uint32_t got;
+
+	if (!tickets_take(a, s, tree, (uint32_t)(end - first), overdraw, &flip))
+		return -EAGAIN;
+	got = get_pages(a, first, end, flip);
+	if (got == end - first)
+		return 0;
+	/* The tickets of what has been taken so far go back with it. */
+	tickets_give(a, s, tree, (uint32_t)(end - first) - got);
+	undo(a, s, first, first + got);
+	return -EBUSY;
+}
+
+/* The same, of any trees. */
 static int get_range(const struct upa_llfree *a, struct slot *s, uint64_t first, uint64_t pages, bool overdraw)
 {
 	uint64_t end = first + pages;
 	uint64_t at = first;
-	uint64_t undone;
-	int error = -EAGAIN;
 
-	while (at < end) {
-		uint64_t tree = at / UPA_TREE_PAGES;
-		uint64_t tree_end = end_in_tree(at, end);
-
-		if (!tickets_take(a, s, tree, (uint32_t)(tree_end - at), overdraw))
-			goto undo;
-		while (at < tree_end) {
-			uint64_t c = at / UPA_CHILD_PAGES;
-			uint64_t child_end = end_in_child(at, tree_end);
-			uint32_t n = (uint32_t)(child_end - at);
-			uint32_t lo = (uint32_t)(at % UPA_CHILD_PAGES);
-
-			if (n == UPA_CHILD_PAGES ? !child_get_whole(a, c) : !child_get_part(a, c, lo, lo + n)) {
-				tickets_give(a, s, tree, (uint32_t)(tree_end - at));
-				error = -EBUSY;
-				goto undo;
-			}
-			at = child_end;
-		}
-	}
 	touch_children(a, (end + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES);
+	if (pages < UPA_TREE_PAGES && end_in_tree(first, end) == end)
+		return get_in_one_tree(a, s, first, end, overdraw);
+	while (at < end) {
+		uint64_t tree_end = end_in_tree(at, end);
+		int error;
+
+		if (tree_end - at == UPA_TREE_PAGES) {
+			if (at % UPA_GROUP_PAGES == 0 && end - at >= UPA_GROUP_PAGES &&
+			    group_get_whole(a, at / UPA_GROUP_PAGES)) {
+				at += UPA_GROUP_PAGES;
+				continue;
+			}
+			if (tree_get_whole(a, at / UPA_TREE_PAGES)) {
+				at = tree_end;
+				continue;
+			}
+		}
+		error = get_in_one_tree(a, s, at, tree_end, overdraw);
+		if (error) {
+			undo(a, s, first, at);
+			return error;
+		}
+		at = tree_end;
+	}
 	return 0;
-undo:
-	undone = put_range(a, s, first, at - first, UNCHANGED);
-	UPA_ASSERT(undone == at - first);
-	(void)undone;
-	return error;
 }
 
 int get_at(const struct upa_llfree *a, struct slot *s, uint64_t first, uint64_t pages)
@@ -132,11 +182,13 @@ static uint32_t rank(uint32_t state, uint32_t flags)
 }
 
 /*
- * Takes n pages of the tree for which the caller has tickets, from the child hint on; -1 if none of its children has
- * them.
+ * Takes n pages of the tree for which the caller has tickets of a slot's word, from the child where that begins; -1 if
+ * none of its children has them.
  */
-static int64_t get_in_tree(const struct upa_llfree *a, uint64_t hint, uint32_t n, uint32_t align, uint32_t flags)
+static int64_t get_in_tree(const struct upa_llfree *a, uint64_t word, uint32_t n, uint32_t align, uint32_t flags)
 {
+	uint64_t hint = slot_child(word);
+	uint64_t flip = slot_flip(word);
 	uint64_t base = hint - hint % UPA_TREE_CHILDREN;
 	uint32_t ranks = 0;
 
@@ -149,19 +201,20 @@ static int64_t get_in_tree(const struct upa_llfree *a, uint64_t hint, uint32_t n
 			uint32_t r = rank(child_state(w), flags);
 			int64_t page;
 
+			if (r != want) {
+				ranks |= 1u << r;
+				continue;
+			}
 			/*
 			 * A last tree may be short of children and pages. Its words say so, unless somebody has
 			 * overwritten them.
 			 */
-			if (child_free(w) < n || c >= a->children)
-				continue;
-			ranks |= 1u << r;
-			if (r != want)
+			if (child_free(w, child_flip(w, flip)) < n || c >= a->children)
 				continue;
 			if (n == UPA_CHILD_PAGES)
-				page = child_get_whole(a, c) ? (int64_t)(c * UPA_CHILD_PAGES) : -1;
+				page = child_get_whole(a, c, flip) ? (int64_t)(c * UPA_CHILD_PAGES) : -1;
 			else
-				page = child_get(a, c, n, align);
+				page = child_get(a, c, flip, n, align);
 			if (page >= 0 && (uint64_t)page + n <= a->pages)
 				return page;
 		}
@@ -186,7 +239,7 @@ int64_t get_small(const struct upa_llfree *a, struct slot *s, uint32_t n, uint32
 			} else {
 				if (!cas_weak_acq_rel(&s->reservation, &w, w - n))
 					continue;
-				page = get_in_tree(a, hint, n, align, flags);
+				page = get_in_tree(a, w, n, align, flags);
 				if (page >= 0) {
 					uint64_t c = (uint64_t)page / UPA_CHILD_PAGES;
 
@@ -207,13 +260,53 @@ int64_t get_small(const struct upa_llfree *a, struct slot *s, uint32_t n, uint32
 
 /* ---- more than a child ----------------------------------------------------------------------- */
 
+/*
+ * Takes n pages from the start of child c on again, if all lie in one open tree of which the slot or nobody has all the
+ * tickets, are free, and in one of the states; else -1.
+ */
+static int64_t get_again(const struct upa_llfree *a, struct slot *s, uint64_t c, uint64_t children, uint64_t n,
+			 uint32_t states)
+{
+	uint64_t tree = c / UPA_TREE_CHILDREN;
+	uint64_t first = c * UPA_CHILD_PAGES;
+	uint64_t mine = slot_load(a, s);
+	uint64_t flip;
+
+	if (c >= a->children || c % UPA_TREE_CHILDREN + children > UPA_TREE_CHILDREN || first + n > a->pages)
+		return -1;
+	if (slot_holds(mine, tree)) {
+		if (slot_free(mine) < n)
+			return -1;
+		flip = slot_flip(mine);
+	} else {
+		uint32_t w = load_relaxed(tree_at(a, tree));
+
+		if ((w & (TREE_OPEN | TREE_RESERVED)) != TREE_OPEN || tree_free(w) < n)
+			return -1;
+		flip = node_flip(w);
+	}
+	for (uint64_t i = c; i < c + children; i++) {
+		uint32_t w = load_relaxed(child_at(a, i));
+
+		if (!child_is_free(w, flip) || !is_in(states, child_state(w)))
+			return -1;
+	}
+	touch_children(a, c + children);
+	return get_in_one_tree(a, s, first, first + n, false) ? -1 : (int64_t)first;
+}
+
 int64_t get_large(const struct upa_llfree *a, struct slot *s, uint64_t n, uint32_t flags)
 {
 	uint32_t preferred = flags & UPA_GET_ABSENT ? ONLY(UPA_ABSENT) : ANY_STATE & ~ONLY(UPA_ABSENT);
 	uint64_t children = (n + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
 	uint64_t hint = load_relaxed(&s->run_hint);
+	int64_t page;
 
 	UPA_ASSERT(hint < a->children);
+	if (n >= UPA_TREE_PAGES)
+		tickets_leave_idle(a, s);
+	else if ((page = get_again(a, s, hint, children, n, preferred)) >= 0)
+		return page;
 	/*
 	 * Where this slot freed or took its last run; then any preferred memory; then any; then what others have
 	 * reserved.

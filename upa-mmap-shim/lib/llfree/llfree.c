@@ -69,16 +69,24 @@ int upa_llfree_get_at(const struct upa_llfree *a, uint32_t slot, uint64_t first,
 
 int upa_llfree_put_run(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages, uint32_t flags)
 {
-	static const uint32_t states[] = { UPA_STALE, [UPA_PUT_ABSENT] = UPA_ABSENT, [UPA_PUT_ZEROED] = UPA_ZEROED,
-					   [UPA_PUT_UNTOUCHED] = UNCHANGED };
+	static const uint32_t states[] = {
+		UPA_STALE, [UPA_PUT_ABSENT] = UPA_ABSENT, [UPA_PUT_ZEROED] = UPA_ZEROED, [UPA_PUT_UNTOUCHED] = UNCHANGED
+	};
 	struct slot *s = slot_at(a, slot);
 	uint64_t freed;
 
 	if (!in_range(a, first, pages) || flags > UPA_PUT_UNTOUCHED)
 		return -EINVAL;
-	if (search_next(a, first, first + pages, true) != first + pages)
+	if (end_in_child(first, first + pages) == first + pages)
+		freed = put_in_child(a, s, first, (uint32_t)pages, states[flags]);
+	else if (pages < UPA_TREE_PAGES && end_in_tree(first, first + pages) == first + pages)
+		freed = put_in_tree(a, s, first, pages, states[flags]);
+	else if (search_held(a, first, first + pages))
+		freed = put_range(a, s, first, pages, states[flags]);
+	else
 		return -EINVAL;
-	freed = put_range(a, s, first, pages, states[flags]);
+	if (!freed)
+		return -EINVAL;
 	if (pages > UPA_CHILD_PAGES)
 		store_relaxed(&s->run_hint, first / UPA_CHILD_PAGES);
 	count_put(s, freed, freed == pages);
@@ -127,6 +135,21 @@ int64_t upa_llfree_next_stale(const struct upa_llfree *a, uint64_t first, uint64
 	return (int64_t)page;
 }
 
+int64_t upa_llfree_next_state(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint32_t states,
+			      uint64_t *length)
+{
+	uint64_t end = first + pages;
+	uint64_t page;
+
+	if (!in_range(a, first, pages) || states & ~ANY_STATE)
+		return -EINVAL;
+	page = search_states(a, first, end, states);
+	if (page == end)
+		return -1;
+	*length = search_states(a, page, end, ~states & ANY_STATE) - page;
+	return (int64_t)page;
+}
+
 int upa_llfree_set_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages)
 {
 	if (!in_range(a, first, pages))
@@ -160,7 +183,7 @@ int upa_llfree_taint(const struct upa_llfree *a, uint64_t first, uint64_t pages)
 	if (!in_range(a, first, pages))
 		return -EINVAL;
 	for (uint64_t c = first / UPA_CHILD_PAGES; c <= (first + pages - 1) / UPA_CHILD_PAGES; c++)
-		fetch_or_acq_rel(child_at(a, c), CHILD_TAINTED);
+		child_mark(a, c, CHILD_TAINTED);
 	return 0;
 }
 
@@ -168,10 +191,9 @@ int upa_llfree_tainted(const struct upa_llfree *a, uint64_t first, uint64_t page
 {
 	if (!in_range(a, first, pages))
 		return -EINVAL;
-	for (uint64_t c = first / UPA_CHILD_PAGES; c <= (first + pages - 1) / UPA_CHILD_PAGES; c++)
-		if (load_relaxed(child_at(a, c)) & CHILD_TAINTED)
-			return 1;
-	return 0;
+	if (end_in_child(first, first + pages) == first + pages)
+		return !!(load_relaxed(child_at(a, first / UPA_CHILD_PAGES)) & CHILD_TAINTED);
+	return search_taint(a, first, first + pages);
 }
 
 int upa_llfree_set_resident(const struct upa_llfree *a, uint64_t first, uint64_t pages)
@@ -181,7 +203,7 @@ int upa_llfree_set_resident(const struct upa_llfree *a, uint64_t first, uint64_t
 	if (!in_range(a, first, pages))
 		return -EINVAL;
 	for (uint64_t c = (first + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES; (c + 1) * UPA_CHILD_PAGES <= end; c++)
-		fetch_or_relaxed(child_at(a, c), CHILD_RESIDENT);
+		child_mark(a, c, CHILD_RESIDENT);
 	return 0;
 }
 

@@ -11,4 +11,13 @@
  */
 uint64_t put_range(const struct upa_llfree *a, struct slot *s, uint64_t first, uint64_t pages, uint32_t state);
 
+/* The same of pages of one tree, fewer than all, but nothing is freed if one of them is free. */
+uint64_t put_in_tree(const struct upa_llfree *a, struct slot *s, uint64_t first, uint64_t pages, uint32_t state);
+
+/*
+ * The same of pages of one child, of which the caller need not have looked whether they are allocated:
+ * nothing is freed if one of them is free.
+ */
+uint32_t put_in_child(const struct upa_llfree *a, struct slot *s, uint64_t first, uint32_t n, uint32_t state);
+
 #endif

@@ -3,52 +3,127 @@
 
 #include "llfree/bits.h"
 
-/* Is this tree out of bounds for a search that leaves the reservations of others alone? */
-static bool is_barred(const struct upa_llfree *a, const struct slot *own, uint64_t tree)
-{
-	uint32_t w = load_relaxed(tree_at(a, tree));
-	uint64_t mine = slot_load(a, own);
+/* ---- wholly free children --------------------------------------------------------------------- */
 
-	if (slot_holds(mine, tree))
-		return tree_free(w) + slot_free(mine) < UPA_CHILD_PAGES;
-	return w & TREE_RESERVED || tree_free(w) < UPA_CHILD_PAGES;
+/* Children of a tree, and of a group. */
+#define GROUP_CHILDREN (UPA_GROUP_TREES * UPA_TREE_CHILDREN)
+
+static uint64_t align_up(uint64_t n, uint64_t unit)
+{
+	return (n + unit - 1) & ~(unit - 1);
+}
+
+/* Where n children start within from .. end-1: at a tree if it can be and they fill one; -1 if they do not fit. */
+static int64_t fit(uint64_t from, uint64_t end, uint64_t n)
+{
+	uint64_t start = n >= UPA_TREE_CHILDREN ? align_up(from, UPA_TREE_CHILDREN) : from;
+
+	if (start + n <= end)
+		return (int64_t)start;
+	return from + n <= end ? (int64_t)from : -1;
+}
+
+/* What is to be known of a tree in which wholly free children are looked for. */
+struct sight {
+	uint64_t end; /* up to which child it holds */
+	bool each;    /* each child is to be asked; else all of them are free and hold `state`, or none is */
+	bool free;
+	uint32_t state;
+	uint64_t flip;
+};
+
+static struct sight look(const struct upa_llfree *a, const struct slot *own, uint64_t c)
+{
+	uint64_t tree = c / UPA_TREE_CHILDREN;
+	uint32_t w = load_relaxed(tree_at(a, tree));
+	struct sight s = { .end = (tree + 1) * UPA_TREE_CHILDREN, .flip = node_flip(w) };
+
+	if (w & TREE_OPEN) {
+		uint32_t tickets = tree_free(w);
+
+		if (w & NODE_WHOLE)
+			return s;
+		if (own) {
+			uint64_t mine = w & TREE_RESERVED ? slot_load(a, own) : 0;
+
+			if (w & TREE_RESERVED)
+				tickets = slot_holds(mine, tree) ? tickets + slot_free(mine) : 0;
+			if (tickets < UPA_CHILD_PAGES)
+				return s;
+		}
+		s.free = !node_used(w) && node_state(w) != UPA_MIXED;
+		s.each = !s.free;
+		s.state = node_state(w);
+	} else {
+		uint32_t group = load_relaxed(group_at(a, tree / UPA_GROUP_TREES));
+
+		w = tree_view(w, group);
+		s.free = !node_used(w);
+		s.state = node_state(w);
+		s.each = s.free && s.state == UPA_MIXED;
+		s.flip = node_flip(w);
+		/* One word may say it of the whole group. */
+		if (group & NODE_WHOLE || (!node_used(group) && node_state(group) != UPA_MIXED))
+			s.end = align_up(c + 1, GROUP_CHILDREN);
+	}
+	return s;
 }
 
 int64_t search_children(const struct upa_llfree *a, const struct slot *own, uint64_t from, uint64_t end, uint64_t n,
 			uint32_t states)
 {
-	uint64_t start = from; /* of the run found so far */
+	/* Runs that fill groups are best at the start of one, those that fill trees at that of a tree. */
+	uint64_t unit = n >= GROUP_CHILDREN ? GROUP_CHILDREN : n >= UPA_TREE_CHILDREN ? UPA_TREE_CHILDREN : 1;
+	uint64_t start = from; /* of the free run found so far */
 
-	for (uint64_t c = from, tree_end; c < end; c = tree_end) {
-		tree_end = (c / UPA_TREE_CHILDREN + 1) * UPA_TREE_CHILDREN;
-		if (own && is_barred(a, own, c / UPA_TREE_CHILDREN)) {
-			start = tree_end;
-			continue;
-		}
-		for (; c < tree_end && c < end; c++) {
-			uint32_t w = load_relaxed(child_at(a, c));
+	for (uint64_t c = from; c < end;) {
+		const struct sight s = look(a, own, c);
+		const uint64_t stop = s.end < end ? s.end : end;
 
-			if (child_used(w) || !is_in(states, child_state(w)))
-				start = c + 1;
-			else if (c + 1 - start == n)
-				return (int64_t)start;
+		if (s.each) {
+			const uint64_t flip = s.flip;
+
+			for (; c < stop; c++) {
+				uint32_t w = load_relaxed(child_at(a, c));
+
+				if (!child_is_free(w, flip) || !is_in(states, child_state(w))) {
+					if (c - start >= n)
+						return fit(start, c, n);
+					start = c + 1;
+				} else if (c - start + 1 >= n && c + 1 >= align_up(start, unit) + n) {
+					return (int64_t)align_up(start, unit);
+				}
+			}
+		} else if (s.free && is_in(states, s.state)) {
+			c = stop;
+			if (c >= align_up(start, unit) + n)
+				return (int64_t)align_up(start, unit);
+		} else {
+			if (c - start >= n)
+				return fit(start, c, n);
+			start = c = stop;
 		}
 	}
-	return -1;
+	return fit(start, end, n);
 }
 
-uint64_t search_next(const struct upa_llfree *a, uint64_t from, uint64_t end, bool free)
+/* ---- pages ------------------------------------------------------------------------------------ */
+
+/* The same within a tree whose polarity is `flip`. */
+static uint64_t next_in_tree(const struct upa_llfree *a, uint64_t from, uint64_t end, uint64_t tree_flip, bool free)
 {
 	while (from < end) {
 		uint64_t c = from / UPA_CHILD_PAGES;
 		uint32_t w = load_relaxed(child_at(a, c));
+		uint64_t flip = child_flip(w, tree_flip);
+		uint32_t used = child_used(w, flip);
 
-		if (child_used(w) == 0 || child_used(w) == UPA_CHILD_PAGES) {
-			if (free == (child_used(w) == 0))
+		if (used == 0 || used == UPA_CHILD_PAGES) {
+			if (free == (used == 0))
 				return from;
 		} else {
-			uint64_t flip = free ? ~polarity(w) : polarity(w);
-			uint32_t at = next_bit(bitmap_at(a, c)->allocated, flip, (uint32_t)(from % UPA_CHILD_PAGES));
+			uint32_t at = next_bit(bitmap_at(a, c)->allocated, free ? ~flip : flip,
+					       (uint32_t)(from % UPA_CHILD_PAGES), UPA_CHILD_PAGES);
 
 			if (at < UPA_CHILD_PAGES) {
 				from = c * UPA_CHILD_PAGES + at;
@@ -60,15 +135,122 @@ uint64_t search_next(const struct upa_llfree *a, uint64_t from, uint64_t end, bo
 	return end;
 }
 
+uint64_t search_next(const struct upa_llfree *a, uint64_t from, uint64_t end, bool free)
+{
+	while (from < end) {
+		uint64_t tree_end = end_in_tree(from, end);
+		uint64_t page;
+		uint32_t w = load_relaxed(tree_at(a, from / UPA_TREE_PAGES));
+
+		if (w & TREE_OPEN && !(w & NODE_WHOLE)) {
+			page = next_in_tree(a, from, tree_end, node_flip(w), free);
+			if (page < tree_end)
+				return page;
+		} else {
+			uint32_t group = load_relaxed(group_at(a, from / UPA_GROUP_PAGES));
+
+			if (free == !node_used(tree_view(w, group)))
+				return from;
+			/* If one word says it of the whole group, that one does. */
+			if (group & NODE_WHOLE || !node_used(group))
+				tree_end = end_in_group(from, end);
+		}
+		from = tree_end;
+	}
+	return end;
+}
+
+/* Are pages lo .. hi-1 of a child allocated? */
+static bool held_in_child(const struct upa_llfree *a, uint64_t c, uint32_t lo, uint32_t hi, uint64_t tree_flip)
+{
+	uint32_t w = load_relaxed(child_at(a, c));
+
+	return child_is_full(w, tree_flip) || all_allocated(bitmap_at(a, c), child_flip(w, tree_flip), lo, hi);
+}
+
+bool search_held_in_tree(const struct upa_llfree *a, uint64_t from, uint64_t end, uint64_t tree_flip)
+{
+	uint64_t c = from / UPA_CHILD_PAGES;
+	uint32_t lo = (uint32_t)(from % UPA_CHILD_PAGES);
+	uint64_t left = end - from;
+
+	if (lo) {
+		uint32_t hi = left < UPA_CHILD_PAGES - lo ? lo + (uint32_t)left : UPA_CHILD_PAGES;
+
+		if (!held_in_child(a, c++, lo, hi, tree_flip))
+			return false;
+		left -= hi - lo;
+	}
+	for (; left >= UPA_CHILD_PAGES; left -= UPA_CHILD_PAGES, c++)
+		if (!child_is_full(load_relaxed(child_at(a, c)), tree_flip) &&
+		    !held_in_child(a, c, 0, UPA_CHILD_PAGES, tree_flip))
+			return false;
+	return !left || held_in_child(a, c, 0, (uint32_t)left, tree_flip);
+}
+
+bool search_held(const struct upa_llfree *a, uint64_t from, uint64_t end)
+{
+	while (from < end) {
+		uint64_t tree_end = end_in_tree(from, end);
+		uint32_t w = load_relaxed(tree_at(a, from / UPA_TREE_PAGES));
+
+		if (!(w & TREE_OPEN)) {
+			uint32_t group = load_relaxed(group_at(a, from / UPA_GROUP_PAGES));
+
+			if (!node_used(tree_view(w, group)))
+				return false;
+			if (group & NODE_WHOLE)
+				tree_end = end_in_group(from, end);
+		} else if (!(w & NODE_WHOLE) && !search_held_in_tree(a, from, tree_end, node_flip(w))) {
+			return false;
+		}
+		from = tree_end;
+	}
+	return true;
+}
+
+/* First of n free aligned pages of child c, from page lo of it on, or -1. */
+static int pages_in_child(const struct upa_llfree *a, uint64_t c, uint32_t lo, uint64_t tree_flip, uint32_t n,
+			  uint32_t align)
+{
+	const struct bitmap *b = bitmap_at(a, c);
+	uint32_t w = load_relaxed(child_at(a, c));
+	uint64_t flip = child_flip(w, tree_flip);
+
+	if (child_used(w, flip) == UPA_CHILD_PAGES)
+		return -1;
+	if (n == UPA_CHILD_PAGES)
+		return lo || next_bit(b->allocated, flip, 0, UPA_CHILD_PAGES) < UPA_CHILD_PAGES ? -1 : 0;
+	return find_free(b, flip, lo, n, align);
+}
+
+/* First page >= from of n <= 512 free aligned ones in one child; -1 if none. */
+static int64_t search_inside(const struct upa_llfree *a, uint64_t from, uint32_t n, uint32_t align)
+{
+	for (uint64_t tree_end; from < a->pages; from = tree_end) {
+		uint32_t view = tree_load(a, from / UPA_TREE_PAGES);
+
+		tree_end = end_in_tree(from, a->pages);
+		if (tree_is_whole(view))
+			continue;
+		for (; from < tree_end; from = end_in_child(from, tree_end)) {
+			uint64_t c = from / UPA_CHILD_PAGES;
+			int at = pages_in_child(a, c, (uint32_t)(from % UPA_CHILD_PAGES), node_flip(view), n, align);
+
+			if (at >= 0 && c * UPA_CHILD_PAGES + (uint32_t)at + n <= a->pages)
+				return (int64_t)(c * UPA_CHILD_PAGES + (uint32_t)at);
+		}
+	}
+	return -1;
+}
+
 int64_t search_pages(const struct upa_llfree *a, uint64_t from, uint64_t n, uint64_t align, bool inside)
 {
+	if (inside)
+		return search_inside(a, from, (uint32_t)n, (uint32_t)align);
 	while ((from = search_next(a, from, a->pages, true)) < a->pages) {
-		uint64_t start = (from + align - 1) & ~(align - 1);
+		uint64_t start = align_up(from, align);
 
-		if (inside && start % UPA_CHILD_PAGES + n > UPA_CHILD_PAGES) {
-			from = (start / UPA_CHILD_PAGES + 1) * UPA_CHILD_PAGES;
-			continue;
-		}
 		if (start >= a->pages || a->pages - start < n)
 			break;
 		from = search_next(a, start, start + n, false);
@@ -78,26 +260,81 @@ int64_t search_pages(const struct upa_llfree *a, uint64_t from, uint64_t n, uint
 	return -1;
 }
 
+/* ---- what they hold --------------------------------------------------------------------------- */
+
+/*
+ * The word that says what page `from` holds, and up to which page below end it says so: that of the group or tree if
+ * all below have it in common and there is as much to look at, else the child's. Sets *state. Acquire: who sees MIXED
+ * must see what was written before it.
+ */
+static inline uint64_t content_at(const struct upa_llfree *a, uint64_t from, uint64_t end, uint32_t *state)
+{
+	if (end - from >= UPA_TREE_PAGES) {
+		*state = node_state(load_acquire(group_at(a, from / UPA_GROUP_PAGES)));
+		if (*state != UPA_MIXED)
+			return end_in_group(from, end);
+		*state = node_state(load_acquire(tree_at(a, from / UPA_TREE_PAGES)));
+		if (*state != UPA_MIXED)
+			return end_in_tree(from, end);
+	}
+	*state = child_state(load_acquire(child_at(a, from / UPA_CHILD_PAGES)));
+	return end_in_child(from, end);
+}
+
+/* The same within a child, whose state is MIXED. */
+static uint64_t content_in_child(const struct upa_llfree *a, uint64_t from, uint64_t end, bool stale)
+{
+	uint64_t c = from / UPA_CHILD_PAGES;
+	uint32_t at = next_bit(bitmap_at(a, c)->stale, stale ? 0 : ~0ull, (uint32_t)(from % UPA_CHILD_PAGES),
+			       UPA_CHILD_PAGES);
+
+	return c * UPA_CHILD_PAGES + at < end ? c * UPA_CHILD_PAGES + at : end;
+}
+
 uint64_t search_content(const struct upa_llfree *a, uint64_t from, uint64_t end, bool stale)
 {
 	while (from < end) {
-		uint64_t c = from / UPA_CHILD_PAGES;
-		/* Acquire: who sees MIXED must see the stale bits that were set before it. */
-		uint32_t state = child_state(load_acquire(child_at(a, c)));
+		uint32_t state;
+		uint64_t next = content_at(a, from, end, &state);
 
-		if (state != UPA_MIXED) {
-			if (stale == (state == UPA_STALE))
+		if (state == UPA_MIXED) {
+			from = content_in_child(a, from, next, stale);
+			if (from < next)
 				return from;
-		} else {
-			uint64_t flip = stale ? 0 : ~0ull;
-			uint32_t at = next_bit(bitmap_at(a, c)->stale, flip, (uint32_t)(from % UPA_CHILD_PAGES));
-
-			if (at < UPA_CHILD_PAGES) {
-				from = c * UPA_CHILD_PAGES + at;
-				return from < end ? from : end;
-			}
+		} else if (stale == (state == UPA_STALE)) {
+			return from;
 		}
-		from = (c + 1) * UPA_CHILD_PAGES;
+		from = next;
 	}
 	return end;
+}
+
+uint64_t search_states(const struct upa_llfree *a, uint64_t from, uint64_t end, uint32_t states)
+{
+	while (from < end) {
+		uint32_t state;
+		uint64_t next = content_at(a, from, end, &state);
+
+		if (is_in(states, state))
+			break;
+		from = next;
+	}
+	return from < end ? from : end;
+}
+
+bool search_taint(const struct upa_llfree *a, uint64_t from, uint64_t end)
+{
+	/* What all of a tree or group have in common is that none is tainted. */
+	while (end - from >= UPA_TREE_PAGES) {
+		uint32_t state;
+		uint64_t next = content_at(a, from, end, &state);
+
+		if (next - from <= UPA_CHILD_PAGES && load_relaxed(child_at(a, from / UPA_CHILD_PAGES)) & CHILD_TAINTED)
+			return true;
+		from = next;
+	}
+	for (; from < end; from = end_in_child(from, end))
+		if (load_relaxed(child_at(a, from / UPA_CHILD_PAGES)) & CHILD_TAINTED)
+			return true;
+	return false;
 }

@@ -8,8 +8,9 @@
 #include "llfree/words.h"
 
 /*
- * First child >= from of n consecutive wholly free ones below end whose states are all in a set, or -1. With own ==
- * NULL in any tree, else not in one that a slot other than that reserves.
+ * First child >= from of n consecutive wholly free ones below end whose states are all in a set, or -1; where there is
+ * room to choose, at the start of a group or tree, of which a run so long takes whole ones. With own == NULL in any
+ * tree, else not in one that a slot other than that reserves.
  */
 int64_t search_children(const struct upa_llfree *a, const struct slot *own, uint64_t from, uint64_t end, uint64_t n,
 			uint32_t states);
@@ -17,12 +18,20 @@ int64_t search_children(const struct upa_llfree *a, const struct slot *own, uint
 /* First page >= from of n consecutive free ones, aligned; -1 if none. May cross children unless `inside` one. */
 int64_t search_pages(const struct upa_llfree *a, uint64_t from, uint64_t n, uint64_t align, bool inside);
 
-/*
- * First page in from .. end-1 that is free, or allocated; end if none. A child without tickets counts as allocated.
- */
+/* First page in from .. end-1 that is free, or allocated; end if none. A child without tickets counts as allocated. */
 uint64_t search_next(const struct upa_llfree *a, uint64_t from, uint64_t end, bool free);
+
+/* Is every page in from .. end-1 allocated? Of pages in one tree, given its polarity; and of any. */
+bool search_held_in_tree(const struct upa_llfree *a, uint64_t from, uint64_t end, uint64_t tree_flip);
+bool search_held(const struct upa_llfree *a, uint64_t from, uint64_t end);
 
 /* First page in from .. end-1 that may hold old bytes, or that does not; end if none. */
 uint64_t search_content(const struct upa_llfree *a, uint64_t from, uint64_t end, bool stale);
+
+/* First page in from .. end-1 whose child's state is in a set; end if none. */
+uint64_t search_states(const struct upa_llfree *a, uint64_t from, uint64_t end, uint32_t states);
+
+/* Has a child in which there are pages of from .. end-1 the mark CHILD_TAINTED? */
+bool search_taint(const struct upa_llfree *a, uint64_t from, uint64_t end);
 
 #endif

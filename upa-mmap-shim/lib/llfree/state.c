@@ -15,6 +15,7 @@ static bool lay_out(struct upa_llfree_header *h, uint64_t pages, uint32_t slots)
 {
 	uint64_t children = (pages + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
 	uint64_t trees = (children + UPA_TREE_CHILDREN - 1) / UPA_TREE_CHILDREN;
+	uint64_t groups = (trees + UPA_GROUP_TREES - 1) / UPA_GROUP_TREES;
 
 	if (!pages || pages > UPA_MAX_PAGES || !slots || slots > UPA_MAX_SLOTS)
 		return false;
@@ -22,8 +23,9 @@ static bool lay_out(struct upa_llfree_header *h, uint64_t pages, uint32_t slots)
 	h->slots = slots;
 	h->pages = pages;
 	h->slot_offset = HEADER_BYTES;
-	h->tree_offset = h->slot_offset + slots * sizeof(struct slot);
-	h->child_offset = h->tree_offset + line_up(trees * sizeof(tree_t));
+	h->group_offset = h->slot_offset + slots * sizeof(struct slot);
+	h->tree_offset = h->group_offset + line_up(groups * sizeof(group_t));
+	h->child_offset = h->tree_offset + groups * UPA_GROUP_TREES * sizeof(tree_t);
 	h->bitmap_offset = h->child_offset + trees * UPA_TREE_CHILDREN * sizeof(child_t);
 	h->state_bytes = h->bitmap_offset + children * sizeof(struct bitmap);
 	return true;
@@ -33,16 +35,19 @@ static void bind(struct upa_llfree *a, void *state, const struct upa_llfree_head
 {
 	char *base = state;
 	uint64_t children = (h->pages + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
+	uint64_t trees = (children + UPA_TREE_CHILDREN - 1) / UPA_TREE_CHILDREN;
 
 	*a = (struct upa_llfree){
 		.state = state,
 		.slot = base + h->slot_offset,
+		.group = base + h->group_offset,
 		.tree = base + h->tree_offset,
 		.child = base + h->child_offset,
 		.bitmap = base + h->bitmap_offset,
 		.pages = h->pages,
 		.children = children,
-		.trees = (children + UPA_TREE_CHILDREN - 1) / UPA_TREE_CHILDREN,
+		.trees = trees,
+		.groups = (trees + UPA_GROUP_TREES - 1) / UPA_GROUP_TREES,
 		.slots = h->slots,
 	};
 }
@@ -52,22 +57,25 @@ static _Atomic uint64_t *magic_of(void *state)
 	return (_Atomic uint64_t *)&((struct upa_llfree_header *)state)->magic;
 }
 
-/* Marks what the last child and tree lack as used for good. */
+/* Marks what the last child, tree and group lack as used for good. */
 static void close_end(const struct upa_llfree *a)
 {
 	uint64_t last = a->children - 1;
 	uint32_t missing = child_missing(a, last);
+	uint32_t tree_missing = (uint32_t)(a->trees * UPA_TREE_PAGES - a->pages);
+	uint64_t trees = a->groups * UPA_GROUP_TREES;
 
 	if (missing) {
-		uint32_t lo = UPA_CHILD_PAGES - missing;
-
-		FOR_ROWS(i, lo, UPA_CHILD_PAGES)
-			store_relaxed(&bitmap_at(a, last)->allocated[i], row_mask(i, lo, UPA_CHILD_PAGES));
+		close_bits(bitmap_at(a, last), UPA_CHILD_PAGES - missing);
 		store_relaxed(child_at(a, last), missing);
 	}
 	for (uint64_t c = a->children; c < a->trees * UPA_TREE_CHILDREN; c++)
-		store_relaxed(child_at(a, c), CHILD_POLARITY | UPA_CHILD_PAGES);
-	store_relaxed(tree_at(a, a->trees - 1), (uint32_t)(a->trees * UPA_TREE_PAGES - a->pages));
+		store_relaxed(child_at(a, c), UPA_CHILD_PAGES);
+	if (tree_missing)
+		store_relaxed(tree_at(a, a->trees - 1), TREE_OPEN | tree_missing);
+	for (uint64_t t = a->trees; t < trees; t++)
+		store_relaxed(tree_at(a, t), TREE_OPEN | UPA_TREE_PAGES);
+	store_relaxed(group_at(a, a->groups - 1), (uint32_t)(trees - a->trees) + !!tree_missing);
 }
 
 size_t upa_llfree_state_size(uint64_t pages, uint32_t slots)

@@ -4,32 +4,6 @@
 /* A get must not spin for ever on words that a hostile or broken process keeps changing. */
 #define TICKET_TRIES 1024
 
-/* ---- of a tree ------------------------------------------------------------------------------- */
-
-static bool tree_take(const struct upa_llfree *a, uint64_t tree, uint32_t n)
-{
-	uint32_t w = load_relaxed(tree_at(a, tree));
-
-	do {
-		if (tree_free(w) < n)
-			return false;
-	} while (!cas_weak_acq_rel(tree_at(a, tree), &w, w + n));
-	return true;
-}
-
-/* Ends a reservation whose word has just been taken out of its slot. */
-static void tree_release(const struct upa_llfree *a, uint64_t word)
-{
-	tree_t *tree = tree_at(a, slot_tree(word));
-	uint32_t w = load_relaxed(tree);
-
-	do
-		UPA_ASSERT(w & TREE_RESERVED && (w & TREE_USED) >= slot_free(word));
-	while (!cas_weak_acq_rel(tree, &w, (w - slot_free(word)) & ~TREE_RESERVED));
-}
-
-/* ---- of a tree and the slots that hold it ---------------------------------------------------- */
-
 /* What the holders of a tree have left becomes the tree's; they keep the reservation and fetch more as they need. */
 static bool take_from_holders(const struct upa_llfree *a, uint64_t tree)
 {
@@ -47,25 +21,24 @@ static bool take_from_holders(const struct upa_llfree *a, uint64_t tree)
 	return moved;
 }
 
-bool tickets_take(const struct upa_llfree *a, struct slot *own, uint64_t tree, uint32_t n, bool overdraw)
+bool tickets_take(const struct upa_llfree *a, struct slot *own, uint64_t tree, uint32_t n, bool overdraw,
+		  uint64_t *flip)
 {
 	uint64_t w = slot_load(a, own);
 
 	while (slot_holds(w, tree) && slot_free(w) >= n)
-		if (cas_weak_acq_rel(&own->reservation, &w, w - n))
+		if (cas_weak_acq_rel(&own->reservation, &w, w - n)) {
+			*flip = slot_flip(w);
 			return true;
+		}
 
 	for (int i = 0; i < TICKET_TRIES; i++) {
-		if (tree_take(a, tree, n))
+		if (tree_take(a, tree, n, false, flip))
 			return true;
 		if (!(load_relaxed(tree_at(a, tree)) & TREE_RESERVED) || !take_from_holders(a, tree))
 			break;
 	}
-	if (tree_take(a, tree, n))
-		return true;
-	if (overdraw)
-		fetch_add_acq_rel(tree_at(a, tree), n);
-	return overdraw;
+	return tree_take(a, tree, n, overdraw, flip);
 }
 
 bool tickets_reserve(const struct upa_llfree *a, struct slot *s, uint64_t old, uint32_t n, uint64_t *from)
@@ -81,18 +54,18 @@ bool tickets_reserve(const struct upa_llfree *a, struct slot *s, uint64_t old, u
 			uint32_t w = load_relaxed(tree_at(a, t));
 			uint64_t word;
 
-			if (w & TREE_RESERVED || tree_free(w) < least || (pass == 0 && !(w & TREE_USED)))
+			if (pass == 0 && (!(w & TREE_OPEN) || !node_used(w)))
 				continue;
-			if (!cas_weak_acq_rel(tree_at(a, t), &w, TREE_RESERVED | UPA_TREE_PAGES))
+			if (!tree_reserve(a, t, least, &w))
 				continue;
 			touch_children(a, (t + 1) * UPA_TREE_CHILDREN);
 			*from = t + 1;
-			word = reservation_of(t, tree_free(w));
+			word = reservation_of(t, w, tree_free(w));
 			if (!cas_strong_acq_rel(&s->reservation, &old, word)) {
-				tree_release(a, word);
+				tree_release(a, t, tree_free(w));
 			} else if (old & SLOT_PRESENT) {
 				UPA_ASSERT(slot_tree(old) != t);
-				tree_release(a, old);
+				tree_release(a, slot_tree(old), slot_free(old));
 			}
 			return true;
 		}
@@ -108,14 +81,25 @@ bool tickets_fetch(const struct upa_llfree *a, struct slot *s, uint64_t word, ui
 
 	do {
 		found = tree_free(w);
-		/* No more than the slot has room for, whatever the words say: else they would go to and fro for ever. */
+		/*
+		 * No more than the slot has room for, whatever the words say: else they would go to and fro for ever.
+		 */
 		if (found > UPA_TREE_PAGES - slot_free(word))
 			found = UPA_TREE_PAGES - slot_free(word);
-		if (!found || found + slot_free(word) < n)
+		if (!(w & TREE_RESERVED) || !found || found + slot_free(word) < n)
 			return false;
 	} while (!cas_weak_acq_rel(tree, &w, w + found));
 	tickets_give(a, s, slot_tree(word), found);
 	return true;
+}
+
+void tickets_leave_idle(const struct upa_llfree *a, struct slot *s)
+{
+	uint64_t w = slot_load(a, s);
+
+	if (w & SLOT_PRESENT && slot_free(w) + tree_free(load_relaxed(tree_at(a, slot_tree(w)))) == UPA_TREE_PAGES &&
+	    cas_weak_acq_rel(&s->reservation, &w, 0))
+		tree_release(a, slot_tree(w), slot_free(w));
 }
 
 void tickets_drain(const struct upa_llfree *a)
@@ -126,7 +110,7 @@ void tickets_drain(const struct upa_llfree *a)
 
 		while ((w = slot_load(a, s)) & SLOT_PRESENT)
 			if (cas_weak_acq_rel(&s->reservation, &w, 0)) {
-				tree_release(a, w);
+				tree_release(a, slot_tree(w), slot_free(w));
 				break;
 			}
 	}

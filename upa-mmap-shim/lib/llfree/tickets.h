@@ -1,36 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tickets.h - tickets of trees, in the trees' words and in the slots that reserve trees: who has taken n of them will
- * find n free pages in the children of the tree.
+ * tickets.h - tickets of trees wherever they are, in the trees' words or in the slots that reserve trees: who has taken
+ * n of them will find n free pages in the children of the tree.
  */
 #ifndef UPA_LLFREE_TICKETS_H
 #define UPA_LLFREE_TICKETS_H
 
-#include "llfree/words.h"
+#include "llfree/trees.h"
 
 /*
- * Takes n tickets of a given tree wherever they are: own slot, the tree, the slot of somebody else. They may be
- * nowhere, on their way between a tree and a slot, or gone with a killed thread: then it may overdraw the tree.
+ * Takes n tickets of a given tree: of the own slot, the tree, the slot of somebody else. They may be nowhere, on their
+ * way between a tree and a slot, or gone with a killed thread: then it may overdraw the tree. On success *flip is the
+ * polarity of the tree.
  */
-bool tickets_take(const struct upa_llfree *a, struct slot *own, uint64_t tree, uint32_t n, bool overdraw);
+bool tickets_take(const struct upa_llfree *a, struct slot *own, uint64_t tree, uint32_t n, bool overdraw,
+		  uint64_t *flip);
 
-static inline void tree_give(const struct upa_llfree *a, uint64_t tree, uint32_t n)
+/*
+ * Gives n tickets back, to the slot if it holds the tree; what has been overdrawn has no room there. w is what the slot's
+ * word was.
+ */
+static inline void tickets_give_to(const struct upa_llfree *a, struct slot *s, uint64_t w, uint64_t tree, uint32_t n)
 {
-	uint32_t w = fetch_sub_acq_rel(tree_at(a, tree), n);
-
-	UPA_ASSERT((w & TREE_USED) >= n);
-	(void)w;
-}
-
-/* Gives n tickets back, to the slot if it holds the tree; what has been overdrawn has no room there. */
-static inline void tickets_give(const struct upa_llfree *a, struct slot *s, uint64_t tree, uint32_t n)
-{
-	uint64_t w = slot_load(a, s);
-
 	while (slot_holds(w, tree) && slot_free(w) + n <= UPA_TREE_PAGES)
 		if (cas_weak_acq_rel(&s->reservation, &w, w + n))
 			return;
 	tree_give(a, tree, n);
+}
+
+static inline void tickets_give(const struct upa_llfree *a, struct slot *s, uint64_t tree, uint32_t n)
+{
+	tickets_give_to(a, s, slot_load(a, s), tree, n);
+}
+
+/*
+ * The polarity of a tree in which the caller holds pages, so that parts of it can be freed. False if it is wholly free:
+ * then the caller holds none. w is what the word of the caller's slot was.
+ */
+static inline bool tickets_split(const struct upa_llfree *a, uint64_t w, uint64_t tree, uint64_t *flip)
+{
+	if (slot_holds(w, tree)) {
+		*flip = slot_flip(w);
+		return true;
+	}
+	return tree_split(a, tree, flip);
 }
 
 /*
@@ -42,6 +55,9 @@ bool tickets_reserve(const struct upa_llfree *a, struct slot *s, uint64_t old, u
 
 /* Fetches what others have freed in the tree of a slot's word. False if that does not make n. */
 bool tickets_fetch(const struct upa_llfree *a, struct slot *s, uint64_t word, uint32_t n);
+
+/* Ends the reservation of a slot if its tree is wholly free: a large run may want it whole. */
+void tickets_leave_idle(const struct upa_llfree *a, struct slot *s);
 
 /* Gives the reservations of all slots back to their trees. */
 void tickets_drain(const struct upa_llfree *a);

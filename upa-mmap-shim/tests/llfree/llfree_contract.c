@@ -124,11 +124,11 @@ static bool stat_field(const char *name, uint64_t *value)
 static void *word_at(const struct line *l, size_t *bytes)
 {
 	static const struct { const char *name; size_t bytes; } arrays[] = {
-		{ "slot", 8 }, { "tree", 4 }, { "child", 4 }, { "bitmap", 8 } };
-	char *base[] = { view.slot, view.tree, view.child, view.bitmap };
+		{ "slot", 8 }, { "group", 4 }, { "tree", 4 }, { "child", 4 }, { "bitmap", 8 } };
+	char *base[] = { view.slot, view.group, view.tree, view.child, view.bitmap };
 	char *end = (char *)state + state_bytes;
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		if (!strcmp(l->word[1], arrays[i].name)) {
 			*bytes = arrays[i].bytes;
 			if (l->number[2] >= (size_t)(end - base[i]) / *bytes)
@@ -172,6 +172,9 @@ static void run(const struct line *l, char *out, size_t bytes)
 		say(out, bytes, upa_llfree_put(&view, (uint32_t)n[1], n[2], (uint32_t)n[3]));
 	} else if (IS("stale", 2)) {
 		result = upa_llfree_next_stale(&view, n[1], n[2], &value);
+		say_range(out, bytes, result, value);
+	} else if (IS("nextstate", 3)) {
+		result = upa_llfree_next_state(&view, n[1], n[2], (uint32_t)n[3], &value);
 		say_range(out, bytes, result, value);
 	} else if (IS("next", 3)) {
 		result = upa_llfree_next(&view, n[1], n[2], (int)n[3], &value);

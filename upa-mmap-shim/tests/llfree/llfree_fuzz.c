@@ -105,6 +105,7 @@ static void one_operation(struct upa_llfree *a, char *state, size_t bytes, struc
 		check_page(a, upa_llfree_next(a, first, n, slot & 1, &length), length);
 		break;
 	case 9:
+		check_page(a, upa_llfree_next_state(a, first, n, slot & 15, &length), length);
 		upa_llfree_taint(a, first, n);
 		upa_llfree_tainted(a, first, n);
 		upa_llfree_set_stale(a, first, n);

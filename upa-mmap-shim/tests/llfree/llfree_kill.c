@@ -69,6 +69,10 @@ static void *work(void *argument)
 			uint64_t pages = random_below(&w.seed, 2) ? 1ull << order : 1 + random_below(&w.seed, 1500);
 			int64_t page;
 
+			if (a.pages > UPA_TREE_PAGES && random_below(&w.seed, 8) == 0)
+				pages = a.pages > UPA_GROUP_PAGES && random_below(&w.seed, 2) ? UPA_GROUP_PAGES
+											      : UPA_TREE_PAGES;
+
 			atomic_store(&j->getting, pages);
 			page = pages == 1ull << order ? upa_llfree_get(&a, slot, order, 0) :
 							upa_llfree_get_run(&a, slot, pages, 0);
@@ -268,7 +272,7 @@ static void one_round(bool survivor)
 
 int main(int argc, char **argv)
 {
-	static const uint64_t sizes[] = { 700, 8192, 20000 };
+	static const uint64_t sizes[] = { 700, 8192, 20000, 131072 + 20000 };
 	uint64_t rounds = 400;
 	uint64_t operations = 0;
 
@@ -285,13 +289,13 @@ int main(int argc, char **argv)
 
 		memset(shared, 0, sizeof(*shared));
 		CHECK(!upa_llfree_init(&a, map_state(bytes, 1), bytes, sizes[k], 4), "pages=%" PRIu64, sizes[k]);
-		for (uint64_t i = 0; i < rounds / 3; i++)
+		for (uint64_t i = 0; i < rounds / 4; i++)
 			one_round(i % 2);
 		for (uint32_t w = 0; w < WORKERS; w++)
 			operations += operations_of(w);
 		munmap(a.state, bytes);
 	}
-	printf("%" PRIu64 " rounds, %" PRIu64 " operations, %" PRIu64 " pages lost and found\n", rounds / 3 * 3,
+	printf("%" PRIu64 " rounds, %" PRIu64 " operations, %" PRIu64 " pages lost and found\n", rounds / 4 * 4,
 	       operations, losses);
 	return 0;
 }

@@ -154,8 +154,11 @@ static void op_run(void)
 	uint32_t slot = (uint32_t)below(8);
 	uint64_t n = 1 + (one_in(3) ? below(pages) : one_in(2) ? below(5000) : below(600));
 	uint32_t flags = (uint32_t)below(4);
-	int64_t page = upa_llfree_get_run(&a, slot, n, flags);
+	int64_t page;
 
+	if (pages > UPA_TREE_PAGES && one_in(4))
+		n = pages > UPA_GROUP_PAGES && one_in(3) ? UPA_GROUP_PAGES : UPA_TREE_PAGES * (1 + below(3));
+	page = upa_llfree_get_run(&a, slot, n, flags);
 	note("run %u %" PRIu64 " %u = %s", slot, n, flags, name(page));
 	made[page >= 0 ? 1 : 2]++;
 	if (page < 0) {
@@ -181,8 +184,10 @@ static void op_at(void)
 	int error;
 
 	if (one_in(4)) {
-		first -= first % UPA_CHILD_PAGES;
-		n = lesser(UPA_CHILD_PAGES, pages - first);
+		uint64_t unit = one_in(2) ? UPA_CHILD_PAGES : one_in(2) ? UPA_TREE_PAGES : UPA_GROUP_PAGES;
+
+		first -= first % unit;
+		n = lesser(unit, pages - first);
 	}
 	error = upa_llfree_get_at(&a, slot, first, n);
 	note("at %u %" PRIu64 " %" PRIu64 " = %s", slot, first, n, name(error));
@@ -354,14 +359,14 @@ static void one_operation(void)
 
 static void one_seed(int operations)
 {
-	static const uint64_t scale[] = { 70, 600, 3000, 10000, 40000 };
+	static const uint64_t scale[] = { 70, 600, 3000, 10000, 40000, 300000 };
 	uint32_t slots;
 	size_t bytes;
 	void *state;
 
 	rng = seed;
 	rng = random_next(&rng);
-	pages = 1 + below(scale[record ? 3 : below(5)]);
+	pages = 1 + below(scale[record ? 3 : one_in(16) ? 5 : below(5)]);
 	if (record)
 		pages += 8192;
 	if (one_in(2))
@@ -376,6 +381,8 @@ static void one_seed(int operations)
 	written = calloc(pages, 1);
 	populated = calloc(pages, 1);
 	tainted = calloc(pages / UPA_CHILD_PAGES + 1, 1);
+	if (pages > 50000)
+		operations /= 4;
 	for (int i = 0; i < operations; i++) {
 		one_operation();
 		made[0]++;

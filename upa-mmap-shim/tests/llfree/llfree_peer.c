@@ -119,6 +119,9 @@ static void get(struct peer *p)
 		page = upa_llfree_get(&p->view, p->id, order, flags);
 	} else if (kind < 14) {
 		pages = 1 + random_below(&p->seed, kind < 12 ? 40 : PEER_MAX_BLOCK);
+		/* Now and then a tree, which is taken in one step. */
+		if (kind == 13 && random_below(&p->seed, 8) == 0)
+			pages = UPA_TREE_PAGES;
 		page = upa_llfree_get_run(&p->view, p->id, pages, flags);
 	} else {
 		/* A page, or a whole child as a pager takes it. */

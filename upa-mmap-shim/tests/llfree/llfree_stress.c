@@ -101,7 +101,12 @@ static bool take(uint32_t me, uint64_t *seed, struct block *b)
 	uint64_t kind = random_below(seed, 8);
 	int64_t page;
 
-	if (kind < 4) {
+	/* Often just a tree or a group, which are taken in one step. */
+	if (kind == 7 && now->longest >= UPA_TREE_PAGES && random_below(seed, 2)) {
+		b->pages = now->longest >= UPA_GROUP_PAGES && random_below(seed, 3) == 0 ? UPA_GROUP_PAGES
+											 : UPA_TREE_PAGES;
+		page = upa_llfree_get_run(&allocator, me, b->pages, flags);
+	} else if (kind < 4) {
 		uint32_t order = (uint32_t)random_below(seed, kind ? 4 : 10);
 
 		b->pages = 1ull << order;
@@ -214,8 +219,9 @@ static void *reclaimer(void *argument)
 			CHECK(st.free_pages <= st.pages, "free_pages=%" PRIu64, st.free_pages);
 			break;
 		case 3: case 4:
-			first -= first % UPA_CHILD_PAGES;
-			length = allocator.pages - first < UPA_CHILD_PAGES ? allocator.pages - first : UPA_CHILD_PAGES;
+			length = random_below(&seed, 3) ? UPA_CHILD_PAGES : UPA_TREE_PAGES;
+			first -= first % length;
+			length = allocator.pages - first < length ? allocator.pages - first : length;
 			break;
 		default:
 			if (upa_llfree_next(&allocator, first, allocator.pages - first, 1, &length) < 0)
@@ -366,6 +372,8 @@ int main(int argc, char **argv)
 		{ "two trees and a part", 2 * 8192 + 3000, 4, 4, 2, 6000 },
 		{ "a child, briefly held", 512, 4, 4, 0, 0 },
 		{ "eight threads, one slot", 8192, 1, 8, 1, 1500 },
+		{ "trees, whole and in parts", 4 * 8192, 4, 4, 1, 2 * 8192 },
+		{ "two groups and a part", 2 * 131072 + 9000, 4, 3, 2, 140000 },
 	};
 	double seconds = 5;
 	double each;
@@ -377,7 +385,7 @@ int main(int argc, char **argv)
 			seconds = atof(argv[++i]);
 		else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
 			base_seed = strtoull(argv[++i], NULL, 0);
-	each = seconds / 11;
+	each = seconds / 13;
 	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
 		run_mixed(&scenarios[i], each);
 	run_shares(2, 0, 2, 1, each);

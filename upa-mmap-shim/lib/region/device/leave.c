@@ -73,6 +73,7 @@ static struct upa_llfree moved_view(const struct upa_llfree *a, ptrdiff_t by)
 
 	copy.state = (char *)a->state + by;
 	copy.slot = (char *)a->slot + by;
+	copy.group = (char *)a->group + by;
 	copy.tree = (char *)a->tree + by;
 	copy.child = (char *)a->child + by;
 	copy.bitmap = (char *)a->bitmap + by;

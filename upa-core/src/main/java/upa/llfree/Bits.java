@@ -35,9 +35,8 @@ final class Bits {
         return CHILD_PAGES;
     }
 
-    /** First aligned position of n free pages, or NONE. A snapshot. */
-    static int findFree(long bits, long flip, int n, int align) {
-        int pos = 0;
+    /** First aligned position >= pos of n free pages, fewer than all, or NONE. A snapshot. */
+    static int findFree(long bits, long flip, int pos, int n, int align) {
         for (;;) {
             int start = next(bits, ~flip, pos);
             start = start + align - 1 & -align;
@@ -80,6 +79,16 @@ final class Bits {
             } while (!weakCompareAndSetLongVolatile(row(bits, i), row, row ^ mask));
         }
         return hi - lo;
+    }
+
+    /** Are all bits of a range allocated? */
+    static boolean allAllocated(long bits, long flip, int lo, int hi) {
+        for (int i = lo / ROW_BITS; i <= (hi - 1) / ROW_BITS; i++) {
+            if ((~(getLongOpaque(row(bits, i)) ^ flip) & rowMask(i, lo, hi)) != 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     // ---- stale bits ------------------------------------------------------------------------------------------

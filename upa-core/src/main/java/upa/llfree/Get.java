@@ -42,30 +42,76 @@ final class Get {
         return BUSY;
     }
 
+    /** Frees what this thread has just taken. */
+    private static void undo(State a, long s, long first, long end) {
+        Put.range(a, s, first, end - first, Child.UNCHANGED);
+    }
+
+    /**
+     * Takes exactly these pages of one tree, whose polarity is {@code flip}. Returns how many before the first child
+     * whose pages are not all free.
+     */
+    private static int pages(State a, long first, long end, long flip) {
+        long c = first / CHILD_PAGES;
+        int lo = (int) (first % CHILD_PAGES);
+        int all = (int) (end - first);
+        int left = all;
+        if (lo != 0) {
+            int n = Math.min(left, CHILD_PAGES - lo);
+            if (!Child.getPart(a, c++, flip, lo, lo + n)) {
+                return 0;
+            }
+            left -= n;
+        }
+        for (; left >= CHILD_PAGES; left -= CHILD_PAGES) {
+            if (!Child.getWhole(a, c++, flip)) {
+                return all - left;
+            }
+        }
+        return left != 0 && !Child.getPart(a, c, flip, 0, left) ? all - left : all;
+    }
+
+    /** Of one tree: 0, BUSY if one of them is not free, AGAIN if their tickets are not to be found. */
+    private static int inOneTree(State a, long s, long first, long end, boolean overdraw) {
+        long tree = first / TREE_PAGES;
+        long flip = Tickets.take(a, s, tree, (int) (end - first), overdraw);
+        if (flip == Tickets.NONE) {
+            return AGAIN;
+        }
+        int got = pages(a, first, end, flip);
+        if (got == end - first) {
+            return 0;
+        }
+        // The tickets of what has been taken so far go back with it.
+        Tickets.give(a, s, tree, (int) (end - first) - got);
+        undo(a, s, first, first + got);
+        return BUSY;
+    }
+
     /** Takes exactly these pages: 0, BUSY if one of them is not free, AGAIN if their tickets are not to be found. */
     private static int range(State a, long s, long first, long pages, boolean overdraw) {
         long end = first + pages;
+        a.touchChildren((end + CHILD_PAGES - 1) / CHILD_PAGES);
         long at = first;
         while (at < end) {
-            long tree = at / TREE_PAGES;
-            long treeEnd = Math.min((tree + 1) * TREE_PAGES, end);
-            if (!Tickets.take(a, s, tree, (int) (treeEnd - at), overdraw)) {
-                Put.range(a, s, first, at - first, Child.UNCHANGED);
-                return AGAIN;
-            }
-            while (at < treeEnd) {
-                long c = at / CHILD_PAGES;
-                long childEnd = Math.min((c + 1) * CHILD_PAGES, treeEnd);
-                int lo = (int) (at % CHILD_PAGES);
-                if (!Child.getAt(a, c, lo, lo + (int) (childEnd - at))) {
-                    Tickets.give(a, s, tree, (int) (treeEnd - at));
-                    Put.range(a, s, first, at - first, Child.UNCHANGED);
-                    return BUSY;
+            long treeEnd = Math.min((at / TREE_PAGES + 1) * TREE_PAGES, end);
+            if (treeEnd - at == TREE_PAGES) {
+                if (at % GROUP_PAGES == 0 && end - at >= GROUP_PAGES && Trees.getWholeGroup(a, at / GROUP_PAGES)) {
+                    at += GROUP_PAGES;
+                    continue;
                 }
-                at = childEnd;
+                if (Trees.getWhole(a, at / TREE_PAGES)) {
+                    at = treeEnd;
+                    continue;
+                }
             }
+            int error = inOneTree(a, s, at, treeEnd, overdraw);
+            if (error != 0) {
+                undo(a, s, first, at);
+                return error;
+            }
+            at = treeEnd;
         }
-        a.touchChildren((end + CHILD_PAGES - 1) / CHILD_PAGES);
         return 0;
     }
 
@@ -82,8 +128,10 @@ final class Get {
         return (state == ZEROED) != ((flags & GET_ZEROS) != 0) ? 1 : 0;
     }
 
-    /** Takes n pages of the tree for which the caller has tickets, from the child hint on. */
-    private static long inTree(State a, long hint, int n, int align, int flags) {
+    /** Takes n pages of the tree for which the caller has tickets of a slot's word, from the child where it begins. */
+    private static long inTree(State a, long word, int n, int align, int flags) {
+        long hint = slotChild(word);
+        long flip = slotFlip(word);
         long base = hint - hint % TREE_CHILDREN;
         int ranks = 0;
         for (int want = 0; want < 3; want++) {
@@ -93,17 +141,18 @@ final class Get {
             for (int i = 0; i < TREE_CHILDREN; i++) {
                 long c = base + (hint + i) % TREE_CHILDREN;
                 int w = getIntOpaque(a.childAt(c));
-                // The last tree may be short of children and pages. Its words say so, unless somebody has overwritten
-                // them.
-                if (childFree(w) < n || c >= a.children) {
-                    continue;
-                }
                 int r = rank(childState(w), flags);
-                ranks |= only(r);
                 if (r != want) {
+                    ranks |= only(r);
                     continue;
                 }
-                long page = Child.get(a, c, n, align);
+                // A last tree may be short of children and pages. Its words say so, unless somebody has overwritten
+                // them.
+                if (childFree(w, childFlip(w, flip)) < n || c >= a.children) {
+                    continue;
+                }
+                long page = n < CHILD_PAGES ? Child.get(a, c, flip, n, align)
+                        : Child.getWhole(a, c, flip) ? c * CHILD_PAGES : NONE;
                 if (page >= 0 && page + n <= a.pages) {
                     return page;
                 }
@@ -127,7 +176,7 @@ final class Get {
                     if (!weakCompareAndSetLongVolatile(s, w, w - n)) {
                         continue;
                     }
-                    long page = inTree(a, hint, n, align, flags);
+                    long page = inTree(a, w, n, align, flags);
                     if (page >= 0) {
                         long c = page / CHILD_PAGES;
                         if (c != hint) {
@@ -149,12 +198,54 @@ final class Get {
 
     // ---- more than one child ---------------------------------------------------------------------------------
 
+    /**
+     * Takes n pages from the start of child c on again, if all lie in one open tree of which the slot or nobody has all
+     * the tickets, are free, and in one of the states; else NONE.
+     */
+    private static long again(State a, long s, long c, long count, long n, int states) {
+        if (c < 0 || c > a.children - count || c % TREE_CHILDREN + count > TREE_CHILDREN
+                || c * CHILD_PAGES + n > a.pages) {
+            return NONE;
+        }
+        long tree = c / TREE_CHILDREN;
+        long mine = a.slotLoad(s);
+        long flip;
+        if (slotHolds(mine, tree)) {
+            if (slotFree(mine) < n) {
+                return NONE;
+            }
+            flip = slotFlip(mine);
+        } else {
+            int w = getIntOpaque(a.treeAt(tree));
+            if (!isOpen(w) || isReserved(w) || treeFree(w) < n) {
+                return NONE;
+            }
+            flip = nodeFlip(w);
+        }
+        for (long i = c; i < c + count; i++) {
+            int w = getIntOpaque(a.childAt(i));
+            if (!isFree(w, flip) || !isIn(states, childState(w))) {
+                return NONE;
+            }
+        }
+        a.touchChildren(c + count);
+        return inOneTree(a, s, c * CHILD_PAGES, c * CHILD_PAGES + n, false) == 0 ? c * CHILD_PAGES : NONE;
+    }
+
     /** More than 512 pages: whole children, the last of which may be taken in part. */
     static long large(State a, long s, long n, int flags) {
         boolean absent = (flags & GET_ABSENT) != 0;
         int preferred = absent ? only(ABSENT) : ANY_STATE & ~only(ABSENT);
         long count = (n + CHILD_PAGES - 1) / CHILD_PAGES;
         long hint = getLongOpaque(s + SLOT_RUN_HINT);
+        if (n >= TREE_PAGES) {
+            Tickets.leaveIdle(a, s);
+        } else {
+            long page = again(a, s, hint, count, n, preferred);
+            if (page >= 0) {
+                return page;
+            }
+        }
         // Where this slot freed or took its last run; then any preferred memory; then any; then what
         // others have reserved.
         for (int pass = 0; pass < 4; pass++) {

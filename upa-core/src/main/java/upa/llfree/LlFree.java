@@ -29,14 +29,21 @@ import java.lang.foreign.MemorySegment;
  * <pre>
  *   number of free bits of a child           &gt;= free(child)
  *   sum of free(child) over a tree           &gt;= free(tree) + free of the slot that reserves it
+ *   trees of a group that are closed, free   &gt;= free(group)
  * </pre>
- * so a unit of a counter is a ticket: who has taken it will find its page. Allocation takes tickets from the top
- * (slot or tree, then child), then the bits; freeing gives back bits, then child, then slot or tree. Tickets on
- * their way between a tree and a slot are out of reach, and a killed thread takes them along; so that this makes
- * nobody else fail, the last search takes pages it has seen to be free without tickets of the tree and overdraws
- * it. Then the second line fails until the tickets are back, and a ticket of that tree may find no page: it is
- * given back, and the next tree is tried. The polarity of a child and "absent or zeroed means no stale bit" can
- * change only while free(child) is 512, hence never under somebody who holds a page or a ticket of the child.
+ * so a unit of a counter is a ticket: who has taken it will find its page, or its tree. Allocation takes tickets from
+ * the top (slot or tree, then child), then the bits; freeing gives back bits, then child, then slot or tree. Who opens
+ * a free tree takes a ticket of the group first; who closes one, to take the group whole, gives it back last.
+ *
+ * <p>Tickets on their way between two words are out of reach, and a killed thread takes them along. So that this makes
+ * nobody else fail, the last search takes pages it has seen to be free without tickets of the tree, or opens a tree
+ * without one of the group, and overdraws that. Then the invariant fails until the tickets are back, and a ticket of
+ * the same tree or group may find nothing: it is given back, and the next tree is tried.
+ *
+ * <p>The polarity of x changes only while x is wholly free or wholly one caller's, hence never under somebody who holds
+ * a page or a ticket of it. So does the rule "absent or zeroed means no stale bit" of a child. If the state of a tree
+ * or group is not mixed, all below is so: who changes the state of a child, or a mark of it, sets that of the group to
+ * mixed first, then that of the tree; only who holds all of one may set it to another state again.
  */
 public final class LlFree extends State {
     /** Nothing free can serve the request (the C twin's {@code -ENOMEM}). */
@@ -136,7 +143,8 @@ public final class LlFree extends State {
 
     /**
      * Takes consecutive pages. Runs of up to 512 pages lie within one child and longer ones start at a child wherever
-     * the free memory allows it. No page beyond the end is held.
+     * the free memory allows it; those of 32 MiB or 512 MiB and more at a tree or group, where there is a choice. No
+     * page beyond the end is held.
      *
      * @param slot  any number, see above
      * @param pages how many, at least 1
@@ -212,16 +220,23 @@ public final class LlFree extends State {
             throw new IllegalArgumentException("unknown flags: flags=" + flags + " (0, PUT_ABSENT=" + PUT_ABSENT
                     + ", PUT_ZEROED=" + PUT_ZEROED + " or PUT_UNTOUCHED=" + PUT_UNTOUCHED + ")");
         }
-        long free = Search.nextPage(this, first, first + pages, true);
-        if (free != first + pages) {
-            throw new IllegalArgumentException("not allocated: page=" + free + " of first=" + first + " pages="
-                    + pages);
-        }
         long freed = Put.run(this, slotAt(slot), first, pages, flags);
+        if (freed == 0) {
+            throw notAllocated(first, pages);
+        }
         if (freed != pages) {
             throw new IllegalStateException("freed by two threads at once: first=" + first + " pages=" + pages
                     + " freed=" + freed);
         }
+    }
+
+    private RuntimeException notAllocated(long first, long pages) {
+        long free = Search.nextPage(this, first, first + pages, true);
+        return free == first + pages
+                ? new IllegalStateException("freed by two threads at once: first=" + first + " pages=" + pages
+                        + " freed=0")
+                : new IllegalArgumentException("not allocated: page=" + free + " of first=" + first + " pages="
+                        + pages);
     }
 
     /**
@@ -309,8 +324,7 @@ public final class LlFree extends State {
      */
     public boolean resident(long page) {
         checkRange(page, 1);
-        long c = page / CHILD_PAGES;
-        return Child.isMarked(this, c, c + 1, CHILD_RESIDENT);
+        return Child.isMarked(this, page / CHILD_PAGES, CHILD_RESIDENT);
     }
 
     /**
@@ -323,6 +337,45 @@ public final class LlFree extends State {
     public int childState(long page) {
         checkRange(page, 1);
         return Child.state(this, page / CHILD_PAGES);
+    }
+
+    /**
+     * The first page of a range whose child is in one of a set of states. {@link #stateLength} says how many like it
+     * follow. Of children that the caller does not hold a snapshot.
+     *
+     * @param first  first page
+     * @param pages  how many to look at, at least 1
+     * @param states the sum of {@code 1 << ABSENT} and the like
+     * @return the page, or {@link #NONE}
+     * @throws IllegalArgumentException if the range is not within the pages managed, or states out of range
+     */
+    public long nextState(long first, long pages, int states) {
+        checkRange(first, pages);
+        checkStates(states);
+        long page = Search.nextState(this, first, first + pages, states);
+        return page == first + pages ? NONE : page;
+    }
+
+    /**
+     * How many pages from the first one on are in children in one of a set of states, without a gap. A snapshot, as
+     * {@link #nextState}.
+     *
+     * @param first  first page
+     * @param pages  how many to look at, at least 1
+     * @param states the sum of {@code 1 << ABSENT} and the like
+     * @return 0 .. pages
+     * @throws IllegalArgumentException if the range is not within the pages managed, or states out of range
+     */
+    public long stateLength(long first, long pages, int states) {
+        checkRange(first, pages);
+        checkStates(states);
+        return Search.nextState(this, first, first + pages, ~states & Words.ANY_STATE) - first;
+    }
+
+    private static void checkStates(int states) {
+        if ((states & ~Words.ANY_STATE) != 0) {
+            throw new IllegalArgumentException("unknown states: states=" + states + " (0.." + Words.ANY_STATE + ")");
+        }
     }
 
     /**
@@ -349,7 +402,7 @@ public final class LlFree extends State {
      */
     public boolean tainted(long first, long pages) {
         checkRange(first, pages);
-        return Child.isMarked(this, first / CHILD_PAGES, (first + pages - 1) / CHILD_PAGES + 1, CHILD_TAINTED);
+        return Search.isTainted(this, first, first + pages);
     }
 
     // ---- questions -------------------------------------------------------------------------------------------

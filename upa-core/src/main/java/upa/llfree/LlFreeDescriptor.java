@@ -4,11 +4,12 @@ package upa.llfree;
  * Layout of the state of an {@link LlFree}: constants without behaviour, the same as in the C header
  * {@code upa/llfree.h}, whose twin works on the same bytes.
  *
- * <p>ABI version 1, little endian, offsets in bytes from the start of the state:
+ * <p>ABI version 2, little endian, offsets in bytes from the start of the state:
  * <pre>
  *   0                         header, 4096 bytes
  *   SLOT_OFFSET's value       slots    x  64 bytes   reservation and counters of one thread
- *   TREE_OFFSET's value       trees    x   4 bytes   one word per 16 children
+ *   GROUP_OFFSET's value      groups   x   4 bytes   one word per 16 trees
+ *   TREE_OFFSET's value       trees    x   4 bytes   one word per 16 children, padded to whole groups
  *   CHILD_OFFSET's value      children x   4 bytes   one word per 512 pages, padded to whole trees
  *   BITMAP_OFFSET's value     children x 128 bytes   8 x 64 allocation bits, 8 x 64 stale bits
  *
@@ -26,44 +27,59 @@ package upa.llfree;
  *   32 +---------------------------------+           |           GOT_PAGES            |
  *      |           SLOT_OFFSET           |        32 +--------------------------------+
  *   40 +---------------------------------+           |              PUTS              |
- *      |           TREE_OFFSET           |        40 +--------------------------------+
+ *      |          GROUP_OFFSET           |        40 +--------------------------------+
  *   48 +---------------------------------+           |           PUT_PAGES            |
- *      |          CHILD_OFFSET           |        48 +--------------------------------+
+ *      |           TREE_OFFSET           |        48 +--------------------------------+
  *   56 +---------------------------------+           |            FAILURES            |
- *      |          BITMAP_OFFSET          |        56 +--------------------------------+
+ *      |          CHILD_OFFSET           |        56 +--------------------------------+
  *   64 +---------------------------------+           |            SEARCHES            |
- *      |        TOUCHED_CHILDREN         |           +--------------------------------+
+ *      |          BITMAP_OFFSET          |           +--------------------------------+
+ *   72 +---------------------------------+
+ *      |        TOUCHED_CHILDREN         |
  *      +---------------------------------+
  *
  *   child word (int)
  *     31                15  14  13 12  11  10 9         0
  *    +--------------------+---+------+----+---+----------+
- *    |    reserved (0)    | R | state| T  | P |   used   |
+ *    |    reserved (0)    | R | state| T  | P |   ones   |
  *    +--------------------+---+------+----+---+----------+
- *     used   pages of the child that are allocated or promised to a caller, 0..512
- *     P      polarity: the value of an allocation bit that means "free"
+ *     ones   how many of the 512 allocation bits count as 1: those that are, but for the tickets out
+ *     P      polarity: the value of an allocation bit that means "free"; the other one if P of the tree is 1
  *     T      tainted, see LlFree.taint()
  *     state  what the free pages of the child hold: ABSENT, ZEROED, STALE or MIXED
- *     R      resident, a hint: every page of the child is known to have memory, see LlFree.setResident()
+ *     R      resident, a hint: every page is known to have memory, see LlFree.setResident()
+ *     Pages used, allocated or promised to a caller, are 0..512: ones, or 512 - ones where "free" is 1.
  *
  *   tree word (int)
- *      31  30                                           0
- *    +----+----------------------------------------------+
- *    | R  |                     used                     |  used 0..8192, more if overdrawn;
- *    +----+----------------------------------------------+  R: reserved by a slot
+ *      31  30      27  26  25 24 23       19  18  17  16  15                0
+ *    +----+----------+---+------+-----------+---+---+---+-------------------+
+ *    | V  |   (0)    | R | state|    (0)    | O | W | P |       used        |
+ *    +----+----------+---+------+-----------+---+---+---+-------------------+
+ *     used   pages that are allocated or promised, 0..8192, more if overdrawn
+ *     P      polarity: 1 inverts that of every child
+ *     W      whole: taken in one step, and no part of it freed since; used is 8192
+ *     O      open. A closed tree has used 0 or 8192, and neither W nor V. If P of its group is 1 it is read
+ *            the other way: P inverted, and 8192 - used for used. One that is used then is whole.
+ *     state  what all its children hold, none of them tainted; MIXED: each child is to be asked
+ *     R      what all its children have as R; 0 if state is MIXED
+ *     V      reserved by a slot
+ *
+ *   group word (int): used, P, W, state and R where a tree word has them. used counts trees that are not both
+ *     closed and free, 0..16, more if overdrawn. P 1 inverts how closed trees are read. W: all 16 are closed
+ *     and used. state and R are what all its trees have.
  *
  *   slot word (long)
- *      63  62   56 55                    16 15          0
- *    +----+-------+------------------------+-------------+
- *    | P  |  (0)  |         child          |    free     |  P: present; child: where the search starts;
- *    +----+-------+------------------------+-------------+  its tree is the tree reserved; free 0..8192
+ *      63  62  61  56 55                    16 15          0
+ *    +----+---+------+------------------------+-------------+  V: present; child: where the search starts;
+ *    | V  | P |  (0) |         child          |    free     |  its tree is the tree reserved, P that of the
+ *    +----+---+------+------------------------+-------------+  tree; free 0..8192
  * </pre>
  */
 public final class LlFreeDescriptor {
     /** The bytes "UPFREE1\0" at the start of every state. */
     public static final long MAGIC = 0x0031454552465055L;
     /** Version of the layout and the protocol. */
-    public static final int ABI = 1;
+    public static final int ABI = 2;
 
     /** Base-2 logarithm of the bytes of a page. */
     public static final int PAGE_SHIFT = 12;
@@ -73,6 +89,10 @@ public final class LlFreeDescriptor {
     public static final int TREE_CHILDREN = 16;
     /** Pages of a tree: 32 MiB. */
     public static final int TREE_PAGES = TREE_CHILDREN * CHILD_PAGES;
+    /** Trees of a group: one cache line of tree words. */
+    public static final int GROUP_TREES = 16;
+    /** Pages of a group: 512 MiB. */
+    public static final int GROUP_PAGES = GROUP_TREES * TREE_PAGES;
     /** The largest order: 2^9 pages are one child. */
     public static final int MAX_ORDER = 9;
     /** Most pages a state can manage: 128 TiB, the user half of a 48-bit address space. */
@@ -96,14 +116,16 @@ public final class LlFreeDescriptor {
     public static final int PAGES_OFFSET = 24;
     /** Offset of the offset of the slots (long). */
     public static final int SLOT_OFFSET = 32;
+    /** Offset of the offset of the group words (long). */
+    public static final int GROUP_OFFSET = 40;
     /** Offset of the offset of the tree words (long). */
-    public static final int TREE_OFFSET = 40;
+    public static final int TREE_OFFSET = 48;
     /** Offset of the offset of the child words (long). */
-    public static final int CHILD_OFFSET = 48;
+    public static final int CHILD_OFFSET = 56;
     /** Offset of the offset of the bitmaps (long). */
-    public static final int BITMAP_OFFSET = 56;
+    public static final int BITMAP_OFFSET = 64;
     /** Offset of the number of children from the start that have ever been handed out (long, compare-and-swap). */
-    public static final int TOUCHED_CHILDREN_OFFSET = 64;
+    public static final int TOUCHED_CHILDREN_OFFSET = 72;
 
     /** Base-2 logarithm of the bytes of a slot. */
     static final int SLOT_SHIFT = 6;
@@ -115,7 +137,7 @@ public final class LlFreeDescriptor {
     static final int SLOT_FAILURES = 48;
     static final int SLOT_SEARCHES = 56;
 
-    /** Base-2 logarithm of the bytes of a tree word, and of a child word. */
+    /** Base-2 logarithm of the bytes of a group, a tree and a child word. */
     static final int WORD_SHIFT = 2;
     /** Base-2 logarithm of the bytes of a child's bitmap. */
     static final int BITMAP_SHIFT = 7;
@@ -124,20 +146,31 @@ public final class LlFreeDescriptor {
     static final int ROW_BITS = 64;
     static final int ROWS = CHILD_PAGES / ROW_BITS;
 
-    static final int CHILD_USED = 0x3ff;
+    static final int CHILD_ONES = 0x3ff;
     static final int CHILD_POLARITY = 1 << 10;
     static final int CHILD_TAINTED = 1 << 11;
     static final int CHILD_STATE_SHIFT = 12;
     static final int CHILD_STATE = 3 << CHILD_STATE_SHIFT;
     static final int CHILD_RESIDENT = 1 << 14;
-    static final int CHILD_KNOWN = CHILD_USED | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT;
+    static final int CHILD_KNOWN = CHILD_ONES | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT;
 
-    static final int TREE_USED = 0x7fffffff;
+    /** Of the words of trees and groups alike. */
+    static final int NODE_USED = 0xffff;
+    static final int NODE_POLARITY = 1 << 16;
+    static final int NODE_WHOLE = 1 << 17;
+    static final int NODE_STATE_SHIFT = 24;
+    static final int NODE_STATE = 3 << NODE_STATE_SHIFT;
+    static final int NODE_RESIDENT = 1 << 26;
+    static final int GROUP_KNOWN = NODE_USED | NODE_POLARITY | NODE_WHOLE | NODE_STATE | NODE_RESIDENT;
+
+    static final int TREE_OPEN = 1 << 18;
     static final int TREE_RESERVED = 1 << 31;
+    static final int TREE_KNOWN = GROUP_KNOWN | TREE_OPEN | TREE_RESERVED;
 
     static final long SLOT_FREE = 0xffff;
     static final int SLOT_CHILD_SHIFT = 16;
     static final long SLOT_CHILD = 0xffffffffffL << SLOT_CHILD_SHIFT;
+    static final long SLOT_POLARITY = 1L << 62;
     static final long SLOT_PRESENT = 1L << 63;
 
     private LlFreeDescriptor() {

@@ -6,58 +6,140 @@ import static upa.llfree.Words.*;
 
 /** Looks for pages and takes none: what it finds is a snapshot, and somebody else's an instant later. */
 final class Search {
+    private static final int GROUP_CHILDREN = GROUP_TREES * TREE_CHILDREN;
+
     private Search() {
     }
 
-    // ---- children --------------------------------------------------------------------------------------------
+    private static long childEnd(long page, long end) {
+        return Math.min((page / CHILD_PAGES + 1) * CHILD_PAGES, end);
+    }
 
-    /** Is this tree out of bounds for a search that leaves the reservations of others alone? */
-    private static boolean isBarred(State a, long own, long tree) {
-        int w = getIntOpaque(a.treeAt(tree));
-        long mine = a.slotLoad(own);
-        if (slotHolds(mine, tree)) {
-            return treeFree(w) + slotFree(mine) < CHILD_PAGES;
+    private static long treeEnd(long page, long end) {
+        return Math.min((page / TREE_PAGES + 1) * TREE_PAGES, end);
+    }
+
+    private static long groupEnd(long page, long end) {
+        return Math.min((page / GROUP_PAGES + 1) * GROUP_PAGES, end);
+    }
+
+    // ---- wholly free children --------------------------------------------------------------------------------
+
+    private static long alignUp(long n, long unit) {
+        return n + unit - 1 & -unit;
+    }
+
+    /** Where n children start within from .. end-1: at a tree if that can be and they fill one; NONE if nowhere. */
+    private static long fit(long from, long end, long n) {
+        long start = n >= TREE_CHILDREN ? alignUp(from, TREE_CHILDREN) : from;
+        if (start + n <= end) {
+            return start;
         }
-        return isReserved(w) || treeFree(w) < CHILD_PAGES;
+        return from + n <= end ? from : NONE;
     }
 
     /**
-     * First child >= from of n consecutive wholly free ones below end whose states are of a set, or NONE. With {@code
+     * What is to be known of the tree of child c, as a number: bits 0..1 its state, EACH if each child is to be asked,
+     * FREE if all of them are free and hold that state, GROUP if that is so of the whole group, FLIP if its polarity
+     * is 1. Without EACH and FREE none of them is for the caller.
+     */
+    private static int look(State a, long own, long c) {
+        long tree = c / TREE_CHILDREN;
+        int w = getIntOpaque(a.treeAt(tree));
+        if (isOpen(w)) {
+            if (isWhole(w)) {
+                return 0;
+            }
+            if (own != 0) {
+                int tickets = treeFree(w);
+                if (isReserved(w)) {
+                    long mine = a.slotLoad(own);
+                    tickets = slotHolds(mine, tree) ? tickets + slotFree(mine) : 0;
+                }
+                if (tickets < CHILD_PAGES) {
+                    return 0;
+                }
+            }
+            int flip = nodeFlip(w) != 0 ? FLIP : 0;
+            return nodeUsed(w) == 0 && nodeState(w) != MIXED ? FREE | flip | nodeState(w) : EACH | flip;
+        }
+        int group = getIntOpaque(a.groupAt(tree / GROUP_TREES));
+        int all = isWhole(group) || nodeUsed(group) == 0 && nodeState(group) != MIXED ? GROUP : 0;
+        w = treeView(w, group);
+        if (nodeUsed(w) != 0) {
+            return all;
+        }
+        int flip = nodeFlip(w) != 0 ? FLIP : 0;
+        return (nodeState(w) == MIXED ? EACH : FREE | nodeState(w)) | flip | all;
+    }
+
+    private static final int STATE = 3;
+    private static final int EACH = 4;
+    private static final int FREE = 8;
+    private static final int GROUP = 16;
+    private static final int FLIP = 32;
+
+    /**
+     * First child >= from of n consecutive wholly free ones below end whose states are all in a set, or NONE; where
+     * there is room to choose, at the start of a group or tree, of which a run so long takes whole ones. With {@code
      * own} 0 in any tree, else not in one that a slot other than that reserves.
      */
     static long children(State a, long own, long from, long end, long n, int states) {
-        long run = 0;
-        for (long c = from; c < end; c++) {
-            if ((c % TREE_CHILDREN == 0 || c == from) && own != 0 && isBarred(a, own, c / TREE_CHILDREN)) {
-                c |= TREE_CHILDREN - 1;
-                run = 0;
-                continue;
-            }
-            int w = getIntOpaque(a.childAt(c));
-            if (childUsed(w) != 0 || !isIn(states, childState(w))) {
-                run = 0;
-            } else if (++run == n) {
-                return c + 1 - n;
+        // Runs that fill groups are best at the start of one, those that fill trees at that of a tree.
+        long unit = n >= GROUP_CHILDREN ? GROUP_CHILDREN : n >= TREE_CHILDREN ? TREE_CHILDREN : 1;
+        long start = from; // of the free run found so far
+        long best = alignUp(from, unit);
+        for (long c = from; c < end;) {
+            int s = look(a, own, c);
+            long stop = Math.min(alignUp(c + 1, (s & GROUP) != 0 ? GROUP_CHILDREN : TREE_CHILDREN), end);
+            if ((s & EACH) != 0) {
+                long flip = (s & FLIP) != 0 ? -1L : 0;
+                for (; c < stop; c++) {
+                    int w = getIntOpaque(a.childAt(c));
+                    if (isFree(w, flip) && isIn(states, childState(w))) {
+                        if (c + 1 >= best + n) {
+                            return best;
+                        }
+                        continue;
+                    }
+                    if (c >= start + n) {
+                        return fit(start, c, n);
+                    }
+                    start = c + 1;
+                    best = alignUp(start, unit);
+                }
+            } else if ((s & FREE) != 0 && isIn(states, s & STATE)) {
+                c = stop;
+                if (c >= best + n) {
+                    return best;
+                }
+            } else {
+                if (c >= start + n) {
+                    return fit(start, c, n);
+                }
+                c = stop;
+                start = c;
+                best = alignUp(start, unit);
             }
         }
-        return NONE;
+        return fit(start, end, n);
     }
 
     // ---- pages -----------------------------------------------------------------------------------------------
 
-    /**
-     * First page in from .. end-1 that is free, or allocated; end if none. A child without tickets counts as allocated.
-     */
-    static long nextPage(State a, long from, long end, boolean free) {
+    /** As {@link #nextPage}, within a tree whose polarity is {@code treeFlip}. */
+    private static long nextInTree(State a, long from, long end, long treeFlip, boolean free) {
         while (from < end) {
             long c = from / CHILD_PAGES;
             int w = getIntOpaque(a.childAt(c));
-            if (childUsed(w) == 0 || childUsed(w) == CHILD_PAGES) {
-                if (free == (childUsed(w) == 0)) {
+            long flip = childFlip(w, treeFlip);
+            int used = childUsed(w, flip);
+            if (used == 0 || used == CHILD_PAGES) {
+                if (free == (used == 0)) {
                     return from;
                 }
             } else {
-                int at = Bits.next(a.bitmapAt(c), free ? ~polarity(w) : polarity(w), (int) (from % CHILD_PAGES));
+                int at = Bits.next(a.bitmapAt(c), free ? ~flip : flip, (int) (from % CHILD_PAGES));
                 if (at < CHILD_PAGES) {
                     return Math.min(c * CHILD_PAGES + at, end);
                 }
@@ -67,14 +149,113 @@ final class Search {
         return end;
     }
 
+    /**
+     * First page in from .. end-1 that is free, or allocated; end if none. A child without tickets counts as allocated.
+     */
+    static long nextPage(State a, long from, long end, boolean free) {
+        while (from < end) {
+            long treeEnd = treeEnd(from, end);
+            int w = getIntOpaque(a.treeAt(from / TREE_PAGES));
+            if (isOpen(w) && !isWhole(w)) {
+                long page = nextInTree(a, from, treeEnd, nodeFlip(w), free);
+                if (page < treeEnd) {
+                    return page;
+                }
+            } else {
+                int group = getIntOpaque(a.groupAt(from / GROUP_PAGES));
+                if (free == (nodeUsed(treeView(w, group)) == 0)) {
+                    return from;
+                }
+                // If one word says it of the whole group, that one does.
+                if (isWhole(group) || nodeUsed(group) == 0) {
+                    treeEnd = groupEnd(from, end);
+                }
+            }
+            from = treeEnd;
+        }
+        return end;
+    }
+
+    /** Are pages lo .. hi-1 of a child allocated? */
+    private static boolean isHeldInChild(State a, long c, int lo, int hi, long treeFlip) {
+        int w = getIntOpaque(a.childAt(c));
+        return isFull(w, treeFlip) || Bits.allAllocated(a.bitmapAt(c), childFlip(w, treeFlip), lo, hi);
+    }
+
+    /** Is every page in from .. end-1, all of one tree, allocated? */
+    static boolean isHeldInTree(State a, long from, long end, long treeFlip) {
+        while (from < end) {
+            long childEnd = childEnd(from, end);
+            int lo = (int) (from % CHILD_PAGES);
+            if (!isHeldInChild(a, from / CHILD_PAGES, lo, lo + (int) (childEnd - from), treeFlip)) {
+                return false;
+            }
+            from = childEnd;
+        }
+        return true;
+    }
+
+    /** Is every page in from .. end-1 allocated? */
+    static boolean isHeld(State a, long from, long end) {
+        while (from < end) {
+            long treeEnd = treeEnd(from, end);
+            int w = getIntOpaque(a.treeAt(from / TREE_PAGES));
+            if (!isOpen(w)) {
+                int group = getIntOpaque(a.groupAt(from / GROUP_PAGES));
+                if (nodeUsed(treeView(w, group)) == 0) {
+                    return false;
+                }
+                if (isWhole(group)) {
+                    treeEnd = groupEnd(from, end);
+                }
+            } else if (!isWhole(w) && !isHeldInTree(a, from, treeEnd, nodeFlip(w))) {
+                return false;
+            }
+            from = treeEnd;
+        }
+        return true;
+    }
+
+    /** First of n free aligned pages of child c, from page lo of it on, or NONE. */
+    private static int pagesInChild(State a, long c, int lo, long treeFlip, int n, int align) {
+        int w = getIntOpaque(a.childAt(c));
+        if (isFull(w, treeFlip)) {
+            return NONE;
+        }
+        long flip = childFlip(w, treeFlip);
+        if (n == CHILD_PAGES) {
+            return lo != 0 || Bits.next(a.bitmapAt(c), flip, 0) < CHILD_PAGES ? NONE : 0;
+        }
+        return Bits.findFree(a.bitmapAt(c), flip, lo, n, align);
+    }
+
+    /** First page >= from of at most 512 free aligned ones in one child; NONE if none. */
+    private static long pagesInside(State a, long from, int n, int align) {
+        while (from < a.pages) {
+            long treeEnd = treeEnd(from, a.pages);
+            int view = a.treeLoad(from / TREE_PAGES);
+            if (!isTreeWhole(view)) {
+                while (from < treeEnd) {
+                    long c = from / CHILD_PAGES;
+                    int at = pagesInChild(a, c, (int) (from % CHILD_PAGES), nodeFlip(view), n, align);
+                    if (at >= 0 && c * CHILD_PAGES + at + n <= a.pages) {
+                        return c * CHILD_PAGES + at;
+                    }
+                    from = childEnd(from, treeEnd);
+                }
+            }
+            from = treeEnd;
+        }
+        return NONE;
+    }
+
     /** First page >= from of n consecutive free ones, aligned; NONE if none. May cross children unless inside one. */
     static long pages(State a, long from, long n, long align, boolean inside) {
+        if (inside) {
+            return pagesInside(a, from, (int) n, (int) align);
+        }
         while ((from = nextPage(a, from, a.pages, true)) < a.pages) {
-            long start = from + align - 1 & -align;
-            if (inside && start % CHILD_PAGES + n > CHILD_PAGES) {
-                from = (start / CHILD_PAGES + 1) * CHILD_PAGES;
-                continue;
-            }
+            long start = alignUp(from, align);
             if (start >= a.pages || a.pages - start < n) {
                 break;
             }
@@ -86,24 +267,68 @@ final class Search {
         return NONE;
     }
 
+    // ---- what they hold --------------------------------------------------------------------------------------
+
+    /**
+     * Up to which page below end all hold what the child of page {@code from} does, as far as one word says so: that of
+     * the group or the tree, if all below have it in common, else the child's.
+     */
+    private static long contentEnd(State a, long from, long end) {
+        long childEnd = childEnd(from, end);
+        if (childEnd < end) {
+            // Acquire: who sees MIXED must see what was written before it.
+            if (nodeState(getIntAcquire(a.groupAt(from / GROUP_PAGES))) != MIXED) {
+                return groupEnd(from, end);
+            }
+            if (nodeState(getIntAcquire(a.treeAt(from / TREE_PAGES))) != MIXED) {
+                return treeEnd(from, end);
+            }
+        }
+        return childEnd;
+    }
+
     /** First page in from .. end-1 that may hold old bytes, or that does not; end if none. */
     static long nextContent(State a, long from, long end, boolean stale) {
         while (from < end) {
-            long c = from / CHILD_PAGES;
-            // Acquire: who sees MIXED must see the stale bits that were set before it.
-            int state = childState(getIntAcquire(a.childAt(c)));
-            if (state != MIXED) {
-                if (stale == (state == STALE)) {
-                    return from;
-                }
-            } else {
+            // All up to there hold what the first one's child does; if not, it ends with that child.
+            long next = contentEnd(a, from, end);
+            int state = childState(getIntAcquire(a.childAt(from / CHILD_PAGES)));
+            if (state == MIXED) {
+                long c = from / CHILD_PAGES;
                 int at = Bits.nextStale(a.bitmapAt(c), stale, (int) (from % CHILD_PAGES));
-                if (at < CHILD_PAGES) {
-                    return Math.min(c * CHILD_PAGES + at, end);
+                next = childEnd(from, end);
+                if (c * CHILD_PAGES + at < next) {
+                    return c * CHILD_PAGES + at;
                 }
+            } else if (stale == (state == STALE)) {
+                return from;
             }
-            from = (c + 1) * CHILD_PAGES;
+            from = next;
         }
         return end;
+    }
+
+    /** First page in from .. end-1 whose child's state is in a set; end if none. */
+    static long nextState(State a, long from, long end, int states) {
+        while (from < end) {
+            long next = contentEnd(a, from, end);
+            if (isIn(states, childState(getIntAcquire(a.childAt(from / CHILD_PAGES))))) {
+                return from;
+            }
+            from = next;
+        }
+        return end;
+    }
+
+    /** Is a child in which there are pages of from .. end-1 tainted? */
+    static boolean isTainted(State a, long from, long end) {
+        while (from < end) {
+            // What all have in common is that none is.
+            if (Child.isMarked(a, from / CHILD_PAGES, CHILD_TAINTED)) {
+                return true;
+            }
+            from = contentEnd(a, from, end);
+        }
+        return false;
     }
 }

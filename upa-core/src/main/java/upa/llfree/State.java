@@ -2,7 +2,7 @@ package upa.llfree;
 
 import static upa.internal.os.RawMemory.*;
 import static upa.llfree.LlFreeDescriptor.*;
-import static upa.llfree.Words.slotChild;
+import static upa.llfree.Words.*;
 
 import java.lang.foreign.MemorySegment;
 
@@ -16,10 +16,12 @@ abstract class State {
     final long pages;
     final long children;
     final long trees;
+    final long groups;
     final int slots;
     /** The address of the state. */
     final long header;
     private final long slot;
+    private final long group;
     private final long tree;
     private final long child;
     private final long bitmap;
@@ -28,12 +30,14 @@ abstract class State {
         this.segment = segment;
         header = segment.address();
         slot = header + layout.slotOffset();
+        group = header + layout.groupOffset();
         tree = header + layout.treeOffset();
         child = header + layout.childOffset();
         bitmap = header + layout.bitmapOffset();
         pages = layout.pages();
         children = layout.children();
         trees = layout.trees();
+        groups = layout.groups();
         slots = layout.slots();
     }
 
@@ -58,6 +62,7 @@ abstract class State {
         putLongOpaque(header + STATE_BYTES_OFFSET, layout.stateBytes());
         putLongOpaque(header + PAGES_OFFSET, pages);
         putLongOpaque(header + SLOT_OFFSET, layout.slotOffset());
+        putLongOpaque(header + GROUP_OFFSET, layout.groupOffset());
         putLongOpaque(header + TREE_OFFSET, layout.treeOffset());
         putLongOpaque(header + CHILD_OFFSET, layout.childOffset());
         putLongOpaque(header + BITMAP_OFFSET, layout.bitmapOffset());
@@ -83,6 +88,7 @@ abstract class State {
         expect("abi", ABI, getIntOpaque(header + ABI_OFFSET));
         Layout layout = Layout.of(getLongOpaque(header + PAGES_OFFSET), getIntOpaque(header + SLOTS_OFFSET));
         expect("slot_offset", layout.slotOffset(), getLongOpaque(header + SLOT_OFFSET));
+        expect("group_offset", layout.groupOffset(), getLongOpaque(header + GROUP_OFFSET));
         expect("tree_offset", layout.treeOffset(), getLongOpaque(header + TREE_OFFSET));
         expect("child_offset", layout.childOffset(), getLongOpaque(header + CHILD_OFFSET));
         expect("bitmap_offset", layout.bitmapOffset(), getLongOpaque(header + BITMAP_OFFSET));
@@ -118,9 +124,10 @@ abstract class State {
         }
     }
 
-    /** Marks what the last child and tree lack as used for good. */
+    /** Marks what the last child, tree and group lack as used for good. */
     private void closeEnd() {
         int missing = missing(children - 1);
+        int treeMissing = (int) (trees * TREE_PAGES - pages);
         if (missing != 0) {
             int lo = CHILD_PAGES - missing;
             for (int i = lo / ROW_BITS; i < ROWS; i++) {
@@ -129,13 +136,22 @@ abstract class State {
             putIntOpaque(childAt(children - 1), missing);
         }
         for (long c = children; c < trees * TREE_CHILDREN; c++) {
-            putIntOpaque(childAt(c), CHILD_POLARITY | CHILD_PAGES);
+            putIntOpaque(childAt(c), CHILD_PAGES);
         }
-        putIntOpaque(treeAt(trees - 1), (int) (trees * TREE_PAGES - pages));
+        if (treeMissing != 0) {
+            putIntOpaque(treeAt(trees - 1), TREE_OPEN | treeMissing);
+        }
+        for (long t = trees; t < groups * GROUP_TREES; t++) {
+            putIntOpaque(treeAt(t), TREE_OPEN | TREE_PAGES);
+        }
+        putIntOpaque(groupAt(groups - 1), (int) (groups * GROUP_TREES - trees) + (treeMissing != 0 ? 1 : 0));
     }
 
-    /** Pages that a child lacks: none but perhaps for the last one. */
+    /** Pages that a child lacks: none but for the last one, and those that only pad its tree. */
     final int missing(long c) {
+        if (c >= children) {
+            return CHILD_PAGES;
+        }
         return c == children - 1 ? (int) (children * CHILD_PAGES - pages) : 0;
     }
 
@@ -149,6 +165,10 @@ abstract class State {
         return tree + (t << WORD_SHIFT);
     }
 
+    final long groupAt(long g) {
+        return group + (g << WORD_SHIFT);
+    }
+
     final long bitmapAt(long c) {
         return bitmap + (c << BITMAP_SHIFT);
     }
@@ -157,6 +177,12 @@ abstract class State {
     final long slotAt(int s) {
         return slot + ((long) (Integer.compareUnsigned(s, slots) < 0 ? s : Integer.remainderUnsigned(s, slots))
                 << SLOT_SHIFT);
+    }
+
+    /** A tree's word as it is to be read. */
+    final int treeLoad(long t) {
+        int w = getIntOpaque(treeAt(t));
+        return isOpen(w) ? w : treeView(w, getIntOpaque(groupAt(t / GROUP_TREES)));
     }
 
     /** The reservation of a slot; one that points outside the state counts as none. */

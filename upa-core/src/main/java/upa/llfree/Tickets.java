@@ -5,40 +5,17 @@ import static upa.llfree.LlFreeDescriptor.*;
 import static upa.llfree.Words.*;
 
 /**
- * Tickets of trees, in the trees' words and in the slots that reserve trees: who has taken n of them will find n free
- * pages in the children of the tree. {@code s} is the address of a slot, {@code tree} the number of a tree.
+ * Tickets of trees wherever they are, in the trees' words or in the slots that reserve trees: who has taken n of them
+ * will find n free pages in the children of the tree. {@code s} is the address of a slot, {@code tree} the number of a
+ * tree. A polarity is returned as 0 or -1, and {@link #NONE} in its place is 1.
  */
 final class Tickets {
     /** A get must not spin for ever on words that a hostile or broken process keeps changing. */
     private static final int TRIES = 1024;
+    /** What no polarity is. */
+    static final long NONE = 1;
 
     private Tickets() {
-    }
-
-    // ---- of a tree -------------------------------------------------------------------------------------------
-
-    private static boolean treeTake(State a, long tree, int n) {
-        int w;
-        do {
-            w = getIntOpaque(a.treeAt(tree));
-            if (treeFree(w) < n) {
-                return false;
-            }
-        } while (!weakCompareAndSetIntVolatile(a.treeAt(tree), w, w + n));
-        return true;
-    }
-
-    private static void treeGive(State a, long tree, int n) {
-        getAndAddIntVolatile(a.treeAt(tree), -n);
-    }
-
-    /** Ends a reservation whose word has just been taken out of its slot. */
-    private static void treeRelease(State a, long word) {
-        long tree = a.treeAt(slotTree(word));
-        int w;
-        do {
-            w = getIntOpaque(tree);
-        } while (!weakCompareAndSetIntVolatile(tree, w, w - slotFree(word) & ~TREE_RESERVED));
     }
 
     // ---- wherever they are -----------------------------------------------------------------------------------
@@ -52,36 +29,47 @@ final class Tickets {
             }
             w = a.slotLoad(s);
         }
-        treeGive(a, tree, n);
+        Trees.give(a, tree, n);
     }
 
     /**
-     * Takes n of a given tree wherever they are: own slot, the tree, the slot of somebody else. They may be nowhere, on
-     * their way between a tree and a slot, or gone with a killed thread: then it may overdraw the tree.
+     * Takes n of a given tree: of the own slot, the tree, the slot of somebody else. They may be nowhere, on their way
+     * between a tree and a slot, or gone with a killed thread: then it may overdraw the tree. Returns the polarity of
+     * the tree, or NONE.
      */
-    static boolean take(State a, long own, long tree, int n, boolean overdraw) {
+    static long take(State a, long own, long tree, int n, boolean overdraw) {
         long w = a.slotLoad(own);
         while (slotHolds(w, tree) && slotFree(w) >= n) {
             if (weakCompareAndSetLongVolatile(own, w, w - n)) {
-                return true;
+                return slotFlip(w);
             }
             w = a.slotLoad(own);
         }
+        long word;
         for (int i = 0; i < TRIES; i++) {
-            if (treeTake(a, tree, n)) {
-                return true;
+            word = Trees.take(a, tree, n, false);
+            if (Trees.isWord(word)) {
+                return nodeFlip((int) word);
             }
             if (!isReserved(getIntOpaque(a.treeAt(tree))) || !takeFromHolders(a, tree)) {
                 break;
             }
         }
-        if (treeTake(a, tree, n)) {
-            return true;
+        word = Trees.take(a, tree, n, overdraw);
+        return Trees.isWord(word) ? nodeFlip((int) word) : NONE;
+    }
+
+    /**
+     * The polarity of a tree in which the caller holds pages, so that parts of it can be freed; NONE if it is wholly
+     * free: then the caller holds none.
+     */
+    static long split(State a, long s, long tree) {
+        long w = a.slotLoad(s);
+        if (slotHolds(w, tree)) {
+            return slotFlip(w);
         }
-        if (overdraw) {
-            getAndAddIntVolatile(a.treeAt(tree), n);
-        }
-        return overdraw;
+        long word = Trees.split(a, tree);
+        return Trees.isWord(word) ? nodeFlip((int) word) : NONE;
     }
 
     /**
@@ -94,7 +82,7 @@ final class Tickets {
             long other = a.slotAt(i);
             long w = a.slotLoad(other);
             if (slotHolds(w, tree) && slotFree(w) != 0 && weakCompareAndSetLongVolatile(other, w, w & ~SLOT_FREE)) {
-                treeGive(a, tree, slotFree(w));
+                Trees.give(a, tree, slotFree(w));
                 moved = true;
             }
         }
@@ -105,7 +93,7 @@ final class Tickets {
 
     /**
      * Puts a new tree with at least n free pages into the slot, looking from tree {@code from} on. Partly used trees
-     * first: they keep the rest whole for large runs. Returns where to look on next time, or NONE if there is none; the
+     * first: they keep the rest whole for large runs. Returns where to look on next time, or -1 if there is none; the
      * former also when another thread has changed the slot meanwhile, which is as good.
      */
     static long reserve(State a, long s, long old, int n, long from) {
@@ -115,24 +103,25 @@ final class Tickets {
             int least = pass == 0 && roomy > n ? roomy : n;
             long end = pass == 0 ? usedTrees : a.trees;
             for (long t = from; t < end; t++) {
-                int w = getIntOpaque(a.treeAt(t));
-                if (isReserved(w) || treeFree(w) < least || pass == 0 && (w & TREE_USED) == 0) {
+                int seen = getIntOpaque(a.treeAt(t));
+                if (pass == 0 && (!isOpen(seen) || nodeUsed(seen) == 0)) {
                     continue;
                 }
-                if (!weakCompareAndSetIntVolatile(a.treeAt(t), w, TREE_RESERVED | TREE_PAGES)) {
+                long taken = Trees.reserve(a, t, least);
+                if (!Trees.isWord(taken)) {
                     continue;
                 }
                 a.touchChildren((t + 1) * TREE_CHILDREN);
-                long word = reservation(t, treeFree(w));
-                if (!compareAndSetLongVolatile(s, old, word)) {
-                    treeRelease(a, word);
+                int free = treeFree((int) taken);
+                if (!compareAndSetLongVolatile(s, old, reservation(t, (int) taken, free))) {
+                    Trees.release(a, t, free);
                 } else if (isPresent(old)) {
-                    treeRelease(a, old);
+                    Trees.release(a, slotTree(old), slotFree(old));
                 }
                 return t + 1;
             }
         }
-        return NONE;
+        return Words.NONE;
     }
 
     /** Fetches what others have freed in the tree that the slot reserves. False if that does not make n. */
@@ -144,12 +133,21 @@ final class Tickets {
             w = getIntOpaque(tree);
             // No more than the slot has room for, whatever the words say: else they would go to and fro for ever.
             found = Math.min(treeFree(w), TREE_PAGES - slotFree(word));
-            if (found == 0 || found + slotFree(word) < n) {
+            if (!isReserved(w) || found == 0 || found + slotFree(word) < n) {
                 return false;
             }
         } while (!weakCompareAndSetIntVolatile(tree, w, w + found));
         give(a, s, slotTree(word), found);
         return true;
+    }
+
+    /** Ends the reservation of a slot if its tree is wholly free: a large run may want it whole. */
+    static void leaveIdle(State a, long s) {
+        long w = a.slotLoad(s);
+        if (isPresent(w) && slotFree(w) + treeFree(getIntOpaque(a.treeAt(slotTree(w)))) == TREE_PAGES
+                && weakCompareAndSetLongVolatile(s, w, 0)) {
+            Trees.release(a, slotTree(w), slotFree(w));
+        }
     }
 
     /** Gives the reservations of all slots back to their trees. */
@@ -159,7 +157,7 @@ final class Tickets {
             long w;
             while (isPresent(w = a.slotLoad(s))) {
                 if (weakCompareAndSetLongVolatile(s, w, 0)) {
-                    treeRelease(a, w);
+                    Trees.release(a, slotTree(w), slotFree(w));
                     break;
                 }
             }

@@ -21,12 +21,43 @@ final class Words {
 
     // ---- child words -----------------------------------------------------------------------------------------
 
-    static int childUsed(int w) {
-        return w & CHILD_USED;
+    /** The polarity of a child, given that of its tree, as masks: xored with a row it gives 1 for allocated. */
+    static long childFlip(int w, long treeFlip) {
+        return ((w & CHILD_POLARITY) != 0 ? -1L : 0) ^ treeFlip;
     }
 
-    static int childFree(int w) {
-        return CHILD_PAGES - (w & CHILD_USED);
+    /** Pages allocated or promised: the ones, or what they leave of 512. */
+    static int childUsed(int w, long flip) {
+        return (w & CHILD_ONES ^ (int) flip) + ((int) flip & CHILD_PAGES + 1);
+    }
+
+    static int childFree(int w, long flip) {
+        return CHILD_PAGES - childUsed(w, flip);
+    }
+
+    /** Are those parts of its word that {@code w} consists of the ones of a child that is wholly free? */
+    private static boolean isOnlyFree(int w, long treeFlip) {
+        int free = (int) treeFlip & CHILD_PAGES; // if its own polarity is 0
+        return w == free || w == (CHILD_POLARITY | CHILD_PAGES - free);
+    }
+
+    /** Is it wholly free? As childUsed() == 0, in fewer steps. */
+    static boolean isFree(int w, long treeFlip) {
+        return isOnlyFree(w & (CHILD_ONES | CHILD_POLARITY), treeFlip);
+    }
+
+    static boolean isFull(int w, long treeFlip) {
+        return isFree(w, ~treeFlip);
+    }
+
+    /** Is it wholly allocated, stale, and without a taint? */
+    static boolean isFullAndStale(int w, long treeFlip) {
+        return isOnlyFree(w & ~CHILD_RESIDENT ^ STALE << CHILD_STATE_SHIFT, ~treeFlip);
+    }
+
+    /** The word with n more pages used; n may be negative. */
+    static int more(int w, long flip, int n) {
+        return w + ((n ^ (int) flip) - (int) flip);
     }
 
     static int childState(int w) {
@@ -46,27 +77,67 @@ final class Words {
         return (states >> state & 1) != 0;
     }
 
-    /** Xored with a row of allocation bits, gives 1 for allocated. */
-    static long polarity(int w) {
-        return (w & CHILD_POLARITY) != 0 ? -1L : 0;
+    // ---- tree and group words --------------------------------------------------------------------------------
+
+    static int nodeUsed(int w) {
+        return w & NODE_USED;
     }
 
-    // ---- tree words ------------------------------------------------------------------------------------------
+    /** The polarity as a mask. */
+    static long nodeFlip(int w) {
+        return (w & NODE_POLARITY) != 0 ? -1L : 0;
+    }
 
-    /** At most TREE_PAGES whatever the word, for it goes into the slot word beside the child. */
-    static int treeFree(int w) {
-        return Math.max(TREE_PAGES - (w & TREE_USED), 0);
+    static int nodeState(int w) {
+        return (w & NODE_STATE) >> NODE_STATE_SHIFT;
+    }
+
+    static boolean isWhole(int w) {
+        return (w & NODE_WHOLE) != 0;
+    }
+
+    /** The word that says what all below has in common. */
+    static int withSummary(int w, int state, boolean resident) {
+        return w & ~(NODE_STATE | NODE_RESIDENT) | state << NODE_STATE_SHIFT | (resident ? NODE_RESIDENT : 0);
+    }
+
+    static boolean isOpen(int w) {
+        return (w & TREE_OPEN) != 0;
     }
 
     static boolean isReserved(int w) {
         return (w & TREE_RESERVED) != 0;
     }
 
+    /** A tree's word as it is to be read: one that is closed is relative to the polarity of its group. */
+    static int treeView(int w, int group) {
+        if (isOpen(w) || (group & NODE_POLARITY) == 0) {
+            return w;
+        }
+        return (w ^ NODE_POLARITY) + TREE_PAGES - 2 * nodeUsed(w);
+    }
+
+    /** Of a word as it is to be read: at most TREE_PAGES, for it goes into the slot word beside the child. */
+    static int treeFree(int w) {
+        return Math.max(TREE_PAGES - nodeUsed(w), 0);
+    }
+
+    /** Is every page of a tree allocated, by one get, and none of it freed since? */
+    static boolean isTreeWhole(int view) {
+        return isOpen(view) ? isWhole(view) : nodeUsed(view) == TREE_PAGES;
+    }
+
     // ---- slot words ------------------------------------------------------------------------------------------
 
-    /** The reservation of a tree with so many free pages, whose searches start at its first child. */
-    static long reservation(long tree, int free) {
-        return SLOT_PRESENT | tree * TREE_CHILDREN << SLOT_CHILD_SHIFT | free;
+    /** The reservation of a tree whose word this is, with so many free pages; searches start at its first child. */
+    static long reservation(long tree, int word, int free) {
+        return SLOT_PRESENT | ((word & NODE_POLARITY) != 0 ? SLOT_POLARITY : 0)
+                | tree * TREE_CHILDREN << SLOT_CHILD_SHIFT | free;
+    }
+
+    /** The polarity of the tree as a mask. */
+    static long slotFlip(long w) {
+        return (w & SLOT_POLARITY) != 0 ? -1L : 0;
     }
 
     static boolean isPresent(long w) {

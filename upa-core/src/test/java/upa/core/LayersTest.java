@@ -30,7 +30,7 @@ class LayersTest {
 
     /** Each class knows only those before it. */
     private static final List<String> LLFREE = List.of("LlFreeDescriptor", "LlFreeStats", "Words", "Bits", "Layout",
-            "State", "Child", "Tickets", "Search", "Counters", "Put", "Get", "Check", "LlFree");
+            "State", "Child", "Trees", "Tickets", "Search", "Counters", "Put", "Get", "Check", "LlFree");
     private static final List<String> LINEAR = List.of("Layout", "RegionFile", "LinearMemory", "Tables", "Scavenge",
             "Move", "Clear", "GiveBack", "LinearBackEnd");
     private static final List<String> DEVICE = List.of("PageRanges", "Layout", "UpaDevice", "Words", "GuardedWords",

@@ -77,6 +77,11 @@ final class BothTwins implements Twin {
         return unpack(both(t -> pack(t.next(first, pages, free, length), length)), length);
     }
 
+    @Override
+    public long nextState(long first, long pages, int states, Length length) {
+        return unpack(both(t -> pack(t.nextState(first, pages, states, length), length)), length);
+    }
+
     /** A page and a length as one number; enough for the small states of tests. */
     private static long pack(long page, Length length) {
         return page < 0 ? page : page << 32 | length.value;

@@ -105,6 +105,17 @@ final class JavaTwin implements Twin {
     }
 
     @Override
+    public long nextState(long first, long pages, int states, Length length) {
+        return misuseIsEinval(() -> {
+            long page = allocator.nextState(first, pages, states);
+            if (page >= 0) {
+                length.value = allocator.stateLength(page, first + pages - page, states);
+            }
+            return page;
+        });
+    }
+
+    @Override
     public int taint(long first, long pages) {
         return intMisuseIsEinval(() -> {
             allocator.taint(first, pages);

@@ -76,13 +76,13 @@ class LlFreeTest {
                 () -> LlFree.attach(state.asSlice(0, 4032)));
         refused("truncated: expected state_bytes=" + state.byteSize() + " found byteSize=" + (state.byteSize() - 64),
                 () -> LlFree.attach(state.asSlice(0, state.byteSize() - 64)));
-        refusedWith(CHILD_OFFSET, 4096L, "another layout: expected child_offset=4288 found child_offset=4096");
+        refusedWith(CHILD_OFFSET, 4096L, "another layout: expected child_offset=4352 found child_offset=4096");
         refusedWith(PAGES_OFFSET, 0L, "out of range: pages=0 (1..34359738368) slots=2 (1..4096)");
         refusedWith(PAGES_OFFSET, -1L, "out of range: pages=-1 (1..34359738368) slots=2 (1..4096)");
-        refusedWith(PAGES_OFFSET, 40_000L, "another layout: expected bitmap_offset=4608 found bitmap_offset=4480");
-        refusedWith(SLOTS_OFFSET, 7, "another layout: expected tree_offset=4544 found tree_offset=4224");
+        refusedWith(PAGES_OFFSET, 40_000L, "another layout: expected bitmap_offset=4672 found bitmap_offset=4544");
+        refusedWith(SLOTS_OFFSET, 7, "another layout: expected group_offset=4544 found group_offset=4224");
         refusedWith(SLOTS_OFFSET, -7, "out of range: pages=20000 (1..34359738368) slots=-7 (1..4096)");
-        refusedWith(ABI_OFFSET, 2, "another layout: expected abi=1 found abi=2");
+        refusedWith(ABI_OFFSET, 1, "another layout: expected abi=2 found abi=1");
         refusedWith(MAGIC_OFFSET, 0x1234L,
                 "not an allocation state: expected magic=0x31454552465055 found magic=0x1234");
         assertEquals(2, LlFree.attach(state).get(0, 0, 0));
@@ -155,6 +155,25 @@ class LlFreeTest {
     }
 
     @Test
+    void statesAndTheirLengths() {
+        int absent = 1 << LlFree.ABSENT;
+        int stale = 1 << LlFree.STALE;
+        assertEquals(0, allocator.getRun(0, 1024, 0));
+        allocator.putRun(0, 512, 512, 0);
+        assertEquals(0, allocator.nextState(0, PAGES, absent));
+        assertEquals(512, allocator.stateLength(0, PAGES, absent));
+        assertEquals(512, allocator.nextState(0, PAGES, stale));
+        assertEquals(512, allocator.stateLength(512, PAGES - 512, stale));
+        assertEquals(100, allocator.stateLength(512, 100, stale));
+        assertEquals(0, allocator.stateLength(512, 100, absent));
+        assertEquals(PAGES, allocator.stateLength(0, PAGES, absent | stale));
+        assertEquals(LlFree.NONE, allocator.nextState(0, PAGES, 1 << LlFree.ZEROED | 1 << LlFree.MIXED));
+        refusedUnchanged("unknown states: states=16 (0..15)", () -> allocator.nextState(0, 1, 16));
+        refusedUnchanged("unknown states: states=-1 (0..15)", () -> allocator.stateLength(0, 1, -1));
+        refusedUnchanged("out of range: first=0 pages=0 of 20000 managed", () -> allocator.nextState(0, 0, absent));
+    }
+
+    @Test
     void validateFindsFaults() {
         allocator.get(0, 0, 0);
         allocator.drain();
@@ -162,7 +181,7 @@ class LlFreeTest {
         long child = state.get(ValueLayout.JAVA_LONG, CHILD_OFFSET);
         int word = state.get(ValueLayout.JAVA_INT, child);
         state.set(ValueLayout.JAVA_INT, child, word + 1);
-        assertEquals("child=0 word=0x2 allocated_bits=1",
+        assertEquals("child=0 word=0x2 bits_that_are_1=1",
                 assertThrows(IllegalStateException.class, allocator::validate).getMessage());
         assertEquals(1, allocator.recover());
         allocator.validate();

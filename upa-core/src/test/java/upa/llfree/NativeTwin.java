@@ -84,6 +84,16 @@ final class NativeTwin implements Twin {
     }
 
     @Override
+    public long nextState(long first, long pages, int states, Length length) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(ValueLayout.JAVA_LONG);
+            long page = Upa.upa_llfree_next_state(view, first, pages, states, out);
+            length.value = out.get(ValueLayout.JAVA_LONG, 0);
+            return page;
+        }
+    }
+
+    @Override
     public int taint(long first, long pages) {
         return Upa.upa_llfree_taint(view, first, pages);
     }

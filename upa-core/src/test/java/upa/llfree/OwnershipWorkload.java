@@ -2,6 +2,7 @@ package upa.llfree;
 
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 import static upa.llfree.LlFreeDescriptor.MAX_ORDER;
+import static upa.llfree.LlFreeDescriptor.TREE_PAGES;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -91,6 +92,10 @@ final class OwnershipWorkload implements Runnable {
             page = allocator.get(id, order, flags);
         } else if (kind < 14) {
             pages = 1 + random.nextInt(kind < 12 ? 40 : MAX_BLOCK);
+            // Now and then a tree, which is taken in one step.
+            if (kind == 13 && random.nextInt(8) == 0) {
+                pages = TREE_PAGES;
+            }
             page = allocator.getRun(id, pages, flags);
         } else {
             // A page, or a whole child as a pager takes it.

@@ -43,6 +43,8 @@ interface Twin {
 
     long next(long first, long pages, boolean free, Length length);
 
+    long nextState(long first, long pages, int states, Length length);
+
     int taint(long first, long pages);
 
     int tainted(long first, long pages);

@@ -2,6 +2,7 @@ package upa.llfree;
 
 import static upa.llfree.LlFreeDescriptor.BITMAP_OFFSET;
 import static upa.llfree.LlFreeDescriptor.CHILD_OFFSET;
+import static upa.llfree.LlFreeDescriptor.GROUP_OFFSET;
 import static upa.llfree.LlFreeDescriptor.SLOT_OFFSET;
 import static upa.llfree.LlFreeDescriptor.TREE_OFFSET;
 
@@ -105,6 +106,8 @@ final class Vectors {
                 return say(twin.nextStale(n(w, 1, 2), n(w, 2, 2), length), length);
             case "next":
                 return say(twin.next(n(w, 1, 3), n(w, 2, 3), n(w, 3, 3) != 0, length), length);
+            case "nextstate":
+                return say(twin.nextState(n(w, 1, 3), n(w, 2, 3), (int) n(w, 3, 3), length), length);
             case "child":
                 int childState = twin.childState(n(w, 1, 1));
                 return childState < 0 ? say(childState) : STATES.get(childState);
@@ -204,12 +207,13 @@ final class Vectors {
     }
 
     private static boolean isInts(String array) {
-        return array.equals("tree") || array.equals("child");
+        return array.equals("group") || array.equals("tree") || array.equals("child");
     }
 
     private long word(String array, long index, int bytes) {
         int header = switch (array) {
             case "slot" -> SLOT_OFFSET;
+            case "group" -> GROUP_OFFSET;
             case "tree" -> TREE_OFFSET;
             case "child" -> CHILD_OFFSET;
             case "bitmap" -> BITMAP_OFFSET;

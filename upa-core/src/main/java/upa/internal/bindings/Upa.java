@@ -721,6 +721,70 @@ public class Upa extends Upa$shared {
         }
     }
 
+    private static class upa_llfree_next_state {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Upa.C_LONG,
+            Upa.C_POINTER,
+            Upa.C_LONG,
+            Upa.C_LONG,
+            Upa.C_INT,
+            Upa.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_llfree_next_state");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t upa_llfree_next_state(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint32_t states, uint64_t *length)
+     * }
+     */
+    public static FunctionDescriptor upa_llfree_next_state$descriptor() {
+        return upa_llfree_next_state.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t upa_llfree_next_state(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint32_t states, uint64_t *length)
+     * }
+     */
+    public static MethodHandle upa_llfree_next_state$handle() {
+        return upa_llfree_next_state.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t upa_llfree_next_state(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint32_t states, uint64_t *length)
+     * }
+     */
+    public static MemorySegment upa_llfree_next_state$address() {
+        return upa_llfree_next_state.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t upa_llfree_next_state(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint32_t states, uint64_t *length)
+     * }
+     */
+    public static long upa_llfree_next_state(MemorySegment a, long first, long pages, int states, MemorySegment length) {
+        var mh$ = upa_llfree_next_state.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("upa_llfree_next_state", a, first, pages, states, length);
+            }
+            return (long)mh$.invokeExact(a, first, pages, states, length);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class upa_llfree_next {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Upa.C_LONG,
@@ -2952,10 +3016,10 @@ public class Upa extends Upa$shared {
     public static long UPA_LLFREE_MAGIC() {
         return UPA_LLFREE_MAGIC;
     }
-    private static final int UPA_LLFREE_ABI = (int)1L;
+    private static final int UPA_LLFREE_ABI = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define UPA_LLFREE_ABI 1
+     * #define UPA_LLFREE_ABI 2
      * }
      */
     public static int UPA_LLFREE_ABI() {
@@ -2996,6 +3060,24 @@ public class Upa extends Upa$shared {
      */
     public static int UPA_TREE_PAGES() {
         return UPA_TREE_PAGES;
+    }
+    private static final int UPA_GROUP_TREES = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_GROUP_TREES 16
+     * }
+     */
+    public static int UPA_GROUP_TREES() {
+        return UPA_GROUP_TREES;
+    }
+    private static final int UPA_GROUP_PAGES = (int)131072L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_GROUP_PAGES 131072
+     * }
+     */
+    public static int UPA_GROUP_PAGES() {
+        return UPA_GROUP_PAGES;
     }
     private static final int UPA_MAX_ORDER = (int)9L;
     /**

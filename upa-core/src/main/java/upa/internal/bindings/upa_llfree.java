@@ -17,12 +17,14 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  * struct upa_llfree {
  *     void *state;
  *     void *slot;
+ *     void *group;
  *     void *tree;
  *     void *child;
  *     void *bitmap;
  *     uint64_t pages;
  *     uint64_t children;
  *     uint64_t trees;
+ *     uint64_t groups;
  *     uint32_t slots;
  *     uint32_t padding;
  * }
@@ -37,12 +39,14 @@ public class upa_llfree {
     private static final GroupLayout $LAYOUT = MemoryLayout.structLayout(
         Upa.C_POINTER.withName("state"),
         Upa.C_POINTER.withName("slot"),
+        Upa.C_POINTER.withName("group"),
         Upa.C_POINTER.withName("tree"),
         Upa.C_POINTER.withName("child"),
         Upa.C_POINTER.withName("bitmap"),
         Upa.C_LONG.withName("pages"),
         Upa.C_LONG.withName("children"),
         Upa.C_LONG.withName("trees"),
+        Upa.C_LONG.withName("groups"),
         Upa.C_INT.withName("slots"),
         Upa.C_INT.withName("padding")
     ).withName("upa_llfree");
@@ -140,6 +144,50 @@ public class upa_llfree {
      */
     public static void slot(MemorySegment struct, MemorySegment fieldValue) {
         struct.set(slot$LAYOUT, slot$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout group$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("group"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * void *group
+     * }
+     */
+    public static final AddressLayout group$layout() {
+        return group$LAYOUT;
+    }
+
+    private static final long group$OFFSET = $LAYOUT.byteOffset(groupElement("group"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * void *group
+     * }
+     */
+    public static final long group$offset() {
+        return group$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * void *group
+     * }
+     */
+    public static MemorySegment group(MemorySegment struct) {
+        return struct.get(group$LAYOUT, group$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * void *group
+     * }
+     */
+    public static void group(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(group$LAYOUT, group$OFFSET, fieldValue);
     }
 
     private static final AddressLayout tree$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("tree"));
@@ -404,6 +452,50 @@ public class upa_llfree {
      */
     public static void trees(MemorySegment struct, long fieldValue) {
         struct.set(trees$LAYOUT, trees$OFFSET, fieldValue);
+    }
+
+    private static final OfLong groups$LAYOUT = (OfLong)$LAYOUT.select(groupElement("groups"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t groups
+     * }
+     */
+    public static final OfLong groups$layout() {
+        return groups$LAYOUT;
+    }
+
+    private static final long groups$OFFSET = $LAYOUT.byteOffset(groupElement("groups"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t groups
+     * }
+     */
+    public static final long groups$offset() {
+        return groups$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t groups
+     * }
+     */
+    public static long groups(MemorySegment struct) {
+        return struct.get(groups$LAYOUT, groups$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t groups
+     * }
+     */
+    public static void groups(MemorySegment struct, long fieldValue) {
+        struct.set(groups$LAYOUT, groups$OFFSET, fieldValue);
     }
 
     private static final OfInt slots$LAYOUT = (OfInt)$LAYOUT.select(groupElement("slots"));

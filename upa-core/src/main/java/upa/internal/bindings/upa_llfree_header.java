@@ -21,6 +21,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     uint64_t state_bytes;
  *     uint64_t pages;
  *     uint64_t slot_offset;
+ *     uint64_t group_offset;
  *     uint64_t tree_offset;
  *     uint64_t child_offset;
  *     uint64_t bitmap_offset;
@@ -41,6 +42,7 @@ public class upa_llfree_header {
         Upa.C_LONG.withName("state_bytes"),
         Upa.C_LONG.withName("pages"),
         Upa.C_LONG.withName("slot_offset"),
+        Upa.C_LONG.withName("group_offset"),
         Upa.C_LONG.withName("tree_offset"),
         Upa.C_LONG.withName("child_offset"),
         Upa.C_LONG.withName("bitmap_offset"),
@@ -316,6 +318,50 @@ public class upa_llfree_header {
      */
     public static void slot_offset(MemorySegment struct, long fieldValue) {
         struct.set(slot_offset$LAYOUT, slot_offset$OFFSET, fieldValue);
+    }
+
+    private static final OfLong group_offset$LAYOUT = (OfLong)$LAYOUT.select(groupElement("group_offset"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t group_offset
+     * }
+     */
+    public static final OfLong group_offset$layout() {
+        return group_offset$LAYOUT;
+    }
+
+    private static final long group_offset$OFFSET = $LAYOUT.byteOffset(groupElement("group_offset"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t group_offset
+     * }
+     */
+    public static final long group_offset$offset() {
+        return group_offset$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t group_offset
+     * }
+     */
+    public static long group_offset(MemorySegment struct) {
+        return struct.get(group_offset$LAYOUT, group_offset$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t group_offset
+     * }
+     */
+    public static void group_offset(MemorySegment struct, long fieldValue) {
+        struct.set(group_offset$LAYOUT, group_offset$OFFSET, fieldValue);
     }
 
     private static final OfLong tree_offset$LAYOUT = (OfLong)$LAYOUT.select(groupElement("tree_offset"));

@@ -75,6 +75,11 @@ public final class RawMemory {
         return LONG.weakCompareAndSet(ALL, address, expected, value);
     }
 
+    /** Changes an int if and only if it is as expected. */
+    public static boolean compareAndSetIntVolatile(long address, int expected, int value) {
+        return INT.compareAndSet(ALL, address, expected, value);
+    }
+
     /** Changes a long if and only if it is as expected. */
     public static boolean compareAndSetLongVolatile(long address, long expected, long value) {
         return LONG.compareAndSet(ALL, address, expected, value);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bits.c - ranges of bits over several rows: a part of the first, all of those between, a part of the last. */
+#include "llfree/bits.h"
+
+#define ALL (~0ull)
+
+static inline uint64_t head_of(uint32_t lo)
+{
+	return ALL << lo % ROW_BITS;
+}
+
+static inline uint64_t tail_of(uint32_t hi)
+{
+	return ALL >> (ROW_BITS - 1 - (hi - 1) % ROW_BITS);
+}
+
+/* Inverts those bits of a row that are in the mask, if all of them are as expected. */
+static inline bool flip_row(row_t *at, uint64_t mask, uint64_t expected)
+{
+	uint64_t row = load_relaxed(at);
+
+	do {
+		if ((expected ^ row) & mask)
+			return false;
+	} while (!cas_weak_acq_rel(at, &row, row ^ mask));
+	return true;
+}
+
+uint32_t flip_rows(struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t hi, bool allocated)
+{
+	row_t *at = b->allocated + lo / ROW_BITS;
+	row_t *last = b->allocated + (hi - 1) / ROW_BITS;
+	uint64_t expected = allocated ? ~flip : flip;
+	uint64_t mask = head_of(lo);
+
+	UPA_ASSERT(at < last && hi <= UPA_CHILD_PAGES);
+	for (; at < last; at++, mask = ALL)
+		if (!flip_row(at, mask, expected))
+			break;
+	if (at == last && flip_row(last, tail_of(hi), expected))
+		return hi - lo;
+	return at == b->allocated + lo / ROW_BITS ? 0 : (uint32_t)(at - b->allocated) * ROW_BITS - lo;
+}
+
+bool rows_allocated(const struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t hi)
+{
+	const row_t *at = b->allocated + lo / ROW_BITS;
+	const row_t *last = b->allocated + (hi - 1) / ROW_BITS;
+	uint64_t mask = head_of(lo);
+
+	UPA_ASSERT(at < last && hi <= UPA_CHILD_PAGES);
+	for (; at < last; at++, mask = ALL)
+		if (~(load_relaxed(at) ^ flip) & mask)
+			return false;
+	return !(~(load_relaxed(last) ^ flip) & tail_of(hi));
+}
+
+static inline void set_bits(row_t *at, uint64_t mask)
+{
+	if (~load_relaxed(at) & mask)
+		fetch_or_relaxed(at, mask);
+}
+
+void set_stale_rows(struct bitmap *b, uint32_t lo, uint32_t hi)
+{
+	row_t *at = b->stale + lo / ROW_BITS;
+	row_t *last = b->stale + (hi - 1) / ROW_BITS;
+	uint64_t mask = head_of(lo);
+
+	UPA_ASSERT(at < last && hi <= UPA_CHILD_PAGES);
+	for (; at < last; at++, mask = ALL)
+		set_bits(at, mask);
+	set_bits(last, tail_of(hi));
+}
+
+void clear_stale(struct bitmap *b, uint32_t lo, uint32_t hi)
+{
+	for (uint32_t i = lo / ROW_BITS; i <= (hi - 1) / ROW_BITS; i++) {
+		uint64_t mask = i == lo / ROW_BITS ? head_of(lo) : ALL;
+
+		if (i == (hi - 1) / ROW_BITS)
+			mask &= tail_of(hi);
+		if (load_relaxed(&b->stale[i]) & mask)
+			fetch_and_relaxed(&b->stale[i], ~mask);
+	}
+}
+
+void close_bits(struct bitmap *b, uint32_t lo)
+{
+	store_relaxed(&b->allocated[lo / ROW_BITS], head_of(lo));
+	for (uint32_t i = lo / ROW_BITS + 1; i < ROWS; i++)
+		store_relaxed(&b->allocated[i], ALL);
+}
