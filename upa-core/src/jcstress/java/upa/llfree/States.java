@@ -13,7 +13,9 @@ final class States {
     static final int PAGES = 1024;
     private static final int SLOTS = 3;
     private static final long BYTES = LlFree.stateSize(PAGES, SLOTS);
+    private static final long TREE_BYTES = LlFree.stateSize(LlFreeDescriptor.TREE_PAGES, SLOTS);
     private static final Queue<MemorySegment> UNUSED = new ConcurrentLinkedQueue<>();
+    private static final Queue<MemorySegment> UNUSED_TREES = new ConcurrentLinkedQueue<>();
 
     private States() {
     }
@@ -29,6 +31,15 @@ final class States {
             throw new AssertionError("free=" + free);
         }
         return allocator;
+    }
+
+    /** An allocator of one tree, all of it free. */
+    static LlFree takeTree() {
+        MemorySegment state = UNUSED_TREES.poll();
+        if (state == null) {
+            state = Arena.global().allocate(TREE_BYTES, LlFreeDescriptor.LINE_BYTES);
+        }
+        return LlFree.create(state.fill((byte) 0), LlFreeDescriptor.TREE_PAGES, SLOTS);
     }
 
     /**
@@ -48,7 +59,7 @@ final class States {
             }
             allocator.drain();
         }
-        UNUSED.add(allocator.segment());
+        (allocator.pages() == PAGES ? UNUSED : UNUSED_TREES).add(allocator.segment());
         return fine;
     }
 }
