@@ -69,16 +69,14 @@ void upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
 	if (from > SCAVENGE_CHILDREN)
 		return;
 	while (child < end) {
-		uint64_t n = 0, taken, moved;
+		uint64_t length, taken, moved;
+		int64_t absent = upa_llfree_next_state(&r->llfree, child * UPA_CHILD_PAGES,
+						       (end - child) * UPA_CHILD_PAGES, 1u << UPA_ABSENT, &length);
 
-		while (child + n < end &&
-		       upa_llfree_child_state(&r->llfree, (child + n) * UPA_CHILD_PAGES) == UPA_ABSENT)
-			n++;
-		if (!n) {
-			child++;
-			continue;
-		}
-		taken = take_populated(r, &from, n, &looks);
+		if (absent < 0)
+			return;
+		child = (uint64_t)absent / UPA_CHILD_PAGES;
+		taken = take_populated(r, &from, length / UPA_CHILD_PAGES, &looks);
 		if (!taken)
 			return;
 		moved = move_children(r, child, from, taken);

@@ -22,6 +22,7 @@ final class Scavenge {
      * save.
      */
     private static final long LOOKS = 64;
+    private static final int ABSENT = 1 << LlFree.ABSENT;
     private static final int WITH_MEMORY = 1 << LlFree.ZEROED | 1 << LlFree.STALE;
 
     private final boolean shared;
@@ -46,10 +47,11 @@ final class Scavenge {
         // From the far end, as giving back does.
         long from = pages.touchedChildren();
         for (long looks = LOOKS * (end - child); child < end && from > 0 && looks > 0; looks--) {
-            if (!isAbsent(child)) {
-                child++;
-                continue;
+            long absent = pages.nextState(child * CHILD_PAGES, (end - child) * CHILD_PAGES, ABSENT);
+            if (absent < 0) {
+                return;
             }
+            child = absent / CHILD_PAGES;
             long taken = freeChildrenBefore(from, absentChildren(child, end));
             from -= Math.max(taken, 1);
             if (taken > 0 && pages.getAt(slot, from * CHILD_PAGES, taken * CHILD_PAGES) >= 0) {
@@ -61,17 +63,10 @@ final class Scavenge {
         }
     }
 
-    private boolean isAbsent(long child) {
-        return pages.childState(child * CHILD_PAGES) == LlFree.ABSENT;
-    }
-
     /** How many children from this one on, which has none, have no memory, as far as one batch. */
     private long absentChildren(long child, long end) {
-        long n = 1;
-        while (n < BATCH_CHILDREN && child + n < end && isAbsent(child + n)) {
-            n++;
-        }
-        return n;
+        long wanted = Math.min(BATCH_CHILDREN, end - child);
+        return pages.stateLength(child * CHILD_PAGES, wanted * CHILD_PAGES, ABSENT) / CHILD_PAGES;
     }
 
     /** How many children before this one are free and have memory, as far as wanted. */
