@@ -16,8 +16,8 @@ uint32_t put_in_child(const struct upa_llfree *a, struct slot *s, uint64_t first
 
 	if (!tickets_split(a, w, tree, &flip))
 		return 0;
-	freed = n == UPA_CHILD_PAGES ? child_put_whole(a, c, flip, state)
-				     : child_put_checked(a, c, flip, lo, lo + n, state);
+	freed = n == UPA_CHILD_PAGES ? child_put_whole(a, c, flip, state) :
+				       child_put_checked(a, c, flip, lo, lo + n, state);
 	if (freed)
 		tickets_give_to(a, s, w, tree, freed);
 	return freed;

@@ -17,8 +17,8 @@ bool tickets_take(const struct upa_llfree *a, struct slot *own, uint64_t tree, u
 		  uint64_t *flip);
 
 /*
- * Gives n tickets back, to the slot if it holds the tree; what has been overdrawn has no room there. w is what the slot's
- * word was.
+ * Gives n tickets back, to the slot if it holds the tree; what has been overdrawn has no room there. w is what the
+ * slot's word was.
  */
 static inline void tickets_give_to(const struct upa_llfree *a, struct slot *s, uint64_t w, uint64_t tree, uint32_t n)
 {

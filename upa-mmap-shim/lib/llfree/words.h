@@ -15,37 +15,37 @@
 #include "os/atomic.h"
 
 #define HEADER_BYTES 4096u
-#define LINE_BYTES   64u
+#define LINE_BYTES 64u
 
-#define CHILD_ONES	  0x3ffu
-#define CHILD_POLARITY	  (1u << 10)
-#define CHILD_TAINTED	  (1u << 11)
+#define CHILD_ONES 0x3ffu
+#define CHILD_POLARITY (1u << 10)
+#define CHILD_TAINTED (1u << 11)
 #define CHILD_STATE_SHIFT 12u
-#define CHILD_STATE	  (3u << CHILD_STATE_SHIFT)
-#define CHILD_RESIDENT	  (1u << 14)
-#define CHILD_KNOWN	  (CHILD_ONES | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT)
+#define CHILD_STATE (3u << CHILD_STATE_SHIFT)
+#define CHILD_RESIDENT (1u << 14)
+#define CHILD_KNOWN (CHILD_ONES | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT)
 
 /* Of trees and groups alike. */
-#define NODE_USED	 0xffffu
-#define NODE_POLARITY	 (1u << 16)
-#define NODE_WHOLE	 (1u << 17)
+#define NODE_USED 0xffffu
+#define NODE_POLARITY (1u << 16)
+#define NODE_WHOLE (1u << 17)
 #define NODE_STATE_SHIFT 24u
-#define NODE_STATE	 (3u << NODE_STATE_SHIFT)
-#define NODE_RESIDENT	 (1u << 26)
+#define NODE_STATE (3u << NODE_STATE_SHIFT)
+#define NODE_RESIDENT (1u << 26)
 
-#define TREE_OPEN     (1u << 18)
+#define TREE_OPEN (1u << 18)
 #define TREE_RESERVED (1u << 31)
-#define TREE_KNOWN    (NODE_USED | NODE_POLARITY | NODE_WHOLE | NODE_STATE | NODE_RESIDENT | TREE_OPEN | TREE_RESERVED)
-#define GROUP_KNOWN   (NODE_USED | NODE_POLARITY | NODE_WHOLE | NODE_STATE | NODE_RESIDENT)
+#define TREE_KNOWN (NODE_USED | NODE_POLARITY | NODE_WHOLE | NODE_STATE | NODE_RESIDENT | TREE_OPEN | TREE_RESERVED)
+#define GROUP_KNOWN (NODE_USED | NODE_POLARITY | NODE_WHOLE | NODE_STATE | NODE_RESIDENT)
 
-#define SLOT_FREE	 0xffffull
+#define SLOT_FREE 0xffffull
 #define SLOT_CHILD_SHIFT 16u
-#define SLOT_CHILD	 (0xffffffffffull << SLOT_CHILD_SHIFT)
-#define SLOT_POLARITY	 (1ull << 62)
-#define SLOT_PRESENT	 (1ull << 63)
+#define SLOT_CHILD (0xffffffffffull << SLOT_CHILD_SHIFT)
+#define SLOT_POLARITY (1ull << 62)
+#define SLOT_PRESENT (1ull << 63)
 
 #define ROW_BITS 64u
-#define ROWS	 (UPA_CHILD_PAGES / ROW_BITS)
+#define ROWS (UPA_CHILD_PAGES / ROW_BITS)
 
 typedef _Atomic uint32_t child_t;
 typedef _Atomic uint32_t tree_t;
@@ -132,7 +132,7 @@ static inline uint64_t end_in_group(uint64_t first, uint64_t end)
 
 /* Sets of child states. */
 #define ONLY(state) (1u << (state))
-#define ANY_STATE   15u
+#define ANY_STATE 15u
 
 static inline bool is_in(uint32_t states, uint32_t state)
 {

@@ -66,8 +66,9 @@ static void check_refusals_of_attach(void)
 		 */
 		if (!error)
 			CHECK(bit / 8 >= offsetof(struct upa_llfree_header, pages) &&
-			      bit / 8 < offsetof(struct upa_llfree_header, slot_offset) &&
-			      (h->pages + 511) / 512 == (good.pages + 511) / 512, "bit=%zu is not noticed", bit);
+				      bit / 8 < offsetof(struct upa_llfree_header, slot_offset) &&
+				      (h->pages + 511) / 512 == (good.pages + 511) / 512,
+			      "bit=%zu is not noticed", bit);
 		else
 			CHECK(error == expected, "bit=%zu error=%d", bit, error);
 		if (!error)

@@ -33,8 +33,11 @@ _Noreturn static void bad_line(const struct line *l, const char *why)
 	exit(2);
 }
 
-static const struct { int error; const char *name; } error_names[] = {
-	{ -ENOMEM, "ENOMEM" }, { -EINVAL, "EINVAL" }, { -EBUSY, "EBUSY" }, { -EUCLEAN, "EUCLEAN" },
+static const struct {
+	int error;
+	const char *name;
+} error_names[] = {
+	{ -ENOMEM, "ENOMEM" }, { -EINVAL, "EINVAL" },   { -EBUSY, "EBUSY" },   { -EUCLEAN, "EUCLEAN" },
 	{ -ERANGE, "ERANGE" }, { -EBADMSG, "EBADMSG" }, { -EPROTO, "EPROTO" },
 };
 
@@ -113,18 +116,25 @@ static bool stat_field(const char *name, uint64_t *value)
 
 	if (upa_llfree_get_stats(&view, &st))
 		return false;
-#define FIELD(f) if (!strcmp(name, #f)) { *value = st.f; return true; }
-	FIELD(pages) FIELD(free_pages) FIELD(free_children) FIELD(retained_pages) FIELD(gets) FIELD(got_pages)
-	FIELD(puts) FIELD(put_pages) FIELD(failures) FIELD(searches)
+#define FIELD(f)                                                                                                       \
+	if (!strcmp(name, #f)) {                                                                                       \
+		*value = st.f;                                                                                         \
+		return true;                                                                                           \
+	}
+	FIELD(pages)
+	FIELD(free_pages) FIELD(free_children) FIELD(retained_pages) FIELD(gets) FIELD(got_pages) FIELD(puts)
+		FIELD(put_pages) FIELD(failures) FIELD(searches)
 #undef FIELD
-	return false;
+			return false;
 }
 
 /* The word `peek` and `poke` mean, of 4 or 8 bytes. */
 static void *word_at(const struct line *l, size_t *bytes)
 {
-	static const struct { const char *name; size_t bytes; } arrays[] = {
-		{ "slot", 8 }, { "group", 4 }, { "tree", 4 }, { "child", 4 }, { "bitmap", 8 } };
+	static const struct {
+		const char *name;
+		size_t bytes;
+	} arrays[] = { { "slot", 8 }, { "group", 4 }, { "tree", 4 }, { "child", 4 }, { "bitmap", 8 } };
 	char *base[] = { view.slot, view.group, view.tree, view.child, view.bitmap };
 	char *end = (char *)state + state_bytes;
 

@@ -59,18 +59,10 @@ static void overwrite(const struct upa_llfree *a, char *state, size_t bytes, str
 	if (value >> 62)
 		value = (value & ~0x3ffull) | (value >> 62 == 1 ? 0 : 512);
 	switch (take(in, 1) % 4) {
-	case 0:
-		((_Atomic uint32_t *)a->tree)[where % a->trees] = (uint32_t)value;
-		break;
-	case 1:
-		((_Atomic uint32_t *)a->child)[where % (a->trees * UPA_TREE_CHILDREN)] = (uint32_t)value;
-		break;
-	case 2:
-		((_Atomic uint64_t *)a->slot)[where % (a->slots * 8)] = value;
-		break;
-	default:
-		((_Atomic uint64_t *)(state + 64))[where % (bytes / 8 - 8)] = value;
-		break;
+	case 0: ((_Atomic uint32_t *)a->tree)[where % a->trees] = (uint32_t)value; break;
+	case 1: ((_Atomic uint32_t *)a->child)[where % (a->trees * UPA_TREE_CHILDREN)] = (uint32_t)value; break;
+	case 2: ((_Atomic uint64_t *)a->slot)[where % (a->slots * 8)] = value; break;
+	default: ((_Atomic uint64_t *)(state + 64))[where % (bytes / 8 - 8)] = value; break;
 	}
 }
 
@@ -86,24 +78,15 @@ static void one_operation(struct upa_llfree *a, char *state, size_t bytes, struc
 	char message[100];
 
 	switch (kind) {
-	case 0: case 1:
-		check_page(a, upa_llfree_get(a, slot, (uint32_t)n % 11, n >> 4 & 3), 1ull << n % 11);
-		break;
-	case 2: case 3:
-		check_page(a, upa_llfree_get_run(a, slot, n, first & 3), n);
-		break;
-	case 4:
-		upa_llfree_get_at(a, slot, first, n);
-		break;
-	case 5: case 6:
-		upa_llfree_put_run(a, slot, first, n, slot >> 4 & 3);
-		break;
-	case 7:
-		check_page(a, upa_llfree_next_stale(a, first, n, &length), length);
-		break;
-	case 8:
-		check_page(a, upa_llfree_next(a, first, n, slot & 1, &length), length);
-		break;
+	case 0:
+	case 1: check_page(a, upa_llfree_get(a, slot, (uint32_t)n % 11, n >> 4 & 3), 1ull << n % 11); break;
+	case 2:
+	case 3: check_page(a, upa_llfree_get_run(a, slot, n, first & 3), n); break;
+	case 4: upa_llfree_get_at(a, slot, first, n); break;
+	case 5:
+	case 6: upa_llfree_put_run(a, slot, first, n, slot >> 4 & 3); break;
+	case 7: check_page(a, upa_llfree_next_stale(a, first, n, &length), length); break;
+	case 8: check_page(a, upa_llfree_next(a, first, n, slot & 1, &length), length); break;
 	case 9:
 		check_page(a, upa_llfree_next_state(a, first, n, slot & 15, &length), length);
 		upa_llfree_taint(a, first, n);
@@ -113,9 +96,7 @@ static void one_operation(struct upa_llfree *a, char *state, size_t bytes, struc
 		upa_llfree_resident(a, first);
 		upa_llfree_child_state(a, first);
 		break;
-	case 10:
-		upa_llfree_drain(a);
-		break;
+	case 10: upa_llfree_drain(a); break;
 	case 11:
 		upa_llfree_get_stats(a, &st);
 		upa_llfree_validate(a, message, sizeof(message));
@@ -128,9 +109,7 @@ static void one_operation(struct upa_llfree *a, char *state, size_t bytes, struc
 		if (!upa_llfree_attach(&other, state, bytes))
 			CHECK(other.pages == a->pages && other.slots == a->slots, "pages=%" PRIu64, other.pages);
 		break;
-	default:
-		overwrite(a, state, bytes, in);
-		break;
+	default: overwrite(a, state, bytes, in); break;
 	}
 }
 

@@ -18,9 +18,9 @@
 
 #include "check.h"
 
-#define WORKERS 3                /* processes */
-#define THREADS 2                /* of each */
-#define BLOCKS 24                /* that a thread holds at most */
+#define WORKERS 3 /* processes */
+#define THREADS 2 /* of each */
+#define BLOCKS 24 /* that a thread holds at most */
 
 /* A range as one word, so that a note is never half written: pages << 40 | first page + 1. */
 #define RANGE(first, pages) ((uint64_t)(pages) << 40 | ((first) + 1))
@@ -30,8 +30,8 @@
 /* What a thread notes, in shared memory, before and after each operation. */
 struct journal {
 	_Atomic uint64_t held[BLOCKS];
-	_Atomic uint64_t getting;      /* pages it is asking for, 0 if none */
-	_Atomic uint64_t putting;      /* range it is giving back, 0 if none */
+	_Atomic uint64_t getting; /* pages it is asking for, 0 if none */
+	_Atomic uint64_t putting; /* range it is giving back, 0 if none */
 	_Atomic uint64_t operations;
 };
 
@@ -70,8 +70,8 @@ static void *work(void *argument)
 			int64_t page;
 
 			if (a.pages > UPA_TREE_PAGES && random_below(&w.seed, 8) == 0)
-				pages = a.pages > UPA_GROUP_PAGES && random_below(&w.seed, 2) ? UPA_GROUP_PAGES
-											      : UPA_TREE_PAGES;
+				pages = a.pages > UPA_GROUP_PAGES && random_below(&w.seed, 2) ? UPA_GROUP_PAGES :
+												UPA_TREE_PAGES;
 
 			atomic_store(&j->getting, pages);
 			page = pages == 1ull << order ? upa_llfree_get(&a, slot, order, 0) :

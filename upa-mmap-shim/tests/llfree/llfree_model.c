@@ -21,17 +21,16 @@ static uint64_t pages;
 static uint64_t seed;
 static uint64_t rng;
 static bool record;
-static uint64_t made[4];         /* operations, gets, gets that failed for good reason, gets in an untidy place */
+static uint64_t made[4]; /* operations, gets, gets that failed for good reason, gets in an untidy place */
 
-static unsigned char *held;      /* 1: allocated */
+static unsigned char *held; /* 1: allocated */
 static unsigned char *content;
 static unsigned char *written;   /* 1: its holder has written to it */
 static unsigned char *populated; /* 1: known to have memory: cleared by a holder, or declared resident */
 static unsigned char *tainted;   /* by child */
 
 /* Prints an operation and its answer as a line of a vector file. */
-__attribute__((format(printf, 1, 2)))
-static void note(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static void note(const char *format, ...)
 {
 	va_list arguments;
 
@@ -56,9 +55,18 @@ static const char *name(int64_t result)
 				   "?";
 }
 
-static uint64_t below(uint64_t n) { return random_below(&rng, n); }
-static bool one_in(uint64_t n) { return below(n) == 0; }
-static uint64_t lesser(uint64_t x, uint64_t y) { return x < y ? x : y; }
+static uint64_t below(uint64_t n)
+{
+	return random_below(&rng, n);
+}
+static bool one_in(uint64_t n)
+{
+	return below(n) == 0;
+}
+static uint64_t lesser(uint64_t x, uint64_t y)
+{
+	return x < y ? x : y;
+}
 
 /* Length of the run of pages like `from` that starts there. */
 static uint64_t like(uint64_t from)

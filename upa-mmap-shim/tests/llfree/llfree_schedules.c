@@ -56,7 +56,7 @@ static const struct scenario *now;
 static struct upa_llfree a;
 static size_t state_bytes;
 static char *state, *snapshot;
-static unsigned char *owner;     /* 0, or thread + 1 */
+static unsigned char *owner; /* 0, or thread + 1 */
 static unsigned char *old, *old_snapshot;
 static unsigned char *owner_snapshot;
 
@@ -64,11 +64,11 @@ static ucontext_t explorer, contexts[MOST_THREADS];
 static char stacks[MOST_THREADS][STACK_BYTES];
 static bool finished[MOST_THREADS], dead[MOST_THREADS];
 static int current;
-static uint32_t step;                          /* accesses so far */
-static uint32_t switch_at[MOST_SWITCHES + 1];  /* before which another thread goes on, and which */
+static uint32_t step;                         /* accesses so far */
+static uint32_t switch_at[MOST_SWITCHES + 1]; /* before which another thread goes on, and which */
 static int switch_to[MOST_SWITCHES + 1];
 static int switches, switched;
-static uint32_t kill_at;                       /* before which the thread that has its turn dies */
+static uint32_t kill_at; /* before which the thread that has its turn dies */
 static struct operation in_the_midst[MOST_THREADS];
 static uint64_t runs;
 
@@ -82,12 +82,12 @@ static void describe(void)
 	fprintf(stderr, "\n");
 }
 
-#define EXPECT(condition, ...)                       \
-	do {                                         \
-		if (!(condition)) {                  \
-			describe();                  \
-			CHECK(condition, __VA_ARGS__); \
-		}                                    \
+#define EXPECT(condition, ...)                                                                                         \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			describe();                                                                                    \
+			CHECK(condition, __VA_ARGS__);                                                                 \
+		}                                                                                                      \
 	} while (0)
 
 /* ---- what a thread does ----------------------------------------------------------------------- */
@@ -156,9 +156,7 @@ static void perform(int me, const struct operation *o)
 		result = upa_llfree_put_run(&a, o->slot, o->first, o->pages, o->flags);
 		EXPECT(!result, "result=%" PRId64, result);
 		break;
-	case DRAIN:
-		upa_llfree_drain(&a);
-		break;
+	case DRAIN: upa_llfree_drain(&a); break;
 	case TAINT:
 		result = upa_llfree_taint(&a, o->first, o->pages);
 		EXPECT(!result && upa_llfree_tainted(&a, o->first, 1) == 1, "result=%" PRId64, result);
@@ -250,9 +248,9 @@ static void check_end(void)
 		if (dead[t]) {
 			killed = true;
 			may_be_lost += in_the_midst[t].kind == GET || in_the_midst[t].kind == GET_AT ||
-						       in_the_midst[t].kind == PUT
-					       ? in_the_midst[t].pages
-					       : 0;
+						       in_the_midst[t].kind == PUT ?
+					       in_the_midst[t].pages :
+					       0;
 		}
 	if (killed)
 		EXPECT(upa_llfree_recover(&a) >= 0, "recover");
@@ -380,7 +378,7 @@ static void explore_deaths(int more, int threads)
 #define INVERTED                                                                                                       \
 	{                                                                                                              \
 		{ GET, 0, GROUP, 0, 0 }, { PUT, 0, 1, 0, 0 }, { PUT, 1, GROUP - 1, 0, 0 }, { DRAIN, 0, 0, 0, 0 },      \
-		{ GET, 0, GROUP, 0, 0 }, { PUT, 0, GROUP, 0, 0 },                                                      \
+			{ GET, 0, GROUP, 0, 0 }, { PUT, 0, GROUP, 0, 0 },                                              \
 	}
 
 static const struct scenario scenarios[] = {
@@ -486,25 +484,49 @@ static const struct scenario scenarios[] = {
 	  { { GET_AT, 0, TREE, 0, 0 } },
 	  { { { 0, TREE } } },
 	  { { { GET, 0, 4, 0, 0 } }, { { GET, 0, TREE, 0, 1 } } } },
-	{ "exactly these pages, and a whole tree", 2 * TREE, 2, { { 0 } }, { { { 0 } } },
+	{ "exactly these pages, and a whole tree",
+	  2 * TREE,
+	  2,
+	  { { 0 } },
+	  { { { 0 } } },
 	  { { { GET_AT, 4096, TREE, 0, 0 } }, { { GET, 0, TREE, 0, 1 } } } },
-	{ "a group of idle open trees taken, and a tree of it", GROUP, 2,
-	  { { GET_AT, 0, 1, 0, 0 }, { PUT, 0, 1, 0, 0 } }, { { { 0 } } },
+	{ "a group of idle open trees taken, and a tree of it",
+	  GROUP,
+	  2,
+	  { { GET_AT, 0, 1, 0, 0 }, { PUT, 0, 1, 0, 0 } },
+	  { { { 0 } } },
 	  { { { GET, 0, GROUP, 0, 0 } }, { { GET, 0, TREE, 0, 1 } } } },
-	{ "a tree reserved, and an idle one taken whole and closed", GROUP, 3,
-	  { { GET_AT, 0, 1, 0, 0 }, { PUT, 0, 1, 0, 0 } }, { { { 0 } } },
+	{ "a tree reserved, and an idle one taken whole and closed",
+	  GROUP,
+	  3,
+	  { { GET_AT, 0, 1, 0, 0 }, { PUT, 0, 1, 0, 0 } },
+	  { { { 0 } } },
 	  { { { GET, 0, GROUP, 0, 0 } }, { { GET, 0, TREE, 0, 1 } }, { { GET, 0, 1, 0, 2 } } } },
 	/* Slot 0 reserves tree 0, has no tickets left, and all of the tree has been freed by way of slot 1. */
-	{ "tickets fetched from a tree that is drained and taken whole", TREE, 2,
-	  { { GET, 0, 1, 0, 0 }, { GET_AT, 1, TREE - 1, 0, 0 }, { PUT, 0, TREE, 0, 1 } }, { { { 0 } } },
+	{ "tickets fetched from a tree that is drained and taken whole",
+	  TREE,
+	  2,
+	  { { GET, 0, 1, 0, 0 }, { GET_AT, 1, TREE - 1, 0, 0 }, { PUT, 0, TREE, 0, 1 } },
+	  { { { 0 } } },
 	  { { { GET, 0, 1, 0, 0 } }, { { DRAIN, 0, 0, 0, 0 }, { GET, 0, TREE, 0, 1 } } } },
-	{ "tickets fetched from a tree that is drained and closed", GROUP, 2,
-	  { { GET, 0, 1, 0, 0 }, { GET_AT, 1, TREE - 1, 0, 0 }, { PUT, 0, TREE, 0, 1 } }, { { { 0 } } },
+	{ "tickets fetched from a tree that is drained and closed",
+	  GROUP,
+	  2,
+	  { { GET, 0, 1, 0, 0 }, { GET_AT, 1, TREE - 1, 0, 0 }, { PUT, 0, TREE, 0, 1 } },
+	  { { { 0 } } },
 	  { { { GET, 0, 1, 0, 0 } }, { { DRAIN, 0, 0, 0, 0 }, { GET, 0, GROUP, 0, 1 } } } },
 	/* Closed trees of a group whose polarity is 1, all of them free. */
-	{ "trees of an inverted group opened by two", GROUP, 2, INVERTED, { { { 0 } } },
+	{ "trees of an inverted group opened by two",
+	  GROUP,
+	  2,
+	  INVERTED,
+	  { { { 0 } } },
 	  { { { GET, 0, 1, 0, 0 } }, { { GET, 0, TREE, 0, 1 } } } },
-	{ "an inverted group taken, and a page of it", GROUP, 2, INVERTED, { { { 0 } } },
+	{ "an inverted group taken, and a page of it",
+	  GROUP,
+	  2,
+	  INVERTED,
+	  { { { 0 } } },
 	  { { { GET, 0, GROUP, 0, 0 } }, { { GET, 0, 1, 0, 1 } } } },
 };
 

@@ -20,7 +20,9 @@ static struct upa_llfree a;
 static _Atomic unsigned char owner[PAGES]; /* 1: the thread, 2: its handler */
 static volatile sig_atomic_t signals;
 static uint64_t handler_seed = 99;
-static struct block { uint64_t first, pages; } handler_blocks[HANDLER_BLOCKS];
+static struct block {
+	uint64_t first, pages;
+} handler_blocks[HANDLER_BLOCKS];
 
 static void change(uint64_t first, uint64_t pages, unsigned char from, unsigned char to)
 {

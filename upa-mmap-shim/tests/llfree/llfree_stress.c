@@ -27,9 +27,9 @@ struct scenario {
 	const char *name;
 	uint64_t pages;
 	uint32_t slots;
-	int mixed;                     /* threads that do everything */
+	int mixed; /* threads that do everything */
 	int reclaimers;
-	uint64_t longest;              /* run; 0: threads hold one block at a time, briefly */
+	uint64_t longest; /* run; 0: threads hold one block at a time, briefly */
 };
 
 static struct upa_llfree allocator;
@@ -103,8 +103,8 @@ static bool take(uint32_t me, uint64_t *seed, struct block *b)
 
 	/* Often just a tree or a group, which are taken in one step. */
 	if (kind == 7 && now->longest >= UPA_TREE_PAGES && random_below(seed, 2)) {
-		b->pages = now->longest >= UPA_GROUP_PAGES && random_below(seed, 3) == 0 ? UPA_GROUP_PAGES
-											 : UPA_TREE_PAGES;
+		b->pages = now->longest >= UPA_GROUP_PAGES && random_below(seed, 3) == 0 ? UPA_GROUP_PAGES :
+											   UPA_TREE_PAGES;
 		page = upa_llfree_get_run(&allocator, me, b->pages, flags);
 	} else if (kind < 4) {
 		uint32_t order = (uint32_t)random_below(seed, kind ? 4 : 10);
@@ -204,9 +204,7 @@ static void *reclaimer(void *argument)
 		struct upa_llfree_stats st;
 
 		switch (random_below(&seed, 8)) {
-		case 0:
-			upa_llfree_drain(&allocator);
-			break;
+		case 0: upa_llfree_drain(&allocator); break;
 		case 1:
 			CHECK(!upa_llfree_attach(&view, allocator.state,
 						 upa_llfree_state_size(allocator.pages, allocator.slots)),
@@ -218,7 +216,8 @@ static void *reclaimer(void *argument)
 			upa_llfree_get_stats(&allocator, &st);
 			CHECK(st.free_pages <= st.pages, "free_pages=%" PRIu64, st.free_pages);
 			break;
-		case 3: case 4:
+		case 3:
+		case 4:
 			length = random_below(&seed, 3) ? UPA_CHILD_PAGES : UPA_TREE_PAGES;
 			first -= first % length;
 			length = allocator.pages - first < length ? allocator.pages - first : length;
@@ -305,7 +304,7 @@ static void run_mixed(const struct scenario *s, double seconds)
 struct share {
 	uint32_t me;
 	uint32_t order;
-	uint64_t most;                 /* blocks it may hold */
+	uint64_t most; /* blocks it may hold */
 };
 
 static void *keep_to_share(void *argument)

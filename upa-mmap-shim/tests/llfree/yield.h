@@ -65,11 +65,11 @@ static inline int yield_before_change(void)
 #undef atomic_store_explicit
 #define atomic_store_explicit(p, v, order) (yield_before_change(), __atomic_store_n(p, v, order))
 #undef atomic_compare_exchange_weak_explicit
-#define atomic_compare_exchange_weak_explicit(p, expected, desired, success, failure)               \
-	(yield_before_change() == 0 ? (*(expected) = __atomic_load_n(p, failure), 0)                \
-				    : __atomic_compare_exchange_n(p, expected, desired, 1, success, failure))
+#define atomic_compare_exchange_weak_explicit(p, expected, desired, success, failure)                                  \
+	(yield_before_change() == 0 ? (*(expected) = __atomic_load_n(p, failure), 0) :                                 \
+				      __atomic_compare_exchange_n(p, expected, desired, 1, success, failure))
 #undef atomic_compare_exchange_strong_explicit
-#define atomic_compare_exchange_strong_explicit(p, expected, desired, success, failure) \
+#define atomic_compare_exchange_strong_explicit(p, expected, desired, success, failure)                                \
 	(yield_before_change(), __atomic_compare_exchange_n(p, expected, desired, 0, success, failure))
 #undef atomic_fetch_or_explicit
 #define atomic_fetch_or_explicit(p, v, order) (yield_before_change(), __atomic_fetch_or(p, v, order))
