@@ -31,6 +31,7 @@ usage: ./upa COMMAND [ARGUMENT...]
                        the library on other releases of Debian and Ubuntu, in chroots, as root
   doctor               what this machine offers, and what each missing thing costs
   build                build all, and run nothing
+  package [FOLDER]     build Debian packages, into build/package unless told otherwise
   --version            the version of all parts
 
 Everything is built on first use and only what has changed afterwards. Logs are in build/log.
@@ -107,6 +108,10 @@ case $command in
     [[ $# -eq 0 ]] || usage_error "build takes no argument, got argument=$1"
     build_c release complete
     build_java
+    ;;
+  package)
+    source "$root/apps/launcher/package.sh"
+    package "$@"
     ;;
   -V | --version | version) echo "upa $(version)" ;;
   -h | --help | help) usage ;;

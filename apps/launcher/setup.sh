@@ -12,7 +12,7 @@ peers=(libjemalloc2:libjemalloc.so.2 libmimalloc2.0:libmimalloc.so.2 libtcmalloc
 programs=(python3:python3 git:git sqlite3:sqlite3 perl:perl nodejs:node redis-server:redis-server man-db:man memcached:memcached nginx-light:nginx
   musl-tools:musl-gcc gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc
   libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h qemu-user:qemu-aarch64 shellcheck:shellcheck
-  pkg-config:pkg-config
+  pkg-config:pkg-config debhelper:dh dh-dkms:dh_dkms
   imagemagick:convert ffmpeg:ffmpeg php-cli:php sbcl:sbcl postgresql:/usr/lib/postgresql
   fakeroot:fakeroot faketime:faketime libsocket-wrapper:libsocket_wrapper.so libeatmydata1:libeatmydata.so
   heaptrack:heaptrack)

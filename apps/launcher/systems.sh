@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # systems.sh [DISTRIBUTION-SUITE...]: UPA on other releases of Debian and Ubuntu, each in a folder of its own
-# (debootstrap, chroot): the library that was built here runs there, as a table of what it serves; and it is built
-# there, where the tools are new enough, and runs as well. Run by `./upa test --systems`, as root. Nothing it makes
-# or mounts outlives it, but for the packages it has fetched (build/systems).
+# (debootstrap, chroot): the library that was built here runs there, as a table of what it serves; it is built there,
+# where the tools are new enough, and runs as well; and the Debian packages are installed, used and purged. Run by
+# `./upa test --systems`, as root. Nothing it makes or mounts outlives it, but for the packages it has fetched
+# (build/systems).
 set -euo pipefail
 export LC_ALL=C
 
@@ -13,7 +14,9 @@ source "$root/upa-mmap-shim/cmake/archives.sh"
 
 systems=(debian-bullseye debian-bookworm debian-trixie debian-sid
   ubuntu-focal ubuntu-jammy ubuntu-noble ubuntu-resolute)
-packages=gcc,libc6-dev,cmake,ninja-build,xz-utils,python3-minimal,redis-server
+packages=gcc,libc6-dev,cmake,ninja-build,xz-utils,python3-minimal,redis-server,dkms
+# Where the kernel is new enough for the module, DKMS builds it.
+declare -A headers=([debian-bookworm]=linux-headers-amd64 [debian-trixie]=linux-headers-amd64)
 sources=(CMakeLists.txt CMakePresets.json upa-mmap-shim montecarlo-bench kernel-ext/include apps/launcher apps/programs)
 
 [[ $# -eq 0 ]] || systems=("$@")
@@ -53,7 +56,8 @@ make() {
   }
   mkdir -p "$folder/packages/$1-debs"
   debootstrap --variant=minbase --keyring="$keys" --cache-dir="$folder/packages/$1-debs" --components=main,universe \
-    --include="$packages" "$suite" "$work/$1" "$uri" "${script[@]}" >"$folder/$1.log" 2>&1 ||
+    --include="$packages${headers[$1]:+,${headers[$1]}}" "$suite" "$work/$1" "$uri" "${script[@]}" \
+    >"$folder/$1.log" 2>&1 ||
     { said="debootstrap failed: log=build/systems/$1.log"; return 1; }
   mkdir -p "$work/$1/upa/here/lib" "$work/$1/upa/here/tests" "$work/$1/upa/source/build"
   cp "$release"/lib/libupa*.so* "$work/$1/upa/here/lib/"
@@ -61,13 +65,20 @@ make() {
   (cd "$root" && tar -c --exclude=target "${sources[@]}") | tar -x -C "$work/$1/upa/source"
   mkdir -p "$work/$1/upa/source/build/deps"
   [[ ! -d $root/build/deps/dlmalloc ]] || cp -r "$root/build/deps/dlmalloc" "$work/$1/upa/source/build/deps/"
-  cp "$root/apps/launcher/systems-inside.sh" "$work/$1/upa/"
+  cp "$root"/apps/launcher/systems-{inside,packages}.sh "$work/$1/upa/"
+  [[ ! -d $work/debs ]] || cp -r "$work/debs" "$work/$1/upa/"
 }
 
+if command -v dh_dkms >/dev/null; then
+  "$root/upa" package "$work/debs" >"$folder/package.log" 2>&1 || fail "no packages: log=build/systems/package.log"
+else
+  echo "packages left out: apt-get install debhelper dh-dkms"
+fi
+
 failed=0
-columns='%-16s %-7s %-7s %-22s %-22s %-22s %-12s %s\n'
+columns='%-16s %-7s %-7s %-22s %-22s %-22s %-12s %-42s %s\n'
 # shellcheck disable=SC2059
-printf "$columns" system glibc gcc "blocks: served, passed" "python3" "redis" "conformance" "built there"
+printf "$columns" system glibc gcc "blocks: served, passed" "python3" "redis" "conformance" "built there" "packages"
 for system in "${systems[@]}"; do
   said=
   if ! make "$system"; then
@@ -76,9 +87,14 @@ for system in "${systems[@]}"; do
   fi
   inside "$system" bash /upa/systems-inside.sh >"$work/said" 2>>"$folder/$system.log" || failed=1
   mapfile -t cells <"$work/said"
+  if [[ -d $work/debs ]]; then
+    cells+=("$(inside "$system" bash /upa/systems-packages.sh /upa/debs 2>>"$folder/$system.log")")
+  else
+    cells+=(-)
+  fi
   # shellcheck disable=SC2059
   printf "$columns" "$system" "${cells[@]}"
-  [[ ${#cells[@]} -eq 7 && "${cells[*]}" != *FAILED* ]] || failed=1
+  [[ ${#cells[@]} -eq 8 && "${cells[*]}" != *FAILED* ]] || failed=1
   rm -rf --one-file-system "${work:?}/$system"
 done
 exit "$failed"
