@@ -31,7 +31,7 @@ usage: ./upa COMMAND [ARGUMENT...]
                        the library on other releases of Debian and Ubuntu, in chroots, as root
   doctor               what this machine offers, and what each missing thing costs
   build                build all, and run nothing
-  package [FOLDER]     build Debian packages, into build/package unless told otherwise
+  package [FOLDER]     build Debian packages and a Maven repository, into build/package unless told otherwise
   --version            the version of all parts
 
 Everything is built on first use and only what has changed afterwards. Logs are in build/log.

@@ -1,4 +1,5 @@
-# package.sh: ./upa package: Debian packages of the libraries, the command, the Java library and the module's source.
+# package.sh: ./upa package: Debian packages of the libraries, the command, the Java library and the module's source;
+# and a Maven repository with the jars, their sources and Javadoc.
 # Sourced by ./upa. debian/ is apps/packaging/debian; the tree that dpkg-buildpackage works in is a copy.
 
 package_tools=(debhelper:dh dh-dkms:dh_dkms dpkg-dev:dpkg-buildpackage)
@@ -28,7 +29,10 @@ package() {
   step package "building packages" package_step "$work/upa" "$dlmalloc"
   rm -f "$output"/{upa,libupa*,upa-dkms}_*.deb "$output"/upa_*.changes
   mv "$work"/*.deb "$work"/*.changes "$work"/*.buildinfo "$output/"
-  (CDPATH='' cd -- "$output" && printf '%s\n' "$PWD"/*.deb)
+  step package-java "building jars of sources and Javadoc" maven_repository "$work/maven"
+  rm -rf "$output/maven"
+  mv "$work/maven" "$output/maven"
+  printf '%s\n' "$output"/*.deb "$output/maven"
 }
 
 # No debug symbols, which are as large again; xz, which every dpkg can read.
@@ -37,6 +41,15 @@ package_step() { # FOLDER ON|OFF
   UPA_DEPS_DIR=$root/build/deps UPA_DLMALLOC=$2 UPA_JAR=$root/upa-core/target/upa-core.jar \
     DEB_BUILD_OPTIONS="noautodbgsym nocheck parallel=$(nproc)" \
     dpkg-buildpackage --build=binary --no-sign --no-check-builddeps
+}
+
+# In the build's own folders, but nothing goes into the user's repository.
+maven_repository() { # FOLDER
+  need "${java_packages[@]}"
+  lock_build
+  maven -q -Prelease -pl .,upa-core,upa-core/pager -Dmaven.test.skip=true -Dmaven.install.skip=true deploy \
+    -DaltDeploymentRepository="folder::file://$1" 9>&-
+  unlock_build
 }
 
 # One entry. Its time goes into the files: that of the last commit, so that the same sources make the same packages.

@@ -54,7 +54,7 @@ soak() {
 
 # Other releases of Debian and Ubuntu: tens of minutes, gigabytes for a while, and root; no part of CI.
 systems() {
-  set_up_packages
+  need "${c_packages[@]}" "${java_packages[@]}"
   build_c release
   "$root/apps/launcher/systems.sh" "$@"
 }

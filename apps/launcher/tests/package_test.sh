@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # package_test.sh ROOT: builds the Debian packages and looks at what is in them, with lintian where that is installed;
-# what was unpacked runs. `./upa test --systems` installs and purges them. With UPA_FULL=1, that the same sources make
-# the same packages. Skipped where a tool or the Java library is missing.
+# what was unpacked runs. `./upa test --systems` installs and purges them. The Maven repository is used by a program of
+# somebody else, built by Maven, and by jshell. With UPA_FULL=1, that the same sources make the same packages. Skipped
+# where a tool or the Java library is missing.
 set -euo pipefail
 export LC_ALL=C
 
@@ -20,8 +21,9 @@ wrong() { echo "FAILED: $*"; failed=1; }
 version=$("$root/upa" --version)
 version=${version#upa }
 machine=$(dpkg --print-architecture)
-[[ $(sed 's/.*\///' "$work/names" | tr '\n' ' ') == "libupa-dev_${version}_$machine.deb libupa-java_${version}_all.deb \
-libupa1_${version}_$machine.deb upa-dkms_${version}_all.deb upa_${version}_$machine.deb " ]] ||
+printf '%s\n' "libupa-dev_${version}_$machine.deb" "libupa-java_${version}_all.deb" "libupa1_${version}_$machine.deb" \
+  "upa-dkms_${version}_all.deb" "upa_${version}_$machine.deb" maven >"$work/expected"
+sed 's/.*\///' "$work/names" | diff "$work/expected" - ||
   wrong "packages: $(<"$work/names")"
 
 # holds PACKAGE PATTERN...: each file but documents matches one of the patterns, and each pattern a file
@@ -86,6 +88,55 @@ if command -v lintian >/dev/null; then
 else
   echo "left out: lintian is not installed"
 fi
+
+# What Maven Central asks of an artifact, but for signatures.
+repository="$work/made it/maven"
+artifacts=$repository/io/github/upa-allocator
+for artifact in upa-core upa-pager; do
+  for suffix in .jar -sources.jar -javadoc.jar .pom; do
+    compgen -G "$artifacts/$artifact/*/$artifact-*$suffix" >/dev/null || wrong "no $artifact$suffix to publish"
+  done
+done
+mapfile -t poms < <(find "$repository" -name '*.pom')
+[[ ${#poms[@]} -eq 3 ]] || wrong "published are ${poms[*]##*/}, not upa, upa-core and upa-pager"
+for element in licenses developers scm url description; do
+  grep -q "<$element>" "$artifacts"/upa/*/upa-*.pom || wrong "the POM has no <$element>"
+done
+files() { python3 -c 'import sys, zipfile; print("\n".join(zipfile.ZipFile(sys.argv[1]).namelist()))' "$1"; }
+source_jar=$(compgen -G "$artifacts/upa-core/*/*-sources.jar")
+javadoc=$(compgen -G "$artifacts/upa-core/*/*-javadoc.jar")
+for jar in "$artifacts"/*/*/*[0-9].jar "$root/upa-core/target/upa-core.jar"; do
+  files "$jar" >"$work/files"
+  [[ ${jar##*/} != upa-core* ]] || grep -qx META-INF/LICENSE "$work/files" || wrong "${jar##*/} has no licence"
+  ! grep -qE '[a-z]Test\.class$|junit' "$work/files" || wrong "${jar##*/} has tests"
+done
+files "$source_jar" >"$work/files"
+grep -qx upa/core/Region.java "$work/files" || wrong "sources without Region.java"
+files "$javadoc" >"$work/files"
+grep -qx upa.core/upa/core/Region.html "$work/files" || wrong "Javadoc without Region"
+! grep -q upa/internal "$work/files" || wrong "Javadoc of what is internal"
+[[ -z $(find ~/.m2/repository/io/github/upa-allocator -name '*.jar' 2>/dev/null) ]] ||
+  wrong "jars are in the user's repository"
+
+# JDK as ./upa finds it
+java_home=$(root=$root && source "$root/apps/launcher/setup.sh" && find_jdk)
+# Maven's own plugins come from the user's repository, as links, and what is got here goes to the links' folder.
+cp -a -l ~/.m2/repository "$work/m2" 2>/dev/null || mkdir -p "$work/m2"
+find "$work/m2" -type f \( -name '*.repositories' -o -name '*.properties' -o -name '*.lastUpdated' \
+  -o -name 'maven-metadata*' \) -delete
+cp -r "$root/apps/launcher/tests/consumer" "$work/consumer"
+said=$(JAVA_HOME=$java_home mvn -B -q -f "$work/consumer" -Dmaven.repo.local="$work/m2" -Dupa.repository="$repository" \
+  -Dupa.version="$version-SNAPSHOT" compile 2>&1) || wrong "Maven: the consumer does not build: $said"
+jar=$(find "$work/m2/io/github/upa-allocator/upa-core" -name 'upa-core-*SNAPSHOT.jar')
+said=$("$java_home/bin/java" --enable-native-access=upa.core --illegal-native-access=deny \
+  -p "$work/consumer/target/classes:$jar" -m consumer/consumer.Consumer 2>&1) || true
+[[ $said == "42 by consumer of upa $version"* ]] || wrong "Maven: the consumer says $said"
+mkdir -p "$work/.java/.userPrefs"
+said=$(printf '%s\n' 'import upa.core.*;' 'var region = Region.create(64L << 20);' \
+  'System.out.println(PageArena.ofConfined(region).allocate(1 << 20).byteSize() + " bytes");' |
+  "$java_home/bin/jshell" -R--enable-native-access=ALL-UNNAMED \
+    -J-Djava.util.prefs.userRoot="$work" --class-path "$jar" -s - 2>&1) || true
+[[ $said == "1048576 bytes" ]] || wrong "jshell says $said"
 
 status=0
 "$root/upa" package --frobnicate >/dev/null 2>"$work/said" || status=$?

@@ -24,7 +24,8 @@ is "$header, in numbers," "$(IFS=. && echo "${parts[*]}")"
 
 # Until it is released, Maven calls it a snapshot.
 while IFS= read -r pom; do
-  text=$(sed -nE '/<groupId>upa<\/groupId>/,/<\/version>/ s/^.*<version>([^<$]*)<\/version>.*$/\1/p' "$pom" | sort -u)
+  text=$(sed -nE '/<groupId>io\.github\.upa-allocator</,/<\/version>/ s/^.*<version>([^<$]*)<\/version>.*$/\1/p' \
+    "$pom" | sort -u)
   is "${pom#"$root"/}" "${text%-SNAPSHOT}"
 done < <(find "$root/pom.xml" "$root"/*/pom.xml "$root"/*/*/pom.xml "$root"/*/*/*/pom.xml -not -path '*/target/*' 2>/dev/null)
 
