@@ -55,7 +55,8 @@ public final class AppsReport {
                         + " 10 ms or, if that would take more than 2 % of a processor, less often");
         conditions.method(
                 "Memory over time",
-                "of a single process its resident set, of several the sum of their proportional sets; as often as the peak");
+                "of a single process its resident set, of several the sum of their proportional sets; as often as"
+                        + " the peak");
         conditions.method(
                 "CPU time, faults", "of all processes of the program, those it started too; of a server from its start to its end");
     }
