@@ -7,12 +7,18 @@ echo "# fact Processor $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1),
 echo "# fact Memory $(sed -n 's/^MemTotal: *//p' /proc/meminfo)"
 # Huge pages for who asks for them.
 echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
-programs="page_cost shootdown harvest_cost"
-[ ! -e /driver/lib/libdlmalloc_kernel.so ] || programs="$programs dlmalloc_cost"
-for program in $programs; do
-	/counts/bin/$program >/tmp/rows || exit 1
-	[ $program = page_cost ] && cat /tmp/rows || sed 1d /tmp/rows
+rows() { # PROGRAM [BACK-END]...: the first ones with their header
+	/counts/bin/"$@" >/tmp/rows || exit 1
+	[ -e /tmp/header ] && sed 1d /tmp/rows || cat /tmp/rows
+	touch /tmp/header
+}
+# Each in a process of its own: raw modes leave a notifier in their address space, and guarded ones then tell it of each unmapping.
+for backend in raw-pte raw-pmd guarded-batch guarded-fault kernel-thp kernel-populate kernel; do
+	rows page_cost $backend
 done
+rows shootdown
+rows harvest_cost
+[ ! -e /driver/lib/libdlmalloc_kernel.so ] || rows dlmalloc_cost
 [ -x /driver/bin/upa-driver ] || exit 0
 
 export LD_LIBRARY_PATH=/driver/lib

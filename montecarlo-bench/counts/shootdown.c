@@ -96,7 +96,6 @@ int main(void)
 {
 	struct region pool, tables;
 	unsigned char *data;
-	bool raw_modes;
 
 	allow_huge_pages(false);
 	calibrate();
@@ -104,7 +103,6 @@ int main(void)
 	NEED(make_region(&pool, UPADEV_GUARDED, 0, PAGES, PAGES));
 	for (uint64_t i = 0; i < PAGES; i++)
 		pool.shadow[i] = (uint32_t)i + 1;
-	raw_modes = make_region(&tables, UPADEV_RAW_PTE, 0, PAGES, PAGES);
 	data = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	NEED(data != MAP_FAILED);
 	for (int scattered = 0; scattered < 2; scattered++)
@@ -113,11 +111,14 @@ int main(void)
 			guarded(&pool, "per-range", pages, scattered, UPADEV_BATCH_PER_RANGE, false);
 			if (scattered)
 				guarded(&pool, "hull", pages, scattered, UPADEV_BATCH_PER_RANGE, true);
-			if (raw_modes)
-				raw(&tables, pages, scattered);
 			stock(data, "madvise", pages, scattered, false);
 			if (scattered)
 				stock(data, "munmap-like", pages, scattered, true);
 		}
+	/* Last: raw modes leave a notifier in the address space, and guarded ones then tell it of each unmapping. */
+	if (make_region(&tables, UPADEV_RAW_PTE, 0, PAGES, PAGES))
+		for (int scattered = 0; scattered < 2; scattered++)
+			for (uint64_t pages = 1; pages <= MAX_BATCH; pages *= 4)
+				raw(&tables, pages, scattered);
 	return 0;
 }
