@@ -79,31 +79,38 @@ static noinline unsigned long upa_install(struct upa_region *r, pte_t *table, u6
 	return shadow - first;
 }
 
-/* Clears one entry. Returns 1 if there was one. */
-static __always_inline unsigned int upa_empty_one(struct upa_region *r, pte_t *pte,
-						  unsigned long address)
+/* Clears an entry, or counts that there is none: the rare case pays. */
+static __always_inline void upa_empty_one(struct upa_region *r, pte_t *pte, unsigned long address,
+					  unsigned long *absent)
 {
-	if (unlikely(!native_pte_val(*pte)))
-		return 0;
-	upa_clear_entry(r->mm, address, pte);
-	return 1;
+	if (likely(native_pte_val(*pte)))
+		upa_clear_entry(r->mm, address, pte);
+	else
+		++*absent;
+}
+
+static __always_inline void upa_empty_four(struct upa_region *r, pte_t *pte, unsigned long address,
+					   unsigned long *absent)
+{
+	upa_empty_one(r, pte, address, absent);
+	upa_empty_one(r, pte + 1, address + PAGE_SIZE, absent);
+	upa_empty_one(r, pte + 2, address + 2 * PAGE_SIZE, absent);
+	upa_empty_one(r, pte + 3, address + 3 * PAGE_SIZE, absent);
 }
 
 /* Clears @count entries of a locked table. Returns how many there were. */
 static noinline u64 upa_empty(struct upa_region *r, pte_t *table, u64 page, unsigned long count)
 {
 	unsigned long address = r->data_start + page * PAGE_SIZE;
-	unsigned long i = 0, present = 0;
+	unsigned long i = 0, absent = 0;
 
-	for (; i + 4 <= count; i += 4, table += 4, address += 4 * PAGE_SIZE) {
-		present += upa_empty_one(r, table, address);
-		present += upa_empty_one(r, table + 1, address + PAGE_SIZE);
-		present += upa_empty_one(r, table + 2, address + 2 * PAGE_SIZE);
-		present += upa_empty_one(r, table + 3, address + 3 * PAGE_SIZE);
+	for (; i + 8 <= count; i += 8, table += 8, address += 8 * PAGE_SIZE) {
+		upa_empty_four(r, table, address, &absent);
+		upa_empty_four(r, table + 4, address + 4 * PAGE_SIZE, &absent);
 	}
 	for (; i < count; i++, table++, address += PAGE_SIZE)
-		present += upa_empty_one(r, table, address);
-	return present;
+		upa_empty_one(r, table, address, &absent);
+	return count - absent;
 }
 
 /* A touch of a page that is not installed: fills the table around it. */
