@@ -113,6 +113,9 @@ struct scavenge {
 /* Takes frames of free pages. Returns how many are free now that were not. */
 uint64_t upa_device_scavenge(struct upa_region *r, const struct scavenge *s);
 
+/* Frees pages without their frames. -EINVAL if one of them is free. */
+int upa_device_unmap_now(struct upa_region *r, uint64_t first, uint64_t pages);
+
 /* From the far end: what stays is where searches begin. */
 static inline uint64_t far_end(const struct upa_region *r)
 {

@@ -198,8 +198,11 @@ static void trim(struct upa_region *r, uint64_t first, uint64_t pages)
 int upa_device_unmap(struct upa_region *r, uint64_t first, uint64_t pages)
 {
 	struct device_region *d = r->device;
-	int error = pages_put(r, page_at(first), pages, 0);
+	int error;
 
+	if (!d->max_deferred)
+		return upa_device_unmap_now(r, first, pages);
+	error = pages_put(r, page_at(first), pages, 0);
 	if (error)
 		return error;
 	change(&d->deferred, (int64_t)pages);

@@ -27,19 +27,30 @@ static void batch_start(struct batch *b)
 	b->frames = 0;
 }
 
-/* Adds a frame to the last run, or to a new one. False if there is no room. */
-static bool batch_add_frame(struct batch *b, struct upa_frame_id frame, bool zero)
+/* Adds consecutive frames to the last run, or to a new one. False if there is no room. */
+static bool batch_add_frames(struct batch *b, struct upa_frame_id first, uint32_t count, bool zero)
 {
 	typeof(&b->run[0]) last = b->runs ? &b->run[b->runs - 1] : NULL;
 
-	if (last && last->zero == zero && frame_plus(last->first, last->count).n == frame.n) {
-		last->count++;
+	if (last && last->zero == zero && frame_plus(last->first, last->count).n == first.n) {
+		last->count += count;
 		return true;
 	}
 	if (b->runs == MAX_RUNS)
 		return false;
-	b->run[b->runs++] = (typeof(b->run[0])){ frame, 1, zero };
+	b->run[b->runs++] = (typeof(b->run[0])){ first, count, zero };
 	return true;
+}
+
+/* Pages from `first` on, at most so many, whose frames are consecutive: at least 1. All have frames. */
+static uint32_t consecutive(const struct device_region *d, struct upa_page_id first, uint64_t pages)
+{
+	const uint32_t *words = d->words + first.n;
+	uint32_t n = 1;
+
+	while (n < pages && __atomic_load_n(&words[n], __ATOMIC_RELAXED) == words[0] + n)
+		n++;
+	return n;
 }
 
 /*
@@ -52,8 +63,15 @@ static uint64_t batch_add(struct device_region *d, struct batch *b, struct upa_p
 
 	if (b->ranges == MAX_RANGES)
 		return 0;
-	for (; n < pages && batch_add_frame(b, frame_of(d, page_plus(first, n)), zero); n++)
-		set_word(d, page_plus(first, n), 0);
+	while (n < pages) {
+		struct upa_page_id at = page_plus(first, n);
+		uint32_t count = consecutive(d, at, pages - n);
+
+		if (!batch_add_frames(b, frame_of(d, at), count, zero))
+			break;
+		clear_words(d, at, count);
+		n += count;
+	}
 	if (n)
 		b->range[b->ranges++] = (struct upadev_range){ first.n, n };
 	b->frames += n;
@@ -96,15 +114,13 @@ static int batch_finish(struct upa_region *r, struct batch *b)
 }
 
 /*
- * Frees pages that were taken to lose their frames, which go into b. Counts as deferred again those that had none after
- * all. On failure the pages are free as well, with their frames.
+ * Frees pages the caller holds, whose frames go into b; zero: as batch_add(). Counts as deferred again those that had
+ * none after all. On failure the pages are free as well, with their frames.
  */
-static int free_into(struct upa_region *r, struct batch *b, struct upa_page_id first, uint64_t pages)
+static int free_into(struct upa_region *r, struct batch *b, struct upa_page_id first, uint64_t pages, bool zero)
 {
 	struct device_region *d = r->device;
 	struct upa_page_id end = page_plus(first, pages);
-	/* Cleared ahead of need, and nobody's since. */
-	bool zero = pages == UPA_CHILD_PAGES && upa_llfree_child_state(&r->llfree, first.n) == (int)UPA_ZEROED;
 
 	while (first.n < end.n) {
 		struct upa_page_id stop = next_word(d, first, end, true);
@@ -136,6 +152,12 @@ static bool wanted(const struct device_region *d, const struct scavenge *s, stru
 	return word_at(d, page) > s->least;
 }
 
+/* Are pages just taken cleared ahead of need, and nobody's since? */
+static bool all_zero(const struct upa_region *r, struct upa_page_id first, uint64_t pages)
+{
+	return pages == UPA_CHILD_PAGES && upa_llfree_child_state(&r->llfree, first.n) == (int)UPA_ZEROED;
+}
+
 /* Takes frames of free pages first .. end-1. Returns how many, or -errno. */
 static int64_t scavenge_run(struct upa_region *r, struct batch *b, const struct scavenge *s, struct upa_page_id first,
 			    struct upa_page_id end, uint64_t most)
@@ -155,7 +177,7 @@ static int64_t scavenge_run(struct upa_region *r, struct batch *b, const struct 
 		}
 		if (!pages_take(r, first, stop.n - first.n)) {
 			change(&d->deferred, -(int64_t)(stop.n - first.n));
-			error = free_into(r, b, first, stop.n - first.n);
+			error = free_into(r, b, first, stop.n - first.n, all_zero(r, first, stop.n - first.n));
 			if (error)
 				return error;
 			total += stop.n - first.n;
@@ -211,4 +233,17 @@ uint64_t upa_device_scavenge(struct upa_region *r, const struct scavenge *s)
 	batch_start(&b);
 	total = scavenge_all(r, &b, s);
 	return batch_finish(r, &b) || total < 0 ? 0 : (uint64_t)total;
+}
+
+int upa_device_unmap_now(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	struct batch b;
+	uint64_t length;
+
+	if (upa_llfree_next(&r->llfree, first, pages, true, &length) >= 0)
+		return -EINVAL;
+	batch_start(&b);
+	if (!free_into(r, &b, page_at(first), pages, false))
+		batch_finish(r, &b);
+	return 0;
 }

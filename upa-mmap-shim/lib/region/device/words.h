@@ -83,6 +83,15 @@ static inline void set_frames(struct device_region *d, struct upa_page_id page, 
 		d->tables[page.n + i] = d->entries[frame.n + i];
 }
 
+/* Takes the frames of consecutive pages away. */
+static inline void clear_words(struct device_region *d, struct upa_page_id page, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		__atomic_store_n(&d->words[page.n + i], 0, __ATOMIC_RELAXED);
+	for (uint64_t i = 0; d->tables && i < count; i++)
+		d->tables[page.n + i] = 0;
+}
+
 /* The first page in at .. end-1 with a frame, or without; end if there is none. Sure only of pages the caller holds. */
 static inline struct upa_page_id next_word(const struct device_region *d, struct upa_page_id at, struct upa_page_id end,
 					   bool frame)
