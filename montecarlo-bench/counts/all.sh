@@ -1,6 +1,7 @@
 #!/bin/busybox sh
-# Inside the VM: runs every measurement program (dlmalloc_cost if the libraries are there), one header for all, and then, if it
-# is there, the Monte-Carlo driver, whose output goes to /out/driver/CONTESTANT-WORKLOAD; that of a run which failed ends in .failed.
+# Inside the VM: runs every measurement program (dlmalloc_cost if the libraries are there), one header for all, and
+# then, if it is there, the Monte-Carlo driver, whose output goes to /out/driver/CONTESTANT-WORKLOAD; that of a run
+# which failed ends in .failed.
 echo "# fact Kernel $(uname -sr), $(uname -v)"
 echo "# fact Command_line $(cat /proc/cmdline)"
 echo "# fact Processor $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), software emulation, one instruction a nanosecond"
@@ -12,7 +13,8 @@ rows() { # PROGRAM [BACK-END]...: the first ones with their header
 	[ -e /tmp/header ] && sed 1d /tmp/rows || cat /tmp/rows
 	touch /tmp/header
 }
-# Each in a process of its own: raw modes leave a notifier in their address space, and guarded ones then tell it of each unmapping.
+# Each in a process of its own: raw modes leave a notifier in their address space, and guarded ones then tell it of each
+# unmapping.
 for backend in raw-pte raw-pmd guarded-batch guarded-fault kernel-thp kernel-populate kernel; do
 	rows page_cost $backend
 done
