@@ -52,7 +52,7 @@ vm_test_java() {
   fi
   vm_sum "$root/kernel-ext/vm/run-tap" "${options[@]}" --params raw=1 --java --env "UPA_FULL=${UPA_FULL:-}" \
     --add "$root/apps/launcher/vm/java.sh" --add "$built/classes:/java/classes" --add "$built/test-classes:/java/test-classes" \
-    --add "$built/test-lib:/java/lib" -- sh /java.sh
+    --add "$built/test-lib:/java/lib" --add "$root/upa-mmap-shim/tests/vectors/region:/vectors" -- sh /java.sh
 }
 
 # The C library's tests, compiled here with its sources; with dlmalloc and the preloaded library if they have been built.

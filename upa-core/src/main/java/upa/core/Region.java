@@ -3,8 +3,12 @@ package upa.core;
 import static upa.core.RegionDescriptor.CHILD_BYTES;
 import static upa.core.RegionDescriptor.CLEARED_PAGES;
 import static upa.core.RegionDescriptor.GIVEN_BACK_PAGES;
+import static upa.core.RegionDescriptor.INTERNAL_FAILURES;
+import static upa.core.RegionDescriptor.INTERNAL_GETS;
+import static upa.core.RegionDescriptor.INTERNAL_PUTS;
 import static upa.core.RegionDescriptor.MOVED_PAGES;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
+import static upa.core.RegionDescriptor.SHORTAGES;
 import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
 import java.io.IOException;
@@ -325,7 +329,7 @@ public final class Region implements AutoCloseable {
         checkFlags(flags, ZEROS | FAULTED);
         hold();
         try {
-            boolean done = getAt(page, pagesOf(bytes)) && prepare(page, pagesOf(bytes), flags);
+            boolean done = getAt(page, pagesOf(bytes)) == 0 && prepare(page, pagesOf(bytes), flags);
             if (done) {
                 mapped(page, bytes);
             }
@@ -344,11 +348,20 @@ public final class Region implements AutoCloseable {
 
     private long getRun(long n, int flags) {
         long page = backEnd.get(slot(), n, flags);
-        return page < 0 && freeChunks() ? backEnd.get(slot(), n, flags) : page;
+        if (page >= 0 || !freeChunks()) {
+            return page;
+        }
+        state.count(slot(), INTERNAL_FAILURES, 1);
+        return backEnd.get(slot(), n, flags);
     }
 
-    private boolean getAt(long page, long n) {
-        return backEnd.getAt(slot(), page, n) || freeChunks() && backEnd.getAt(slot(), page, n);
+    private int getAt(long page, long n) {
+        int result = backEnd.getAt(slot(), page, n);
+        if (result == 0 || !freeChunks()) {
+            return result;
+        }
+        state.count(slot(), INTERNAL_FAILURES, result == LlFree.NO_MEMORY ? 1 : 0);
+        return backEnd.getAt(slot(), page, n);
     }
 
     /** For a holder of the region: n pages, or {@link #NO_MEMORY}. */
@@ -402,7 +415,8 @@ public final class Region implements AutoCloseable {
     /** Makes pages taken what the flags ask for; if that fails, they are free again. */
     private boolean prepare(long page, long n, int flags) {
         if ((flags & FAULTED) != 0 && !backEnd.populate(page, n)) {
-            backEnd.putUnused(slot(), page, n);
+            backEnd.putBack(slot(), page, n);
+            state.countShortage(slot());
             return false;
         }
         if ((flags & ZEROS) != 0) {
@@ -512,29 +526,33 @@ public final class Region implements AutoCloseable {
             }
             if (newPages < oldPages) {
                 backEnd.put(slot(), page + newPages, oldPages - newPages);
-            } else if (newPages > oldPages && !grow(page, oldPages, newPages, flags)) {
-                return (flags & IN_PLACE) != 0 ? NO_MEMORY : relocate(page, oldPages, newPages, flags);
             }
-            return address;
+            return newPages > oldPages ? grow(page, oldPages, newPages, flags) : address;
         } finally {
             release();
         }
     }
 
-    private boolean grow(long page, long oldPages, long newPages, int flags) {
+    private long grow(long page, long oldPages, long newPages, int flags) {
         long gained = newPages - oldPages;
-        if (newPages > pages.pages() - page || !getAt(page + oldPages, gained)) {
-            return false;
+        int result = newPages > pages.pages() - page ? LlFree.BUSY : getAt(page + oldPages, gained);
+        if (result == LlFree.BUSY && (flags & IN_PLACE) == 0) {
+            return relocate(page, oldPages, newPages, flags);
+        }
+        // For want of memory, none elsewhere either.
+        if (result < 0) {
+            return NO_MEMORY;
         }
         if ((flags & ZEROS) != 0) {
             backEnd.clear(slot(), page + oldPages, gained);
         }
-        return true;
+        return state.addressOf(page);
     }
 
     private long relocate(long from, long oldPages, long newPages, int flags) {
         long to = backEnd.relocate(slot(), from, oldPages, newPages);
         if (to < 0 && freeChunks()) {
+            state.count(slot(), INTERNAL_FAILURES, 1);
             to = backEnd.relocate(slot(), from, oldPages, newPages);
         }
         if (to < 0) {
@@ -657,14 +675,25 @@ public final class Region implements AutoCloseable {
         hold();
         try {
             freeChunks();
+            // First what is internal: it must not be more than what the allocator is asked for next.
+            long gets = state.sum(INTERNAL_GETS);
+            long puts = state.sum(INTERNAL_PUTS);
+            long failures = state.sum(INTERNAL_FAILURES);
+            long shortages = state.sum(SHORTAGES);
             LlFreeStats s = pages.stats();
             return new RegionStats(bytes, s.pages() - s.freePages() << PAGE_SHIFT,
-                    backEnd.retainedPages() << PAGE_SHIFT, backEnd.metadataBytes(), s.gets(), s.puts(),
-                    backEnd.failures(), state.sum(CLEARED_PAGES) << PAGE_SHIFT, state.sum(MOVED_PAGES) << PAGE_SHIFT,
+                    backEnd.retainedPages() << PAGE_SHIFT, backEnd.metadataBytes(), less(s.gets(), gets),
+                    less(s.puts(), puts), less(s.failures() + shortages, failures),
+                    state.sum(CLEARED_PAGES) << PAGE_SHIFT, state.sum(MOVED_PAGES) << PAGE_SHIFT,
                     state.sum(GIVEN_BACK_PAGES) << PAGE_SHIFT, backEnd.frameStats());
         } finally {
             release();
         }
+    }
+
+    /** The allocator's counts are lower bounds where threads share a slot, ours are exact. */
+    private static long less(long all, long internal) {
+        return Math.max(0, all - internal);
     }
 
     /** {@return the address of the first page} */

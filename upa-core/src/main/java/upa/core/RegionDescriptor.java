@@ -22,9 +22,15 @@ import upa.llfree.LlFreeDescriptor;
  *      |          MOVED_PAGES           |                 |           STATE_BYTES           |
  *   16 +--------------------------------+              40 +---------------------------------+
  *      |        GIVEN_BACK_PAGES        |                 |           DATA_OFFSET           |
- *      +--------------------------------+              48 +---------------------------------+
- *                                                         |           FILE_BYTES            |
- *                                                         +---------------------------------+
+ *   24 +--------------------------------+              48 +---------------------------------+
+ *      |         INTERNAL_GETS          |                 |           FILE_BYTES            |
+ *   32 +--------------------------------+                 +---------------------------------+
+ *      |         INTERNAL_PUTS          |
+ *   40 +--------------------------------+
+ *      |       INTERNAL_FAILURES        |
+ *   48 +--------------------------------+
+ *      |           SHORTAGES            |
+ *      +--------------------------------+
  * </pre>
  */
 public final class RegionDescriptor {
@@ -69,11 +75,14 @@ public final class RegionDescriptor {
     public static final int MOVED_PAGES = 8;
     /** Offset of the pages given back to the kernel (long, atomic). */
     public static final int GIVEN_BACK_PAGES = 16;
-    /**
-     * Offset of the gets, and as many puts, that the C region made to give memory back or to swap page tables (long,
-     * atomic).
-     */
+    /** Offset of the runs taken to work on free pages, or for a request that then failed (long, atomic). */
     public static final int INTERNAL_GETS = 24;
+    /** Offset of the runs freed after that, and of further pieces of a run freed piece by piece (long, atomic). */
+    public static final int INTERNAL_PUTS = 32;
+    /** Offset of the runs looked for in vain that no caller asked for, or asked for once more (long, atomic). */
+    public static final int INTERNAL_FAILURES = 40;
+    /** Offset of the requests for which there were pages but no memory (long, atomic). */
+    public static final int SHORTAGES = 48;
 
     private RegionDescriptor() {
     }

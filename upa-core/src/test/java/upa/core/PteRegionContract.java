@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -41,6 +42,25 @@ abstract class PteRegionContract extends RegionContract {
         } catch (SystemCallException e) {
             assumeTrue(!e.getMessage().contains("raw modes are off"), e.getMessage());
             throw e;
+        }
+    }
+
+    @Test
+    void vectors() throws Exception {
+        PteOptions options = options(2 * MIB);
+        for (Path file : RegionVectors.files()) {
+            RegionVectors.run(file, new RegionVectors.Maker() {
+                @Override
+                public BackEnd backEnd() {
+                    return options.backEnd();
+                }
+
+                @Override
+                public Region region(long bytes, HugePages hugePages, long poolBytes, long deferredBytes) {
+                    return Region.create(bytes, new PteOptions(options.backEnd(), 0, poolBytes, deferredBytes, false,
+                            PteOptions.DEVICE));
+                }
+            });
         }
     }
 
@@ -156,7 +176,8 @@ abstract class PteRegionContract extends RegionContract {
     @ValueSource(longs = {PAGE_BYTES, 100 * PAGE_BYTES, 2 * MIB, 5 * MIB + PAGE_BYTES})
     void aBlockThatMovesTakesItsFramesAlong(long bytes) {
         for (boolean populated : new boolean[] {false, true}) {
-            Region moving = openWith(32 * MIB);
+            // No frames to spare, if the block is to go where some are.
+            Region moving = openWith(populated ? bytes + PAGE_BYTES + 12 * MIB : 32 * MIB);
             assertTrue(moving.mapAt(moving.base(), bytes, 0));
             assertTrue(moving.mapAt(moving.base() + bytes, PAGE_BYTES, 0));
             List<Integer> before = new ArrayList<>();
@@ -186,6 +207,21 @@ abstract class PteRegionContract extends RegionContract {
             }
             quiet(moving);
         }
+    }
+
+    /** What is still mapped stays so, for requests that can use it. */
+    @Test
+    void aBlockThatMovesLeavesFramesOfFreePagesAloneIfThereAreOthers() {
+        Region moving = openWith(32 * MIB);
+        assertTrue(moving.mapAt(moving.base(), 2 * MIB, 0));
+        assertTrue(moving.mapAt(moving.base() + 2 * MIB, PAGE_BYTES, 0));
+        assertTrue(moving.mapAt(moving.base() + 8 * MIB, 12 * MIB, 0));
+        moving.unmap(moving.base() + 8 * MIB, 12 * MIB);
+        long free = frames(moving).freeBytes();
+        assertNotEquals(Region.NO_MEMORY, moving.resize(moving.base(), 2 * MIB, 4 * MIB, 0));
+        assertEquals(12 * MIB, frames(moving).deferredBytes());
+        assertEquals(free - 2 * MIB, frames(moving).freeBytes());
+        quiet(moving);
     }
 
     @Test

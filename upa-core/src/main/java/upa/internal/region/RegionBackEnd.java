@@ -31,14 +31,20 @@ public interface RegionBackEnd {
      */
     long get(int slot, long n, int flags);
 
-    /** Takes exactly these pages; false if one is not free, or there is no memory for it. */
-    boolean getAt(int slot, long page, long n);
+    /**
+     * Takes exactly these pages: 0; {@link LlFree#BUSY} if one is not free; {@link LlFree#NO_MEMORY} if they are, but
+     * there is no memory for them.
+     */
+    int getAt(int slot, long page, long n);
 
     /** Frees pages, any part of what gets have returned. Throws as {@link LlFree#putRun}. */
     void put(int slot, long page, long n);
 
     /** Frees pages that nobody has written to since they were taken. */
     void putUnused(int slot, long page, long n);
+
+    /** The same for pages of a request that has failed, which are not counted as freed. */
+    void putBack(int slot, long page, long n);
 
     /** Sees to it that touching the caller's pages does not enter the kernel. False if there is no memory for that. */
     boolean populate(long page, long n);
@@ -63,9 +69,6 @@ public interface RegionBackEnd {
 
     /** {@return the free pages of memory that the region keeps, at most} */
     long retainedPages();
-
-    /** {@return the requests that found no room} */
-    long failures();
 
     /** {@return the address space of everything but the pages} */
     long metadataBytes();

@@ -2,6 +2,9 @@ package upa.internal.region;
 
 import static upa.core.RegionDescriptor.COUNTERS_BYTES;
 import static upa.core.RegionDescriptor.COUNTERS_OFFSET;
+import static upa.core.RegionDescriptor.INTERNAL_GETS;
+import static upa.core.RegionDescriptor.INTERNAL_PUTS;
+import static upa.core.RegionDescriptor.SHORTAGES;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
@@ -50,6 +53,43 @@ public final class RegionState {
         if (n != 0) {
             RawMemory.getAndAddLongVolatile(counterAt(slot, counter), n);
         }
+    }
+
+    // ---- runs that no caller asked for -----------------------------------------------------------------------
+
+    /** Takes exactly these pages to work on them; false if one is not free. */
+    public boolean takeFree(int slot, long page, long n) {
+        if (pages.getAt(slot, page, n) < 0) {
+            return false;
+        }
+        count(slot, INTERNAL_GETS, 1);
+        return true;
+    }
+
+    /** Takes a child to work on it, if it is wholly free, in a state of the set. */
+    public boolean takeChild(int slot, long child, int states) {
+        long first = child * CHILD_PAGES;
+        if (!isWhole(child, states) || !takeFree(slot, first, CHILD_PAGES)) {
+            return false;
+        }
+        if ((states >> pages.childState(first) & 1) != 0) {
+            return true;
+        }
+        // Used and freed by somebody between the look and the taking.
+        putBack(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
+        return false;
+    }
+
+    /** Frees pages that were taken so, or for a request that failed. */
+    public void putBack(int slot, long page, long n, int flags) {
+        pages.putRun(slot, page, n, flags);
+        count(slot, INTERNAL_PUTS, 1);
+    }
+
+    /** Of a request whose pages have been put back, since there is no memory for them. */
+    public void countShortage(int slot) {
+        count(slot, INTERNAL_GETS, 1);
+        count(slot, SHORTAGES, 1);
     }
 
     /** One counter of all slots. */

@@ -43,10 +43,10 @@ final class Check {
             }
         }
         long pool = frames.pool();
-        long free = frames.free();
-        if (free + attached.cardinality() != pool || still != words.deferred.get()) {
-            throw new IllegalStateException("pool=" + pool + " free=" + free + " attached=" + attached.cardinality()
-                    + " deferred=" + words.deferred + " found=" + still);
+        long free = frames.all.stats().freePages();
+        if (free + attached.cardinality() != pool || free != frames.free() || still != words.deferred.get()) {
+            throw new IllegalStateException("pool=" + pool + " free=" + free + " counted=" + frames.free()
+                    + " attached=" + attached.cardinality() + " deferred=" + words.deferred + " found=" + still);
         }
     }
 

@@ -2,6 +2,7 @@ package upa.internal.region.device;
 
 import static upa.core.RegionDescriptor.CHILD_BYTES;
 import static upa.core.RegionDescriptor.GIVEN_BACK_PAGES;
+import static upa.core.RegionDescriptor.INTERNAL_PUTS;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
@@ -49,8 +50,8 @@ public final class DeviceBackEnd implements RegionBackEnd {
         words = options.backEnd() == BackEnd.PTE ? new GuardedWords(pages, device)
                 : new RawWords(pages, device, device.state().address() + layout.wordsOffset());
         frames = new Frames(device, layout, options);
-        supply = new Supply(words, frames, new Scavenge(state, words, frames), options);
-        relocate = new Relocate(state, words, supply);
+        supply = new Supply(state, words, frames, new Scavenge(state, words, frames), options);
+        relocate = new Relocate(state, words, frames, supply);
         clear = new Clear(state, words, frames);
     }
 
@@ -96,8 +97,9 @@ public final class DeviceBackEnd implements RegionBackEnd {
     }
 
     @Override
-    public boolean getAt(int slot, long page, long n) {
-        return pages.getAt(slot, page, n) >= 0 && supply.toPages(slot, page, n, 0);
+    public int getAt(int slot, long page, long n) {
+        int result = pages.getAt(slot, page, n);
+        return result == 0 && !supply.toPages(slot, page, n, 0) ? LlFree.NO_MEMORY : result;
     }
 
     @Override
@@ -109,6 +111,12 @@ public final class DeviceBackEnd implements RegionBackEnd {
     @Override
     public void putUnused(int slot, long page, long n) {
         supply.free(slot, page, n);
+    }
+
+    @Override
+    public void putBack(int slot, long page, long n) {
+        supply.free(slot, page, n);
+        state.count(slot, INTERNAL_PUTS, 1);
     }
 
     @Override
@@ -141,7 +149,7 @@ public final class DeviceBackEnd implements RegionBackEnd {
         long total = 0;
         for (long c = 0; c < pages.touchedChildren() && total < children; c++) {
             long first = c * CHILD_PAGES;
-            if (!state.isWhole(c, 1 << LlFree.STALE | 1 << LlFree.MIXED) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
+            if (!state.takeChild(slot, c, 1 << LlFree.STALE | 1 << LlFree.MIXED)) {
                 continue;
             }
             boolean populated = words.missing(first, CHILD_PAGES) == 0;
@@ -149,7 +157,7 @@ public final class DeviceBackEnd implements RegionBackEnd {
                 clear(slot, first, CHILD_PAGES);
                 total++;
             }
-            pages.putRun(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
+            state.putBack(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
         }
         return total;
     }
@@ -159,21 +167,16 @@ public final class DeviceBackEnd implements RegionBackEnd {
         long total = 0;
         for (long c = 0; c < pages.pages() / CHILD_PAGES && total < children; c++) {
             long first = c * CHILD_PAGES;
-            if (!state.isWhole(c, 1 << LlFree.ABSENT) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
-                continue;
-            }
-            // Used and freed by somebody between the look and the taking: what it holds now is not zero.
-            if (pages.childState(first) != LlFree.ABSENT) {
-                pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
+            if (!state.takeChild(slot, c, 1 << LlFree.ABSENT)) {
                 continue;
             }
             if (!supply.ahead(slot, first)) {
-                pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
+                state.putBack(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
                 break;
             }
             clear(slot, first, CHILD_PAGES);
             populate(first, CHILD_PAGES);
-            pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_ZEROED);
+            state.putBack(slot, first, CHILD_PAGES, LlFree.PUT_ZEROED);
             words.deferred.getAndAdd(CHILD_PAGES);
             total++;
         }
@@ -185,11 +188,6 @@ public final class DeviceBackEnd implements RegionBackEnd {
     @Override
     public long retainedPages() {
         return words.deferred.get() + frames.free() - frames.gone();
-    }
-
-    @Override
-    public long failures() {
-        return pages.stats().failures() + supply.shortages();
     }
 
     @Override

@@ -1,9 +1,9 @@
 package upa.internal.region.device;
 
-import static upa.core.RegionDescriptor.CHILD_BYTES;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 
+import java.util.concurrent.atomic.AtomicLong;
 import upa.core.PteOptions;
 import upa.internal.region.Refusal;
 import upa.internal.region.Rounding;
@@ -21,6 +21,8 @@ final class Frames {
     private final boolean reclaim;
     /** Frames in the pool. */
     private volatile long pool;
+    /** Frames that are free, give or take those of calls under way. */
+    private final AtomicLong free;
 
     Frames(UpaDevice device, Layout layout, PteOptions options) {
         this.device = device;
@@ -28,6 +30,7 @@ final class Frames {
         reclaim = options.reclaim();
         pool = options.poolBytes() / PAGE_BYTES;
         all = layout.createFrames(device.state());
+        free = new AtomicLong(pool);
         if (pool < max) {
             all.getAt(0, pool, max - pool);
         }
@@ -38,10 +41,28 @@ final class Frames {
     }
 
     long free() {
-        return all.stats().freePages();
+        return free.get();
+    }
+
+    /** How many more could be free, if the kernel gave all that the pool may have. */
+    long room() {
+        return max - pool;
+    }
+
+    boolean canReclaim() {
+        return reclaim;
     }
 
     // ---- taking and freeing ----------------------------------------------------------------------------------
+
+    /** Takes a run of frames. Its first, or negative. */
+    long take(int slot, long n, int flags) {
+        long frame = all.getRun(slot, n, flags);
+        if (frame >= 0) {
+            free.getAndAdd(-n);
+        }
+        return frame;
+    }
 
     /** Takes up to so many frames where they are. False if it found none. */
     boolean takeScattered(int slot, long most, PageRanges taken) {
@@ -55,6 +76,7 @@ final class Frames {
             }
             at += Math.max(length, 1);
         }
+        free.getAndAdd(before - taken.pages());
         return taken.pages() > before;
     }
 
@@ -62,6 +84,7 @@ final class Frames {
         for (int i = 0; i < ranges.count(); i++) {
             all.putRun(slot, ranges.firstOf(i), ranges.lengthOf(i), flags);
         }
+        free.getAndAdd(ranges.pages());
     }
 
     // ---- the size of the pool, changed by one thread at a time -----------------------------------------------
@@ -75,6 +98,7 @@ final class Frames {
         }
         pool = wanted;
         all.putRun(slot, now, wanted - now, LlFree.PUT_ABSENT);
+        free.getAndAdd(wanted - now);
         return true;
     }
 
@@ -95,13 +119,17 @@ final class Frames {
                 Refusal.check(result, "UPADEV_RESIZE", device.data(), end * PAGE_BYTES);
             }
             pool = end;
+            free.getAndAdd(-n);
         }
         return n;
     }
 
-    /** Gives up to so many free frames back to the kernel, by whole 2 MiB, wherever they are, if that is allowed. */
+    /**
+     * Gives at least so many free frames back to the kernel, by whole 2 MiB, wherever they are, if that is allowed.
+     * Returns how many.
+     */
     long reclaim(long wanted) {
-        return reclaim && wanted * PAGE_BYTES >= CHILD_BYTES ? device.reclaim(wanted).pages() : 0;
+        return reclaim && wanted > 0 ? device.reclaim(Rounding.up(wanted, CHILD_PAGES)).pages() : 0;
     }
 
     /** Frames of the pool without memory. */

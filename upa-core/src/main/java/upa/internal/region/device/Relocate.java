@@ -1,5 +1,6 @@
 package upa.internal.region.device;
 
+import static upa.core.RegionDescriptor.INTERNAL_PUTS;
 import static upa.core.RegionDescriptor.MOVED_PAGES;
 
 import upa.internal.os.RawMemory;
@@ -14,23 +15,29 @@ final class Relocate {
     private final RegionState state;
     private final LlFree pages;
     private final Words words;
+    private final Frames frames;
     private final Supply supply;
 
-    Relocate(RegionState state, Words words, Supply supply) {
+    Relocate(RegionState state, Words words, Frames frames, Supply supply) {
         this.state = state;
         this.words = words;
+        this.frames = frames;
         this.supply = supply;
         pages = state.pages;
     }
 
     /** As {@link upa.internal.region.RegionBackEnd#relocate}. */
     long block(int slot, long from, long oldPages, long newPages) {
-        long to = pages.getRun(slot, newPages, 0);
+        // The block brings its frames along; what it grows by needs some: rather those still at a free place than a
+        // scavenge of the same.
+        boolean spare = frames.free() >= newPages - oldPages;
+        long to = pages.getRun(slot, newPages, spare ? LlFree.GET_ABSENT : 0);
         if (to < 0) {
             return to;
         }
         if (newPages > oldPages && !supply.attach(slot, to + oldPages, newPages - oldPages, 0, true)) {
-            pages.putRun(slot, to, newPages, LlFree.PUT_UNTOUCHED);
+            state.putBack(slot, to, newPages, LlFree.PUT_UNTOUCHED);
+            state.countShortage(slot);
             return LlFree.NO_MEMORY;
         }
         PageRanges changed = new PageRanges();
@@ -40,10 +47,13 @@ final class Relocate {
         }
         words.shootDown(changed, oldPages);
         long length;
+        long pieces = 0;
         for (long i = from; i < from + oldPages; i += length) {
             length = words.alike(i, from + oldPages - i);
             pages.putRun(slot, i, length, words.word(i) == 0 ? LlFree.PUT_ABSENT : 0);
+            pieces++;
         }
+        state.count(slot, INTERNAL_PUTS, pieces - 1);
         state.count(slot, MOVED_PAGES, oldPages);
         return to;
     }

@@ -4,6 +4,7 @@ import static upa.internal.region.RegionState.POPULATED;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
+import java.util.function.LongSupplier;
 import upa.internal.events.Events;
 import upa.internal.region.RegionState;
 import upa.llfree.LlFree;
@@ -30,20 +31,36 @@ final class Scavenge {
     }
 
     /**
-     * Takes up to so many frames, or some more, away from free pages, from a child downwards (-1: from the last). From
-     * the far end: what stays is where searches begin. Returns how many. By one thread at a time.
+     * Takes up to so many frames, or some more, away from free pages, from the last child downwards: what stays is
+     * where searches begin. Frames of lower numbers than {@code least} stay where they are. Returns how many. By one
+     * thread at a time.
      */
-    long frames(int slot, long wanted, long start) {
-        return Events.scavenge(state.base, () -> take(slot, wanted, start) << PAGE_SHIFT) >> PAGE_SHIFT;
+    long frames(int slot, long wanted, long least) {
+        return counted(() -> take(slot, wanted, least, -1, new Batch()));
     }
 
-    private long take(int slot, long wanted, long start) {
+    /** The same, first from pages that the caller has just freed, then from their child downwards. */
+    long framesOf(int slot, long page, long n, long wanted) {
+        return counted(() -> {
+            Batch batch = new Batch();
+            batch.take(slot, page, Math.min(n, wanted));
+            return take(slot, wanted, 0, page / CHILD_PAGES, batch);
+        });
+    }
+
+    /** What it returns as an event: pages. */
+    private long counted(LongSupplier scavenge) {
+        return Events.scavenge(state.base, () -> scavenge.getAsLong() << PAGE_SHIFT) >> PAGE_SHIFT;
+    }
+
+    private long take(int slot, long wanted, long least, long start, Batch batch) {
         long children = pages.touchedChildren();
         long total = 0;
-        Batch batch = new Batch();
         for (long i = 0; i < children && total + batch.frames() < wanted; i++) {
             long c = Math.floorMod(start - i, children);
-            if (state.isWhole(c, POPULATED)) {
+            if (least > 0) {
+                takeFrom(slot, c * CHILD_PAGES, batch, least);
+            } else if (state.isWhole(c, POPULATED)) {
                 batch.take(slot, c * CHILD_PAGES, CHILD_PAGES);
             } else if ((POPULATED >> pages.childState(c * CHILD_PAGES) & 1) != 0) {
                 takeParts(slot, c * CHILD_PAGES, batch, wanted - total);
@@ -73,6 +90,25 @@ final class Scavenge {
         }
     }
 
+    /** The free pages of one child whose frames have such numbers, or higher ones. */
+    private void takeFrom(int slot, long first, Batch batch, long least) {
+        long end = Math.min(first + CHILD_PAGES, pages.pages());
+        while (first < end && (first = pages.next(first, end - first, true)) >= 0) {
+            long gap = first + Math.max(pages.length(first, end - first, true), 1);
+            while (first < gap) {
+                long from = first;
+                while (first < gap && words.word(first) > least) {
+                    first++;
+                }
+                if (first > from) {
+                    batch.take(slot, from, first - from);
+                } else {
+                    first++;
+                }
+            }
+        }
+    }
+
     /** Free pages taken in order to take their frames away: with the shoot-down all of it takes effect at once. */
     private final class Batch {
         final PageRanges ranges = new PageRanges();
@@ -89,7 +125,7 @@ final class Scavenge {
 
         /** Takes these pages, if they are free. */
         void take(int slot, long page, long n) {
-            if (pages.getAt(slot, page, n) < 0) {
+            if (!state.takeFree(slot, page, n)) {
                 return;
             }
             PageRanges taken = n == CHILD_PAGES && pages.childState(page) == LlFree.ZEROED ? zeroed : stale;
@@ -120,7 +156,7 @@ final class Scavenge {
                 frames.put(slot, zeroed, LlFree.PUT_ABSENT);
                 words.deferred.getAndAdd(-n);
                 for (int i = 0; i < ranges.count(); i++) {
-                    pages.putRun(slot, ranges.firstOf(i), ranges.lengthOf(i), LlFree.PUT_ABSENT);
+                    state.putBack(slot, ranges.firstOf(i), ranges.lengthOf(i), LlFree.PUT_ABSENT);
                 }
             }
             ranges.clear();

@@ -3,9 +3,10 @@ package upa.internal.region.device;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 
-import java.util.concurrent.atomic.AtomicLong;
 import upa.core.PteOptions;
 import upa.internal.os.RawMemory;
+import upa.internal.region.RegionState;
+import upa.internal.region.Rounding;
 import upa.llfree.LlFree;
 
 /**
@@ -17,29 +18,25 @@ final class Supply {
     /** A scavenge takes at least so many pages, if there are so many. */
     private static final long LEAST_SCAVENGE = CHILD_PAGES;
 
+    private final RegionState state;
     private final LlFree pages;
     private final Words words;
     private final Frames frames;
     private final Scavenge scavenge;
     private final long maxDeferred;
-    /** Requests for which there were pages but no frames. */
-    private final AtomicLong shortages = new AtomicLong();
     /**
      * Held by who changes the pool or takes frames away from pages: calls of the kernel, which serializes them anyway.
      * Who has waited for it finds what the one before has freed.
      */
     private final Object shortage = new Object();
 
-    Supply(Words words, Frames frames, Scavenge scavenge, PteOptions options) {
+    Supply(RegionState state, Words words, Frames frames, Scavenge scavenge, PteOptions options) {
+        this.state = state;
         this.words = words;
         this.frames = frames;
         this.scavenge = scavenge;
         pages = words.pages;
         maxDeferred = options.maxDeferredBytes() / PAGE_BYTES;
-    }
-
-    long shortages() {
-        return shortages.get();
     }
 
     // ---- frames for pages ------------------------------------------------------------------------------------
@@ -48,8 +45,8 @@ final class Supply {
     boolean toPages(int slot, long page, long n, int flags) {
         boolean done = attach(slot, page, n, flags, true);
         if (!done) {
-            pages.putRun(slot, page, n, LlFree.PUT_UNTOUCHED);
-            shortages.getAndIncrement();
+            state.putBack(slot, page, n, LlFree.PUT_UNTOUCHED);
+            state.countShortage(slot);
         }
         return done;
     }
@@ -88,7 +85,8 @@ final class Supply {
 
     /** Takes n frames, however scattered they are: null if there are not so many. */
     private PageRanges take(int slot, long n, int flags, boolean scavenges) {
-        if (n > frames.max) {
+        // Nothing is scavenged in vain.
+        if (n > frames.free() + (scavenges ? Math.max(0, words.deferred.get()) : 0) + frames.room()) {
             return null;
         }
         PageRanges taken = new PageRanges();
@@ -97,7 +95,7 @@ final class Supply {
         while (taken.pages() < n) {
             long missing = n - taken.pages();
             long run = Math.min(missing, CHILD_PAGES);
-            long frame = frames.all.getRun(slot, run, preference);
+            long frame = frames.take(slot, run, preference);
             if (frame >= 0) {
                 taken.add(frame, run);
             } else if (!frames.takeScattered(slot, missing, taken) && !fillPool(slot, missing, scavenges, taken)) {
@@ -114,7 +112,7 @@ final class Supply {
     private boolean fillPool(int slot, long missing, boolean scavenges, PageRanges taken) {
         synchronized (shortage) {
             if (frames.takeScattered(slot, missing, taken)
-                    || scavenges && scavenge.frames(slot, Math.max(missing, LEAST_SCAVENGE), -1) > 0
+                    || scavenges && scavenge.frames(slot, Math.max(missing, LEAST_SCAVENGE), 0) > 0
                     || frames.grow(slot, missing)) {
                 return true;
             }
@@ -125,14 +123,17 @@ final class Supply {
 
     // ---- frames from pages -----------------------------------------------------------------------------------
 
-    /** Frees pages. Their frames stay where they are, unless too many do. */
+    /**
+     * Frees pages. Their frames stay where they are, unless too many do: then half as many as may stay, so that the
+     * next call does not do the same. Those just freed lose theirs first.
+     */
     void free(int slot, long page, long n) {
         pages.putRun(slot, page, n, 0);
         if (words.deferred.addAndGet(n) > maxDeferred) {
             synchronized (shortage) {
                 long now = words.deferred.get();
                 if (now > maxDeferred) {
-                    scavenge.frames(slot, now - maxDeferred / 2, page / CHILD_PAGES);
+                    scavenge.framesOf(slot, page, n, now - maxDeferred / 2);
                 }
             }
         }
@@ -152,12 +153,22 @@ final class Supply {
 
     private long shrink(int slot, long wanted) {
         synchronized (shortage) {
+            long pool = frames.pool();
             long given = frames.shrink(slot, wanted);
-            if (given < wanted) {
-                scavenge.frames(slot, Long.MAX_VALUE, -1);
-                given += frames.shrink(slot, wanted - given);
+            if (given >= wanted || words.deferred.get() <= 0) {
+                return given;
             }
-            return given;
+            if (frames.canReclaim()) {
+                long missing = wanted - given - frames.free() + frames.gone();
+                if (missing > 0) {
+                    scavenge.frames(slot, missing, 0);
+                }
+            } else {
+                // Only the end of the pool can go back: frames that are there.
+                long least = Math.max(0, pool - Rounding.up(wanted, CHILD_PAGES));
+                scavenge.frames(slot, Long.MAX_VALUE, least);
+            }
+            return given + frames.shrink(slot, wanted - given);
         }
     }
 }

@@ -56,41 +56,59 @@ final class GiveBack {
     }
 
     /**
-     * Takes free pages, drops their memory and frees them again. Returns the pages dropped, 0 if somebody was faster.
+     * Takes free pages, drops their memory and frees them again. Returns how many had counted as retained, 0 if
+     * somebody was faster.
      */
     private long drop(int slot, long page, long n) {
-        if (pages.getAt(slot, page, n) < 0) {
+        if (!state.takeFree(slot, page, n)) {
             return 0;
         }
         boolean done = false;
         try {
+            long retained = retained(page, n);
             memory.drop(state.addressOf(page), n << PAGE_SHIFT);
             done = true;
-            return n;
+            return retained;
         } finally {
-            pages.putRun(slot, page, n, done ? LlFree.PUT_ABSENT : LlFree.PUT_UNTOUCHED);
+            state.putBack(slot, page, n, done ? LlFree.PUT_ABSENT : LlFree.PUT_UNTOUCHED);
         }
     }
 
-    /** The free runs with memory of one child. */
+    /** Of pages that the caller holds, those that counted as retained. */
+    private long retained(long page, long n) {
+        long total = 0;
+        for (long end = page + n; page < end;) {
+            long part = Math.min(end - page, CHILD_PAGES - page % CHILD_PAGES);
+            total += pages.childState(page) == LlFree.ZEROED ? part : stale(page, part);
+            page += part;
+        }
+        return total;
+    }
+
+    /** Of pages of one child, those that may hold old bytes. */
+    private long stale(long page, long n) {
+        long total = 0;
+        long end = page + n;
+        while (page < end && (page = pages.nextStale(page, end - page)) >= 0) {
+            long length = Math.max(pages.staleLength(page, end - page), 1);
+            total += length;
+            page += length;
+        }
+        return total;
+    }
+
+    /**
+     * The free runs with memory of one child. All of a run if any page of it may hold old bytes: a huge page has put
+     * memory behind the others as well.
+     */
     private long dropParts(int slot, long first) {
         long end = Math.min(first + CHILD_PAGES, pages.pages());
         long total = 0;
         while (first < end && (first = pages.next(first, end - first, true)) >= 0) {
-            long length = pages.length(first, end - first, true);
-            if (length == 0) {
-                continue;
+            long length = Math.max(pages.length(first, end - first, true), 1);
+            if (pages.childState(first) == LlFree.ZEROED || pages.nextStale(first, length) >= 0) {
+                total += drop(slot, first, length);
             }
-            if (pages.childState(first) != LlFree.ZEROED) {
-                long stale = pages.nextStale(first, length);
-                if (stale < 0) {
-                    first += length;
-                    continue;
-                }
-                length = Math.max(pages.staleLength(stale, first + length - stale), 1);
-                first = stale;
-            }
-            total += drop(slot, first, length);
             first += length;
         }
         return total;

@@ -86,12 +86,12 @@ public final class LinearBackEnd implements RegionBackEnd {
     }
 
     @Override
-    public boolean getAt(int slot, long page, long n) {
-        if (pages.getAt(slot, page, n) < 0) {
-            return false;
+    public int getAt(int slot, long page, long n) {
+        int result = pages.getAt(slot, page, n);
+        if (result == 0) {
+            scavenge.into(slot, page, n);
         }
-        scavenge.into(slot, page, n);
-        return true;
+        return result;
     }
 
     @Override
@@ -102,6 +102,11 @@ public final class LinearBackEnd implements RegionBackEnd {
     @Override
     public void putUnused(int slot, long page, long n) {
         pages.putRun(slot, page, n, LlFree.PUT_UNTOUCHED);
+    }
+
+    @Override
+    public void putBack(int slot, long page, long n) {
+        state.putBack(slot, page, n, LlFree.PUT_UNTOUCHED);
     }
 
     @Override
@@ -135,7 +140,7 @@ public final class LinearBackEnd implements RegionBackEnd {
         long total = 0;
         for (long c = 0; c < pages.touchedChildren() && total < children; c++) {
             long first = c * CHILD_PAGES;
-            if (!state.isWhole(c, 1 << LlFree.STALE | 1 << LlFree.MIXED) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
+            if (!state.takeChild(slot, c, 1 << LlFree.STALE | 1 << LlFree.MIXED)) {
                 continue;
             }
             // A child with absent pages among them stays as it is: clearing would populate those.
@@ -144,7 +149,7 @@ public final class LinearBackEnd implements RegionBackEnd {
                 clear(slot, first, CHILD_PAGES);
                 total++;
             }
-            pages.putRun(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
+            state.putBack(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
         }
         return total;
     }
@@ -154,16 +159,11 @@ public final class LinearBackEnd implements RegionBackEnd {
         long total = 0;
         for (long c = 0; c < state.bytes / CHILD_BYTES && total < children; c++) {
             long first = c * CHILD_PAGES;
-            if (!state.isWhole(c, 1 << LlFree.ABSENT) || pages.getAt(slot, first, CHILD_PAGES) < 0) {
-                continue;
-            }
-            // Used and freed by somebody between the look and the taking: what it holds now is not zero.
-            if (pages.childState(first) != LlFree.ABSENT) {
-                pages.putRun(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
+            if (!state.takeChild(slot, c, 1 << LlFree.ABSENT)) {
                 continue;
             }
             long result = memory.populate(state.addressOf(first), CHILD_BYTES);
-            pages.putRun(slot, first, CHILD_PAGES, result < 0 ? 0 : LlFree.PUT_ZEROED);
+            state.putBack(slot, first, CHILD_PAGES, result < 0 ? 0 : LlFree.PUT_ZEROED);
             if (result < 0) {
                 if (total == 0) {
                     Refusal.check(result, "madvise", state.addressOf(first), CHILD_BYTES);
@@ -180,11 +180,6 @@ public final class LinearBackEnd implements RegionBackEnd {
     @Override
     public long retainedPages() {
         return pages.stats().retainedPages();
-    }
-
-    @Override
-    public long failures() {
-        return pages.stats().failures();
     }
 
     @Override

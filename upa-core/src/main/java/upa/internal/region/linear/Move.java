@@ -1,5 +1,7 @@
 package upa.internal.region.linear;
 
+import static upa.core.RegionDescriptor.INTERNAL_FAILURES;
+import static upa.core.RegionDescriptor.INTERNAL_GETS;
 import static upa.core.RegionDescriptor.MOVED_PAGES;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
@@ -57,16 +59,18 @@ final class Move {
     private boolean swap(int slot, long to, long from, long n) {
         long aside = pages.getRun(slot, n, LlFree.GET_ABSENT);
         if (aside < 0) {
+            state.count(slot, INTERNAL_FAILURES, 1);
             return false;
         }
+        state.count(slot, INTERNAL_GETS, 1);
         boolean absent = pages.nextStale(aside, n) < 0;
         if (absent) {
             boolean emptied = tables.move(aside, to, n);
             tables.move(to, from, n);
             emptied &= tables.move(from, aside, n);
-            pages.putRun(slot, aside, n, emptied ? LlFree.PUT_ABSENT : 0);
+            state.putBack(slot, aside, n, emptied ? LlFree.PUT_ABSENT : 0);
         } else {
-            pages.putRun(slot, aside, n, LlFree.PUT_UNTOUCHED);
+            state.putBack(slot, aside, n, LlFree.PUT_UNTOUCHED);
         }
         return absent;
     }

@@ -1,5 +1,6 @@
 package upa.internal.region.linear;
 
+import static upa.core.RegionDescriptor.CHILD_BYTES;
 import static upa.core.RegionDescriptor.MOVED_PAGES;
 import static upa.internal.region.RegionState.BATCH_CHILDREN;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
@@ -46,19 +47,20 @@ final class Scavenge {
         }
         // From the far end, as giving back does.
         long from = pages.touchedChildren();
-        for (long looks = LOOKS * (end - child); child < end && from > 0 && looks > 0; looks--) {
+        for (long looks = LOOKS * (end - child); child < end && from > 0 && looks > 0;) {
             long absent = pages.nextState(child * CHILD_PAGES, (end - child) * CHILD_PAGES, ABSENT);
             if (absent < 0) {
                 return;
             }
             child = absent / CHILD_PAGES;
             long taken = freeChildrenBefore(from, absentChildren(child, end));
+            looks -= taken + 1;
             from -= Math.max(taken, 1);
-            if (taken > 0 && pages.getAt(slot, from * CHILD_PAGES, taken * CHILD_PAGES) >= 0) {
-                long to = child * CHILD_PAGES;
-                long source = from * CHILD_PAGES;
-                Events.scavenge(state.base, () -> move(slot, to, source, taken * CHILD_PAGES) << PAGE_SHIFT);
-                child += taken;
+            if (taken > 0 && state.takeFree(slot, from * CHILD_PAGES, taken * CHILD_PAGES)) {
+                long to = child;
+                long source = from;
+                long bytes = Events.scavenge(state.base, () -> move(slot, to, source, taken) << PAGE_SHIFT);
+                child += bytes / CHILD_BYTES;
             }
         }
     }
@@ -78,12 +80,21 @@ final class Scavenge {
         return n;
     }
 
-    /** Both are held by the caller; the source becomes free. Returns n. */
-    private long move(int slot, long to, long from, long n) {
-        boolean emptied = tables.move(to, from, n);
-        pages.setStale(to, n);
-        pages.putRun(slot, from, n, emptied ? LlFree.PUT_ABSENT : 0);
-        state.count(slot, MOVED_PAGES, n);
-        return n;
+    /**
+     * Moves memory of children to children; both are held by the caller, the source becomes free. Returns how many
+     * pages have been moved, from the first on: what is in the others nobody wants, so they are not copied.
+     */
+    private long move(int slot, long to, long from, long children) {
+        long moved = tables.moveSome(to * CHILD_PAGES, from * CHILD_PAGES, children * CHILD_PAGES);
+        long rest = children * CHILD_PAGES - moved;
+        if (moved > 0) {
+            pages.setStale(to * CHILD_PAGES, moved);
+            state.putBack(slot, from * CHILD_PAGES, moved, LlFree.PUT_ABSENT);
+            state.count(slot, MOVED_PAGES, moved);
+        }
+        if (rest > 0) {
+            state.putBack(slot, from * CHILD_PAGES + moved, rest, LlFree.PUT_UNTOUCHED);
+        }
+        return moved;
     }
 }

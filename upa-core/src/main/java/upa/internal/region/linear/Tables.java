@@ -43,6 +43,29 @@ final class Tables {
     }
 
     /**
+     * The same by whole children, as far as page tables can be moved. Returns how many pages have been; what is behind
+     * them is as it was, and the target has no memory there.
+     */
+    long moveSome(long toPage, long fromPage, long pages) {
+        long to = state.addressOf(toPage);
+        long from = state.addressOf(fromPage);
+        long length = pages << PAGE_SHIFT;
+        long done = 0;
+        while (done < length) {
+            long n = oneMapping(from + done, length - done) / CHILD_BYTES * CHILD_BYTES;
+            if (n == 0) {
+                break;
+            }
+            if (MemoryCalls.mremap(from + done, n, n, MOVE, to + done) != to + done) {
+                memory.remap(to + done, n);
+                break;
+            }
+            done += n;
+        }
+        return done >> PAGE_SHIFT;
+    }
+
+    /**
      * How much of a range, from its start, the kernel has as one mapping. It refuses (EFAULT) to grow several of them
      * in place, and one, since the page behind is mapped, for want of room. To be known before MREMAP_FIXED: kernels
      * before 6.17 refuse several mappings only after they have unmapped the target, where another thread's mmap may
