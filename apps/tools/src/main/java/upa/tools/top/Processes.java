@@ -144,8 +144,8 @@ final class Processes {
                 Long.parseLong(fields[STAT_STARTED]),
                 printable(command),
                 System.nanoTime(),
-                region.llfree.gets() - region.internalGets,
-                region.llfree.puts() - region.internalGets,
+                Math.max(0, region.llfree.gets() - region.internalGets),
+                Math.max(0, region.llfree.puts() - region.internalPuts),
                 view.getLong(PASSED_OFFSET),
                 view.getLong(PURGES_OFFSET),
                 view.getLong(PURGED_BYTES_OFFSET),
@@ -174,9 +174,10 @@ final class Processes {
         return text.replaceAll("\\p{Cntrl}", "?");
     }
 
-    private record RegionCounts(LlFreeStats llfree, long clearedPages, long givenBackPages, long internalGets) {
+    private record RegionCounts(
+            LlFreeStats llfree, long clearedPages, long givenBackPages, long internalGets, long internalPuts) {
 
-        static final RegionCounts NONE = new RegionCounts(new LlFreeStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 0, 0);
+        static final RegionCounts NONE = new RegionCounts(new LlFreeStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 0, 0, 0);
     }
 
     private static RegionCounts region(long pid, FileChannel memory, long metadata) throws IOException, TopException {
@@ -189,14 +190,16 @@ final class Processes {
         ByteBuffer counters = bytes(memory, metadata + RegionDescriptor.COUNTERS_OFFSET, (long) slots * RegionDescriptor.COUNTERS_BYTES);
         long cleared = 0;
         long givenBack = 0;
-        long internal = 0;
+        long gets = 0;
+        long puts = 0;
         for (int i = 0; i < slots; i++) {
             cleared += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.CLEARED_PAGES);
             givenBack += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.GIVEN_BACK_PAGES);
-            internal += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.INTERNAL_GETS);
+            gets += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.INTERNAL_GETS);
+            puts += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.INTERNAL_PUTS);
         }
         return new RegionCounts(
-                llfree(pid, memory, metadata + header.getLong(RegionDescriptor.STATE_OFFSET_OFFSET), slots), cleared, givenBack, internal);
+                llfree(pid, memory, metadata + header.getLong(RegionDescriptor.STATE_OFFSET_OFFSET), slots), cleared, givenBack, gets, puts);
     }
 
     /** Its counters: of a state of our own that is no larger than what has been used of the process's, into which that is copied. */
@@ -207,13 +210,16 @@ final class Processes {
                 || header.getInt(LlFreeDescriptor.SLOTS_OFFSET) != slots) {
             throw broken(pid, "no allocation state where its region says, or touched_children=" + touched);
         }
-        // Whole trees, so that nothing is missing from the last one.
-        long trees = touched / LlFreeDescriptor.TREE_CHILDREN + 1;
-        long pages = trees * LlFreeDescriptor.TREE_PAGES;
+        // Whole groups, so that nothing is missing from the last one.
+        long groups = Math.max(1, Math.ceilDiv(touched * LlFreeDescriptor.CHILD_PAGES, LlFreeDescriptor.GROUP_PAGES));
+        long trees = groups * LlFreeDescriptor.GROUP_TREES;
+        long pages = groups * LlFreeDescriptor.GROUP_PAGES;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment own = arena.allocate(LlFree.stateSize(pages, slots), ALIGNMENT);
             LlFree llfree = LlFree.create(own, pages, slots);
             copy(memory, state, header, LlFreeDescriptor.SLOT_OFFSET, (long) slots * SLOT_BYTES, own);
+            copy(memory, state, header, LlFreeDescriptor.GROUP_OFFSET, groups * Integer.BYTES, own);
+            copy(memory, state, header, LlFreeDescriptor.TREE_OFFSET, trees * Integer.BYTES, own);
             copy(memory, state, header, LlFreeDescriptor.CHILD_OFFSET, touched * Integer.BYTES, own);
             copy(memory, state, header, LlFreeDescriptor.BITMAP_OFFSET, touched * CHILD_BITMAP_BYTES, own);
             own.set(ValueLayout.JAVA_LONG, LlFreeDescriptor.TOUCHED_CHILDREN_OFFSET, touched);

@@ -67,7 +67,10 @@ final class FakeProc {
         }
     }
 
-    /** A region that has handed out 700 pages and 3, got 700 back, and cleared 5, moved 6 and given back 7; one get and put were its own. */
+    /**
+     * A region that has handed out 700 pages and 3, got 700 back, and cleared 5, moved 6 and given back 7; a get and two
+     * puts were its own.
+     */
     void region() throws IOException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(LlFree.stateSize(PAGES, SLOTS), ALIGNMENT);
@@ -82,7 +85,8 @@ final class FakeProc {
                     .putInt(RegionDescriptor.SLOTS_OFFSET, SLOTS).putLong(RegionDescriptor.STATE_OFFSET_OFFSET, STATE_OFFSET);
             int counters = RegionDescriptor.COUNTERS_OFFSET + RegionDescriptor.COUNTERS_BYTES;
             header.putLong(counters + RegionDescriptor.CLEARED_PAGES, 5).putLong(counters + RegionDescriptor.MOVED_PAGES, 6)
-                    .putLong(counters + RegionDescriptor.GIVEN_BACK_PAGES, 7).putLong(counters + RegionDescriptor.INTERNAL_GETS, 1);
+                    .putLong(counters + RegionDescriptor.GIVEN_BACK_PAGES, 7).putLong(counters + RegionDescriptor.INTERNAL_GETS, 1)
+                    .putLong(counters + RegionDescriptor.INTERNAL_PUTS, 2);
             put(METADATA, header.array());
             put(METADATA + STATE_OFFSET, state.toArray(ValueLayout.JAVA_BYTE));
         }

@@ -12,6 +12,7 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import upa.llfree.LlFreeDescriptor;
 import upa.tools.top.TopException.Reason;
 
 class ProcessesTest {
@@ -56,7 +57,7 @@ class ProcessesTest {
         fake.region();
         Sample s = processes.read(4711);
         assertEquals(2, s.maps());
-        assertEquals(1, s.unmaps());
+        assertEquals(0, s.unmaps());
         assertEquals(3 * 4096, s.liveBytes());
         assertEquals(700 * 4096, s.retainedBytes());
         assertEquals(5 * 4096, s.clearedBytes());
@@ -96,7 +97,8 @@ class ProcessesTest {
         fake.write();
         refused(Reason.BROKEN, "process=4711 shows what this program cannot read: no region of abi=1 where its view says");
         fake.region();
-        fake.put(FakeProc.METADATA + 8192 + 64, new byte[] {0, 0, 0, 0, 0, 0, 0, 1});
+        fake.put(
+                FakeProc.METADATA + 8192 + LlFreeDescriptor.TOUCHED_CHILDREN_OFFSET, new byte[] {0, 0, 0, 0, 0, 0, 0, 1});
         refused(Reason.BROKEN, "process=4711 shows what this program cannot read: no allocation state where its region says, or"
                 + " touched_children=72057594037927936");
         fake.view.putLong(METADATA_OFFSET, 1L << 40);
