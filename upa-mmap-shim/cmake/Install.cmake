@@ -29,17 +29,18 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/upa-config.cmake ${CMAKE_CURRENT_BINAR
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/upa COMPONENT development)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/upa.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
-# The same upa-run, which looks for the libraries elsewhere.
+# The same upa-run, which looks for the libraries elsewhere. Its file has another name until it is installed: by the name
+# of a target, Ninja would take the one for the other.
 get_target_property(upa_run_folder upa-run SOURCE_DIR)
 get_target_property(upa_run_sources upa-run SOURCES)
 list(TRANSFORM upa_run_sources PREPEND "${upa_run_folder}/")
 add_executable(upa-run-installed ${upa_run_sources})
-set_target_properties(upa-run-installed PROPERTIES
-  OUTPUT_NAME upa-run RUNTIME_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/installed")
+set_target_properties(upa-run-installed PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/installed")
 target_include_directories(upa-run-installed PRIVATE $<TARGET_PROPERTY:upa-run,INCLUDE_DIRECTORIES>)
 target_compile_definitions(upa-run-installed PRIVATE UPA_LIBRARIES="${upa_private}")
 target_link_libraries(upa-run-installed PRIVATE upa_strict)
-install(TARGETS upa-run-installed RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
+install(PROGRAMS $<TARGET_FILE:upa-run-installed> DESTINATION ${CMAKE_INSTALL_BINDIR} RENAME upa-run
+  COMPONENT runtime)
 configure_file(${upa_install}/upa.in ${CMAKE_CURRENT_BINARY_DIR}/installed/upa @ONLY)
 install(PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/installed/upa DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
 
