@@ -45,6 +45,7 @@ void *mspace_memalign(mspace space, size_t alignment, size_t bytes);
 size_t mspace_usable_size(const void *block);
 int mspace_trim(mspace space, size_t pad);
 int mspace_mallopt(int parameter, int value);
+size_t mspace_footprint(mspace space);
 struct mallinfo2 mspace_mallinfo(mspace space);
 
 struct heap {
@@ -244,12 +245,45 @@ static void release(void *block)
 	}
 }
 
+/*
+ * dlmalloc looks for segments of which nothing is in use after thousands of frees, and keeps them until then. A sixteenth
+ * of the heaps may be so, and 4 MiB.
+ */
+#define LARGE_BYTES ((size_t)256 << 10)
+#define LEAST_UNTRIMMED ((size_t)4 << 20)
+
+static _Atomic size_t untrimmed; /* freed in large blocks since the heaps were last trimmed */
+
+__attribute__((noinline)) static void freed_much(size_t bytes)
+{
+	size_t freed = atomic_fetch_add_explicit(&untrimmed, bytes, memory_order_relaxed) + bytes;
+	size_t all = 0;
+
+	if (freed < LEAST_UNTRIMMED)
+		return;
+	for (unsigned i = 0; i < heap_count; i++)
+		if (heaps[i].space)
+			all += mspace_footprint(heaps[i].space);
+	if (freed < all / 16)
+		return;
+	atomic_store_explicit(&untrimmed, 0, memory_order_relaxed);
+	for (unsigned i = 0; i < heap_count; i++)
+		if (heaps[i].space)
+			mspace_trim(heaps[i].space, LEAST_UNTRIMMED / 2);
+	refused();
+}
+
 EXPORT void free(void *block)
 {
 	int saved = errno;
+	size_t bytes;
 
-	if (block)
+	if (block) {
+		bytes = mspace_usable_size(block);
 		release(block);
+		if (__builtin_expect(bytes >= LARGE_BYTES, 0))
+			freed_much(bytes);
+	}
 	errno = saved;
 }
 
