@@ -58,7 +58,9 @@ long mbind(void *address, unsigned long length, int mode, const unsigned long *n
 	F(realloc)        \
 	F(memalign)       \
 	F(aligned_alloc)  \
-	F(posix_memalign)
+	F(posix_memalign) \
+	F(malloc_trim)    \
+	F(mallopt)
 
 #define NEXT_POINTER(name) __typeof__(&name) name;
 #define NEXT_FLAG(name) bool name;

@@ -36,14 +36,47 @@ void pressure_answer(struct pressure *p, int64_t now, bool stalls)
 	p->stalls = stalls;
 }
 
-bool pressure_is_limit(int64_t limit)
+int64_t pressure_field(const char *text, const char *name)
 {
-	return limit < 1ll << 60;
+	size_t length = strlen(name);
+
+	while (text) {
+		if (!strncmp(text, name, length) && (text[length] == ' ' || text[length] == ':'))
+			return pressure_number(text + length + strspn(text + length, ": "));
+		text = strchr(text, '\n');
+		text += !!text;
+	}
+	return -1;
 }
 
-bool pressure_near(int64_t limit, int64_t use)
+bool pressure_is_limit(int64_t limit)
 {
-	return limit > 0 && use > limit - limit / 10;
+	return limit >= 0 && limit < 1ll << 60;
+}
+
+static int64_t not_negative(int64_t n)
+{
+	return n > 0 ? n : 0;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t pressure_keepable(int64_t limit, int64_t use, int64_t files, int64_t kept)
+{
+	int64_t others;
+
+	if (!pressure_is_limit(limit))
+		return INT64_MAX;
+	others = not_negative(not_negative(use) - not_negative(files) - kept);
+	return least(limit / PRESSURE_SHARE, not_negative(limit - others) / 2);
+}
+
+int64_t pressure_keepable_of_machine(int64_t available, int64_t kept)
+{
+	return available < 0 ? INT64_MAX : (available + kept) / 2;
 }
 
 /* A group's line "id:controllers:path". */
@@ -69,23 +102,30 @@ static struct line parse(const char *text, size_t length)
 	return l;
 }
 
-static void put(char *out, const char *root, const char *path, size_t length, const char *file)
+static void put(char *out, const char *root, const char *path, size_t length)
 {
 	size_t root_length = strlen(root);
 
 	*out = 0;
-	if (root_length + length + strlen(file) >= PRESSURE_PATH_BYTES)
+	/* Behind it comes the name of a file. */
+	if (root_length + length + PRESSURE_FILE_BYTES > PRESSURE_PATH_BYTES)
 		return;
 	memcpy(out, root, root_length);
 	memcpy(out + root_length, path, length);
-	strcpy(out + root_length + length, file);
+	out[root_length + length] = 0;
 }
 
-bool pressure_candidate(const char *text, unsigned index, struct pressure_group *out)
+/* Of a path's start the part without its last name: "" above "/a". */
+static size_t above(const char *path, size_t length)
 {
-	unsigned n = 0;
+	while (length && path[--length] != '/')
+		;
+	return length;
+}
 
-	for (unsigned number = 0; *text; number++) {
+bool pressure_level(const char *text, unsigned index, struct pressure_level *out)
+{
+	while (*text) {
 		const char *end = strchr(text, '\n');
 		size_t length = end ? (size_t)(end - text) : strlen(text);
 		struct line l = parse(text, length);
@@ -93,16 +133,16 @@ bool pressure_candidate(const char *text, unsigned index, struct pressure_group 
 		text += length + !!end;
 		if (!l.unified && !l.memory)
 			continue;
-		if (index - n < 2) {
-			const char *root = l.unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
-			size_t own = index == n ? l.length : 0;
-
-			out->line = number;
-			put(out->limit, root, l.path, own, l.unified ? "/memory.max" : "/memory.limit_in_bytes");
-			put(out->use, root, l.path, own, l.unified ? "/memory.current" : "/memory.usage_in_bytes");
-			return true;
+		/* The root's own path is "/". */
+		for (size_t n = l.length > 1 ? l.length : 0;; n = above(l.path, n)) {
+			if (!index--) {
+				out->unified = l.unified;
+				put(out->folder, l.unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory", l.path, n);
+				return true;
+			}
+			if (!n)
+				break;
 		}
-		n += 2;
 	}
 	return false;
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pressure.h - when memory is short, so that nothing free stays populated: what the kernel's texts say of it. Reading
- * them is upkeep/facts.c's.
+ * pressure.h - how much may be kept where memory is limited or short: what the kernel's texts say of it, and what
+ * follows. Reading them is upkeep/facts.c's.
  *
- * Two signs: tasks of the system wait for memory (PSI, /proc/pressure/memory), or the process's cgroup is about to
- * reach its limit. Units: bytes, milliseconds. Thread-safety: functions without `struct pressure` are pure; one
- * thread at a time has that.
+ * What is kept must fit beside whatever is touched next, of which no call tells: bss, shared memory, a child's. A
+ * program that lives with a tenth to spare without UPA shall live with it too. So of each limit a fixed share may be
+ * kept, for two processes at once; and of what is left, half.
+ *
+ * Units: bytes, milliseconds. Thread-safety: functions without `struct pressure` are pure; one thread at a time has
+ * that.
  */
 #ifndef UPA_PRESSURE_H
 #define UPA_PRESSURE_H
@@ -29,26 +32,41 @@ struct pressure {
 bool pressure_due(const struct pressure *p, int64_t now);
 void pressure_answer(struct pressure *p, int64_t now, bool stalls);
 
+/*
+ * The number in the line of a text that begins with this name, as in memory.stat and /proc/meminfo; negative if there
+ * is none.
+ */
+int64_t pressure_field(const char *text, const char *name);
+
 /* Is a limit of a cgroup one, and not the number that stands for none? */
 bool pressure_is_limit(int64_t limit);
 
-/* At a tenth below the group's limit, what others could use is not kept. */
-bool pressure_near(int64_t limit, int64_t use);
+/* Of a limit a process may keep this part at most. */
+#define PRESSURE_SHARE 32
+
+/*
+ * What a process may keep within a group of this limit, that has so much in use: what the process keeps now is a part
+ * of it, and so are files' pages, which the kernel takes first. No limit: INT64_MAX.
+ */
+int64_t pressure_keepable(int64_t limit, int64_t use, int64_t files, int64_t kept);
+
+/* The same of the machine: so much is available beside what is kept. Not known (negative): INT64_MAX. */
+int64_t pressure_keepable_of_machine(int64_t available, int64_t kept);
 
 #define PRESSURE_PATH_BYTES 4096
+#define PRESSURE_FILE_BYTES 32 /* of a file's name in a folder, with its slash and the 0 */
 
-/* Files in which a cgroup's limit and its use stand, if there are such. */
-struct pressure_group {
-	unsigned line; /* of /proc/self/cgroup */
-	char limit[PRESSURE_PATH_BYTES];
-	char use[PRESSURE_PATH_BYTES];
+/* A cgroup that accounts the process's memory. */
+struct pressure_level {
+	bool unified; /* version 2 */
+	char folder[PRESSURE_PATH_BYTES];
 };
 
 /*
- * The candidate of this index (0, 1, ...) that the text of /proc/self/cgroup names: version 2 and version 1, and of
- * each the group itself, then the root, since a container may see its own group there. False: there are no more. A
- * candidate whose path would be too long has empty names.
+ * The group of this index (0, 1, ...) that the text of /proc/self/cgroup names, of version 2 and version 1: each with
+ * all above it up to the root, since a container may see its own there. False: there are no more. One whose path would
+ * be too long has an empty folder.
  */
-bool pressure_candidate(const char *text, unsigned index, struct pressure_group *out);
+bool pressure_level(const char *text, unsigned index, struct pressure_level *out);
 
 #endif

@@ -7,9 +7,6 @@
 /* Between purges of so much, resident memory is taken not to have changed. */
 #define PURGE_STEP (4ll << 20)
 
-/* Below this, asking for pressure costs more than it could bring. */
-#define WORTH_ASKING (32ll << 20)
-
 static int64_t load(const _Atomic int64_t *p)
 {
 	return atomic_load_explicit(p, memory_order_relaxed);
@@ -28,6 +25,11 @@ static int64_t add(_Atomic int64_t *p, int64_t n)
 static int64_t not_negative(int64_t n)
 {
 	return n > 0 ? n : 0;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
 }
 
 static bool due(const _Atomic int64_t *last, int64_t now)
@@ -108,23 +110,59 @@ static int64_t share(int64_t total, int64_t other)
 	return total - (other < total / 2 ? other : total / 2);
 }
 
+/* ---- limits --------------------------------------------------------------------------------------- */
+
+/* By what is known of limits, and the program's own wish. */
+static int64_t most_kept(const struct retain *r)
+{
+	int64_t keepable = load(&r->keepable);
+	int64_t trim = load(&r->trim);
+	int64_t most = keepable ? keepable - 1 : RETAIN_UNASKED;
+
+	return trim && trim - 1 < most ? trim - 1 : most;
+}
+
+static int64_t kept(const struct retain *r)
+{
+	return region_retained(r) + load(&r->heap_retained) + load(&r->idle);
+}
+
+/* To be called by who looks. */
+static void ask(struct retain *r, int64_t now)
+{
+	int64_t is = kept(r);
+	int64_t most;
+
+	if (is <= RETAIN_UNASKED) {
+		store(&r->keepable, 0);
+		return;
+	}
+	most = r->hooks->keepable(now, is);
+	store(&r->keepable, most == INT64_MAX ? most : most + 1);
+	store(&r->asked_at, now);
+}
+
 /* ---- looking at the region ------------------------------------------------------------------------ */
 
-/* What heap and region may keep together, if the heap is about to use so much more. */
+/* What heap and region may keep together, if so much more is about to be used. */
 static int64_t total_kept(struct retain *r, int64_t now, int64_t soon_used)
 {
 	int64_t total = allowance(r, now);
 	int64_t lately = total - beyond_peak(r);
+	int64_t most;
 
-	total -= (soon_used < lately ? soon_used : lately) + load(&r->idle);
-	if (load(&r->region_retained) + load(&r->heap_retained) > WORTH_ASKING && r->hooks->pressed(now))
-		return 0;
-	return not_negative(total);
+	total -= least(soon_used, lately);
+	ask(r, now);
+	most = most_kept(r);
+	/* If something has to go, then some more: it is no use to come again with each block. */
+	if (kept(r) > most)
+		most -= most / 4;
+	return not_negative(least(total, most) - load(&r->idle));
 }
 
 static void give_back(struct retain *r, int64_t total)
 {
-	int64_t keep = share(total, load(&r->region_retained));
+	int64_t keep = load(&r->trim) ? 0 : share(total, load(&r->region_retained));
 
 	if (load(&r->heap_retained) > keep)
 		r->hooks->give_back_heap(keep);
@@ -137,7 +175,8 @@ static void give_back(struct retain *r, int64_t total)
 	}
 }
 
-static void look(struct retain *r, int64_t now, int64_t just_freed, int64_t soon_used)
+/* `taken`: bytes of the region that are about to be touched, `more` others. */
+static void look(struct retain *r, int64_t now, int64_t just_freed, int64_t taken, int64_t more)
 {
 	struct retain_region region;
 	bool there;
@@ -147,6 +186,9 @@ static void look(struct retain *r, int64_t now, int64_t just_freed, int64_t soon
 	store(&r->looked_at, now);
 	there = r->hooks->region(&region);
 	if (there) {
+		int64_t reused = not_negative(load(&r->region_retained) - region.retained);
+
+		more += not_negative(taken - reused);
 		/* Exact, where the threads' own accounts lose what they had not told of when they ended. */
 		store(&r->region_live, region.allocated);
 		store(&r->looked_live, region.allocated);
@@ -155,8 +197,18 @@ static void look(struct retain *r, int64_t now, int64_t just_freed, int64_t soon
 	}
 	sample(r, now, just_freed);
 	if (there)
-		give_back(r, total_kept(r, now, soon_used));
+		give_back(r, total_kept(r, now, more));
+	else
+		ask(r, now);
 	atomic_flag_clear(&r->looking);
+}
+
+/* What a thread tells of at once: where little may be kept, each must not keep much unseen. */
+static int64_t step(const struct retain *r)
+{
+	int64_t eighth = load(&r->keepable) ? most_kept(r) / 8 : LARGE_STEP;
+
+	return eighth > LARGE_STEP ? LARGE_STEP : eighth < RETAIN_STEP ? RETAIN_STEP : eighth;
 }
 
 void retain_tell(struct retain *r, int64_t *untold)
@@ -166,13 +218,13 @@ void retain_tell(struct retain *r, int64_t *untold)
 	int64_t told = *untold;
 	int64_t last, use;
 
-	if (!is_due && told < LARGE_STEP && told > -LARGE_STEP)
+	if (!is_due && told < LARGE_STEP && told > -step(r))
 		return;
 	*untold = 0;
 	use = add(&r->region_live, told);
 	last = load(&r->looked_live);
-	if (is_due || use > last + last / 16 + RETAIN_FLOOR)
-		look(r, now, not_negative(-told), 0);
+	if (is_due || use > last + last / 16 + RETAIN_FLOOR || (told < 0 && kept(r) > most_kept(r)))
+		look(r, now, not_negative(-told), not_negative(told), 0);
 }
 
 /* ---- the heap --------------------------------------------------------------------------------------- */
@@ -190,7 +242,7 @@ void retain_heap_grew(struct retain *r, int64_t bytes)
 
 	if (region_retained(r) &&
 	    (due(&r->looked_at, now) || load(&r->heap_live) > load(&r->looked_heap) + RETAIN_FLOOR))
-		look(r, now, 0, bytes);
+		look(r, now, 0, 0, bytes);
 }
 
 void retain_heap_shrinks(struct retain *r)
@@ -198,12 +250,36 @@ void retain_heap_shrinks(struct retain *r)
 	int64_t now = r->hooks->now();
 
 	if (due(&r->looked_at, now))
-		look(r, now, 0, 0);
+		look(r, now, 0, 0, 0);
 }
 
 int64_t retain_heap_allowance(struct retain *r)
 {
-	return share(allowance(r, r->hooks->now()), region_retained(r));
+	int64_t now = r->hooks->now();
+	int64_t share_of_it = share(allowance(r, now), region_retained(r));
+
+	if (load(&r->trim))
+		return 0;
+	if (kept(r) > most_kept(r) && load(&r->asked_at) != now && !atomic_flag_test_and_set(&r->looking)) {
+		ask(r, now);
+		atomic_flag_clear(&r->looking);
+	}
+	if (!load(&r->keepable))
+		return share_of_it;
+	return not_negative(least(share_of_it, most_kept(r) - region_retained(r) - load(&r->idle)));
+}
+
+void retain_set_trim(struct retain *r, int64_t bytes)
+{
+	store(&r->trim, bytes < 0 ? 0 : bytes == INT64_MAX ? bytes : bytes + 1);
+}
+
+void retain_trimmed(struct retain *r)
+{
+	int64_t now = r->hooks->now();
+
+	look(r, now, 0, 0, 0);
+	store(&r->peak, load(&r->live));
 }
 
 /* ---- purges ----------------------------------------------------------------------------------------- */
@@ -211,14 +287,22 @@ int64_t retain_heap_allowance(struct retain *r)
 int64_t retain_excess(struct retain *r, int64_t idle, int64_t bytes)
 {
 	int64_t now = r->hooks->now();
+	int64_t beyond, limited;
 
 	store(&r->idle, idle);
 	if (add(&r->purged, bytes) >= PURGE_STEP || due(&r->sampled_at, now)) {
 		store(&r->purged, 0);
 		sample(r, now, 0);
 		allowance(r, now);
+		if (!atomic_flag_test_and_set(&r->looking)) {
+			ask(r, now);
+			atomic_flag_clear(&r->looking);
+		}
 	}
-	return load(&r->resident) - load(&r->peak) - beyond_peak(r);
+	beyond = load(&r->resident) - load(&r->peak) - beyond_peak(r);
+	limited = kept(r) + bytes - most_kept(r);
+	/* Nobody has asked for limits yet: there is little. */
+	return load(&r->keepable) && limited > beyond ? limited : beyond;
 }
 
 int64_t retain_peak(const struct retain *r)

@@ -29,8 +29,8 @@ struct retain_hooks {
 	int64_t (*now)(void);
 	/* Of the process, as the kernel counts it; negative if it may not be asked. */
 	int64_t (*resident)(void);
-	/* Is memory short? Asked by one thread at a time. */
-	bool (*pressed)(int64_t now);
+	/* The most that may be kept, so much being kept; INT64_MAX: no limit. Asked by one thread at a time. */
+	int64_t (*keepable)(int64_t now, int64_t kept);
 	/* False: there is none. */
 	bool (*region)(struct retain_region *out);
 	/* Behind the region, but not in resident(); 0 without a region. */
@@ -42,7 +42,7 @@ struct retain_hooks {
 
 struct retain {
 	const struct retain_hooks *hooks;
-	int64_t percent; /* by which resident memory may exceed its recent peak without UPA */
+	int64_t percent;   /* by which resident memory may exceed its recent peak without UPA */
 	int64_t half_life; /* of that memory; 1.39 times as long if asked often; 0: only what is in use now counts */
 	/*
 	 * In use as addresses: of the region as told in steps, of the heap; and both when the region was last looked
@@ -57,11 +57,18 @@ struct retain {
 	_Atomic int64_t resident, live, peak;
 	/* When resident memory was last asked for, the peak last decayed, the region last looked at. */
 	_Atomic int64_t sampled_at, decayed_at, looked_at;
+	/* What keepable() has said, plus one, and when; 0: it has not been asked. */
+	_Atomic int64_t keepable, asked_at;
+	/* One more than what the program wants to be left of what is free; 0: it has not said. */
+	_Atomic int64_t trim;
 	atomic_flag looking;
 };
 
 /* Stays whatever happens: what small programs come and go with. */
 #define RETAIN_FLOOR (2ll << 20)
+
+/* Limits are of no interest to who keeps less. */
+#define RETAIN_UNASKED (1ll << 20)
 
 /* A thread tells of its use of the region in such steps, since all of them write to the account. */
 #define RETAIN_STEP (256ll << 10)
@@ -102,6 +109,15 @@ int64_t retain_heap_allowance(struct retain *r);
  * resident memory exceeds what may stay; negative if there is room.
  */
 int64_t retain_excess(struct retain *r, int64_t idle, int64_t bytes);
+
+/*
+ * The program wants no more than so many bytes of what is free to be kept (M_TRIM_THRESHOLD); negative: as it was. Of
+ * the heap, whose end its malloc() trims itself, nothing is kept then.
+ */
+void retain_set_trim(struct retain *r, int64_t bytes);
+
+/* All has been given back, at the program's wish: what was in use before is no reason to keep anything. */
+void retain_trimmed(struct retain *r);
 
 /* The most that was in use lately. */
 int64_t retain_peak(const struct retain *r);

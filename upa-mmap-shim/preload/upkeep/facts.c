@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
+#include "os/file.h"
 #include "os/os.h"
 #include "policy/pressure.h"
 
@@ -20,25 +21,11 @@ void facts_stop(void)
 	atomic_store(&stopped, true);
 }
 
-/* The start of a file; false if it cannot be read. */
-static bool read_file(const char *path, char *text, size_t bytes)
-{
-	long fd = os_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
-	long n;
-
-	if (os_failed(fd))
-		return false;
-	n = os_call(SYS_read, fd, (long)text, (long)bytes - 1, 0, 0, 0);
-	os_call(SYS_close, fd, 0, 0, 0, 0, 0);
-	text[n > 0 ? n : 0] = 0;
-	return n > 0;
-}
-
 static int64_t file_number(const char *path)
 {
 	char text[64];
 
-	return *path && read_file(path, text, sizeof(text)) ? pressure_number(text) : -1;
+	return file_read(path, text, sizeof(text)) ? pressure_number(text) : -1;
 }
 
 int64_t facts_resident(void)
@@ -46,57 +33,131 @@ int64_t facts_resident(void)
 	char text[128];
 	const char *second;
 
-	if (atomic_load_explicit(&stopped, memory_order_relaxed) || !read_file("/proc/self/statm", text, sizeof(text)))
+	if (atomic_load_explicit(&stopped, memory_order_relaxed) || !file_read("/proc/self/statm", text, sizeof(text)))
 		return -1;
 	second = strchr(text, ' ');
 	return second ? pressure_number(second + 1) * (int64_t)PAGE : -1;
 }
 
-/* The process's group, if it has a limit. */
-static struct pressure_group group;
+/* ---- limits ----------------------------------------------------------------------------------------- */
 
-static void find_group(void)
+/* The groups that have one, from the process's own upwards; of more than these the first count. */
+#define MOST_GROUPS 4
+
+static struct group {
+	struct pressure_level level;
+	int64_t limit;
+} groups[MOST_GROUPS];
+
+static unsigned group_count;
+
+/* A number in a file of the group's; negative if there is none. */
+static int64_t group_number(struct pressure_level *level, const char *file)
 {
-	unsigned known = UINT32_MAX;
+	size_t length = strlen(level->folder);
+	int64_t n;
+
+	if (!length)
+		return -1;
+	strcpy(level->folder + length, file);
+	n = file_number(level->folder);
+	level->folder[length] = 0;
+	return n;
+}
+
+/* Where the kernel begins to slow its processes down, or kills: negative if nowhere. */
+static int64_t limit_of(struct pressure_level *level)
+{
+	int64_t kills = group_number(level, level->unified ? "/memory.max" : "/memory.limit_in_bytes");
+	int64_t slows = level->unified ? group_number(level, "/memory.high") : -1;
+
+	kills = pressure_is_limit(kills) ? kills : -1;
+	slows = pressure_is_limit(slows) ? slows : -1;
+	return kills < 0 || (slows >= 0 && slows < kills) ? slows : kills;
+}
+
+static void find_groups(void)
+{
 	char text[2048];
 
-	if (!read_file("/proc/self/cgroup", text, sizeof(text)))
+	group_count = 0;
+	if (!file_read("/proc/self/cgroup", text, sizeof(text)))
 		return;
-	for (unsigned i = 0; pressure_candidate(text, i, &group); i++) {
-		int64_t limit = group.line != known && *group.limit && *group.use ? file_number(group.limit) : -1;
+	for (unsigned i = 0; group_count < MOST_GROUPS; i++) {
+		struct group *g = &groups[group_count];
 
-		if (limit <= 0)
-			continue;
-		if (pressure_is_limit(limit))
+		if (!pressure_level(text, i, &g->level))
 			return;
-		/* The group has none, so its root is of no interest. */
-		known = group.line;
+		g->limit = limit_of(&g->level);
+		group_count += g->limit >= 0;
 	}
-	*group.limit = 0;
+}
+
+/* Pages of files that the group's processes have read: they go first. */
+static int64_t files_of(struct pressure_level *level)
+{
+	size_t length = strlen(level->folder);
+	bool unified = level->unified;
+	char text[4096];
+	int64_t inactive, active;
+
+	strcpy(level->folder + length, "/memory.stat");
+	file_read(level->folder, text, sizeof(text));
+	level->folder[length] = 0;
+	inactive = pressure_field(text, unified ? "inactive_file" : "total_inactive_file");
+	active = pressure_field(text, unified ? "active_file" : "total_active_file");
+	return (inactive > 0 ? inactive : 0) + (active > 0 ? active : 0);
+}
+
+static int64_t keepable_in(struct group *g, int64_t kept)
+{
+	int64_t use = group_number(&g->level, g->level.unified ? "/memory.current" : "/memory.usage_in_bytes");
+	int64_t most = pressure_keepable(g->limit, use, 0, kept);
+
+	/* Where the share is all that counts, files' pages change nothing. */
+	return most == g->limit / PRESSURE_SHARE ? most : pressure_keepable(g->limit, use, files_of(&g->level), kept);
 }
 
 static bool stalls(void)
 {
 	char text[256];
 
-	return read_file("/proc/pressure/memory", text, sizeof(text)) && pressure_stalls(text);
+	return file_read("/proc/pressure/memory", text, sizeof(text)) && pressure_stalls(text);
 }
 
-bool facts_pressed(int64_t now)
+static int64_t available(void)
+{
+	char text[512];
+	int64_t kib = file_read("/proc/meminfo", text, sizeof(text)) ? pressure_field(text, "MemAvailable") : -1;
+
+	return kib < 0 ? kib : kib << 10;
+}
+
+int64_t facts_keepable(int64_t now, int64_t kept)
 {
 	static struct pressure system;
-	static bool sought;
+	static int64_t machine;
+	int64_t most;
 
 	if (atomic_load_explicit(&stopped, memory_order_relaxed))
-		return false;
-	if (!sought) {
-		sought = true;
-		find_group();
-	}
-	if (pressure_due(&system, now))
+		return INT64_MAX;
+	if (pressure_due(&system, now)) {
 		pressure_answer(&system, now, stalls());
-	return system.stalls || (*group.limit && pressure_near(file_number(group.limit), file_number(group.use)));
+		find_groups();
+		machine = pressure_keepable_of_machine(available(), kept);
+	}
+	if (system.stalls)
+		return 0;
+	most = machine;
+	for (unsigned i = 0; i < group_count; i++) {
+		int64_t in_group = keepable_in(&groups[i], kept);
+
+		most = in_group < most ? in_group : most;
+	}
+	return most;
 }
+
+/* ---- mappings and pages ----------------------------------------------------------------------------- */
 
 /* struct procmap_query of linux/fs.h, since Linux 6.11. */
 struct query {

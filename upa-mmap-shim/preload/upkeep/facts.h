@@ -16,8 +16,12 @@ void facts_stop(void);
 /* The process's resident memory in bytes, as the kernel counts it; negative if it may not be asked. */
 int64_t facts_resident(void);
 
-/* Is memory short (policy/pressure.h)? For one thread at a time. */
-bool facts_pressed(int64_t now);
+/*
+ * The most that the process may keep, which keeps so much now (policy/pressure.h): by limits of its cgroups and those
+ * above them, which are looked for once a second, and by the machine's memory. 0: memory is short; INT64_MAX: no limit.
+ * For one thread at a time.
+ */
+int64_t facts_keepable(int64_t now, int64_t kept);
 
 /* What the kernel says of the mapping that an address lies in. */
 struct facts_mapping {

@@ -83,17 +83,20 @@ static void moved(uintptr_t to)
 	retention_heap((int64_t)(to - lowest), (int64_t)(kernel_break - to));
 }
 
-static void keep_at_most(int64_t bytes)
+static int64_t keep_at_most(int64_t bytes)
 {
 	uintptr_t now = (uintptr_t)*current;
 	uintptr_t keep = up(now + (uintptr_t)bytes);
+	uintptr_t given;
 
 	if (keep >= kernel_break || kernel_brk(keep) != keep)
-		return;
-	view_add(&view.heap_given_back_bytes, kernel_break - keep);
+		return 0;
+	given = kernel_break - keep;
+	view_add(&view.heap_given_back_bytes, given);
 	kernel_break = keep;
 	resident_to = resident_to < keep ? resident_to : keep;
 	moved(now);
+	return (int64_t)given;
 }
 
 static int grow(uintptr_t now, uintptr_t wanted, bool zeros)
@@ -169,13 +172,16 @@ struct heap_breaks heap_breaks(void)
 	return (struct heap_breaks){ (uintptr_t)*current, kernel_break };
 }
 
-void heap_give_back(int64_t keep)
+int64_t heap_give_back(int64_t keep)
 {
+	int64_t given;
+
 	if (!current || stopped || atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))
-		return;
-	keep_at_most(keep);
+		return 0;
+	given = keep_at_most(keep);
 	show();
 	atomic_flag_clear_explicit(&changing, memory_order_release);
+	return given;
 }
 
 void heap_after_fork(void)

@@ -32,8 +32,8 @@ struct heap_breaks heap_breaks(void);
  */
 void heap_disturb(const void *address, size_t length, bool only_contents);
 
-/* Keeps no more than this beyond the program's break, unless somebody is changing it just now. */
-void heap_give_back(int64_t keep);
+/* Keeps no more than this beyond the program's break, unless somebody is changing it just now. Bytes given back. */
+int64_t heap_give_back(int64_t keep);
 
 /* In a forked child: nobody is changing the break. */
 void heap_after_fork(void);

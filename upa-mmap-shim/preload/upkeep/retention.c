@@ -8,6 +8,7 @@
 #include "settings.h"
 #include "clock.h"
 #include "upkeep/facts.h"
+#include "upkeep/trim_threshold.h"
 
 /* ---- what the policy asks for ------------------------------------------------------------------- */
 
@@ -29,6 +30,11 @@ static int64_t uncounted(void)
 	return r ? (int64_t)upa_region_uncounted_bytes(r) : 0;
 }
 
+static void give_back_heap(int64_t keep)
+{
+	heap_give_back(keep);
+}
+
 static void give_back_region(int64_t keep)
 {
 	struct upa_region *r = gate_region();
@@ -40,10 +46,10 @@ static void give_back_region(int64_t keep)
 static const struct retain_hooks hooks = {
 	.now = clock_milliseconds,
 	.resident = facts_resident,
-	.pressed = facts_pressed,
+	.keepable = facts_keepable,
 	.region = region,
 	.uncounted = uncounted,
-	.give_back_heap = heap_give_back,
+	.give_back_heap = give_back_heap,
 	.give_back_region = give_back_region,
 };
 
@@ -55,6 +61,24 @@ void retention_start(void)
 {
 	retain.percent = (int64_t)settings.retain_percent;
 	retain.half_life = (int64_t)settings.decay_ms;
+	retain_set_trim(&retain, trim_threshold_at_start());
+}
+
+bool retention_trim(void)
+{
+	struct upa_region *r = gate_region();
+	bool given = heap_give_back(0) > 0;
+
+	given |= r && upa_region_give_back(r, 0) > 0;
+	retain_trimmed(&retain);
+	return given;
+}
+
+void retention_set_trim(int64_t bytes)
+{
+	retain_set_trim(&retain, bytes);
+	if (bytes >= 0)
+		heap_give_back(0);
 }
 
 void retention_account(int64_t bytes)

@@ -8,6 +8,7 @@
 #ifndef UPA_RETENTION_H
 #define UPA_RETENTION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* By the settings. For a process with one thread. */
@@ -21,5 +22,11 @@ int64_t retention_heap_allowance(void);
 int64_t retention_excess(int64_t idle, int64_t bytes);
 int64_t retention_peak(void);
 void retention_after_fork(void);
+
+/* malloc_trim(): nothing that is free stays. False: nothing did. */
+bool retention_trim(void);
+
+/* mallopt(M_TRIM_THRESHOLD): see retain_set_trim(). */
+void retention_set_trim(int64_t bytes);
 
 #endif

@@ -67,29 +67,67 @@ static void limits(void)
 	CHECK(pressure_is_limit((1ll << 60) - 1), "EiB");
 	CHECK(!pressure_is_limit(1ll << 60), "more than anybody has");
 	CHECK(!pressure_is_limit(9223372036854771712), "version 1's word for none");
-	CHECK(!pressure_near(1000, 900), "a tenth is left");
-	CHECK(pressure_near(1000, 901), "less than a tenth is left");
-	CHECK(pressure_near(1000, 2000), "more than there is");
-	CHECK(!pressure_near(0, 901), "no limit");
-	CHECK(!pressure_near(-1, 901), "not known");
-	CHECK(!pressure_near(1000, -1), "not known");
+	CHECK(!pressure_is_limit(-1), "not known");
+	CHECK(pressure_is_limit(0), "nothing at all");
 }
 
-/* The n-th candidate of a text. */
-static void candidate(const char *text, unsigned n, unsigned line, const char *limit, const char *use)
+static void fields(void)
 {
-	struct pressure_group group;
+	static const char text[] = "anon 5\ninactive_file 70\nactive_file 8\nMemAvailable:   1234 kB\nlast_one 3";
 
-	CHECK(pressure_candidate(text, n, &group), "n=%u of %s", n, text);
-	CHECK(group.line == line && !strcmp(group.limit, limit) && !strcmp(group.use, use),
-	      "n=%u of %s: line=%u limit=%s use=%s", n, text, group.line, group.limit, group.use);
+	CHECK(pressure_field(text, "anon") == 5, "the first");
+	CHECK(pressure_field(text, "active_file") == 8, "not a part of another");
+	CHECK(pressure_field(text, "inactive_file") == 70, "in the middle");
+	CHECK(pressure_field(text, "MemAvailable") == 1234, "with a colon");
+	CHECK(pressure_field(text, "last_one") == 3, "without an end");
+	CHECK(pressure_field(text, "last") == -1, "the start of another");
+	CHECK(pressure_field("", "anon") == -1, "nothing");
+}
+
+static void keepable(int64_t limit, int64_t use, int64_t files, int64_t kept, int64_t expected)
+{
+	int64_t most = pressure_keepable(limit, use, files, kept);
+
+	CHECK(most == expected, "limit=%" PRId64 " use=%" PRId64 " files=%" PRId64 " kept=%" PRId64 ": %" PRId64, limit,
+	      use, files, kept, most);
+}
+
+static void how_much_may_be_kept(void)
+{
+	/* A share of the limit. */
+	keepable(3200, 0, 0, 0, 100);
+	keepable(3200, 3000, 0, 0, 100);
+	/* Of what is left, half; what is kept is no use of others. */
+	keepable(3200, 3100, 0, 0, 50);
+	keepable(3200, 3100, 0, 20, 60);
+	keepable(3200, 3100, 30, 20, 75);
+	keepable(3200, 3200, 0, 0, 0);
+	keepable(3200, 4000, 0, 0, 0);
+	keepable(3200, 4000, 4000, 4000, 100);
+	keepable(0, 0, 0, 0, 0);
+	keepable(3200, -1, 0, 50, 100);
+	/* No limit, or one that is none. */
+	keepable(-1, 50, 0, 50, INT64_MAX);
+	keepable(9223372036854771712, 50, 0, 50, INT64_MAX);
+	CHECK(pressure_keepable_of_machine(100, 20) == 60, "half");
+	CHECK(pressure_keepable_of_machine(0, 0) == 0, "nothing is left");
+	CHECK(pressure_keepable_of_machine(-1, 20) == INT64_MAX, "not known");
+}
+
+/* The n-th level of a text. */
+static void level(const char *text, unsigned n, bool unified, const char *folder)
+{
+	struct pressure_level l;
+
+	CHECK(pressure_level(text, n, &l), "n=%u of %s", n, text);
+	CHECK(l.unified == unified && !strcmp(l.folder, folder), "n=%u of %s: %s", n, text, l.folder);
 }
 
 static void none(const char *text, unsigned n)
 {
-	struct pressure_group group;
+	struct pressure_level l;
 
-	CHECK(!pressure_candidate(text, n, &group), "n=%u of %s: %s", n, text, group.limit);
+	CHECK(!pressure_level(text, n, &l), "n=%u of %s: %s", n, text, l.folder);
 }
 
 static void groups(void)
@@ -99,39 +137,40 @@ static void groups(void)
 	static const char hybrid[] = "5:memory:/m\n0::/u";
 	char path[5000];
 
-	candidate(v2, 0, 0, "/sys/fs/cgroup/user.slice/a b.scope/memory.max",
-		  "/sys/fs/cgroup/user.slice/a b.scope/memory.current");
-	candidate(v2, 1, 0, "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current");
-	none(v2, 2);
-	candidate(v1, 0, 1, "/sys/fs/cgroup/memory/docker/ab12/memory.limit_in_bytes",
-		  "/sys/fs/cgroup/memory/docker/ab12/memory.usage_in_bytes");
-	candidate(v1, 1, 1, "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-		  "/sys/fs/cgroup/memory/memory.usage_in_bytes");
-	none(v1, 2);
-	candidate(hybrid, 0, 0, "/sys/fs/cgroup/memory/m/memory.limit_in_bytes",
-		  "/sys/fs/cgroup/memory/m/memory.usage_in_bytes");
-	candidate(hybrid, 2, 1, "/sys/fs/cgroup/u/memory.max", "/sys/fs/cgroup/u/memory.current");
-	candidate(hybrid, 3, 1, "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current");
+	level(v2, 0, true, "/sys/fs/cgroup/user.slice/a b.scope");
+	level(v2, 1, true, "/sys/fs/cgroup/user.slice");
+	level(v2, 2, true, "/sys/fs/cgroup");
+	none(v2, 3);
+	level(v1, 0, false, "/sys/fs/cgroup/memory/docker/ab12");
+	level(v1, 1, false, "/sys/fs/cgroup/memory/docker");
+	level(v1, 2, false, "/sys/fs/cgroup/memory");
+	none(v1, 3);
+	level(hybrid, 0, false, "/sys/fs/cgroup/memory/m");
+	level(hybrid, 1, false, "/sys/fs/cgroup/memory");
+	level(hybrid, 2, true, "/sys/fs/cgroup/u");
+	level(hybrid, 3, true, "/sys/fs/cgroup");
 	none(hybrid, 4);
+	level("0::/\n", 0, true, "/sys/fs/cgroup");
+	none("0::/\n", 1);
 	none("", 0);
 	none("nonsense\n", 0);
 	none("0:\n::\n", 0);
 	none("10::/ten is not zero\n", 0);
 	none("3:memory2:/x\n4:xmemory:/y\n", 0);
-	/* Too long to be read. */
+	/* Too long to be read, with a file's name behind; its root is not. */
 	memset(path, 'x', sizeof(path) - 1);
 	memcpy(path, "0::/", 4);
 	path[sizeof(path) - 1] = 0;
-	candidate(path, 0, 0, "", "");
-	candidate(path, 1, 0, "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current");
-	/* Just not: 14 + length + 11 < 4096 holds the limit, not the longer name of the use. */
-	path[3 + PRESSURE_PATH_BYTES - 14 - 11 - 1] = 0;
+	level(path, 0, true, "");
+	level(path, 1, true, "/sys/fs/cgroup");
+	path[3 + PRESSURE_PATH_BYTES - 14 - PRESSURE_FILE_BYTES + 1] = 0;
+	level(path, 0, true, "");
+	path[3 + PRESSURE_PATH_BYTES - 14 - PRESSURE_FILE_BYTES] = 0;
 	{
-		struct pressure_group group;
+		struct pressure_level l;
 
-		CHECK(pressure_candidate(path, 0, &group), "long");
-		CHECK(strlen(group.limit) == PRESSURE_PATH_BYTES - 1 && !*group.use, "%zu %zu", strlen(group.limit),
-		      strlen(group.use));
+		CHECK(pressure_level(path, 0, &l) && strlen(l.folder) == PRESSURE_PATH_BYTES - PRESSURE_FILE_BYTES,
+		      "%zu", strlen(l.folder));
 	}
 }
 
@@ -141,6 +180,8 @@ int main(void)
 	stalls();
 	once_a_second();
 	limits();
+	fields();
+	how_much_may_be_kept();
 	groups();
 	return 0;
 }

@@ -74,10 +74,10 @@ static int64_t none(void)
 	return 0;
 }
 
-static bool no_pressure(int64_t at)
+static int64_t no_limit(int64_t at, int64_t kept)
 {
-	(void)at;
-	return false;
+	(void)at, (void)kept;
+	return INT64_MAX;
 }
 
 static bool region(struct retain_region *out)
@@ -101,7 +101,7 @@ static void give_back_heap(int64_t keep)
 	retain_heap(&retain, world.heap, world.heap_kept);
 }
 
-static const struct retain_hooks hooks = { now, resident, no_pressure, region, none, give_back_heap, give_back_region };
+static const struct retain_hooks hooks = { now, resident, no_limit, region, none, give_back_heap, give_back_region };
 
 static int64_t *untold(uint32_t id)
 {

@@ -12,9 +12,11 @@
 
 static struct {
 	int64_t now, resident, uncounted;
-	bool pressed, has_region;
+	bool has_region;
+	int64_t keepable;
 	struct retain_region region;
-	int asked_resident, asked_pressed;
+	int asked_resident, asked_keepable;
+	int64_t told_kept;                  /* when that was asked */
 	int64_t heap_target, region_target; /* -1: not asked to give back */
 	int64_t heap_left;                  /* what the heap then tells */
 } world;
@@ -32,11 +34,12 @@ static int64_t resident(void)
 	return world.resident;
 }
 
-static bool pressed(int64_t at)
+static int64_t keepable(int64_t at, int64_t kept)
 {
 	CHECK(at == world.now, "at=%" PRId64, at);
-	world.asked_pressed++;
-	return world.pressed;
+	world.asked_keepable++;
+	world.told_kept = kept;
+	return world.keepable;
 }
 
 static bool region(struct retain_region *out)
@@ -62,7 +65,7 @@ static void give_back_region(int64_t keep)
 }
 
 static const struct retain_hooks hooks = {
-	now, resident, pressed, region, uncounted, give_back_heap, give_back_region
+	now, resident, keepable, region, uncounted, give_back_heap, give_back_region
 };
 
 /* A process that has begun long ago; 10 %, a second. */
@@ -74,15 +77,16 @@ static void begin(void)
 	retain.percent = 10;
 	retain.half_life = 1000;
 	world.now = 1000000;
+	world.keepable = INT64_MAX;
 	world.heap_target = world.region_target = -1;
 }
 
-#define IS(actual, expected) \
+#define IS(actual, expected)                                                                                           \
 	CHECK((actual) == (expected), "%" PRId64 " is not %" PRId64, (int64_t)(actual), (int64_t)(expected))
 
 /* To within a thousandth. */
-#define NEAR(actual, expected)                                                                        \
-	CHECK(llabs((long long)(actual) - (long long)(expected)) <= (long long)(expected) / 1000 + 1, \
+#define NEAR(actual, expected)                                                                                         \
+	CHECK(llabs((long long)(actual) - (long long)(expected)) <= (long long)(expected) / 1000 + 1,                  \
 	      "%" PRId64 " is not near %" PRId64, (int64_t)(actual), (int64_t)(expected))
 
 /* The region is looked at now: so much of it in use, so much free and populated. */
@@ -191,30 +195,168 @@ static void just_freed(void)
 	IS(world.region_target, -1);
 }
 
-/* Under pressure nothing stays; to ask is not worth it for little. */
-static void pressure(void)
+/* No more stays than limits leave; to ask is not worth it for little. */
+static void limits(void)
 {
 	begin();
-	world.pressed = true;
-	look(400 * MIB, 33 * MIB);
-	IS(world.asked_pressed, 1);
+	world.keepable = 0;
+	look(400 * MIB, MIB + KIB);
+	IS(world.asked_keepable, 1);
+	IS(world.told_kept, MIB + KIB);
 	IS(world.region_target, 0);
 	begin();
-	world.pressed = true;
-	look(400 * MIB, 32 * MIB);
-	IS(world.asked_pressed, 0);
+	world.keepable = 0;
+	look(400 * MIB, MIB);
+	IS(world.asked_keepable, 0);
 	IS(world.region_target, -1);
 	begin();
 	look(400 * MIB, 33 * MIB);
-	IS(world.asked_pressed, 1);
+	IS(world.asked_keepable, 1);
 	IS(world.region_target, -1);
+	/* A quarter more goes, if any. */
+	begin();
+	world.keepable = 32 * MIB;
+	look(400 * MIB, 32 * MIB);
+	IS(world.region_target, -1);
+	look(400 * MIB, 32 * MIB + KIB);
+	IS(world.region_target, 24 * MIB - 24 * MIB / 16);
 	/* The heap's counts as well, and goes as well. */
 	begin();
-	world.pressed = true;
+	world.keepable = 0;
 	retain_heap(&retain, 400 * MIB, 30 * MIB);
 	look(100 * MIB, 3 * MIB);
+	IS(world.told_kept, 33 * MIB);
 	IS(world.heap_target, 0);
 	IS(world.region_target, 0);
+	/* Memory is no longer short: who keeps little is not held to what was said then. */
+	world.keepable = INT64_MAX;
+	retain_heap(&retain, 400 * MIB, 0);
+	look(100 * MIB, MIB);
+	look(100 * MIB, MIB);
+	IS(world.region_target, -1);
+}
+
+/* What is freed at once is looked at when it is more than may be kept, not in a while. */
+static void limits_at_once(void)
+{
+	int64_t untold = 0;
+
+	begin();
+	world.keepable = 4 * MIB;
+	look(100 * MIB, 2 * MIB);
+	IS(world.asked_resident, 1);
+	/* An eighth of that is told at once. */
+	retain_account(&retain, &untold, -512 * KIB + 1);
+	IS(atomic_load(&retain.region_live), 100 * MIB);
+	retain_account(&retain, &untold, -1);
+	IS(atomic_load(&retain.region_live), 100 * MIB - 512 * KIB);
+	retain_account(&retain, &untold, -1536 * KIB);
+	IS(world.asked_resident, 1);
+	world.region = (struct retain_region){ 97 * MIB, 5 * MIB };
+	retain_account(&retain, &untold, -MIB);
+	IS(world.asked_resident, 2);
+	IS(world.region_target, 3 * MIB - 3 * MIB / 16);
+	/* Before anybody has asked, that is more than needs no asking. */
+	begin();
+	world.has_region = true;
+	world.keepable = 0;
+	world.now = 3;
+	retain_account(&retain, &untold, 100 * MIB);
+	IS(world.asked_resident, 1);
+	world.region = (struct retain_region){ 98 * MIB, 2 * MIB };
+	retain_account(&retain, &untold, -MIB);
+	IS(world.asked_resident, 1);
+	retain_account(&retain, &untold, -MIB);
+	IS(world.asked_resident, 2);
+	IS(world.region_target, 0);
+}
+
+/* A request that finds no free memory: what was in use lately makes room for it. */
+static void region_grows(void)
+{
+	int64_t untold = 0;
+
+	begin();
+	look(100 * MIB, 0);
+	retain_heap(&retain, 20 * MIB, 80 * MIB);
+	world.heap_left = 20 * MIB;
+	/* All of it comes from free memory. */
+	world.region = (struct retain_region){ 10 * MIB, 60 * MIB };
+	world.resident = 170 * MIB;
+	look(10 * MIB, 60 * MIB);
+	world.heap_target = -1;
+	retain_heap(&retain, 20 * MIB, 10 * MIB);
+	world.region = (struct retain_region){ 50 * MIB, 20 * MIB };
+	world.resident = 100 * MIB;
+	retain_account(&retain, &untold, 40 * MIB);
+	IS(world.heap_target, -1);
+	/* None of it does. */
+	begin();
+	world.resident = 100 * MIB;
+	retain_heap(&retain, 100 * MIB, 0);
+	retain_heap_shrinks(&retain);
+	retain_heap(&retain, 20 * MIB, 80 * MIB);
+	world.has_region = true;
+	world.region = (struct retain_region){ 60 * MIB, 0 };
+	retain_account(&retain, &untold, 60 * MIB);
+	NEAR(world.heap_target, 30 * MIB);
+}
+
+/* What the program wants to be left of free memory. */
+static void trims(void)
+{
+	begin();
+	retain_set_trim(&retain, 5 * MIB);
+	look(400 * MIB, 5 * MIB);
+	IS(world.region_target, -1);
+	look(400 * MIB, 6 * MIB);
+	IS(world.region_target, 5 * MIB - 5 * MIB / 4 - (5 * MIB - 5 * MIB / 4) / 16);
+	IS(retain_heap_allowance(&retain), 0);
+	/* And of the heap nothing. */
+	retain_heap(&retain, 400 * MIB, KIB);
+	look(400 * MIB, 0);
+	IS(world.heap_target, 0);
+	begin();
+	retain_set_trim(&retain, 0);
+	look(400 * MIB, 4 * KIB);
+	IS(world.region_target, 0);
+	/* No wish any more. */
+	retain_set_trim(&retain, -1);
+	look(400 * MIB, 4 * MIB);
+	IS(world.region_target, -1);
+	IS(retain_heap_allowance(&retain) > 0, true);
+	retain_set_trim(&retain, INT64_MAX);
+	look(400 * MIB, 4 * MIB);
+	IS(world.region_target, -1);
+	/* What was in use before is forgotten. */
+	begin();
+	look(200 * MIB, 0);
+	world.region = (struct retain_region){ 40 * MIB, 0 };
+	world.resident = 40 * MIB;
+	retain_trimmed(&retain);
+	IS(retain_peak(&retain), 40 * MIB);
+	look(40 * MIB, 5 * MIB);
+	NEAR(world.region_target, 4 * MIB - 4 * MIB / 16);
+}
+
+/* What the heap may keep by limits, which it asks for itself if they are not known. */
+static void heap_and_limits(void)
+{
+	begin();
+	world.resident = 100 * MIB;
+	world.keepable = 6 * MIB;
+	retain_heap(&retain, 100 * MIB, 0);
+	retain_heap_shrinks(&retain);
+	IS(world.asked_keepable, 0);
+	retain_heap(&retain, 20 * MIB, 80 * MIB);
+	IS(retain_heap_allowance(&retain), 6 * MIB);
+	IS(world.asked_keepable, 1);
+	/* Once in a tick of the clock. */
+	world.keepable = MIB;
+	IS(retain_heap_allowance(&retain), 6 * MIB);
+	world.now++;
+	IS(retain_heap_allowance(&retain), MIB);
+	IS(world.asked_keepable, 2);
 }
 
 /* Resident memory that is not counted, or may not be asked for. */
@@ -294,7 +436,7 @@ static void freed_since(void)
 	int64_t untold = 0;
 
 	begin();
-	look(100 * MIB, 0);
+	look(100 * MIB, 2 * MIB);
 	retain_account(&retain, &untold, -60 * MIB);
 	world.now += RETAIN_INTERVAL;
 	/* No look, a purge. */
@@ -477,6 +619,20 @@ static void purges(void)
 	NEAR(world.region_target, 2 * MIB - 2 * MIB / 16);
 }
 
+/* Purges leave no more than limits do. */
+static void purges_and_limits(void)
+{
+	begin();
+	world.resident = 100 * MIB;
+	world.keepable = 5 * MIB;
+	/* Nobody has asked, as there is nothing. */
+	IS(retain_excess(&retain, 0, MIB), -10 * MIB);
+	world.now += RETAIN_INTERVAL;
+	IS(retain_excess(&retain, 2 * MIB, MIB), 2 * MIB + MIB - 5 * MIB);
+	IS(world.told_kept, 2 * MIB);
+	IS(retain_excess(&retain, 5 * MIB, MIB), MIB);
+}
+
 int main(void)
 {
 	beyond_the_peak();
@@ -484,7 +640,11 @@ int main(void)
 	no_memory_of_the_peak();
 	rise();
 	just_freed();
-	pressure();
+	limits();
+	limits_at_once();
+	region_grows();
+	trims();
+	heap_and_limits();
 	what_is_resident();
 	account();
 	freed_since();
@@ -494,5 +654,6 @@ int main(void)
 	heap_grows();
 	heap_grows_when();
 	purges();
+	purges_and_limits();
 	return 0;
 }

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gives_back.c - what a program is left with that has freed its memory, by what it says of it. Run under UPA:
+ *
+ *   gives_back trim SIZE       malloc_trim(0)
+ *   gives_back mallopt SIZE    mallopt(M_TRIM_THRESHOLD, 128 KiB) before
+ *   gives_back plain SIZE      nothing, but what the environment says
+ *   gives_back idle SIZE       sleeps
+ *   gives_back small SIZE      works on in small blocks
+ *   gives_back limits SIZE     75 MiB of them, three times; then touches as much of memory that no call tells of
+ *
+ * 100 MiB in blocks of SIZE bytes, written to and freed. Prints how many KiB are resident more than before all that.
+ */
+#define _GNU_SOURCE
+#include <malloc.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MIB (1ul << 20)
+
+static char untold[75 * MIB];
+
+static long resident_kib(void)
+{
+	char text[128] = "";
+	FILE *file = fopen("/proc/self/statm", "r");
+	char *end;
+
+	if (!file || !fgets(text, sizeof(text), file))
+		exit(1);
+	fclose(file);
+	strtol(text, &end, 10);
+	return strtol(end, NULL, 10) * 4;
+}
+
+static void use(size_t bytes, size_t size)
+{
+	size_t n = bytes / size;
+	char **blocks = malloc(n * sizeof(*blocks));
+
+	for (size_t i = 0; i < n; i++) {
+		blocks[i] = malloc(size);
+		memset(blocks[i], 1, size);
+	}
+	for (size_t i = 0; i < n; i++)
+		free(blocks[i]);
+	free(blocks);
+}
+
+static void pass(bool works)
+{
+	struct timespec now, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += 3;
+	do {
+		struct timespec little = { .tv_nsec = 1000000 };
+
+		for (int i = 0; works && i < 1000; i++)
+			free(malloc(100));
+		nanosleep(&little, NULL);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+}
+
+int main(int count, char **arguments)
+{
+	const char *what = count > 2 ? arguments[1] : "";
+	size_t size = count > 2 ? strtoul(arguments[2], NULL, 10) : 0;
+	long before;
+
+	if (!size)
+		return 2;
+	if (!strcmp(what, "mallopt") && !mallopt(M_TRIM_THRESHOLD, 128 << 10))
+		return 1;
+	before = resident_kib();
+	if (!strcmp(what, "limits")) {
+		for (int i = 0; i < 3; i++)
+			use(75 * MIB, size);
+		for (size_t i = 0; i < sizeof(untold); i += 4096)
+			untold[i] = 1;
+		return 0;
+	}
+	use(100 * MIB, size);
+	if (!strcmp(what, "trim"))
+		malloc_trim(0);
+	if (!strcmp(what, "idle") || !strcmp(what, "small"))
+		pass(*what == 's');
+	printf("%ld\n", resident_kib() - before);
+	return 0;
+}

@@ -1,0 +1,98 @@
+#!/bin/bash
+# gives_back_test.sh LIBRARIES PROGRAMS: what is kept of freed memory, and for how long, by what the program and the
+# kernel say of it (gives_back.c): malloc_trim(), trim thresholds, and limits of a cgroup where one can be made.
+set -euo pipefail
+
+libraries=$1
+program=$2/preload_gives_back
+failures=0
+
+# The preloads of `upa run --malloc libc` and `--malloc dl`.
+modes=("$libraries/libupa_mmap.so" "$libraries/libupa_mmap.so:$libraries/libupa_malloc.so")
+sizes=(1000 100000 1048576 16777216)
+
+say() {
+  echo "gives_back_test: $*"
+  failures=$((failures + 1))
+}
+
+# left PRELOAD WHAT SIZE: KiB resident more than before
+left() {
+  LD_PRELOAD=$1 "$program" "$2" "$3"
+}
+
+# at_most KIB PRELOAD WHAT SIZE
+at_most() {
+  local is
+  is=$(left "${@:2}")
+  ((is <= $1)) || say "$3, blocks of $4 bytes, $2: $is KiB are left, expected at most $1"
+}
+
+for mode in "${modes[@]}"; do
+  for size in "${sizes[@]}"; do
+    at_most 6144 "$mode" trim "$size"
+  done
+done
+
+# A wish of the program, or of its user. glibc itself keeps as much of the heap.
+for size in 100000 1048576; do
+  at_most 6144 "${modes[0]}" mallopt "$size"
+  MALLOC_TRIM_THRESHOLD_=131072 at_most 6144 "${modes[0]}" plain "$size"
+  GLIBC_TUNABLES=glibc.malloc.trim_threshold=131072 at_most 6144 "${modes[0]}" plain "$size"
+done
+# The test would see it if nothing were kept anyway.
+is=$(left "${modes[0]}" plain 1048576)
+((is > 51200)) || say "without a wish only $is KiB are kept: the other lines mean nothing"
+
+# ---- limits ---------------------------------------------------------------------------------------------
+
+# Of a group of either version, below one that has the limit, so that it is an ancestor's.
+group_test() {
+  local root=$1 limit=$2 peak=$3 group mode size base
+  group=$root/upa-gives-back-$$
+  mkdir "$group" 2>/dev/null || return 0
+  if [[ ! -e $group/$limit ]]; then
+    # Version 2 without the controller.
+    rmdir "$group"
+    return 0
+  fi
+  # in_group LIMIT PRELOAD SIZE
+  in_group() {
+    local status=0
+    mkdir "$group/inner"
+    echo "$1" >"$group/$limit"
+    (
+      echo "$BASHPID" >"$group/inner/cgroup.procs"
+      LD_PRELOAD=$2 exec "$program" limits "$3"
+    ) 2>/dev/null || status=$?
+    base=$(cat "$group/$peak" 2>/dev/null || echo 0)
+    for _ in {1..50}; do
+      rmdir "$group/inner" 2>/dev/null && break
+      sleep 0.1
+    done
+    return $status
+  }
+  for size in 100000 1048576; do
+    if [[ -e $group/$peak ]]; then
+      rmdir "$group" && mkdir "$group"
+      in_group $((1 << 30)) "" "$size"
+    else
+      base=$((80 << 20))
+    fi
+    local least=$((base / 10 * 11))
+    in_group "$least" "" "$size" || continue
+    for mode in "${modes[@]}"; do
+      in_group "$least" "$mode" "$size" ||
+        say "limit=$least in $root: killed under $mode, blocks of $size bytes; not without"
+    done
+  done
+  for _ in {1..50}; do
+    rmdir "$group" 2>/dev/null && break
+    sleep 0.1
+  done
+}
+
+group_test /sys/fs/cgroup/memory memory.limit_in_bytes memory.max_usage_in_bytes
+group_test /sys/fs/cgroup memory.max memory.peak
+
+exit $((failures > 0))
