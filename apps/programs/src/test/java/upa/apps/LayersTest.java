@@ -20,7 +20,7 @@ class LayersTest {
     private static final List<Set<String>> LAYERS = List.of(
             // The library, whose own tests order the packages in it.
             Set.of("upa.core..", "upa.internal..", "upa.llfree..", "upa.policy"),
-            Set.of("upa.pager.host", "upa.pager.posix"),
+            Set.of("upa.pager.host", "upa.pager.posix", "upa.pager.scale"),
             Set.of("upa.pager.policies", "upa.pager.simulate", "upa.pager.store"),
             Set.of("upa.pager.place"),
             Set.of("upa.measure.stats", "upa.measure.allocator"),
