@@ -26,7 +26,7 @@ if dpkg --compare-versions "$libc" lt "${needed:-0}"; then
 fi
 
 files >"$work/before"
-dpkg -i "$packages"/*.deb >&2 || failed "does not install"
+dpkg -i "$packages"/*.deb >&2 || { cat /var/lib/dkms/upa/*/build/make.log >&2; failed "does not install"; }
 [[ -z $(dpkg --audit) ]] || failed "is not configured"
 dpkg --verify "${names[@]}" >&2 || failed "files are not as packed"
 upa run --stats -- python3 -c 'print(sum(map(len, [bytearray(10**6 + i) for i in range(300)])))' \

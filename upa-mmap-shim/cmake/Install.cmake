@@ -29,8 +29,8 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/upa-config.cmake ${CMAKE_CURRENT_BINAR
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/upa COMPONENT development)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/upa.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
-# The same upa-run, which looks for the libraries elsewhere. Its file has another name until it is installed: Ninja would
-# take a file for the target of the same name.
+# The same upa-run, which looks for the libraries elsewhere. Its file has another name until it is installed: Ninja
+# takes a file for the target of the same name.
 get_target_property(upa_run_folder upa-run SOURCE_DIR)
 get_target_property(upa_run_sources upa-run SOURCES)
 list(TRANSFORM upa_run_sources PREPEND "${upa_run_folder}/")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fresh_test.sh ROOT: the first commands in a fresh clone, without a network where that can be had: what each builds, and
-# the one line that says which download failed and what works all the same. Skipped without the tools to build.
+# fresh_test.sh ROOT: the first commands in a fresh clone, without a network where that can be had: what each builds,
+# and the line that says which download failed and what works all the same. Skipped without the tools to build.
 set -euo pipefail
 export LC_ALL=C
 
