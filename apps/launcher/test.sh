@@ -102,7 +102,22 @@ vm_tests() {
     echo "Tests of the kernel module on Linux $kernel (whole log: build/log/vm-test.log)"
     vm_test --kernel "$kernel" 2>&1 | tee -a "$log/vm-test.log" | grep -E '^(not )?ok |^# (upa\.ko|C library|Java) |passed' || failed=1
   done
+  vm_interrupted || failed=1
   return "$failed"
+}
+
+vm_interrupted() {
+  local file="$log/vm-interrupted.log" status=0
+  "$root/apps/launcher/tests/interrupt_test.py" "$root/upa" >"$file" 2>&1 || status=$?
+  case $status in
+    0) echo "ok - ./upa vm, interrupted"; echo "1 passed, 0 failed, 0 skipped" >>"$log/vm-test.log" ;;
+    77) echo "0 passed, 0 failed, 1 skipped" >>"$log/vm-test.log" ;;
+    *)
+      echo "not ok - ./upa vm, interrupted (whole log: build/log/vm-interrupted.log)"
+      echo "0 passed, 1 failed, 0 skipped" >>"$log/vm-test.log"
+      return 1
+      ;;
+  esac
 }
 
 # Adds up what ctest and Surefire report in XML, and jcstress and the module's tests in their last lines: the last line printed.
