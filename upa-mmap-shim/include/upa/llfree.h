@@ -20,7 +20,7 @@
  * freed with one.
  *
  *
- * Layout of the state, ABI version 2 (little endian; offsets from the start of the state)
+ * Layout of the state, ABI version 3 (little endian; offsets from the start of the state)
  *
  *   0                         header, 4096 bytes, see struct upa_llfree_header
  *   header.slot_offset        slots    x 64 bytes   reservation and counters of one thread
@@ -33,15 +33,16 @@
  *   Every word that is changed with compare-and-swap is changed with that one width by everybody.
  *
  *   child word (u32)
- *     31                15  14  13 12  11  10 9         0
- *    +--------------------+---+------+----+---+----------+
- *    |    reserved (0)    | R | state| T  | P |   ones   |
- *    +--------------------+---+------+----+---+----------+
+ *     31            16  15  14  13 12  11  10 9         0
+ *    +----------------+---+---+------+----+---+----------+
+ *    |  reserved (0)  | L | R | state| T  | P |   ones   |
+ *    +----------------+---+---+------+----+---+----------+
  *     ones   how many of the 512 allocation bits count as 1: those that are, but for the tickets out
  *     P      polarity: the value of an allocation bit that means "free"; the other one if P of the tree is 1
  *     T      tainted: see upa_llfree_taint()
  *     state  what the free pages of the child hold: UPA_ABSENT, _ZEROED, _STALE or _MIXED
  *     R      resident, a hint: every page is known to have memory, see upa_llfree_set_resident()
+ *     L      lazy: the kernel may take the memory of free pages at any instant, see upa_llfree_set_lazy()
  *     Pages used, allocated or promised to a caller, are 0..512: ones, or 512 - ones where "free" is 1.
  *
  *   tree word (u32)
@@ -54,7 +55,7 @@
  *     W      whole: taken in one step, and no part of it freed since; used is 8192
  *     O      open. A closed tree has used 0 or 8192, and neither W nor V. If P of its group is 1 it is read the
  *            other way: P inverted, and 8192 - used for used. One that is used then is whole.
- *     state  what all its children hold, none of them tainted; UPA_MIXED: each child is to be asked
+ *     state  what all its children hold, none of them tainted or lazy; UPA_MIXED: each child is to be asked
  *     R      what all its children have as R; 0 if state is UPA_MIXED
  *     V      reserved by a slot
  *
@@ -87,6 +88,11 @@
  * The polarity of x changes only while x is wholly free or wholly one caller's, hence never under somebody who
  * holds a page or a ticket of it. So does the rule "ABSENT or ZEROED => no stale bit" of a child.
  *
+ * Memory may vanish from the instant somebody has marked it MADV_FREE until it is written to or dropped. A free page
+ * whose memory may vanish lies in a child with L: who marks it holds it, sets L, and frees it after that. So who gets
+ * a page sees L if its memory may vanish, and writes to the page before he relies on it. L goes when one caller holds
+ * all 512 pages and says what they hold: then he has written to them, or dropped them.
+ *
  * If the state of a tree or group is not MIXED, all below is so. Who changes the state of a child, or a mark of
  * it, sets that of the group to MIXED first, then that of the tree; only who holds all of one may set it to
  * another state again.
@@ -104,7 +110,7 @@ extern "C" {
 #endif
 
 #define UPA_LLFREE_MAGIC 0x0031454552465055ull /* the bytes "UPFREE1\0" */
-#define UPA_LLFREE_ABI 2u
+#define UPA_LLFREE_ABI 3u
 
 #define UPA_PAGE_SHIFT 12u           /* a page is 4096 bytes */
 #define UPA_CHILD_PAGES 512u         /* pages of a child: 2 MiB */
@@ -125,6 +131,16 @@ extern "C" {
 /* Flags of the get functions. */
 #define UPA_GET_ZEROS 1u             /* the caller needs zeros: prefer pages that need no clearing */
 #define UPA_GET_ABSENT 2u            /* the caller brings memory of its own: prefer pages without any */
+
+#define UPA_GET_CONTENTS 4u          /* the result says what the pages hold, too: see upa_llfree_page() */
+
+/* What pages just taken hold: a set. */
+#define UPA_HOLDS_ABSENT 1u          /* some have no memory, and read zero */
+#define UPA_HOLDS_ZEROED 2u          /* some have memory, and read zero */
+#define UPA_HOLDS_STALE 4u           /* some hold old bytes */
+#define UPA_HOLDS_LAZY 16u           /* the memory of those that have it may vanish: see upa_llfree_set_lazy() */
+#define UPA_HOLDS_RESIDENT 32u       /* all are known to have memory: see upa_llfree_set_resident() */
+#define UPA_CONTENTS_SHIFT 40u
 
 /* Flags of upa_llfree_put_run(): at most one of them; none means the pages hold old bytes. */
 #define UPA_PUT_ABSENT 1u            /* the caller has given their memory back to the kernel */
@@ -177,6 +193,7 @@ struct upa_llfree_stats {
 	uint64_t put_pages;
 	uint64_t failures;           /* gets that found nothing */
 	uint64_t searches;           /* gets that had to search beyond the slot's own tree */
+	uint64_t lazy_pages;         /* of the retained ones, those whose memory the kernel may take (upper bound) */
 };
 
 /* Bytes of state for so many pages (1 .. UPA_MAX_PAGES) and slots (1 .. UPA_MAX_SLOTS); 0 if out of range. */
@@ -220,6 +237,16 @@ UPA_API int64_t upa_llfree_get(const struct upa_llfree *a, uint32_t slot, uint32
  */
 UPA_API int64_t upa_llfree_get_run(const struct upa_llfree *a, uint32_t slot, uint64_t pages, uint32_t flags);
 
+/* Of a result >= 0 with UPA_GET_CONTENTS: the first page, and what the pages hold, UPA_HOLDS_*. */
+static inline int64_t upa_llfree_page(int64_t result)
+{
+	return result & ((1ll << UPA_CONTENTS_SHIFT) - 1);
+}
+static inline uint32_t upa_llfree_holds(int64_t result)
+{
+	return (uint32_t)(result >> UPA_CONTENTS_SHIFT);
+}
+
 /* Takes exactly the pages first .. first+pages-1: 0, -EBUSY if one of them is not free, -EINVAL if out of range. */
 UPA_API int upa_llfree_get_at(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages);
 
@@ -234,6 +261,12 @@ UPA_API int upa_llfree_put_run(const struct upa_llfree *a, uint32_t slot, uint64
 
 /* The inverse of upa_llfree_get(): put_run() of 2^order pages; page must be aligned to the order. */
 UPA_API int upa_llfree_put(const struct upa_llfree *a, uint32_t slot, uint64_t page, uint32_t order);
+
+/*
+ * Of pages the caller has taken (first .. first+pages-1): what a get of them with UPA_GET_CONTENTS has said, UPA_HOLDS_*,
+ * unless he has recorded something else since. -EINVAL if out of range.
+ */
+UPA_API int upa_llfree_contents(const struct upa_llfree *a, uint64_t first, uint64_t pages);
 
 /*
  * Of pages the caller holds (first .. first+pages-1): the first one that may hold old bytes, and in
@@ -264,8 +297,8 @@ UPA_API int upa_llfree_taint(const struct upa_llfree *a, uint64_t first, uint64_
 UPA_API int upa_llfree_tainted(const struct upa_llfree *a, uint64_t first, uint64_t pages);
 
 /*
- * Of pages the caller holds (first .. first+pages-1): they hold old bytes from now on, since he has put memory behind them. -EINVAL
- * if out of range.
+ * Of pages the caller holds (first .. first+pages-1): they hold old bytes from now on, since he has put memory behind
+ * them. Children wholly within the range are no longer lazy. -EINVAL if out of range.
  */
 UPA_API int upa_llfree_set_stale(const struct upa_llfree *a, uint64_t first, uint64_t pages);
 
@@ -276,6 +309,18 @@ UPA_API int upa_llfree_set_stale(const struct upa_llfree *a, uint64_t first, uin
  */
 UPA_API int upa_llfree_set_resident(const struct upa_llfree *a, uint64_t first, uint64_t pages);
 UPA_API int upa_llfree_resident(const struct upa_llfree *a, uint64_t page);
+
+/*
+ * Says of pages the caller holds, and is about to free with UPA_PUT_UNTOUCHED, that the kernel may take their memory at
+ * any instant from then on: he has marked it, or is about to (MADV_FREE). What was stale then reads zero. Whoever gets
+ * such pages is told so (UPA_HOLDS_LAZY), and must write to each page that is not absent, or drop it, before he relies
+ * on what it holds. The mark is one of children. It goes when all of one is freed as stale, zeroed or absent, and by
+ * upa_llfree_set_stale(); a get does not end it. Lazy children are not known to be resident. -EINVAL if out of range.
+ */
+UPA_API int upa_llfree_set_lazy(const struct upa_llfree *a, uint64_t first, uint64_t pages);
+
+/* Has the child that holds `page` that mark? 0 or 1, or -EINVAL. */
+UPA_API int upa_llfree_lazy(const struct upa_llfree *a, uint64_t page);
 
 /* Gives the reservations of all slots back to their trees. */
 UPA_API void upa_llfree_drain(const struct upa_llfree *a);

@@ -42,10 +42,13 @@ int upa_llfree_get_stats(const struct upa_llfree *a, struct upa_llfree_stats *ou
 		for (; c < tree_end; c++) {
 			uint32_t w = load_relaxed(child_at(a, c));
 			uint64_t flip = child_flip(w, node_flip(view));
+			uint32_t retained;
 
 			/* A last child that is not whole counts its missing pages as used. */
 			st.free_pages -= child_used(w, flip);
-			st.retained_pages += retained_of(a, c, w, flip);
+			retained = retained_of(a, c, w, flip);
+			st.retained_pages += retained;
+			st.lazy_pages += w & CHILD_LAZY ? retained : 0;
 			st.free_children += !child_used(w, flip);
 		}
 	}
@@ -167,7 +170,7 @@ static int validate_child(const struct upa_llfree *a, uint64_t c, uint32_t view,
 	uint32_t missing = child_missing(a, c);
 	const struct bitmap *b = bitmap_at(a, c);
 
-	if (w & ~CHILD_KNOWN || (w & CHILD_ONES) != ones)
+	if (w & ~CHILD_KNOWN || (w & CHILD_ONES) != ones || (w & CHILD_LAZY && c >= a->children))
 		return fault(r, "child=%llu word=%#x bits_that_are_1=%u", (number)c, w, ones);
 	if (c >= a->children)
 		return 0;
@@ -175,9 +178,9 @@ static int validate_child(const struct upa_llfree *a, uint64_t c, uint32_t view,
 		return fault(r, "child=%llu: a page beyond the end is free", (number)c);
 	if (child_state(w) < UPA_STALE && next_bit(b->stale, 0, 0, UPA_CHILD_PAGES) < UPA_CHILD_PAGES)
 		return fault(r, "child=%llu word=%#x has stale bits", (number)c, w);
-	if (c >= touched && (child_used(w, flip) != missing || child_state(w) != UPA_ABSENT))
+	if (c >= touched && (child_used(w, flip) != missing || child_state(w) != UPA_ABSENT || w & CHILD_LAZY))
 		return fault(r, "child=%llu word=%#x touched_children=%llu", (number)c, w, (number)touched);
-	if (node_state(view) != UPA_MIXED && (child_state(w) != node_state(view) || w & CHILD_TAINTED ||
+	if (node_state(view) != UPA_MIXED && (child_state(w) != node_state(view) || w & (CHILD_TAINTED | CHILD_LAZY) ||
 					      !(w & CHILD_RESIDENT) != !(view & NODE_RESIDENT)))
 		return fault(r, "child=%llu word=%#x is not as tree_word=%#x says of all", (number)c, w, view);
 	return 0;

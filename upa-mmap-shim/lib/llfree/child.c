@@ -31,10 +31,21 @@ void child_set_state(const struct upa_llfree *a, uint64_t c, uint32_t from, uint
 
 void child_mark(const struct upa_llfree *a, uint64_t c, uint32_t marks)
 {
-	if ((load_relaxed(child_at(a, c)) & marks) == marks)
+	uint32_t ended = marks & CHILD_LAZY ? CHILD_RESIDENT : 0;
+	uint32_t w = load_relaxed(child_at(a, c));
+
+	if ((w & (marks | ended)) == marks)
 		return;
 	summary_mix(a, c / UPA_TREE_CHILDREN);
-	fetch_or_acq_rel(child_at(a, c), marks);
+	while (!cas_weak_acq_rel(child_at(a, c), &w, (w & ~ended) | marks))
+		;
+}
+
+/* The tree and the group need not be told: of lazy children they say UPA_MIXED. */
+void child_settle(const struct upa_llfree *a, uint64_t c)
+{
+	if (load_relaxed(child_at(a, c)) & CHILD_LAZY)
+		fetch_and_relaxed(child_at(a, c), ~CHILD_LAZY);
 }
 
 /* UPA_MIXED knows two kinds of free pages, so zeroed ones in part of a child count as stale. */
@@ -70,15 +81,20 @@ void child_record(const struct upa_llfree *a, uint64_t c, uint32_t lo, uint32_t 
 	}
 }
 
-/* What becomes of a child's word once all of it holds what a state says: its taint goes, the rest is kept or set. */
+/*
+ * What becomes of a child's word once all of it holds what a state says: its taint goes, and the mark that pages may
+ * vanish, since the holder has seen to all of them; the rest is kept or set.
+ */
 struct change {
 	uint32_t kept, set;
 };
 
 static const struct change changes[] = {
-	[UPA_ABSENT] = { ~(CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT), UPA_ABSENT << CHILD_STATE_SHIFT },
-	[UPA_ZEROED] = { ~(CHILD_TAINTED | CHILD_STATE), UPA_ZEROED << CHILD_STATE_SHIFT | CHILD_RESIDENT },
-	[UPA_STALE] = { ~(CHILD_TAINTED | CHILD_STATE), UPA_STALE << CHILD_STATE_SHIFT },
+	[UPA_ABSENT] = { ~(CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT | CHILD_LAZY),
+			 UPA_ABSENT << CHILD_STATE_SHIFT },
+	[UPA_ZEROED] = { ~(CHILD_TAINTED | CHILD_STATE | CHILD_LAZY),
+			 UPA_ZEROED << CHILD_STATE_SHIFT | CHILD_RESIDENT },
+	[UPA_STALE] = { ~(CHILD_TAINTED | CHILD_STATE | CHILD_LAZY), UPA_STALE << CHILD_STATE_SHIFT },
 	[UNCHANGED] = { ~CHILD_TAINTED, 0 },
 };
 

@@ -85,8 +85,11 @@ void child_record(const struct upa_llfree *a, uint64_t c, uint32_t lo, uint32_t 
 /* Records it of a whole child that the caller holds, and takes away its taint. The word afterwards. */
 uint32_t child_record_whole(const struct upa_llfree *a, uint64_t c, uint32_t state);
 
-/* Sets marks, CHILD_TAINTED or CHILD_RESIDENT, of a child in which the caller holds pages. */
+/* Sets marks, CHILD_TAINTED, _RESIDENT or _LAZY, of a child in which the caller holds pages. Lazy ends resident. */
 void child_mark(const struct upa_llfree *a, uint64_t c, uint32_t marks);
+
+/* Takes the mark CHILD_LAZY away from a child that the caller holds. */
+void child_settle(const struct upa_llfree *a, uint64_t c);
 
 /*
  * Says of a tree in which the caller holds pages, and of its group, that what is below differs: to be done before a

@@ -29,15 +29,27 @@ static int64_t got(const struct upa_llfree *a, struct slot *s, int64_t result, u
 	return count_get(s, result, pages);
 }
 
+#define GET_FLAGS (UPA_GET_ZEROS | UPA_GET_ABSENT | UPA_GET_CONTENTS)
+
+/* What pages just taken hold goes into the result, if asked for. */
+static inline int64_t with_contents(const struct upa_llfree *a, int64_t page, uint64_t pages, uint32_t flags)
+{
+	if (page < 0 || !(flags & UPA_GET_CONTENTS))
+		return page;
+	return page | (int64_t)search_contents(a, (uint64_t)page, (uint64_t)page + pages) << UPA_CONTENTS_SHIFT;
+}
+
 /* ---- get and put ----------------------------------------------------------------------------- */
 
 int64_t upa_llfree_get(const struct upa_llfree *a, uint32_t slot, uint32_t order, uint32_t flags)
 {
 	struct slot *s = slot_at(a, slot);
+	int64_t page;
 
-	if (order > UPA_MAX_ORDER || flags & ~(UPA_GET_ZEROS | UPA_GET_ABSENT))
+	if (order > UPA_MAX_ORDER || flags & ~GET_FLAGS)
 		return -EINVAL;
-	return got(a, s, get_small(a, s, 1u << order, 1u << order, flags), 1u << order);
+	page = got(a, s, get_small(a, s, 1u << order, 1u << order, flags), 1u << order);
+	return with_contents(a, page, 1u << order, flags);
 }
 
 int64_t upa_llfree_get_run(const struct upa_llfree *a, uint32_t slot, uint64_t pages, uint32_t flags)
@@ -45,13 +57,13 @@ int64_t upa_llfree_get_run(const struct upa_llfree *a, uint32_t slot, uint64_t p
 	struct slot *s = slot_at(a, slot);
 	int64_t page = -ENOMEM;
 
-	if (!pages || flags & ~(UPA_GET_ZEROS | UPA_GET_ABSENT))
+	if (!pages || flags & ~GET_FLAGS)
 		return -EINVAL;
 	if (pages <= UPA_CHILD_PAGES && pages <= a->pages)
 		page = get_small(a, s, (uint32_t)pages, 1, flags);
 	else if (pages <= a->pages)
 		page = get_large(a, s, pages, flags);
-	return got(a, s, page, pages);
+	return with_contents(a, got(a, s, page, pages), pages, flags);
 }
 
 int upa_llfree_get_at(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages)
@@ -135,6 +147,11 @@ int64_t upa_llfree_next_stale(const struct upa_llfree *a, uint64_t first, uint64
 	return (int64_t)page;
 }
 
+int upa_llfree_contents(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+{
+	return in_range(a, first, pages) ? (int)search_contents(a, first, first + pages) : -EINVAL;
+}
+
 int64_t upa_llfree_next_state(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint32_t states,
 			      uint64_t *length)
 {
@@ -159,8 +176,10 @@ int upa_llfree_set_stale(const struct upa_llfree *a, uint64_t first, uint64_t pa
 		uint32_t lo = (uint32_t)(page % UPA_CHILD_PAGES);
 
 		end = end_in_child(page, first + pages);
-		if (end - page == UPA_CHILD_PAGES)
+		if (end - page == UPA_CHILD_PAGES) {
 			child_set_state(a, c, ONLY(UPA_ABSENT) | ONLY(UPA_ZEROED), UPA_STALE);
+			child_settle(a, c);
+		}
 		child_record(a, c, lo, lo + (uint32_t)(end - page), UPA_STALE);
 	}
 	return 0;
@@ -178,13 +197,19 @@ uint64_t upa_llfree_touched_children(const struct upa_llfree *a)
 
 /* ---- marks of children ----------------------------------------------------------------------- */
 
-int upa_llfree_taint(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+/* Marks the children in which pages lie that the caller holds. */
+static int mark_all(const struct upa_llfree *a, uint64_t first, uint64_t pages, uint32_t marks)
 {
 	if (!in_range(a, first, pages))
 		return -EINVAL;
 	for (uint64_t c = first / UPA_CHILD_PAGES; c <= (first + pages - 1) / UPA_CHILD_PAGES; c++)
-		child_mark(a, c, CHILD_TAINTED);
+		child_mark(a, c, marks);
 	return 0;
+}
+
+int upa_llfree_taint(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+{
+	return mark_all(a, first, pages, CHILD_TAINTED);
 }
 
 int upa_llfree_tainted(const struct upa_llfree *a, uint64_t first, uint64_t pages)
@@ -210,4 +235,14 @@ int upa_llfree_set_resident(const struct upa_llfree *a, uint64_t first, uint64_t
 int upa_llfree_resident(const struct upa_llfree *a, uint64_t page)
 {
 	return page < a->pages ? !!(load_relaxed(child_at(a, page / UPA_CHILD_PAGES)) & CHILD_RESIDENT) : -EINVAL;
+}
+
+int upa_llfree_set_lazy(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+{
+	return mark_all(a, first, pages, CHILD_LAZY);
+}
+
+int upa_llfree_lazy(const struct upa_llfree *a, uint64_t page)
+{
+	return page < a->pages ? !!(load_relaxed(child_at(a, page / UPA_CHILD_PAGES)) & CHILD_LAZY) : -EINVAL;
 }

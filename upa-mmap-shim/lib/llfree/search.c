@@ -309,6 +309,44 @@ uint64_t search_content(const struct upa_llfree *a, uint64_t from, uint64_t end,
 	return end;
 }
 
+/* UPA_HOLDS_* of pages of a child whose state is MIXED. */
+static uint32_t mixed_contents(const struct upa_llfree *a, uint64_t from, uint64_t end)
+{
+	return (content_in_child(a, from, end, true) < end ? UPA_HOLDS_STALE : 0) |
+	       (content_in_child(a, from, end, false) < end ? UPA_HOLDS_ABSENT : 0);
+}
+
+uint32_t search_contents(const struct upa_llfree *a, uint64_t from, uint64_t end)
+{
+	uint32_t any = 0, all = UPA_HOLDS_RESIDENT;
+
+	while (from < end) {
+		uint64_t next = end_in_child(from, end);
+		uint32_t holds = 0;
+
+		/* Acquire, as content_at(). */
+		if (end - from >= UPA_TREE_PAGES) {
+			holds = node_holds(load_acquire(group_at(a, from / UPA_GROUP_PAGES)));
+			next = end_in_group(from, end);
+			if (holds & ONLY(UPA_MIXED)) {
+				holds = node_holds(load_acquire(tree_at(a, from / UPA_TREE_PAGES)));
+				next = end_in_tree(from, end);
+			}
+			if (holds & ONLY(UPA_MIXED))
+				next = end_in_child(from, end);
+		}
+		if (!holds || holds & ONLY(UPA_MIXED)) {
+			holds = child_holds(load_acquire(child_at(a, from / UPA_CHILD_PAGES)));
+			if (holds & ONLY(UPA_MIXED))
+				holds |= mixed_contents(a, from, next);
+		}
+		any |= holds;
+		all &= holds;
+		from = next;
+	}
+	return (any & ~(ONLY(UPA_MIXED) | UPA_HOLDS_RESIDENT)) | all;
+}
+
 uint64_t search_states(const struct upa_llfree *a, uint64_t from, uint64_t end, uint32_t states)
 {
 	while (from < end) {

@@ -28,6 +28,9 @@ bool search_held(const struct upa_llfree *a, uint64_t from, uint64_t end);
 /* First page in from .. end-1 that may hold old bytes, or that does not; end if none. */
 uint64_t search_content(const struct upa_llfree *a, uint64_t from, uint64_t end, bool stale);
 
+/* What the pages from .. end-1 hold, as UPA_HOLDS_*. */
+uint32_t search_contents(const struct upa_llfree *a, uint64_t from, uint64_t end);
+
 /* First page in from .. end-1 whose child's state is in a set; end if none. */
 uint64_t search_states(const struct upa_llfree *a, uint64_t from, uint64_t end, uint32_t states);
 

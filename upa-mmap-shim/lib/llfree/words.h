@@ -23,7 +23,8 @@
 #define CHILD_STATE_SHIFT 12u
 #define CHILD_STATE (3u << CHILD_STATE_SHIFT)
 #define CHILD_RESIDENT (1u << 14)
-#define CHILD_KNOWN (CHILD_ONES | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT)
+#define CHILD_LAZY (1u << 15)
+#define CHILD_KNOWN (CHILD_ONES | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT | CHILD_LAZY)
 
 /* Of trees and groups alike. */
 #define NODE_USED 0xffffu
@@ -148,6 +149,13 @@ static inline uint32_t with_state(uint32_t w, uint32_t s)
 	return (w & ~CHILD_STATE) | s << CHILD_STATE_SHIFT;
 }
 
+/* As UPA_HOLDS_*; 1 << UPA_MIXED is one of them here. */
+static inline uint32_t child_holds(uint32_t w)
+{
+	_Static_assert(CHILD_LAZY >> 11 == UPA_HOLDS_LAZY && CHILD_RESIDENT >> 9 == UPA_HOLDS_RESIDENT, "shifts");
+	return ONLY(child_state(w)) | (w & CHILD_LAZY) >> 11 | (w & CHILD_RESIDENT) >> 9;
+}
+
 /* The polarity of a child, given that of its tree, as masks: xored with a row it gives 1 for allocated. */
 static inline uint64_t child_flip(uint32_t w, uint64_t tree_flip)
 {
@@ -180,7 +188,7 @@ static inline bool child_is_full(uint32_t w, uint64_t tree_flip)
 	return child_is_free(w, ~tree_flip);
 }
 
-/* And stale, without a taint? */
+/* And stale, without a taint, and not lazy? */
 static inline bool child_is_full_stale(uint32_t w, uint64_t tree_flip)
 {
 	return only_free((w & ~CHILD_RESIDENT) ^ (UPA_STALE << CHILD_STATE_SHIFT), ~tree_flip);
@@ -222,6 +230,13 @@ static inline uint64_t node_flip(uint32_t w)
 static inline uint32_t node_state(uint32_t w)
 {
 	return (w & NODE_STATE) >> NODE_STATE_SHIFT;
+}
+
+/* As UPA_HOLDS_*, if all that is below has it in common; else 1 << UPA_MIXED. */
+static inline uint32_t node_holds(uint32_t w)
+{
+	_Static_assert(NODE_RESIDENT >> 21 == UPA_HOLDS_RESIDENT, "shift");
+	return ONLY(node_state(w)) | (w & NODE_RESIDENT) >> 21;
 }
 
 /* What all that is below has in common. */

@@ -61,6 +61,39 @@ static void say_range(char *out, size_t bytes, int64_t page, uint64_t length)
 		say(out, bytes, page);
 }
 
+/* UPA_HOLDS_* by their names. */
+static void say_contents(char *out, size_t bytes, uint32_t holds)
+{
+	static const struct {
+		uint32_t flag;
+		const char *name;
+	} names[] = {
+		{ UPA_HOLDS_ABSENT, "absent" }, { UPA_HOLDS_ZEROED, "zeroed" },     { UPA_HOLDS_STALE, "stale" },
+		{ UPA_HOLDS_LAZY, "lazy" },     { UPA_HOLDS_RESIDENT, "resident" },
+	};
+	size_t at = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (holds & names[i].flag) {
+			at += (size_t)snprintf(out + at, bytes - at, "%s%s", at ? "+" : "", names[i].name);
+			holds &= ~names[i].flag;
+		}
+	CHECK(!holds, "unknown contents=%#x", holds);
+}
+
+/* A page, and what it and those behind it hold if that was asked for. */
+static void say_got(char *out, size_t bytes, int64_t result, uint64_t flags)
+{
+	int length;
+
+	if (result < 0 || !(flags & UPA_GET_CONTENTS)) {
+		say(out, bytes, result);
+		return;
+	}
+	length = snprintf(out, bytes, "%" PRId64 " ", upa_llfree_page(result));
+	say_contents(out + length, bytes - (size_t)length, upa_llfree_holds(result));
+}
+
 static int init(uint64_t pages, uint32_t slots)
 {
 	size_t bytes = upa_llfree_state_size(pages, slots);
@@ -123,7 +156,7 @@ static bool stat_field(const char *name, uint64_t *value)
 	}
 	FIELD(pages)
 	FIELD(free_pages) FIELD(free_children) FIELD(retained_pages) FIELD(gets) FIELD(got_pages) FIELD(puts)
-		FIELD(put_pages) FIELD(failures) FIELD(searches)
+		FIELD(put_pages) FIELD(failures) FIELD(searches) FIELD(lazy_pages)
 #undef FIELD
 			return false;
 }
@@ -169,9 +202,9 @@ static void run(const struct line *l, char *out, size_t bytes)
 	} else if (!state) {
 		bad_line(l, "no init before");
 	} else if (IS("get", 3)) {
-		say(out, bytes, upa_llfree_get(&view, (uint32_t)n[1], (uint32_t)n[2], (uint32_t)n[3]));
+		say_got(out, bytes, upa_llfree_get(&view, (uint32_t)n[1], (uint32_t)n[2], (uint32_t)n[3]), n[3]);
 	} else if (IS("run", 3)) {
-		say(out, bytes, upa_llfree_get_run(&view, (uint32_t)n[1], n[2], (uint32_t)n[3]));
+		say_got(out, bytes, upa_llfree_get_run(&view, (uint32_t)n[1], n[2], (uint32_t)n[3]), n[3]);
 	} else if (IS("at", 3)) {
 		say(out, bytes, upa_llfree_get_at(&view, (uint32_t)n[1], n[2], n[3]));
 	} else if (IS("fill", 3)) {
@@ -205,6 +238,16 @@ static void run(const struct line *l, char *out, size_t bytes)
 		say(out, bytes, upa_llfree_set_resident(&view, n[1], n[2]));
 	} else if (IS("resident", 1)) {
 		say(out, bytes, upa_llfree_resident(&view, n[1]));
+	} else if (IS("setlazy", 2)) {
+		say(out, bytes, upa_llfree_set_lazy(&view, n[1], n[2]));
+	} else if (IS("lazy", 1)) {
+		say(out, bytes, upa_llfree_lazy(&view, n[1]));
+	} else if (IS("contents", 2)) {
+		result = upa_llfree_contents(&view, n[1], n[2]);
+		if (result < 0)
+			say(out, bytes, result);
+		else
+			say_contents(out, bytes, (uint32_t)result);
 	} else if (IS("touched", 0)) {
 		say(out, bytes, (int64_t)upa_llfree_touched_children(&view));
 	} else if (IS("stat", 1)) {

@@ -16,12 +16,15 @@ final class Check {
         long freePages = a.pages;
         long freeChildren = 0;
         long retainedPages = 0;
+        long lazyPages = 0;
         for (long c = 0; c < touched; c++) {
             int w = getIntOpaque(a.childAt(c));
             long flip = childFlip(w, nodeFlip(a.treeLoad(c / TREE_CHILDREN)));
             // A last child that is not whole counts its missing pages as used.
             freePages -= childUsed(w, flip);
-            retainedPages += retained(a.bitmapAt(c), w, flip);
+            int retained = retained(a.bitmapAt(c), w, flip);
+            retainedPages += retained;
+            lazyPages += (w & CHILD_LAZY) != 0 ? retained : 0;
             freeChildren += childUsed(w, flip) == 0 ? 1 : 0;
         }
         if (touched == a.children) {
@@ -31,7 +34,7 @@ final class Check {
         }
         return new LlFreeStats(a.pages, freePages, freeChildren, retainedPages, Counters.sum(a, SLOT_GETS),
                 Counters.sum(a, SLOT_GOT_PAGES), Counters.sum(a, SLOT_PUTS), Counters.sum(a, SLOT_PUT_PAGES),
-                Counters.sum(a, SLOT_FAILURES), Counters.sum(a, SLOT_SEARCHES));
+                Counters.sum(a, SLOT_FAILURES), Counters.sum(a, SLOT_SEARCHES), lazyPages);
     }
 
     private static int retained(long bits, int w, long flip) {
@@ -216,7 +219,7 @@ final class Check {
         int w = getIntOpaque(a.childAt(c));
         long flip = childFlip(w, nodeFlip(view));
         int ones = ones(a, c);
-        if ((w & ~CHILD_KNOWN) != 0 || (w & CHILD_ONES) != ones) {
+        if ((w & ~CHILD_KNOWN) != 0 || (w & CHILD_ONES) != ones || (w & CHILD_LAZY) != 0 && c >= a.children) {
             throw fault("child=%d word=%#x bits_that_are_1=%d", c, w, ones);
         }
         if (c >= a.children) {
@@ -229,10 +232,11 @@ final class Check {
         if (childState(w) < STALE && Bits.nextStale(a.bitmapAt(c), true, 0) < CHILD_PAGES) {
             throw fault("child=%d word=%#x has stale bits", c, w);
         }
-        if (c >= a.touched() && (childUsed(w, flip) != missing || childState(w) != ABSENT)) {
+        if (c >= a.touched()
+                && (childUsed(w, flip) != missing || childState(w) != ABSENT || (w & CHILD_LAZY) != 0)) {
             throw fault("child=%d word=%#x touched_children=%d", c, w, a.touched());
         }
-        if (nodeState(view) != MIXED && (childState(w) != nodeState(view) || (w & CHILD_TAINTED) != 0
+        if (nodeState(view) != MIXED && (childState(w) != nodeState(view) || (w & (CHILD_TAINTED | CHILD_LAZY)) != 0
                 || (w & CHILD_RESIDENT) == 0 != ((view & NODE_RESIDENT) == 0))) {
             throw fault("child=%d word=%#x is not as tree_word=%#x says of all", c, w, view);
         }

@@ -48,13 +48,28 @@ final class Child {
         } while (isIn(from, childState(w)) && !weakCompareAndSetIntVolatile(child, w, withState(w, state)));
     }
 
-    /** Sets a mark on children c .. end-1, in each of which the caller holds pages. */
+    /** Sets a mark on children c .. end-1, in each of which the caller holds pages. Lazy ends resident. */
     static void mark(State a, long c, long end, int mark) {
+        int ended = mark == CHILD_LAZY ? CHILD_RESIDENT : 0;
         for (; c < end; c++) {
-            if ((getIntOpaque(a.childAt(c)) & mark) == 0) {
+            long child = a.childAt(c);
+            int w = getIntOpaque(child);
+            if ((w & (mark | ended)) != mark) {
                 mix(a, c / TREE_CHILDREN);
-                getAndBitwiseOrIntVolatile(a.childAt(c), mark);
+                while (!weakCompareAndSetIntVolatile(child, w, w & ~ended | mark)) {
+                    w = getIntOpaque(child);
+                }
             }
+        }
+    }
+
+    /**
+     * Takes the mark CHILD_LAZY away from a child that the caller holds. The tree and the group need not be told: of
+     * lazy children they say MIXED.
+     */
+    static void settle(State a, long c) {
+        if (isMarked(a, c, CHILD_LAZY)) {
+            getAndBitwiseAndIntVolatile(a.childAt(c), ~CHILD_LAZY);
         }
     }
 
@@ -99,12 +114,15 @@ final class Child {
         }
     }
 
-    /** A child's word once all of it holds what {@code state} says; its taint is gone. */
+    /**
+     * A child's word once all of it holds what {@code state} says: its taint is gone, and so is the mark that pages may
+     * vanish, since the holder has seen to all of them.
+     */
     private static int recorded(int w, int state) {
         return switch (state) {
-            case ABSENT -> withState(w & ~(CHILD_TAINTED | CHILD_RESIDENT), ABSENT);
-            case ZEROED -> withState(w & ~CHILD_TAINTED | CHILD_RESIDENT, ZEROED);
-            case STALE -> withState(w & ~CHILD_TAINTED, STALE);
+            case ABSENT -> withState(w & ~(CHILD_TAINTED | CHILD_RESIDENT | CHILD_LAZY), ABSENT);
+            case ZEROED -> withState(w & ~(CHILD_TAINTED | CHILD_LAZY) | CHILD_RESIDENT, ZEROED);
+            case STALE -> withState(w & ~(CHILD_TAINTED | CHILD_LAZY), STALE);
             default -> w & ~CHILD_TAINTED;
         };
     }

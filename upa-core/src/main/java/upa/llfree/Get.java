@@ -8,6 +8,7 @@ import static upa.llfree.Words.*;
 final class Get {
     static final int GET_ZEROS = 1;
     static final int GET_ABSENT = 2;
+    static final int GET_CONTENTS = 4;
 
     /** Nothing free can serve the request. */
     static final int NO_MEMORY = -12;

@@ -44,6 +44,11 @@ import java.lang.foreign.MemorySegment;
  * a page or a ticket of it. So does the rule "absent or zeroed means no stale bit" of a child. If the state of a tree
  * or group is not mixed, all below is so: who changes the state of a child, or a mark of it, sets that of the group to
  * mixed first, then that of the tree; only who holds all of one may set it to another state again.
+ *
+ * <p>Memory may vanish from the instant somebody has marked it MADV_FREE until it is written to or dropped. A free page
+ * whose memory may vanish lies in a lazy child: who marks it holds it, sets the child's mark, and frees it after that.
+ * So who gets a page is told if its memory may vanish, and writes to the page before he relies on it. The mark goes
+ * when one caller holds all 512 pages and says what they hold: then he has written to them, or dropped them.
  */
 public final class LlFree extends State {
     /** Nothing free can serve the request (the C twin's {@code -ENOMEM}). */
@@ -66,6 +71,21 @@ public final class LlFree extends State {
     public static final int GET_ZEROS = Get.GET_ZEROS;
     /** Flag of the get methods: the caller brings memory of its own, so pages without any are preferred. */
     public static final int GET_ABSENT = Get.GET_ABSENT;
+    /** Flag of the get methods: the result says what the pages hold, too; {@link #pageOf} and {@link #holds} tell. */
+    public static final int GET_CONTENTS = Get.GET_CONTENTS;
+
+    /** Of pages just taken: some have no memory, and read zero. */
+    public static final int HOLDS_ABSENT = Words.HOLDS_ABSENT;
+    /** Of pages just taken: some have memory, and read zero. */
+    public static final int HOLDS_ZEROED = 2;
+    /** Of pages just taken: some hold old bytes. */
+    public static final int HOLDS_STALE = Words.HOLDS_STALE;
+    /** Of pages just taken: the memory of those that have it may vanish, see {@link #setLazy}. */
+    public static final int HOLDS_LAZY = Words.HOLDS_LAZY;
+    /** Of pages just taken: all are known to have memory, see {@link #setResident}. */
+    public static final int HOLDS_RESIDENT = Words.HOLDS_RESIDENT;
+    private static final int CONTENTS_SHIFT = 40;
+
     /** Flag of {@link #putRun}: the caller has given the pages' memory back to the kernel. */
     public static final int PUT_ABSENT = Put.PUT_ABSENT;
     /** Flag of {@link #putRun}: the caller has cleared the pages. */
@@ -138,7 +158,8 @@ public final class LlFree extends State {
         }
         checkGetFlags(flags);
         long s = slotAt(slot);
-        return Counters.got(s, Get.small(this, s, 1 << order, 1 << order, flags), 1L << order);
+        long page = Counters.got(s, Get.small(this, s, 1 << order, 1 << order, flags), 1L << order);
+        return withContents(page, 1L << order, flags);
     }
 
     /**
@@ -161,8 +182,36 @@ public final class LlFree extends State {
         if (pages > this.pages) {
             return Counters.got(s, NO_MEMORY, 0);
         }
-        return Counters.got(s, pages <= CHILD_PAGES ? Get.small(this, s, (int) pages, 1, flags)
+        long page = Counters.got(s, pages <= CHILD_PAGES ? Get.small(this, s, (int) pages, 1, flags)
                 : Get.large(this, s, pages, flags), pages);
+        return withContents(page, pages, flags);
+    }
+
+    private long withContents(long page, long n, int flags) {
+        if (page < 0 || (flags & GET_CONTENTS) == 0) {
+            return page;
+        }
+        return page | (long) Search.contents(this, page, page + n) << CONTENTS_SHIFT;
+    }
+
+    /**
+     * The first page, of what a get method with {@link #GET_CONTENTS} has returned.
+     *
+     * @param result not negative
+     * @return the page
+     */
+    public static long pageOf(long result) {
+        return result & (1L << CONTENTS_SHIFT) - 1;
+    }
+
+    /**
+     * What the pages hold, of what a get method with {@link #GET_CONTENTS} has returned.
+     *
+     * @param result not negative
+     * @return the sum of those of {@link #HOLDS_ABSENT} and the like that hold
+     */
+    public static int holds(long result) {
+        return (int) (result >>> CONTENTS_SHIFT);
     }
 
     /**
@@ -185,9 +234,9 @@ public final class LlFree extends State {
     }
 
     private static void checkGetFlags(int flags) {
-        if ((flags & ~(GET_ZEROS | GET_ABSENT)) != 0) {
+        if ((flags & ~(GET_ZEROS | GET_ABSENT | GET_CONTENTS)) != 0) {
             throw new IllegalArgumentException("unknown flags: flags=" + flags + " (of GET_ZEROS=" + GET_ZEROS
-                    + " and GET_ABSENT=" + GET_ABSENT + ")");
+                    + ", GET_ABSENT=" + GET_ABSENT + " and GET_CONTENTS=" + GET_CONTENTS + ")");
         }
     }
 
@@ -263,6 +312,20 @@ public final class LlFree extends State {
     // ---- what pages hold -------------------------------------------------------------------------------------
 
     /**
+     * Of pages the caller has taken: what a get of them with {@link #GET_CONTENTS} has said, unless he has recorded
+     * something else since.
+     *
+     * @param first first page
+     * @param pages how many, at least 1
+     * @return the sum of those of {@link #HOLDS_ABSENT} and the like that hold
+     * @throws IllegalArgumentException if the range is not within the pages managed
+     */
+    public int contents(long first, long pages) {
+        checkRange(first, pages);
+        return Search.contents(this, first, first + pages);
+    }
+
+    /**
      * Of pages the caller holds: the first one that may hold old bytes. {@link #staleLength} says how many follow it.
      *
      * @param first first page
@@ -290,7 +353,8 @@ public final class LlFree extends State {
     }
 
     /**
-     * Says that pages the caller holds have old bytes from now on, since he has put memory behind them.
+     * Says that pages the caller holds have old bytes from now on, since he has put memory behind them. Children wholly
+     * within the range are no longer lazy.
      *
      * @param first first page
      * @param pages how many, at least 1
@@ -325,6 +389,34 @@ public final class LlFree extends State {
     public boolean resident(long page) {
         checkRange(page, 1);
         return Child.isMarked(this, page / CHILD_PAGES, CHILD_RESIDENT);
+    }
+
+    /**
+     * Says of pages the caller holds, and is about to free with {@link #PUT_UNTOUCHED}, that the kernel may take their
+     * memory at any instant from then on: he has marked it, or is about to (MADV_FREE). What was stale then reads zero.
+     * Whoever gets such pages is told so ({@link #HOLDS_LAZY}), and must write to each page that is not absent, or drop
+     * it, before he relies on what it holds. The mark is one of children. It goes when all of one is freed as stale,
+     * zeroed or absent, and by {@link #setStale}; a get does not end it.
+     *
+     * @param first first page
+     * @param pages how many, at least 1
+     * @throws IllegalArgumentException if the range is not within the pages managed
+     */
+    public void setLazy(long first, long pages) {
+        checkRange(first, pages);
+        Child.mark(this, first / CHILD_PAGES, (first + pages - 1) / CHILD_PAGES + 1, CHILD_LAZY);
+    }
+
+    /**
+     * Whether the child of a page has the mark of {@link #setLazy}.
+     *
+     * @param page any page of the child
+     * @return whether it is marked
+     * @throws IllegalArgumentException if page is not managed
+     */
+    public boolean lazy(long page) {
+        checkRange(page, 1);
+        return Child.isMarked(this, page / CHILD_PAGES, CHILD_LAZY);
     }
 
     /**

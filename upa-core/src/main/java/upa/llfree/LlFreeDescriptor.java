@@ -4,7 +4,7 @@ package upa.llfree;
  * Layout of the state of an {@link LlFree}: constants without behaviour, the same as in the C header
  * {@code upa/llfree.h}, whose twin works on the same bytes.
  *
- * <p>ABI version 2, little endian, offsets in bytes from the start of the state:
+ * <p>ABI version 3, little endian, offsets in bytes from the start of the state:
  * <pre>
  *   0                         header, 4096 bytes
  *   SLOT_OFFSET's value       slots    x  64 bytes   reservation and counters of one thread
@@ -39,15 +39,16 @@ package upa.llfree;
  *      +---------------------------------+
  *
  *   child word (int)
- *     31                15  14  13 12  11  10 9         0
- *    +--------------------+---+------+----+---+----------+
- *    |    reserved (0)    | R | state| T  | P |   ones   |
- *    +--------------------+---+------+----+---+----------+
+ *     31            16  15  14  13 12  11  10 9         0
+ *    +----------------+---+---+------+----+---+----------+
+ *    |  reserved (0)  | L | R | state| T  | P |   ones   |
+ *    +----------------+---+---+------+----+---+----------+
  *     ones   how many of the 512 allocation bits count as 1: those that are, but for the tickets out
  *     P      polarity: the value of an allocation bit that means "free"; the other one if P of the tree is 1
  *     T      tainted, see LlFree.taint()
  *     state  what the free pages of the child hold: ABSENT, ZEROED, STALE or MIXED
  *     R      resident, a hint: every page is known to have memory, see LlFree.setResident()
+ *     L      lazy: the kernel may take the memory of free pages at any instant, see LlFree.setLazy()
  *     Pages used, allocated or promised to a caller, are 0..512: ones, or 512 - ones where "free" is 1.
  *
  *   tree word (int)
@@ -60,7 +61,7 @@ package upa.llfree;
  *     W      whole: taken in one step, and no part of it freed since; used is 8192
  *     O      open. A closed tree has used 0 or 8192, and neither W nor V. If P of its group is 1 it is read
  *            the other way: P inverted, and 8192 - used for used. One that is used then is whole.
- *     state  what all its children hold, none of them tainted; MIXED: each child is to be asked
+ *     state  what all its children hold, none of them tainted or lazy; MIXED: each child is to be asked
  *     R      what all its children have as R; 0 if state is MIXED
  *     V      reserved by a slot
  *
@@ -79,7 +80,7 @@ public final class LlFreeDescriptor {
     /** The bytes "UPFREE1\0" at the start of every state. */
     public static final long MAGIC = 0x0031454552465055L;
     /** Version of the layout and the protocol. */
-    public static final int ABI = 2;
+    public static final int ABI = 3;
 
     /** Base-2 logarithm of the bytes of a page. */
     public static final int PAGE_SHIFT = 12;
@@ -152,7 +153,9 @@ public final class LlFreeDescriptor {
     static final int CHILD_STATE_SHIFT = 12;
     static final int CHILD_STATE = 3 << CHILD_STATE_SHIFT;
     static final int CHILD_RESIDENT = 1 << 14;
-    static final int CHILD_KNOWN = CHILD_ONES | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT;
+    static final int CHILD_LAZY = 1 << 15;
+    static final int CHILD_KNOWN = CHILD_ONES | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT
+            | CHILD_LAZY;
 
     /** Of the words of trees and groups alike. */
     static final int NODE_USED = 0xffff;

@@ -13,7 +13,9 @@ package upa.llfree;
  * @param putPages      pages they returned
  * @param failures      gets that found nothing
  * @param searches      gets that had to search beyond the slot's own tree
+ * @param lazyPages     of the retained ones, those whose memory the kernel may take (upper bound)
  */
 public record LlFreeStats(long pages, long freePages, long freeChildren, long retainedPages, long gets, long gotPages,
-                          long puts, long putPages, long failures, long searches) {
+                          long puts, long putPages, long failures, long searches,
+                          long lazyPages) {
 }

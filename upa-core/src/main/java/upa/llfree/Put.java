@@ -120,6 +120,7 @@ final class Put {
             end = Math.min((c + 1) * CHILD_PAGES, first + pages);
             if (end - page == CHILD_PAGES) {
                 Child.setState(a, c, only(ABSENT) | only(ZEROED), STALE);
+                Child.settle(a, c);
             }
             int lo = (int) (page % CHILD_PAGES);
             Child.record(a, c, lo, lo + (int) (end - page), STALE);

@@ -308,6 +308,44 @@ final class Search {
         return end;
     }
 
+    /** {@code HOLDS_*} of pages of a child whose state is MIXED. */
+    private static int mixedContents(State a, long from, long end) {
+        long bits = a.bitmapAt(from / CHILD_PAGES);
+        int lo = (int) (from % CHILD_PAGES);
+        int hi = lo + (int) (end - from);
+        return (Bits.nextStale(bits, true, lo) < hi ? HOLDS_STALE : 0)
+                | (Bits.nextStale(bits, false, lo) < hi ? HOLDS_ABSENT : 0);
+    }
+
+    /** What the pages from .. end-1 hold, as {@code HOLDS_*}. */
+    static int contents(State a, long from, long end) {
+        int any = 0;
+        int all = HOLDS_RESIDENT;
+        while (from < end) {
+            long next = groupEnd(from, end);
+            int holds = only(MIXED);
+            // Acquire, as contentEnd().
+            if (end - from >= TREE_PAGES) {
+                holds = nodeHolds(getIntAcquire(a.groupAt(from / GROUP_PAGES)));
+                if ((holds & only(MIXED)) != 0) {
+                    next = treeEnd(from, end);
+                    holds = nodeHolds(getIntAcquire(a.treeAt(from / TREE_PAGES)));
+                }
+            }
+            if ((holds & only(MIXED)) != 0) {
+                next = childEnd(from, end);
+                holds = childHolds(getIntAcquire(a.childAt(from / CHILD_PAGES)));
+                if ((holds & only(MIXED)) != 0) {
+                    holds |= mixedContents(a, from, next);
+                }
+            }
+            any |= holds;
+            all &= holds;
+            from = next;
+        }
+        return any & ~(only(MIXED) | HOLDS_RESIDENT) | all;
+    }
+
     /** First page in from .. end-1 whose child's state is in a set; end if none. */
     static long nextState(State a, long from, long end, int states) {
         while (from < end) {

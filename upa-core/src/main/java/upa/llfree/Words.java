@@ -10,6 +10,10 @@ final class Words {
     static final int ZEROED = 1;
     static final int STALE = 2;
     static final int MIXED = 3;
+    static final int HOLDS_ABSENT = 1;
+    static final int HOLDS_STALE = 4;
+    static final int HOLDS_LAZY = 16;
+    static final int HOLDS_RESIDENT = 32;
     /** The set of all child states. */
     static final int ANY_STATE = 15;
 
@@ -50,9 +54,14 @@ final class Words {
         return isFree(w, ~treeFlip);
     }
 
-    /** Is it wholly allocated, stale, and without a taint? */
+    /** Is it wholly allocated, stale, without a taint, and not lazy? */
     static boolean isFullAndStale(int w, long treeFlip) {
         return isOnlyFree(w & ~CHILD_RESIDENT ^ STALE << CHILD_STATE_SHIFT, ~treeFlip);
+    }
+
+    /** What its pages hold, as {@code LlFree.HOLDS_*}; {@code 1 << MIXED} is one of them here. */
+    static int childHolds(int w) {
+        return only(childState(w)) | (w & CHILD_LAZY) >> 11 | (w & CHILD_RESIDENT) >> 9;
     }
 
     /** The word with n more pages used; n may be negative. */
@@ -90,6 +99,11 @@ final class Words {
 
     static int nodeState(int w) {
         return (w & NODE_STATE) >> NODE_STATE_SHIFT;
+    }
+
+    /** As {@link #childHolds}, if all that is below has it in common; else {@code 1 << MIXED}. */
+    static int nodeHolds(int w) {
+        return only(nodeState(w)) | (w & NODE_RESIDENT) >> 21;
     }
 
     static boolean isWhole(int w) {

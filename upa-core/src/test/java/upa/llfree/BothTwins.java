@@ -118,6 +118,21 @@ final class BothTwins implements Twin {
     }
 
     @Override
+    public int setLazy(long first, long pages) {
+        return (int) both(t -> t.setLazy(first, pages));
+    }
+
+    @Override
+    public int lazy(long page) {
+        return (int) both(t -> t.lazy(page));
+    }
+
+    @Override
+    public int contents(long first, long pages) {
+        return (int) both(t -> t.contents(first, pages));
+    }
+
+    @Override
     public int childState(long page) {
         return (int) both(t -> t.childState(page));
     }

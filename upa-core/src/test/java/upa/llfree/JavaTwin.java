@@ -150,6 +150,24 @@ final class JavaTwin implements Twin {
     }
 
     @Override
+    public int setLazy(long first, long pages) {
+        return intMisuseIsEinval(() -> {
+            allocator.setLazy(first, pages);
+            return 0;
+        });
+    }
+
+    @Override
+    public int lazy(long page) {
+        return intMisuseIsEinval(() -> allocator.lazy(page) ? 1 : 0);
+    }
+
+    @Override
+    public int contents(long first, long pages) {
+        return intMisuseIsEinval(() -> allocator.contents(first, pages));
+    }
+
+    @Override
     public int childState(long page) {
         return intMisuseIsEinval(() -> allocator.childState(page));
     }

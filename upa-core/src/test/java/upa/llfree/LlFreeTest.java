@@ -82,7 +82,7 @@ class LlFreeTest {
         refusedWith(PAGES_OFFSET, 40_000L, "another layout: expected bitmap_offset=4672 found bitmap_offset=4544");
         refusedWith(SLOTS_OFFSET, 7, "another layout: expected group_offset=4544 found group_offset=4224");
         refusedWith(SLOTS_OFFSET, -7, "out of range: pages=20000 (1..34359738368) slots=-7 (1..4096)");
-        refusedWith(ABI_OFFSET, 1, "another layout: expected abi=2 found abi=1");
+        refusedWith(ABI_OFFSET, 1, "another layout: expected abi=3 found abi=1");
         refusedWith(MAGIC_OFFSET, 0x1234L,
                 "not an allocation state: expected magic=0x31454552465055 found magic=0x1234");
         assertEquals(2, LlFree.attach(state).get(0, 0, 0));
@@ -107,8 +107,10 @@ class LlFreeTest {
         assertEquals(0, allocator.getRun(0, 100, 0));
         refusedUnchanged("out of range: order=-1 (0..9)", () -> allocator.get(0, -1, 0));
         refusedUnchanged("out of range: order=10 (0..9)", () -> allocator.get(0, 10, 0));
-        refusedUnchanged("unknown flags: flags=4 (of GET_ZEROS=1 and GET_ABSENT=2)", () -> allocator.get(0, 0, 4));
-        refusedUnchanged("unknown flags: flags=-1 (of GET_ZEROS=1 and GET_ABSENT=2)", () -> allocator.getRun(0, 1, -1));
+        refusedUnchanged("unknown flags: flags=8 (of GET_ZEROS=1, GET_ABSENT=2 and GET_CONTENTS=4)",
+                () -> allocator.get(0, 0, 8));
+        refusedUnchanged("unknown flags: flags=-1 (of GET_ZEROS=1, GET_ABSENT=2 and GET_CONTENTS=4)",
+                () -> allocator.getRun(0, 1, -1));
         refusedUnchanged("out of range: pages=0 (1 or more)", () -> allocator.getRun(0, 0, 0));
         refusedUnchanged("out of range: pages=-5 (1 or more)", () -> allocator.getRun(0, -5, 0));
         refusedUnchanged("out of range: first=-1 pages=1 of 20000 managed", () -> allocator.getAt(0, -1, 1));

@@ -119,6 +119,21 @@ final class NativeTwin implements Twin {
     }
 
     @Override
+    public int setLazy(long first, long pages) {
+        return Upa.upa_llfree_set_lazy(view, first, pages);
+    }
+
+    @Override
+    public int lazy(long page) {
+        return Upa.upa_llfree_lazy(view, page);
+    }
+
+    @Override
+    public int contents(long first, long pages) {
+        return Upa.upa_llfree_contents(view, first, pages);
+    }
+
+    @Override
     public int childState(long page) {
         return Upa.upa_llfree_child_state(view, page);
     }
@@ -155,7 +170,7 @@ final class NativeTwin implements Twin {
             return new LlFreeStats(upa_llfree_stats.pages(s), upa_llfree_stats.free_pages(s),
                     upa_llfree_stats.free_children(s), upa_llfree_stats.retained_pages(s), upa_llfree_stats.gets(s),
                     upa_llfree_stats.got_pages(s), upa_llfree_stats.puts(s), upa_llfree_stats.put_pages(s),
-                    upa_llfree_stats.failures(s), upa_llfree_stats.searches(s));
+                    upa_llfree_stats.failures(s), upa_llfree_stats.searches(s), upa_llfree_stats.lazy_pages(s));
         }
     }
 }

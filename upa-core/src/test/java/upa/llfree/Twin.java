@@ -55,6 +55,12 @@ interface Twin {
 
     int resident(long page);
 
+    int setLazy(long first, long pages);
+
+    int lazy(long page);
+
+    int contents(long first, long pages);
+
     int childState(long page);
 
     long touchedChildren();

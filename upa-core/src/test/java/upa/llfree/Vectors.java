@@ -23,6 +23,8 @@ import java.util.stream.Stream;
  */
 final class Vectors {
     private static final List<String> STATES = List.of("absent", "zeroed", "stale", "mixed");
+    private static final Map<Integer, String> HOLDS = Map.of(LlFree.HOLDS_ABSENT, "absent", LlFree.HOLDS_ZEROED,
+            "zeroed", LlFree.HOLDS_STALE, "stale", LlFree.HOLDS_LAZY, "lazy", LlFree.HOLDS_RESIDENT, "resident");
     private static final Map<Long, String> ERRORS = Map.of((long) Twin.ENOMEM, "ENOMEM", (long) Twin.EBUSY, "EBUSY",
             (long) Twin.EINVAL, "EINVAL", (long) Twin.ERANGE, "ERANGE", (long) Twin.EPROTO, "EPROTO",
             (long) Twin.EBADMSG, "EBADMSG");
@@ -91,9 +93,9 @@ final class Vectors {
             case "size":
                 return say(twin.stateSize(n(w, 1, 2), (int) n(w, 2, 2)));
             case "get":
-                return say(twin.get((int) n(w, 1, 3), (int) n(w, 2, 3), (int) n(w, 3, 3)));
+                return got(twin.get((int) n(w, 1, 3), (int) n(w, 2, 3), (int) n(w, 3, 3)), n(w, 3, 3));
             case "run":
-                return say(twin.getRun((int) n(w, 1, 3), n(w, 2, 3), (int) n(w, 3, 3)));
+                return got(twin.getRun((int) n(w, 1, 3), n(w, 2, 3), (int) n(w, 3, 3)), n(w, 3, 3));
             case "at":
                 return say(twin.getAt((int) n(w, 1, 3), n(w, 2, 3), n(w, 3, 3)));
             case "fill":
@@ -121,6 +123,13 @@ final class Vectors {
                 return say(twin.setResident(n(w, 1, 2), n(w, 2, 2)));
             case "resident":
                 return say(twin.resident(n(w, 1, 1)));
+            case "setlazy":
+                return say(twin.setLazy(n(w, 1, 2), n(w, 2, 2)));
+            case "lazy":
+                return say(twin.lazy(n(w, 1, 1)));
+            case "contents":
+                int contents = twin.contents(n(w, 1, 2), n(w, 2, 2));
+                return contents < 0 ? say(contents) : contents(contents);
             case "touched":
                 return say(twin.touchedChildren());
             case "stat":
@@ -169,6 +178,22 @@ final class Vectors {
         return page >= 0 ? page + " " + length.value : page == -1 ? "none" : say(page);
     }
 
+    /** A page, and what it and those behind it hold if that was asked for. */
+    private static String got(long result, long flags) {
+        return result < 0 || (flags & LlFree.GET_CONTENTS) == 0 ? say(result)
+                : LlFree.pageOf(result) + " " + contents(LlFree.holds(result));
+    }
+
+    private static String contents(int holds) {
+        List<String> names = new ArrayList<>();
+        for (int bit = 0; bit < 32; bit++) {
+            if ((holds & 1 << bit) != 0) {
+                names.add(HOLDS.getOrDefault(1 << bit, "bit" + bit));
+            }
+        }
+        return String.join("+", names);
+    }
+
     private String init(long pages, int slots) {
         long bytes = twin.stateSize(pages, slots);
         MemorySegment memory = Arena.ofAuto().allocate(bytes == 0 ? 1 << 16 : bytes, LlFreeDescriptor.LINE_BYTES);
@@ -202,6 +227,7 @@ final class Vectors {
             case "put_pages" -> s.putPages();
             case "failures" -> s.failures();
             case "searches" -> s.searches();
+            case "lazy_pages" -> s.lazyPages();
             default -> throw new IllegalArgumentException("no such field: " + field);
         };
     }

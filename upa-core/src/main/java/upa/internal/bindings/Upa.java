@@ -658,6 +658,68 @@ public class Upa extends Upa$shared {
         }
     }
 
+    private static class upa_llfree_contents {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Upa.C_INT,
+            Upa.C_POINTER,
+            Upa.C_LONG,
+            Upa.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_llfree_contents");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int upa_llfree_contents(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static FunctionDescriptor upa_llfree_contents$descriptor() {
+        return upa_llfree_contents.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int upa_llfree_contents(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static MethodHandle upa_llfree_contents$handle() {
+        return upa_llfree_contents.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int upa_llfree_contents(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static MemorySegment upa_llfree_contents$address() {
+        return upa_llfree_contents.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int upa_llfree_contents(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static int upa_llfree_contents(MemorySegment a, long first, long pages) {
+        var mh$ = upa_llfree_contents.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("upa_llfree_contents", a, first, pages);
+            }
+            return (int)mh$.invokeExact(a, first, pages);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class upa_llfree_next_stale {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Upa.C_LONG,
@@ -1149,6 +1211,129 @@ public class Upa extends Upa$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("upa_llfree_resident", a, page);
+            }
+            return (int)mh$.invokeExact(a, page);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class upa_llfree_set_lazy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Upa.C_INT,
+            Upa.C_POINTER,
+            Upa.C_LONG,
+            Upa.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_llfree_set_lazy");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int upa_llfree_set_lazy(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static FunctionDescriptor upa_llfree_set_lazy$descriptor() {
+        return upa_llfree_set_lazy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int upa_llfree_set_lazy(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static MethodHandle upa_llfree_set_lazy$handle() {
+        return upa_llfree_set_lazy.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int upa_llfree_set_lazy(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static MemorySegment upa_llfree_set_lazy$address() {
+        return upa_llfree_set_lazy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int upa_llfree_set_lazy(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static int upa_llfree_set_lazy(MemorySegment a, long first, long pages) {
+        var mh$ = upa_llfree_set_lazy.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("upa_llfree_set_lazy", a, first, pages);
+            }
+            return (int)mh$.invokeExact(a, first, pages);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class upa_llfree_lazy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Upa.C_INT,
+            Upa.C_POINTER,
+            Upa.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_llfree_lazy");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int upa_llfree_lazy(const struct upa_llfree *a, uint64_t page)
+     * }
+     */
+    public static FunctionDescriptor upa_llfree_lazy$descriptor() {
+        return upa_llfree_lazy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int upa_llfree_lazy(const struct upa_llfree *a, uint64_t page)
+     * }
+     */
+    public static MethodHandle upa_llfree_lazy$handle() {
+        return upa_llfree_lazy.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int upa_llfree_lazy(const struct upa_llfree *a, uint64_t page)
+     * }
+     */
+    public static MemorySegment upa_llfree_lazy$address() {
+        return upa_llfree_lazy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int upa_llfree_lazy(const struct upa_llfree *a, uint64_t page)
+     * }
+     */
+    public static int upa_llfree_lazy(MemorySegment a, long page) {
+        var mh$ = upa_llfree_lazy.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("upa_llfree_lazy", a, page);
             }
             return (int)mh$.invokeExact(a, page);
         } catch (Error | RuntimeException ex) {
@@ -3016,10 +3201,10 @@ public class Upa extends Upa$shared {
     public static long UPA_LLFREE_MAGIC() {
         return UPA_LLFREE_MAGIC;
     }
-    private static final int UPA_LLFREE_ABI = (int)2L;
+    private static final int UPA_LLFREE_ABI = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define UPA_LLFREE_ABI 2
+     * #define UPA_LLFREE_ABI 3
      * }
      */
     public static int UPA_LLFREE_ABI() {
@@ -3159,6 +3344,69 @@ public class Upa extends Upa$shared {
      */
     public static int UPA_GET_ABSENT() {
         return UPA_GET_ABSENT;
+    }
+    private static final int UPA_GET_CONTENTS = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_GET_CONTENTS 4
+     * }
+     */
+    public static int UPA_GET_CONTENTS() {
+        return UPA_GET_CONTENTS;
+    }
+    private static final int UPA_HOLDS_ABSENT = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_HOLDS_ABSENT 1
+     * }
+     */
+    public static int UPA_HOLDS_ABSENT() {
+        return UPA_HOLDS_ABSENT;
+    }
+    private static final int UPA_HOLDS_ZEROED = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_HOLDS_ZEROED 2
+     * }
+     */
+    public static int UPA_HOLDS_ZEROED() {
+        return UPA_HOLDS_ZEROED;
+    }
+    private static final int UPA_HOLDS_STALE = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_HOLDS_STALE 4
+     * }
+     */
+    public static int UPA_HOLDS_STALE() {
+        return UPA_HOLDS_STALE;
+    }
+    private static final int UPA_HOLDS_LAZY = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_HOLDS_LAZY 16
+     * }
+     */
+    public static int UPA_HOLDS_LAZY() {
+        return UPA_HOLDS_LAZY;
+    }
+    private static final int UPA_HOLDS_RESIDENT = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_HOLDS_RESIDENT 32
+     * }
+     */
+    public static int UPA_HOLDS_RESIDENT() {
+        return UPA_HOLDS_RESIDENT;
+    }
+    private static final int UPA_CONTENTS_SHIFT = (int)40L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_CONTENTS_SHIFT 40
+     * }
+     */
+    public static int UPA_CONTENTS_SHIFT() {
+        return UPA_CONTENTS_SHIFT;
     }
     private static final int UPA_PUT_ABSENT = (int)1L;
     /**

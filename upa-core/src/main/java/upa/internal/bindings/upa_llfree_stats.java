@@ -25,6 +25,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     uint64_t put_pages;
  *     uint64_t failures;
  *     uint64_t searches;
+ *     uint64_t lazy_pages;
  * }
  * }
  */
@@ -44,7 +45,8 @@ public class upa_llfree_stats {
         Upa.C_LONG.withName("puts"),
         Upa.C_LONG.withName("put_pages"),
         Upa.C_LONG.withName("failures"),
-        Upa.C_LONG.withName("searches")
+        Upa.C_LONG.withName("searches"),
+        Upa.C_LONG.withName("lazy_pages")
     ).withName("upa_llfree_stats");
 
     /**
@@ -492,6 +494,50 @@ public class upa_llfree_stats {
      */
     public static void searches(MemorySegment struct, long fieldValue) {
         struct.set(searches$LAYOUT, searches$OFFSET, fieldValue);
+    }
+
+    private static final OfLong lazy_pages$LAYOUT = (OfLong)$LAYOUT.select(groupElement("lazy_pages"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t lazy_pages
+     * }
+     */
+    public static final OfLong lazy_pages$layout() {
+        return lazy_pages$LAYOUT;
+    }
+
+    private static final long lazy_pages$OFFSET = $LAYOUT.byteOffset(groupElement("lazy_pages"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t lazy_pages
+     * }
+     */
+    public static final long lazy_pages$offset() {
+        return lazy_pages$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t lazy_pages
+     * }
+     */
+    public static long lazy_pages(MemorySegment struct) {
+        return struct.get(lazy_pages$LAYOUT, lazy_pages$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t lazy_pages
+     * }
+     */
+    public static void lazy_pages(MemorySegment struct, long fieldValue) {
+        struct.set(lazy_pages$LAYOUT, lazy_pages$OFFSET, fieldValue);
     }
 
     /**
