@@ -87,6 +87,14 @@ jcstress() {
     tee "$log/jcstress.log" | grep -E 'FAILED|FORBIDDEN|Results:'
 }
 
+# Of what vm_test says: headings, results, below a failure what its test said, and reports from the kernel log.
+vm_results() {
+  awk '/^# (upa\.ko|C library|Java) / || /passed/ || /^[0-9]+[:-]/ { print; failed = 0; next }
+    /^(not )?ok / { print; failed = /^not/; next }
+    /^#/ { if (failed) print; next }
+    { failed = 0 }'
+}
+
 # The kernel module, and Java on it, in the virtual machine, on Linux 6.1; in full on 6.12 as well.
 vm_tests() {
   local kernel kernels=(6.1) reason failed=0
@@ -100,7 +108,7 @@ vm_tests() {
       continue
     fi
     echo "Tests of the kernel module on Linux $kernel (whole log: build/log/vm-test.log)"
-    vm_test --kernel "$kernel" 2>&1 | tee -a "$log/vm-test.log" | grep -E '^(not )?ok |^# (upa\.ko|C library|Java) |passed' || failed=1
+    vm_test --kernel "$kernel" 2>&1 | tee -a "$log/vm-test.log" | vm_results || failed=1
   done
   vm_interrupted || failed=1
   return "$failed"

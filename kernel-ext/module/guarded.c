@@ -12,6 +12,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/wait_bit.h>
 
 #include "region.h"
 
@@ -238,6 +239,10 @@ static int upa_zap_range(struct upa_region *r, struct upa_walk *w, u64 *page, u6
 
 static int upa_batch_lock(struct upa_region *r, const struct upa_walk *w)
 {
+	/* Before any lock is taken: memory pressure does not wait for a busy owner. */
+	if (r->gone && !w->map && READ_ONCE(r->looking) &&
+	    wait_var_event_killable(&r->looking, !READ_ONCE(r->looking)))
+		return -EINTR;
 	if (mmap_read_lock_killable(r->mm))
 		return -EINTR;
 	/* A number may be moved again after this call: not between two looks at the shadow. */

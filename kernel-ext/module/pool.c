@@ -41,12 +41,12 @@ static void upa_free_block(struct upa_region *r, u64 block)
 	u64 frame = block * UPADEV_BLOCK_PAGES, i;
 
 	if (r->mode == UPADEV_RAW_PMD) {
-		__free_pages(upa_entry_page(r->entries[block]), UPA_BLOCK_ORDER);
+		__free_pages(upa_entry_page(READ_ONCE(r->entries[block])), UPA_BLOCK_ORDER);
 	} else if (test_bit(block, r->whole_blocks)) {
-		__free_pages(upa_entry_page(r->entries[frame]), UPA_BLOCK_ORDER);
+		__free_pages(upa_entry_page(READ_ONCE(r->entries[frame])), UPA_BLOCK_ORDER);
 	} else {
 		for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
-			__free_page(upa_entry_page(r->entries[frame + i]));
+			__free_page(upa_entry_page(READ_ONCE(r->entries[frame + i])));
 	}
 }
 
@@ -54,7 +54,7 @@ static void upa_free_block(struct upa_region *r, u64 block)
 struct page *upa_pool_hide(struct upa_region *r, u64 block)
 {
 	u64 frame = block * UPADEV_BLOCK_PAGES, i;
-	struct page *first = upa_entry_page(r->entries[frame]);
+	struct page *first = upa_entry_page(READ_ONCE(r->entries[frame]));
 
 	lockdep_assert_held(&r->refill_lock);
 	for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
@@ -75,51 +75,79 @@ void upa_pool_discard(struct page *first)
 	__free_pages(first, UPA_BLOCK_ORDER);
 }
 
-static int upa_take_block(struct upa_region *r, u64 block)
+/*
+ * Memory for one block of frames: 2 MiB where the kernel has such, else 512 pages, of which all are
+ * there before any is shown, since what a table has been given cannot be freed again.
+ */
+int upa_pool_alloc(struct upa_block_memory *m)
 {
-	u64 frame = block * UPADEV_BLOCK_PAGES, i;
-	struct page *page = alloc_pages(UPA_POOL_GFP | __GFP_NORETRY, UPA_BLOCK_ORDER), **pages;
+	u64 i;
 
-	if (r->mode == UPADEV_RAW_PMD) {
-		if (!page)
-			return -ENOMEM;
-		r->entries[block] = upa_frame_entry(r, page);
+	m->pages = NULL;
+	m->whole = alloc_pages(UPA_POOL_GFP | __GFP_NORETRY, UPA_BLOCK_ORDER);
+	if (m->whole)
 		return 0;
-	}
-	if (page) {
-		set_bit(block, r->whole_blocks);
-		for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
-			r->entries[frame + i] = upa_frame_entry(r, page + i);
-		return 0;
-	}
-	/*
-	 * Shown all at once, and only when all are there: what a table has been given cannot be
-	 * freed again.
-	 */
-	pages = kmalloc_array(UPADEV_BLOCK_PAGES, sizeof(*pages), GFP_KERNEL_ACCOUNT);
-	if (!pages)
+	m->pages = kcalloc(UPADEV_BLOCK_PAGES, sizeof(*m->pages), GFP_KERNEL_ACCOUNT);
+	if (!m->pages)
 		return -ENOMEM;
 	for (i = 0; i < UPADEV_BLOCK_PAGES; i++) {
-		pages[i] = alloc_page(UPA_POOL_GFP | __GFP_RETRY_MAYFAIL);
-		if (!pages[i]) {
-			while (i--)
-				__free_page(pages[i]);
-			kfree(pages);
+		m->pages[i] = alloc_page(UPA_POOL_GFP | __GFP_RETRY_MAYFAIL);
+		if (!m->pages[i]) {
+			upa_pool_unalloc(m);
 			return -ENOMEM;
 		}
 	}
-	clear_bit(block, r->whole_blocks);
-	for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
-		WRITE_ONCE(r->entries[frame + i], upa_frame_entry(r, pages[i]));
-	kfree(pages);
 	return 0;
 }
 
-/* New memory for a block that was discarded. */
-int upa_pool_refill(struct upa_region *r, u64 block)
+/* Frees what has not been put into a pool. */
+void upa_pool_unalloc(struct upa_block_memory *m)
 {
-	lockdep_assert_held(&r->refill_lock);
-	return upa_take_block(r, block);
+	u64 i;
+
+	if (m->whole)
+		__free_pages(m->whole, UPA_BLOCK_ORDER);
+	for (i = 0; m->pages && i < UPADEV_BLOCK_PAGES && m->pages[i]; i++)
+		__free_page(m->pages[i]);
+	kfree(m->pages);
+	*m = (struct upa_block_memory){};
+}
+
+/* Shows it as the frames of a block, and takes it. */
+void upa_pool_put(struct upa_region *r, u64 block, struct upa_block_memory *m)
+{
+	u64 frame = block * UPADEV_BLOCK_PAGES, i;
+
+	if (m->whole) {
+		set_bit(block, r->whole_blocks);
+		upa_pool_show(r, block, m->whole);
+	} else {
+		clear_bit(block, r->whole_blocks);
+		for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
+			WRITE_ONCE(r->entries[frame + i], upa_frame_entry(r, m->pages[i]));
+	}
+	kfree(m->pages);
+	*m = (struct upa_block_memory){};
+}
+
+static int upa_take_block(struct upa_region *r, u64 block)
+{
+	struct upa_block_memory memory;
+	struct page *page;
+	int ret;
+
+	lockdep_assert_held(&r->create_lock);
+	if (r->mode == UPADEV_RAW_PMD) {
+		page = alloc_pages(UPA_POOL_GFP | __GFP_NORETRY, UPA_BLOCK_ORDER);
+		if (!page)
+			return -ENOMEM;
+		WRITE_ONCE(r->entries[block], upa_frame_entry(r, page));
+		return 0;
+	}
+	ret = upa_pool_alloc(&memory);
+	if (!ret)
+		upa_pool_put(r, block, &memory);
+	return ret;
 }
 
 /* Gives the frames @from .. @to - 1 back to the kernel. No table or TLB may hold any of them. */

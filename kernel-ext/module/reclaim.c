@@ -15,7 +15,8 @@
  *
  * It happens under memory pressure, and at once by UPADEV_RECLAIM. Reclaim may run inside any
  * allocation, by a thread that holds locks of the same region. Hence it only tries locks, and holds
- * none that is not the region's own: what one process does to its region delays nobody else.
+ * none that is not the region's own: what one process does to its region delays nobody else. An
+ * owner that is busy must not keep what is free, either: see upa_hold_moves().
  */
 #include <linux/bitmap.h>
 #include <linux/jiffies.h>
@@ -23,10 +24,13 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/shrinker.h>
+#include <linux/swap.h>
+#include <linux/wait_bit.h>
 
 #include "region.h"
 
 #define UPA_BLOCKS_AT_ONCE 32U
+#define UPA_PATIENCE 20 /* jiffies that the shrinker waits for calls under way */
 #define UPA_LOOK_PAGES 65536 /* shadow entries read between two offers to yield */
 
 static LIST_HEAD(upa_regions);
@@ -107,8 +111,38 @@ static void upa_look_twice(struct upa_region *r, u64 frames)
 	upa_look(r, frames);
 }
 
-/* Gives up to @pages back to the kernel. Returns how many, or -EINTR. */
-static long upa_reclaim(struct upa_region *r, unsigned long pages, bool wait)
+/*
+ * Keeps calls that end a move from beginning, and waits until none is under way: until it comes by
+ * itself (@wait) or a fatal signal does, else for a short time only. Those that would begin wait
+ * meanwhile, without locks, so that however many threads make them, the ones under way end.
+ */
+static bool upa_hold_moves(struct upa_region *r, bool wait)
+{
+	unsigned int tries = 0;
+	bool held;
+
+	lockdep_assert_held(&r->refill_lock);
+	if (wait)
+		return !down_write_killable(&r->moves);
+	WRITE_ONCE(r->looking, true);
+	while (!(held = down_write_trylock(&r->moves)) && tries++ < UPA_PATIENCE)
+		schedule_timeout_uninterruptible(1);
+	return held;
+}
+
+static void upa_let_moves(struct upa_region *r, bool held)
+{
+	if (held)
+		up_write(&r->moves);
+	if (r->looking) {
+		WRITE_ONCE(r->looking, false);
+		smp_mb(); /* the flag, then those who wait */
+		wake_up_var(&r->looking);
+	}
+}
+
+/* With moves held: gives up to @pages back to the kernel. Returns how many. */
+static unsigned long upa_reclaim(struct upa_region *r, unsigned long pages)
 {
 	struct {
 		unsigned long block;
@@ -119,9 +153,9 @@ static long upa_reclaim(struct upa_region *r, unsigned long pages, bool wait)
 	unsigned int limit = min_t(unsigned long, DIV_ROUND_UP(pages, UPADEV_BLOCK_PAGES),
 				   UPA_BLOCKS_AT_ONCE);
 	unsigned int n = 0, i;
-	bool sure = true;
 
 	lockdep_assert_held(&r->refill_lock);
+	lockdep_assert_held_write(&r->moves);
 	bitmap_zero(r->named, r->max_frames / UPADEV_BLOCK_PAGES);
 	upa_look(r, frames);
 	for (block = 0; block < blocks && n < limit; block++) {
@@ -137,16 +171,9 @@ static long upa_reclaim(struct upa_region *r, unsigned long pages, bool wait)
 	/* Hidden, so none is installed any more; then no table has one, then no TLB. */
 	upa_zap_data(r, false);
 	upa_flush_everywhere();
-	if (wait)
-		sure = !down_write_killable(&r->moves);
-	else
-		sure = down_write_trylock(&r->moves);
-	if (sure) {
-		upa_look_twice(r, frames);
-		up_write(&r->moves);
-	}
+	upa_look_twice(r, frames);
 	for (i = 0; i < n; i++) {
-		if (!sure || test_bit(taken[i].block, r->named)) {
+		if (test_bit(taken[i].block, r->named)) {
 			upa_pool_show(r, taken[i].block, taken[i].first);
 		} else {
 			set_bit(taken[i].block, r->gone);
@@ -155,19 +182,36 @@ static long upa_reclaim(struct upa_region *r, unsigned long pages, bool wait)
 		}
 	}
 	atomic64_add(freed, &r->count.reclaimed_pages);
-	return sure || !wait ? freed : -EINTR;
+	return freed;
+}
+
+/* Else the kernel counts as progress what it frees itself, and calls the OOM killer beside us. */
+static void upa_report_progress(unsigned long pages)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	mm_account_reclaimed_pages(pages);
+#else
+	if (current->reclaim_state)
+		current->reclaim_state->reclaimed_slab += pages;
+#endif
 }
 
 static unsigned long upa_reclaim_for_others(struct upa_region *r, unsigned long pages)
 {
-	unsigned long freed;
+	unsigned long freed = 0;
+	bool held;
 
 	if (!mutex_trylock(&r->refill_lock))
 		return 0;
-	freed = upa_reclaim(r, pages, false);
-	if (!freed) /* no second look soon: it reads the whole shadow */
-		r->barren_until = jiffies + HZ;
+	held = upa_hold_moves(r, false);
+	if (held) {
+		freed = upa_reclaim(r, pages);
+		if (!freed) /* no second look soon: it reads the whole shadow */
+			r->barren_until = jiffies + HZ;
+	}
+	upa_let_moves(r, held);
 	mutex_unlock(&r->refill_lock);
+	upa_report_progress(freed);
 	return freed;
 }
 
@@ -179,28 +223,29 @@ static u64 upa_gone_pages(const struct upa_region *r)
 /* Takes back at the process's own request. */
 int upa_reclaim_now(struct upa_region *r, struct upadev_reclaim *request)
 {
-	long freed = 0;
+	unsigned long freed;
+	int ret = 0;
 
 	request->reclaimed = 0;
 	while (request->reclaimed < request->pages) {
-		if (mutex_lock_killable(&r->refill_lock)) {
-			freed = -EINTR;
+		ret = -EINTR;
+		if (fatal_signal_pending(current) || mutex_lock_killable(&r->refill_lock))
+			break;
+		if (!upa_hold_moves(r, true)) {
+			mutex_unlock(&r->refill_lock);
 			break;
 		}
-		freed = upa_reclaim(r, min_t(u64, request->pages - request->reclaimed, LONG_MAX),
-				    true);
+		freed = upa_reclaim(r, min_t(u64, request->pages - request->reclaimed, LONG_MAX));
+		upa_let_moves(r, true);
 		mutex_unlock(&r->refill_lock);
-		if (freed <= 0)
+		ret = 0;
+		if (!freed)
 			break;
 		request->reclaimed += freed;
-		if (fatal_signal_pending(current)) {
-			freed = -EINTR;
-			break;
-		}
 		cond_resched();
 	}
 	request->gone = upa_gone_pages(r);
-	return freed < 0 ? freed : 0;
+	return ret;
 }
 
 static bool upa_barren(const struct upa_region *r)
@@ -240,23 +285,35 @@ static unsigned long upa_scan_pages(struct shrinker *shrinker, struct shrink_con
 
 /*
  * A touch found its block gone. 0 once the frame may be installed again, else the touch is in
- * vain; -EINTR: of a thread that is about to die.
+ * vain; -EINTR: of a thread that is about to die. Memory is asked for without refill_lock: what is
+ * asked for here may be what the shrinker finds in this same region.
  */
 int upa_reclaim_refill(struct upa_region *r, u64 frame)
 {
 	u64 block = frame / UPADEV_BLOCK_PAGES;
-	int ret = 0;
+	struct upa_block_memory memory;
+	int ret;
 
 	mmap_assert_locked(r->mm);
-	if (mutex_lock_killable(&r->refill_lock))
-		return -EINTR;
-	/* Not if the pool was lowered meanwhile. */
-	if (frame < READ_ONCE(r->frames) && test_bit(block, r->gone)) {
-		ret = upa_pool_refill(r, block);
-		if (!ret)
-			clear_bit(block, r->gone);
+	/* Hidden for a moment by whoever holds refill_lock, or gone. */
+	if (test_bit(block, r->gone)) {
+		ret = upa_pool_alloc(&memory);
+		if (ret)
+			return ret;
+	} else {
+		memory = (struct upa_block_memory){};
 	}
-	mutex_unlock(&r->refill_lock);
+	ret = mutex_lock_killable(&r->refill_lock);
+	if (!ret) {
+		/* Not if the pool was lowered meanwhile, or another touch was quicker. */
+		if (upa_block_there(&memory) && frame < READ_ONCE(r->frames) &&
+		    test_bit(block, r->gone)) {
+			upa_pool_put(r, block, &memory);
+			clear_bit(block, r->gone);
+		}
+		mutex_unlock(&r->refill_lock);
+	}
+	upa_pool_unalloc(&memory);
 	return ret;
 }
 

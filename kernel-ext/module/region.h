@@ -18,7 +18,8 @@
  *   page table     the kernel's own spin lock: shadow, ->frames, ->entries and the page table
  *                  entry are read and written under one holding of it
  * A task that waits for a lock which somebody may hold for long can be killed. The shrinker waits
- * for none but the last two. User memory is copied under none of them.
+ * for none but the last two, and a few jiffies at most for moves. User memory is copied under none
+ * of them.
  *
  * Where frames leave a pool, and why nothing reaches them then
  *   upa_release()      No mapping is left: each holds the file. So the kernel has emptied the
@@ -92,6 +93,7 @@ struct upa_counters {
  * @gone: blocks that the kernel has taken back: their entries are 0; refill_lock
  * @named: blocks that the shadow table names, when last looked; refill_lock
  * @moves: see above
+ * @looking: the shrinker wants @moves: whoever has not begun waits; refill_lock
  * @barren_until: in jiffies: looking sooner is in vain
  * @reclaim_link: in the list of regions that memory pressure may look at
  * @reclaim_users: those who look at it just now, and 1 for the list
@@ -130,6 +132,7 @@ struct upa_region {
 	unsigned long *gone;
 	unsigned long *named;
 	struct rw_semaphore moves;
+	bool looking;
 	unsigned long barren_until;
 	struct list_head reclaim_link;
 	refcount_t reclaim_users;
@@ -203,13 +206,31 @@ bool upa_can_spare(u64 pages);
 void *upa_alloc_shared(u64 bytes);
 
 /* pool.c: page frames */
+
+/**
+ * struct upa_block_memory - what a block of frames is made of
+ * @whole: one allocation of 2 MiB, or NULL
+ * @pages: else 512 of them
+ */
+struct upa_block_memory {
+	struct page *whole;
+	struct page **pages;
+};
+
+static inline bool upa_block_there(const struct upa_block_memory *m)
+{
+	return m->whole || m->pages;
+}
+
 int upa_pool_grow(struct upa_region *r, u64 frames);
 int upa_pool_shrink(struct upa_region *r, u64 frames);
 void upa_pool_free(struct upa_region *r, u64 from, u64 to);
 struct page *upa_pool_hide(struct upa_region *r, u64 block);
 void upa_pool_show(struct upa_region *r, u64 block, struct page *first);
 void upa_pool_discard(struct page *first);
-int upa_pool_refill(struct upa_region *r, u64 block);
+int upa_pool_alloc(struct upa_block_memory *m);
+void upa_pool_unalloc(struct upa_block_memory *m);
+void upa_pool_put(struct upa_region *r, u64 block, struct upa_block_memory *m);
 
 /* reclaim.c: memory pressure */
 int upa_reclaim_init(void);

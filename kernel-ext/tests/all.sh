@@ -12,7 +12,6 @@ for test; do
 	echo "upa-test: $test" >/dev/kmsg
 	./"$test" >/tmp/output 2>&1
 	status=$?
-	sed 's/^/# /' /tmp/output
 	case $status in
 	0) echo "ok $n - $test" ;;
 	77) echo "ok $n - $test # SKIP $(sed -n 's/^# skipped: //p' /tmp/output | head -n 1)" ;;
@@ -21,5 +20,6 @@ for test; do
 		failed=1
 		;;
 	esac
+	sed 's/^/# /' /tmp/output
 done
 exit $failed

@@ -280,4 +280,38 @@ static void races(void)
 	CHECK(stats(&r).reclaimed_pages > 0);
 }
 
-TESTS(CASE(wrong_flags), CASE(what_is_named_stays), CASE(without_the_flag_nothing_goes), CASE(by_call), CASE(moves), CASE(races))
+static void *keep_unmapping(void *argument)
+{
+	const struct region *r = argument;
+
+	while (!atomic_load(&stop))
+		CHECK_EQUAL(unmap_pages(r, 0, r->created.pages), 0);
+	return NULL;
+}
+
+/* An owner that never rests keeps nothing that is free from the others. */
+static void busy_owner(void)
+{
+	struct region r = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
+	pthread_t threads[4];
+	uint64_t taken;
+
+	fill(&r, 0, FRAMES, 5);
+	forget(&r, HALF, FRAMES);
+	atomic_store(&stop, false);
+	for (int i = 0; i < 4; i++)
+		CHECK_EQUAL(pthread_create(&threads[i], NULL, keep_unmapping, &r), 0);
+	for (int i = 0; i < 3; i++)
+		press();
+	taken = stats(&r).reclaimed_pages;
+	atomic_store(&stop, true);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	printf("# taken=%lu of %d pages\n", (unsigned long)taken, HALF);
+	CHECK(taken >= HALF / 2 && taken <= HALF);
+	check(&r, 0, HALF, 5);
+	destroy(&r);
+}
+
+TESTS(CASE(wrong_flags), CASE(what_is_named_stays), CASE(without_the_flag_nothing_goes), CASE(by_call), CASE(moves), CASE(races),
+      CASE(busy_owner))
