@@ -1,6 +1,7 @@
 /*
- * UPADEV_CREATE_RECLAIM: under memory pressure, and by UPADEV_RECLAIM, the kernel takes what no shadow entry names, and nothing else, also
- * while numbers are moved from entry to entry; it comes back as zeros. Pressure is made by /proc/sys/vm/drop_caches, which asks all shrinkers.
+ * UPADEV_CREATE_RECLAIM: under memory pressure, and by UPADEV_RECLAIM, the kernel takes what no
+ * shadow entry names, and nothing else, also while numbers are moved from entry to entry; it comes
+ * back as zeros. Pressure is made by /proc/sys/vm/drop_caches, which asks all shrinkers.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,8 +25,10 @@ static void press(void)
 
 static void wrong_flags(void)
 {
-	struct upadev_create c = { .version = UPADEV_ABI_VERSION, .flags = UPADEV_CREATE_RECLAIM | UPADEV_CREATE_TRACK, .pages = 512,
-				.max_frames = 512 };
+	struct upadev_create c = { .version = UPADEV_ABI_VERSION,
+				   .flags = UPADEV_CREATE_RECLAIM | UPADEV_CREATE_TRACK,
+				   .pages = 512,
+				   .max_frames = 512 };
 	int fd = open_device();
 
 	CHECK_ERRNO(ioctl(fd, UPADEV_CREATE, &c), EINVAL);
@@ -74,7 +77,8 @@ static void destroy(const struct region *r)
 static void what_is_named_stays(void)
 {
 	long before = free_pages(), held;
-	struct region r = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
+	struct region r =
+		make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
 	uint64_t taken, zeros = 0;
 
 	fill(&r, 0, FRAMES, 7);
@@ -92,12 +96,16 @@ static void what_is_named_stays(void)
 	printf("# taken=%lu of %d pages\n", (unsigned long)taken, HALF);
 	CHECK(taken >= HALF / 2 && taken <= HALF);
 	if (free_pages() - held < (long)taken * 3 / 4)
-		FAIL("back=%ld pages, expected about %lu", free_pages() - held, (unsigned long)taken);
+		FAIL("back=%ld pages, expected about %lu", free_pages() - held,
+		     (unsigned long)taken);
 	check(&r, 0, HALF, 7);
 	CHECK_EQUAL(touch(r.data + HALF * PAGE, false), SIGBUS);
 	CHECK_EQUAL(touch(r.data + (FRAMES - 1) * PAGE, true), SIGBUS);
 
-	/* By fault and by call; what was taken reads zero (blocks of single pages are not taken), and nothing else. */
+	/*
+	 * By fault and by call; what was taken reads zero (blocks of single pages are not taken),
+	 * and nothing else.
+	 */
 	for (uint64_t page = HALF; page < FRAMES; page++)
 		r.shadow[page] = (uint32_t)page + 1;
 	CHECK_EQUAL(map_pages(&r, HALF, HALF / 2), 0);
@@ -169,7 +177,10 @@ static void by_call(void)
 	CHECK_EQUAL(reclaim(&r, &request), 0);
 	CHECK_EQUAL(request.reclaimed + request.gone, 0);
 
-	/* In the middle, while the first and the last are in use: at once, no more than asked for, and only once. */
+	/*
+	 * In the middle, while the first and the last are in use: at once, no more than asked for,
+	 * and only once.
+	 */
 	held = free_pages();
 	forget(&r, 512, FRAMES - 512);
 	request.pages = 1000;
@@ -179,9 +190,11 @@ static void by_call(void)
 	request.pages = UINT64_MAX;
 	CHECK_EQUAL(reclaim(&r, &request), 0);
 	printf("# gone=%lu of %d pages\n", (unsigned long)request.gone, FRAMES - 1024);
-	CHECK(request.gone == 1024 + request.reclaimed && request.gone > HALF && request.gone <= FRAMES - 1024);
+	CHECK(request.gone == 1024 + request.reclaimed && request.gone > HALF &&
+	      request.gone <= FRAMES - 1024);
 	if (free_pages() - held < (long)request.gone * 3 / 4)
-		FAIL("back=%ld pages, expected about %lu", free_pages() - held, (unsigned long)request.gone);
+		FAIL("back=%ld pages, expected about %lu", free_pages() - held,
+		     (unsigned long)request.gone);
 	CHECK_EQUAL(reclaim(&r, &request), 0);
 	CHECK_EQUAL(request.reclaimed, 0);
 	check(&r, 0, 512, 5);
@@ -209,7 +222,10 @@ static void *keep_reclaiming(void *argument)
 	return NULL;
 }
 
-/* One frame of a block is in use and goes to and fro between the ends of a long shadow table: whoever looks must not miss it. */
+/*
+ * One frame of a block is in use and goes to and fro between the ends of a long shadow table:
+ * whoever looks must not miss it.
+ */
 static void moves(void)
 {
 	struct region r = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, FAR, 512, 512);
@@ -247,10 +263,14 @@ static void *keep_pressing(void *argument)
 	return NULL;
 }
 
-/* Blocks come into use and go out of it under constant pressure: while named, they keep what was written. */
+/*
+ * Blocks come into use and go out of it under constant pressure: while named, they keep what was
+ * written.
+ */
 static void races(void)
 {
-	struct region r = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
+	struct region r =
+		make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
 	uint64_t state = 88172645463325252ULL, rounds = 0;
 	time_t end = time(NULL) + 5;
 	pthread_t thread;
@@ -276,7 +296,8 @@ static void races(void)
 	}
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
-	printf("# rounds=%lu reclaimed=%lu pages\n", (unsigned long)rounds, (unsigned long)stats(&r).reclaimed_pages);
+	printf("# rounds=%lu reclaimed=%lu pages\n", (unsigned long)rounds,
+	       (unsigned long)stats(&r).reclaimed_pages);
 	CHECK(stats(&r).reclaimed_pages > 0);
 }
 
@@ -292,7 +313,8 @@ static void *keep_unmapping(void *argument)
 /* An owner that never rests keeps nothing that is free from the others. */
 static void busy_owner(void)
 {
-	struct region r = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
+	struct region r =
+		make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, FRAMES, FRAMES, FRAMES);
 	pthread_t threads[4];
 	uint64_t taken;
 
@@ -313,5 +335,5 @@ static void busy_owner(void)
 	destroy(&r);
 }
 
-TESTS(CASE(wrong_flags), CASE(what_is_named_stays), CASE(without_the_flag_nothing_goes), CASE(by_call), CASE(moves), CASE(races),
-      CASE(busy_owner))
+TESTS(CASE(wrong_flags), CASE(what_is_named_stays), CASE(without_the_flag_nothing_goes),
+      CASE(by_call), CASE(moves), CASE(races), CASE(busy_owner))
