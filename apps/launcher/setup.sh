@@ -17,6 +17,9 @@ programs=(python3:python3 git:git sqlite3:sqlite3 perl:perl nodejs:node redis-se
   fakeroot:fakeroot faketime:faketime libsocket-wrapper:libsocket_wrapper.so libeatmydata1:libeatmydata.so
   heaptrack:heaptrack)
 
+# What full tests use besides.
+full_programs=(chromium-headless-shell:chromium-headless-shell lintian:lintian)
+
 fail() { echo "upa: $*" >&2; exit 1; }
 help=./upa # and the command, if it has a --help of its own
 usage_error() { echo "upa: $*: see $help --help" >&2; exit 2; }

@@ -6,7 +6,10 @@ run_tests() {
   local preset results="$root/build/test-results" failed=0
   case "$*" in
     '') export UPA_FULL= ;;
-    --full) export UPA_FULL=1 ;; # tests read it: longer stress, more rounds
+    --full)
+      export UPA_FULL=1 # tests read it: longer stress, more rounds
+      programs+=("${full_programs[@]}")
+      ;;
     --soak | --soak\ *)
       [[ $# -le 2 && ${2-60} =~ ^[1-9][0-9]{0,4}$ ]] || usage_error "test --soak takes a number of minutes up to 99999, got argument=${*:2}"
       soak "${2-60}"

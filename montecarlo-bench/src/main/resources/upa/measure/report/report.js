@@ -33,13 +33,34 @@ function errorBars(series) {
 const fonts = { fontFamily: "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif" };
 const encode = echarts.format.encodeHTML;
 
-function bars(chart, css) {
+// The names of categories stand left of the plot. On a narrow page, such as a phone's, they are broken into lines.
+const NARROW = 560;
+const namesWidth = width => width < NARROW ? Math.round(width * 0.36) : 200;
+const names = (css, width) => ({ color: css.ink, fontSize: width < NARROW ? 11 : 12.5, lineHeight: 15,
+  width: namesWidth(width) - 12, overflow: "break" });
+// The legend takes as many rows as its names need, and the plot begins below it.
+const ROW = 24;
+function legendRows(chart, width, itemWidth) {
+  let rows = 1, used = 0;
+  for (const s of chart.series) {
+    const needs = itemWidth + 21 + echarts.format.getTextRect(s.name, "12.5px " + fonts.fontFamily).width;
+    if (used && used + needs > width - 10) { rows++; used = 0; }
+    used += needs;
+  }
+  return rows;
+}
+const legend = (chart, css, itemWidth) => ({
+  top: 4, textStyle: { color: css.ink, fontSize: 12.5 }, itemWidth, itemHeight: 9, itemGap: 16, data: chart.series.map(s => s.name),
+});
+const belowLegend = (chart, width, itemWidth, gap) => 4 + ROW * legendRows(chart, width, itemWidth) + gap;
+
+function bars(chart, css, width) {
   return {
     animation: false, textStyle: fonts,
-    grid: { left: 200, right: 90, top: 12, bottom: 8 },
+    grid: { left: namesWidth(width), right: width < NARROW ? 76 : 90, top: 12, bottom: 8 },
     xAxis: { type: "value", min: 0, show: false },
     yAxis: { type: "category", data: chart.categories, inverse: true, axisTick: { show: false }, axisLine: { lineStyle: { color: css.line } },
-      axisLabel: { color: css.ink, fontSize: 12.5 } },
+      axisLabel: names(css, width) },
     // One series per bar, each drawn in the middle of its category.
     series: chart.series.map(s => ({ name: s.name, type: "bar", color: s.colour, barGap: "-100%", barMaxWidth: 18,
       data: chart.categories.map((_, c) => s.points.find(p => p.x === c)?.y ?? null),
@@ -51,7 +72,7 @@ function bars(chart, css) {
 const rowHeight = chart => Math.max(30, 8 * chart.series.length + 6);
 
 // One row per category, in it one dot per series with its interval.
-function dots(chart, css) {
+function dots(chart, css, width) {
   const show = text[chart.unit], ratio = chart.unit === "RATIO";
   const all = chart.series.flatMap(s => s.points.flatMap(p => [p.low, p.high])).concat(chart.references.map(r => r.y)).filter(v => v > 0);
   const shift = i => (i - (chart.series.length - 1) / 2) * Math.min(8, (rowHeight(chart) - 4) / chart.series.length);
@@ -63,17 +84,17 @@ function dots(chart, css) {
         + (p.high > p.low ? ` <span class="range">(${show(p.low)} \u2013 ${show(p.high)})</span>` : "") + "</td></tr>" : "";
     }).join("") + "</table>";
   };
-  const axis = { axisLabel: { color: css.soft, fontSize: 12, formatter: show }, splitLine: { lineStyle: { color: css.line } } };
+  const axis = { axisLabel: { color: css.soft, fontSize: 12, formatter: show, hideOverlap: true }, splitLine: { lineStyle: { color: css.line } } };
   return {
     animation: false, textStyle: fonts,
-    legend: { top: 4, textStyle: { color: css.ink, fontSize: 12.5 }, itemWidth: 12, itemHeight: 9, itemGap: 16, data: chart.series.map(s => s.name) },
-    grid: { left: 200, right: 40, top: chart.series.length > 6 ? 78 : 46, bottom: 30 },
+    legend: legend(chart, css, 12),
+    grid: { left: namesWidth(width), right: width < NARROW ? 20 : 40, top: belowLegend(chart, width, 12, 18), bottom: 30 },
     tooltip: { trigger: "item", backgroundColor: css.ground, borderColor: css.line, textStyle: { color: css.ink, fontSize: 13 }, confine: true, formatter: tooltip },
     xAxis: ratio
       ? { ...axis, type: "log", logBase: 2, min: Math.pow(2, Math.floor(Math.log2(Math.min(...all)))), max: Math.pow(2, Math.ceil(Math.log2(Math.max(...all)))) }
       : { ...axis, type: "value", min: 0 },
     yAxis: { type: "category", data: chart.categories, inverse: true, axisTick: { show: false }, axisLine: { show: false },
-      splitLine: { show: true, lineStyle: { color: css.line } }, axisLabel: { color: css.ink, fontSize: 12.5 } },
+      splitLine: { show: true, lineStyle: { color: css.line } }, axisLabel: names(css, width) },
     series: chart.series.map((s, i) => ({
       type: "custom", name: s.name, color: s.colour, itemStyle: { color: s.colour }, encode: { x: [0, 2, 3], y: 1 },
       data: s.points.map(p => [p.y, p.x, p.low, p.high]),
@@ -91,7 +112,7 @@ function dots(chart, css) {
   };
 }
 
-function lines(chart, css) {
+function lines(chart, css, width) {
   const show = text[chart.unit];
   const all = chart.series.flatMap(s => s.points.flatMap(p => [p.low, p.high])).concat(chart.references.map(r => r.y)).filter(v => v > 0);
   const decade = (v, round) => Math.pow(10, round(Math.log10(v)));
@@ -106,8 +127,8 @@ function lines(chart, css) {
   }).join("") + "</table>";
   return {
     animation: false, textStyle: fonts,
-    legend: { top: 4, textStyle: { color: css.ink, fontSize: 12.5 }, itemWidth: 18, itemHeight: 9, itemGap: 16, data: chart.series.map(s => s.name) },
-    grid: { left: 12, right: 28, top: chart.series.length > 6 ? 78 : 54, bottom: 28, containLabel: true },
+    legend: legend(chart, css, 18),
+    grid: { left: 12, right: 28, top: belowLegend(chart, width, 18, 26), bottom: 28, containLabel: true },
     tooltip: { trigger: "axis", backgroundColor: css.ground, borderColor: css.line, textStyle: { color: css.ink, fontSize: 13 }, confine: true,
       formatter: items => items.length ? tooltip(items[0].value[0]) : "" },
     xAxis: { ...axis, type: "value", min: low, max: high, interval: Math.max(1, 2 * Math.round((high - low) / 20)), name: "block size",
@@ -126,13 +147,13 @@ function lines(chart, css) {
 }
 
 // Amounts of memory over time; each holds until the next look.
-function courses(chart, css) {
+function courses(chart, css, width) {
   const axis = { axisLine: { lineStyle: { color: css.line } }, splitLine: { lineStyle: { color: css.line } }, min: 0 };
   const label = { color: css.soft, fontSize: 12, hideOverlap: true };
   return {
     animation: false, textStyle: fonts,
-    legend: { top: 4, textStyle: { color: css.ink, fontSize: 12.5 }, itemWidth: 18, itemHeight: 9, itemGap: 16, data: chart.series.map(s => s.name) },
-    grid: { left: 12, right: 28, top: chart.series.length > 6 ? 78 : 54, bottom: 12, containLabel: true },
+    legend: legend(chart, css, 18),
+    grid: { left: 12, right: 28, top: belowLegend(chart, width, 18, 26), bottom: 12, containLabel: true },
     tooltip: { trigger: "axis", backgroundColor: css.ground, borderColor: css.line, textStyle: { color: css.ink, fontSize: 13 }, confine: true,
       axisPointer: { label: { formatter: item => text.NANOSECONDS(item.value) } }, valueFormatter: text.MEMORY },
     xAxis: { ...axis, type: "value", max: "dataMax", axisLabel: { ...label, formatter: text.NANOSECONDS } },
@@ -150,14 +171,23 @@ function draw() {
   drawn = [...document.querySelectorAll(".chart")].map(element => {
     const data = charts[Number(element.dataset.chart)], categories = data.categories.length;
     const dotted = categories && (data.unit === "RATIO" || data.unit === "SHARE");
-    if (categories) element.style.height = (dotted ? 110 + rowHeight(data) * categories : 30 + 30 * categories) + "px";
+    const rows = legendRows(data, element.clientWidth, dotted ? 12 : 18);
+    element.style.height = (dotted ? 60 + ROW * rows + rowHeight(data) * categories
+      : categories ? 30 + 34 * categories : 400 + ROW * rows) + "px";
     const chart = echarts.init(element, null, { renderer: "svg" });
     const options = dotted ? dots : categories ? bars : data.unit === "MEMORY" ? courses : lines;
-    chart.setOption(options(data, css));
+    chart.setOption(options(data, css, element.clientWidth));
     return chart;
   });
 }
 draw();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-addEventListener("resize", () => drawn.forEach(c => c.resize()));
-addEventListener("beforeprint", () => drawn.forEach(c => c.resize()));
+// Where names stand depends on the width.
+let width = innerWidth;
+addEventListener("resize", () => {
+  if (innerWidth !== width) {
+    width = innerWidth;
+    draw();
+  }
+});
+addEventListener("beforeprint", draw);
