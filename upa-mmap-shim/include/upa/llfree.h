@@ -237,7 +237,10 @@ UPA_API int64_t upa_llfree_get(const struct upa_llfree *a, uint32_t slot, uint32
  */
 UPA_API int64_t upa_llfree_get_run(const struct upa_llfree *a, uint32_t slot, uint64_t pages, uint32_t flags);
 
-/* Of a result >= 0 with UPA_GET_CONTENTS: the first page, and what the pages hold, UPA_HOLDS_*. */
+/*
+ * Of a result >= 0 with UPA_GET_CONTENTS: the first page, and what the pages hold, UPA_HOLDS_*. Of pages in one child
+ * that is UPA_MIXED it says that some are absent and some stale, unless UPA_GET_ZEROS was given as well.
+ */
 static inline int64_t upa_llfree_page(int64_t result)
 {
 	return result & ((1ll << UPA_CONTENTS_SHIFT) - 1);
@@ -263,8 +266,8 @@ UPA_API int upa_llfree_put_run(const struct upa_llfree *a, uint32_t slot, uint64
 UPA_API int upa_llfree_put(const struct upa_llfree *a, uint32_t slot, uint64_t page, uint32_t order);
 
 /*
- * Of pages the caller has taken (first .. first+pages-1): what a get of them with UPA_GET_CONTENTS has said, UPA_HOLDS_*,
- * unless he has recorded something else since. -EINVAL if out of range.
+ * Of pages the caller has taken (first .. first+pages-1): what a get of them with UPA_GET_CONTENTS has said, or less,
+ * UPA_HOLDS_*, unless he has recorded something else since. -EINVAL if out of range.
  */
 UPA_API int upa_llfree_contents(const struct upa_llfree *a, uint64_t first, uint64_t pages);
 

@@ -31,12 +31,25 @@ static int64_t got(const struct upa_llfree *a, struct slot *s, int64_t result, u
 
 #define GET_FLAGS (UPA_GET_ZEROS | UPA_GET_ABSENT | UPA_GET_CONTENTS)
 
-/* What pages just taken hold goes into the result, if asked for. */
+/*
+ * What pages just taken hold goes into the result, if asked for. Most runs lie in one child, whose word is at hand; its
+ * bits are looked at for those only who need zeros.
+ */
 static inline int64_t with_contents(const struct upa_llfree *a, int64_t page, uint64_t pages, uint32_t flags)
 {
+	uint64_t first = (uint64_t)page;
+	uint32_t holds = ONLY(UPA_MIXED);
+
 	if (page < 0 || !(flags & UPA_GET_CONTENTS))
 		return page;
-	return page | (int64_t)search_contents(a, (uint64_t)page, (uint64_t)page + pages) << UPA_CONTENTS_SHIFT;
+	if (end_in_child(first, first + pages) == first + pages) {
+		holds = child_holds(load_acquire(child_at(a, first / UPA_CHILD_PAGES)));
+		if (holds & ONLY(UPA_MIXED) && !(flags & UPA_GET_ZEROS))
+			holds ^= ONLY(UPA_MIXED) | UPA_HOLDS_ABSENT | UPA_HOLDS_STALE;
+	}
+	if (holds & ONLY(UPA_MIXED))
+		holds = search_contents(a, first, first + pages);
+	return page | (int64_t)holds << UPA_CONTENTS_SHIFT;
 }
 
 /* ---- get and put ----------------------------------------------------------------------------- */

@@ -66,6 +66,32 @@ void upa_clear(void *address, size_t bytes)
 /* Pages that the kernel is asked about in one call. */
 #define BATCH_PAGES 2048u
 
+/* Which pages have memory, of as many as fit from `at` on. How many those are. */
+static size_t ask(char *at, const char *end, unsigned char *resident)
+{
+	size_t pages = (size_t)(end - at) / PAGE_BYTES < BATCH_PAGES ? (size_t)(end - at) / PAGE_BYTES : BATCH_PAGES;
+
+	/* If the kernel will not say, all may have. */
+	if (os_resident(at, pages * PAGE_BYTES, resident))
+		memset(resident, 1, pages);
+	return pages;
+}
+
+void upa_touch_resident(void *address, size_t bytes)
+{
+	unsigned char resident[BATCH_PAGES];
+	char *at = address;
+	char *end = at + bytes;
+
+	while (at < end) {
+		size_t pages = ask(at, end, resident);
+
+		for (size_t i = 0; i < pages; i++, at += PAGE_BYTES)
+			if (resident[i] & 1)
+				*(volatile char *)at = 0;
+	}
+}
+
 struct cleared upa_clear_resident(void *address, size_t bytes)
 {
 	unsigned char resident[BATCH_PAGES];
@@ -74,13 +100,9 @@ struct cleared upa_clear_resident(void *address, size_t bytes)
 	struct cleared c = { 0, at };
 
 	while (at < end) {
-		size_t pages =
-			(size_t)(end - at) / PAGE_BYTES < BATCH_PAGES ? (size_t)(end - at) / PAGE_BYTES : BATCH_PAGES;
+		size_t pages = ask(at, end, resident);
 		size_t n;
 
-		/* If it will not say, all may have memory. */
-		if (os_resident(at, pages * PAGE_BYTES, resident))
-			memset(resident, 1, pages);
 		for (size_t i = 0; i < pages; i += n, at += n * PAGE_BYTES) {
 			n = 1;
 			while (i + n < pages && (resident[i + n] & 1) == (resident[i] & 1))

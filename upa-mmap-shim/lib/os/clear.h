@@ -20,4 +20,7 @@ struct cleared {
  */
 struct cleared upa_clear_resident(void *address, size_t bytes);
 
+/* Writes a zero to the start of those pages that the kernel calls resident, whose contents are of no interest. */
+void upa_touch_resident(void *address, size_t bytes);
+
 #endif

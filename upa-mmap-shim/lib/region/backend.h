@@ -46,8 +46,11 @@ struct region_backend {
 	 */
 	int (*extend)(struct upa_region *r, uint64_t bytes);
 
-	/* Makes pages just taken what UPA_MAP_* flags say. On failure they are free again, with nothing lost. */
-	int (*prepare)(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags);
+	/*
+	 * Makes pages just taken what UPA_MAP_* flags say; they hold what the allocator says, UPA_HOLDS_*. On failure
+	 * they are free again, with nothing lost.
+	 */
+	int (*prepare)(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds);
 
 	/*
 	 * Frees pages as their holder leaves them, tainted or not. -EINVAL, and nothing freed, if one of them is free.

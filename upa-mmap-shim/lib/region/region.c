@@ -153,36 +153,48 @@ int upa_region_destroy(struct upa_region *r)
 /* ---- map, unmap, resize --------------------------------------------------------------------- */
 
 /* Makes pages just taken what the flags say; on failure they are free again, and nothing was asked for. */
-static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds)
 {
 	int error = upa_region_reach(r, first, pages);
 
 	if (!error)
-		error = r->backend->prepare(r, first, pages, flags);
+		error = r->backend->prepare(r, first, pages, flags, holds);
 	if (error)
 		count_shortage(r);
 	return error;
 }
 
+/* UPA_HOLDS_* of held pages. */
+static uint32_t contents(const struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	return (uint32_t)upa_llfree_contents(&r->llfree, first, pages);
+}
+
 void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags)
 {
 	uint64_t pages = pages_of(bytes);
-	int64_t page;
+	uint64_t first;
+	uint32_t holds;
+	int64_t got;
 	int error;
 
 	if (!bytes || flags & ~(UPA_MAP_ZEROS | UPA_MAP_FAULTED)) {
 		errno = EINVAL;
 		return NULL;
 	}
-	page = upa_llfree_get_run(&r->llfree, this_slot(), pages, flags & UPA_MAP_ZEROS ? UPA_GET_ZEROS : 0);
-	error = page < 0 ? (int)page : 0;
-	if (!error && (flags | r->backend->prepares || bytes >= CHILD_BYTES || !reached(r, (uint64_t)page, pages)))
-		error = prepare(r, (uint64_t)page, pages, flags);
+	got = upa_llfree_get_run(&r->llfree, this_slot(), pages,
+				 UPA_GET_CONTENTS | (flags & UPA_MAP_ZEROS ? UPA_GET_ZEROS : 0));
+	first = (uint64_t)upa_llfree_page(got);
+	holds = upa_llfree_holds(got);
+	error = got < 0 ? (int)got : 0;
+	if (!error && (flags | r->backend->prepares | (holds & UPA_HOLDS_LAZY) || bytes >= CHILD_BYTES ||
+		       !reached(r, first, pages)))
+		error = prepare(r, first, pages, flags, holds);
 	if (error) {
 		errno = -error;
 		return NULL;
 	}
-	return address_of(r, (uint64_t)page);
+	return address_of(r, first);
 }
 
 int upa_region_map_at(struct upa_region *r, void *address, size_t bytes, uint32_t flags)
@@ -193,7 +205,7 @@ int upa_region_map_at(struct upa_region *r, void *address, size_t bytes, uint32_
 	if (!region_block(r, address, bytes, &first, &pages) || flags & ~(UPA_MAP_ZEROS | UPA_MAP_FAULTED))
 		return -EINVAL;
 	error = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
-	return error ? error : prepare(r, first, pages, flags);
+	return error ? error : prepare(r, first, pages, flags, contents(r, first, pages));
 }
 
 int upa_region_unmap(struct upa_region *r, void *address, size_t bytes)
@@ -207,10 +219,11 @@ int upa_region_unmap(struct upa_region *r, void *address, size_t bytes)
 static int64_t grow(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages, uint32_t flags)
 {
 	uint64_t more = new_pages - old_pages;
+	uint64_t behind = first + old_pages;
 
-	if (upa_llfree_get_at(&r->llfree, this_slot(), first + old_pages, more))
+	if (upa_llfree_get_at(&r->llfree, this_slot(), behind, more))
 		return flags & UPA_MAP_INPLACE ? -ENOMEM : r->backend->relocate(r, first, old_pages, new_pages, flags);
-	if (prepare(r, first + old_pages, more, flags & UPA_MAP_ZEROS))
+	if (prepare(r, behind, more, flags & UPA_MAP_ZEROS, contents(r, behind, more)))
 		return -ENOMEM;
 	return (int64_t)first;
 }

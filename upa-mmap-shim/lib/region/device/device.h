@@ -126,7 +126,7 @@ static inline uint64_t far_end(const struct upa_region *r)
 
 /* ---- pages.c: frames for pages ----------------------------------------------------------------- */
 
-int upa_device_prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags);
+int upa_device_prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds);
 int upa_device_unmap(struct upa_region *r, uint64_t first, uint64_t pages);
 int upa_device_put(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags);
 int upa_device_claim(struct upa_region *r, uint64_t first, uint64_t pages);

@@ -171,14 +171,15 @@ static int prepare(struct upa_region *r, struct upa_page_id first, uint64_t page
 	return 0;
 }
 
-int upa_device_prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+int upa_device_prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds)
 {
+	(void)holds; /* the words of the table say it */
 	return prepare(r, page_at(first), pages, flags, NEW_OR_SCAVENGED_FRAMES);
 }
 
 int upa_device_claim(struct upa_region *r, uint64_t first, uint64_t pages)
 {
-	return upa_device_prepare(r, first, pages, 0);
+	return upa_device_prepare(r, first, pages, 0, 0);
 }
 
 /*

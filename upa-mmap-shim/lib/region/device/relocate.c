@@ -68,7 +68,7 @@ int64_t upa_device_relocate(struct upa_region *r, uint64_t first, uint64_t old_p
 
 	if (page < 0)
 		return page;
-	error = upa_device_prepare(r, to.n + old_pages, new_pages - old_pages, flags);
+	error = upa_device_prepare(r, to.n + old_pages, new_pages - old_pages, flags, 0);
 	if (!error && swap(r, page_at(first), to, old_pages)) {
 		upa_device_unmap(r, to.n + old_pages, new_pages - old_pages);
 		ADD(r, internal_puts, 1);

@@ -40,12 +40,12 @@ static int fence(const struct upa_region *r, uint64_t first, uint64_t pages)
 	return os_mprotect(address_of(r, first), pages * PAGE_BYTES, PROT_NONE);
 }
 
-static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds)
 {
 	int error = os_mprotect(address_of(r, first), pages * PAGE_BYTES, PROT_READ | PROT_WRITE);
 
 	if (!error)
-		error = upa_linear_fill(r, first, pages, flags);
+		error = upa_linear_fill(r, first, pages, flags, holds);
 	if (error) {
 		fence(r, first, pages);
 		put_back(r, first, pages, UPA_PUT_UNTOUCHED);

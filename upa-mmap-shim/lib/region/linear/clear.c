@@ -59,6 +59,36 @@ void upa_linear_clear(struct upa_region *r, uint64_t first, uint64_t pages)
 		ADD(r, cleared_pages, cleared);
 }
 
+void upa_linear_clear_as(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t holds)
+{
+	bool all = !(holds & (UPA_HOLDS_ABSENT | UPA_HOLDS_ZEROED));
+
+	if (all && (pages < ASK_PAGES || holds & UPA_HOLDS_RESIDENT)) {
+		upa_clear(address_of(r, first), pages * PAGE_BYTES);
+		ADD(r, cleared_pages, pages);
+	} else {
+		r->backend->clear(r, first, pages);
+	}
+}
+
+/*
+ * What is not resident is not in danger: it is gone, or swapped out. So a large block that the kernel has taken does not
+ * become resident again as a whole.
+ */
+void upa_linear_settle(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	uint64_t end = first + pages;
+	uint64_t length;
+	int64_t page;
+
+	for (; first < end && (page = upa_llfree_next_stale(&r->llfree, first, end - first, &length)) >= 0;
+	     first += length) {
+		first = (uint64_t)page;
+		upa_touch_resident(address_of(r, first), length * PAGE_BYTES);
+		upa_llfree_set_stale(&r->llfree, first, length);
+	}
+}
+
 bool upa_linear_clear_child(struct upa_region *r, uint64_t first)
 {
 	uint64_t length;

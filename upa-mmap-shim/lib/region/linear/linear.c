@@ -88,8 +88,10 @@ int upa_linear_restore(const struct upa_region *r, uint64_t first, uint64_t page
 	return upa_linear_mark(r, address, pages * PAGE_BYTES);
 }
 
-int upa_linear_fill(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+int upa_linear_fill(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds)
 {
+	if (holds & UPA_HOLDS_LAZY)
+		upa_linear_settle(r, first, pages);
 	if (flags & UPA_MAP_FAULTED) {
 		int error = os_madvise(address_of(r, first), pages * PAGE_BYTES, MADV_POPULATE_WRITE);
 
@@ -97,17 +99,18 @@ int upa_linear_fill(struct upa_region *r, uint64_t first, uint64_t pages, uint32
 			return error;
 		upa_llfree_set_resident(&r->llfree, first, pages);
 	}
-	if (flags & UPA_MAP_ZEROS)
-		r->backend->clear(r, first, pages);
+	if (flags & UPA_MAP_ZEROS && holds & UPA_HOLDS_STALE)
+		upa_linear_clear_as(r, first, pages, holds);
 	return 0;
 }
 
-static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds)
 {
 	int error;
 
-	upa_linear_scavenge(r, first, pages);
-	error = upa_linear_fill(r, first, pages, flags);
+	if (holds & UPA_HOLDS_ABSENT && upa_linear_scavenge(r, first, pages))
+		holds = (uint32_t)upa_llfree_contents(&r->llfree, first, pages);
+	error = upa_linear_fill(r, first, pages, flags, holds);
 	if (error)
 		put_back(r, first, pages, UPA_PUT_UNTOUCHED);
 	return error;

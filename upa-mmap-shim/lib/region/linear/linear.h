@@ -23,8 +23,11 @@ uint64_t upa_linear_uncounted(const struct upa_region *r);
 int64_t upa_linear_recover(struct upa_region *r);
 int upa_linear_validate(const struct upa_region *r, char *message, size_t message_bytes);
 
-/* Populates and clears pages just taken, as UPA_MAP_* flags say. On failure they are still held. */
-int upa_linear_fill(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags);
+/*
+ * Populates and clears pages just taken, as UPA_MAP_* flags say; they hold what the allocator says, UPA_HOLDS_*. On
+ * failure they are still held.
+ */
+int upa_linear_fill(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds);
 
 /* Makes pages whose mapping has been changed absent pages of a private region again, with this protection. */
 int upa_linear_restore(const struct upa_region *r, uint64_t first, uint64_t pages, int protection);
@@ -39,6 +42,12 @@ int upa_linear_mark(const struct upa_region *r, void *address, uint64_t bytes);
 
 /* clear.c */
 void upa_linear_clear(struct upa_region *r, uint64_t first, uint64_t pages);
+
+/* The same by the region's back end, unless what the pages hold, UPA_HOLDS_*, says that all are to be cleared. */
+void upa_linear_clear_as(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t holds);
+
+/* Writes to those of the held pages whose memory may vanish, so that it stays. */
+void upa_linear_settle(struct upa_region *r, uint64_t first, uint64_t pages);
 bool upa_linear_clear_child(struct upa_region *r, uint64_t first);
 
 /* move.c */
@@ -49,8 +58,10 @@ int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_p
 int64_t upa_linear_copy_elsewhere(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages,
 				  uint32_t flags);
 
-/* scavenge.c: gives memory of free children to those children of a held run that have none. */
-void upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages);
+/*
+ * scavenge.c: gives memory of free children to those children of a held run that have none. True if one has got some.
+ */
+bool upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages);
 
 /* give_back.c: the table's function, by this advice of madvise(2). */
 int64_t upa_linear_give_back_by(struct upa_region *r, uint64_t retain, int advice);

@@ -74,14 +74,15 @@ static bool swap_tables(struct upa_region *r, uint64_t to, uint64_t from, uint64
 int64_t upa_linear_copy_elsewhere(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages,
 				  uint32_t flags)
 {
-	int64_t page = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, 0);
+	int64_t got = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, UPA_GET_CONTENTS);
+	int64_t page = upa_llfree_page(got);
 	int error;
 
-	if (page < 0)
-		return page;
+	if (got < 0)
+		return got;
 	error = upa_region_reach(r, (uint64_t)page, new_pages);
 	if (!error && r->backend->prepares)
-		error = r->backend->prepare(r, (uint64_t)page, new_pages, 0);
+		error = r->backend->prepare(r, (uint64_t)page, new_pages, 0, upa_llfree_holds(got));
 	if (error) {
 		count_shortage(r);
 		return error;
@@ -99,19 +100,22 @@ int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_p
 {
 	bool tables = old_pages >= UPA_CHILD_PAGES && upa_llfree_tainted(&r->llfree, first, old_pages) <= 0 &&
 		      atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES;
-	int64_t page = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, 0);
-	uint64_t to = (uint64_t)page;
+	int64_t got = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, UPA_GET_CONTENTS);
+	uint64_t to = (uint64_t)upa_llfree_page(got);
 	uint64_t length;
 	bool emptied = false;
 	int error;
 
-	if (page < 0)
-		return page;
+	if (got < 0)
+		return got;
 	error = upa_region_reach(r, to, new_pages);
 	if (error) {
 		count_shortage(r);
 		return error;
 	}
+	/* Before anything moves: what may vanish here may vanish where it moves to. */
+	if (upa_llfree_holds(got) & UPA_HOLDS_LAZY)
+		upa_linear_settle(r, to, new_pages);
 	if (tables)
 		atomic_fetch_add_explicit(&r->table_moves, 1, memory_order_relaxed);
 	if (tables && upa_llfree_next_stale(&r->llfree, to, old_pages, &length) < 0)
@@ -126,5 +130,5 @@ int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_p
 	else
 		r->backend->unmap(r, first, old_pages);
 	ADD(r, moved_pages, old_pages);
-	return page;
+	return (int64_t)to;
 }

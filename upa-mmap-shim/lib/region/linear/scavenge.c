@@ -59,29 +59,37 @@ static uint64_t move_children(struct upa_region *r, uint64_t to, uint64_t from, 
  * Douglas's second preference: memory of free children goes to those children of a held run that have none, by page
  * tables, which costs a hundredth of the page faults it saves. From the far end, as giving back does.
  */
-void upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
+bool upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
 {
 	uint64_t child = (first + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
 	uint64_t end = (first + pages) / UPA_CHILD_PAGES;
 	uint64_t from = upa_llfree_touched_children(&r->llfree);
 	uint64_t looks = child < end ? SCAVENGE_LOOKS * (end - child) : 0;
+	bool any = false;
 
 	if (from > SCAVENGE_CHILDREN)
-		return;
+		return false;
 	while (child < end) {
 		uint64_t length, taken, moved;
+		bool lazy;
 		int64_t absent = upa_llfree_next_state(&r->llfree, child * UPA_CHILD_PAGES,
 						       (end - child) * UPA_CHILD_PAGES, 1u << UPA_ABSENT, &length);
 
 		if (absent < 0)
-			return;
+			break;
 		child = (uint64_t)absent / UPA_CHILD_PAGES;
 		taken = take_populated(r, &from, length / UPA_CHILD_PAGES, &looks);
 		if (!taken)
-			return;
+			break;
+		lazy = upa_llfree_contents(&r->llfree, from * UPA_CHILD_PAGES, taken * UPA_CHILD_PAGES) &
+		       UPA_HOLDS_LAZY;
 		moved = move_children(r, child, from, taken);
 		if (moved) {
 			upa_llfree_set_stale(&r->llfree, child * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES);
+			/* What may vanish there may vanish here. */
+			if (lazy)
+				upa_linear_settle(r, child * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES);
+			any = true;
 			put_back(r, from * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES, UPA_PUT_ABSENT);
 			ADD(r, moved_pages, moved * UPA_CHILD_PAGES);
 		}
@@ -90,4 +98,5 @@ void upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
 				 UPA_PUT_UNTOUCHED);
 		child += moved;
 	}
+	return any;
 }

@@ -12,9 +12,9 @@
 #include "region/linear/linear.h"
 #include "region/slots.h"
 
-static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
+static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds)
 {
-	int error = upa_linear_fill(r, first, pages, flags);
+	int error = upa_linear_fill(r, first, pages, flags, holds);
 
 	if (error)
 		put_back(r, first, pages, UPA_PUT_UNTOUCHED);

@@ -71,7 +71,10 @@ public final class LlFree extends State {
     public static final int GET_ZEROS = Get.GET_ZEROS;
     /** Flag of the get methods: the caller brings memory of its own, so pages without any are preferred. */
     public static final int GET_ABSENT = Get.GET_ABSENT;
-    /** Flag of the get methods: the result says what the pages hold, too; {@link #pageOf} and {@link #holds} tell. */
+    /**
+     * Flag of the get methods: the result says what the pages hold, too; {@link #pageOf} and {@link #holds} tell. Of
+     * pages in one mixed child it says that some are absent and some stale, unless zeros are needed as well.
+     */
     public static final int GET_CONTENTS = Get.GET_CONTENTS;
 
     /** Of pages just taken: some have no memory, and read zero. */
@@ -191,7 +194,8 @@ public final class LlFree extends State {
         if (page < 0 || (flags & GET_CONTENTS) == 0) {
             return page;
         }
-        return page | (long) Search.contents(this, page, page + n) << CONTENTS_SHIFT;
+        int holds = Search.contentsAtHand(this, page, page + n, (flags & GET_ZEROS) != 0);
+        return page | (long) holds << CONTENTS_SHIFT;
     }
 
     /**
@@ -312,8 +316,8 @@ public final class LlFree extends State {
     // ---- what pages hold -------------------------------------------------------------------------------------
 
     /**
-     * Of pages the caller has taken: what a get of them with {@link #GET_CONTENTS} has said, unless he has recorded
-     * something else since.
+     * Of pages the caller has taken: what a get of them with {@link #GET_CONTENTS} has said, or less, unless he has
+     * recorded something else since.
      *
      * @param first first page
      * @param pages how many, at least 1

@@ -317,6 +317,18 @@ final class Search {
                 | (Bits.nextStale(bits, false, lo) < hi ? HOLDS_ABSENT : 0);
     }
 
+    /**
+     * What pages just taken hold, as {@code HOLDS_*}. Of those in one child, whose word is at hand, the bits are looked
+     * at only if zeros are needed.
+     */
+    static int contentsAtHand(State a, long from, long end, boolean zeros) {
+        if (!zeros && childEnd(from, end) == end) {
+            int holds = childHolds(getIntAcquire(a.childAt(from / CHILD_PAGES)));
+            return (holds & only(MIXED)) == 0 ? holds : holds ^ (only(MIXED) | HOLDS_ABSENT | HOLDS_STALE);
+        }
+        return contents(a, from, end);
+    }
+
     /** What the pages from .. end-1 hold, as {@code HOLDS_*}. */
     static int contents(State a, long from, long end) {
         int any = 0;

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * region_lazy.c - a private region some of whose free memory the kernel may take at any instant: whoever gets such
+ * memory keeps it from then on, zeros are zeros, and what the kernel has taken does not become resident by being handed
+ * out. The kernel is made to take what it may by MADV_PAGEOUT.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <upa/region.h>
+
+#include "backend.h"
+#include "check.h"
+#include "region/types.h"
+
+#define KIB 1024ul
+#define MIB (1024 * KIB)
+#define PAGE 4096ul
+#define OLD 0x5a
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+
+static struct upa_region *region;
+
+static char *map(size_t bytes, uint32_t flags)
+{
+	char *p = upa_region_map(region, bytes, flags);
+
+	CHECK(p, "bytes=%zu errno=%d", bytes, errno);
+	return p;
+}
+
+static void unmap(char *p, size_t bytes)
+{
+	CHECK(!upa_region_unmap(region, p, bytes), "bytes=%zu", bytes);
+}
+
+static size_t resident(const char *p, size_t bytes)
+{
+	static unsigned char pages[64 * MIB / PAGE];
+	size_t n = 0;
+
+	CHECK(bytes / PAGE <= sizeof(pages) && !mincore((void *)p, bytes, pages), "errno=%d", errno);
+	for (size_t i = 0; i < bytes / PAGE; i++)
+		n += (pages[i] & 1) * PAGE;
+	return n;
+}
+
+/* The kernel takes whatever it may. */
+static void take(char *p, size_t bytes)
+{
+	CHECK(!madvise(p, bytes, MADV_PAGEOUT), "errno=%d", errno);
+}
+
+/* Does each page hold old bytes, but perhaps in its first one? */
+static void check_old(const char *p, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i += PAGE)
+		CHECK(p[i + 1] == OLD && p[i + PAGE - 1] == OLD, "offset=%zu", i);
+}
+
+static void check_zero(const char *p, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		CHECK(!p[i], "offset=%zu", i);
+}
+
+static uint64_t page_of(const char *p)
+{
+	return (uint64_t)(p - region->base) / PAGE;
+}
+
+/* Free memory of old bytes that the kernel may take, as a scavenger leaves it. */
+static void leave_lazy(char *p, size_t bytes)
+{
+	uint64_t first = page_of(p), pages = bytes / PAGE;
+
+	CHECK(!upa_llfree_get_at(&region->llfree, 1, first, pages), "offset=%zu", (size_t)(p - region->base));
+	memset(p, OLD, bytes);
+	CHECK(!madvise(p, bytes, MADV_FREE), "errno=%d", errno);
+	CHECK(!upa_llfree_set_stale(&region->llfree, first, pages), "set_stale");
+	CHECK(!upa_llfree_set_lazy(&region->llfree, first, pages), "set_lazy");
+	CHECK(!upa_llfree_put_run(&region->llfree, 1, first, pages, UPA_PUT_UNTOUCHED), "put");
+}
+
+static uint64_t lazy_pages(void)
+{
+	struct upa_llfree_stats st;
+
+	upa_llfree_get_stats(&region->llfree, &st);
+	return st.lazy_pages;
+}
+
+static void begin(void)
+{
+	CHECK(!create_region(&region, 64 * MIB, UPA_REGION_NOHUGEPAGE), "create");
+}
+
+static void end(void)
+{
+	char message[200] = "";
+
+	CHECK(!upa_region_validate(region, message, sizeof(message)), "%s", message);
+	CHECK(!upa_region_destroy(region), "destroy");
+}
+
+/* Does this kernel take what it may when told to, and is there nowhere it could put the rest? */
+static bool kernel_takes(void)
+{
+	bool takes;
+
+	begin();
+	leave_lazy(region->base, MIB);
+	memset(region->base + MIB, OLD, MIB);
+	take(region->base, 2 * MIB);
+	takes = !resident(region->base, MIB) && resident(region->base + MIB, MIB) == MIB;
+	end();
+	return takes;
+}
+
+/* What is mapped stays, of each size: one page, parts of a child, whole ones and a part. */
+static void test_mapped_stays(void)
+{
+	static const size_t sizes[] = { PAGE, 100 * KIB, MIB, 2 * MIB, 5 * MIB, 33 * MIB };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t bytes = sizes[i];
+		char *p;
+
+		begin();
+		leave_lazy(region->base, 40 * MIB);
+		CHECK(lazy_pages() == 40 * MIB / PAGE, "lazy_pages=%" PRIu64, lazy_pages());
+		p = map(bytes, 0);
+		CHECK(p == region->base, "elsewhere");
+		take(region->base, 40 * MIB);
+		check_old(p, bytes);
+		CHECK(!resident(p + bytes, 40 * MIB - bytes), "bytes=%zu: free memory is there", bytes);
+		/* Children that were mapped as a whole are ordinary again, the others are not. */
+		for (size_t c = 0; c < 40 * MIB; c += 2 * MIB)
+			CHECK(upa_llfree_lazy(&region->llfree, page_of(region->base + c)) == (c + 2 * MIB > bytes),
+			      "bytes=%zu child at %zu", bytes, c);
+		unmap(p, bytes);
+		end();
+	}
+}
+
+/* Zeros, whether the kernel has taken the memory or not; and they stay. */
+static void test_zeros(void)
+{
+	static const size_t sizes[] = { PAGE, 100 * KIB, MIB, 2 * MIB, 5 * MIB };
+
+	for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t bytes = sizes[i / 2];
+		char *p;
+
+		begin();
+		leave_lazy(region->base, 10 * MIB);
+		if (i % 2)
+			take(region->base, 10 * MIB);
+		p = map(bytes, UPA_MAP_ZEROS);
+		CHECK(p == region->base, "elsewhere");
+		CHECK(!(i % 2) || resident(p, bytes) <= 64 * KIB || bytes < 128 * KIB, "resident=%zu",
+		      resident(p, bytes));
+		check_zero(p, bytes);
+		memset(p, OLD, bytes);
+		take(p, bytes);
+		check_old(p, bytes);
+		unmap(p, bytes);
+		end();
+	}
+}
+
+/* What the kernel has taken is not put back by handing it out. */
+static void test_taken_stays_away(void)
+{
+	char *p;
+
+	begin();
+	leave_lazy(region->base, 10 * MIB);
+	take(region->base, 10 * MIB);
+	p = map(8 * MIB, 0);
+	CHECK(p == region->base && !resident(p, 8 * MIB), "resident=%zu", resident(p, 8 * MIB));
+	check_zero(p, 8 * MIB);
+	unmap(p, 8 * MIB);
+	end();
+}
+
+/* The same by resizing, at a place, and by mapping there. */
+static void test_other_ways(void)
+{
+	char *p, *q;
+
+	begin();
+	leave_lazy(region->base, 16 * MIB);
+	CHECK(!upa_region_map_at(region, region->base + MIB, 3 * MIB, 0), "map_at");
+	p = region->base + MIB;
+	CHECK(upa_region_resize(region, p, 3 * MIB, 5 * MIB, UPA_MAP_INPLACE) == p, "errno=%d", errno);
+	take(region->base, 16 * MIB);
+	check_old(p, 5 * MIB);
+
+	/* It moves to where memory may vanish, by page tables: its memory comes along, and that of the target stays. */
+	leave_lazy(region->base + 8 * MIB, 8 * MIB);
+	CHECK(!upa_region_map_at(region, region->base + 6 * MIB, PAGE, 0), "map_at");
+	memset(p, 1, 5 * MIB);
+	q = upa_region_resize(region, p, 5 * MIB, 7 * MIB, 0);
+	CHECK(q == region->base + 8 * MIB, "offset=%zd errno=%d", q - region->base, errno);
+	take(region->base, 16 * MIB);
+	for (size_t i = 0; i < 5 * MIB; i++)
+		CHECK(q[i] == 1, "offset=%zu", i);
+	check_old(q + 5 * MIB, 2 * MIB);
+	unmap(q, 7 * MIB);
+	end();
+}
+
+/* Memory of lazy children that is scavenged stays where it is put. */
+static void test_scavenged_stays(void)
+{
+	char *p, *far = NULL;
+
+	begin();
+	/* Populated free children in the middle of the region, and none wide enough for what comes. */
+	far = region->base + 40 * MIB;
+	leave_lazy(far, 8 * MIB);
+	CHECK(!upa_region_map_at(region, far + 8 * MIB, PAGE, 0), "map_at");
+	p = map(16 * MIB, 0);
+	CHECK(p == region->base, "offset=%zd", p - region->base);
+	CHECK(resident(p, 16 * MIB) >= 8 * MIB, "nothing was scavenged: resident=%zu", resident(p, 16 * MIB));
+	take(region->base, 64 * MIB);
+	for (size_t i = 0, old = 0; i < 16 * MIB; i += PAGE) {
+		old += p[i + 1] == OLD;
+		CHECK(i + PAGE < 16 * MIB || old == 8 * MIB / PAGE, "pages with old bytes=%zu", old);
+	}
+	unmap(p, 16 * MIB);
+	end();
+}
+
+int main(void)
+{
+	if (on_device() || !kernel_takes()) {
+		printf("skipped: on the device, or a kernel that does not take free memory when told to\n");
+		return EXIT_SKIPPED;
+	}
+	test_mapped_stays();
+	test_zeros();
+	test_taken_stays_away();
+	test_other_ways();
+	test_scavenged_stays();
+	return 0;
+}
