@@ -50,6 +50,7 @@ static const struct row rows[ASIDE_REASONS] = {
 	[ASIDE_ADDRESS_LIMIT] = { X, X, X, X, _, _, X, "the address space is limited (ulimit -v)" },
 	[ASIDE_DATA_LIMIT]    = { X, X, X, X, _, _, X, "the data size is limited (ulimit -d)" },
 	[ASIDE_LIMITED]       = { X, X, _, _, _, X, _, "the program limits its addresses: the kernel serves" },
+	[ASIDE_REFUSED]       = { X, X, _, _, _, X, _, "a limit from outside is met: the kernel serves" },
 	[ASIDE_LOCKED_WHOLE]  = { X, X, X, X, _, X, _, "mlockall(): the kernel serves" },
 	[ASIDE_FILTERED]      = { X, X, X, X, X, X, _, "the program announces a filter: the kernel serves" },
 	[ASIDE_INHERITED]     = { _, _, X, X, _, _, _, "a filter over system calls: purges are the kernel's" },

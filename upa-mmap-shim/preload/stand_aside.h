@@ -15,6 +15,7 @@ enum stand_aside_reason {
 	ASIDE_ADDRESS_LIMIT, /* RLIMIT_AS, from the start */
 	ASIDE_DATA_LIMIT,    /* RLIMIT_DATA, from the start */
 	ASIDE_LIMITED,       /* the program sets one of these */
+	ASIDE_REFUSED,       /* the kernel has refused memory, and there is a limit that was not there before */
 	ASIDE_LOCKED_WHOLE,  /* mlockall() */
 	ASIDE_FILTERED,      /* a filter over system calls is announced */
 	ASIDE_INHERITED,     /* there is one from the start */

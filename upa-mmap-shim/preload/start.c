@@ -19,11 +19,13 @@
 #include "clock.h"
 #include "entry/device_clients.h"
 #include "entry/entry.h"
+#include "entry/limits.h"
 #include "entry/redirect.h"
 #include "gate.h"
 #include "observe/observe.h"
 #include "observe/outlook.h"
 #include "observe/view.h"
+#include "os/limits.h"
 #include "region/region_private.h"
 #include "settings.h"
 #include "stand_aside.h"
@@ -37,13 +39,6 @@ extern void __tsan_init(void) __attribute__((weak));
 extern void __msan_init(void) __attribute__((weak));
 extern void __hwasan_init(void) __attribute__((weak));
 
-static bool limited(int resource)
-{
-	struct rlimit64 limit;
-
-	return os_call(SYS_prlimit64, 0, resource, 0, (long)&limit, 0, 0) || limit.rlim_cur != RLIM64_INFINITY;
-}
-
 /* Is this process left alone? */
 static bool left_alone(void)
 {
@@ -53,9 +48,9 @@ static bool left_alone(void)
 		stand_aside(ASIDE_PAGE_SIZE);
 	else if (__asan_init || __tsan_init || __msan_init || __hwasan_init)
 		stand_aside(ASIDE_SANITIZER);
-	else if (limited(RLIMIT_AS))
+	else if (os_limited(RLIMIT_AS))
 		stand_aside(ASIDE_ADDRESS_LIMIT);
-	else if (limited(RLIMIT_DATA))
+	else if (os_limited(RLIMIT_DATA))
 		stand_aside(ASIDE_DATA_LIMIT);
 	else
 		return false;
@@ -65,6 +60,7 @@ static bool left_alone(void)
 static void in_child(void)
 {
 	gate_after_fork();
+	limits_after_fork();
 	retention_after_fork();
 	purging_after_fork();
 	heap_after_fork();
@@ -94,19 +90,23 @@ static void redirect_libc(void)
 	};
 	size_t n = sizeof(list) / sizeof(*list);
 	void **libc_break = symbol_first("__curbrk");
+	bool keeps = settings.brk && !settings.strict;
 	const char *refused;
 
-	if (settings.brk && !settings.strict && libc_break)
+	/* Strictly, nothing is kept; but a call that is refused may be because of us (entry/limits.h). */
+	if ((keeps || settings.strict) && libc_break)
 		heap_start(libc_break);
 	else
 		n--;
+	if (!keeps && libc_break)
+		heap_stop();
 	refused = statistics_wanted ? redirect(list, n) : redirect(list + 1, n - 1);
 	for (size_t i = 0; i < n; i++)
 		if (list[i].done)
 			next_redirected(list[i].name);
 	if (refused)
 		partly(refused);
-	else if (list[n - 1].to != libc_brk)
+	else if (!keeps || list[n - 1].to != libc_brk)
 		statistics_note("the heap that grows by brk() is the kernel's");
 	else if (!list[n - 1].done)
 		partly("the heap that grows by brk() is the kernel's");

@@ -3,6 +3,7 @@
 #include "upkeep/heap.h"
 
 #include "entry/entry.h"
+#include "entry/limits.h"
 #include "entry/uncleared.h"
 #include "observe/observe.h"
 #include "observe/view.h"
@@ -13,8 +14,13 @@ int libc_brk(void *address)
 	struct observation o = observe(true);
 	struct heap_breaks was = heap_breaks();
 	int result = heap_set(address, !uncleared(SIZE_MAX));
-	struct heap_breaks now = heap_breaks();
-	unsigned flags = (result ? UPA_TRACE_FAILED : 0) | (now.program < was.program ? UPA_TRACE_SHRINKS : 0);
+	struct heap_breaks now;
+	unsigned flags;
+
+	if (result && limits_make_way())
+		result = heap_set(address, true);
+	now = heap_breaks();
+	flags = (result ? UPA_TRACE_FAILED : 0) | (now.program < was.program ? UPA_TRACE_SHRINKS : 0);
 
 	if (now.program != was.program && now.kernel == was.kernel)
 		flags |= UPA_TRACE_SERVED;

@@ -14,6 +14,7 @@
 
 #include "entry/device_clients.h"
 #include "entry/entry.h"
+#include "entry/limits.h"
 #include "upkeep/heap.h"
 #include "entry/uncleared.h"
 #include "gate.h"
@@ -169,7 +170,8 @@ static void *map_counted(void *address, size_t length, int protection, int flags
 	if (__builtin_expect(is_ring(flags, fd, offset), 0))
 		stand_aside(ASIDE_PINNED);
 	result = map(address, length, protection, flags, fd, offset, asker);
-
+	if (__builtin_expect(result == MAP_FAILED, 0) && errno == ENOMEM && limits_make_way())
+		result = map(address, length, protection, flags, fd, offset, asker);
 	if (!gate_of(result) || flags & MAP_FIXED)
 		view_add(&view.passed, 1);
 	if (__builtin_expect(observing, 0))
@@ -210,7 +212,7 @@ void *libc_mmap(void *address, size_t length, int protection, int flags, int fd,
 	return map_counted(address, length, protection, flags | said, fd, offset, ASKER(mmap));
 }
 
-static int unmap(void *address, size_t length)
+static int unmap_now(void *address, size_t length)
 {
 	struct upa_region *region = gate_touched(address, length);
 	int result;
@@ -223,6 +225,16 @@ static int unmap(void *address, size_t length)
 	result = upa_munmap(address, length);
 	if (!result && gate_knows(address))
 		retention_account(-(int64_t)length);
+	return result;
+}
+
+/* Pages with state of their own are replaced when they are unmapped, which a limit may forbid. */
+static int unmap(void *address, size_t length)
+{
+	int result = unmap_now(address, length);
+
+	if (__builtin_expect(result, 0) && errno == ENOMEM && limits_make_way())
+		result = unmap_now(address, length);
 	return result;
 }
 
@@ -268,6 +280,13 @@ static void *kernel_resize(void *old_address, size_t old_size, size_t new_size, 
 	return (void *)entry_result(result);
 }
 
+static void *resize_now(void *old_address, size_t old_size, size_t new_size, int flags, void *to, int uncleared_flag)
+{
+	if (gate_touched(old_address, old_size) || (flags & MREMAP_FIXED && gate_touched(to, new_size)))
+		return upa_mremap(old_address, old_size, new_size, flags | uncleared_flag, to);
+	return kernel_resize(old_address, old_size, new_size, flags, to);
+}
+
 static void *resize(void *old_address, size_t old_size, size_t new_size, int flags, void *to, int uncleared_flag)
 {
 	struct observation o = observe(true);
@@ -277,10 +296,9 @@ static void *resize(void *old_address, size_t old_size, size_t new_size, int fla
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		heap_disturb(to, new_size, false);
 	heap_disturb(old_address, old_size, false);
-	if (gate_touched(old_address, old_size) || (flags & MREMAP_FIXED && gate_touched(to, new_size)))
-		result = upa_mremap(old_address, old_size, new_size, flags | uncleared_flag, to);
-	else
-		result = kernel_resize(old_address, old_size, new_size, flags, to);
+	result = resize_now(old_address, old_size, new_size, flags, to, uncleared_flag);
+	if (result == MAP_FAILED && errno == ENOMEM && limits_make_way())
+		result = resize_now(old_address, old_size, new_size, flags, to, uncleared_flag);
 	if (from && result != MAP_FAILED)
 		retention_account((gate_knows(result) ? (int64_t)new_size : 0) - (int64_t)old_size);
 	observed(o, true, UPA_TRACE_RESIZE, entry_outcome(old_address, (long)result), (unsigned)flags,

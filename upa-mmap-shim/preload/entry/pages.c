@@ -11,6 +11,7 @@
 #include <upa/mman.h>
 
 #include "entry/entry.h"
+#include "entry/limits.h"
 #include "upkeep/heap.h"
 #include "gate.h"
 #include "mman/mman_private.h"
@@ -92,6 +93,14 @@ EXPORT int posix_madvise(void *address, size_t length, int advice)
 	return result;
 }
 
+static int protect(void *address, size_t length, int protection)
+{
+	return gate_touched(address, length) ?
+		       upa_mprotect(address, length, protection) :
+		       (int)entry_result(ENTRY_PASS(mprotect, os_mprotect(address, length, protection), address, length,
+						    protection));
+}
+
 int libc_mprotect(void *address, size_t length, int protection)
 {
 	struct observation o = observe(true);
@@ -101,10 +110,10 @@ int libc_mprotect(void *address, size_t length, int protection)
 	/* What is committed is about to be used. */
 	if (protection & PROT_WRITE)
 		purging_forget(address, length);
-	result = gate_touched(address, length) ?
-			 upa_mprotect(address, length, protection) :
-			 (int)entry_result(ENTRY_PASS(mprotect, os_mprotect(address, length, protection), address,
-						      length, protection));
+	result = protect(address, length, protection);
+	/* Memory that becomes writable is promised then. */
+	if (result && errno == ENOMEM && protection & PROT_WRITE && limits_make_way())
+		result = protect(address, length, protection);
 	observed(o, true, UPA_TRACE_PROTECT, result ? UPA_TRACE_FAILED : 0, (unsigned)protection, (uintptr_t)address,
 		 length);
 	return result;

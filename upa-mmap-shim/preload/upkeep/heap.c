@@ -169,7 +169,7 @@ int heap_set(void *address, bool zeros)
 
 struct heap_breaks heap_breaks(void)
 {
-	return (struct heap_breaks){ (uintptr_t)*current, kernel_break };
+	return current ? (struct heap_breaks){ (uintptr_t)*current, kernel_break } : (struct heap_breaks){ 0, 0 };
 }
 
 int64_t heap_give_back(int64_t keep)

@@ -24,7 +24,7 @@ struct heap_breaks {
 	uintptr_t program, kernel;
 };
 
-struct heap_breaks heap_breaks(void);
+struct heap_breaks heap_breaks(void); /* 0 and 0: the heap is not ours */
 
 /*
  * The program is about to change how pages in a range are mapped; `only_contents` if it is no more than what they

@@ -88,6 +88,14 @@ static void limit_data(void)
 {
 	limit(RLIMIT_DATA, 1);
 }
+/* From outside, so that nobody sees it but by what is refused then. */
+static void refuse(void)
+{
+	struct rlimit64 l = { 8192 * MIB, 8192 * MIB };
+
+	CHECK(!bare(SYS_prlimit64, 0, RLIMIT_AS, (long)&l, 0, 0, 0));
+	CHECK(mmap(NULL, 16384 * MIB, PROT_NONE, ANON | MAP_NORESERVE, -1, 0) == MAP_FAILED && errno == ENOMEM);
+}
 static void lock_all(void)
 {
 	CHECK(!mlockall(MCL_CURRENT));
@@ -204,6 +212,7 @@ static const struct {
 	{ "harmless", harmless },
 	{ "limited-addresses", limit_addresses },
 	{ "limited-data", limit_data },
+	{ "refused", refuse },
 	{ "locked-whole", lock_all },
 	{ "filtered", announce_filter },
 	{ "zerocopy", send_without_copying },
@@ -498,8 +507,9 @@ static int calls(void)
 		int status;
 		pid_t child;
 
-		if (reasons[i].run != limit_addresses && reasons[i].run != limit_data && reasons[i].run != lock_all &&
-		    reasons[i].run != announce_filter && reasons[i].run != send_without_copying)
+		if (reasons[i].run != limit_addresses && reasons[i].run != limit_data && reasons[i].run != refuse &&
+		    reasons[i].run != lock_all && reasons[i].run != announce_filter &&
+		    reasons[i].run != send_without_copying)
 			continue;
 		fflush(stdout);
 		child = fork();
@@ -550,7 +560,8 @@ static void *churn(void *argument)
 static int race(void)
 {
 	for (size_t round = 0; round < 40; round++) {
-		void (*const run[])(void) = { limit_addresses, lock_all, announce_filter, send_without_copying };
+		void (*const run[])(void) = { limit_addresses, lock_all, announce_filter, send_without_copying,
+					      refuse };
 		pthread_t threads[4];
 		int status;
 		pid_t child = fork();
@@ -562,7 +573,7 @@ static int race(void)
 		for (unsigned long i = 0; i < 4; i++)
 			CHECK(!pthread_create(&threads[i], NULL, churn, (void *)(i + 1)));
 		usleep(3000 + (useconds_t)round * 100);
-		run[round % 4]();
+		run[round % 5]();
 		usleep(3000);
 		over = true;
 		for (int i = 0; i < 4; i++)

@@ -6,6 +6,7 @@ set -euo pipefail
 libraries=$1
 upa="$libraries/libupa_mmap.so"
 program=$2/preload_stand_aside
+outside=$2/preload_limited_outside
 sanitized=$2/preload_stand_aside_sanitized
 trace_case=$2/preload_trace_case
 work=$(mktemp -d)
@@ -16,7 +17,7 @@ failed=0
 # What runs after each reason, as the program says it; and whether the trace is whole.
 while IFS='|' read -r reason runs trace; do
   # Memory of the kernel's is cleared in place only if the kernel says what it is, as it does since 6.11.
-  if [[ $reason == limited-* && $(printf '%s\n' 6.11 "$(uname -r)" | sort -V | head -n 1) != 6.11 ]]; then
+  if [[ $reason == @(limited-*|refused) && $(printf '%s\n' 6.11 "$(uname -r)" | sort -V | head -n 1) != 6.11 ]]; then
     runs=${runs/ purging/}
   fi
   rm -f t t.*
@@ -33,6 +34,7 @@ none| region heap purging huge files|none
 harmless| region heap purging huge files|none
 limited-addresses| purging files|some
 limited-data| purging files|some
+refused| purging files|some
 locked-whole||some
 filtered||some
 zerocopy||none
@@ -71,6 +73,7 @@ note none ''
 note harmless ''
 note locked ''
 note limited-addresses 'the program limits its addresses: the kernel serves'
+note refused 'a limit from outside is met: the kernel serves'
 note locked-whole 'mlockall(): the kernel serves'
 note filtered 'the program announces a filter: the kernel serves'
 note zerocopy 'SO_ZEROCOPY: the kernel serves'
@@ -82,6 +85,7 @@ note pinned-by-sockets 'io_uring, AIO or AF_XDP: the kernel serves'
 
 # mode NAME LIBRARIES [VARIABLE=VALUE...]
 "$program" calls >kernel
+"$outside" || { echo "FAILED: limits, without UPA"; failed=1; }
 mode() {
   local name=$1 preload=$2
   shift 2
@@ -92,6 +96,9 @@ mode() {
     failed=1
   fi
   env LD_PRELOAD="$preload" "$@" "$program" race || { echo "FAILED: race, $name"; failed=1; }
+  # Without redirection, libc's own calls are not seen when they are refused.
+  [[ $name == symbols-only ]] || env LD_PRELOAD="$preload" "$@" "$outside" ||
+    { echo "FAILED: limits, $name"; failed=1; }
 }
 mode libc "$upa"
 mode strict "$upa" UPA_STRICT=1

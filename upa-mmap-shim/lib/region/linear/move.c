@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "os/limits.h"
 #include "os/os.h"
 #include "region/linear/linear.h"
 #include "region/slots.h"
@@ -99,7 +100,8 @@ int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_p
 			    uint32_t flags)
 {
 	bool tables = old_pages >= UPA_CHILD_PAGES && upa_llfree_tainted(&r->llfree, first, old_pages) <= 0 &&
-		      atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES;
+		      atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES &&
+		      !os_moves_limited();
 	int64_t got = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, UPA_GET_CONTENTS);
 	uint64_t to = (uint64_t)upa_llfree_page(got);
 	uint64_t length;

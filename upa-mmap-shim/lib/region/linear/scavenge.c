@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory of free children for a run that has none. */
 #define _GNU_SOURCE
+#include "os/limits.h"
 #include "os/os.h"
 #include "region/linear/linear.h"
 #include "region/slots.h"
@@ -65,7 +66,7 @@ bool upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
 	uint64_t end = (first + pages) / UPA_CHILD_PAGES;
 	uint64_t from = upa_llfree_touched_children(&r->llfree);
 	uint64_t looks = child < end ? SCAVENGE_LOOKS * (end - child) : 0;
-	bool any = false;
+	bool any = false, limited = false;
 
 	if (from > SCAVENGE_CHILDREN)
 		return false;
@@ -83,7 +84,8 @@ bool upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
 			break;
 		lazy = upa_llfree_contents(&r->llfree, from * UPA_CHILD_PAGES, taken * UPA_CHILD_PAGES) &
 		       UPA_HOLDS_LAZY;
-		moved = move_children(r, child, from, taken);
+		limited = os_moves_limited();
+		moved = limited ? 0 : move_children(r, child, from, taken);
 		if (moved) {
 			upa_llfree_set_stale(&r->llfree, child * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES);
 			/* What may vanish there may vanish here. */
@@ -96,6 +98,8 @@ bool upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
 		if (moved < taken)
 			put_back(r, (from + moved) * UPA_CHILD_PAGES, (taken - moved) * UPA_CHILD_PAGES,
 				 UPA_PUT_UNTOUCHED);
+		if (limited)
+			break;
 		child += moved;
 	}
 	return any;

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits.h - limits on the addresses that a process may map, which may come from outside at any time (prlimit). */
+#ifndef UPA_OS_LIMITS_H
+#define UPA_OS_LIMITS_H
+
+#include <stdbool.h>
+#include <sys/resource.h>
+
+#include "os/os.h"
+
+/* Has this process a limit of this kind (RLIMIT_AS, RLIMIT_DATA), or may it not ask? */
+static inline bool os_limited(int resource)
+{
+	struct rlimit64 limit;
+
+	return os_call(SYS_prlimit64, 0, resource, 0, (long)&limit, 0, 0) || limit.rlim_cur != RLIM64_INFINITY;
+}
+
+/*
+ * May page tables not be moved to other addresses? The kernel unmaps the target before it finds that it has no room for
+ * the move, and may then have none for what was there either.
+ */
+static inline bool os_moves_limited(void)
+{
+	return os_limited(RLIMIT_AS) || os_limited(RLIMIT_DATA);
+}
+
+#endif
