@@ -1,4 +1,7 @@
-/* posix_fadvise() of one range: WILLNEED does what UPADEV_MAP does, DONTNEED what UPADEV_UNMAP does; a refusal changes nothing. */
+/*
+ * posix_fadvise() of one range: WILLNEED does what UPADEV_MAP does, DONTNEED what UPADEV_UNMAP
+ * does; a refusal changes nothing.
+ */
 #include <sys/syscall.h>
 
 #include "harness.h"
@@ -20,7 +23,12 @@ static void refused(off_t offset, off_t bytes, int code)
 
 static void refusals(void)
 {
-	static const int others[] = { POSIX_FADV_NORMAL, POSIX_FADV_RANDOM, POSIX_FADV_SEQUENTIAL, POSIX_FADV_NOREUSE, -1, 99 };
+	static const int others[] = { POSIX_FADV_NORMAL,
+				      POSIX_FADV_RANDOM,
+				      POSIX_FADV_SEQUENTIAL,
+				      POSIX_FADV_NOREUSE,
+				      -1,
+				      99 };
 	struct region other = { .fd = open_device() };
 
 	refused(1, PAGE, EINVAL);
@@ -35,7 +43,9 @@ static void refusals(void)
 		CHECK_EQUAL(posix_fadvise(r.fd, 0, PAGE, others[i]), EINVAL);
 
 	CHECK_EQUAL(posix_fadvise(other.fd, 0, PAGE, POSIX_FADV_WILLNEED), ENXIO);
-	other.created = (struct upadev_create){ .version = UPADEV_ABI_VERSION, .pages = 512, .frames = 512, .max_frames = 512 };
+	other.created = (struct upadev_create){
+		.version = UPADEV_ABI_VERSION, .pages = 512, .frames = 512, .max_frames = 512
+	};
 	CHECK_EQUAL(ioctl(other.fd, UPADEV_CREATE, &other.created), 0);
 	CHECK_EQUAL(posix_fadvise(other.fd, 0, PAGE, POSIX_FADV_DONTNEED), ENXIO);
 	close(other.fd);
@@ -65,7 +75,8 @@ static void advises_one_range(void)
 
 	for (page = 500; page < 520; page++)
 		r.shadow[page] = 0;
-	CHECK_EQUAL(syscall(SYS_fadvise64, r.fd, 500 * PAGE, 20 * PAGE, POSIX_FADV_DONTNEED), UPADEV_DONE);
+	CHECK_EQUAL(syscall(SYS_fadvise64, r.fd, 500 * PAGE, 20 * PAGE, POSIX_FADV_DONTNEED),
+		    UPADEV_DONE);
 	CHECK_EQUAL(stats(&r).unmap_pages, 20);
 	CHECK_EQUAL(stats(&r).shootdowns, 1);
 	for (page = 100; page < 800; page++) {

@@ -28,8 +28,14 @@ static void refusals_change_nothing(void)
 {
 	static struct upadev_range ranges[UPADEV_MAX_RANGES + 1];
 	struct upadev_batch good = { .ranges = (uintptr_t)ranges, .count = 2 }, b;
-	static const struct upadev_range bad[] = { { 0, 0 }, { 1024, 1 }, { 0, 1025 }, { 1023, 2 }, { UINT64_MAX, 1 },
-						{ 1, UINT64_MAX }, { UINT64_MAX, UINT64_MAX }, { 1ULL << 52, 1 } };
+	static const struct upadev_range bad[] = { { 0, 0 },
+						   { 1024, 1 },
+						   { 0, 1025 },
+						   { 1023, 2 },
+						   { UINT64_MAX, 1 },
+						   { 1, UINT64_MAX },
+						   { UINT64_MAX, UINT64_MAX },
+						   { 1ULL << 52, 1 } };
 	struct region other;
 
 	r = guarded(1024, 512);
@@ -39,7 +45,9 @@ static void refusals_change_nothing(void)
 	r.shadow[6] = 2;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		ranges[0] = (struct upadev_range){ 5, 2 }; /* good, and before the bad one: all are checked first */
+		ranges[0] = (struct upadev_range){
+			5, 2
+		}; /* good, and before the bad one: all are checked first */
 		ranges[1] = bad[i];
 		refused(good, EINVAL);
 	}
@@ -67,7 +75,9 @@ static void refusals_change_nothing(void)
 	CHECK_ERRNO(map_pages(&other, 0, 1), ENXIO);
 	CHECK_ERRNO(unmap_pages(&other, 0, 1), ENXIO);
 	CHECK_ERRNO(fsync(other.fd), ENXIO);
-	other.created = (struct upadev_create){ .version = UPADEV_ABI_VERSION, .pages = 512, .frames = 512, .max_frames = 512 };
+	other.created = (struct upadev_create){
+		.version = UPADEV_ABI_VERSION, .pages = 512, .frames = 512, .max_frames = 512
+	};
 	CHECK_EQUAL(ioctl(other.fd, UPADEV_CREATE, &other.created), 0);
 	CHECK_ERRNO(map_pages(&other, 0, 1), ENXIO);
 	CHECK_ERRNO(unmap_pages(&other, 0, 1), ENXIO);

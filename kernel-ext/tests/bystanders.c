@@ -1,5 +1,6 @@
 /*
- * What one process does with its region costs nobody else: neither time under a lock, nor memory beyond its limit, nor their lives.
+ * What one process does with its region costs nobody else: neither time under a lock, nor memory
+ * beyond its limit, nor their lives.
  */
 #include <linux/userfaultfd.h>
 #include <poll.h>
@@ -18,7 +19,9 @@ struct shared {
 	_Atomic bool begun, over;
 };
 
-/* A batch of 4 096 times a large region of absent tables: minutes, or, with a small one, seconds. */
+/*
+ * A batch of 4 096 times a large region of absent tables: minutes, or, with a small one, seconds.
+ */
 static void long_call(struct shared *s)
 {
 	static struct upadev_range ranges[UPADEV_MAX_RANGES];
@@ -33,10 +36,14 @@ static void long_call(struct shared *s)
 	exit(0);
 }
 
-/* Memory pressure, and regions of others that come and go, do not wait for it; and it can be killed. */
+/*
+ * Memory pressure, and regions of others that come and go, do not wait for it; and it can be
+ * killed.
+ */
 static void long_call_delays_nobody(void)
 {
-	struct shared *s = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *s =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t hostile, other;
 	int fd;
 
@@ -108,7 +115,10 @@ static void send_fd(int socket, int fd)
 {
 	char byte = 0, control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec v = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr m = { .msg_iov = &v,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
 	h->cmsg_level = SOL_SOCKET, h->cmsg_type = SCM_RIGHTS, h->cmsg_len = CMSG_LEN(sizeof(int));
@@ -116,7 +126,9 @@ static void send_fd(int socket, int fd)
 	CHECK_EQUAL(sendmsg(socket, &m, 0), 1);
 }
 
-/* A user's limit is one for all his processes, and stays with what a dead one has left to another. */
+/*
+ * A user's limit is one for all his processes, and stays with what a dead one has left to another.
+ */
 static void limit_is_the_users(void)
 {
 	struct rlimit limit = { 8 << 20, 8 << 20 };
@@ -140,7 +152,10 @@ static void limit_is_the_users(void)
 		int status;
 
 		if (!child) {
-			struct upadev_create c = { .version = UPADEV_ABI_VERSION, .pages = 512, .frames = 512, .max_frames = 512 };
+			struct upadev_create c = { .version = UPADEV_ABI_VERSION,
+						   .pages = 512,
+						   .frames = 512,
+						   .max_frames = 512 };
 			int fd = open_device();
 
 			if (ioctl(fd, UPADEV_CREATE, &c)) {
@@ -165,16 +180,26 @@ static void limit_is_the_users(void)
 static void too_large_kills_nobody(void)
 {
 	static const struct upadev_create requests[] = {
-		{ .version = UPADEV_ABI_VERSION, .pages = 1 << 27, .max_frames = 1 << 27, .state_bytes = 1 << 30 },
+		{ .version = UPADEV_ABI_VERSION,
+		  .pages = 1 << 27,
+		  .max_frames = 1 << 27,
+		  .state_bytes = 1 << 30 },
 		{ .version = UPADEV_ABI_VERSION, .pages = 512, .max_frames = 1 << 28 },
-		{ .version = UPADEV_ABI_VERSION, .pages = 512, .frames = 1 << 22, .max_frames = 1 << 22 },
-		{ .version = UPADEV_ABI_VERSION, .pages = 1 << 28, .max_frames = 512, .state_bytes = 1 << 30 },
+		{ .version = UPADEV_ABI_VERSION,
+		  .pages = 512,
+		  .frames = 1 << 22,
+		  .max_frames = 1 << 22 },
+		{ .version = UPADEV_ABI_VERSION,
+		  .pages = 1 << 28,
+		  .max_frames = 512,
+		  .state_bytes = 1 << 30 },
 	};
 	pid_t child = fork();
 	int status;
 
 	if (!child) {
-		char *memory = mmap(NULL, 300 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *memory = mmap(NULL, 300 << 20, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		int fd = open("/proc/self/oom_score_adj", O_WRONLY);
 
 		CHECK_EQUAL(write(fd, "1000", 4), 4);
@@ -208,12 +233,17 @@ static void *create_with_protected_argument(void *unused)
 	return NULL;
 }
 
-/* One call waits for user memory that somebody else serves, or does not: another call on the same file goes on. */
+/*
+ * One call waits for user memory that somebody else serves, or does not: another call on the same
+ * file goes on.
+ */
 static void user_memory_is_touched_without_locks(void)
 {
 	int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP };
-	struct upadev_create second = { .version = UPADEV_ABI_VERSION, .pages = 512, .frames = 512, .max_frames = 512 };
+	struct upadev_create second = {
+		.version = UPADEV_ABI_VERSION, .pages = 512, .frames = 512, .max_frames = 512
+	};
 	struct uffdio_register range;
 	struct uffdio_writeprotect protect;
 	struct pollfd fault = { .fd = uffd, .events = POLLIN };
@@ -223,8 +253,10 @@ static void user_memory_is_touched_without_locks(void)
 		skip("no userfaultfd with write-protection");
 	argument = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	*argument = second;
-	range = (struct uffdio_register){ .range = { (uintptr_t)argument, PAGE }, .mode = UFFDIO_REGISTER_MODE_WP };
-	protect = (struct uffdio_writeprotect){ .range = range.range, .mode = UFFDIO_WRITEPROTECT_MODE_WP };
+	range = (struct uffdio_register){ .range = { (uintptr_t)argument, PAGE },
+					  .mode = UFFDIO_REGISTER_MODE_WP };
+	protect = (struct uffdio_writeprotect){ .range = range.range,
+						.mode = UFFDIO_WRITEPROTECT_MODE_WP };
 	if (ioctl(uffd, UFFDIO_REGISTER, &range) || ioctl(uffd, UFFDIO_WRITEPROTECT, &protect))
 		skip("no write-protection by userfaultfd");
 	create_fd = open_device();
@@ -238,5 +270,5 @@ static void user_memory_is_touched_without_locks(void)
 	pthread_join(thread, NULL);
 }
 
-TESTS(CASE(long_call_delays_nobody), CASE(long_call_lets_others_map), CASE(limit_is_the_users), CASE(too_large_kills_nobody),
-      CASE(user_memory_is_touched_without_locks))
+TESTS(CASE(long_call_delays_nobody), CASE(long_call_lets_others_map), CASE(limit_is_the_users),
+      CASE(too_large_kills_nobody), CASE(user_memory_is_touched_without_locks))

@@ -1,10 +1,15 @@
-/* UPADEV_CREATE and UPADEV_INFO: every refusal, after each of which a good request still succeeds. */
+/*
+ * UPADEV_CREATE and UPADEV_INFO: every refusal, after each of which a good request still succeeds.
+ */
 #include <sys/resource.h>
 
 #include "harness.h"
 
-static const struct upadev_create good = { .version = UPADEV_ABI_VERSION, .pages = 1024, .frames = 512, .max_frames = 1024,
-					.state_bytes = 8192 };
+static const struct upadev_create good = { .version = UPADEV_ABI_VERSION,
+					   .pages = 1024,
+					   .frames = 512,
+					   .max_frames = 1024,
+					   .state_bytes = 8192 };
 
 static void refused(struct upadev_create c, int code)
 {

@@ -1,4 +1,7 @@
-/* Touching pages of a guarded region: one fault fills a whole table; what has no good entry is a SIGBUS. */
+/*
+ * Touching pages of a guarded region: one fault fills a whole table; what has no good entry is a
+ * SIGBUS.
+ */
 #include "harness.h"
 
 static void fills_a_table(void)

@@ -1,4 +1,7 @@
-/* fork and exec by the holder of a region: the child has no part in it, and the parent's stays whole. */
+/*
+ * fork and exec by the holder of a region: the child has no part in it, and the parent's stays
+ * whole.
+ */
 #include "harness.h"
 
 static void in_child(struct region *r)
@@ -14,14 +17,20 @@ static void in_child(struct region *r)
 	CHECK_ERRNO(fsync(r->fd), EPERM);
 	CHECK_ERRNO(ioctl(r->fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 0 }), EPERM);
 	CHECK_ERRNO(ioctl(r->fd, UPADEV_HARVEST, &(struct upadev_harvest){ .count = 1 }), EPERM);
-	CHECK_ERRNO(ioctl(r->fd, UPADEV_CREATE, &(struct upadev_create){ .version = UPADEV_ABI_VERSION, .pages = 512, .max_frames = 512 }),
+	CHECK_ERRNO(ioctl(r->fd, UPADEV_CREATE,
+			  &(struct upadev_create){
+				  .version = UPADEV_ABI_VERSION, .pages = 512, .max_frames = 512 }),
 		    EBUSY);
-	CHECK_ERRNO(mmap(reserve(r->created.data_bytes, 2 << 20), r->created.data_bytes, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_FIXED, r->fd, UPADEV_MAP_DATA), EPERM);
+	CHECK_ERRNO(mmap(reserve(r->created.data_bytes, 2 << 20), r->created.data_bytes,
+			 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r->fd, UPADEV_MAP_DATA),
+		    EPERM);
 	/* What a pager may do. */
 	CHECK_EQUAL(ioctl(r->fd, UPADEV_STATS, &s), 0);
-	CHECK_EQUAL(*(uint64_t *)map_part(r->fd, PAGE, UPADEV_MAP_STATE, PROT_READ | PROT_WRITE), 4711);
-	CHECK_EQUAL(*(uint32_t *)map_part(r->fd, r->created.shadow_bytes, UPADEV_MAP_SHADOW, PROT_READ | PROT_WRITE), 1);
+	CHECK_EQUAL(*(uint64_t *)map_part(r->fd, PAGE, UPADEV_MAP_STATE, PROT_READ | PROT_WRITE),
+		    4711);
+	CHECK_EQUAL(*(uint32_t *)map_part(r->fd, r->created.shadow_bytes, UPADEV_MAP_SHADOW,
+					  PROT_READ | PROT_WRITE),
+		    1);
 	exit(0);
 }
 
@@ -65,7 +74,9 @@ static void holder_stays_whole(void)
 	CHECK_EQUAL(wait_status(child), 0);
 	CHECK_EQUAL(*word(&r, 0), 3);
 
-	/* The child of a dead holder keeps the frames by the descriptor alone, until it closes it. */
+	/*
+	 * The child of a dead holder keeps the frames by the descriptor alone, until it closes it.
+	 */
 	CHECK_EQUAL(munmap(r.data, r.created.data_bytes), 0);
 	munmap((void *)r.shadow, r.created.shadow_bytes);
 	munmap(r.state, PAGE);

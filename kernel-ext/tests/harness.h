@@ -1,6 +1,7 @@
 /*
- * What the tests of the module share: making a region, checks that say file, line and the values compared, and TAP as kernel
- * self-tests speak it. Each case runs in a process of its own. Exit status: 0 passed, 1 failed, 77 all skipped, with a reason.
+ * What the tests of the module share: making a region, checks that say file, line and the values
+ * compared, and TAP as kernel self-tests speak it. Each case runs in a process of its own. Exit
+ * status: 0 passed, 1 failed, 77 all skipped, with a reason.
  */
 #ifndef UPA_TEST_HARNESS_H
 #define UPA_TEST_HARNESS_H
@@ -24,31 +25,34 @@
 
 #define PAGE ((size_t)UPADEV_PAGE_BYTES)
 
-#define FAIL(...)                                                                                                    \
-	do {                                                                                                         \
-		fprintf(stderr, "# %s:%d: ", __FILE__, __LINE__);                                                      \
-		fprintf(stderr, __VA_ARGS__);                                                                        \
-		fputc('\n', stderr);                                                                                 \
-		exit(1);                                                                                             \
+#define FAIL(...)                                                                                  \
+	do {                                                                                       \
+		fprintf(stderr, "# %s:%d: ", __FILE__, __LINE__);                                  \
+		fprintf(stderr, __VA_ARGS__);                                                      \
+		fputc('\n', stderr);                                                               \
+		exit(1);                                                                           \
 	} while (0)
-#define CHECK(condition)                                                                                             \
-	do {                                                                                                         \
-		if (!(condition))                                                                                    \
-			FAIL("%s does not hold (errno=%d %s)", #condition, errno, strerror(errno));                  \
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			FAIL("%s does not hold (errno=%d %s)", #condition, errno,                  \
+			     strerror(errno));                                                     \
 	} while (0)
-#define CHECK_EQUAL(actual, expected)                                                                                \
-	do {                                                                                                         \
-		long long actual_ = (long long)(actual), expected_ = (long long)(expected);                          \
-		if (actual_ != expected_)                                                                            \
-			FAIL("%s = %lld, expected %lld (errno=%d)", #actual, actual_, expected_, errno);             \
+#define CHECK_EQUAL(actual, expected)                                                              \
+	do {                                                                                       \
+		long long actual_ = (long long)(actual), expected_ = (long long)(expected);        \
+		if (actual_ != expected_)                                                          \
+			FAIL("%s = %lld, expected %lld (errno=%d)", #actual, actual_, expected_,   \
+			     errno);                                                               \
 	} while (0)
 /* The call fails with this errno. */
-#define CHECK_ERRNO(call, code)                                                                                      \
-	do {                                                                                                         \
-		errno = 0;                                                                                           \
-		long result_ = (long)(call);                                                                         \
-		if (result_ != -1 || errno != (code))                                                                \
-			FAIL("%s: result=%ld errno=%d (%s), expected %s", #call, result_, errno, strerror(errno), #code); \
+#define CHECK_ERRNO(call, code)                                                                    \
+	do {                                                                                       \
+		errno = 0;                                                                         \
+		long result_ = (long)(call);                                                       \
+		if (result_ != -1 || errno != (code))                                              \
+			FAIL("%s: result=%ld errno=%d (%s), expected %s", #call, result_, errno,   \
+			     strerror(errno), #code);                                              \
 	} while (0)
 
 static inline void skip(const char *reason)
@@ -88,7 +92,8 @@ static inline int run_cases(const struct test_case *cases, int count)
 			printf("ok %d - %s # SKIP\n", i + 1, cases[i].name);
 			skipped++;
 		} else {
-			printf("not ok %d - %s # status=%#x\n", i + 1, cases[i].name, (unsigned)status);
+			printf("not ok %d - %s # status=%#x\n", i + 1, cases[i].name,
+			       (unsigned)status);
 			failed++;
 		}
 	}
@@ -96,12 +101,15 @@ static inline int run_cases(const struct test_case *cases, int count)
 }
 
 /* The program's main(): TESTS(CASE(this), CASE(that)) */
-#define CASE(function) { #function, function }
-#define TESTS(...)                                                                                                    \
-	int main(void)                                                                                               \
-	{                                                                                                            \
-		static const struct test_case cases[] = { __VA_ARGS__ };                                             \
-		return run_cases(cases, sizeof(cases) / sizeof(*cases));                                             \
+#define CASE(function)                                                                             \
+	{                                                                                          \
+#function, function                                                                \
+	}
+#define TESTS(...)                                                                                 \
+	int main(void)                                                                             \
+	{                                                                                          \
+		static const struct test_case cases[] = { __VA_ARGS__ };                           \
+		return run_cases(cases, sizeof(cases) / sizeof(*cases));                           \
 	}
 
 struct region {
@@ -125,7 +133,8 @@ static inline int open_device(void)
 /* Aligned address range for a mapping of the data. */
 static inline void *reserve(size_t bytes, size_t alignment)
 {
-	unsigned char *range = mmap(NULL, bytes + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	unsigned char *range = mmap(NULL, bytes + alignment, PROT_NONE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	CHECK(range != MAP_FAILED);
 	return (void *)(((uintptr_t)range + alignment - 1) & ~(uintptr_t)(alignment - 1));
@@ -144,16 +153,23 @@ static inline void map_data(struct region *r)
 	size_t alignment = r->created.mode == UPADEV_RAW_PMD ? 1UL << 30 : 2UL << 20;
 	void *range = reserve(r->created.data_bytes, alignment);
 
-	r->data = mmap(range, r->created.data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r->fd, UPADEV_MAP_DATA);
+	r->data = mmap(range, r->created.data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		       r->fd, UPADEV_MAP_DATA);
 	CHECK(r->data != MAP_FAILED);
 }
 
-static inline struct region make_region(uint32_t mode, uint32_t flags, uint64_t pages, uint64_t frames, uint64_t max_frames)
+static inline struct region make_region(uint32_t mode, uint32_t flags, uint64_t pages,
+					uint64_t frames, uint64_t max_frames)
 {
 	struct region r = {
 		.fd = open_device(),
-		.created = { .version = UPADEV_ABI_VERSION, .mode = mode, .flags = flags, .pages = pages, .frames = frames,
-			     .max_frames = max_frames, .state_bytes = PAGE },
+		.created = { .version = UPADEV_ABI_VERSION,
+			     .mode = mode,
+			     .flags = flags,
+			     .pages = pages,
+			     .frames = frames,
+			     .max_frames = max_frames,
+			     .state_bytes = PAGE },
 	};
 
 	if (mode != UPADEV_GUARDED) {
@@ -167,10 +183,12 @@ static inline struct region make_region(uint32_t mode, uint32_t flags, uint64_t 
 	map_data(&r);
 	r.state = map_part(r.fd, r.created.state_bytes, UPADEV_MAP_STATE, PROT_READ | PROT_WRITE);
 	if (mode == UPADEV_GUARDED) {
-		r.shadow = map_part(r.fd, r.created.shadow_bytes, UPADEV_MAP_SHADOW, PROT_READ | PROT_WRITE);
+		r.shadow = map_part(r.fd, r.created.shadow_bytes, UPADEV_MAP_SHADOW,
+				    PROT_READ | PROT_WRITE);
 	} else {
 		r.entries = map_part(r.fd, r.created.entries_bytes, UPADEV_MAP_ENTRIES, PROT_READ);
-		r.tables = map_part(r.fd, r.created.tables_bytes, UPADEV_MAP_TABLES, PROT_READ | PROT_WRITE);
+		r.tables = map_part(r.fd, r.created.tables_bytes, UPADEV_MAP_TABLES,
+				    PROT_READ | PROT_WRITE);
 	}
 	return r;
 }
@@ -180,7 +198,8 @@ static inline struct region guarded(uint64_t pages, uint64_t frames)
 	return make_region(UPADEV_GUARDED, 0, pages, frames, frames);
 }
 
-static inline int batch(const struct region *r, unsigned long call, uint64_t page, uint64_t count, struct upadev_batch *result)
+static inline int batch(const struct region *r, unsigned long call, uint64_t page, uint64_t count,
+			struct upadev_batch *result)
 {
 	struct upadev_range range = { page, count };
 	struct upadev_batch local, *b = result ? result : &local;
@@ -214,7 +233,10 @@ static inline volatile uint64_t *word(const struct region *r, uint64_t page)
 
 /* Signal that a touch of the address raises, or 0. */
 static sigjmp_buf touch_return;
-static inline void touch_failed(int signal_number) { siglongjmp(touch_return, signal_number); }
+static inline void touch_failed(int signal_number)
+{
+	siglongjmp(touch_return, signal_number);
+}
 
 static inline int touch(volatile void *address, bool write)
 {
@@ -235,7 +257,10 @@ static inline int touch(volatile void *address, bool write)
 	return signal_number;
 }
 
-/* Pages the kernel has free, those in the free lists of each CPU included, once its caches are dropped. */
+/*
+ * Pages the kernel has free, those in the free lists of each CPU included, once its caches are
+ * dropped.
+ */
 static inline long free_pages(void)
 {
 	char line[128];
@@ -251,7 +276,8 @@ static inline long free_pages(void)
 	f = fopen("/proc/zoneinfo", "r");
 	CHECK(f);
 	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, " nr_free_pages %ld", &number) == 1 || sscanf(line, " count: %ld", &number) == 1)
+		if (sscanf(line, " nr_free_pages %ld", &number) == 1 ||
+		    sscanf(line, " count: %ld", &number) == 1)
 			pages += number;
 	fclose(f);
 	return pages;

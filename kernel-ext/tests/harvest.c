@@ -1,16 +1,26 @@
-/* UPADEV_HARVEST: the accessed and dirty bits tell which pages were read and written since the last time. */
+/*
+ * UPADEV_HARVEST: the accessed and dirty bits tell which pages were read and written since the last
+ * time.
+ */
 #include "harness.h"
 
 #define PAGES 70000 / 512 * 512
 
 static uint64_t accessed[(PAGES + 63) / 64], dirty[(PAGES + 63) / 64];
 
-static bool bit(const uint64_t *map, uint64_t i) { return map[i / 64] >> i % 64 & 1; }
-
-static struct upadev_harvest harvest(struct region *r, uint64_t page, uint64_t count, uint32_t flags)
+static bool bit(const uint64_t *map, uint64_t i)
 {
-	struct upadev_harvest h = { .page = page, .count = count, .accessed = (uintptr_t)accessed, .dirty = (uintptr_t)dirty,
-				 .flags = flags };
+	return map[i / 64] >> i % 64 & 1;
+}
+
+static struct upadev_harvest harvest(struct region *r, uint64_t page, uint64_t count,
+				     uint32_t flags)
+{
+	struct upadev_harvest h = { .page = page,
+				    .count = count,
+				    .accessed = (uintptr_t)accessed,
+				    .dirty = (uintptr_t)dirty,
+				    .flags = flags };
 
 	memset(accessed, 0xff, sizeof(accessed));
 	memset(dirty, 0xff, sizeof(dirty));
@@ -23,7 +33,8 @@ static void refused(struct region *r, struct upadev_harvest h, int code)
 	CHECK_ERRNO(ioctl(r->fd, UPADEV_HARVEST, &h), code);
 }
 
-static const uint32_t clear = UPADEV_HARVEST_CLEAR_ACCESSED | UPADEV_HARVEST_CLEAR_DIRTY | UPADEV_HARVEST_FLUSH;
+static const uint32_t clear =
+	UPADEV_HARVEST_CLEAR_ACCESSED | UPADEV_HARVEST_CLEAR_DIRTY | UPADEV_HARVEST_FLUSH;
 
 static void tells_accessed_and_dirty(void)
 {

@@ -1,11 +1,17 @@
-/* Two processes at once look for each other's contents through every frame number there is, and new memory for old contents. */
+/*
+ * Two processes at once look for each other's contents through every frame number there is, and new
+ * memory for old contents.
+ */
 #include "harness.h"
 
 #define FRAMES 8192
 
 static const uint64_t secrets[2] = { 0x5ec1e7a5ec1e7a00, 0x0ddba11c0ffee000 };
 
-/* Fills a pool with its secret, then tries every 32-bit entry it likes; only its own frames may answer. */
+/*
+ * Fills a pool with its secret, then tries every 32-bit entry it likes; only its own frames may
+ * answer.
+ */
 static void inhabit(int self)
 {
 	struct region r = guarded(FRAMES, FRAMES);

@@ -1,10 +1,15 @@
-/* kill -9 at random moments of processes that create, map, unmap, harvest and resize in two threads: no page may be lost. */
+/*
+ * kill -9 at random moments of processes that create, map, unmap, harvest and resize in two
+ * threads: no page may be lost.
+ */
 #include <pthread.h>
 
 #include "harness.h"
 
 #define FRAMES 4096
-#define LIMIT (FRAMES / 2) /* half of what one holder has: room for the kernel's own caches, KASAN's above all */
+#define LIMIT                                                                                      \
+	(FRAMES /                                                                                  \
+	 2) /* half of what one holder has: room for the kernel's own caches, KASAN's above all */
 
 static struct region r;
 
@@ -14,16 +19,30 @@ static void *churn(void *argument)
 	uint64_t bits[FRAMES / 64];
 
 	for (;;) {
-		uint64_t page = rand_r(&seed) % FRAMES, count = 1 + rand_r(&seed) % (FRAMES - page), i;
+		uint64_t page = rand_r(&seed) % FRAMES, count = 1 + rand_r(&seed) % (FRAMES - page),
+			 i;
 
 		for (i = page; i < page + count; i++)
 			r.shadow[i] = rand_r(&seed) % (FRAMES + 2);
 		switch (rand_r(&seed) % 6) {
-		case 0: map_pages(&r, page, count); break;
-		case 1: unmap_pages(&r, page, count); break;
-		case 2: fsync(r.fd); break;
-		case 3: ioctl(r.fd, UPADEV_HARVEST, &(struct upadev_harvest){ .count = FRAMES, .dirty = (uintptr_t)bits, .flags = 7 }); break;
-		case 4: ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = rand_r(&seed) % 9 * 512 }); break;
+		case 0:
+			map_pages(&r, page, count);
+			break;
+		case 1:
+			unmap_pages(&r, page, count);
+			break;
+		case 2:
+			fsync(r.fd);
+			break;
+		case 3:
+			ioctl(r.fd, UPADEV_HARVEST,
+			      &(struct upadev_harvest){
+				      .count = FRAMES, .dirty = (uintptr_t)bits, .flags = 7 });
+			break;
+		case 4:
+			ioctl(r.fd, UPADEV_RESIZE,
+			      &(struct upadev_resize){ .frames = rand_r(&seed) % 9 * 512 });
+			break;
 		default:
 			for (i = page; i < page + count; i += 7)
 				touch(r.data + i * PAGE, true);

@@ -1,4 +1,7 @@
-/* UPADEV_MAP: installs what the shadow table says, replaces, passes over 0, and stops at entries out of range. */
+/*
+ * UPADEV_MAP: installs what the shadow table says, replaces, passes over 0, and stops at entries
+ * out of range.
+ */
 #include "harness.h"
 
 static void installs_and_replaces(void)
@@ -85,4 +88,5 @@ static void one_frame_at_two_pages(void)
 	CHECK_EQUAL(*word(&r, 1000), 43);
 }
 
-TESTS(CASE(installs_and_replaces), CASE(passes_over_zero), CASE(stops_at_bad_entry), CASE(one_frame_at_two_pages))
+TESTS(CASE(installs_and_replaces), CASE(passes_over_zero), CASE(stops_at_bad_entry),
+      CASE(one_frame_at_two_pages))

@@ -1,4 +1,7 @@
-/* mmap of each part, and what munmap, mremap, mprotect, madvise, msync and others may do with the mappings. */
+/*
+ * mmap of each part, and what munmap, mremap, mprotect, madvise, msync and others may do with the
+ * mappings.
+ */
 #include "harness.h"
 
 static struct region r;
@@ -33,18 +36,27 @@ static void refuses_all_but_unmapping(void)
 	CHECK_ERRNO(mmap(range, bytes, both, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EBUSY);
 	range = reserve(bytes, 2 << 20);
 	CHECK_EQUAL(munmap(r.data, bytes), 0);
-	CHECK_ERRNO(mmap(range + PAGE, bytes, both, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EINVAL);
-	CHECK_ERRNO(mmap(range, bytes - PAGE, both, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EINVAL);
-	CHECK_ERRNO(mmap(range, bytes + PAGE, both, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EINVAL);
-	CHECK_ERRNO(mmap(range, bytes, both, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, r.fd, UPADEV_MAP_DATA), EINVAL);
-	CHECK_ERRNO(mmap(range, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EINVAL);
-	CHECK_ERRNO(mmap(range, bytes, both | PROT_EXEC, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EINVAL);
+	CHECK_ERRNO(mmap(range + PAGE, bytes, both, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA),
+		    EINVAL);
+	CHECK_ERRNO(mmap(range, bytes - PAGE, both, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA),
+		    EINVAL);
+	CHECK_ERRNO(mmap(range, bytes + PAGE, both, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA),
+		    EINVAL);
+	CHECK_ERRNO(mmap(range, bytes, both, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, r.fd,
+			 UPADEV_MAP_DATA),
+		    EINVAL);
+	CHECK_ERRNO(mmap(range, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA),
+		    EINVAL);
+	CHECK_ERRNO(mmap(range, bytes, both | PROT_EXEC, MAP_SHARED | MAP_FIXED, r.fd,
+			 UPADEV_MAP_DATA),
+		    EINVAL);
 	refuse_map(r.created.shadow_bytes + PAGE, both, MAP_SHARED, UPADEV_MAP_SHADOW, EINVAL);
 	refuse_map(r.created.shadow_bytes, both, MAP_PRIVATE, UPADEV_MAP_SHADOW, EINVAL);
 	refuse_map(r.created.shadow_bytes, both | PROT_EXEC, MAP_SHARED, UPADEV_MAP_SHADOW, EINVAL);
 	refuse_map(2 * PAGE, both, MAP_SHARED, UPADEV_MAP_STATE, EINVAL);
 	refuse_map(PAGE, both, MAP_SHARED, UPADEV_MAP_STATE + PAGE, EINVAL);
-	refuse_map(PAGE, PROT_READ, MAP_SHARED, UPADEV_MAP_ENTRIES, EINVAL); /* would show physical addresses */
+	refuse_map(PAGE, PROT_READ, MAP_SHARED, UPADEV_MAP_ENTRIES,
+		   EINVAL); /* would show physical addresses */
 	refuse_map(2 * PAGE, both, MAP_SHARED, UPADEV_MAP_TABLES, EINVAL);
 	refuse_map(PAGE, both, MAP_SHARED, 5ULL << 40, EINVAL);
 	map_data(&r);
@@ -54,7 +66,8 @@ static void refuses_all_but_unmapping(void)
 	CHECK_ERRNO(munmap(r.data, PAGE), EINVAL);
 	CHECK_ERRNO(munmap(r.data + bytes - PAGE, PAGE), EINVAL);
 	CHECK_ERRNO(munmap(r.data + (2 << 20), 2 << 20), EINVAL);
-	CHECK(mmap(r.data, PAGE, both, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED);
+	CHECK(mmap(r.data, PAGE, both, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+	      MAP_FAILED);
 	CHECK_ERRNO(mprotect(r.data, bytes, PROT_READ), EACCES);
 	CHECK_ERRNO(mprotect(r.data, bytes, both | PROT_EXEC), EACCES);
 	CHECK(mprotect(r.data, PAGE, PROT_NONE) == -1);
@@ -68,7 +81,8 @@ static void refuses_all_but_unmapping(void)
 	second = reserve(bytes, 2 << 20);
 	CHECK_ERRNO(mremap(r.data, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, second), EBUSY);
 	second = reserve(bytes, 2 << 20);
-	CHECK_ERRNO(mremap(r.data, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, second + PAGE), EBUSY);
+	CHECK_ERRNO(mremap(r.data, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, second + PAGE),
+		    EBUSY);
 	second = reserve(bytes, 2 << 20);
 	CHECK(mremap(r.data, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, second) == MAP_FAILED);
 	CHECK(mremap(r.data, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP) == MAP_FAILED);
@@ -88,9 +102,11 @@ static void refuses_all_but_unmapping(void)
 	CHECK_EQUAL(*word(&r, 3), 33);
 
 	/* The same for the shadow table. */
-	CHECK_ERRNO(mremap((void *)r.shadow, r.created.shadow_bytes, r.created.shadow_bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
-			   reserve(r.created.shadow_bytes, PAGE)), EINVAL);
-	CHECK_ERRNO(mprotect((void *)r.shadow, r.created.shadow_bytes, PROT_READ | PROT_EXEC), EACCES);
+	CHECK_ERRNO(mremap((void *)r.shadow, r.created.shadow_bytes, r.created.shadow_bytes,
+			   MREMAP_MAYMOVE | MREMAP_FIXED, reserve(r.created.shadow_bytes, PAGE)),
+		    EINVAL);
+	CHECK_ERRNO(mprotect((void *)r.shadow, r.created.shadow_bytes, PROT_READ | PROT_EXEC),
+		    EACCES);
 	still_works();
 
 	/* Closed while mapped: faults go on, and unmapping everything ends it. */
@@ -109,7 +125,8 @@ static void works_at_address_0(void)
 
 	r = make_region(UPADEV_GUARDED, 0, 1024, 1024, 1024);
 	CHECK_EQUAL(munmap(r.data, r.created.data_bytes), 0);
-	r.data = mmap(NULL, r.created.data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA);
+	r.data = mmap(NULL, r.created.data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		      r.fd, UPADEV_MAP_DATA);
 	if (r.data == MAP_FAILED)
 		skip("nothing may be mapped at address 0");
 	null = r.data;
@@ -121,8 +138,9 @@ static void works_at_address_0(void)
 	/* It counts as mapped: for calls, for a second mapping, for frames that leave. */
 	CHECK_EQUAL(unmap_pages(&r, 0, 1), 0);
 	CHECK_EQUAL(null[PAGE], 1);
-	CHECK_ERRNO(mmap(reserve(r.created.data_bytes, 2 << 20), r.created.data_bytes, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EBUSY);
+	CHECK_ERRNO(mmap(reserve(r.created.data_bytes, 2 << 20), r.created.data_bytes,
+			 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA),
+		    EBUSY);
 	CHECK_EQUAL(ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 512 }), 0);
 	for (size_t page = 0; page < 512; page++)
 		CHECK_EQUAL(null[page * PAGE], (unsigned char)page);
@@ -132,7 +150,10 @@ static void works_at_address_0(void)
 		CHECK_EQUAL(touch(null + page * PAGE, true), SIGBUS);
 }
 
-/* Shadow and state are shared memory like any other: dropped mappings come back, and fork copies them if told to. */
+/*
+ * Shadow and state are shared memory like any other: dropped mappings come back, and fork copies
+ * them if told to.
+ */
 static void shadow_and_state_stay(void)
 {
 	uint64_t *state;
@@ -163,7 +184,9 @@ static void shadow_and_state_stay(void)
 /* Calls that reach the device by other ways than its own. */
 static void other_ways_in(void)
 {
-	struct upadev_create c = { .version = UPADEV_ABI_VERSION, .pages = 512, .frames = 512, .max_frames = 512 };
+	struct upadev_create c = {
+		.version = UPADEV_ABI_VERSION, .pages = 512, .frames = 512, .max_frames = 512
+	};
 	char path[64];
 	int fd;
 
@@ -193,4 +216,5 @@ static void other_ways_in(void)
 	CHECK_EQUAL(ioctl(fd, UPADEV_CREATE, &c), 0); /* a region of its own */
 }
 
-TESTS(CASE(refuses_all_but_unmapping), CASE(works_at_address_0), CASE(shadow_and_state_stay), CASE(other_ways_in))
+TESTS(CASE(refuses_all_but_unmapping), CASE(works_at_address_0), CASE(shadow_and_state_stay),
+      CASE(other_ways_in))

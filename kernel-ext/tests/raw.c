@@ -1,10 +1,16 @@
-/* Raw modes: hardware entries stored by the process, at both levels; what they refuse; and the end of it in every state. */
+/*
+ * Raw modes: hardware entries stored by the process, at both levels; what they refuse; and the end
+ * of it in every state.
+ */
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "harness.h"
 
-/* Aligned as the tables are, or not: refused before a table is touched, and before the zero page gets into one. */
+/*
+ * Aligned as the tables are, or not: refused before a table is touched, and before the zero page
+ * gets into one.
+ */
 static void refused_mremap(struct region *r, uint64_t mapped)
 {
 	size_t bytes = r->created.data_bytes, words = r->created.tables_bytes / sizeof(uint64_t);
@@ -16,7 +22,9 @@ static void refused_mremap(struct region *r, uint64_t mapped)
 	for (int odd = 0; odd < 2; odd++) {
 		unsigned char *to = reserve(bytes + (2 << 20), 1 << 30);
 
-		CHECK_ERRNO(mremap(r->data, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to + (odd ? PAGE : 0)), EBUSY);
+		CHECK_ERRNO(mremap(r->data, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+				   to + (odd ? PAGE : 0)),
+			    EBUSY);
 		for (size_t i = 0; i < words; i++)
 			CHECK_EQUAL(r->tables[i] & ~0x60ULL, before[i]);
 	}
@@ -59,26 +67,40 @@ static void stores_entries(uint32_t mode)
 	r.tables[n] = r.entries[2 * n - 1];
 	CHECK_EQUAL(*word(&r, n * unit), 0);
 
-	CHECK_ERRNO(ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 512 }), EOPNOTSUPP);
+	CHECK_ERRNO(ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 512 }),
+		    EOPNOTSUPP);
 	CHECK_ERRNO(batch(&r, UPADEV_MAP, 0, 1, &b), EOPNOTSUPP);
 	CHECK_ERRNO(batch(&r, UPADEV_UNMAP, 0, 1, &b), EOPNOTSUPP);
-	CHECK_ERRNO(ioctl(r.fd, UPADEV_HARVEST, &(struct upadev_harvest){ .count = 1 }), EOPNOTSUPP);
-	CHECK_ERRNO(mmap(NULL, r.created.entries_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, UPADEV_MAP_ENTRIES), EINVAL);
-	CHECK_ERRNO(mprotect((void *)r.entries, r.created.entries_bytes, PROT_READ | PROT_WRITE), EACCES);
-	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, UPADEV_MAP_SHADOW), EINVAL);
+	CHECK_ERRNO(ioctl(r.fd, UPADEV_HARVEST, &(struct upadev_harvest){ .count = 1 }),
+		    EOPNOTSUPP);
+	CHECK_ERRNO(mmap(NULL, r.created.entries_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd,
+			 UPADEV_MAP_ENTRIES),
+		    EINVAL);
+	CHECK_ERRNO(mprotect((void *)r.entries, r.created.entries_bytes, PROT_READ | PROT_WRITE),
+		    EACCES);
+	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, UPADEV_MAP_SHADOW),
+		    EINVAL);
 	CHECK_ERRNO(munmap(r.data + (512 << 20), 2 << 20), EINVAL);
 	refused_mremap(&r, n * unit);
-	/* Still mapped, with the tables still shown, left to exit(); and the data only once in a life. */
+	/*
+	 * Still mapped, with the tables still shown, left to exit(); and the data only once in a
+	 * life.
+	 */
 	if (mode == UPADEV_RAW_PTE) {
 		CHECK_EQUAL(munmap(r.data, r.created.data_bytes), 0);
-		CHECK_ERRNO(mmap(reserve(r.created.data_bytes, 2 << 20), r.created.data_bytes, PROT_READ | PROT_WRITE,
-				 MAP_SHARED | MAP_FIXED, r.fd, UPADEV_MAP_DATA), EBUSY);
+		CHECK_ERRNO(mmap(reserve(r.created.data_bytes, 2 << 20), r.created.data_bytes,
+				 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r.fd,
+				 UPADEV_MAP_DATA),
+			    EBUSY);
 		CHECK_ERRNO(fsync(r.fd), ENXIO);
 		r.tables[0] = 1; /* a page of its own by now */
 	}
 }
 
-/* Leaves any words in the tables and ends in one of several ways. The kernel log is what tells whether that went well. */
+/*
+ * Leaves any words in the tables and ends in one of several ways. The kernel log is what tells
+ * whether that went well.
+ */
 static void leaves_garbage(uint32_t mode, int ending, unsigned int seed)
 {
 	struct region r = make_region(mode, 0, 262144, 1024, 1024);
@@ -86,21 +108,39 @@ static void leaves_garbage(uint32_t mode, int ending, unsigned int seed)
 	uint64_t n = mode == UPADEV_RAW_PMD ? 2 : 1024;
 
 	for (i = 0; i < slots; i++) {
-		uint64_t random = (uint64_t)rand_r(&seed) << 33 ^ (uint64_t)rand_r(&seed) << 11 ^ (uint64_t)rand_r(&seed);
+		uint64_t random = (uint64_t)rand_r(&seed) << 33 ^ (uint64_t)rand_r(&seed) << 11 ^
+				  (uint64_t)rand_r(&seed);
 
 		switch (rand_r(&seed) % 4) {
-		case 0: r.tables[i] = r.entries[random % n]; break;
-		case 1: r.tables[i] = random & ~1ULL; break;	/* not present: looks like swap, migration, poison */
-		case 2: r.tables[i] = 0; break;
-		default: r.tables[i] = random | (random & 2 ? 1 : 0);
+		case 0:
+			r.tables[i] = r.entries[random % n];
+			break;
+		case 1:
+			r.tables[i] = random & ~1ULL;
+			break; /* not present: looks like swap, migration, poison */
+		case 2:
+			r.tables[i] = 0;
+			break;
+		default:
+			r.tables[i] = random | (random & 2 ? 1 : 0);
 		}
 	}
 	switch (ending) {
-	case 0: exit(0);
-	case 1: kill(getpid(), SIGKILL); break;
-	case 2: CHECK_EQUAL(munmap(r.data, r.created.data_bytes), 0); close(r.fd); break;
-	case 3: close(r.fd); munmap((void *)r.tables, r.created.tables_bytes); break;
-	default: execl("/bin/busybox", "true", NULL);
+	case 0:
+		exit(0);
+	case 1:
+		kill(getpid(), SIGKILL);
+		break;
+	case 2:
+		CHECK_EQUAL(munmap(r.data, r.created.data_bytes), 0);
+		close(r.fd);
+		break;
+	case 3:
+		close(r.fd);
+		munmap((void *)r.tables, r.created.tables_bytes);
+		break;
+	default:
+		execl("/bin/busybox", "true", NULL);
 	}
 	exit(0);
 }
@@ -141,7 +181,10 @@ static void *scribble(void *argument)
 	while (atomic_load(&scribbling))
 		for (uint64_t i = 0; i < words; i++) {
 			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-			/* Present, of the pool, but not special: the kernel would drop a reference; or like swap. */
+			/*
+			 * Present, of the pool, but not special: the kernel would drop a reference;
+			 * or like swap.
+			 */
 			r->tables[i] = x & 1 ? r->entries[x % 2] & ~(1ULL << 9) : (x << 12) & ~1ULL;
 		}
 	return NULL;
@@ -151,7 +194,8 @@ static void *scribble(void *argument)
 static void ends_beside_stores(uint32_t mode)
 {
 	for (int round = 0; round < 5; round++) {
-		struct region r = make_region(mode, 0, mode == UPADEV_RAW_PMD ? 262144 : 16384, 1024, 1024);
+		struct region r =
+			make_region(mode, 0, mode == UPADEV_RAW_PMD ? 262144 : 16384, 1024, 1024);
 		pthread_t thread;
 
 		atomic_store(&scribbling, true);
@@ -171,13 +215,31 @@ static void ends_beside_stores(uint32_t mode)
 	}
 }
 
-static void ends_beside_pte_stores(void) { ends_beside_stores(UPADEV_RAW_PTE); }
-static void ends_beside_pmd_stores(void) { ends_beside_stores(UPADEV_RAW_PMD); }
+static void ends_beside_pte_stores(void)
+{
+	ends_beside_stores(UPADEV_RAW_PTE);
+}
+static void ends_beside_pmd_stores(void)
+{
+	ends_beside_stores(UPADEV_RAW_PMD);
+}
 
-static void stores_pte(void) { stores_entries(UPADEV_RAW_PTE); }
-static void stores_pmd(void) { stores_entries(UPADEV_RAW_PMD); }
-static void ends_pte(void) { clean_end(UPADEV_RAW_PTE); }
-static void ends_pmd(void) { clean_end(UPADEV_RAW_PMD); }
+static void stores_pte(void)
+{
+	stores_entries(UPADEV_RAW_PTE);
+}
+static void stores_pmd(void)
+{
+	stores_entries(UPADEV_RAW_PMD);
+}
+static void ends_pte(void)
+{
+	clean_end(UPADEV_RAW_PTE);
+}
+static void ends_pmd(void)
+{
+	clean_end(UPADEV_RAW_PMD);
+}
 
-TESTS(CASE(stores_pte), CASE(stores_pmd), CASE(ends_pte), CASE(ends_pmd), CASE(ends_beside_pte_stores),
-      CASE(ends_beside_pmd_stores))
+TESTS(CASE(stores_pte), CASE(stores_pmd), CASE(ends_pte), CASE(ends_pmd),
+      CASE(ends_beside_pte_stores), CASE(ends_beside_pmd_stores))

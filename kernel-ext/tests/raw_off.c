@@ -15,8 +15,12 @@ static void offers_no_raw_mode(void)
 	CHECK_EQUAL(ioctl(fd, UPADEV_INFO, &info), 0);
 	CHECK_EQUAL(info.modes, 1U << UPADEV_GUARDED);
 	for (uint32_t mode = UPADEV_RAW_PTE; mode <= UPADEV_RAW_PMD; mode++)
-		CHECK_ERRNO(ioctl(fd, UPADEV_CREATE, &(struct upadev_create){ .version = UPADEV_ABI_VERSION, .mode = mode, .pages = 262144,
-								   .max_frames = 512 }), EPERM);
+		CHECK_ERRNO(ioctl(fd, UPADEV_CREATE,
+				  &(struct upadev_create){ .version = UPADEV_ABI_VERSION,
+							   .mode = mode,
+							   .pages = 262144,
+							   .max_frames = 512 }),
+			    EPERM);
 }
 
 TESTS(CASE(offers_no_raw_mode))

@@ -1,4 +1,7 @@
-/* UPADEV_RESIZE: frames that left the pool are out of reach, those that come are zero, and the charge follows. */
+/*
+ * UPADEV_RESIZE: frames that left the pool are out of reach, those that come are zero, and the
+ * charge follows.
+ */
 #include "harness.h"
 
 static int resize(const struct region *r, uint64_t frames)

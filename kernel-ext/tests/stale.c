@@ -1,7 +1,8 @@
 /*
- * Looks for stale translations: one thread keeps re-reading pages while another unmaps them and, once the call has returned, puts
- * their frames to another use. A reader that still sees the frame at its old address has a translation that was not shot down.
- * The checker itself is checked: leaving the call out, it must find what it looks for.
+ * Looks for stale translations: one thread keeps re-reading pages while another unmaps them and,
+ * once the call has returned, puts their frames to another use. A reader that still sees the frame
+ * at its old address has a translation that was not shot down. The checker itself is checked:
+ * leaving the call out, it must find what it looks for.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -9,17 +10,20 @@
 
 #include "harness.h"
 
-#define PAGES 64 /* more than 33, from which on the kernel flushes everything, and few enough to stay in a TLB */
+#define PAGES 64 /* more than 33, from where on the kernel flushes all; few enough for a TLB */
 #define PLACES 2048
 
 static struct region r;
-static _Atomic uint64_t epoch;		/* odd: the pages are there; even: they are gone */
+static _Atomic uint64_t epoch; /* odd: the pages are there; even: they are gone */
 static _Atomic bool stop;
 static _Atomic uint64_t reads, stale;
 static uint64_t base, stride;
 
 static __thread sigjmp_buf *reader_return;
-static void reader_fault(int number) { siglongjmp(*reader_return, number); }
+static void reader_fault(int number)
+{
+	siglongjmp(*reader_return, number);
+}
 
 /* What is written into the frames once they are gone from where the reader looks. */
 #define REUSED 0xdeadULL
@@ -61,7 +65,7 @@ static uint64_t run(uint32_t mode, bool shoot_down, uint64_t step, int rounds)
 	pthread_t thread;
 	struct upadev_range ranges[PAGES];
 	struct upadev_batch b = { .ranges = (uintptr_t)ranges, .count = PAGES };
-	uint64_t other = PLACES;	/* where the frames go to */
+	uint64_t other = PLACES; /* where the frames go to */
 
 	r = make_region(mode, 0, 2 * PLACES, 512, 512);
 	base = 0;
@@ -92,7 +96,9 @@ static uint64_t run(uint32_t mode, bool shoot_down, uint64_t step, int rounds)
 		for (uint64_t i = 0; i < PAGES; i++)
 			put(i * step, 0);
 		if (shoot_down)
-			CHECK_EQUAL(mode == UPADEV_GUARDED ? ioctl(r.fd, UPADEV_UNMAP, &b) : fsync(r.fd) - UPADEV_DONE, 0);
+			CHECK_EQUAL(mode == UPADEV_GUARDED ? ioctl(r.fd, UPADEV_UNMAP, &b) :
+							     fsync(r.fd) - UPADEV_DONE,
+				    0);
 		/* From here on the frames are free for another use. */
 		for (uint64_t i = 0; i < PAGES; i++)
 			*word(&r, other + i) = REUSED;
@@ -121,10 +127,11 @@ static void finds_no_stale_translation(void)
 			continue;
 		uint64_t found = run(mode, false, 1, 1000);
 
-		printf("# mode=%u without a shoot-down: %lu stale reads\n", mode, (unsigned long)found);
+		printf("# mode=%u without a shoot-down: %lu stale reads\n", mode,
+		       (unsigned long)found);
 		CHECK(found > 0);
-		CHECK_EQUAL(run(mode, true, 1, 1500), 0);	/* contiguous */
-		CHECK_EQUAL(run(mode, true, 20, 1500), 0);	/* scattered in one to three tables */
+		CHECK_EQUAL(run(mode, true, 1, 1500), 0);  /* contiguous */
+		CHECK_EQUAL(run(mode, true, 20, 1500), 0); /* scattered in one to three tables */
 	}
 }
 

@@ -1,4 +1,7 @@
-/* UPADEV_UNMAP: what is emptied cannot be touched any more, also by a fault, and everything else stays. */
+/*
+ * UPADEV_UNMAP: what is emptied cannot be touched any more, also by a fault, and everything else
+ * stays.
+ */
 #include "harness.h"
 
 static void fill(struct region *r, uint64_t pages)
@@ -82,7 +85,14 @@ static void relocate(void)
 	CHECK_EQUAL(touch(r.data + 100 * PAGE, false), SIGBUS);
 }
 
-static void one_shootdown(void) { many_ranges(0); }
-static void one_for_each_range(void) { many_ranges(UPADEV_BATCH_PER_RANGE); }
+static void one_shootdown(void)
+{
+	many_ranges(0);
+}
+static void one_for_each_range(void)
+{
+	many_ranges(UPADEV_BATCH_PER_RANGE);
+}
 
-TESTS(CASE(one_shootdown), CASE(one_for_each_range), CASE(entry_left_in_shadow), CASE(nothing_there), CASE(relocate))
+TESTS(CASE(one_shootdown), CASE(one_for_each_range), CASE(entry_left_in_shadow),
+      CASE(nothing_there), CASE(relocate))

@@ -35,17 +35,18 @@ content_key() {
 lock_cache() { mkdir -p "$vm_cache"; exec 9>"$vm_cache/lock"; flock 9; }
 unlock_cache() { exec 9>&-; }
 
-# debian_packages SUITES: makes a package state of our own, so that neither root nor a change of the host's package sources
-# is needed, and sets apt_options to it.
+# debian_packages SUITES: makes a package state of our own, so that neither root nor a change of the host's package
+# sources is needed, and sets apt_options to it.
 debian_packages() {
 	local state=$vm_cache/apt-${1// /-} known main suite uri
 	require apt-get=apt dpkg-deb=dpkg
 	mkdir -p "$state/lists/partial" "$state/archives/partial"
-	# By the names their index files give, and, where those have not been fetched, by those of the host's package sources.
+	# By the names their index files give, and, where those have not been fetched, by those of the host's sources.
 	known=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' | sort -u
 		apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE)' | sort -u)
 	main=$(awk '$2 == "bookworm" { print $1; exit }' <<<"$known")
-	[ -n "$main" ] || fail "no package source for Debian bookworm is known: add one and run 'apt-get update'"
+	[ -n "$main" ] ||
+		fail "no package source for Debian bookworm is known: add one and run 'apt-get update'"
 	for suite in $1; do
 		uri=$(awk -v suite="$suite" '$2 == suite { print $1; exit }' <<<"$known")
 		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${uri:-$main} $suite main"
