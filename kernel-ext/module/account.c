@@ -19,6 +19,7 @@ int upa_charge(struct upa_region *r, u64 pages)
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 	long before = atomic_long_read(&r->user->locked_vm);
 
+	lockdep_assert_held(&r->create_lock);
 	do {
 		if (before + pages > limit && !capable(CAP_IPC_LOCK))
 			return -ENOMEM;

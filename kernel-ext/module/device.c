@@ -21,8 +21,7 @@
 
 static bool raw;
 module_param(raw, bool, 0444);
-MODULE_PARM_DESC(raw,
-		 "Let processes with CAP_SYS_RAWIO write page tables, hence read and write all memory (default: no)");
+MODULE_PARM_DESC(raw, "Processes with CAP_SYS_RAWIO may write page tables, hence all memory (no)");
 
 static void upa_init_region(struct upa_region *r)
 {
@@ -70,6 +69,7 @@ static int upa_release(struct inode *inode, struct file *file)
 {
 	struct upa_region *r = file->private_data;
 
+	upa_stats_remove(r);
 	upa_reclaim_forget(r);
 	upa_dismantle(r);
 	kfree(r);
@@ -210,8 +210,10 @@ static long upa_create(struct upa_region *r, struct upadev_create __user *user)
 	if (c.mode != UPADEV_GUARDED)
 		pr_warn_ratelimited("process %d (%s) can write page tables, hence all memory\n",
 				    task_tgid_nr(current), current->comm);
+	r->owner = task_tgid_nr(current);
 	/* Pairs with the acquire in upa_mmap() and upa_ioctl(). */
 	smp_store_release(&r->ready, true);
+	upa_stats_add(r);
 	if (r->gone)
 		upa_reclaim_watch(r);
 out:
@@ -349,6 +351,8 @@ static int upa_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 	if (!READ_ONCE(r->data_vma))
 		return -ENXIO;
 	upa_flush(r);
+	if (r->raw && upa_raw_shared(r))
+		return -EOPNOTSUPP;
 	return start == 0 && end == LLONG_MAX && !datasync ? UPADEV_DONE : 0;
 }
 
@@ -439,21 +443,26 @@ static int __init upa_init(void)
 	ret = upa_reclaim_init();
 	if (ret)
 		return ret;
+	upa_stats_init();
 	ret = misc_register(&upa_device);
-	if (ret)
+	if (ret) {
+		upa_stats_exit();
 		upa_reclaim_exit();
+	}
 	if (!ret && raw)
-		pr_warn("raw=1: processes with CAP_SYS_RAWIO may write page tables, hence read and write all memory\n");
+		pr_warn("raw=1: CAP_SYS_RAWIO may write page tables, hence all memory\n");
 	return ret;
 }
 
 static void __exit upa_exit(void)
 {
 	misc_deregister(&upa_device);
+	upa_stats_exit();
 	upa_reclaim_exit();
 }
 
 module_init(upa_init);
 module_exit(upa_exit);
 MODULE_LICENSE("GPL");
+MODULE_VERSION("1.0.0"); /* the project's; version_test.sh compares */
 MODULE_DESCRIPTION("User-mode page allocation: a process edits the page mappings of a region");

@@ -38,15 +38,16 @@ static unsigned long upa_count_zeros(const u32 *shadow, const u32 *end)
  * @replaced NULL (a fault) entries that are present stay as they are, and those out of range
  * are passed over: only the page that was touched has to be good.
  */
-static noinline unsigned long upa_install(struct upa_region *r, pte_t *table, u64 page,
-				      unsigned long count, u64 *changed, bool *replaced)
+static noinline unsigned long upa_install(struct upa_region *r, const struct upa_table *t, u64 page,
+					  unsigned long count, u64 *changed, bool *replaced)
 {
 	/* Pairs with the release in upa_pool_grow(). */
 	unsigned long frames = smp_load_acquire(&r->frames), kept = 0;
 	const u32 *first = r->shadow + page, *end = first + count, *shadow;
 	const u64 *entries = r->entries - 1; /* shadow entries are frame + 1 */
-	pte_t *pte = table;
+	pte_t *table = t->pte, *pte = table;
 
+	lockdep_assert_held(t->lock);
 	for (shadow = first; shadow < end; shadow++, pte++) {
 		unsigned long frame = READ_ONCE(*shadow);
 		u64 entry, old;
@@ -66,7 +67,7 @@ static noinline unsigned long upa_install(struct upa_region *r, pte_t *table, u6
 			continue;
 		}
 		entry = READ_ONCE(entries[array_index_nospec(frame, frames + 1)]);
-		old = native_pte_val(*pte);
+		old = READ_ONCE(pte->pte); /* the CPU may be setting bits */
 		if (unlikely(old)) {
 			if (!replaced || !((old ^ entry) & PTE_PFN_MASK)) {
 				kept++;
@@ -74,7 +75,8 @@ static noinline unsigned long upa_install(struct upa_region *r, pte_t *table, u6
 			}
 			*replaced = true;
 		}
-		upa_set_entry(r->mm, r->data_start + (page + (pte - table)) * PAGE_SIZE, pte, entry);
+		upa_set_entry(r->mm, r->data_start + (page + (pte - table)) * PAGE_SIZE, pte,
+			      entry);
 	}
 	*changed += shadow - first - kept;
 	return shadow - first;
@@ -84,7 +86,7 @@ static noinline unsigned long upa_install(struct upa_region *r, pte_t *table, u6
 static __always_inline void upa_empty_one(struct upa_region *r, pte_t *pte, unsigned long address,
 					  unsigned long *absent)
 {
-	if (likely(native_pte_val(*pte)))
+	if (likely(READ_ONCE(pte->pte)))
 		upa_clear_entry(r->mm, address, pte);
 	else
 		++*absent;
@@ -100,11 +102,14 @@ static __always_inline void upa_empty_four(struct upa_region *r, pte_t *pte, uns
 }
 
 /* Clears @count entries of a locked table. Returns how many there were. */
-static noinline u64 upa_empty(struct upa_region *r, pte_t *table, u64 page, unsigned long count)
+static noinline u64 upa_empty(struct upa_region *r, const struct upa_table *t, u64 page,
+			      unsigned long count)
 {
 	unsigned long address = r->data_start + page * PAGE_SIZE;
 	unsigned long i = 0, absent = 0;
+	pte_t *table = t->pte;
 
+	lockdep_assert_held(t->lock);
 	for (; i + 8 <= count; i += 8, table += 8, address += 8 * PAGE_SIZE) {
 		upa_empty_four(r, table, address, &absent);
 		upa_empty_four(r, table + 4, address + 4 * PAGE_SIZE, &absent);
@@ -136,12 +141,15 @@ again:
 		if (!upa_table_lock(r->mm, address, &t))
 			return VM_FAULT_SIGBUS;
 	}
-	upa_install(r, t.pte, first, UPADEV_BLOCK_PAGES, &changed, NULL);
-	good = !pte_none(t.pte[page - first]);
+	upa_install(r, &t, first, UPADEV_BLOCK_PAGES, &changed, NULL);
+	good = READ_ONCE(t.pte[page - first].pte);
 	spin_unlock(t.lock);
 	atomic64_add(changed, &r->count.fault_pages);
 	if (!good) {
-		/* Its block was taken back, or is about to be; else it went away since the first look. */
+		/*
+		 * Its block was taken back, or is about to be; else it went away since the first
+		 * look.
+		 */
 		ret = r->gone ? upa_reclaim_refill(r, frame - 1) : -EFAULT;
 		if (ret == -EINTR)
 			return VM_FAULT_NOPAGE; /* about to die */
@@ -187,7 +195,8 @@ static int upa_walk_range(struct upa_region *r, struct upa_walk *w, u64 *page, u
 	while (*page < end) {
 		unsigned long address = r->data_start + *page * PAGE_SIZE;
 		unsigned int count =
-			min(end, round_down(*page, UPADEV_BLOCK_PAGES) + UPADEV_BLOCK_PAGES) - *page;
+			min(end, round_down(*page, UPADEV_BLOCK_PAGES) + UPADEV_BLOCK_PAGES) -
+			*page;
 		unsigned int done = count;
 		struct upa_table t;
 
@@ -198,9 +207,9 @@ static int upa_walk_range(struct upa_region *r, struct upa_walk *w, u64 *page, u
 				return -ENOMEM;
 		}
 		if (w->map) {
-			done = upa_install(r, t.pte, *page, count, &w->batch->changed, &w->flush);
+			done = upa_install(r, &t, *page, count, &w->batch->changed, &w->flush);
 		} else {
-			u64 cleared = upa_empty(r, t.pte, *page, count);
+			u64 cleared = upa_empty(r, &t, *page, count);
 
 			w->batch->changed += cleared;
 			w->flush |= cleared != 0;

@@ -13,7 +13,7 @@
 
 /* Bits of @count pages from @page on, into the zeroed bit maps. True if a flush is due. */
 static bool upa_harvest_chunk(struct upa_region *r, u64 page, u64 count, struct upadev_harvest *h,
-			  u64 *accessed, u64 *dirty)
+			      u64 *accessed, u64 *dirty)
 {
 	bool clear_accessed = h->flags & UPADEV_HARVEST_CLEAR_ACCESSED,
 	     clear_dirty = h->flags & UPADEV_HARVEST_CLEAR_DIRTY;
@@ -66,8 +66,8 @@ int upa_harvest(struct upa_region *r, struct upadev_harvest *h)
 	u64 done, *bits;
 	int ret = 0;
 
-	if (h->flags &
-		    ~(UPADEV_HARVEST_CLEAR_ACCESSED | UPADEV_HARVEST_CLEAR_DIRTY | UPADEV_HARVEST_FLUSH) ||
+	if (h->flags & ~(UPADEV_HARVEST_CLEAR_ACCESSED | UPADEV_HARVEST_CLEAR_DIRTY |
+			 UPADEV_HARVEST_FLUSH) ||
 	    h->pad || h->reserved[0] || h->reserved[1] || !upa_in_region(r, h->page, h->count))
 		return -EINVAL;
 	h->accessed_pages = 0;

@@ -9,6 +9,10 @@
  * stores from then on, also while munmap() is at work, is in pages that are no tables any more.
  *
  * The module holds a reference on each page of tables until the file is gone.
+ *
+ * Devices and guests that share the page tables (secondary MMUs) learn of changes from the kernel
+ * alone, and no exported function tells them of entries that somebody else has changed. So a raw
+ * region is not made beside one, and a flush beside one that came later is refused.
  */
 #include <linux/mmu_notifier.h>
 #include <linux/slab.h>
@@ -21,6 +25,8 @@
  * @region: whose they are
  * @notifier: tells that the mapping goes
  * @notified: @notifier is registered
+ * @head: of the mm's list of notifiers, where @notifier was put first
+ * @link: in the list of all raw regions
  * @tables: one page for each 2 MiB, raw PMD: for each GiB; held by get_page()
  * @nr_tables: how many of them have been taken
  * @hooked: they are in the tree of the owner's page tables
@@ -30,11 +36,16 @@ struct upa_raw {
 	struct upa_region *region;
 	struct mmu_notifier notifier;
 	bool notified;
+	struct hlist_node **head;
+	struct list_head link;
 	struct page **tables;
 	u64 nr_tables;
 	bool hooked;
 	u64 *displaced;
 };
+
+static LIST_HEAD(upa_raws);
+static DEFINE_SPINLOCK(upa_raws_lock);
 
 static u64 upa_raw_span(const struct upa_region *r)
 {
@@ -118,16 +129,69 @@ static const struct mmu_notifier_ops upa_raw_notifier_ops = {
 	.release = upa_raw_on_release,
 };
 
+static bool upa_raw_is_ours(const struct hlist_node *node)
+{
+	const struct upa_raw *raw;
+
+	lockdep_assert_held(&upa_raws_lock);
+	list_for_each_entry (raw, &upa_raws, link)
+		if (&raw->notifier.hlist == node)
+			return true;
+	return false;
+}
+
+/*
+ * Are the notifiers of raw regions the only ones of the mm? Others stand in its list next to one of
+ * ours, if they are there at all; they are compared with, never looked into. (Interval notifiers
+ * stand elsewhere: those who use them refuse mappings of this kind.)
+ */
+static bool upa_raw_alone(const struct mm_struct *mm)
+{
+	const struct upa_raw *raw;
+	bool alone = true;
+
+	lockdep_assert_held(&upa_raws_lock);
+	list_for_each_entry (raw, &upa_raws, link) {
+		struct hlist_node *next = READ_ONCE(raw->notifier.hlist.next);
+		struct hlist_node **back = READ_ONCE(raw->notifier.hlist.pprev);
+
+		if (raw->region->mm != mm || !back) /* NULL: on its way out */
+			continue;
+		alone &= !next || upa_raw_is_ours(next);
+		alone &= back == raw->head ||
+			 upa_raw_is_ours(container_of(back, struct hlist_node, next));
+	}
+	return alone;
+}
+
+/* Does a device or a guest use the tables of a raw region? See the top of this file. */
+bool upa_raw_shared(const struct upa_region *r)
+{
+	const struct upa_raw *raw = r->raw;
+	bool alone;
+
+	/* The usual case: one region, one notifier. */
+	if (!READ_ONCE(raw->notifier.hlist.next) &&
+	    READ_ONCE(raw->notifier.hlist.pprev) == raw->head)
+		return false;
+	spin_lock(&upa_raws_lock);
+	alone = upa_raw_alone(r->mm);
+	spin_unlock(&upa_raws_lock);
+	return !alone;
+}
+
 int upa_raw_prepare(struct upa_region *r)
 {
 	struct upa_raw *raw = kzalloc(sizeof(*raw), GFP_KERNEL_ACCOUNT);
 	u64 n = upa_raw_max_tables(r);
+	bool alone;
 	int ret;
 
 	if (!raw)
 		return -ENOMEM;
 	r->raw = raw;
 	raw->region = r;
+	INIT_LIST_HEAD(&raw->link);
 	raw->tables = kvcalloc(n, sizeof(*raw->tables), GFP_KERNEL_ACCOUNT);
 	if (!raw->tables)
 		return -ENOMEM;
@@ -137,8 +201,21 @@ int upa_raw_prepare(struct upa_region *r)
 			return -ENOMEM;
 	}
 	raw->notifier.ops = &upa_raw_notifier_ops;
-	ret = mmu_notifier_register(&raw->notifier, r->mm);
-	raw->notified = !ret;
+	if (mmap_write_lock_killable(r->mm))
+		return -EINTR;
+	ret = __mmu_notifier_register(&raw->notifier, r->mm);
+	if (!ret) {
+		raw->notified = true;
+		/* Under mmap_lock nobody else can have come before us since. */
+		raw->head = raw->notifier.hlist.pprev;
+		spin_lock(&upa_raws_lock);
+		list_add(&raw->link, &upa_raws);
+		alone = upa_raw_alone(r->mm);
+		spin_unlock(&upa_raws_lock);
+		if (!alone)
+			ret = -EOPNOTSUPP;
+	}
+	mmap_write_unlock(r->mm);
 	return ret;
 }
 
@@ -219,6 +296,9 @@ void upa_raw_release(struct upa_region *r)
 		return;
 	if (raw->notified)
 		mmu_notifier_unregister(&raw->notifier, r->mm);
+	spin_lock(&upa_raws_lock);
+	list_del(&raw->link);
+	spin_unlock(&upa_raws_lock);
 	for (i = 0; i < raw->nr_tables; i++) {
 		/* Twice: the kernel's reference, which went with the unhooking, and ours. */
 		if (r->mode == UPADEV_RAW_PMD) {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory pressure: frames of regions made with UPADEV_CREATE_RECLAIM go back to the kernel, block by
- * block, when no shadow entry names a frame of the block. Their numbers stay valid: what stands
- * for them in the entries table is 0, which installs nothing, so that a touch faults, and the
- * fault takes a fresh zeroed block.
+ * Memory pressure: frames of regions made with UPADEV_CREATE_RECLAIM go back to the kernel, block
+ * by block, when no shadow entry names a frame of the block. Their numbers stay valid: what stands
+ * for them in the entries table is 0, which installs nothing, so that a touch faults, and the fault
+ * takes a fresh zeroed block.
  *
- * What the process says (the shadow table) decides only what it may lose itself. What decides
- * about safety is the module's own: `gone` and `entries`, both under refill_lock, and that a
- * block is freed only after its entries were 0, then all tables empty, then the TLBs flushed.
+ * What the process says (the shadow table) decides only what it may lose itself. What decides about
+ * safety is the module's own: `gone` and `entries`, both under refill_lock, and that a block is
+ * freed only after its entries were 0, then all tables empty, then the TLBs flushed.
  *
- * A block that the process begins to use meanwhile is kept: whoever stored one of its numbers
- * and touched the page before the tables were emptied is seen when the shadow is looked at again;
+ * A block that the process begins to use meanwhile is kept: whoever stored one of its numbers and
+ * touched the page before the tables were emptied is seen when the shadow is looked at again;
  * whoever touches it later faults and waits for refill_lock.
  *
  * It happens under memory pressure, and at once by UPADEV_RECLAIM. Reclaim may run inside any
@@ -30,7 +30,7 @@
 #include "region.h"
 
 #define UPA_BLOCKS_AT_ONCE 32U
-#define UPA_PATIENCE 20 /* jiffies that the shrinker waits for calls under way */
+#define UPA_PATIENCE 20      /* jiffies that the shrinker waits for calls under way */
 #define UPA_LOOK_PAGES 65536 /* shadow entries read between two offers to yield */
 
 static LIST_HEAD(upa_regions);
@@ -88,6 +88,7 @@ static void upa_look(struct upa_region *r, u64 frames)
 {
 	u64 page;
 
+	lockdep_assert_held(&r->refill_lock);
 	for (page = 0; page < r->pages; page++) {
 		u32 entry = READ_ONCE(r->shadow[page]);
 
@@ -105,6 +106,7 @@ static void upa_look(struct upa_region *r, u64 frames)
  */
 static void upa_look_twice(struct upa_region *r, u64 frames)
 {
+	lockdep_assert_held_write(&r->moves);
 	bitmap_zero(r->named, r->max_frames / UPADEV_BLOCK_PAGES);
 	upa_look(r, frames);
 	smp_mb();
@@ -132,6 +134,7 @@ static bool upa_hold_moves(struct upa_region *r, bool wait)
 
 static void upa_let_moves(struct upa_region *r, bool held)
 {
+	lockdep_assert_held(&r->refill_lock);
 	if (held)
 		up_write(&r->moves);
 	if (r->looking) {
@@ -150,8 +153,8 @@ static unsigned long upa_reclaim(struct upa_region *r, unsigned long pages)
 	} taken[UPA_BLOCKS_AT_ONCE];
 	u64 frames = READ_ONCE(r->frames);
 	unsigned long blocks = frames / UPADEV_BLOCK_PAGES, block, freed = 0;
-	unsigned int limit = min_t(unsigned long, DIV_ROUND_UP(pages, UPADEV_BLOCK_PAGES),
-				   UPA_BLOCKS_AT_ONCE);
+	unsigned int limit =
+		min_t(unsigned long, DIV_ROUND_UP(pages, UPADEV_BLOCK_PAGES), UPA_BLOCKS_AT_ONCE);
 	unsigned int n = 0, i;
 
 	lockdep_assert_held(&r->refill_lock);
@@ -215,9 +218,12 @@ static unsigned long upa_reclaim_for_others(struct upa_region *r, unsigned long 
 	return freed;
 }
 
-static u64 upa_gone_pages(const struct upa_region *r)
+/* Pages of the pool without memory. */
+u64 upa_gone_pages(const struct upa_region *r)
 {
-	return bitmap_weight(r->gone, r->max_frames / UPADEV_BLOCK_PAGES) * UPADEV_BLOCK_PAGES;
+	return !r->gone ? 0 :
+			  bitmap_weight(r->gone, r->max_frames / UPADEV_BLOCK_PAGES) *
+				  UPADEV_BLOCK_PAGES;
 }
 
 /* Takes back at the process's own request. */
@@ -261,7 +267,7 @@ static unsigned long upa_count_pages(struct shrinker *shrinker, struct shrink_co
 	unsigned long pages = 0;
 
 	spin_lock(&upa_regions_lock);
-	list_for_each_entry(r, &upa_regions, reclaim_link)
+	list_for_each_entry (r, &upa_regions, reclaim_link)
 		if (!upa_barren(r))
 			pages += READ_ONCE(r->frames) -
 				 min_t(u64, READ_ONCE(r->frames), upa_gone_pages(r));

@@ -60,6 +60,19 @@
 
 struct upa_raw;
 
+/**
+ * struct upa_counters - since the region was made; see struct upadev_stats
+ * @faults: touches that found a valid entry
+ * @fault_pages: pages installed by them
+ * @bad_faults: touches answered by SIGBUS
+ * @map_calls: UPADEV_MAP, or by fadvise()
+ * @map_pages: entries set by them
+ * @unmap_calls: UPADEV_UNMAP, or by fadvise()
+ * @unmap_pages: entries cleared by them
+ * @shootdowns: flushes of TLBs
+ * @shared_shootdowns: served by one that began later
+ * @reclaimed_pages: given back to the kernel
+ */
 struct upa_counters {
 	atomic64_t faults, fault_pages, bad_faults;
 	atomic64_t map_calls, map_pages, unmap_calls, unmap_pages;
@@ -103,6 +116,8 @@ struct upa_counters {
  * @flushes_begun: counts shoot-downs of all CPUs
  * @raw: what raw modes need besides
  * @count: what UPADEV_STATS tells
+ * @all_link: in the list of all regions, once ready
+ * @owner: the process that made it, as the first name space numbers it; only to be shown
  */
 struct upa_region {
 	struct address_space mapping;
@@ -145,6 +160,8 @@ struct upa_region {
 	struct upa_raw *raw;
 
 	struct upa_counters count;
+	struct list_head all_link;
+	pid_t owner;
 };
 
 static inline u64 upa_data_bytes(const struct upa_region *r)
@@ -239,6 +256,13 @@ void upa_reclaim_watch(struct upa_region *r);
 void upa_reclaim_forget(struct upa_region *r);
 int upa_reclaim_refill(struct upa_region *r, u64 frame);
 int upa_reclaim_now(struct upa_region *r, struct upadev_reclaim *request);
+u64 upa_gone_pages(const struct upa_region *r);
+
+/* stats.c: debugfs */
+void upa_stats_init(void);
+void upa_stats_exit(void);
+void upa_stats_add(struct upa_region *r);
+void upa_stats_remove(struct upa_region *r);
 
 /* table.c: page tables of the owner and their TLB entries */
 struct upa_table {
@@ -266,6 +290,7 @@ int upa_harvest(struct upa_region *r, struct upadev_harvest *harvest);
 int upa_raw_prepare(struct upa_region *r);
 int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct *vma);
 u64 upa_raw_tables_bytes(const struct upa_region *r);
+bool upa_raw_shared(const struct upa_region *r);
 void upa_raw_release(struct upa_region *r);
 #else /* Without it, raw tables could not be unhooked in time: guarded mode only. */
 static inline int upa_raw_prepare(struct upa_region *r)
@@ -281,6 +306,11 @@ static inline int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct
 static inline u64 upa_raw_tables_bytes(const struct upa_region *r)
 {
 	return 0;
+}
+
+static inline bool upa_raw_shared(const struct upa_region *r)
+{
+	return false;
 }
 
 static inline void upa_raw_release(struct upa_region *r)

@@ -62,14 +62,18 @@ static void *upa_part_memory(const struct upa_region *r, u64 offset, u64 *bytes)
 	}
 }
 
-/* A first touch, or one after MADV_DONTNEED or in a child after MADV_DOFORK: maps what is around. */
+/*
+ * A first touch, or one after MADV_DONTNEED or in a child after MADV_DOFORK: maps what is around.
+ */
 static vm_fault_t upa_part_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long at = max(vma->vm_start, vmf->address & PMD_MASK);
-	unsigned long end = min(vma->vm_end, (vmf->address & PMD_MASK) + UPA_MAP_AROUND * PAGE_SIZE);
+	unsigned long end =
+		min(vma->vm_end, (vmf->address & PMD_MASK) + UPA_MAP_AROUND * PAGE_SIZE);
 	u64 bytes;
-	char *memory = upa_part_memory(vma->vm_private_data, (u64)vma->vm_pgoff << PAGE_SHIFT, &bytes);
+	char *memory =
+		upa_part_memory(vma->vm_private_data, (u64)vma->vm_pgoff << PAGE_SHIFT, &bytes);
 	int ret;
 
 	if (WARN_ON_ONCE(!memory || vma->vm_end - vma->vm_start != bytes))
