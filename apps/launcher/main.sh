@@ -21,6 +21,7 @@ usage: ./upa COMMAND [ARGUMENT...]
   vm [OPTION...] -- COMMAND...
                        run a command in a virtual machine with the kernel module (./upa vm --help says more)
   vm test              the module's tests there, and Java's on the module
+  vm fuzz [MINUTES]    random calls of the module by several processes, 10 minutes (./upa vm fuzz --help says more)
   vm bench             what a page costs there, in exact instruction counts (./upa vm bench --help says more)
   test [--full]        run every C and Java test, under sanitizers too; --full: with long stress
   test --soak [MINUTES]
@@ -92,6 +93,7 @@ case $command in
         source "$root/apps/launcher/vm-bench.sh"
         vm_bench "${@:2}"
         ;;
+      fuzz) exec "$root/kernel-ext/vm/run-fuzz" "${@:2}" ;;
       *) exec "$root/kernel-ext/vm/run" "$@" ;;
     esac
     ;;

@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # Inside the VM: runs test programs of /tests, and says in the kernel log which one is running.
-# Usage: all.sh [NAME...]     TAP, one result for each program; exit status 1 if one failed.
+# Usage: all.sh ["NAME [ARGUMENT...]"]...     TAP, one result for each program; exit status 1 if one failed.
 cd /tests
 # shellcheck disable=SC2046,SC2010 # names of our own
 [ $# -gt 0 ] || set -- $(ls | grep -v '\.sh$')
@@ -10,7 +10,8 @@ n=0 failed=0
 for test; do
 	n=$((n + 1))
 	echo "upa-test: $test" >/dev/kmsg
-	./"$test" >/tmp/output 2>&1
+	# shellcheck disable=SC2086 # a program and its arguments
+	./$test >/tmp/output 2>&1
 	status=$?
 	case $status in
 	0) echo "ok $n - $test" ;;
