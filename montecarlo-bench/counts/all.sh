@@ -9,7 +9,9 @@ echo "# fact Memory $(sed -n 's/^MemTotal: *//p' /proc/meminfo)"
 # Huge pages for who asks for them.
 echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
 rows() { # PROGRAM [BACK-END]...: the first ones with their header
-	/counts/bin/"$@" >/tmp/rows || exit 1
+	local program=/counts/bin/$1
+	shift
+	"$program" "$@" >/tmp/rows || exit 1
 	[ -e /tmp/header ] && sed 1d /tmp/rows || cat /tmp/rows
 	touch /tmp/header
 }
