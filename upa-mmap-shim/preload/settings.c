@@ -59,6 +59,8 @@ static const struct setting list[] = {
 	  "page frames that pte and pte-raw may take" },
 	{ "RECLAIM", ON_OFF(reclaim, 0),
 	  "on pte, the kernel may take free page frames under memory pressure" },
+	{ "AGENT", ON_OFF(agent, 1),
+	  "a thread gives back what a silent program keeps; it ends when there is nothing" },
 	{ "STRICT", ON_OFF(strict, 0),
 	  "memory that has been unmapped faults when it is touched; the heap is the kernel's" },
 	{ "STATS", WORD(REPORT, 0), "0, 1, json, the absolute path of a file, or json:FILE", "0",

@@ -28,6 +28,7 @@ struct settings {
 	const char *stats_file; /* NULL: standard error */
 	const char *stats_rest; /* NULL: none (observe/rest.h) */
 	bool reclaim;
+	bool agent;
 	bool strict;
 	bool stats;
 	bool stats_json;

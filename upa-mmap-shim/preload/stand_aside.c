@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent/agent.h"
 #include "gate.h"
 #include "observe/outlook.h"
 #include "observe/statistics.h"
@@ -74,6 +75,9 @@ void stand_aside(enum stand_aside_reason reason)
 		statistics_note(row->note);
 	if (row->outlook)
 		outlook_nothing(row->note);
+	/* Nothing is kept any more. */
+	if (row->region && row->heap)
+		agent_stop();
 	if (row->region)
 		gate_close();
 	if (row->heap)

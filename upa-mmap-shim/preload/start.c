@@ -8,6 +8,7 @@
  *   gate       is there a region, and is this request for it?
  *   stand_aside  what stops when
  *   policy/    how much of what is free stays populated: arithmetic
+ *   agent/     a thread that gives back what a silent program keeps
  *   upkeep/    what the kernel says of memory, and what is done by the policy
  *   observe/   statistics, trace, what `upa top` reads
  */
@@ -17,6 +18,7 @@
 #include <sys/resource.h>
 
 #include "clock.h"
+#include "agent/agent.h"
 #include "entry/device_clients.h"
 #include "entry/entry.h"
 #include "entry/limits.h"
@@ -67,6 +69,8 @@ static void in_child(void)
 	statistics_after_fork();
 	view_after_fork();
 	observe_after_fork();
+	agent_after_fork();
+	agent_resume();
 }
 
 static void partly(const char *why)
@@ -130,7 +134,9 @@ __attribute__((constructor(101))) static void start(void)
 		upa_region_watch_forks();
 	}
 	retention_start();
-	pthread_atfork(NULL, NULL, in_child);
+	agent_start();
+	/* The agent comes again with the parent's next call that keeps something: who has forked may count threads. */
+	pthread_atfork(agent_pause, agent_resume, in_child);
 	raw_start();
 	if (settings.redirect)
 		redirect_libc();

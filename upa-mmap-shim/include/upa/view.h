@@ -38,7 +38,8 @@ struct upa_view {
 	uint64_t heap_reused_bytes;  /* handed out again and cleared */
 	uint64_t heap_given_back_bytes;
 	uint64_t purged_idle_bytes;  /* of the latter, not used again */
-	uint64_t reserved[4];        /* 0 */
+	uint64_t agent_given_back_bytes; /* of all given back, what the program has had no part in */
+	uint64_t reserved[3];        /* 0 */
 	char note[64];               /* why UPA does less than it could here; empty, or ends with 0 */
 };
 

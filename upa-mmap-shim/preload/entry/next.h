@@ -12,7 +12,9 @@
 #define UPA_NEXT_H
 
 #include <fcntl.h>
+#include <grp.h>
 #include <malloc.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -26,6 +28,9 @@
 /* libnuma's; it has no header in every system. */
 long mbind(void *address, unsigned long length, int mode, const unsigned long *nodes, unsigned long max_node,
 	   unsigned flags);
+
+/* libcap has it in no header of libc's. */
+int capset(void *header, const void *data);
 
 /* One line for each name of exports.map that is a function. */
 #define NEXT_FUNCTIONS(F) \
@@ -60,7 +65,20 @@ long mbind(void *address, unsigned long length, int mode, const unsigned long *n
 	F(aligned_alloc)  \
 	F(posix_memalign) \
 	F(malloc_trim)    \
-	F(mallopt)
+	F(mallopt)        \
+	F(unshare)        \
+	F(setns)          \
+	F(setuid)         \
+	F(setgid)         \
+	F(seteuid)        \
+	F(setegid)        \
+	F(setreuid)       \
+	F(setregid)       \
+	F(setresuid)      \
+	F(setresgid)      \
+	F(setgroups)      \
+	F(initgroups)     \
+	F(capset)
 
 #define NEXT_POINTER(name) __typeof__(&name) name;
 #define NEXT_FLAG(name) bool name;

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "agent/agent.h"
 #include "entry/entry.h"
 #include "gate.h"
 #include "observe/observe.h"
@@ -82,6 +83,8 @@ EXPORT int prctl(int option, ...)
 {
 	va_list arguments;
 	unsigned long a[4];
+	bool alone;
+	long result;
 
 	va_start(arguments, option);
 	for (int i = 0; i < 4; i++)
@@ -89,9 +92,15 @@ EXPORT int prctl(int option, ...)
 	va_end(arguments);
 	if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP)
 		stand_aside(ASIDE_FILTERED);
-	return (int)entry_result(
-		ENTRY_NEXT(prctl, os_call(SYS_prctl, option, (long)a[0], (long)a[1], (long)a[2], (long)a[3], 0), option,
-			   a[0], a[1], a[2], a[3]));
+	/* Of this thread only. */
+	alone = option == PR_CAPBSET_DROP || option == PR_CAP_AMBIENT || option == PR_SET_SECUREBITS;
+	if (alone)
+		agent_pause();
+	result = ENTRY_NEXT(prctl, os_call(SYS_prctl, option, (long)a[0], (long)a[1], (long)a[2], (long)a[3], 0),
+			    option, a[0], a[1], a[2], a[3]);
+	if (alone)
+		agent_resume();
+	return (int)entry_result(result);
 }
 
 /* Pages on their way out by MSG_ZEROCOPY belong to the network until it says so: no reuse can be safe. */

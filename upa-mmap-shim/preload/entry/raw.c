@@ -19,12 +19,16 @@
 
 #include <upa/mman.h>
 
+#include "agent/agent.h"
 #include "entry/entry.h"
 #include "entry/symbols.h"
 #include "stand_aside.h"
 
 #ifndef SYS_mseal
 #define SYS_mseal 462
+#endif
+#ifndef SYS_landlock_restrict_self
+#define SYS_landlock_restrict_self 446
 #endif
 
 #define HIDDEN __attribute__((visibility("hidden")))
@@ -35,6 +39,9 @@ HIDDEN const unsigned char raw_is_ours[512] = {
 	[SYS_mlock] = 1,     [SYS_mlock2] = 1,  [SYS_munlock] = 1,   [SYS_mlockall] = 1,      [SYS_mincore] = 1,
 	[SYS_msync] = 1,     [SYS_mbind] = 1,   [SYS_vmsplice] = 1,  [SYS_pkey_mprotect] = 1, [SYS_prlimit64] = 1,
 	[SYS_prctl] = 1,     [SYS_ioctl] = 1,   [SYS_setsockopt] = 1, [SYS_setrlimit] = 1,    [SYS_seccomp] = 1,
+	[SYS_unshare] = 1,   [SYS_setns] = 1,   [SYS_setuid] = 1,    [SYS_setgid] = 1,        [SYS_setreuid] = 1,
+	[SYS_setregid] = 1,  [SYS_setresuid] = 1, [SYS_setresgid] = 1, [SYS_setgroups] = 1,   [SYS_setfsuid] = 1,
+	[SYS_setfsgid] = 1,  [SYS_capset] = 1,  [SYS_landlock_restrict_self] = 1,
 	[SYS_userfaultfd] = 1, [SYS_mseal] = 1, [SYS_io_setup] = 1,  [SYS_io_uring_setup] = 1, [SYS_io_uring_register] = 1,
 };
 
@@ -42,6 +49,17 @@ static long begins(enum stand_aside_reason reason, long number, const long a[6])
 {
 	stand_aside(reason);
 	return entry_result(os_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
+}
+
+/* What changes this thread only, or wants it to be the only one (alone.c). */
+static long alone(long number, const long a[6])
+{
+	long result;
+
+	agent_pause();
+	result = os_call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	agent_resume();
+	return entry_result(result);
 }
 
 _Thread_local bool entry_by_number __attribute__((tls_model("initial-exec")));
@@ -72,6 +90,19 @@ static long by_number(long number, long a0, long a1, long a2, long a3, long a4, 
 	case SYS_prlimit64:
 		return own_prlimit64((pid_t)a0, (__rlimit_resource_t)a1, (const struct rlimit64 *)a2, (struct rlimit64 *)a3);
 	case SYS_mbind: return own_mbind(address, (unsigned long)a1, (int)a2, (const unsigned long *)a3, (unsigned long)a4, (unsigned)a5);
+	case SYS_unshare:
+	case SYS_setns:
+	case SYS_setuid:
+	case SYS_setgid:
+	case SYS_setreuid:
+	case SYS_setregid:
+	case SYS_setresuid:
+	case SYS_setresgid:
+	case SYS_setgroups:
+	case SYS_setfsuid:
+	case SYS_setfsgid:
+	case SYS_capset:
+	case SYS_landlock_restrict_self: return alone(number, a);
 	case SYS_seccomp: return begins(ASIDE_FILTERED, number, a);
 	case SYS_userfaultfd: return begins(ASIDE_FAULTS, number, a);
 	case SYS_mseal: return begins(ASIDE_SEALED, number, a);

@@ -314,6 +314,7 @@ static void table(struct message *m, const struct tally all[2], double tick)
 	amount(m, "  not used since", view.purged_idle_bytes);
 	amount(m, "heap reused and cleared", view.heap_reused_bytes);
 	amount(m, "heap given back", view.heap_given_back_bytes);
+	amount(m, "given back by the agent", view.agent_given_back_bytes);
 	message_text(m, "  ");
 	message_pad(m, "page faults", 32);
 	message_number(m, page_faults(), 14);
@@ -388,6 +389,7 @@ static void json(struct message *m, const char *name, double tick)
 	}
 	json_number(m, "purged_bytes", view.purged_bytes);
 	json_number(m, "heap_reused_bytes", view.heap_reused_bytes);
+	json_number(m, "agent_given_back_bytes", view.agent_given_back_bytes);
 	json_number(m, "page_faults", page_faults());
 	if (!atomic_load(&quiet))
 		json_number(m, "peak_resident_bytes", peak_resident());

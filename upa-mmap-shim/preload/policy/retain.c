@@ -175,14 +175,12 @@ static void give_back(struct retain *r, int64_t total)
 	}
 }
 
-/* `taken`: bytes of the region that are about to be touched, `more` others. */
-static void look(struct retain *r, int64_t now, int64_t just_freed, int64_t taken, int64_t more)
+/* By who has set r->looking. `taken`: bytes of the region that are about to be touched, `more` others. */
+static void look_closely(struct retain *r, int64_t now, int64_t just_freed, int64_t taken, int64_t more)
 {
 	struct retain_region region;
 	bool there;
 
-	if (atomic_flag_test_and_set(&r->looking))
-		return;
 	store(&r->looked_at, now);
 	there = r->hooks->region(&region);
 	if (there) {
@@ -200,7 +198,81 @@ static void look(struct retain *r, int64_t now, int64_t just_freed, int64_t take
 		give_back(r, total_kept(r, now, more));
 	else
 		ask(r, now);
+}
+
+static void look(struct retain *r, int64_t now, int64_t just_freed, int64_t taken, int64_t more)
+{
+	if (atomic_flag_test_and_set(&r->looking))
+		return;
+	look_closely(r, now, just_freed, taken, more);
 	atomic_flag_clear(&r->looking);
+}
+
+/* ---- ticks ---------------------------------------------------------------------------------------- */
+
+int64_t retain_kept(const struct retain *r)
+{
+	return region_retained(r) + load(&r->heap_retained);
+}
+
+/* After every change. */
+static void note(struct retain *r)
+{
+	int64_t is = retain_kept(r);
+
+	/* If a rise is lost to another thread's, less is given back. */
+	if (is < load(&r->low))
+		store(&r->low, is);
+	if (is >= RETAIN_UNASKED && r->hooks->watch)
+		r->hooks->watch();
+}
+
+void retain_begin_ticks(struct retain *r)
+{
+	r->parts = 0;
+	r->part_at = r->hooks->now();
+	store(&r->low, retain_kept(r));
+}
+
+/* The least that has been kept through all parts; 0 if they have not been yet. */
+static int64_t unused(struct retain *r, int64_t now)
+{
+	int64_t is = load(&r->low);
+
+	/* A tick may come a little early. */
+	if (now - r->part_at < r->half_life * 3 / 2 / RETAIN_PARTS - RETAIN_TICK / 4)
+		return 0;
+	r->part_at = now;
+	r->lows[r->parts++ % RETAIN_PARTS] = is;
+	store(&r->low, retain_kept(r));
+	if (r->parts < RETAIN_PARTS)
+		return 0;
+	for (int i = 0; i < RETAIN_PARTS; i++)
+		is = least(is, r->lows[i]);
+	return is;
+}
+
+int64_t retain_tick(struct retain *r)
+{
+	int64_t now = r->hooks->now();
+	int64_t is, goes;
+
+	if (atomic_flag_test_and_set(&r->looking))
+		return retain_kept(r);
+	r->ticking = true;
+	look_closely(r, now, 0, 0, 0);
+	is = retain_kept(r);
+	if (is < load(&r->low))
+		store(&r->low, is);
+	goes = unused(r, now);
+	if (goes > 0) {
+		give_back(r, is - goes);
+		is = retain_kept(r);
+		store(&r->low, is);
+	}
+	r->ticking = false;
+	atomic_flag_clear(&r->looking);
+	return is;
 }
 
 /* What a thread tells of at once: where little may be kept, each must not keep much unseen. */
@@ -225,6 +297,7 @@ void retain_tell(struct retain *r, int64_t *untold)
 	last = load(&r->looked_live);
 	if (is_due || use > last + last / 16 + RETAIN_FLOOR || (told < 0 && kept(r) > most_kept(r)))
 		look(r, now, not_negative(-told), not_negative(told), 0);
+	note(r);
 }
 
 /* ---- the heap --------------------------------------------------------------------------------------- */
@@ -234,6 +307,7 @@ void retain_heap(struct retain *r, int64_t live, int64_t kept)
 	add(&r->live, live - load(&r->heap_live));
 	store(&r->heap_live, live);
 	store(&r->heap_retained, kept);
+	note(r);
 }
 
 void retain_heap_grew(struct retain *r, int64_t bytes)
@@ -312,5 +386,6 @@ int64_t retain_peak(const struct retain *r)
 
 void retain_after_fork(struct retain *r)
 {
+	r->ticking = false;
 	atomic_flag_clear(&r->looking);
 }

@@ -24,6 +24,13 @@ struct retain_region {
 	int64_t retained;  /* free and populated */
 };
 
+/*
+ * What nobody has asked for again in one and a half half-lives has no reason to stay. It is looked at in so many parts
+ * of that, each as long as a tick, in milliseconds, or longer.
+ */
+#define RETAIN_TICK 250
+#define RETAIN_PARTS 6
+
 struct retain_hooks {
 	/* A clock that never goes back, in milliseconds. */
 	int64_t (*now)(void);
@@ -38,6 +45,8 @@ struct retain_hooks {
 	/* Give back what exceeds so much; the heap tells by retain_heap() what is left. */
 	void (*give_back_heap)(int64_t keep);
 	void (*give_back_region)(int64_t keep);
+	/* So much is kept that somebody should look now and then, lest the program fall silent. NULL: nobody can. */
+	void (*watch)(void);
 };
 
 struct retain {
@@ -61,6 +70,12 @@ struct retain {
 	_Atomic int64_t keepable, asked_at;
 	/* One more than what the program wants to be left of what is free; 0: it has not said. */
 	_Atomic int64_t trim;
+	/* The least that has been kept since the last tick, and in each part; when the last part ended. */
+	_Atomic int64_t low;
+	int64_t lows[RETAIN_PARTS];
+	int64_t part_at;
+	int64_t parts; /* there have been so many */
+	bool ticking;  /* is a tick giving back just now? */
 	atomic_flag looking;
 };
 
@@ -109,6 +124,18 @@ int64_t retain_heap_allowance(struct retain *r);
  * resident memory exceeds what may stay; negative if there is room.
  */
 int64_t retain_excess(struct retain *r, int64_t idle, int64_t bytes);
+
+/*
+ * To be called every RETAIN_TICK by one thread at a time, whatever the program does: what has been kept through the
+ * last one and a half half-lives goes, as does what retain_tell() would give back. Returns the bytes that are kept.
+ */
+int64_t retain_tick(struct retain *r);
+
+/* Before the first tick of a row of them. */
+void retain_begin_ticks(struct retain *r);
+
+/* Free and populated, by what has been told. */
+int64_t retain_kept(const struct retain *r);
 
 /*
  * The program wants no more than so many bytes of what is free to be kept (M_TRIM_THRESHOLD); negative: as it was. Of

@@ -172,15 +172,31 @@ struct heap_breaks heap_breaks(void)
 	return current ? (struct heap_breaks){ (uintptr_t)*current, kernel_break } : (struct heap_breaks){ 0, 0 };
 }
 
-int64_t heap_give_back(int64_t keep)
+/* In such steps, so that nobody who wants to change the break waits long. */
+#define STEP ((int64_t)16 << 20)
+
+static int64_t give_back_step(int64_t keep)
 {
-	int64_t given;
+	int64_t kept, given;
 
 	if (!current || stopped || atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))
 		return 0;
-	given = keep_at_most(keep);
+	kept = (int64_t)(kernel_break - (uintptr_t)*current);
+	given = keep_at_most(kept - keep > STEP ? kept - STEP : keep);
 	show();
 	atomic_flag_clear_explicit(&changing, memory_order_release);
+	return given;
+}
+
+int64_t heap_give_back(int64_t keep)
+{
+	int64_t given = 0;
+	int64_t step;
+
+	do {
+		step = give_back_step(keep);
+		given += step;
+	} while (step >= STEP);
 	return given;
 }
 

@@ -3,6 +3,7 @@
 
 #include "upkeep/heap.h"
 #include "gate.h"
+#include "observe/view.h"
 #include "policy/retain.h"
 #include "region/region_private.h"
 #include "settings.h"
@@ -30,9 +31,18 @@ static int64_t uncounted(void)
 	return r ? (int64_t)upa_region_uncounted_bytes(r) : 0;
 }
 
+static struct retain retain;
+
+/* Of what is given back, who does it; the program's own calls do the rest. */
+static void count(int64_t bytes)
+{
+	if (retain.ticking && bytes > 0)
+		view_add(&view.agent_given_back_bytes, (uint64_t)bytes);
+}
+
 static void give_back_heap(int64_t keep)
 {
-	heap_give_back(keep);
+	count(heap_give_back(keep));
 }
 
 static void give_back_region(int64_t keep)
@@ -40,7 +50,15 @@ static void give_back_region(int64_t keep)
 	struct upa_region *r = gate_region();
 
 	if (r)
-		upa_region_give_back(r, (uint64_t)keep);
+		count(upa_region_give_back(r, (uint64_t)keep));
+}
+
+static void (*watcher)(void);
+
+static void watch(void)
+{
+	if (watcher)
+		watcher();
 }
 
 static const struct retain_hooks hooks = {
@@ -51,6 +69,7 @@ static const struct retain_hooks hooks = {
 	.uncounted = uncounted,
 	.give_back_heap = give_back_heap,
 	.give_back_region = give_back_region,
+	.watch = watch,
 };
 
 static struct retain retain = { .hooks = &hooks, .looking = ATOMIC_FLAG_INIT };
@@ -62,6 +81,26 @@ void retention_start(void)
 	retain.percent = (int64_t)settings.retain_percent;
 	retain.half_life = (int64_t)settings.decay_ms;
 	retain_set_trim(&retain, trim_threshold_at_start());
+}
+
+void retention_watch(void (*function)(void))
+{
+	watcher = function;
+}
+
+void retention_begin_ticks(void)
+{
+	retain_begin_ticks(&retain);
+}
+
+int64_t retention_tick(void)
+{
+	return retain_tick(&retain);
+}
+
+int64_t retention_kept(void)
+{
+	return retain_kept(&retain);
 }
 
 bool retention_trim(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * retention.h - keeps of free memory what policy/retain.h says, and gives the rest back. There is no thread: this
- * runs on the program's own calls, and an idle program keeps what it has.
+ * retention.h - keeps of free memory what policy/retain.h says, and gives the rest back: on the program's own calls,
+ * and on those of whoever ticks (agent/).
  *
  * The functions are those of policy/retain.h, on the kernel, its clock, the region and the heap.
  */
@@ -22,6 +22,12 @@ int64_t retention_heap_allowance(void);
 int64_t retention_excess(int64_t idle, int64_t bytes);
 int64_t retention_peak(void);
 void retention_after_fork(void);
+
+/* Who is to be called when enough is kept for ticks to be worth it: often, so it must be quick. */
+void retention_watch(void (*function)(void));
+void retention_begin_ticks(void);
+int64_t retention_tick(void);
+int64_t retention_kept(void);
 
 /* malloc_trim(): nothing that is free stays. False: nothing did. */
 bool retention_trim(void);

@@ -22,6 +22,7 @@
 static const int killers[] = {
 	SYS_mincore, SYS_process_vm_readv, SYS_process_madvise, SYS_userfaultfd, SYS_ioctl, SYS_sched_yield, SYS_move_pages,
 	SYS_membarrier, SYS_memfd_create, SYS_pidfd_open, SYS_perf_event_open, SYS_timer_create, SYS_seccomp,
+	SYS_close_range, SYS_tgkill,
 };
 
 static int filter(void)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # gives_back_test.sh LIBRARIES PROGRAMS: what is kept of freed memory, and for how long, by what the program and the
-# kernel say of it (gives_back.c): malloc_trim(), trim thresholds, and limits of a cgroup where one can be made.
+# kernel say of it (gives_back.c): malloc_trim(), trim thresholds, silence, limits of a cgroup where one can be made.
 set -euo pipefail
 
 libraries=$1
@@ -33,6 +33,16 @@ for mode in "${modes[@]}"; do
     at_most 6144 "$mode" trim "$size"
   done
 done
+
+# A program that has fallen silent, or works on in blocks that are not seen here.
+for mode in "${modes[@]}"; do
+  for size in 1000 1048576; do
+    at_most 6144 "$mode" idle "$size"
+    at_most 6144 "$mode" small "$size"
+  done
+done
+is=$(UPA_AGENT=0 left "${modes[0]}" idle 1048576)
+((is > 51200)) || say "without the agent only $is KiB are kept: the lines above mean nothing"
 
 # A wish of the program, or of its user. glibc itself keeps as much of the heap.
 for size in 100000 1048576; do

@@ -101,7 +101,9 @@ static void give_back_heap(int64_t keep)
 	retain_heap(&retain, world.heap, world.heap_kept);
 }
 
-static const struct retain_hooks hooks = { now, resident, no_limit, region, none, give_back_heap, give_back_region };
+static const struct retain_hooks hooks = {
+	now, resident, no_limit, region, none, give_back_heap, give_back_region, NULL
+};
 
 static int64_t *untold(uint32_t id)
 {

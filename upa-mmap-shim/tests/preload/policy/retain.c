@@ -19,6 +19,7 @@ static struct {
 	int64_t told_kept;                  /* when that was asked */
 	int64_t heap_target, region_target; /* -1: not asked to give back */
 	int64_t heap_left;                  /* what the heap then tells */
+	int watched;
 } world;
 
 static struct retain retain;
@@ -64,9 +65,13 @@ static void give_back_region(int64_t keep)
 	world.region_target = keep;
 }
 
-static const struct retain_hooks hooks = {
-	now, resident, keepable, region, uncounted, give_back_heap, give_back_region
-};
+static void watch(void)
+{
+	world.watched++;
+}
+
+static const struct retain_hooks hooks = { now,       resident,       keepable,         region,
+					   uncounted, give_back_heap, give_back_region, watch };
 
 /* A process that has begun long ago; 10 %, a second. */
 static void begin(void)
@@ -633,6 +638,124 @@ static void purges_and_limits(void)
 	IS(retain_excess(&retain, 5 * MIB, MIB), MIB);
 }
 
+/* ---- ticks -------------------------------------------------------------------------------------------- */
+
+/* A tick, with so much in use and so much kept; what the region was told to keep, -1 for nothing. */
+static int64_t tick(int64_t allocated, int64_t retained)
+{
+	world.has_region = true;
+	world.region = (struct retain_region){ allocated, retained };
+	world.resident = allocated + retained;
+	world.heap_target = world.region_target = -1;
+	world.now += RETAIN_TICK;
+	retain_tick(&retain);
+	return world.region_target;
+}
+
+/* What is kept through all of the last ticks goes, and no more. */
+static void unused_goes(void)
+{
+	begin();
+	look(100 * MIB, 5 * MIB);
+	retain_begin_ticks(&retain);
+	for (int i = 1; i < RETAIN_PARTS; i++)
+		IS(tick(100 * MIB, 5 * MIB), -1);
+	IS(tick(100 * MIB, 5 * MIB), 0);
+	/* Three of eight MiB have been in use in between. */
+	begin();
+	look(100 * MIB, 8 * MIB);
+	retain_begin_ticks(&retain);
+	for (int i = 1; i < RETAIN_PARTS; i++)
+		IS(tick(i == 3 ? 103 * MIB : 100 * MIB, i == 3 ? 5 * MIB : 8 * MIB), -1);
+	IS(tick(100 * MIB, 8 * MIB), 3 * MIB - 3 * MIB / 16);
+	/* Also between two ticks, as far as it is told. */
+	begin();
+	look(100 * MIB, 8 * MIB);
+	retain_begin_ticks(&retain);
+	for (int i = 1; i <= RETAIN_PARTS; i++) {
+		int64_t untold = 0;
+
+		IS(tick(100 * MIB, 8 * MIB), -1);
+		retain_account(&retain, &untold, 8 * MIB);
+		retain_account(&retain, &untold, -8 * MIB);
+	}
+}
+
+/* By the half-life: of an hour, nothing goes soon; of nothing, in as many ticks as there are parts. */
+static void unused_by_half_life(void)
+{
+	begin();
+	retain.half_life = 3600000;
+	look(100 * MIB, 5 * MIB);
+	retain_begin_ticks(&retain);
+	for (int i = 0; i < 100; i++)
+		IS(tick(100 * MIB, 5 * MIB), -1);
+	world.now += 2 * 3600000;
+	for (int i = 0; i < RETAIN_PARTS; i++)
+		IS(tick(100 * MIB, 5 * MIB), -1);
+	begin();
+	retain.half_life = 0;
+	look(100 * MIB, 2 * MIB);
+	retain_begin_ticks(&retain);
+	for (int i = 1; i < RETAIN_PARTS; i++)
+		IS(tick(100 * MIB, 2 * MIB), -1);
+	IS(tick(100 * MIB, 2 * MIB), 0);
+}
+
+/* The heap's is kept and unused, too, and a program without a region has only that. */
+static void unused_heap_goes(void)
+{
+	begin();
+	retain_heap(&retain, 50 * MIB, 4 * MIB);
+	retain_begin_ticks(&retain);
+	for (int i = 1; i < RETAIN_PARTS; i++) {
+		world.now += RETAIN_TICK;
+		IS(retain_tick(&retain), 4 * MIB);
+		IS(world.heap_target, -1);
+	}
+	world.now += RETAIN_TICK;
+	IS(retain_tick(&retain), 0);
+	IS(world.heap_target, 0);
+}
+
+/* Use that ended long ago decays, though the program makes no call. */
+static void silence_decays(void)
+{
+	begin();
+	look(100 * MIB, 0);
+	look(0, 100 * MIB);
+	IS(world.region_target, -1);
+	retain_begin_ticks(&retain);
+	for (int i = 0; i < 3; i++)
+		tick(0, 100 * MIB);
+	CHECK(world.region_target > 50 * MIB && world.region_target < 90 * MIB, "%" PRId64, world.region_target);
+}
+
+/* Somebody is to look from a mebibyte on. */
+static void is_watched(void)
+{
+	int64_t untold = 0;
+
+	begin();
+	look(100 * MIB, 0);
+	IS(world.watched, 0);
+	retain_heap(&retain, 50 * MIB, RETAIN_UNASKED - 1);
+	IS(world.watched, 0);
+	retain_heap(&retain, 50 * MIB, RETAIN_UNASKED);
+	IS(world.watched, 1);
+	retain_heap(&retain, 50 * MIB, 0);
+	world.region = (struct retain_region){ 97 * MIB, 3 * MIB };
+	retain_account(&retain, &untold, -3 * MIB);
+	IS(world.watched, 2);
+	IS(retain_kept(&retain) >= RETAIN_UNASKED, true);
+	/* Not by who holds everybody else off. */
+	CHECK(!atomic_flag_test_and_set(&retain.looking), "looking");
+	world.asked_resident = 0;
+	world.now += RETAIN_TICK;
+	retain_tick(&retain);
+	IS(world.asked_resident, 0);
+}
+
 int main(void)
 {
 	beyond_the_peak();
@@ -655,5 +778,10 @@ int main(void)
 	heap_grows_when();
 	purges();
 	purges_and_limits();
+	unused_goes();
+	unused_by_half_life();
+	unused_heap_goes();
+	silence_decays();
+	is_watched();
 	return 0;
 }

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls that want a process of one thread, or change what belongs to one thread only, so that libc makes them in all
+ * that it knows: the agent, which it does not know, is gone meanwhile.
+ */
+#define _GNU_SOURCE
+#include "agent/agent.h"
+#include "entry/entry.h"
+#include "entry/next.h"
+
+#define ALONE(name, number, a, b, c, ...)                                                                              \
+	({                                                                                                             \
+		long done;                                                                                             \
+                                                                                                                       \
+		agent_pause();                                                                                         \
+		done = ENTRY_NEXT(name, os_call(number, (long)(a), (long)(b), (long)(c), 0, 0, 0), __VA_ARGS__);       \
+		agent_resume();                                                                                        \
+		(int)entry_result(done);                                                                               \
+	})
+
+EXPORT int unshare(int flags)
+{
+	return ALONE(unshare, SYS_unshare, flags, 0, 0, flags);
+}
+
+EXPORT int setns(int fd, int type)
+{
+	return ALONE(setns, SYS_setns, fd, type, 0, fd, type);
+}
+
+EXPORT int setuid(uid_t user)
+{
+	return ALONE(setuid, SYS_setuid, user, 0, 0, user);
+}
+
+EXPORT int setgid(gid_t group)
+{
+	return ALONE(setgid, SYS_setgid, group, 0, 0, group);
+}
+
+EXPORT int seteuid(uid_t user)
+{
+	return ALONE(seteuid, SYS_setresuid, -1, user, -1, user);
+}
+
+EXPORT int setegid(gid_t group)
+{
+	return ALONE(setegid, SYS_setresgid, -1, group, -1, group);
+}
+
+EXPORT int setreuid(uid_t real, uid_t effective)
+{
+	return ALONE(setreuid, SYS_setreuid, real, effective, 0, real, effective);
+}
+
+EXPORT int setregid(gid_t real, gid_t effective)
+{
+	return ALONE(setregid, SYS_setregid, real, effective, 0, real, effective);
+}
+
+EXPORT int setresuid(uid_t real, uid_t effective, uid_t saved)
+{
+	return ALONE(setresuid, SYS_setresuid, real, effective, saved, real, effective, saved);
+}
+
+EXPORT int setresgid(gid_t real, gid_t effective, gid_t saved)
+{
+	return ALONE(setresgid, SYS_setresgid, real, effective, saved, real, effective, saved);
+}
+
+EXPORT int setgroups(size_t count, const gid_t *groups)
+{
+	return ALONE(setgroups, SYS_setgroups, count, groups, 0, count, groups);
+}
+
+EXPORT int initgroups(const char *user, gid_t group)
+{
+	int result;
+
+	next_need();
+	agent_pause();
+	result = next.initgroups(user, group);
+	agent_resume();
+	return result;
+}
+
+EXPORT int capset(void *header, const void *data)
+{
+	return ALONE(capset, SYS_capset, header, data, 0, header, data);
+}
