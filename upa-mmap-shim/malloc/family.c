@@ -166,14 +166,31 @@ static void put_off_free(void *block, enum space_refusal why)
 		free_put_off();
 }
 
+/* glibc's, since 2.32: a process of which this is 1 has one thread. */
+extern char __libc_single_threaded __attribute__((weak));
+
+/*
+ * Forks of this thread that are under way: a signal handler forks as well, maybe within another fork. Where there is no
+ * other thread nothing need be held, and a handler over malloc() could not hold its heap.
+ */
+static _Thread_local int forks __attribute__((tls_model("initial-exec")));
+static _Thread_local bool holding __attribute__((tls_model("initial-exec")));
+
 static void before_fork(void)
 {
+	if (forks++ || (&__libc_single_threaded && __libc_single_threaded))
+		return;
+	holding = true;
 	space_lock_all();
 	atomic_store(&forking, true);
 }
 
 static void after_fork(void)
 {
+	forks--;
+	if (!holding || forks)
+		return;
+	holding = false;
 	atomic_store(&forking, false);
 	space_unlock_all();
 	free_put_off();
@@ -182,6 +199,10 @@ static void after_fork(void)
 /* No other thread is here to let go of the refuge, nor to finish what it did to the list. */
 static void in_child(void)
 {
+	forks--;
+	if (!holding || forks)
+		return;
+	holding = false;
 	if (refuge.space)
 		space_abandon(refuge.lock);
 	refuge = (struct heap){ 0 };
@@ -196,6 +217,8 @@ __attribute__((constructor(101))) static void start(void)
 {
 	space_lock_start(&starting);
 	pthread_atfork(before_fork, after_fork, in_child);
+	/* The first heap, before the program asks for memory by mmap(), so that it does not lie between such blocks. */
+	choose();
 }
 
 /* ---- malloc and its kin ------------------------------------------------------------------------------------ */
@@ -405,9 +428,10 @@ EXPORT int posix_memalign(void **out, size_t alignment, size_t bytes)
 	if (!alignment || alignment % sizeof(void *) || alignment & (alignment - 1))
 		return EINVAL;
 	block = memalign(alignment, bytes);
-	errno = saved;
+	/* errno too, as glibc has it. */
 	if (!block)
 		return ENOMEM;
+	errno = saved;
 	*out = block;
 	return 0;
 }
@@ -532,6 +556,8 @@ EXPORT void malloc_stats(void)
 	message_text(&m, "Total (incl. mmap):\n");
 	figures(&m, &sum);
 	figure(&m, "max system bytes", sum.usmblks);
+	/* What there is now: dlmalloc notes no peak of it. */
+	figure(&m, "max mmap bytes", sum.hblkhd);
 	message_send(&m, 2);
 }
 

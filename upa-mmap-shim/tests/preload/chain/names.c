@@ -4,6 +4,7 @@
  * that is wrong.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -48,6 +49,8 @@ static void blocks(void)
 	p = malloc(1000);
 	CHECK(!posix_memalign((void **)&p, 64, 100) && !((uintptr_t)p % 64));
 	__libc_free(p);
+	errno = 0;
+	CHECK(posix_memalign((void **)&p, 64, SIZE_MAX / 4) == ENOMEM && errno == ENOMEM);
 }
 
 static void figures(void)
