@@ -129,15 +129,17 @@ static void release(uint32_t me, uint64_t first, uint64_t n, uint32_t flags)
 	CHECK(!upa_llfree_put_run(&a, me, first, n, flags), "first=%" PRIu64 " n=%" PRIu64, first, n);
 }
 
-/* Of pages just taken: does each hold what it must? */
+/*
+ * Of pages just taken: does each hold what it must? Zeroed pages may count as stale by now, since somebody has freed
+ * stale ones beside them; but they have been said to be zero.
+ */
 static void look(uint64_t first, uint64_t n, uint32_t holds)
 {
 	for (uint64_t p = first; p < first + n;) {
 		uint64_t length = 0;
-		int64_t stale = upa_llfree_next_stale(&a, p, first + n - p, &length);
+		int64_t stale = holds & UPA_HOLDS_STALE ? upa_llfree_next_stale(&a, p, first + n - p, &length) : -1;
 		uint64_t from = stale < 0 ? first + n : (uint64_t)stale;
 
-		CHECK(stale < 0 || holds & UPA_HOLDS_STALE, "page=%" PRIu64 " is stale, contents=%#x", from, holds);
 		CHECK(from == p || holds & (UPA_HOLDS_ABSENT | UPA_HOLDS_ZEROED),
 		      "page=%" PRIu64 " is not, contents=%#x", p, holds);
 		for (; p < from; p++)
