@@ -31,7 +31,7 @@ struct block {
 };
 
 /* One operation: a get if it has a length but no place, a put of what the thread holds, or a call of another kind. */
-enum kind { GET, GET_AT, PUT, DRAIN, TAINT };
+enum kind { GET, GET_AT, PUT, DRAIN, TAINT, LAZY };
 
 struct operation {
 	enum kind kind;
@@ -58,11 +58,12 @@ static size_t state_bytes;
 static char *state, *snapshot;
 static unsigned char *owner; /* 0, or thread + 1 */
 static unsigned char *old, *old_snapshot;
+static unsigned char *may_vanish, *may_vanish_snapshot;
 static unsigned char *owner_snapshot;
 
 static ucontext_t explorer, contexts[MOST_THREADS];
 static char stacks[MOST_THREADS][STACK_BYTES];
-static bool finished[MOST_THREADS], dead[MOST_THREADS];
+static bool finished[MOST_THREADS], dead[MOST_THREADS], has_missed[MOST_THREADS];
 static int current;
 static uint32_t step;                         /* accesses so far */
 static uint32_t switch_at[MOST_SWITCHES + 1]; /* before which another thread goes on, and which */
@@ -102,7 +103,7 @@ static uint64_t first_other(const unsigned char *bytes, uint64_t from, uint64_t 
 	return from;
 }
 
-static void took(int me, uint64_t first, uint64_t n)
+static void took(int me, uint64_t first, uint64_t n, uint32_t holds)
 {
 	uint64_t end = first + n;
 	uint64_t p;
@@ -111,6 +112,10 @@ static void took(int me, uint64_t first, uint64_t n)
 	p = first_other(owner, first, end, 0);
 	EXPECT(p == end, "page=%" PRIu64 " taken by %d is held by %d", p, me, owner[p] - 1);
 	memset(owner + first, me + 1, n);
+	EXPECT(holds & UPA_HOLDS_LAZY || first_other(may_vanish, first, end, 0) == end,
+	       "first=%" PRIu64 " n=%" PRIu64 " contents=%#x: what may vanish is no longer known", first, n, holds);
+	EXPECT(holds & UPA_HOLDS_STALE || first_other(old, first, end, 0) == end,
+	       "first=%" PRIu64 " n=%" PRIu64 " contents=%#x: old bytes", first, n, holds);
 	for (p = first; p < end;) {
 		uint64_t length = 0;
 		int64_t stale = upa_llfree_next_stale(&a, p, end - p, &length);
@@ -129,8 +134,10 @@ static void gave(int me, const struct operation *o)
 
 	EXPECT(p == end, "page=%" PRIu64 " of %d freed by %d", p, owner[p] - 1, me);
 	memset(owner + o->first, 0, o->pages);
-	if (o->flags != UPA_PUT_UNTOUCHED)
-		memset(old + o->first, !o->flags, o->pages);
+	if (o->flags == UPA_PUT_UNTOUCHED)
+		return;
+	memset(old + o->first, !o->flags, o->pages);
+	memset(may_vanish + o->first, 0, o->pages);
 }
 
 static void perform(int me, const struct operation *o)
@@ -140,23 +147,31 @@ static void perform(int me, const struct operation *o)
 	in_the_midst[me] = *o;
 	switch (o->kind) {
 	case GET:
-		result = upa_llfree_get_run(&a, o->slot, o->pages, o->flags);
+		result = upa_llfree_get_run(&a, o->slot, o->pages, o->flags | UPA_GET_CONTENTS);
 		EXPECT(result >= 0 || result == -ENOMEM, "result=%" PRId64, result);
 		if (result >= 0)
-			took(me, (uint64_t)result, o->pages);
+			took(me, (uint64_t)upa_llfree_page(result), o->pages, upa_llfree_holds(result));
 		break;
 	case GET_AT:
 		result = upa_llfree_get_at(&a, o->slot, o->first, o->pages);
 		EXPECT(!result || result == -EBUSY, "result=%" PRId64, result);
+		has_missed[me] = result;
 		if (!result)
-			took(me, o->first, o->pages);
+			took(me, o->first, o->pages, (uint32_t)upa_llfree_contents(&a, o->first, o->pages));
 		break;
 	case PUT:
+		/* Of what it was to take before. */
+		if (has_missed[me])
+			break;
 		gave(me, o);
 		result = upa_llfree_put_run(&a, o->slot, o->first, o->pages, o->flags);
 		EXPECT(!result, "result=%" PRId64, result);
 		break;
 	case DRAIN: upa_llfree_drain(&a); break;
+	case LAZY:
+		memset(may_vanish + o->first, 1, o->pages);
+		EXPECT(!upa_llfree_set_lazy(&a, o->first, o->pages), "first=%" PRIu64, o->first);
+		break;
 	case TAINT:
 		result = upa_llfree_taint(&a, o->first, o->pages);
 		EXPECT(!result && upa_llfree_tainted(&a, o->first, 1) == 1, "result=%" PRId64, result);
@@ -204,8 +219,10 @@ static bool run_threads(void)
 	memcpy(state, snapshot, state_bytes);
 	memcpy(owner, owner_snapshot, a.pages);
 	memcpy(old, old_snapshot, a.pages);
+	memcpy(may_vanish, may_vanish_snapshot, a.pages);
 	memset(finished, 0, sizeof(finished));
 	memset(dead, 0, sizeof(dead));
+	memset(has_missed, 0, sizeof(has_missed));
 	memset(in_the_midst, 0, sizeof(in_the_midst));
 	for (int t = 0; t < MOST_THREADS && (now->thread[t][0].pages || now->thread[t][0].kind == DRAIN); t++) {
 		getcontext(&contexts[t]);
@@ -299,6 +316,7 @@ static void prepare(const struct scenario *s)
 	snapshot = malloc(state_bytes);
 	owner = calloc(s->pages, 1);
 	old = calloc(s->pages, 1);
+	may_vanish = calloc(s->pages, 1);
 	CHECK(!upa_llfree_init(&a, state, state_bytes, s->pages, s->slots), "%s", s->name);
 	for (int i = 0; i < 10 && (s->before[i].pages || s->before[i].kind == DRAIN); i++)
 		perform(0, &s->before[i]);
@@ -309,6 +327,8 @@ static void prepare(const struct scenario *s)
 	memcpy(snapshot, state, state_bytes);
 	owner_snapshot = malloc(s->pages);
 	old_snapshot = malloc(s->pages);
+	may_vanish_snapshot = malloc(s->pages);
+	memcpy(may_vanish_snapshot, may_vanish, s->pages);
 	memcpy(owner_snapshot, owner, s->pages);
 	memcpy(old_snapshot, old, s->pages);
 }
@@ -528,6 +548,37 @@ static const struct scenario scenarios[] = {
 	  INVERTED,
 	  { { { 0 } } },
 	  { { { GET, 0, GROUP, 0, 0 } }, { { GET, 0, 1, 0, 1 } } } },
+	{ "a page that may vanish freed, another taken",
+	  512,
+	  2,
+	  { { GET, 0, 512, 0, 0 } },
+	  { { { 0, 256 } }, { { 256, 256 } } },
+	  { { { LAZY, 7, 1, 0, 0 }, { PUT, 7, 1, 3, 0 } }, { { PUT, 300, 4, 1, 1 }, { GET, 0, 1, 0, 1 } } } },
+	{ "a child that may vanish freed, and taken",
+	  512,
+	  2,
+	  { { GET, 0, 512, 0, 0 } },
+	  { { { 0, 512 } } },
+	  { { { LAZY, 0, 512, 0, 0 }, { PUT, 0, 512, 3, 0 } }, { { GET, 0, 512, 0, 1 }, { GET, 0, 9, 1, 1 } } } },
+	{ "a lazy child taken, written to and freed, a page taken",
+	  512,
+	  2,
+	  { { GET, 0, 512, 0, 0 }, { LAZY, 0, 512, 0, 0 }, { PUT, 0, 512, 3, 0 } },
+	  { { { 0 } } },
+	  { { { GET_AT, 0, 512, 0, 0 }, { PUT, 0, 512, 0, 0 } }, { { GET, 0, 3, 0, 1 }, { GET, 0, 5, 1, 1 } } } },
+	{ "a page of a whole tree that may vanish, the tree freed and taken",
+	  TREE,
+	  2,
+	  { { GET, 0, TREE, 0, 0 }, { PUT, 0, TREE, 0, 0 }, { GET, 0, TREE, 0, 0 } },
+	  { { { 0, TREE } } },
+	  { { { LAZY, 5000, 1, 0, 0 }, { PUT, 0, TREE, 3, 0 } }, { { GET, 0, TREE, 0, 1 } } } },
+	{ "two parts of a stale tree freed, one of which may vanish",
+	  TREE,
+	  2,
+	  { { GET, 0, TREE, 0, 0 }, { PUT, 0, TREE, 0, 0 }, { GET, 0, TREE, 0, 0 } },
+	  { { { 0, 600 } }, { { 600, TREE - 600 } } },
+	  { { { LAZY, 512, 88, 0, 0 }, { PUT, 512, 88, 3, 0 } },
+	    { { PUT, 600, 1000, 0, 1 }, { GET, 0, 700, 0, 1 } } } },
 };
 
 int main(int argc, char **argv)
@@ -564,6 +615,8 @@ int main(int argc, char **argv)
 		free(old);
 		free(owner_snapshot);
 		free(old_snapshot);
+		free(may_vanish);
+		free(may_vanish_snapshot);
 	}
 	return 0;
 }
