@@ -262,8 +262,8 @@ public final class Region implements AutoCloseable {
         checkSize("bytes", bytes);
         checkOpen();
         try {
-            long page = getRun(pagesOf(bytes), 0);
-            return page < 0 ? NO_MEMORY : mapped(page, bytes);
+            long result = getRun(pagesOf(bytes), 0);
+            return result < 0 ? NO_MEMORY : mapped(LlFree.pageOf(result), bytes);
         } finally {
             Reference.reachabilityFence(this);
         }
@@ -284,8 +284,9 @@ public final class Region implements AutoCloseable {
         hold();
         try {
             long n = pagesOf(bytes);
-            long page = getRun(n, (flags & ZEROS) != 0 ? LlFree.GET_ZEROS : 0);
-            return page >= 0 && prepare(page, n, flags) ? mapped(page, bytes) : NO_MEMORY;
+            long result = getRun(n, (flags & ZEROS) != 0 ? LlFree.GET_ZEROS : 0);
+            long page = LlFree.pageOf(result);
+            return result >= 0 && prepare(page, n, flags, LlFree.holds(result)) ? mapped(page, bytes) : NO_MEMORY;
         } finally {
             release();
         }
@@ -329,7 +330,8 @@ public final class Region implements AutoCloseable {
         checkFlags(flags, ZEROS | FAULTED);
         hold();
         try {
-            boolean done = getAt(page, pagesOf(bytes)) == 0 && prepare(page, pagesOf(bytes), flags);
+            long n = pagesOf(bytes);
+            boolean done = getAt(page, n) == 0 && prepare(page, n, flags, RegionBackEnd.ANYTHING);
             if (done) {
                 mapped(page, bytes);
             }
@@ -346,10 +348,11 @@ public final class Region implements AutoCloseable {
         return address;
     }
 
+    /** As {@link RegionBackEnd#get}. */
     private long getRun(long n, int flags) {
-        long page = backEnd.get(slot(), n, flags);
-        if (page >= 0 || !freeChunks()) {
-            return page;
+        long result = backEnd.get(slot(), n, flags);
+        if (result >= 0 || !freeChunks()) {
+            return result;
         }
         state.count(slot(), INTERNAL_FAILURES, 1);
         return backEnd.get(slot(), n, flags);
@@ -366,8 +369,8 @@ public final class Region implements AutoCloseable {
 
     /** For a holder of the region: n pages, or {@link #NO_MEMORY}. */
     long take(long n, boolean zeros) {
-        long page = getRun(n, zeros ? LlFree.GET_ZEROS : 0);
-        return page < 0 ? NO_MEMORY : mapped(page, n << PAGE_SHIFT);
+        long result = getRun(n, zeros ? LlFree.GET_ZEROS : 0);
+        return result < 0 ? NO_MEMORY : mapped(LlFree.pageOf(result), n << PAGE_SHIFT);
     }
 
     /** For a holder of the region: a chunk, or {@link #NO_MEMORY}. */
@@ -398,7 +401,7 @@ public final class Region implements AutoCloseable {
 
     /** For a holder of the region: clears those of the holder's pages that may hold old bytes. */
     void zero(long address, long n) {
-        backEnd.clear(slot(), address - base >> PAGE_SHIFT, n);
+        backEnd.clear(slot(), address - base >> PAGE_SHIFT, n, RegionBackEnd.ANYTHING);
     }
 
     /** For a holder of the region: frees pages of the holder's. */
@@ -413,14 +416,14 @@ public final class Region implements AutoCloseable {
     }
 
     /** Makes pages taken what the flags ask for; if that fails, they are free again. */
-    private boolean prepare(long page, long n, int flags) {
+    private boolean prepare(long page, long n, int flags, int holds) {
         if ((flags & FAULTED) != 0 && !backEnd.populate(page, n)) {
             backEnd.putBack(slot(), page, n);
             state.countShortage(slot());
             return false;
         }
         if ((flags & ZEROS) != 0) {
-            backEnd.clear(slot(), page, n);
+            backEnd.clear(slot(), page, n, holds);
         }
         return true;
     }
@@ -544,7 +547,7 @@ public final class Region implements AutoCloseable {
             return NO_MEMORY;
         }
         if ((flags & ZEROS) != 0) {
-            backEnd.clear(slot(), page + oldPages, gained);
+            backEnd.clear(slot(), page + oldPages, gained, RegionBackEnd.ANYTHING);
         }
         return state.addressOf(page);
     }
@@ -559,7 +562,7 @@ public final class Region implements AutoCloseable {
             return NO_MEMORY;
         }
         if ((flags & ZEROS) != 0) {
-            backEnd.clear(slot(), to + oldPages, newPages - oldPages);
+            backEnd.clear(slot(), to + oldPages, newPages - oldPages, RegionBackEnd.ANYTHING);
         }
         return state.addressOf(to);
     }

@@ -195,7 +195,7 @@ public final class LlFree extends State {
             return page;
         }
         int holds = Search.contentsAtHand(this, page, page + n, (flags & GET_ZEROS) != 0);
-        return page | (long) holds << CONTENTS_SHIFT;
+        return result(page, holds);
     }
 
     /**
@@ -206,6 +206,17 @@ public final class LlFree extends State {
      */
     public static long pageOf(long result) {
         return result & (1L << CONTENTS_SHIFT) - 1;
+    }
+
+    /**
+     * What a get method with {@link #GET_CONTENTS} returns for these pages.
+     *
+     * @param page  the first page
+     * @param holds what the pages hold
+     * @return what {@link #pageOf} and {@link #holds} take apart
+     */
+    public static long result(long page, int holds) {
+        return page | (long) holds << CONTENTS_SHIFT;
     }
 
     /**

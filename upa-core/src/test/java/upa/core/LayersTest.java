@@ -31,8 +31,8 @@ class LayersTest {
     /** Each class knows only those before it. */
     private static final List<String> LLFREE = List.of("LlFreeDescriptor", "LlFreeStats", "Words", "Bits", "Layout",
             "State", "Child", "Trees", "Tickets", "Search", "Counters", "Put", "Get", "Check", "LlFree");
-    private static final List<String> LINEAR = List.of("Layout", "RegionFile", "LinearMemory", "Tables", "Scavenge",
-            "Move", "Clear", "GiveBack", "LinearBackEnd");
+    private static final List<String> LINEAR = List.of("Layout", "RegionFile", "LinearMemory", "Tables", "Clear",
+            "Scavenge", "Move", "GiveBack", "LinearBackEnd");
     private static final List<String> DEVICE = List.of("PageRanges", "Layout", "UpaDevice", "Words", "GuardedWords",
             "RawWords", "Frames", "Scavenge", "Supply", "Relocate", "Clear", "Check", "DeviceBackEnd");
     private static final List<String> FACADE = List.of("Lifetime", "Chunks", "DroppedRegions", "Region", "PageArena");

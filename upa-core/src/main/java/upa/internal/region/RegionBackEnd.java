@@ -25,9 +25,12 @@ public interface RegionBackEnd {
     /** {@return whether other processes use the region, too} */
     boolean isShared();
 
+    /** What pages hold of which nothing is known: as {@link LlFree#holds}. */
+    int ANYTHING = LlFree.HOLDS_ABSENT | LlFree.HOLDS_STALE;
+
     /**
-     * Takes n pages that a caller may touch, old bytes in them or not; flags are those of {@link LlFree}. Negative if
-     * none.
+     * Takes n pages that a caller may touch, old bytes in them or not; flags are those of {@link LlFree}. Returns the
+     * first and what they hold, as {@link LlFree#GET_CONTENTS} makes it. Negative if none.
      */
     long get(int slot, long n, int flags);
 
@@ -49,8 +52,8 @@ public interface RegionBackEnd {
     /** Sees to it that touching the caller's pages does not enter the kernel. False if there is no memory for that. */
     boolean populate(long page, long n);
 
-    /** Clears those of the pages just taken that may hold old bytes. */
-    void clear(int slot, long page, long n);
+    /** Clears those of the pages just taken that may hold old bytes; what they hold is as {@link #get} has said. */
+    void clear(int slot, long page, long n, int holds);
 
     /**
      * Takes newPages elsewhere, gives them the contents of the caller's oldPages, and frees those. Negative, with all

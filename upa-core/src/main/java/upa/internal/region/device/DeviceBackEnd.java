@@ -93,7 +93,11 @@ public final class DeviceBackEnd implements RegionBackEnd {
     @Override
     public long get(int slot, long n, int flags) {
         long page = pages.getRun(slot, n, flags);
-        return page >= 0 && !supply.toPages(slot, page, n, flags) ? LlFree.NO_MEMORY : page;
+        if (page < 0) {
+            return page;
+        }
+        // What the frames hold that are behind them now, the words say.
+        return supply.toPages(slot, page, n, flags) ? LlFree.result(page, ANYTHING) : LlFree.NO_MEMORY;
     }
 
     @Override
@@ -125,7 +129,7 @@ public final class DeviceBackEnd implements RegionBackEnd {
     }
 
     @Override
-    public void clear(int slot, long page, long n) {
+    public void clear(int slot, long page, long n, int holds) {
         clear.pages(slot, page, n);
     }
 
@@ -154,7 +158,7 @@ public final class DeviceBackEnd implements RegionBackEnd {
             }
             boolean populated = words.missing(first, CHILD_PAGES) == 0;
             if (populated) {
-                clear(slot, first, CHILD_PAGES);
+                clear(slot, first, CHILD_PAGES, ANYTHING);
                 total++;
             }
             state.putBack(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
@@ -174,7 +178,7 @@ public final class DeviceBackEnd implements RegionBackEnd {
                 state.putBack(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
                 break;
             }
-            clear(slot, first, CHILD_PAGES);
+            clear(slot, first, CHILD_PAGES, ANYTHING);
             populate(first, CHILD_PAGES);
             state.putBack(slot, first, CHILD_PAGES, LlFree.PUT_ZEROED);
             words.deferred.getAndAdd(CHILD_PAGES);

@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import upa.internal.bindings.Libc;
 import upa.internal.os.MemoryCalls;
+import upa.internal.os.RawMemory;
 import upa.internal.region.RegionState;
 import upa.llfree.LlFree;
 
@@ -30,7 +31,21 @@ final class Clear {
         pages = state.pages;
     }
 
-    void pages(int slot, long page, long n) {
+    /** Of pages that hold what {@code holds} says, as LlFree.HOLDS_*. */
+    void pages(int slot, long page, long n, int holds) {
+        if ((holds & LlFree.HOLDS_STALE) == 0) {
+            return;
+        }
+        boolean all = (holds & (LlFree.HOLDS_ABSENT | LlFree.HOLDS_ZEROED)) == 0;
+        if (all && (n < CHILD_PAGES || memory.shared || (holds & LlFree.HOLDS_RESIDENT) != 0)) {
+            memory.zero(state.addressOf(page), n << PAGE_SHIFT);
+            state.count(slot, CLEARED_PAGES, n);
+        } else {
+            stalePages(slot, page, n);
+        }
+    }
+
+    private void stalePages(int slot, long page, long n) {
         long end = page + n;
         long cleared = 0;
         while (page < end && (page = pages.nextStale(page, end - page)) >= 0) {
@@ -46,6 +61,42 @@ final class Clear {
             }
         }
         state.count(slot, CLEARED_PAGES, cleared);
+    }
+
+    /**
+     * Writes to those pages of a private region whose memory may vanish, so that it stays. What is not resident is not
+     * in danger: it is gone, or swapped out; so what the kernel has taken does not become resident again.
+     */
+    void settle(long page, long n) {
+        long end = page + n;
+        while (page < end && (page = pages.nextStale(page, end - page)) >= 0) {
+            long length = pages.staleLength(page, end - page);
+            for (long at = page; at < page + length; at += CHILD_PAGES) {
+                touchResident(state.addressOf(at), (int) Math.min(CHILD_PAGES, page + length - at));
+            }
+            pages.setStale(page, length);
+            page += length;
+        }
+    }
+
+    private static void touchResident(long address, int pages) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment resident = askResident(arena, address, pages);
+            for (int i = 0; i < pages; i++) {
+                if (isResident(resident, i)) {
+                    RawMemory.putLongOpaque(address + i * PAGE_BYTES, 0);
+                }
+            }
+        }
+    }
+
+    /** What the kernel says of pages; if it will not say, all may have memory. */
+    private static MemorySegment askResident(Arena arena, long address, int pages) {
+        MemorySegment resident = arena.allocate(pages);
+        if (MemoryCalls.mincore(address, pages * PAGE_BYTES, resident) < 0) {
+            resident.fill((byte) 1);
+        }
+        return resident;
     }
 
     /** How many of these pages, from the first on, are resident or in a child that the range has only a part of. */
@@ -76,10 +127,7 @@ final class Clear {
      */
     private static long resident(long address, int pages) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment resident = arena.allocate(pages);
-            if (MemoryCalls.mincore(address, pages * PAGE_BYTES, resident) < 0) {
-                resident.fill((byte) 1);
-            }
+            MemorySegment resident = askResident(arena, address, pages);
             long cleared = 0;
             int end;
             for (int i = 0; i < pages; i = end) {

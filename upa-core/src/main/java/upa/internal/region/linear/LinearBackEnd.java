@@ -33,9 +33,9 @@ public final class LinearBackEnd implements RegionBackEnd {
         state = memory.state;
         pages = state.pages;
         Tables tables = new Tables(memory);
-        scavenge = new Scavenge(memory, tables);
-        move = new Move(memory, tables, scavenge);
         clear = new Clear(memory);
+        scavenge = new Scavenge(memory, tables, clear);
+        move = new Move(memory, tables, scavenge, clear);
         giveBack = new GiveBack(memory);
     }
 
@@ -78,17 +78,27 @@ public final class LinearBackEnd implements RegionBackEnd {
 
     @Override
     public long get(int slot, long n, int flags) {
-        long page = pages.getRun(slot, n, flags);
-        if (page >= 0 && n >= CHILD_PAGES) {
-            scavenge.into(slot, page, n);
+        long result = pages.getRun(slot, n, flags | LlFree.GET_CONTENTS);
+        if (result < 0) {
+            return result;
         }
-        return page;
+        int holds = LlFree.holds(result);
+        if ((holds & LlFree.HOLDS_LAZY) != 0) {
+            clear.settle(LlFree.pageOf(result), n);
+        }
+        if (n >= CHILD_PAGES && (holds & LlFree.HOLDS_ABSENT) != 0 && scavenge.into(slot, LlFree.pageOf(result), n)) {
+            return LlFree.result(LlFree.pageOf(result), ANYTHING);
+        }
+        return result;
     }
 
     @Override
     public int getAt(int slot, long page, long n) {
         int result = pages.getAt(slot, page, n);
         if (result == 0) {
+            if ((pages.contents(page, n) & LlFree.HOLDS_LAZY) != 0) {
+                clear.settle(page, n);
+            }
             scavenge.into(slot, page, n);
         }
         return result;
@@ -119,8 +129,8 @@ public final class LinearBackEnd implements RegionBackEnd {
     }
 
     @Override
-    public void clear(int slot, long page, long n) {
-        clear.pages(slot, page, n);
+    public void clear(int slot, long page, long n, int holds) {
+        clear.pages(slot, page, n, holds);
     }
 
     @Override
@@ -146,7 +156,7 @@ public final class LinearBackEnd implements RegionBackEnd {
             // A child with absent pages among them stays as it is: clearing would populate those.
             boolean populated = pages.staleLength(first, CHILD_PAGES) == CHILD_PAGES;
             if (populated) {
-                clear(slot, first, CHILD_PAGES);
+                clear(slot, first, CHILD_PAGES, ANYTHING);
                 total++;
             }
             state.putBack(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);

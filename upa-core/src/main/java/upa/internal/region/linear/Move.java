@@ -20,12 +20,14 @@ final class Move {
     private final LlFree pages;
     private final Tables tables;
     private final Scavenge scavenge;
+    private final Clear clear;
     private final AtomicInteger tableMoves = new AtomicInteger();
 
-    Move(LinearMemory memory, Tables tables, Scavenge scavenge) {
+    Move(LinearMemory memory, Tables tables, Scavenge scavenge, Clear clear) {
         this.memory = memory;
         this.tables = tables;
         this.scavenge = scavenge;
+        this.clear = clear;
         state = memory.state;
         pages = state.pages;
     }
@@ -33,9 +35,14 @@ final class Move {
     /** As {@link upa.internal.region.RegionBackEnd#relocate}. */
     long relocate(int slot, long from, long oldPages, long newPages) {
         boolean byTables = oldPages >= CHILD_PAGES && !memory.shared && tableMoves.get() < MAX_TABLE_MOVES;
-        long to = pages.getRun(slot, newPages, 0);
-        if (to < 0) {
-            return to;
+        long result = pages.getRun(slot, newPages, LlFree.GET_CONTENTS);
+        if (result < 0) {
+            return result;
+        }
+        long to = LlFree.pageOf(result);
+        // Before anything moves: what may vanish here may vanish where it moves to.
+        if ((LlFree.holds(result) & LlFree.HOLDS_LAZY) != 0) {
+            clear.settle(to, newPages);
         }
         boolean emptied = false;
         if (byTables) {

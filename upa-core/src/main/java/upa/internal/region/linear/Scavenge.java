@@ -30,27 +30,30 @@ final class Scavenge {
     private final RegionState state;
     private final LlFree pages;
     private final Tables tables;
+    private final Clear clear;
 
-    Scavenge(LinearMemory memory, Tables tables) {
+    Scavenge(LinearMemory memory, Tables tables, Clear clear) {
         this.tables = tables;
+        this.clear = clear;
         shared = memory.shared;
         state = memory.state;
         pages = state.pages;
     }
 
-    /** Puts memory behind whole absent children of pages that the caller holds, as far as it finds any. */
-    void into(int slot, long first, long n) {
+    /** Puts memory behind whole absent children of pages that the caller holds. True if one has got some. */
+    boolean into(int slot, long first, long n) {
         long child = (first + CHILD_PAGES - 1) / CHILD_PAGES;
         long end = (first + n) / CHILD_PAGES;
         if (child >= end || shared || pages.touchedChildren() > MAX_CHILDREN) {
-            return;
+            return false;
         }
+        boolean any = false;
         // From the far end, as giving back does.
         long from = pages.touchedChildren();
         for (long looks = LOOKS * (end - child); child < end && from > 0 && looks > 0;) {
             long absent = pages.nextState(child * CHILD_PAGES, (end - child) * CHILD_PAGES, ABSENT);
             if (absent < 0) {
-                return;
+                break;
             }
             child = absent / CHILD_PAGES;
             long taken = freeChildrenBefore(from, absentChildren(child, end));
@@ -61,8 +64,10 @@ final class Scavenge {
                 long source = from;
                 long bytes = Events.scavenge(state.base, () -> move(slot, to, source, taken) << PAGE_SHIFT);
                 child += bytes / CHILD_BYTES;
+                any |= bytes > 0;
             }
         }
+        return any;
     }
 
     /** How many children from this one on, which has none, have no memory, as far as one batch. */
@@ -88,7 +93,12 @@ final class Scavenge {
         long moved = tables.moveSome(to * CHILD_PAGES, from * CHILD_PAGES, children * CHILD_PAGES);
         long rest = children * CHILD_PAGES - moved;
         if (moved > 0) {
+            boolean isLazy = (pages.contents(from * CHILD_PAGES, moved) & LlFree.HOLDS_LAZY) != 0;
             pages.setStale(to * CHILD_PAGES, moved);
+            if (isLazy) {
+                // What might vanish there may vanish here.
+                clear.settle(to * CHILD_PAGES, moved);
+            }
             state.putBack(slot, from * CHILD_PAGES, moved, LlFree.PUT_ABSENT);
             state.count(slot, MOVED_PAGES, moved);
         }

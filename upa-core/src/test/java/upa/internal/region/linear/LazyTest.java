@@ -1,0 +1,182 @@
+package upa.internal.region.linear;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+import static upa.core.RegionDescriptor.PAGE_BYTES;
+import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import upa.core.HugePages;
+import upa.internal.bindings.Libc;
+import upa.internal.os.MemoryCalls;
+import upa.internal.os.RawMemory;
+import upa.llfree.LlFree;
+
+/**
+ * A private region some of whose free memory the kernel may take at any instant: whoever gets such memory keeps it, and
+ * zeros are zeros. The kernel is made to take what it may. The C twin of this is
+ * upa-mmap-shim/tests/region/region_lazy.c.
+ */
+class LazyTest {
+    private static final int MADV_PAGEOUT = 21;
+    private static final long OLD = 0x5a5a5a5a5a5a5a5aL;
+    private static final long PAGES = 16384;
+
+    private LinearBackEnd region;
+    private LlFree pages;
+
+    @BeforeEach
+    void create() {
+        region = LinearBackEnd.create(PAGES * PAGE_BYTES, HugePages.AVOID);
+        pages = region.state().pages;
+        leaveLazy(0, 1);
+        write(1, 1, OLD);
+        takeAway(0, 2);
+        assumeTrue(resident(0, 2) == 1, "a kernel that does not take free memory when told to");
+        advise(0, 2, Libc.MADV_DONTNEED());
+    }
+
+    @AfterEach
+    void end() {
+        region.validate();
+        region.unmap();
+    }
+
+    private long addressOf(long page) {
+        return region.state().addressOf(page);
+    }
+
+    private void advise(long first, long n, int advice) {
+        assertEquals(0, MemoryCalls.madvise(addressOf(first), n * PAGE_BYTES, advice));
+    }
+
+    private void takeAway(long first, long n) {
+        advise(first, n, MADV_PAGEOUT);
+    }
+
+    /** The second word of each page: what the first one holds is of no interest once it has been handed out. */
+    private void write(long first, long n, long value) {
+        for (long page = first; page < first + n; page++) {
+            RawMemory.putLongOpaque(addressOf(page) + 8, value);
+        }
+    }
+
+    private void assertHolds(long value, long first, long n) {
+        for (long page = first; page < first + n; page++) {
+            long at = page;
+            assertEquals(value, RawMemory.getLongOpaque(addressOf(page) + 8), () -> "page=" + at);
+        }
+    }
+
+    private long resident(long first, long n) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment resident = arena.allocate(n);
+            assertEquals(0, MemoryCalls.mincore(addressOf(first), n * PAGE_BYTES, resident));
+            long total = 0;
+            for (long i = 0; i < n; i++) {
+                total += resident.get(ValueLayout.JAVA_BYTE, i) & 1;
+            }
+            return total;
+        }
+    }
+
+    /** Leaves free memory of old bytes that the kernel may take, as a scavenger does. */
+    private void leaveLazy(long first, long n) {
+        assertEquals(0, pages.getAt(1, first, n));
+        write(first, n, OLD);
+        advise(first, n, Libc.MADV_FREE());
+        pages.setStale(first, n);
+        pages.setLazy(first, n);
+        pages.putRun(1, first, n, LlFree.PUT_UNTOUCHED);
+    }
+
+    private long get(long n, int flags) {
+        long result = region.get(0, n, flags);
+        assertTrue(result >= 0, () -> "result=" + result);
+        if (flags == LlFree.GET_ZEROS) {
+            region.clear(0, LlFree.pageOf(result), n, LlFree.holds(result));
+        }
+        return LlFree.pageOf(result);
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {1, 20, 256, 512, 1300, 8500})
+    void whatIsTakenStays(long n) {
+        leaveLazy(0, 10_240);
+        assertEquals(0, get(n, 0));
+        takeAway(0, 10_240);
+        assertHolds(OLD, 0, n);
+        assertEquals(0, resident(n, 10_240 - n), "free memory is there");
+        for (long child = 0; child < 20; child++) {
+            assertEquals((child + 1) * CHILD_PAGES > n, pages.lazy(child * CHILD_PAGES), "child=" + child);
+        }
+        region.put(0, 0, n);
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {1, 20, 256, 512, 1300})
+    void zerosAreZerosAndStay(long n) {
+        for (boolean isTaken : new boolean[] {false, true}) {
+            leaveLazy(0, 2048);
+            if (isTaken) {
+                takeAway(0, 2048);
+            }
+            assertEquals(0, get(n, LlFree.GET_ZEROS));
+            assertHolds(0, 0, n);
+            write(0, n, OLD);
+            takeAway(0, n);
+            assertHolds(OLD, 0, n);
+            region.put(0, 0, n);
+        }
+    }
+
+    @Test
+    void whatTheKernelHasTakenStaysAway() {
+        leaveLazy(0, 4096);
+        takeAway(0, 4096);
+        assertEquals(0, get(3000, 0));
+        assertEquals(0, resident(0, 3000));
+        region.put(0, 0, 3000);
+    }
+
+    @Test
+    void exactlyThesePagesStay() {
+        leaveLazy(0, 4096);
+        assertEquals(0, region.getAt(0, 300, 2000));
+        takeAway(0, 4096);
+        assertHolds(OLD, 300, 2000);
+        region.put(0, 300, 2000);
+    }
+
+    /** A block moves by page tables to where memory may vanish; that is exchanged for its own. */
+    @Test
+    void whatMovesStays() {
+        assertEquals(0, region.getAt(0, 0, 1536));
+        leaveLazy(4096, 2048);
+        write(0, 1536, 7);
+        assertEquals(4096, region.relocate(0, 0, 1536, 2048));
+        takeAway(0, PAGES);
+        assertHolds(7, 4096, 1536);
+        assertHolds(OLD, 4096 + 1536, 512);
+        region.put(0, 4096, 2048);
+    }
+
+    @Test
+    void whatIsScavengedStays() {
+        leaveLazy(10_240, 2048);
+        assertEquals(0, region.getAt(0, 10_240 + 2048, 1));
+        assertEquals(0, get(4096, 0));
+        takeAway(0, PAGES);
+        assertEquals(2048, resident(0, 4096));
+        region.put(0, 0, 4096);
+        region.put(0, 10_240 + 2048, 1);
+    }
+}
