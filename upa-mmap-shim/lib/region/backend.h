@@ -117,6 +117,7 @@ static inline int upa_region_reach(struct upa_region *r, uint64_t first, uint64_
 	int error =
 		__builtin_expect(reached(r, first, pages), 1) ? 0 : r->backend->extend(r, (first + pages) * PAGE_BYTES);
 
+	UPA_ASSERT(error || reached(r, first, pages));
 	if (error)
 		put_back(r, first, pages, UPA_PUT_UNTOUCHED);
 	return error;

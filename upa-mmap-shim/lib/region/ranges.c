@@ -51,6 +51,7 @@ int upa_region_claim(struct upa_region *r, void *address, size_t bytes)
 	if (error)
 		return error;
 	error = r->backend->claim(r, first, pages);
+	UPA_ASSERT(error || held(r, first, pages));
 	if (error)
 		count_shortage(r);
 	return error;
@@ -129,6 +130,7 @@ static bool one_mapping(const struct upa_region *r, char *address, size_t bytes)
 
 size_t upa_region_one_mapping(const struct upa_region *r, char *address, size_t bytes)
 {
+	UPA_ASSERT(reached(r, (uint64_t)(address - r->base) / PAGE_BYTES, bytes / PAGE_BYTES));
 	while (!one_mapping(r, address, bytes))
 		bytes = bytes > CHILD_BYTES ? round_up(bytes / 2, CHILD_BYTES) : round_up(bytes / 2, PAGE_BYTES);
 	return bytes;

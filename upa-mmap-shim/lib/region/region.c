@@ -155,10 +155,13 @@ int upa_region_destroy(struct upa_region *r)
 /* Makes pages just taken what the flags say; on failure they are free again, and nothing was asked for. */
 static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds)
 {
-	int error = upa_region_reach(r, first, pages);
+	int error;
 
+	UPA_ASSERT(held(r, first, pages));
+	error = upa_region_reach(r, first, pages);
 	if (!error)
 		error = r->backend->prepare(r, first, pages, flags, holds);
+	UPA_ASSERT(error || held(r, first, pages));
 	if (error)
 		count_shortage(r);
 	return error;
@@ -194,6 +197,7 @@ void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags)
 		errno = -error;
 		return NULL;
 	}
+	UPA_ASSERT(held(r, first, pages) && reached(r, first, pages));
 	return address_of(r, first);
 }
 
@@ -252,6 +256,7 @@ void *upa_region_resize(struct upa_region *r, void *address, size_t old_bytes, s
 		errno = (int)-page;
 		return NULL;
 	}
+	UPA_ASSERT(held(r, (uint64_t)page, new_pages) && reached(r, (uint64_t)page, new_pages));
 	return address_of(r, (uint64_t)page);
 }
 

@@ -40,13 +40,17 @@ static inline int take_free(struct upa_region *r, uint64_t first, uint64_t pages
 
 	if (!error)
 		ADD(r, internal_gets, 1);
+	UPA_ASSERT(error || held(r, first, pages));
 	return error;
 }
 
 /* Frees pages that were taken so, or for a request that failed. */
 static inline void put_back(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
 {
-	upa_llfree_put_run(&r->llfree, this_slot(), first, pages, flags);
+	int error = upa_llfree_put_run(&r->llfree, this_slot(), first, pages, flags);
+
+	UPA_ASSERT(!error);
+	(void)error;
 	ADD(r, internal_puts, 1);
 }
 

@@ -14,6 +14,7 @@
 #include <upa/llfree.h>
 #include <upa/region.h>
 
+#include "os/assert.h"
 #include "os/page.h"
 #include "region/region_private.h"
 
@@ -38,7 +39,7 @@ struct upa_region {
 	struct upa_llfree llfree;             /* over the pages */
 	char *base;
 	uint64_t bytes;
-	_Atomic uint64_t extent; /* bytes from base on that are mapped, see upa_region_reach() */
+	_Atomic uint64_t extent;      /* bytes from base on that are mapped, see upa_region_reach() */
 	struct region_header *header; /* start of the metadata, see layout.h */
 	size_t metadata_bytes;
 	struct region_counters *counters;
@@ -64,6 +65,15 @@ static inline bool region_block(const struct upa_region *r, const void *address,
 	*first = offset / PAGE_BYTES;
 	*pages = pages_of(bytes);
 	return true;
+}
+
+/* Is none of these pages free? For assertions: of pages that somebody holds, nobody else can change that. */
+static inline bool held(const struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	uint64_t length;
+
+	return pages && first < r->llfree.pages && pages <= r->llfree.pages - first &&
+	       upa_llfree_next(&r->llfree, first, pages, true, &length) < 0;
 }
 
 /* Is child c wholly free, in a state of the set? */

@@ -41,6 +41,8 @@ static bool resize_pool(struct device_region *d, uint64_t frames)
 {
 	struct upadev_resize request = { .frames = frames };
 
+	UPA_ASSERT(atomic_load(&d->resizer) == (int)os_call(SYS_gettid, 0, 0, 0, 0, 0, 0));
+	UPA_ASSERT(frames <= d->max_frames && frames % UPA_CHILD_PAGES == 0);
 	if (upa_device_call(d, UPADEV_RESIZE, &request))
 		return false;
 	atomic_store_explicit(&d->pool, frames, memory_order_relaxed);

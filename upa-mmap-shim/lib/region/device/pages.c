@@ -17,6 +17,8 @@ static bool attach(struct upa_region *r, struct upa_page_id *at, struct upa_page
 	struct device_region *d = r->device;
 	uint64_t most = end.n - at->n;
 
+	/* Held, and all of them without: another frame there would be lost. */
+	UPA_ASSERT(held(r, at->n, most) && next_word(d, *at, end, true).n == end.n);
 	while (at->n < end.n) {
 		uint64_t n = end.n - at->n < most ? end.n - at->n : most;
 		/* Frames fresh from the kernel are zero, and no dearer than others. */
@@ -30,6 +32,7 @@ static bool attach(struct upa_region *r, struct upa_page_id *at, struct upa_page
 			most = end.n - at->n;
 		} else {
 			change(&d->free_frames, -(int64_t)n);
+			UPA_ASSERT((uint64_t)frame + n <= upa_pool_frames(r));
 			set_frames(d, *at, frame_at((uint64_t)frame), n);
 			*at = page_plus(*at, n);
 		}
@@ -55,6 +58,7 @@ uint64_t upa_put_mixed(struct upa_region *r, struct upa_page_id first, struct up
 {
 	uint64_t total = 0;
 
+	UPA_ASSERT(held(r, first.n, end.n - first.n));
 	*pieces = 0;
 	while (first.n < end.n) {
 		bool frame = has_frame(r->device, first);
@@ -166,6 +170,8 @@ static int prepare(struct upa_region *r, struct upa_page_id first, uint64_t page
 		ADD(r, internal_puts, pieces);
 		return -ENOMEM;
 	}
+	/* Every allocated page has a frame. */
+	UPA_ASSERT(next_word(r->device, first, end, false).n == end.n);
 	if (flags & UPA_MAP_ZEROS)
 		clear(r, first, end, empty);
 	return 0;

@@ -13,6 +13,8 @@ static bool swap_words(struct device_region *d, struct upa_page_id a, struct upa
 {
 	bool any = false;
 
+	/* No frame in two words but those of the one call that moves it. */
+	UPA_ASSERT(a.n + pages <= b.n || b.n + pages <= a.n);
 	for (uint64_t i = 0; i < pages; i++) {
 		uint32_t word = word_at(d, page_plus(b, i));
 
@@ -38,8 +40,11 @@ static int swap(struct upa_region *r, struct upa_page_id from, struct upa_page_i
 {
 	struct device_region *d = r->device;
 	struct upadev_range both[2] = { { .page = from.n, .count = pages }, { .page = to.n, .count = pages } };
-	bool any = swap_words(d, from, to, pages);
+	bool any;
 	int error;
+
+	UPA_ASSERT(held(r, from.n, pages) && held(r, to.n, pages));
+	any = swap_words(d, from, to, pages);
 
 	/* No page may have two frames, not even for an instant and to a thread that should not look. */
 	set_tables(d, from, pages, true);

@@ -93,6 +93,21 @@ static void batch_undo(struct device_region *d, const struct batch *b)
 		}
 }
 
+/* Has every page that is to be shot down lost its word, and is held? */
+static bool batch_ready(const struct upa_region *r, const struct batch *b)
+{
+	uint64_t pages = 0;
+
+	for (uint32_t i = 0; i < b->ranges; i++) {
+		struct upa_page_id first = page_at(b->range[i].page), end = page_plus(first, b->range[i].count);
+
+		if (!held(r, first.n, b->range[i].count) || next_word(r->device, first, end, true).n < end.n)
+			return false;
+		pages += b->range[i].count;
+	}
+	return pages == b->frames;
+}
+
 /*
  * Shoots down what has been taken away, then frees frames and pages. If the call fails, which it does when the program
  * has closed the descriptor, the pages get their frames back and are freed with them.
@@ -100,8 +115,10 @@ static void batch_undo(struct device_region *d, const struct batch *b)
 static int batch_finish(struct upa_region *r, struct batch *b)
 {
 	struct device_region *d = r->device;
-	int error = b->ranges ? upa_device_shoot_down(d, b->range, b->ranges) : 0;
+	int error;
 
+	UPA_ASSERT(batch_ready(r, b));
+	error = b->ranges ? upa_device_shoot_down(d, b->range, b->ranges) : 0;
 	if (error)
 		batch_undo(d, b);
 	for (uint32_t i = 0; i < b->ranges; i++)

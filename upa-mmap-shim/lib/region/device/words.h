@@ -137,7 +137,11 @@ static inline int frames_get_at(struct device_region *d, struct upa_frame_id fir
 
 static inline int frames_put(struct device_region *d, struct upa_frame_id first, uint64_t count, uint32_t flags)
 {
-	return upa_llfree_put_run(&d->frames, this_slot(), first.n, count, flags);
+	int error = upa_llfree_put_run(&d->frames, this_slot(), first.n, count, flags);
+
+	/* In the hands of this call, hence not free. */
+	UPA_ASSERT(!error);
+	return error;
 }
 
 /* The two allocators and words as one invariant, in a quiet region. See upa_region_validate(). */

@@ -42,8 +42,10 @@ static int fence(const struct upa_region *r, uint64_t first, uint64_t pages)
 
 static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds)
 {
-	int error = os_mprotect(address_of(r, first), pages * PAGE_BYTES, PROT_READ | PROT_WRITE);
+	int error;
 
+	UPA_ASSERT(held(r, first, pages) && reached(r, first, pages));
+	error = os_mprotect(address_of(r, first), pages * PAGE_BYTES, PROT_READ | PROT_WRITE);
 	if (!error)
 		error = upa_linear_fill(r, first, pages, flags, holds);
 	if (error) {
@@ -73,6 +75,7 @@ static int unmap(struct upa_region *r, uint64_t first, uint64_t pages)
 
 static int put(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags)
 {
+	UPA_ASSERT(held(r, first, pages));
 	fence(r, first, pages);
 	return upa_llfree_put_run(&r->llfree, this_slot(), first, pages, flags);
 }

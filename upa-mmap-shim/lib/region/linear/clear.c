@@ -17,6 +17,7 @@ static uint64_t clear_resident(struct upa_region *r, uint64_t first, uint64_t pa
 {
 	uint64_t cleared = upa_clear_resident(address_of(r, first), pages * PAGE_BYTES).bytes / PAGE_BYTES;
 
+	UPA_ASSERT(cleared <= pages && pages <= UPA_CHILD_PAGES - first % UPA_CHILD_PAGES);
 	if (cleared == pages)
 		upa_llfree_set_resident(&r->llfree, first, pages);
 	return cleared;
@@ -39,6 +40,7 @@ void upa_linear_clear(struct upa_region *r, uint64_t first, uint64_t pages)
 	uint64_t length;
 	int64_t page;
 
+	UPA_ASSERT(held(r, first, pages));
 	for (; first < end && (page = upa_llfree_next_stale(&r->llfree, first, end - first, &length)) >= 0;
 	     first += length) {
 		uint64_t known;

@@ -55,9 +55,13 @@ static int map_to(struct upa_region *r, uint64_t extent, uint64_t bytes, int pro
 		wide = least;
 		error = map_behind(r, extent, wide - extent, protection);
 	}
-	if (!error)
-		atomic_store_explicit(&r->extent, wide, memory_order_release);
-	return error;
+	if (error)
+		return error;
+	/* Nobody else can have mapped what we have, so that nobody has moved the extent. It never shrinks. */
+	UPA_ASSERT(atomic_load_explicit(&r->extent, memory_order_relaxed) == extent);
+	UPA_ASSERT(wide > extent && wide >= bytes && wide <= r->bytes && wide % CHILD_BYTES == 0);
+	atomic_store_explicit(&r->extent, wide, memory_order_release);
+	return 0;
 }
 
 int upa_linear_extend_as(struct upa_region *r, uint64_t bytes, int protection)

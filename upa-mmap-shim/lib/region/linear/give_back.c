@@ -35,6 +35,7 @@ static int64_t give_back_run(struct upa_region *r, uint64_t first, uint64_t page
 	if (take_free(r, first, pages))
 		return 0;
 	populated = populated_pages(r, first, pages);
+	UPA_ASSERT(populated <= pages && reached(r, first, pages));
 	error = os_madvise(address_of(r, first), pages * PAGE_BYTES, advice);
 	put_back(r, first, pages, error ? UPA_PUT_UNTOUCHED : UPA_PUT_ABSENT);
 	return error ? error : (int64_t)populated;
@@ -94,6 +95,7 @@ int64_t upa_linear_give_back_by(struct upa_region *r, uint64_t retain, int advic
 			return dropped;
 		total += dropped > 0 ? (uint64_t)dropped : 0;
 	}
+	UPA_ASSERT(total <= r->llfree.pages);
 	return (int64_t)total;
 }
 

@@ -81,7 +81,11 @@ void upa_linear_close(struct upa_region *r)
 int upa_linear_restore(const struct upa_region *r, uint64_t first, uint64_t pages, int protection)
 {
 	void *address = address_of(r, first);
-	int error = upa_map(&address, address, pages * PAGE_BYTES, protection, MAP_SPARSE | MAP_FIXED, -1, 0);
+	int error;
+
+	/* Others' mappings of a file stay; behind the extent nothing is ours. */
+	UPA_ASSERT(r->backend != &upa_shared && held(r, first, pages) && reached(r, first, pages));
+	error = upa_map(&address, address, pages * PAGE_BYTES, protection, MAP_SPARSE | MAP_FIXED, -1, 0);
 
 	if (error)
 		return error;
@@ -90,6 +94,7 @@ int upa_linear_restore(const struct upa_region *r, uint64_t first, uint64_t page
 
 int upa_linear_fill(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds)
 {
+	UPA_ASSERT(held(r, first, pages) && reached(r, first, pages));
 	if (holds & UPA_HOLDS_LAZY)
 		upa_linear_settle(r, first, pages);
 	if (flags & UPA_MAP_FAULTED) {
@@ -147,6 +152,7 @@ int upa_linear_claim(struct upa_region *r, uint64_t first, uint64_t pages)
 
 int upa_linear_renew(struct upa_region *r, uint64_t first, uint64_t pages)
 {
+	UPA_ASSERT(held(r, first, pages));
 	if (upa_llfree_tainted(&r->llfree, first, pages) <= 0 &&
 	    !os_madvise(address_of(r, first), pages * PAGE_BYTES, MADV_DONTNEED))
 		return 0;
@@ -157,6 +163,8 @@ int upa_linear_populate(struct upa_region *r, uint64_t first)
 {
 	int error = os_madvise(address_of(r, first), CHILD_BYTES, MADV_POPULATE_WRITE);
 
+	/* Nothing else has put memory there, or it would not be zero. */
+	UPA_ASSERT(upa_llfree_child_state(&r->llfree, first) == (int)UPA_ABSENT);
 	put_back(r, first, UPA_CHILD_PAGES, error ? 0 : UPA_PUT_ZEROED);
 	return error;
 }

@@ -26,6 +26,8 @@ static bool move_tables(const struct upa_region *r, uint64_t to, uint64_t from, 
 	bool all = true;
 	uint64_t n;
 
+	UPA_ASSERT(held(r, to, pages) && held(r, from, pages) && (to + pages <= from || from + pages <= to));
+	UPA_ASSERT(r->backend != &upa_shared && reached(r, to, pages));
 	for (; pages; pages -= n, to += n, from += n) {
 		long result;
 
@@ -88,6 +90,7 @@ int64_t upa_linear_copy_elsewhere(struct upa_region *r, uint64_t first, uint64_t
 		count_shortage(r);
 		return error;
 	}
+	UPA_ASSERT(held(r, first, old_pages) && old_pages < new_pages);
 	memcpy(address_of(r, (uint64_t)page), address_of(r, first), old_pages * PAGE_BYTES);
 	if (flags & UPA_MAP_ZEROS)
 		r->backend->clear(r, (uint64_t)page + old_pages, new_pages - old_pages);
@@ -115,6 +118,7 @@ int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_p
 		count_shortage(r);
 		return error;
 	}
+	UPA_ASSERT(held(r, first, old_pages) && held(r, to, new_pages) && old_pages < new_pages);
 	/* Before anything moves: what may vanish here may vanish where it moves to. */
 	if (upa_llfree_holds(got) & UPA_HOLDS_LAZY)
 		upa_linear_settle(r, to, new_pages);

@@ -68,6 +68,7 @@ bool upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
 	uint64_t looks = child < end ? SCAVENGE_LOOKS * (end - child) : 0;
 	bool any = false, limited = false;
 
+	UPA_ASSERT(!pages || held(r, first, pages));
 	if (from > SCAVENGE_CHILDREN)
 		return false;
 	while (child < end) {
@@ -82,10 +83,13 @@ bool upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
 		taken = take_populated(r, &from, length / UPA_CHILD_PAGES, &looks);
 		if (!taken)
 			break;
+		/* From outside the run, no more than there is to fill. */
+		UPA_ASSERT(taken <= length / UPA_CHILD_PAGES && (from + taken <= child || from >= end));
 		lazy = upa_llfree_contents(&r->llfree, from * UPA_CHILD_PAGES, taken * UPA_CHILD_PAGES) &
 		       UPA_HOLDS_LAZY;
 		limited = os_moves_limited();
 		moved = limited ? 0 : move_children(r, child, from, taken);
+		UPA_ASSERT(moved <= taken);
 		if (moved) {
 			upa_llfree_set_stale(&r->llfree, child * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES);
 			/* What may vanish there may vanish here. */
