@@ -262,5 +262,7 @@ int upa_device_unmap_now(struct upa_region *r, uint64_t first, uint64_t pages)
 	batch_start(&b);
 	if (!free_into(r, &b, page_at(first), pages, false))
 		batch_finish(r, &b);
+	/* One of the puts is what the caller asked for. */
+	atomic_fetch_sub_explicit(&r->counters[this_slot() % r->slots].internal_puts, 1, memory_order_relaxed);
 	return 0;
 }
