@@ -16,7 +16,6 @@ import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
-import upa.bench.jmh.ArenaBenchmark;
 import upa.bench.results.JmhResults;
 import upa.measure.MeasureException;
 

@@ -98,6 +98,7 @@ final class Plan {
             case REPLAY -> replay();
             case THREADS -> threads();
             case LLFREE -> llfree();
+            default -> throw new AssertionError("experiment=" + experiment);
         }
     }
 

@@ -1,7 +1,6 @@
 package upa.measure;
 
 import java.io.PrintStream;
-import upa.counts.data.Counts;
 
 /**
  * Shows how far a long run is and how long it will still take: one line written over and over on a terminal; elsewhere the lines

@@ -5,7 +5,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
-import upa.bench.jmh.ArenaBenchmark;
 import upa.measure.stats.Interval;
 import upa.measure.stats.Statistics;
 

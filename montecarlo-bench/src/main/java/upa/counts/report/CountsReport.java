@@ -8,7 +8,6 @@ import static upa.counts.data.PageCosts.RAW_PMD;
 import static upa.counts.data.PageCosts.RAW_PTE;
 import static upa.counts.data.PageCosts.THP;
 import static upa.counts.report.CountsBlocks.GIB_PAGES;
-import static upa.counts.report.CountsBlocks.against;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -42,7 +42,7 @@ public final class WorkloadFile {
             "stop",
             "port");
     private static final Set<String> SERVER_FIELDS = Set.of("ready", "loadFormat", "stop", "port");
-    private static final Map<String, Integer> SIGNALS = 
+    private static final Map<String, Integer> SIGNALS =
             Map.of("SIGHUP", 1, "SIGINT", 2, "SIGQUIT", 3, "SIGUSR1", 10, "SIGUSR2", 12, "SIGTERM", 15);
     private static final int TIMEOUT_SECONDS = 120;
     private static final int MOST_SECONDS = 3600;

@@ -163,6 +163,7 @@ public record TraceSummary(String command, boolean ended, Duration duration, lon
                     }
                 }
                 case PROTECT -> { }
+                default -> throw new AssertionError("kind=" + r.kind());
             }
         }
 

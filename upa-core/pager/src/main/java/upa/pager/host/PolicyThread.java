@@ -382,6 +382,7 @@ public final class PolicyThread implements AutoCloseable {
                 case FIRST_TOUCH, FETCHED, PREFETCHED, RESCUED, SEEDED -> h.added(cause, pages, n);
                 case FAULT, WRITTEN, SAMPLED, ACCESSED -> h.used(cause, pages, n);
                 case FREED, UNMAPPED, EVICTED -> h.gone(cause, pages, n);
+                default -> throw new AssertionError("cause=" + cause);
             }
         }
     }
