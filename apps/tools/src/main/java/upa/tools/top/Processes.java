@@ -177,7 +177,7 @@ final class Processes {
     private record RegionCounts(
             LlFreeStats llfree, long clearedPages, long givenBackPages, long internalGets, long internalPuts) {
 
-        static final RegionCounts NONE = new RegionCounts(new LlFreeStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 0, 0, 0);
+        static final RegionCounts NONE = new RegionCounts(new LlFreeStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 0, 0, 0);
     }
 
     private static RegionCounts region(long pid, FileChannel memory, long metadata) throws IOException, TopException {
