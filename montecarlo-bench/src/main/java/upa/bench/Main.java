@@ -7,16 +7,21 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.Option;
 import upa.bench.driver.Contestant;
 import upa.bench.driver.Driver;
 import upa.bench.driver.Experiment;
 import upa.bench.driver.Job;
 import upa.bench.report.BenchReport;
+import upa.bench.report.CompareReport;
 import upa.bench.results.BenchFigures;
+import upa.bench.results.Comparison;
 import upa.bench.results.JmhResults;
 import upa.bench.results.Measurements;
+import upa.bench.results.PastRun;
 import upa.measure.CommandLines;
 import upa.measure.Conditions;
 import upa.measure.Console;
@@ -57,6 +62,11 @@ public final class Main {
                     flag("no-warm", "do not make memory host-warm first"),
                     flag("jmh", "run the JMH benchmarks of the Java API as well (part of --full)"),
                     value("out", "DIR", "folder of the results (build/bench)"),
+                    value(
+                            "compare",
+                            "OLD",
+                            "measure nothing, and compare the results in --out with those of an older run in the folder"
+                                    + " OLD: a page compare.html in --out"),
                     value("driver", "FILE", "the C driver (build/release/bin/upa-driver)"),
                     flag("list", "list experiments and contestants, and measure nothing")));
 
@@ -91,7 +101,27 @@ public final class Main {
             list();
             return 0;
         }
+        if (line.hasOption("compare")) {
+            return compare(line);
+        }
         return bench(SettingsReader.read(line, machine));
+    }
+
+    private int compare(CommandLine line) throws MeasureException {
+        for (Option option : line.getOptions()) {
+            if (!Set.of("compare", "out", "no-warm", "driver").contains(option.getLongOpt())) {
+                throw MeasureException.usage(
+                        "option=--" + option.getLongOpt() + " is of a measurement: --compare takes --out alone");
+            }
+        }
+        Path out = SettingsReader.out(line);
+        PastRun before = PastRun.read(Path.of(line.getOptionValue("compare")));
+        PastRun now = PastRun.read(out);
+        if (new Comparison(before, now).changes().isEmpty()) {
+            throw MeasureException.failure("nothing to compare: the runs have no line at a size in common");
+        }
+        ResultFolder.make(out).publishPage(console, CompareReport.of(before, now), "compare.html");
+        return 0;
     }
 
     private void list() {
@@ -210,7 +240,6 @@ public final class Main {
         conditions.end();
         measurements.text("hypervisor").ifPresent(name -> conditions.fact("Hypervisor", name));
         List<Figure> figures = BenchFigures.of(measurements, jmh);
-        Targets.noise(figures).ifPresent(text -> console.err().println("upa bench: " + text));
         Map<String, Object> data = new LinkedHashMap<>();
         data.put("machine", conditions.machine());
         data.put("method", conditions.method());
@@ -222,6 +251,8 @@ public final class Main {
                 Row.class,
                 Row.of(measurements),
                 data);
+        // The last line, so that nobody takes noise for a result.
+        Targets.noise(figures).ifPresent(text -> console.err().println("upa bench: " + text));
         return stopped ? MeasureException.INTERRUPTED : runner.failures().isEmpty() ? 0 : MeasureException.FAILURE;
     }
 }

@@ -55,9 +55,8 @@ final class SettingsReader {
             throw MeasureException.failure("too little memory for --full: available=" + Units.bytes(available)
                     + " needed=" + Units.bytes(Plan.MEMORY_NEEDED) + ": free some, or run without --full");
         }
-        Path library = Path.of(System.getProperty("upa.library.path", "build/release/lib"));
         String driver = System.getProperty(
-                "upa.driver", library.resolveSibling("bin").resolve("upa-driver").toString());
+                "upa.driver", library().resolveSibling("bin").resolve("upa-driver").toString());
         return new Settings(
                 full,
                 experiments(samplers),
@@ -69,8 +68,17 @@ final class SettingsReader {
                 line.hasOption("no-warm") ? 0 : Math.min(full ? FULL_HOLD : QUICK_HOLD, available / 2),
                 line.hasOption("jmh") || full && !line.hasOption("experiment"),
                 Path.of(line.getOptionValue("driver", driver)),
-                Path.of(line.getOptionValue(
-                        "out", library.resolve("../../bench").normalize().toString())));
+                out(line));
+    }
+
+    /** The folder of the results. */
+    static Path out(CommandLine line) {
+        return Path.of(line.getOptionValue(
+                "out", library().resolve("../../bench").normalize().toString()));
+    }
+
+    private static Path library() {
+        return Path.of(System.getProperty("upa.library.path", "build/release/lib"));
     }
 
     /** The largest block of which a few and their caches still fit. */

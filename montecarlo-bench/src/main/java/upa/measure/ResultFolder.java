@@ -83,6 +83,34 @@ public final class ResultFolder {
     }
 
     /**
+     * Shows a report on the console and writes it as a page of another name, beside the results that are there.
+     *
+     * @param console where to show it
+     * @param report what to show
+     * @param name of the page, such as compare.html
+     * @throws MeasureException if it cannot be written
+     */
+    public void publishPage(Console console, Report report, String name) throws MeasureException {
+        console.out().print(new TextReport(console.terminal()).format(report));
+        try {
+            Files.writeString(folder.resolve(name), HtmlReport.format(report));
+        } catch (IOException e) {
+            throw cannotWrite(folder, e);
+        }
+        console.out().println("\nReport with charts: " + folder.resolve(name));
+    }
+
+    /**
+     * The file of data in a folder that a run has left behind.
+     *
+     * @param folder which
+     * @return its results.json
+     */
+    public static Path data(Path folder) {
+        return folder.resolve(DATA);
+    }
+
+    /**
      * What to say when results cannot be written.
      *
      * @param file a file or folder

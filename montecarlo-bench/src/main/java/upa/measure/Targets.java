@@ -141,17 +141,21 @@ public final class Targets {
      * How much of a run was noise.
      *
      * @param figures in any order
-     * @return a sentence; empty if no figure was too noisy
+     * @return a sentence; empty if no figure was measured
      */
     public static Optional<String> noise(List<Figure> figures) {
         long measured =
                 figures.stream().filter(f -> f.verdict() != Verdict.UNMEASURED).count();
         long noisy = figures.stream().filter(f -> f.verdict() == Verdict.NOISE).count();
-        return noisy == 0
-                ? Optional.empty()
-                : Optional.of(noisy + " of " + measured + " figures are too noisy to say: there the base line, measured"
-                        + " twice, differs from itself by more than the figure from its target. A quieter machine, or"
-                        + " more rounds, would tell.");
+        if (measured == 0) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                noisy == 0
+                        ? "None of " + measured + " figures is too noisy to say."
+                        : noisy + " of " + measured + " figures are too noisy to say: there the base line, measured"
+                                + " twice, differs from itself by more than the figure from its target. A quieter"
+                                + " machine, or more rounds, would tell.");
     }
 
     private static Mark mark(Verdict verdict) {

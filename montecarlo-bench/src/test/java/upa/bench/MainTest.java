@@ -229,6 +229,73 @@ class MainTest {
         assertTrue(text().contains("dlmalloc-upa-uncleared"), text());
     }
 
+    @Test
+    void twoRunsAreCompared() throws IOException {
+        Path old = folder.resolve("old");
+        FakeDriver.write(folder, FakeDriver.SCRIPT);
+        assertEquals(0, run(8 * GIB_IN_KIB, args("--experiment", "a", "--rounds", "3")));
+        Files.move(folder.resolve("results"), old);
+        // UPA takes twice the time, and cleared half of it; the kernel is slower too, but not by as much.
+        FakeDriver.write(
+                folder,
+                FakeDriver.SCRIPT.replace(
+                        "esac",
+                        "esac\ncase \"$*\" in *'--contestant kernel'*) ns=10000 ;;"
+                                + " *'--contestant upa '*) ns=50 ;; *) ns=200 ;; esac"));
+        assertEquals(0, run(8 * GIB_IN_KIB, args("--experiment", "a", "--rounds", "3")));
+        out.reset();
+        err.reset();
+        assertEquals(0, run(8 * GIB_IN_KIB, args("--compare", old.toString())));
+        assertEquals("", err.toString(StandardCharsets.UTF_8));
+        String said = text().replaceAll(" +", " ");
+        assertTrue(said.contains("sizes upa, warm 4 KiB 100 ns 50 ns 2x 0.9x faster"), said);
+        assertTrue(said.contains("sizes upa-uncleared, warm 4 KiB 100 ns 200 ns 0.5x ! 0.9x slower"), said);
+        assertFalse(said.contains("sizes kernel, warm"), "the base line has no verdict: " + said);
+        assertFalse(said.contains("-again"), said);
+        String html = Files.readString(folder.resolve("results/compare.html"));
+        assertTrue(html.contains("Times as fast as before"), "a chart");
+        assertTrue(html.contains("<td>base line</td>"), "the base line is among all sizes");
+        assertTrue(Files.exists(folder.resolve("results/report.html")), "the run's own report stays");
+
+        out.reset();
+        assertEquals(0, run(8 * GIB_IN_KIB, args("--compare", folder.resolve("results").toString())));
+        assertTrue(text().contains("Seen: 0 of 24 lines at a size are faster, 0 slower, 18 within"), text());
+    }
+
+    @Test
+    void whatCannotBeComparedIsOneLine() throws IOException {
+        Path old = Files.createDirectory(folder.resolve("old"));
+        assertFails("no results to compare: file=" + old.resolve("results.json") + " is not there: ", old);
+        for (String text : List.of(
+                "",
+                "{",
+                "[]",
+                "{\"measurements\": 3}",
+                "{\"machine\": {}, \"measurements\": []}",
+                "{\"machine\": {}, \"method\": {}, \"figures\": [], \"measurements\": []}",
+                "{\"machine\": {}, \"method\": {}, \"figures\": [], \"measurements\": [{}]}")) {
+            Files.writeString(old.resolve("results.json"), text);
+            assertFails(
+                    "cannot read results: file=" + old.resolve("results.json") + ": not written by ./upa bench", old);
+        }
+        assertUsage("option=--rounds is of a measurement", "--compare", old.toString(), "--rounds", "3");
+        FakeDriver.write(folder, FakeDriver.SCRIPT);
+        assertEquals(0, run(8 * GIB_IN_KIB, args("--experiment", "a", "--rounds", "1")));
+        Files.delete(old.resolve("results.json"));
+        Files.move(folder.resolve("results/results.json"), old.resolve("results.json"));
+        assertEquals(0, run(8 * GIB_IN_KIB, args("--experiment", "g", "--rounds", "1")));
+        assertFails("nothing to compare: the runs have no line at a size in common", old);
+    }
+
+    private void assertFails(String message, Path old) throws IOException {
+        err.reset();
+        out.reset();
+        assertEquals(1, run(8 * GIB_IN_KIB, args("--compare", old.toString())));
+        assertTrue(err.toString(StandardCharsets.UTF_8).startsWith("upa bench: " + message), err.toString());
+        assertEquals(1, err.toString(StandardCharsets.UTF_8).lines().count(), err.toString());
+        assertEquals("", text());
+    }
+
     private String[] args(String... more) {
         List<String> all = new java.util.ArrayList<>(List.of(
                 "--no-warm",

@@ -63,6 +63,27 @@ public final class Statistics {
     }
 
     /**
+     * The quotient of two geometric means of values that were measured apart, with the 95 % percentile-bootstrap
+     * interval: each side is resampled by itself.
+     *
+     * @param numerators at least one, all positive
+     * @param denominators at least one, all positive
+     * @return quotient and interval; without width if there is but one value on each side
+     */
+    public static Interval quotient(double[] numerators, double[] denominators) {
+        double estimate = geometricMean(numerators) / geometricMean(denominators);
+        if (numerators.length == 1 && denominators.length == 1) {
+            return Interval.exact(numerators[0] / denominators[0]);
+        }
+        double[] above = Arrays.stream(numerators).map(Math::log).toArray();
+        double[] below = Arrays.stream(denominators).map(Math::log).toArray();
+        Interval logs =
+                resampled(Math.log(estimate), random -> resample(above, random) - resample(below, random));
+        return new Interval(
+                estimate, Math.min(Math.exp(logs.low()), estimate), Math.max(Math.exp(logs.high()), estimate));
+    }
+
+    /**
      * The mean, with the 95 % percentile-bootstrap interval as above.
      *
      * @param values one per round; of a single one the interval has no width

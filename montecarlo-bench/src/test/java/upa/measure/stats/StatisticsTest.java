@@ -143,4 +143,21 @@ class StatisticsTest {
         assertEquals(3e9, some.max(), 3e6);
         assertEquals(0, new Latencies().max());
     }
+
+    @Test
+    void aQuotientOfWhatWasMeasuredApart() {
+        Interval same = Statistics.quotient(new double[] {8, 10, 12.5}, new double[] {8, 10, 12.5});
+        assertEquals(1, same.estimate(), 1e-12);
+        assertTrue(same.low() < 0.9 && same.high() > 1.1, same.toString());
+        Interval half = Statistics.quotient(new double[] {5, 5, 5}, new double[] {10, 10, 10});
+        assertEquals(0.5, half.low(), 1e-12);
+        assertEquals(0.5, half.high(), 1e-12);
+        // Numbers of rounds may differ.
+        Interval single = Statistics.quotient(new double[] {20}, new double[] {8, 10, 12.5});
+        assertEquals(2, single.estimate(), 1e-12);
+        assertTrue(single.low() < 2 && single.high() > 2, single.toString());
+        assertEquals(Interval.exact(4), Statistics.quotient(new double[] {8}, new double[] {2}));
+        assertThrows(IllegalArgumentException.class, () -> Statistics.quotient(new double[] {}, new double[] {1}));
+        assertThrows(IllegalArgumentException.class, () -> Statistics.quotient(new double[] {1}, new double[] {0}));
+    }
 }
