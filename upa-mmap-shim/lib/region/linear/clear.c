@@ -10,8 +10,8 @@
 #define ASK_PAGES 32u
 
 /*
- * Clears at most one child's worth of stale pages, but for those without memory: a block whose holder touched little of it
- * must not become resident because somebody needs zeros. Returns how many were cleared.
+ * Clears at most one child's worth of stale pages, but for those without memory: a block whose holder touched little of
+ * it must not become resident because somebody needs zeros. Returns how many were cleared.
  */
 static uint64_t clear_resident(struct upa_region *r, uint64_t first, uint64_t pages)
 {
@@ -74,8 +74,8 @@ void upa_linear_clear_as(struct upa_region *r, uint64_t first, uint64_t pages, u
 }
 
 /*
- * What is not resident is not in danger: it is gone, or swapped out. So a large block that the kernel has taken does not
- * become resident again as a whole.
+ * What is not resident is not in danger: it is gone, or swapped out. So a large block that the kernel has taken does
+ * not become resident again as a whole.
  */
 void upa_linear_settle(struct upa_region *r, uint64_t first, uint64_t pages)
 {
