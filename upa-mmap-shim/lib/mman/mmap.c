@@ -39,6 +39,9 @@ static void *map_over(struct upa_region *r, void *address, size_t length, int pr
 		error = upa_surrender(r, address, length);
 		if (!error)
 			error = upa_region_renew(r, address, length);
+		/* Free before, and so they stay. */
+		if (error && claimed)
+			upa_region_unmap_untouched(r, address, length);
 		if (!error && flags & MAP_POPULATE)
 			os_madvise(address, length, MADV_POPULATE_WRITE);
 		return error ? address_result(error) : address;

@@ -5,11 +5,15 @@
  * is made once per process, so each case runs in one of its own.
  */
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -681,6 +685,43 @@ static void test_threads(void)
 	CHECK(allocated() == 0, "allocated=%" PRIu64, allocated());
 }
 
+/* From here on the kernel neither empties memory nor replaces a mapping. False: it has no filters. */
+static bool refuse_replacing(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MAP_FIXED, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
+
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* A fixed address among free pages, where new pages are refused: the pages are free as before. */
+static void test_refused_at_an_address(void)
+{
+	char *p = map(MIB);
+	uint64_t before;
+
+	memset(p, 1, MIB);
+	unmap(p, MIB);
+	before = allocated();
+	if (on_device() || !refuse_replacing())
+		return;
+	for (int i = 0; i < 3; i++) {
+		errno = 0;
+		CHECK(upa_mmap(p, MIB, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED && errno == ENOMEM,
+		      "errno=%d", errno);
+		CHECK(allocated() == before, "allocated=%" PRIu64 " before=%" PRIu64, allocated(), before);
+	}
+	check_region();
+}
+
 static const struct { const char *name; void (*run)(void);
 } cases[] = {
 #define CASE(name) { #name, test_##name }
@@ -701,6 +742,7 @@ static const struct { const char *name; void (*run)(void);
 	CASE(uncleared),
 	CASE(not_ours),
 	CASE(threads),
+	CASE(refused_at_an_address),
 };
 
 int main(int argc, char **argv)
