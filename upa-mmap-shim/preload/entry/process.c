@@ -157,7 +157,13 @@ static void empty_untouched(const struct uffdio_register *wanted)
 		os_madvise(from, (size_t)(at - from), MADV_DONTNEED);
 }
 
-/* Who handles page faults himself wants the kernel's, from the first call of userfaultfd's on. */
+/* RDMA_VERBS_IOCTL is of this type: libibverbs makes such calls on a device that it has opened, the first at once. */
+#define RDMA_TYPE 0x1b
+
+/*
+ * Who handles page faults himself wants the kernel's, from the first call of userfaultfd's on. Memory that is
+ * registered with an RDMA device is the device's to write to until it is registered no more.
+ */
 EXPORT int ioctl(int fd, unsigned long request, ...)
 {
 	va_list arguments;
@@ -168,6 +174,8 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_end(arguments);
 	if (request == UFFDIO_API || request == UFFDIO_REGISTER)
 		stand_aside(ASIDE_FAULTS);
+	if (_IOC_TYPE(request) == RDMA_TYPE && _IOC_DIR(request) == (_IOC_READ | _IOC_WRITE))
+		stand_aside(ASIDE_PINNED);
 	if (request == UFFDIO_REGISTER)
 		empty_untouched((const struct uffdio_register *)argument);
 	return (int)entry_result(ENTRY_NEXT(ioctl, os_call(SYS_ioctl, fd, (long)request, (long)argument, 0, 0, 0), fd,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fork() in a signal handler of a process with one thread, at any moment: within malloc(), within free(), within another
- * fork(). glibc's malloc goes on, and so does ours; whoever waits for a lock of its own is ended by an alarm.
+ * fork() in a signal handler of a process with one thread, at any moment: within malloc(), within free(), within
+ * another fork(). glibc's malloc goes on, and so does ours; whoever waits for a lock of its own is ended by an alarm.
  */
 #define _GNU_SOURCE
 #include <errno.h>

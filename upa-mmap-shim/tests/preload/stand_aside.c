@@ -145,6 +145,12 @@ static void pin_by_sockets(void)
 	CHECK(setsockopt(-1, 283 /* SOL_XDP */, 4 /* XDP_UMEM_REG */, NULL, 0) == -1);
 }
 
+/* RDMA_VERBS_IOCTL, which needs no header here. */
+static void pin_by_devices(void)
+{
+	CHECK(ioctl(-1, _IOWR(0x1b, 1, char[24]), NULL) == -1);
+}
+
 static void *page_of_a_file(void)
 {
 	int fd = open("/proc/self/exe", O_RDONLY);
@@ -200,6 +206,7 @@ static void harmless(void)
 	CHECK(!setrlimit(RLIMIT_AS, &none) && !prlimit(0, RLIMIT_AS, NULL, &none));
 	CHECK(!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) && !close(fd));
 	CHECK(!pipe(pipes) && !ioctl(pipes[0], FIONREAD, &bytes));
+	CHECK(ioctl(pipes[0], _IO(0x1b, 1), NULL) == -1); /* another driver's: of this type, but not both ways */
 	CHECK(!prctl(PR_SET_NAME, "harmless", 0, 0, 0));
 	CHECK(!madvise(page_of_a_file(), PAGE, MADV_WILLNEED));
 }
@@ -221,6 +228,7 @@ static const struct {
 	{ "sealed", seal },
 	{ "pinned", pin },
 	{ "pinned-by-sockets", pin_by_sockets },
+	{ "pinned-by-devices", pin_by_devices },
 	{ "locked", lock_a_page },
 	{ "locked-on-fault", lock_a_page_on_fault },
 	{ "guarded", guard_a_page },

@@ -43,6 +43,7 @@ faults-begun||none
 sealed||none
 pinned||none
 pinned-by-sockets||none
+pinned-by-devices||none
 locked| region heap files|none
 locked-on-fault| region heap files|none
 guarded| region heap files|none
@@ -80,8 +81,9 @@ note zerocopy 'SO_ZEROCOPY: the kernel serves'
 note faults 'userfaultfd: the kernel serves'
 note faults-begun 'userfaultfd: the kernel serves'
 note sealed 'mseal(): the kernel serves'
-note pinned 'io_uring, AIO or AF_XDP: the kernel serves'
-note pinned-by-sockets 'io_uring, AIO or AF_XDP: the kernel serves'
+note pinned 'io_uring, AIO, AF_XDP or RDMA: the kernel serves'
+note pinned-by-devices 'io_uring, AIO, AF_XDP or RDMA: the kernel serves'
+note pinned-by-sockets 'io_uring, AIO, AF_XDP or RDMA: the kernel serves'
 
 # mode NAME LIBRARIES [VARIABLE=VALUE...]
 "$program" calls >kernel
