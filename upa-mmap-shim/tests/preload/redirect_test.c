@@ -15,6 +15,9 @@
 #define PR_SET_MDWE 65
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
 
 #define MUNMAP 11
 #define NONE NO_REGISTER
@@ -578,8 +581,20 @@ static void check_way(bool way(struct patch *, size_t), bool can)
 	munmap(p, 3 * page);
 }
 
-/* In a child that may not gain the right to execute: there only /proc/self/mem writes. */
-static void check_mdwe(void)
+static int no_exec_gain(unsigned char *code, size_t bytes)
+{
+	(void)code;
+	(void)bytes;
+	return prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);
+}
+
+static int sealed(unsigned char *code, size_t bytes)
+{
+	return (int)syscall(SYS_mseal, code, bytes, 0);
+}
+
+/* In a child whose code may not be made writable: there only /proc/self/mem writes. */
+static void check_locked(const char *what, int (*lock)(unsigned char *code, size_t bytes))
 {
 	pid_t child = fork();
 	int status;
@@ -589,17 +604,17 @@ static void check_mdwe(void)
 		unsigned char *p = code_pages(page);
 		struct patch patch = { .at = p + page, .length = 6, .bytes = { 0xb8, 3, 0, 0, 0, 0xc3 } };
 
-		if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0))
+		if (lock(p, 3 * page))
 			_exit(EXIT_SKIPPED);
-		CHECK(!text_write_mapped(&patch, 1) && p[page + 1] == 1, "mprotect() should be refused");
-		CHECK(text_write(&patch, 1) && patch.written && p[page + 1] == 3, "byte=%d", p[page + 1]);
+		CHECK(!text_write_mapped(&patch, 1) && p[page + 1] == 1, "%s: mprotect() should be refused", what);
+		CHECK(text_write(&patch, 1) && patch.written && p[page + 1] == 3, "%s: byte=%d", what, p[page + 1]);
 		_exit(0);
 	}
-	CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status), "status=%#x", status);
+	CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status), "%s: status=%#x", what, status);
 	if (WEXITSTATUS(status) == EXIT_SKIPPED)
-		puts("left out: PR_SET_MDWE, which this kernel does not have");
+		printf("left out: %s, which this kernel does not have\n", what);
 	else
-		CHECK(!WEXITSTATUS(status), "status=%d", WEXITSTATUS(status));
+		CHECK(!WEXITSTATUS(status), "%s: status=%d", what, WEXITSTATUS(status));
 }
 
 /* redirect_test under-mdwe PROGRAM...: runs a program that may not make code writable; 77 if the kernel cannot forbid it. */
@@ -623,6 +638,7 @@ int main(int argc, char **argv)
 	check_way(text_write_mapped, true);
 	check_way(text_write_through_file, true);
 	check_way(text_write, true);
-	check_mdwe();
+	check_locked("PR_SET_MDWE", no_exec_gain);
+	check_locked("mseal()", sealed);
 	return 0;
 }
