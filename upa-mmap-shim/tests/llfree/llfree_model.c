@@ -25,9 +25,11 @@ static uint64_t made[4]; /* operations, gets, gets that failed for good reason, 
 
 static unsigned char *held; /* 1: allocated */
 static unsigned char *content;
-static unsigned char *written;   /* 1: its holder has written to it */
-static unsigned char *populated; /* 1: known to have memory: cleared by a holder, or declared resident */
-static unsigned char *tainted;   /* by child */
+static unsigned char *written;    /* 1: its holder has written to it */
+static unsigned char *populated;  /* 1: known to have memory: cleared by a holder, or declared resident */
+static unsigned char *may_vanish; /* 1: free, and somebody has marked its memory */
+static unsigned char *tainted;    /* by child */
+static unsigned char *lazy;
 
 /* Prints an operation and its answer as a line of a vector file. */
 __attribute__((format(printf, 1, 2))) static void note(const char *format, ...)
@@ -53,6 +55,31 @@ static const char *name(int64_t result)
 	       result == -EBUSY  ? "EBUSY" :
 	       result == -EINVAL ? "EINVAL" :
 				   "?";
+}
+
+/* UPA_HOLDS_* as vectors name them. */
+static const char *contents_name(uint32_t holds)
+{
+	static const char *const names[] = { "absent", "zeroed", "stale", "?", "lazy", "resident" };
+	static char text[60];
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < 6; i++)
+		if (holds >> i & 1)
+			at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s", at ? "+" : "", names[i]);
+	return text;
+}
+
+/* The answer of a get. */
+static const char *got_name(int64_t result, uint32_t flags)
+{
+	static char text[90];
+
+	if (result < 0 || !(flags & UPA_GET_CONTENTS))
+		return name(result);
+	snprintf(text, sizeof(text), "%" PRId64 " %s", upa_llfree_page(result),
+		 contents_name(upa_llfree_holds(result)));
+	return text;
 }
 
 static uint64_t below(uint64_t n)
@@ -116,6 +143,38 @@ static void check_content(uint64_t first, uint64_t n)
 	}
 }
 
+/* What is said of all pages just taken at once. */
+static void check_contents(uint64_t first, uint64_t n)
+{
+	int contents = upa_llfree_contents(&a, first, n);
+	uint32_t holds = (uint32_t)contents;
+
+	note("contents %" PRIu64 " %" PRIu64 " = %s", first, n, contents_name(holds));
+	CHECK(contents > 0, "seed=%" PRIu64 " contents=%d", seed, contents);
+	for (uint64_t p = first; p < first + n; p++) {
+		uint32_t must = content[p] == OLD ? UPA_HOLDS_STALE : content[p] == NO_MEMORY ? UPA_HOLDS_ABSENT : 0;
+
+		must |= may_vanish[p] ? UPA_HOLDS_LAZY : 0;
+		CHECK((holds & must) == must && (!(holds & UPA_HOLDS_RESIDENT) || populated[p]),
+		      "seed=%" PRIu64 " page=%" PRIu64 " contents=%s", seed, p, contents_name(holds));
+		/* Its holder writes to it, or frees it untouched into a child that stays lazy. */
+		may_vanish[p] = 0;
+	}
+}
+
+/* A get may say more than there is of pages in one child, but for zeros; never less. */
+static int64_t got(int64_t result, uint64_t n, uint32_t flags)
+{
+	uint32_t holds = upa_llfree_holds(result), contents;
+
+	if (result < 0 || !(flags & UPA_GET_CONTENTS))
+		return result;
+	contents = (uint32_t)upa_llfree_contents(&a, (uint64_t)upa_llfree_page(result), n);
+	CHECK(holds == contents || (!(flags & UPA_GET_ZEROS) && (holds & contents) == contents),
+	      "seed=%" PRIu64 " flags=%u said=%#x contents=%#x", seed, flags, holds, contents);
+	return upa_llfree_page(result);
+}
+
 static void took(int64_t page, uint64_t n)
 {
 	uint64_t first = (uint64_t)page;
@@ -127,6 +186,7 @@ static void took(int64_t page, uint64_t n)
 		written[p] = 0;
 	}
 	check_content(first, n);
+	check_contents(first, n);
 	for (uint64_t c = first / UPA_CHILD_PAGES; c <= (first + n - 1) / UPA_CHILD_PAGES; c++)
 		if (upa_llfree_resident(&a, c * UPA_CHILD_PAGES))
 			for (uint64_t p = c * UPA_CHILD_PAGES; p < lesser((c + 1) * UPA_CHILD_PAGES, pages); p++)
@@ -143,10 +203,11 @@ static void op_get(void)
 {
 	uint32_t slot = (uint32_t)below(8);
 	uint32_t order = (uint32_t)(one_in(2) ? below(10) : below(4));
-	uint32_t flags = (uint32_t)below(4);
+	uint32_t flags = (uint32_t)below(8);
 	int64_t page = upa_llfree_get(&a, slot, order, flags);
 
-	note("get %u %u %u = %s", slot, order, flags, name(page));
+	note("get %u %u %u = %s", slot, order, flags, got_name(page, flags));
+	page = got(page, 1ull << order, flags);
 	made[page >= 0 ? 1 : 2]++;
 	if (page >= 0) {
 		CHECK(page % (1 << order) == 0, "seed=%" PRIu64 " page=%" PRId64 " order=%u", seed, page, order);
@@ -161,13 +222,14 @@ static void op_run(void)
 {
 	uint32_t slot = (uint32_t)below(8);
 	uint64_t n = 1 + (one_in(3) ? below(pages) : one_in(2) ? below(5000) : below(600));
-	uint32_t flags = (uint32_t)below(4);
+	uint32_t flags = (uint32_t)below(8);
 	int64_t page;
 
 	if (pages > UPA_TREE_PAGES && one_in(4))
 		n = pages > UPA_GROUP_PAGES && one_in(3) ? UPA_GROUP_PAGES : UPA_TREE_PAGES * (1 + below(3));
 	page = upa_llfree_get_run(&a, slot, n, flags);
-	note("run %u %" PRIu64 " %u = %s", slot, n, flags, name(page));
+	note("run %u %" PRIu64 " %u = %s", slot, n, flags, got_name(page, flags));
+	page = got(page, n, flags);
 	made[page >= 0 ? 1 : 2]++;
 	if (page < 0) {
 		CHECK(page == -ENOMEM && !room(n, 1, false), "seed=%" PRIu64 " run=%" PRIu64 " result=%" PRId64, seed,
@@ -207,6 +269,13 @@ static void op_at(void)
 	took((int64_t)first, n);
 }
 
+/* Of children wholly in a range all pages have been seen to. */
+static void settle(uint64_t first, uint64_t n)
+{
+	for (uint64_t c = (first + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES; (c + 1) * UPA_CHILD_PAGES <= first + n; c++)
+		lazy[c] = 0;
+}
+
 static void put(uint64_t first, uint64_t n)
 {
 	uint32_t slot = (uint32_t)below(8);
@@ -234,6 +303,8 @@ static void put(uint64_t first, uint64_t n)
 		if (!held[start] && like(start) >= UPA_CHILD_PAGES)
 			tainted[c] = 0;
 	}
+	if (flags != UPA_PUT_UNTOUCHED)
+		settle(first, n);
 }
 
 static void op_put(void)
@@ -312,18 +383,57 @@ static void op_mark(void)
 		      seed, c);
 }
 
+/* Says of free pages that their memory may vanish; or of held ones that they hold old bytes. */
+static void op_lazy(void)
+{
+	uint64_t p = below(pages);
+	uint64_t n = 1 + below(like(p));
+	uint32_t slot = (uint32_t)below(8);
+	int error;
+
+	if (held[p]) {
+		note("setstale %" PRIu64 " %" PRIu64 " = 0", p, n);
+		CHECK(!upa_llfree_set_stale(&a, p, n), "seed=%" PRIu64 " page=%" PRIu64, seed, p);
+		memset(content + p, OLD, n);
+		memset(written + p, 1, n);
+		settle(p, n);
+		return;
+	}
+	error = upa_llfree_get_at(&a, slot, p, n);
+	note("at %u %" PRIu64 " %" PRIu64 " = %s", slot, p, n, name(error));
+	note("setlazy %" PRIu64 " %" PRIu64 " = 0", p, n);
+	note("put %u %" PRIu64 " %" PRIu64 " %u = 0", slot, p, n, UPA_PUT_UNTOUCHED);
+	CHECK(!error && !upa_llfree_set_lazy(&a, p, n) && !upa_llfree_put_run(&a, slot, p, n, UPA_PUT_UNTOUCHED),
+	      "seed=%" PRIu64 " page=%" PRIu64 " n=%" PRIu64, seed, p, n);
+	for (uint64_t i = p; i < p + n; i++)
+		may_vanish[i] = content[i] != NO_MEMORY;
+	for (uint64_t c = p / UPA_CHILD_PAGES; c <= (p + n - 1) / UPA_CHILD_PAGES; c++) {
+		lazy[c] = 1;
+		if (!held[c * UPA_CHILD_PAGES] && like(c * UPA_CHILD_PAGES) >= UPA_CHILD_PAGES)
+			tainted[c] = 0;
+	}
+}
+
 static void check_all(void)
 {
 	struct upa_llfree_stats st;
 	uint64_t free_pages = 0;
 	uint64_t with_memory = 0;
+	uint64_t vanishing = 0;
 
 	check_valid(&a);
 	upa_llfree_get_stats(&a, &st);
 	for (uint64_t p = 0; p < pages; p++) {
 		free_pages += !held[p];
 		with_memory += !held[p] && content[p] != NO_MEMORY;
+		vanishing += may_vanish[p];
 	}
+	for (uint64_t c = 0; c * UPA_CHILD_PAGES < pages; c++)
+		CHECK(upa_llfree_lazy(&a, c * UPA_CHILD_PAGES) == lazy[c], "seed=%" PRIu64 " child=%" PRIu64 " lazy=%d",
+		      seed, c, lazy[c]);
+	CHECK(st.lazy_pages >= vanishing && st.lazy_pages <= st.retained_pages,
+	      "seed=%" PRIu64 " lazy_pages=%" PRIu64 " model=%" PRIu64 " retained_pages=%" PRIu64, seed, st.lazy_pages,
+	      vanishing, st.retained_pages);
 	CHECK(st.free_pages == free_pages, "seed=%" PRIu64 " free_pages=%" PRIu64 " model=%" PRIu64, seed,
 	      st.free_pages, free_pages);
 	CHECK(st.retained_pages >= with_memory, "seed=%" PRIu64 " retained=%" PRIu64 " model=%" PRIu64, seed,
@@ -352,8 +462,10 @@ static void one_operation(void)
 		op_misuse();
 	else if (draw < 93)
 		op_next();
-	else if (draw < 97)
+	else if (draw < 95)
 		op_mark();
+	else if (draw < 97)
+		op_lazy();
 	else if (draw < 98) {
 		int64_t wrong = upa_llfree_recover(&a);
 
@@ -388,7 +500,9 @@ static void one_seed(int operations)
 	content = calloc(pages, 1);
 	written = calloc(pages, 1);
 	populated = calloc(pages, 1);
+	may_vanish = calloc(pages, 1);
 	tainted = calloc(pages / UPA_CHILD_PAGES + 1, 1);
+	lazy = calloc(pages / UPA_CHILD_PAGES + 1, 1);
 	if (pages > 50000)
 		operations /= 4;
 	for (int i = 0; i < operations; i++) {
@@ -419,7 +533,9 @@ static void one_seed(int operations)
 	free(content);
 	free(written);
 	free(populated);
+	free(may_vanish);
 	free(tainted);
+	free(lazy);
 	munmap(state, bytes);
 }
 

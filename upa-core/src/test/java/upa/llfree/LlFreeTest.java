@@ -6,10 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static upa.llfree.LlFreeDescriptor.ABI_OFFSET;
+import static upa.llfree.LlFreeDescriptor.BITMAP_OFFSET;
 import static upa.llfree.LlFreeDescriptor.CHILD_OFFSET;
+import static upa.llfree.LlFreeDescriptor.GROUP_OFFSET;
 import static upa.llfree.LlFreeDescriptor.MAGIC_OFFSET;
 import static upa.llfree.LlFreeDescriptor.PAGES_OFFSET;
 import static upa.llfree.LlFreeDescriptor.SLOTS_OFFSET;
+import static upa.llfree.LlFreeDescriptor.SLOT_OFFSET;
+import static upa.llfree.LlFreeDescriptor.STATE_BYTES_OFFSET;
+import static upa.llfree.LlFreeDescriptor.TREE_OFFSET;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -80,6 +85,12 @@ class LlFreeTest {
         refusedWith(PAGES_OFFSET, 0L, "out of range: pages=0 (1..34359738368) slots=2 (1..4096)");
         refusedWith(PAGES_OFFSET, -1L, "out of range: pages=-1 (1..34359738368) slots=2 (1..4096)");
         refusedWith(PAGES_OFFSET, 40_000L, "another layout: expected bitmap_offset=4672 found bitmap_offset=4544");
+        refusedWith(SLOT_OFFSET, 4160L, "another layout: expected slot_offset=4096 found slot_offset=4160");
+        refusedWith(GROUP_OFFSET, 0L, "another layout: expected group_offset=4224 found group_offset=0");
+        refusedWith(TREE_OFFSET, 1L, "another layout: expected tree_offset=4288 found tree_offset=1");
+        refusedWith(BITMAP_OFFSET, 4543L, "another layout: expected bitmap_offset=4544 found bitmap_offset=4543");
+        refusedWith(STATE_BYTES_OFFSET, 1L,
+                "another layout: expected state_bytes=" + state.byteSize() + " found state_bytes=1");
         refusedWith(SLOTS_OFFSET, 7, "another layout: expected group_offset=4544 found group_offset=4224");
         refusedWith(SLOTS_OFFSET, -7, "out of range: pages=20000 (1..34359738368) slots=-7 (1..4096)");
         refusedWith(ABI_OFFSET, 1, "another layout: expected abi=3 found abi=1");
