@@ -40,7 +40,7 @@ static inline void maps_take(struct maps_line *line, int *field, int *at, char c
 static inline size_t maps_count(void)
 {
 	int fd = file_open("/proc/self/maps", O_RDONLY);
-	char buffer[4096];
+	char buffer[1024];
 	size_t count = 0;
 	long n;
 

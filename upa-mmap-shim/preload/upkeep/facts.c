@@ -98,7 +98,7 @@ static int64_t files_of(struct pressure_level *level)
 {
 	size_t length = strlen(level->folder);
 	bool unified = level->unified;
-	char text[4096];
+	char text[2560]; /* of a stack that may be small */
 	int64_t inactive, active;
 
 	strcpy(level->folder + length, "/memory.stat");

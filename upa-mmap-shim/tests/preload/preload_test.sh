@@ -59,6 +59,18 @@ for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] || compare "state-$malloc" state-kernel env LD_PRELOAD="$upa:$malloc" "$state"
 done
 
+# How much of the caller's stack a call takes.
+stack_use() {
+  local name=$1 said
+  shift
+  said=$(timeout 300 env LD_PRELOAD="$upa" "$@" "$test_directory/preload_stack_use") ||
+    { echo "FAILED: stack use, $name: $said"; failed=1; }
+}
+stack_use libc UPA_STATS="$work/stack-stats"
+stack_use strict UPA_STRICT=1
+stack_use retain-nothing UPA_RETAIN=0 UPA_DECAY_MS=0
+stack_use traced UPA_TRACE="$work/stack-trace"
+
 # A filter over system calls that is there before the program.
 filtered() {
   local name=$1 said status=0
