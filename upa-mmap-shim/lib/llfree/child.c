@@ -44,6 +44,7 @@ void child_mark(const struct upa_llfree *a, uint64_t c, uint32_t marks)
 /* The tree and the group need not be told: of lazy children they say UPA_MIXED. */
 void child_settle(const struct upa_llfree *a, uint64_t c)
 {
+	UPA_ASSERT((load_relaxed(child_at(a, c)) & CHILD_ONES) % UPA_CHILD_PAGES == 0);
 	if (load_relaxed(child_at(a, c)) & CHILD_LAZY)
 		fetch_and_relaxed(child_at(a, c), ~CHILD_LAZY);
 }

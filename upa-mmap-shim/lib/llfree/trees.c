@@ -178,18 +178,32 @@ void tree_release(const struct upa_llfree *a, uint64_t tree, uint32_t free)
 
 /* ---- whole trees ----------------------------------------------------------------------------- */
 
+/* For assertions: is every page of a tree allocated, by the words of its children, if its polarity is `flip`? */
+static bool all_children_full(const struct upa_llfree *a, uint64_t tree, uint64_t flip)
+{
+	for (uint64_t c = tree * UPA_TREE_CHILDREN; c < (tree + 1) * UPA_TREE_CHILDREN; c++)
+		if (!child_is_full(load_relaxed(child_at(a, c)), flip))
+			return false;
+	return true;
+}
+
 bool tree_get_whole(const struct upa_llfree *a, uint64_t tree)
 {
 	tree_t *t = tree_at(a, tree);
 	uint32_t w = load_relaxed(t);
 
-	if (!(w & TREE_OPEN))
-		return open_free(a, tree, UPA_TREE_PAGES, NODE_WHOLE, NODE_POLARITY, false, &w);
+	if (!(w & TREE_OPEN)) {
+		if (!open_free(a, tree, UPA_TREE_PAGES, NODE_WHOLE, NODE_POLARITY, false, &w))
+			return false;
+		UPA_ASSERT(all_children_full(a, tree, ~node_flip(w)));
+		return true;
+	}
 	do {
 		/* Somebody may have closed it meanwhile. */
 		if (!(w & TREE_OPEN) || node_used(w) || w & TREE_RESERVED)
 			return false;
 	} while (!cas_weak_acq_rel(t, &w, (w ^ NODE_POLARITY) + (UPA_TREE_PAGES | NODE_WHOLE)));
+	UPA_ASSERT(all_children_full(a, tree, ~node_flip(w)));
 	return true;
 }
 
@@ -237,11 +251,24 @@ bool tree_put_whole(const struct upa_llfree *a, uint64_t tree, uint32_t state)
 		if (!(w & NODE_WHOLE))
 			return false;
 		UPA_ASSERT(w & TREE_OPEN && node_used(w) == UPA_TREE_PAGES);
+		UPA_ASSERT(all_children_full(a, tree, node_flip(w)));
 	} while (!cas_weak_acq_rel(t, &w, (w ^ (NODE_POLARITY | NODE_WHOLE)) - UPA_TREE_PAGES));
 	return true;
 }
 
 /* ---- whole groups ---------------------------------------------------------------------------- */
+
+/* For assertions: are all trees of a group, whose word is `group`, closed and allocated? */
+static bool all_trees_full(const struct upa_llfree *a, uint64_t g, uint32_t group)
+{
+	for (uint64_t t = g * UPA_GROUP_TREES; t < (g + 1) * UPA_GROUP_TREES; t++) {
+		uint32_t view = tree_view(load_relaxed(tree_at(a, t)), group);
+
+		if (view & TREE_OPEN || node_used(view) != UPA_TREE_PAGES)
+			return false;
+	}
+	return true;
+}
 
 bool group_get_whole(const struct upa_llfree *a, uint64_t group)
 {
@@ -257,6 +284,7 @@ bool group_get_whole(const struct upa_llfree *a, uint64_t group)
 		if (node_used(w))
 			return false;
 	} while (!cas_weak_acq_rel(g, &w, (w ^ NODE_POLARITY) + (UPA_GROUP_TREES | NODE_WHOLE)));
+	UPA_ASSERT(all_trees_full(a, group, w ^ NODE_POLARITY));
 	return true;
 }
 
@@ -299,6 +327,7 @@ bool group_put_whole(const struct upa_llfree *a, uint64_t group, uint32_t state)
 		/* More than all: somebody looks for a ticket that has gone missing, and relies on the polarity. */
 		if (!(w & NODE_WHOLE) || node_used(w) != UPA_GROUP_TREES)
 			return false;
+		UPA_ASSERT(all_trees_full(a, group, w));
 	} while (!cas_weak_acq_rel(g, &w, (w ^ (NODE_POLARITY | NODE_WHOLE)) - UPA_GROUP_TREES));
 	return true;
 }
