@@ -258,8 +258,10 @@ static void *make_calls(void *argument)
 	uint64_t state = (uintptr_t)argument;
 
 	for (int i = 0; i < CALLS_OF_A_LIFE / CALLERS && !atomic_load(&shared->over); i++) {
-		count((one_in(&state, 4) ? mapping_call(&state) : device_call(&state, r.fd)) >= 0);
-		if (one_in(&state, 4))
+		bool mapping = one_in(&state, 4);
+
+		count((mapping ? mapping_call(&state) : device_call(&state, r.fd)) >= 0);
+		if (mapping && one_in(&state, 2))
 			restore();
 		if (one_in(&state, 128))
 			use_received(&state);
