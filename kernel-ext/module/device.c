@@ -351,7 +351,7 @@ static int upa_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 	if (!READ_ONCE(r->data_vma))
 		return -ENXIO;
 	upa_flush(r);
-	if (r->raw && upa_raw_shared(r))
+	if (r->mode != UPADEV_GUARDED && upa_raw_shared(r))
 		return -EOPNOTSUPP;
 	return start == 0 && end == LLONG_MAX && !datasync ? UPADEV_DONE : 0;
 }

@@ -82,11 +82,14 @@ static noinline unsigned long upa_install(struct upa_region *r, const struct upa
 	return shadow - first;
 }
 
-/* Clears an entry, or counts that there is none: the rare case pays. */
+/*
+ * Clears an entry, or counts that there is none: the rare case pays. Beside us only the CPU changes
+ * it, and only bits of one that is present: so a plain read, which the compiler need not load.
+ */
 static __always_inline void upa_empty_one(struct upa_region *r, pte_t *pte, unsigned long address,
 					  unsigned long *absent)
 {
-	if (likely(READ_ONCE(pte->pte)))
+	if (likely(native_pte_val(*pte)))
 		upa_clear_entry(r->mm, address, pte);
 	else
 		++*absent;

@@ -25,7 +25,6 @@
  * @region: whose they are
  * @notifier: tells that the mapping goes
  * @notified: @notifier is registered
- * @head: of the mm's list of notifiers, where @notifier was put first
  * @link: in the list of all raw regions
  * @tables: one page for each 2 MiB, raw PMD: for each GiB; held by get_page()
  * @nr_tables: how many of them have been taken
@@ -36,7 +35,6 @@ struct upa_raw {
 	struct upa_region *region;
 	struct mmu_notifier notifier;
 	bool notified;
-	struct hlist_node **head;
 	struct list_head link;
 	struct page **tables;
 	u64 nr_tables;
@@ -158,22 +156,16 @@ static bool upa_raw_alone(const struct mm_struct *mm)
 		if (raw->region->mm != mm || !back) /* NULL: on its way out */
 			continue;
 		alone &= !next || upa_raw_is_ours(next);
-		alone &= back == raw->head ||
+		alone &= back == raw->region->notifier_head ||
 			 upa_raw_is_ours(container_of(back, struct hlist_node, next));
 	}
 	return alone;
 }
 
-/* Does a device or a guest use the tables of a raw region? See the top of this file. */
-bool upa_raw_shared(const struct upa_region *r)
+bool upa_raw_shared_by_others(const struct upa_region *r)
 {
-	const struct upa_raw *raw = r->raw;
 	bool alone;
 
-	/* The usual case: one region, one notifier. */
-	if (!READ_ONCE(raw->notifier.hlist.next) &&
-	    READ_ONCE(raw->notifier.hlist.pprev) == raw->head)
-		return false;
 	spin_lock(&upa_raws_lock);
 	alone = upa_raw_alone(r->mm);
 	spin_unlock(&upa_raws_lock);
@@ -207,7 +199,8 @@ int upa_raw_prepare(struct upa_region *r)
 	if (!ret) {
 		raw->notified = true;
 		/* Under mmap_lock nobody else can have come before us since. */
-		raw->head = raw->notifier.hlist.pprev;
+		r->notifier = &raw->notifier.hlist;
+		r->notifier_head = raw->notifier.hlist.pprev;
 		spin_lock(&upa_raws_lock);
 		list_add(&raw->link, &upa_raws);
 		alone = upa_raw_alone(r->mm);
@@ -260,7 +253,7 @@ int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct *vma)
 	u64 i;
 	int ret;
 
-	mmap_assert_write_locked(r->mm);
+	lockdep_assert_held_write(&r->mm->mmap_lock);
 	if (!r->data_vma)
 		return -ENXIO;
 	raw->hooked = true;

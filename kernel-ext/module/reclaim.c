@@ -300,7 +300,7 @@ int upa_reclaim_refill(struct upa_region *r, u64 frame)
 	struct upa_block_memory memory;
 	int ret;
 
-	mmap_assert_locked(r->mm);
+	lockdep_assert_held(&r->mm->mmap_lock);
 	/* Hidden for a moment by whoever holds refill_lock, or gone. */
 	if (test_bit(block, r->gone)) {
 		ret = upa_pool_alloc(&memory);

@@ -10,13 +10,17 @@
  *   mmap_lock      of the owner. Every walk of its page tables by this module holds it, and has
  *                  found the data mapping in the tree (upa_data_vma()). Writers are mmap(),
  *                  mremap() and the part of munmap() that takes the mapping out of the tree.
- *   i_mmap_rwsem   of ->mapping, the kernel's: inside unmap_mapping_range()
  *   refill_lock    frames that are taken from a living pool and brought back by touches
  *   moves          read by calls that end a move of frame numbers, written while the shadow table
  *                  is searched for numbers
+ *   i_mmap_rwsem   of ->mapping, the kernel's: inside unmap_mapping_range()
  *   flush_lock     one shoot-down at a time; nothing is allocated and nobody waited for under it
  *   page table     the kernel's own spin lock: shadow, ->frames, ->entries and the page table
  *                  entry are read and written under one holding of it
+ *
+ * lockdep is asked for mmap_lock by name: mmap_assert_locked() needs what no module is given, on a
+ * kernel with CONFIG_DEBUG_VM.
+ *
  * A task that waits for a lock which somebody may hold for long can be killed. The shrinker waits
  * for none but the last two, and a few jiffies at most for moves. User memory is copied under none
  * of them.
@@ -115,6 +119,8 @@ struct upa_counters {
  * @flush_lock: see above
  * @flushes_begun: counts shoot-downs of all CPUs
  * @raw: what raw modes need besides
+ * @notifier: of raw modes, in the mm's list of notifiers
+ * @notifier_head: of that list
  * @count: what UPADEV_STATS tells
  * @all_link: in the list of all regions, once ready
  * @owner: the process that made it, as the first name space numbers it; only to be shown
@@ -158,6 +164,8 @@ struct upa_region {
 	u64 flushes_begun;
 
 	struct upa_raw *raw;
+	const struct hlist_node *notifier;
+	struct hlist_node **notifier_head;
 
 	struct upa_counters count;
 	struct list_head all_link;
@@ -290,8 +298,18 @@ int upa_harvest(struct upa_region *r, struct upadev_harvest *harvest);
 int upa_raw_prepare(struct upa_region *r);
 int upa_raw_map_tables(struct upa_region *r, struct vm_area_struct *vma);
 u64 upa_raw_tables_bytes(const struct upa_region *r);
-bool upa_raw_shared(const struct upa_region *r);
+bool upa_raw_shared_by_others(const struct upa_region *r);
 void upa_raw_release(struct upa_region *r);
+
+/* Does a device or a guest use the tables of a raw region? See raw.c. */
+static inline bool upa_raw_shared(const struct upa_region *r)
+{
+	/* The usual case: one region, one notifier. */
+	if (likely(!READ_ONCE(r->notifier->next) &&
+		   READ_ONCE(r->notifier->pprev) == r->notifier_head))
+		return false;
+	return upa_raw_shared_by_others(r);
+}
 #else /* Without it, raw tables could not be unhooked in time: guarded mode only. */
 static inline int upa_raw_prepare(struct upa_region *r)
 {

@@ -45,7 +45,7 @@ bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_tabl
 	pud_t *pud;
 	pmd_t *pmd;
 
-	mmap_assert_locked(mm);
+	lockdep_assert_held(&mm->mmap_lock);
 	if (pgd_none(*pgd))
 		return false;
 	p4d = p4d_offset(pgd, address);
@@ -72,7 +72,7 @@ static int upa_no_change(pte_t *pte, unsigned long address, void *data)
 /* Makes the page table of @address if there is none. */
 int upa_table_make(struct mm_struct *mm, unsigned long address)
 {
-	mmap_assert_locked(mm);
+	lockdep_assert_held(&mm->mmap_lock);
 	return apply_to_page_range(mm, address & PAGE_MASK, PAGE_SIZE, upa_no_change, NULL);
 }
 

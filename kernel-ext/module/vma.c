@@ -152,7 +152,7 @@ struct vm_area_struct *upa_data_vma(struct upa_region *r)
 {
 	struct vm_area_struct *vma = READ_ONCE(r->data_vma);
 
-	mmap_assert_locked(r->mm);
+	lockdep_assert_held(&r->mm->mmap_lock);
 	return vma && vma_lookup(r->mm, r->data_start) == vma ? vma : NULL;
 }
 
@@ -165,7 +165,7 @@ static int upa_mmap_data(struct upa_region *r, struct vm_area_struct *vma)
 {
 	unsigned long alignment = r->mode == UPADEV_RAW_PMD ? PUD_SIZE : PMD_SIZE;
 
-	mmap_assert_write_locked(r->mm);
+	lockdep_assert_held_write(&r->mm->mmap_lock);
 	if (vma->vm_end - vma->vm_start != upa_data_bytes(r) ||
 	    !IS_ALIGNED(vma->vm_start, alignment) ||
 	    (vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) != (VM_READ | VM_WRITE))
