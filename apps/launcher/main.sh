@@ -13,6 +13,7 @@ usage: ./upa COMMAND [ARGUMENT...]
   run [OPTION...] [--] PROGRAM [ARGUMENT...]
                        run a program with its memory from UPA (./upa run --help says more)
   top [PID|all]        running programs under UPA, live: requests, memory in use and kept, what is reused and given back
+  reclaim PID|all      memory that programs under UPA have freed goes back to the kernel now (./upa reclaim --help)
   trace FILE...        what a program asked for, recorded by ./upa run --trace FILE: sizes, lifetimes, how much of it again
   policy list|simulate|new
                        memory policies: those there are, how they do on a trace, a project of your own (./upa policy --help)
@@ -78,6 +79,7 @@ command=${1:-}
 case $command in
   run | build-and-run) build_and_run "$@" ;;
   top) tool upa.tools.top.Main "$@" ;;
+  reclaim) tool upa.tools.reclaim.Main "$@" ;;
   trace) tool upa.tools.trace.Main "$@" ;;
   policy) tool upa.tools.policy.Main "$@" ;;
   bench) bench "$@" ;;

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "agent/clone.h"
+#include "observe/view.h"
 #include "os/filter.h"
 #include "os/os.h"
 #include "policy/retain.h"
@@ -79,6 +80,23 @@ static bool leaves(void)
 	return false;
 }
 
+/* Of another process (upa/view.h). */
+static void carry_out_order(void)
+{
+	uint64_t order = __atomic_exchange_n(&view.order, 0, __ATOMIC_ACQ_REL);
+
+	if (!order)
+		return;
+	/* If the program looks at what is kept just now: again with the next tick, unless there is a newer order. */
+	if (!retention_reclaim(order - 1 > INT64_MAX ? INT64_MAX : (int64_t)(order - 1))) {
+		uint64_t none = 0;
+
+		__atomic_compare_exchange_n(&view.order, &none, order, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+		return;
+	}
+	__atomic_fetch_add(&view.orders_done, 1, __ATOMIC_RELEASE);
+}
+
 static void run(void)
 {
 	int quiet = 0;
@@ -91,14 +109,15 @@ static void run(void)
 		return;
 	}
 	retention_begin_ticks();
-	for (;;) {
+	view_set(&view.agent, (uint64_t)os_call(SYS_gettid, 0, 0, 0, 0, 0, 0));
+	do {
 		wait_for_tick();
 		if (atomic_load(&state) == GONE)
-			return;
+			break;
+		carry_out_order();
 		quiet = retention_tick() >= RETAIN_UNASKED ? 0 : quiet + 1;
-		if (quiet >= QUIET_TICKS && leaves())
-			return;
-	}
+	} while (quiet < QUIET_TICKS || !leaves());
+	view_set(&view.agent, 0);
 }
 
 /* ---- making one ----------------------------------------------------------------------------------- */
@@ -213,6 +232,8 @@ void agent_after_fork(void)
 	atomic_store(&state, GONE);
 	__atomic_store_n(&id, 0, __ATOMIC_RELEASE);
 	atomic_flag_clear(&making);
+	view_set(&view.agent, 0);
+	view_set(&view.order, 0);
 }
 
 void agent_start(void)

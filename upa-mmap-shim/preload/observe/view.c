@@ -36,4 +36,5 @@ void view_after_fork(void)
 	view_set(&view.heap_reused_bytes, 0);
 	view_set(&view.heap_given_back_bytes, 0);
 	view_set(&view.agent_given_back_bytes, 0);
+	view_set(&view.orders_done, 0);
 }

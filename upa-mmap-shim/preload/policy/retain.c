@@ -275,6 +275,25 @@ int64_t retain_tick(struct retain *r)
 	return is;
 }
 
+bool retain_reclaim(struct retain *r, int64_t keep)
+{
+	struct retain_region region;
+
+	if (atomic_flag_test_and_set(&r->looking))
+		return false;
+	r->ticking = true;
+	if (r->hooks->region(&region)) {
+		store(&r->region_live, region.allocated);
+		store(&r->looked_live, region.allocated);
+		store(&r->region_retained, region.retained);
+	}
+	if (retain_kept(r) > keep)
+		give_back(r, keep);
+	r->ticking = false;
+	atomic_flag_clear(&r->looking);
+	return true;
+}
+
 /* What a thread tells of at once: where little may be kept, each must not keep much unseen. */
 static int64_t step(const struct retain *r)
 {

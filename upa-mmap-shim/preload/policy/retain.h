@@ -131,6 +131,9 @@ int64_t retain_excess(struct retain *r, int64_t idle, int64_t bytes);
  */
 int64_t retain_tick(struct retain *r);
 
+/* Gives back until no more than that is kept. Waits for nobody: false if somebody else is looking. */
+bool retain_reclaim(struct retain *r, int64_t keep);
+
 /* Before the first tick of a row of them. */
 void retain_begin_ticks(struct retain *r);
 

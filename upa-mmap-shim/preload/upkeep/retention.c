@@ -98,6 +98,11 @@ int64_t retention_tick(void)
 	return retain_tick(&retain);
 }
 
+bool retention_reclaim(int64_t keep)
+{
+	return retain_reclaim(&retain, keep);
+}
+
 int64_t retention_kept(void)
 {
 	return retain_kept(&retain);

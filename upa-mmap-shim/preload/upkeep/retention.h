@@ -27,6 +27,7 @@ void retention_after_fork(void);
 void retention_watch(void (*function)(void));
 void retention_begin_ticks(void);
 int64_t retention_tick(void);
+bool retention_reclaim(int64_t keep);
 int64_t retention_kept(void);
 
 /* malloc_trim(): nothing that is free stays. False: nothing did. */

@@ -26,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <upa/view.h>
+
 #include "check.h"
 
 #define MIB (1ul << 20)
@@ -134,6 +136,60 @@ static void comes_and_goes(void)
 	/* And again. */
 	keep();
 	wait_for_agent();
+}
+
+/* The view, as another process finds it (upa/view.h). */
+static struct upa_view *find_view(void)
+{
+	FILE *file = fopen("/proc/self/maps", "r");
+	char line[512];
+
+	CHECK(file, "maps");
+	while (fgets(line, sizeof(line), file)) {
+		char *from, *to;
+
+		if (!strstr(line, "libupa_mmap.so") || !strstr(line, " rw-p "))
+			continue;
+		from = (char *)strtoul(line, &to, 16);
+		to = (char *)strtoul(to + 1, NULL, 16);
+		for (; from < to; from += UPA_VIEW_ALIGNMENT)
+			if (((struct upa_view *)from)->magic == UPA_VIEW_MAGIC) {
+				fclose(file);
+				return (struct upa_view *)from;
+			}
+	}
+	CHECK(false, "no view");
+	return NULL;
+}
+
+static void gives(struct upa_view *view, uint64_t keep, long least, long most)
+{
+	uint64_t done = __atomic_load_n(&view->orders_done, __ATOMIC_ACQUIRE);
+	int i = 0;
+
+	__atomic_store_n(&view->order, keep + 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&view->orders_done, __ATOMIC_ACQUIRE) == done && i++ < 400)
+		milliseconds(5);
+	CHECK(view->orders_done == done + 1 && !view->order, "it does not answer");
+	CHECK(resident_mib() >= least && resident_mib() <= most, "keep=%lu: %ld MiB are resident", (long)keep,
+	      resident_mib());
+}
+
+static void obeys(void)
+{
+	struct upa_view *view = find_view();
+
+	keep();
+	wait_for_agent();
+	while (!__atomic_load_n(&view->agent, __ATOMIC_ACQUIRE))
+		milliseconds(1);
+	CHECK((int)view->agent == agent(), "agent=%lu", (long)view->agent);
+	gives(view, 20 * MIB, 10, 30);
+	gives(view, UINT64_MAX - 1, 0, 30);
+	gives(view, 0, 0, 8);
+	for (int i = 0; i < 100 && view->agent; i++)
+		milliseconds(50);
+	CHECK(!view->agent, "it does not say that it has gone");
 }
 
 /* What is used all the time stays. */
@@ -455,6 +511,7 @@ static const struct {
 	const char *name;
 	void (*test)(void);
 } cases[] = {
+	{ "obeys", obeys },
 	{ "comes_and_goes", comes_and_goes },
 	{ "lets_be", lets_be },
 	{ "signals", signals },

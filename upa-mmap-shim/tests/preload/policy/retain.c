@@ -731,6 +731,24 @@ static void silence_decays(void)
 	CHECK(world.region_target > 50 * MIB && world.region_target < 90 * MIB, "%" PRId64, world.region_target);
 }
 
+/* At once, and no more than is asked for. */
+static void reclaims(void)
+{
+	begin();
+	look(100 * MIB, 9 * MIB);
+	IS(world.region_target, -1);
+	IS(retain_reclaim(&retain, 9 * MIB), true);
+	IS(world.region_target, -1);
+	IS(retain_reclaim(&retain, 4 * MIB), true);
+	IS(world.region_target, 4 * MIB - 4 * MIB / 16);
+	retain_heap(&retain, 50 * MIB, 3 * MIB);
+	IS(retain_reclaim(&retain, 0), true);
+	IS(world.region_target, 0);
+	IS(world.heap_target, 0);
+	CHECK(!atomic_flag_test_and_set(&retain.looking), "looking");
+	IS(retain_reclaim(&retain, 0), false);
+}
+
 /* Somebody is to look from a mebibyte on. */
 static void is_watched(void)
 {
@@ -782,6 +800,7 @@ int main(void)
 	unused_by_half_life();
 	unused_heap_goes();
 	silence_decays();
+	reclaims();
 	is_watched();
 	return 0;
 }

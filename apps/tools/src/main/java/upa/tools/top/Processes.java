@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import upa.core.RegionDescriptor;
 import upa.llfree.LlFree;
 import upa.llfree.LlFreeDescriptor;
@@ -28,7 +29,7 @@ import upa.tools.top.TopException.Reason;
  * Reads processes under UPA out of /proc: finds the library's view in the process's memory, and by it the region's counters and
  * allocation state, of which it copies no more than has been used. The processes notice nothing. Nothing read is trusted.
  */
-final class Processes {
+public final class Processes {
 
     private static final String LIBRARY = "/libupa_mmap.so";
     private static final long PAGE_BYTES = 4096;
@@ -41,15 +42,19 @@ final class Processes {
     private static final int STAT_FAULTS = 7;
     private static final int STAT_STARTED = 19;
 
-    private final Path proc;
+    final Path proc;
 
-    /** For a file system such as /proc. */
-    Processes(Path proc) {
+    /**
+     * For a file system such as /proc.
+     *
+     * @param proc where it is
+     */
+    public Processes(Path proc) {
         this.proc = proc;
     }
 
-    /** Every process under UPA that may be read. */
-    List<Sample> all() {
+    /** {@return every process under UPA that may be read} */
+    public List<Sample> all() {
         List<Sample> samples = new ArrayList<>();
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(proc, "[1-9]*")) {
             for (Path folder : folders) {
@@ -65,8 +70,41 @@ final class Processes {
         return samples;
     }
 
-    /** One process. */
-    Sample read(long pid) throws TopException {
+    /** What is done with a process's memory once its view has been found. */
+    @FunctionalInterface
+    interface Work<T> {
+
+        /**
+         * Does it.
+         *
+         * @param memory the process's
+         * @param view   found in it
+         */
+        T on(FileChannel memory, View view) throws IOException, TopException;
+    }
+
+    /**
+     * What a process shows of itself.
+     *
+     * @param address where, in its memory
+     * @param bytes   a copy
+     */
+    record View(long address, ByteBuffer bytes) {}
+
+    /**
+     * Reads one process.
+     *
+     * @param pid of the process
+     * @return what it shows
+     * @throws TopException if it cannot be read
+     */
+    public Sample read(long pid) throws TopException {
+        return with(pid, List.of(StandardOpenOption.READ),
+                (memory, view) -> sample(pid, proc.resolve(Long.toString(pid)), memory, view.bytes));
+    }
+
+    /** The memory is that of one process throughout, whoever has its number meanwhile. */
+    <T> T with(long pid, List<StandardOpenOption> options, Work<T> work) throws TopException {
         Path folder = proc.resolve(Long.toString(pid));
         try {
             String maps = Files.readString(folder.resolve("maps"), StandardCharsets.ISO_8859_1);
@@ -75,8 +113,8 @@ final class Processes {
                         Files.exists(folder) ? "process=" + pid + " does not run under UPA: start it with ./upa run"
                                 : "there is no process=" + pid);
             }
-            try (FileChannel memory = FileChannel.open(folder.resolve("mem"), StandardOpenOption.READ)) {
-                return sample(pid, folder, memory, view(pid, maps, memory));
+            try (FileChannel memory = FileChannel.open(folder.resolve("mem"), Set.copyOf(options))) {
+                return work.on(memory, view(pid, maps, memory));
             }
         } catch (NoSuchFileException e) {
             throw new TopException(Reason.GONE, "there is no process=" + pid);
@@ -88,11 +126,11 @@ final class Processes {
         }
     }
 
-    private static TopException broken(long pid, String why) {
+    static TopException broken(long pid, String why) {
         return new TopException(Reason.BROKEN, "process=" + pid + " shows what this program cannot read: " + why);
     }
 
-    private static ByteBuffer bytes(FileChannel memory, long address, long length) throws IOException {
+    static ByteBuffer bytes(FileChannel memory, long address, long length) throws IOException {
         ByteBuffer buffer = ByteBuffer.allocate(Math.toIntExact(length)).order(ByteOrder.LITTLE_ENDIAN);
         while (buffer.hasRemaining()) {
             if (memory.read(buffer, address + buffer.position()) <= 0) {
@@ -102,7 +140,7 @@ final class Processes {
         return buffer.flip();
     }
 
-    private static ByteBuffer view(long pid, String maps, FileChannel memory) throws IOException, TopException {
+    private static View view(long pid, String maps, FileChannel memory) throws IOException, TopException {
         for (String line : maps.lines().filter(l -> l.contains(LIBRARY)).toList()) {
             String[] fields = line.split(" +", 3);
             String[] range = fields[0].split("-", 2);
@@ -121,7 +159,7 @@ final class Processes {
                     if (version != VERSION || data.getInt(at + BYTES_OFFSET) != BYTES) {
                         throw broken(pid, "version=" + version + " of its view, expected=" + VERSION);
                     }
-                    return data.slice(at, BYTES).order(ByteOrder.LITTLE_ENDIAN);
+                    return new View(from + at, data.slice(at, BYTES).order(ByteOrder.LITTLE_ENDIAN));
                 }
             }
         }

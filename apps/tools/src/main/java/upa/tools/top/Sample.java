@@ -21,11 +21,12 @@ package upa.tools.top;
  * @param faults         minor page faults of the process
  * @param note           why UPA does less than it could there; mostly empty
  */
-record Sample(long pid, long started, String command, long nanos, long maps, long unmaps, long passed, long purges, long purgedBytes,
+public record Sample(long pid, long started, String command, long nanos, long maps, long unmaps, long passed, long purges, long purgedBytes,
               long heapMoves, long liveBytes, long retainedBytes, long residentBytes, long clearedBytes, long givenBackBytes, long faults,
               String note) {
 
-    long requests() {
+    /** {@return calls that came to UPA} */
+    public long requests() {
         return maps + unmaps + passed + purges + heapMoves;
     }
 }

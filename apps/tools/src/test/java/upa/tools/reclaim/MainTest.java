@@ -1,0 +1,69 @@
+package upa.tools.reclaim;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import upa.tools.top.Orders;
+import upa.tools.top.Processes;
+
+class MainTest {
+
+    @TempDir
+    Path root;
+
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+    private int run(String... arguments) {
+        out.reset();
+        err.reset();
+        Processes processes = new Processes(root);
+        return new Main(processes, new Orders(processes, 100), new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8)).run(arguments);
+    }
+
+    private String said() {
+        return err.toString(StandardCharsets.UTF_8).strip();
+    }
+
+    @Test
+    void wrongCommandLines() {
+        for (String to : List.of("-1", "1.5M", "x", "", "1KB", "129T", "999999999999999G", "0x10")) {
+            assertEquals(2, run("--to=" + to, "1"), to);
+            assertTrue(said().startsWith("upa: reclaim: ") && said().endsWith(": see ./upa reclaim --help"), said());
+        }
+        assertEquals(2, run("--to", "129T", "1"));
+        assertEquals("upa: reclaim: to=129T is not a number of bytes from 0 to 128T: see ./upa reclaim --help", said());
+        assertEquals(2, run());
+        assertEquals("upa: reclaim: one process or all, got arguments=0: see ./upa reclaim --help", said());
+        assertEquals(2, run("1", "2"));
+        assertEquals(2, run("everything"));
+        assertEquals("upa: reclaim: process=everything is neither a number nor all: see ./upa reclaim --help", said());
+        assertEquals(2, run("0"));
+        assertEquals(2, run("--what", "1"));
+        assertEquals(0, run("--help"));
+        assertTrue(out.toString(StandardCharsets.UTF_8).startsWith("usage: ./upa reclaim"));
+    }
+
+    @Test
+    void noSuchProcess() throws Exception {
+        for (String to : List.of("0", "128T", "1K")) {
+            assertEquals(1, run("--to", to, "4711"));
+            assertEquals("upa: there is no process=4711", said());
+        }
+        Files.createDirectories(root.resolve("4711"));
+        Files.writeString(root.resolve("4711/maps"), "00001000-00002000 r-xp 00000000 08:01 42 /bin/program\n");
+        assertEquals(1, run("4711"));
+        assertEquals("upa: process=4711 does not run under UPA: start it with ./upa run", said());
+        assertEquals(1, run("all"));
+        assertEquals("upa: no process runs under UPA, or none that may be reclaimed from", said());
+    }
+}
