@@ -39,7 +39,7 @@ if [[ ${alone[0]} == unshare ]]; then
     wrong "dlmalloc without a network: status $status: $(<"$work/err")"
   upa run -- true
   [[ $status -eq 0 && ! -s $work/err ]] || wrong "run after that: status $status: $(<"$work/err")"
-  if command -v mvn >/dev/null && [[ -n $(root=$root && source "$root/apps/launcher/setup.sh" && find_jdk) ]]; then
+  if command -v mvn >/dev/null && [[ -n $(source "$root/apps/launcher/setup.sh" && find_jdk) ]]; then
     upa trace x
     [[ $status -eq 1 && $(wc -l <"$work/err") -eq 2 && $(tail -n 1 "$work/err") == \
       'upa: cannot download the Maven '*': is there a network? Without it what works is ./upa run;'* ]] ||

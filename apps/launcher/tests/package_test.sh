@@ -7,7 +7,7 @@ set -euo pipefail
 export LC_ALL=C
 
 root=$1
-for tool in dh dh_dkms dpkg-buildpackage fakeroot; do
+for tool in dh dh_dkms dpkg-buildpackage; do
   command -v "$tool" >/dev/null || { echo "skipped: no $tool"; exit 77; }
 done
 [[ -e $root/upa-core/target/upa-core.jar && -e $root/build/release/lib/libupa.so ]] ||
@@ -16,7 +16,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
 wrong() { echo "FAILED: $*"; failed=1; }
+installed() {
+  { find ~/.m2/repository/io/github/upa-allocator -name '*.jar' -printf '%p %T@\n' 2>/dev/null || true; } | sort
+}
 
+installed >"$work/installed"
 "$root/upa" package "$work/made it" >"$work/names" 2>"$work/log" || { cat "$work/log"; exit 1; }
 version=$("$root/upa" --version)
 version=${version#upa }
@@ -115,11 +119,11 @@ grep -qx upa/core/Region.java "$work/files" || wrong "sources without Region.jav
 files "$javadoc" >"$work/files"
 grep -qx upa.core/upa/core/Region.html "$work/files" || wrong "Javadoc without Region"
 ! grep -q upa/internal "$work/files" || wrong "Javadoc of what is internal"
-[[ -z $(find ~/.m2/repository/io/github/upa-allocator -name '*.jar' 2>/dev/null) ]] ||
-  wrong "jars are in the user's repository"
+installed >"$work/files"
+diff "$work/installed" "$work/files" || wrong "jars have got into the user's repository"
 
 # JDK as ./upa finds it
-java_home=$(root=$root && source "$root/apps/launcher/setup.sh" && find_jdk)
+java_home=$(source "$root/apps/launcher/setup.sh" && find_jdk)
 # Maven's own plugins come from the user's repository, as links, and what is got here goes to the links' folder.
 cp -a -l ~/.m2/repository "$work/m2" 2>/dev/null || mkdir -p "$work/m2"
 find "$work/m2" -type f \( -name '*.repositories' -o -name '*.properties' -o -name '*.lastUpdated' \
