@@ -55,12 +55,13 @@ vm_test_java() {
     --add "$built/test-lib:/java/lib" --add "$root/upa-mmap-shim/tests/vectors/region:/vectors" -- sh /java.sh
 }
 
-# The C library's tests, compiled here with its sources, which check their invariants; with dlmalloc and the preloaded library if they have been built.
+# The C library's tests, compiled here with its sources, which check their invariants; with dlmalloc and the preloaded
+# library if they have been built.
 vm_test_library() {
   local shim=$root/upa-mmap-shim built=$root/build/release dlmalloc=$root/build/deps/dlmalloc/malloc.c work=$root/build/vm/library
   local sources test additions=()
-  local compile=(gcc -std=gnu11 -D_GNU_SOURCE= -DUPA_CHECKED -O2 -static -pthread "-I$shim/include" "-I$shim/lib" "-I$shim/tests"
-    '-DUPA_REGION_VECTORS="/vectors"')
+  local compile=(gcc -std=gnu11 -D_GNU_SOURCE= -DUPA_CHECKED -O2 -static -pthread
+    "-I$shim/include" "-I$shim/lib" "-I$shim/tests" '-DUPA_REGION_VECTORS="/vectors"')
   echo "# C library on upa.ko raw=1"
   mapfile -t sources < <(find "$shim/lib" -name '*.c')
   rm -rf "$work"
