@@ -23,6 +23,7 @@ class LayersTest {
             Set.of("upa.pager.host", "upa.pager.posix", "upa.pager.scale"),
             Set.of("upa.pager.policies", "upa.pager.simulate", "upa.pager.store"),
             Set.of("upa.pager.place"),
+            Set.of("upa.pager.live"),
             Set.of("upa.measure.stats", "upa.measure.allocator"),
             Set.of("upa.measure.report"),
             Set.of("upa.measure"),

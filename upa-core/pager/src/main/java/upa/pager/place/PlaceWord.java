@@ -14,16 +14,26 @@ import upa.pager.store.PageIo;
  *   claim  0 nobody's, 1 being moved, 2 wanted by a thread that waits for it
  * </pre>
  */
-final class PlaceWord {
-    static final int NONE = 0;
-    static final int MEMORY = 1;
-    static final int PATTERN = 2;
-    static final int FIRST_TIER = 3;
-    static final int MOST_PLACES = 16;
+public final class PlaceWord {
+    /** No content: reads zero. */
+    public static final int NONE = 0;
+    /** In memory. */
+    public static final int MEMORY = 1;
+    /** One 32-bit pattern, repeated: the word itself has it. */
+    public static final int PATTERN = 2;
+    /** The first store; the others follow. */
+    public static final int FIRST_TIER = 3;
+    /** Of a live program, on its way from memory to a store: the slot is one of the staging area. */
+    public static final int STAGING = 15;
+    /** Places are below this. */
+    public static final int MOST_PLACES = 16;
 
-    static final int FREE = 0;
-    static final int MOVING = 1;
-    static final int WANTED = 2;
+    /** Nobody's. */
+    public static final int FREE = 0;
+    /** Being moved. */
+    public static final int MOVING = 1;
+    /** Wanted by a thread that waits for it. */
+    public static final int WANTED = 2;
 
     private static final int PLACE_SHIFT = 60;
     private static final int CLAIM_SHIFT = 58;
@@ -34,35 +44,86 @@ final class PlaceWord {
     private PlaceWord() {
     }
 
-    static long of(int place, int check, int slot) {
+    /**
+     * Makes a word.
+     *
+     * @param place index
+     * @param check its checksum
+     * @param slot in the place
+     * @return nobody's
+     */
+    public static long of(int place, int check, int slot) {
         return (long) place << PLACE_SHIFT | (check & (1L << PageIo.CHECK_BITS) - 1) << CHECK_SHIFT | slot & SLOT_MASK;
     }
 
-    static long ofPattern(int pattern) {
+    /**
+     * Makes the word of a page that repeats a pattern.
+     *
+     * @param pattern 32 bits
+     * @return nobody's
+     */
+    public static long ofPattern(int pattern) {
         return (long) PATTERN << PLACE_SHIFT | pattern & 0xffffffffL;
     }
 
-    static int place(long word) {
+    /**
+     * Where the page is.
+     *
+     * @param word of a page
+     * @return index of its place
+     */
+    public static int place(long word) {
         return (int) (word >>> PLACE_SHIFT);
     }
 
-    static int claim(long word) {
+    /**
+     * Whose the page is.
+     *
+     * @param word of a page
+     * @return its claim
+     */
+    public static int claim(long word) {
         return (int) (word >>> CLAIM_SHIFT) & 3;
     }
 
-    static int check(long word) {
+    /**
+     * What its content must give.
+     *
+     * @param word of a page in a store
+     * @return checksum
+     */
+    public static int check(long word) {
         return (int) (word >>> CHECK_SHIFT & (1L << PageIo.CHECK_BITS) - 1);
     }
 
-    static int slot(long word) {
+    /**
+     * Where in its place the page is.
+     *
+     * @param word of a page in a store
+     * @return slot
+     */
+    public static int slot(long word) {
         return (int) (word & SLOT_MASK);
     }
 
-    static int pattern(long word) {
+    /**
+     * What the page repeats.
+     *
+     * @param word of a page that is a pattern
+     * @return 32 bits
+     */
+    public static int pattern(long word) {
         return (int) word;
     }
 
-    static long claimed(long word, int claim) {
+    /**
+     * The same with another claim.
+     *
+     * @param word of a page
+     * @param claim new one
+     * @return its word
+     */
+    public static long claimed(long word, int claim) {
         return word & ~CLAIM_MASK | (long) claim << CLAIM_SHIFT;
     }
 }

@@ -26,7 +26,7 @@ public final class Posix {
     private static final AddressLayout ADDRESS = ValueLayout.ADDRESS;
     private static final VarHandle ERRNO = Linker.Option.captureStateLayout()
             .varHandle(MemoryLayout.PathElement.groupElement("errno"));
-    private static final ThreadLocal<MemorySegment> STATE =
+    static final ThreadLocal<MemorySegment> STATE =
             ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(Linker.Option.captureStateLayout()));
 
     private static final MethodHandle OPEN = handle("open", FunctionDescriptor.of(INT, ADDRESS, INT, INT),
@@ -40,7 +40,7 @@ public final class Posix {
     private Posix() {
     }
 
-    private static MethodHandle handle(String name, FunctionDescriptor descriptor, Linker.Option... more) {
+    static MethodHandle handle(String name, FunctionDescriptor descriptor, Linker.Option... more) {
         Linker.Option[] options = new Linker.Option[more.length + 1];
         System.arraycopy(more, 0, options, 1, more.length);
         options[0] = Linker.Option.captureCallState("errno");
@@ -48,15 +48,15 @@ public final class Posix {
         return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), descriptor, options);
     }
 
-    private static int result(int returned, MemorySegment state) {
+    static int result(int returned, MemorySegment state) {
         return returned == -1 ? -(int) ERRNO.get(state, 0L) : returned;
     }
 
-    private static long result(long returned, MemorySegment state) {
+    static long result(long returned, MemorySegment state) {
         return returned == -1 ? -(int) ERRNO.get(state, 0L) : returned;
     }
 
-    private static AssertionError impossible(Throwable t) {
+    static AssertionError impossible(Throwable t) {
         return new AssertionError("a downcall threw", t);
     }
 

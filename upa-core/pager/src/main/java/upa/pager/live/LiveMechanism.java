@@ -1,0 +1,195 @@
+package upa.pager.live;
+
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import upa.pager.host.Mechanism;
+import upa.pager.place.PlaceWord;
+import upa.policy.Place;
+import upa.policy.PlacementRule;
+import upa.policy.PolicyStatistics;
+import upa.policy.Pressure;
+
+/**
+ * The pages of a process as its policies see them: what they ask for is noted, and done by the session's thread. What
+ * this pager cannot do is refused, and counted as a proposal without effect.
+ */
+final class LiveMechanism implements Mechanism {
+    private static final int MOST_VICTIMS = 1 << 14;
+    private static final int MOST_FETCHES = 64;
+
+    private final PageStates states;
+    private final Counters counters;
+    private final List<Place> places;
+    private final Runnable wake;
+    private final int mostPages;
+    private volatile int bound;
+    /** Place in the upper half. */
+    private final Queue<Long> victims = new ConcurrentLinkedQueue<>();
+    private final AtomicInteger victimCount = new AtomicInteger();
+    private final Queue<Integer> fetches = new ConcurrentLinkedQueue<>();
+    private final AtomicInteger fetchCount = new AtomicInteger();
+    private volatile boolean giveBack;
+
+    LiveMechanism(PageStates states, StoreChain stores, Counters counters, int boundPages, Runnable wake) {
+        this.states = states;
+        this.counters = counters;
+        this.wake = wake;
+        places = stores.places();
+        mostPages = boundPages;
+        bound = boundPages;
+    }
+
+    int victims() {
+        return victimCount.get();
+    }
+
+    /** The next page that a policy has proposed, its place in the upper half; -1: none. */
+    long nextVictim() {
+        Long victim = victims.poll();
+        if (victim == null) {
+            return -1;
+        }
+        victimCount.decrementAndGet();
+        return victim;
+    }
+
+    boolean hasFetches() {
+        return fetchCount.get() > 0;
+    }
+
+    int nextFetch() {
+        Integer page = fetches.poll();
+        if (page == null) {
+            return -1;
+        }
+        fetchCount.decrementAndGet();
+        return page;
+    }
+
+    boolean takeGiveBack() {
+        boolean was = giveBack;
+        giveBack = false;
+        return was;
+    }
+
+    @Override
+    public int pages() {
+        return states.pages();
+    }
+
+    @Override
+    public int boundPages() {
+        return bound;
+    }
+
+    @Override
+    public int residentPages() {
+        return states.resident();
+    }
+
+    @Override
+    public boolean isResident(int page) {
+        return states.isEligible(page);
+    }
+
+    @Override
+    public int nextResident(int from) {
+        return states.nextEligible(from);
+    }
+
+    @Override
+    public int placeOf(int page) {
+        long word = states.get(page);
+        return StoreChain.isStored(word) ? PlaceWord.place(word) - PlaceWord.FIRST_TIER
+                : PlaceWord.place(word) == PlaceWord.PATTERN ? 0 : -1;
+    }
+
+    @Override
+    public long nanoTime() {
+        return System.nanoTime();
+    }
+
+    @Override
+    public List<Place> places() {
+        return places;
+    }
+
+    @Override
+    public PolicyStatistics statistics() {
+        return counters.statistics();
+    }
+
+    @Override
+    public Pressure pressure() {
+        return Pressure.NONE;
+    }
+
+    @Override
+    public boolean evict(int page, int place) {
+        if (victimCount.get() >= MOST_VICTIMS || !states.choose(page)) {
+            return false;
+        }
+        victims.add((long) Math.max(place, 0) << Integer.SIZE | page);
+        if (victimCount.incrementAndGet() == 1) {
+            wake.run();
+        }
+        return true;
+    }
+
+    @Override
+    public int fetchRoom() {
+        int room = bound - states.resident();
+        return Math.max(0, Math.min(room, MOST_FETCHES) - fetchCount.get());
+    }
+
+    @Override
+    public boolean fetch(int page) {
+        if (placeOf(page) < 0 || fetchCount.get() >= MOST_FETCHES) {
+            return false;
+        }
+        fetches.add(page);
+        fetchCount.incrementAndGet();
+        wake.run();
+        return true;
+    }
+
+    @Override
+    public boolean collapse(int firstPage) {
+        return false;
+    }
+
+    @Override
+    public boolean populate(int first, int count) {
+        return false;
+    }
+
+    @Override
+    public boolean clearAhead(int count) {
+        return false;
+    }
+
+    @Override
+    public boolean migrate(int page, int place) {
+        return false;
+    }
+
+    @Override
+    public boolean giveBack(int keepPages) {
+        giveBack = true;
+        wake.run();
+        return true;
+    }
+
+    @Override
+    public int bound(int pages) {
+        bound = Math.clamp(pages, Math.min(mostPages, Wire.ORDER_PAGES), mostPages);
+        return bound;
+    }
+
+    @Override
+    public boolean place(PlacementRule rule) {
+        return false;
+    }
+}

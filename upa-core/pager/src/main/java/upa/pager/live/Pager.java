@@ -1,0 +1,231 @@
+package upa.pager.live;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.Consumer;
+import upa.pager.host.PolicySpec;
+import upa.pager.host.PolicyThread;
+import upa.pager.host.PolicyWatch;
+import upa.pager.posix.Linux;
+import upa.pager.posix.Posix;
+import upa.pager.store.StoreException;
+import upa.pager.store.StoreSpec;
+import upa.policy.PolicyContext;
+import upa.policy.PolicyException;
+
+/**
+ * A pager: listens for processes of its user, and has a {@link Session} for each. It ends when the process for which it
+ * was started has ended and no session is left.
+ */
+public final class Pager implements AutoCloseable {
+    /** Least memory that a process may be held to. */
+    public static final long LEAST_BOUND = 4 << 20;
+    private static final int PAGE_SHIFT = 12;
+    private static final int POLL_MILLIS = 200;
+    private static final int LINGER_POLLS = 5;
+    private static final int MOST_COMMAND_BYTES = 4096;
+
+    private final Path path;
+    private final int listener;
+    private final PolicySpec policy;
+    private final long boundBytes;
+    private final StoreChain stores;
+    private final Consumer<String> log;
+    private final PolicyWatch watch = new PolicyWatch();
+    private final ExecutorService writers =
+            Executors.newSingleThreadExecutor(task -> Thread.ofPlatform().daemon().name("writer").unstarted(task));
+    private final List<Session> sessions = new CopyOnWriteArrayList<>();
+
+    private Pager(Path path, int listener, PolicySpec policy, long boundBytes, StoreChain stores,
+            Consumer<String> log) {
+        this.path = path;
+        this.listener = listener;
+        this.policy = policy;
+        this.boundBytes = boundBytes;
+        this.stores = stores;
+        this.log = log;
+    }
+
+    /**
+     * Starts a pager, which does nothing until {@link #run}.
+     *
+     * @param policy     of each process, until another is set
+     * @param boundBytes memory of each process, at least {@link #LEAST_BOUND}
+     * @param stores     where pages go
+     * @param log        takes lines for the user
+     * @return the pager
+     * @throws PolicyException if there is no such policy, or it cannot be had with these options
+     * @throws PagerException if this machine or user cannot have one
+     * @throws StoreException if a store cannot be had
+     */
+    public static Pager start(PolicySpec policy, long boundBytes, StoreSpec stores, Consumer<String> log)
+            throws PagerException, StoreException {
+        if (boundBytes < LEAST_BOUND) {
+            throw new PagerException("memory=" + boundBytes + " is too little, the least is " + (LEAST_BOUND >> 20)
+                    + "M");
+        }
+        String missing = Uffd.missing();
+        if (missing != null) {
+            throw new PagerException("no paging on this machine: " + missing);
+        }
+        Path path;
+        try {
+            path = PagerSocket.make(ProcessHandle.current().pid());
+            Files.deleteIfExists(path);
+        } catch (IOException e) {
+            throw new PagerException("no place for the pager's socket: " + e.getMessage());
+        }
+        if (!Linux.isSocketPath(path.toString())) {
+            throw new PagerException("no place for the pager's socket: path=" + path + " is too long");
+        }
+        StoreChain chain = StoreChain.open(stores);
+        int listener = Linux.listen(path.toString());
+        if (listener < 0) {
+            chain.close();
+            throw new PagerException("cannot listen at path=" + path + ": errno=" + -listener);
+        }
+        Pager pager = new Pager(path, listener, policy, boundBytes, chain, log);
+        try {
+            // Its name, options and constructor, before a program relies on it.
+            new PolicyThread(new LiveMechanism(new PageStates(PolicyContext.BLOCK_PAGES), chain, new Counters(),
+                    PolicyContext.BLOCK_PAGES, () -> { }), policy, pager.watch, log).close();
+        } catch (PolicyException e) {
+            pager.close();
+            throw e;
+        }
+        return pager;
+    }
+
+    /** {@return where processes connect: the value of UPA_PAGER} */
+    public Path path() {
+        return path;
+    }
+
+    /**
+     * Serves until a process has ended and no session is left.
+     *
+     * @param forPid the process
+     */
+    public void run(int forPid) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment ready = Linux.pollSet(arena, listener);
+            for (int idle = 0; idle < LINGER_POLLS;) {
+                if (Linux.poll(ready, POLL_MILLIS) > 0) {
+                    int fd = Linux.accept(listener);
+                    if (fd >= 0) {
+                        accept(fd);
+                    }
+                }
+                idle = sessions.isEmpty() && !Linux.exists(forPid) ? idle + 1 : 0;
+            }
+        }
+    }
+
+    private void accept(int fd) {
+        if (Linux.peerUid(fd) != Linux.uid()) {
+            Posix.close(fd);
+            return;
+        }
+        // Who connects and says nothing keeps only its own thread waiting.
+        Thread.ofPlatform().daemon().name("session").start(() -> greet(fd));
+    }
+
+    private void greet(int fd) {
+        int[] fds = new int[2];
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment first = arena.allocate(MOST_COMMAND_BYTES, Long.BYTES);
+            long n = Linux.receive(fd, first, fds);
+            Client.Hello hello = Client.hello(first, n, fds);
+            if (hello != null) {
+                serve(fd, hello);
+                return;
+            }
+            for (int other : fds) {
+                if (other >= 0) {
+                    Posix.close(other);
+                }
+            }
+            if (n > 0) {
+                byte[] command = first.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE);
+                byte[] answer = answer(new String(command, StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8);
+                Linux.send(fd, arena.allocateFrom(ValueLayout.JAVA_BYTE, answer));
+            }
+            Posix.close(fd);
+        }
+    }
+
+    private void serve(int fd, Client.Hello hello) {
+        MemorySegment file = Linux.map(hello.file(), Wire.FILE_BYTES);
+        Posix.close(hello.file());
+        if (file == null) {
+            Posix.close(hello.uffd());
+            Posix.close(fd);
+            return;
+        }
+        Session session = new Session(hello, new Client(fd, file), stores, writers, policy, watch,
+                (int) (boundBytes >> PAGE_SHIFT), log, sessions::remove);
+        sessions.add(session);
+        session.run();
+    }
+
+    // ---- upa policy ---------------------------------------------------------------------------------
+
+    /** An answer begins with the exit status of the command. */
+    private String answer(String command) {
+        String[] words = command.split(" ", 3);
+        switch (words[0]) {
+            case "status" -> {
+                StringBuilder text = new StringBuilder("0\n");
+                sessions.stream().filter(s -> words.length == 1 || words[1].equals(Integer.toString(s.pid())))
+                        .forEach(s -> text.append(PagerReport.status(s)));
+                return text.toString();
+            }
+            case "stats" -> {
+                return find(words).map(s -> "0\n" + PagerReport.statistics(s, stores)).orElse("1\nno such process");
+            }
+            case "set" -> {
+                return find(words).map(s -> set(s, words.length > 2 ? words[2] : "")).orElse("1\nno such process");
+            }
+            default -> {
+                return "1\nunknown command";
+            }
+        }
+    }
+
+    private Optional<Session> find(String[] words) {
+        return sessions.stream().filter(s -> words.length > 1 && words[1].equals(Integer.toString(s.pid())))
+                .findFirst();
+    }
+
+    private static String set(Session session, String text) {
+        try {
+            session.replace(PolicySpec.parse(text));
+            return "0\n";
+        } catch (PolicyException e) {
+            return "1\n" + e.getMessage();
+        }
+    }
+
+    @Override
+    public void close() {
+        Posix.close(listener);
+        try {
+            Files.deleteIfExists(path);
+        } catch (IOException e) {
+            log.accept("cannot delete path=" + path + ": " + e.getMessage());
+        }
+        writers.shutdown();
+        stores.close();
+        watch.close();
+    }
+}

@@ -1,0 +1,56 @@
+package upa.pager.live;
+
+import java.util.Locale;
+import upa.pager.host.PolicyThread;
+import upa.pager.store.StoreStatistics;
+import upa.policy.PolicyStatistics;
+
+/** What {@code upa policy status} and {@code stats} print of a process. */
+final class PagerReport {
+    private static final int MIB_SHIFT = 8;
+
+    private PagerReport() {
+    }
+
+    static String status(Session s) {
+        PolicyThread policies = s.policies();
+        String why = s.problem().isEmpty() ? "" : "  (" + s.problem() + ")";
+        return String.format(Locale.ROOT, "%8d  %-16s  %-24s  bound %d MiB, resident %d MiB, stored %d MiB%s%n",
+                s.pid(), s.name(), policies == null ? "far below its bound" : policies.text(),
+                s.mechanism.boundPages() >> MIB_SHIFT, s.states.resident() >> MIB_SHIFT,
+                s.states.outside() >> MIB_SHIFT, why);
+    }
+
+    static String statistics(Session s, StoreChain stores) {
+        PolicyThread policies = s.policies();
+        PolicyStatistics p = policies == null ? s.counters.statistics() : policies.statistics();
+        Counters c = s.counters;
+        StringBuilder text = new StringBuilder();
+        line(text, "bound, pages", s.mechanism.boundPages());
+        line(text, "resident, pages", s.states.resident());
+        line(text, "outside of memory, pages", s.states.outside());
+        line(text, "faults on evicted pages", p.faults());
+        line(text, "  of these soon after eviction", p.refaults());
+        line(text, "first touches, pages", p.firstTouches());
+        line(text, "rescued from the staging area", p.rescues());
+        line(text, "evicted to stores", p.evictions());
+        line(text, "brought in early", p.prefetches());
+        line(text, "proposals without effect", p.refused());
+        line(text, "pages that could not leave", c.refused);
+        line(text, "victims by address, in place of the policy's", c.standIns);
+        line(text, "evictions that a thread waited for", c.waits);
+        line(text, "staging, ns a page", c.staged == 0 ? 0 : c.stagingNanos / c.staged);
+        line(text, "pages lost by a store", c.lost);
+        for (int i = 0; i < stores.size(); i++) {
+            StoreStatistics t = stores.store(i).statistics();
+            text.append(String.format(Locale.ROOT, "store %s (of all processes): pages %d, bytes %d of %d, written %d,"
+                    + " read %d, refused %d, failed %d%n", stores.store(i).name(), t.pages(), t.bytesUsed(),
+                    t.bytesLimit(), t.written(), t.read(), t.refused(), t.failed()));
+        }
+        return text.toString();
+    }
+
+    private static void line(StringBuilder text, String what, long n) {
+        text.append(String.format(Locale.ROOT, "%-46s %14d%n", what, n));
+    }
+}

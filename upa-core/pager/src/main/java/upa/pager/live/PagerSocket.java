@@ -1,0 +1,59 @@
+package upa.pager.live;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import upa.pager.posix.Linux;
+
+/** Where the sockets of a user's pagers are: files {@code pager-PID} in a folder that only the user may enter. */
+final class PagerSocket {
+    private static final String PREFIX = "pager-";
+
+    private PagerSocket() {
+    }
+
+    private static Path folder() {
+        String runtime = System.getenv("XDG_RUNTIME_DIR");
+        return runtime != null && Files.isWritable(Path.of(runtime)) ? Path.of(runtime, "upa")
+                : Path.of("/tmp", "upa-" + Linux.uid());
+    }
+
+    /**
+     * Makes the folder if there is none.
+     *
+     * @return where the socket of a process is
+     * @throws IOException if the folder is not the user's alone
+     */
+    static Path make(long pid) throws IOException {
+        Path folder = folder();
+        if (!Files.isDirectory(folder, java.nio.file.LinkOption.NOFOLLOW_LINKS)) {
+            Files.createDirectory(folder,
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        }
+        Object owner = Files.getAttribute(folder, "unix:uid", java.nio.file.LinkOption.NOFOLLOW_LINKS);
+        if (!owner.equals(Linux.uid())
+                || !Files.getPosixFilePermissions(folder).equals(PosixFilePermissions.fromString("rwx------"))) {
+            throw new IOException("folder=" + folder + " is not this user's alone");
+        }
+        return folder.resolve(PREFIX + pid);
+    }
+
+    /** {@return the sockets there are} */
+    static List<Path> list() {
+        List<Path> sockets = new ArrayList<>();
+        if (!Files.isDirectory(folder())) {
+            return sockets;
+        }
+        try (Stream<Path> files = Files.list(folder())) {
+            files.filter(f -> f.getFileName().toString().startsWith(PREFIX)).sorted().forEach(sockets::add);
+        } catch (IOException e) {
+            // A folder that nobody may look into holds no socket for us.
+            return sockets;
+        }
+        return sockets;
+    }
+}

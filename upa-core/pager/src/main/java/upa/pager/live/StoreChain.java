@@ -1,0 +1,174 @@
+package upa.pager.live;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import upa.pager.place.PlaceWord;
+import upa.pager.posix.Linux;
+import upa.pager.store.CompressedStore;
+import upa.pager.store.FileStore;
+import upa.pager.store.PageIo;
+import upa.pager.store.RedisStore;
+import upa.pager.store.Store;
+import upa.pager.store.StoreException;
+import upa.pager.store.StoreSpec;
+import upa.policy.Place;
+
+/** The stores of a pager, nearest first. Safe for use by several threads. */
+final class StoreChain implements AutoCloseable {
+    private static final int ID_BYTES = 8;
+
+    private final List<Store> stores;
+    private final List<MemorySegment> memories;
+
+    private StoreChain(List<Store> stores, List<MemorySegment> memories) {
+        this.stores = stores;
+        this.memories = memories;
+    }
+
+    /** For tests: stores that there are. */
+    static StoreChain of(Store... stores) {
+        return new StoreChain(List.of(stores), List.of());
+    }
+
+    static StoreChain open(StoreSpec spec) throws StoreException {
+        List<Store> stores = new ArrayList<>();
+        List<MemorySegment> memories = new ArrayList<>();
+        try {
+            for (StoreSpec.Element e : spec.stores()) {
+                stores.add(switch (e.kind()) {
+                    case LZ4 -> compressed(e, CompressedStore.Method.LZ4, memories);
+                    case ZSTD -> compressed(e, CompressedStore.Method.ZSTD, memories);
+                    case FILE -> FileStore.create(e.name(), Path.of(e.where()), e.bytes());
+                    case REDIS -> {
+                        byte[] id = new byte[ID_BYTES];
+                        new SecureRandom().nextBytes(id);
+                        yield RedisStore.open(e.name(), e.where(), id);
+                    }
+                });
+            }
+        } catch (StoreException e) {
+            new StoreChain(stores, memories).close();
+            throw e;
+        }
+        return new StoreChain(stores, memories);
+    }
+
+    private static Store compressed(StoreSpec.Element e, CompressedStore.Method method, List<MemorySegment> memories)
+            throws StoreException {
+        MemorySegment memory = Linux.map(e.bytes());
+        if (memory == null) {
+            throw new StoreException("the kernel refuses memory for store=" + e.name() + " bytes=" + e.bytes());
+        }
+        memories.add(memory);
+        return new CompressedStore(e.name(), method, memory, offset ->
+                Linux.madvise(memory.asSlice(offset, 64 << 10), Linux.MADV_DONTNEED));
+    }
+
+    List<Place> places() {
+        List<Place> places = new ArrayList<>();
+        for (Store store : stores) {
+            places.add(new Place(places.size(), store.name(), store.kind()));
+        }
+        return List.copyOf(places);
+    }
+
+    Store store(int index) {
+        return stores.get(index);
+    }
+
+    int size() {
+        return stores.size();
+    }
+
+    /**
+     * Writes pages to the nearest stores that take them.
+     *
+     * @param io    content; its results and slots are used
+     * @param words gets the word of each page, or 0 for one that no store takes
+     * @param from  index of the first store that is asked
+     */
+    void write(PageIo io, long[] words, int from) {
+        int[] owners = new int[io.count()];
+        int count = 0;
+        int pages = io.count();
+        for (int i = 0; i < pages; i++) {
+            words[i] = 0;
+            if (isPattern(io.page(i))) {
+                words[i] = PlaceWord.ofPattern(io.page(i).get(ValueLayout.JAVA_INT, 0));
+            } else {
+                keep(io, i, count);
+                owners[count++] = i;
+            }
+        }
+        for (int s = Math.max(from, 0); s < stores.size() && count > 0; s++) {
+            count = write(io, words, s, owners, count);
+        }
+    }
+
+    private static void keep(PageIo io, int from, int to) {
+        if (from != to) {
+            io.page(to).copyFrom(io.page(from));
+        }
+    }
+
+    /** Those that the store refuses move up to the front. Returns how many. */
+    private int write(PageIo io, long[] words, int store, int[] owners, int count) {
+        io.begin(count);
+        for (int i = 0; i < count; i++) {
+            io.computeCheck(i);
+        }
+        stores.get(store).write(io).join();
+        int refused = 0;
+        for (int i = 0; i < count; i++) {
+            if (io.result(i) == PageIo.Result.OK) {
+                words[owners[i]] = PlaceWord.of(PlaceWord.FIRST_TIER + store, io.check(i), io.slot(i));
+            } else {
+                keep(io, i, refused);
+                owners[refused++] = owners[i];
+            }
+        }
+        return refused;
+    }
+
+    private static boolean isPattern(MemorySegment page) {
+        return MemorySegment.mismatch(page, 0, PageIo.PAGE_BYTES - Integer.BYTES, page, Integer.BYTES,
+                PageIo.PAGE_BYTES) < 0;
+    }
+
+    static boolean isStored(long word) {
+        return PlaceWord.place(word) >= PlaceWord.FIRST_TIER && PlaceWord.place(word) < PlaceWord.STAGING;
+    }
+
+    /** Reads the first page of a batch. */
+    CompletableFuture<PageIo> read(long word, PageIo io) {
+        io.begin(1);
+        io.slot(0, PlaceWord.slot(word));
+        io.check(0, PlaceWord.check(word));
+        return stores.get(PlaceWord.place(word) - PlaceWord.FIRST_TIER).read(io);
+    }
+
+    /** Frees the slot of a page, if it has one. */
+    void free(long word) {
+        if (isStored(word)) {
+            stores.get(PlaceWord.place(word) - PlaceWord.FIRST_TIER).free(new int[] {PlaceWord.slot(word)}, 1);
+        }
+    }
+
+    String name(long word) {
+        return stores.get(PlaceWord.place(word) - PlaceWord.FIRST_TIER).name();
+    }
+
+    @Override
+    public void close() {
+        for (Store store : stores) {
+            store.discard();
+            store.close();
+        }
+        memories.forEach(Linux::unmap);
+    }
+}

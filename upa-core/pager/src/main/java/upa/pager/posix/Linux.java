@@ -1,0 +1,388 @@
+package upa.pager.posix;
+
+import java.lang.foreign.AddressLayout;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.nio.charset.StandardCharsets;
+
+/** Calls on sockets, memory and other descriptors. Each returns what the kernel returns, or -errno. */
+public final class Linux {
+    /** Negated result: no such process. */
+    public static final int ESRCH = 3;
+    /** Negated result: interrupted by a signal. */
+    public static final int EINTR = 4;
+    /** Negated result: nothing there. */
+    public static final int ENOENT = 2;
+    /** Negated result: try again. */
+    public static final int EAGAIN = 11;
+    /** Negated result: in use. */
+    public static final int EBUSY = 16;
+    /** Negated result: already there. */
+    public static final int EEXIST = 17;
+    /** {@link #poll}: something can be read. */
+    public static final short POLLIN = 1;
+    /** {@link #madvise}: the memory is given back, and reads zero. */
+    public static final int MADV_DONTNEED = 4;
+    /** System call number of userfaultfd(2). */
+    private static final long SYS_USERFAULTFD = System.getProperty("os.arch").equals("aarch64") ? 282 : 323;
+
+    private static final int AF_UNIX = 1;
+    private static final int SOCK_SEQPACKET_CLOEXEC = 5 | 02000000;
+    private static final int SOL_SOCKET = 1;
+    private static final int SO_PEERCRED = 17;
+    private static final int SCM_RIGHTS = 1;
+    private static final int MSG_NOSIGNAL = 0x4000;
+    private static final int MSG_CMSG_CLOEXEC = 0x40000000;
+    private static final int PATH_BYTES = 108;
+    private static final int PROT_READ_WRITE = 3;
+    private static final int MAP_SHARED = 1;
+    private static final int MAP_PRIVATE_SPARSE = 2 | 0x20 | 0x4000;
+
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT;
+    private static final AddressLayout ADDRESS = ValueLayout.ADDRESS;
+
+    private static final MethodHandle SOCKET = Posix.handle("socket", FunctionDescriptor.of(INT, INT, INT, INT));
+    private static final MethodHandle BIND = Posix.handle("bind", FunctionDescriptor.of(INT, INT, ADDRESS, INT));
+    private static final MethodHandle CONNECT = Posix.handle("connect", FunctionDescriptor.of(INT, INT, ADDRESS, INT));
+    private static final MethodHandle LISTEN = Posix.handle("listen", FunctionDescriptor.of(INT, INT, INT));
+    private static final MethodHandle ACCEPT = Posix.handle("accept4",
+            FunctionDescriptor.of(INT, INT, ADDRESS, ADDRESS, INT));
+    private static final MethodHandle RECVMSG = Posix.handle("recvmsg", FunctionDescriptor.of(LONG, INT, ADDRESS, INT));
+    private static final MethodHandle SEND = Posix.handle("send", FunctionDescriptor.of(LONG, INT, ADDRESS, LONG, INT));
+    private static final MethodHandle GETSOCKOPT = Posix.handle("getsockopt",
+            FunctionDescriptor.of(INT, INT, INT, INT, ADDRESS, ADDRESS));
+    private static final MethodHandle POLL = Posix.handle("poll", FunctionDescriptor.of(INT, ADDRESS, LONG, INT));
+    private static final MethodHandle READ = Posix.handle("read", FunctionDescriptor.of(LONG, INT, ADDRESS, LONG));
+    private static final MethodHandle WRITE = Posix.handle("write", FunctionDescriptor.of(LONG, INT, ADDRESS, LONG));
+    private static final MethodHandle EVENTFD = Posix.handle("eventfd", FunctionDescriptor.of(INT, INT, INT));
+    private static final MethodHandle IOCTL = Posix.handle("ioctl", FunctionDescriptor.of(INT, INT, LONG, ADDRESS),
+            Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle SYSCALL = Posix.handle("syscall", FunctionDescriptor.of(LONG, LONG, LONG),
+            Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle MMAP = Posix.handle("mmap",
+            FunctionDescriptor.of(LONG, ADDRESS, LONG, INT, INT, INT, LONG));
+    private static final MethodHandle MUNMAP = Posix.handle("munmap", FunctionDescriptor.of(INT, ADDRESS, LONG));
+    private static final MethodHandle MADVISE = Posix.handle("madvise", FunctionDescriptor.of(INT, ADDRESS, LONG, INT));
+    private static final MethodHandle KILL = Posix.handle("kill", FunctionDescriptor.of(INT, INT, INT));
+    private static final MethodHandle GETUID = Posix.handle("geteuid", FunctionDescriptor.of(INT));
+
+    private Linux() {
+    }
+
+    private interface Call {
+        long make(MemorySegment state) throws Throwable;
+    }
+
+    private static long call(Call call) {
+        MemorySegment state = Posix.STATE.get();
+        try {
+            return Posix.result(call.make(state), state);
+        } catch (Throwable t) {
+            throw Posix.impossible(t);
+        }
+    }
+
+    /** {@return the effective user of this process} */
+    public static int uid() {
+        return (int) call(s -> (int) GETUID.invokeExact(s));
+    }
+
+    /**
+     * A descriptor of poll(2).
+     *
+     * @param fds as from {@link #pollSet}
+     * @param timeoutMillis at most how long, or -1
+     * @return how many are ready
+     */
+    public static int poll(MemorySegment fds, int timeoutMillis) {
+        return (int) call(s -> (int) POLL.invokeExact(s, fds, fds.byteSize() / Long.BYTES, timeoutMillis));
+    }
+
+    /**
+     * What to wait for: each descriptor until it can be read.
+     *
+     * @param arena owns the result
+     * @param fds   descriptors
+     * @return for {@link #poll} and {@link #isReady}
+     */
+    public static MemorySegment pollSet(Arena arena, int... fds) {
+        MemorySegment set = arena.allocate((long) fds.length * Long.BYTES, Long.BYTES);
+        for (int i = 0; i < fds.length; i++) {
+            set.set(INT, (long) i * Long.BYTES, fds[i]);
+            set.set(SHORT, (long) i * Long.BYTES + Integer.BYTES, POLLIN);
+        }
+        return set;
+    }
+
+    /**
+     * After {@link #poll}.
+     *
+     * @param fds as it was given
+     * @param i   index of a descriptor
+     * @return whether it can be read, or has failed
+     */
+    public static boolean isReady(MemorySegment fds, int i) {
+        return fds.get(SHORT, (long) i * Long.BYTES + Integer.BYTES + Short.BYTES) != 0;
+    }
+
+    private static MemorySegment address(Arena arena, String path) {
+        byte[] bytes = path.getBytes(StandardCharsets.UTF_8);
+        MemorySegment address = arena.allocate(Short.BYTES + PATH_BYTES, Short.BYTES);
+        address.set(SHORT, 0, (short) AF_UNIX);
+        MemorySegment.copy(bytes, 0, address, ValueLayout.JAVA_BYTE, Short.BYTES, bytes.length);
+        return address;
+    }
+
+    /**
+     * Whether a path fits into the address of a socket.
+     *
+     * @param path of a socket
+     * @return whether it does
+     */
+    public static boolean isSocketPath(String path) {
+        return path.getBytes(StandardCharsets.UTF_8).length < PATH_BYTES;
+    }
+
+    /**
+     * Makes a socket of messages that listens.
+     *
+     * @param path where, a new file
+     * @return a descriptor or -errno
+     */
+    public static int listen(String path) {
+        int fd = (int) call(s -> (int) SOCKET.invokeExact(s, AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0));
+        if (fd < 0) {
+            return fd;
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment address = address(arena, path);
+            long error = call(s -> (int) BIND.invokeExact(s, fd, address, (int) address.byteSize()));
+            if (error == 0) {
+                error = call(s -> (int) LISTEN.invokeExact(s, fd, 64));
+            }
+            if (error != 0) {
+                Posix.close(fd);
+                return (int) error;
+            }
+            return fd;
+        }
+    }
+
+    /**
+     * Connects to a socket of messages.
+     *
+     * @param path where
+     * @return a descriptor or -errno
+     */
+    public static int connect(String path) {
+        int fd = (int) call(s -> (int) SOCKET.invokeExact(s, AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0));
+        if (fd < 0) {
+            return fd;
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment address = address(arena, path);
+            int error = (int) call(s -> (int) CONNECT.invokeExact(s, fd, address, (int) address.byteSize()));
+            if (error != 0) {
+                Posix.close(fd);
+                return error;
+            }
+            return fd;
+        }
+    }
+
+    /**
+     * accept4(2).
+     *
+     * @param fd that listens
+     * @return a descriptor or -errno
+     */
+    public static int accept(int fd) {
+        return (int) call(s -> (int) ACCEPT.invokeExact(s, fd, MemorySegment.NULL, MemorySegment.NULL, 02000000));
+    }
+
+    /**
+     * The user at the other end of a socket.
+     *
+     * @param fd connected
+     * @return the effective user when it connected, or -errno
+     */
+    public static int peerUid(int fd) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment credentials = arena.allocate(INT, 3);
+            MemorySegment size = arena.allocateFrom(INT, 3 * Integer.BYTES);
+            long error = call(s -> (int) GETSOCKOPT.invokeExact(s, fd, SOL_SOCKET, SO_PEERCRED, credentials, size));
+            return error == 0 ? credentials.getAtIndex(INT, 1) : (int) error;
+        }
+    }
+
+    /**
+     * Receives a message with descriptors.
+     *
+     * @param fd  connected
+     * @param to  gets the message
+     * @param fds gets descriptors; what is missing is set to -1; of more than fit, none
+     * @return its bytes, 0 at the end, or -errno
+     */
+    public static long receive(int fd, MemorySegment to, int[] fds) {
+        java.util.Arrays.fill(fds, -1);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment vector = arena.allocate(LONG, 2);
+            vector.setAtIndex(LONG, 0, to.address());
+            vector.setAtIndex(LONG, 1, to.byteSize());
+            long room = 16 + ((long) fds.length * Integer.BYTES + 7 & ~7L);
+            MemorySegment control = arena.allocate(room, Long.BYTES);
+            MemorySegment message = arena.allocate(LONG, 7);
+            message.setAtIndex(LONG, 2, vector.address());
+            message.setAtIndex(LONG, 3, 1);
+            message.setAtIndex(LONG, 4, control.address());
+            message.setAtIndex(LONG, 5, fds.length == 0 ? 0 : room);
+            long n = call(s -> (long) RECVMSG.invokeExact(s, fd, message, MSG_CMSG_CLOEXEC));
+            if (n > 0 && message.getAtIndex(LONG, 5) >= 16 && control.get(INT, 8) == SOL_SOCKET
+                    && control.get(INT, 12) == SCM_RIGHTS) {
+                long count = (control.get(LONG, 0) - 16) / Integer.BYTES;
+                for (int i = 0; i < count && i < fds.length; i++) {
+                    fds[i] = control.get(INT, 16 + (long) i * Integer.BYTES);
+                }
+            }
+            return n;
+        }
+    }
+
+    /**
+     * send(2).
+     *
+     * @param fd   connected
+     * @param from the message
+     * @return its bytes or -errno
+     */
+    public static long send(int fd, MemorySegment from) {
+        return call(s -> (long) SEND.invokeExact(s, fd, from, from.byteSize(), MSG_NOSIGNAL));
+    }
+
+    /**
+     * read(2).
+     *
+     * @param fd a descriptor
+     * @param to gets what is read
+     * @return bytes or -errno
+     */
+    public static long read(int fd, MemorySegment to) {
+        MemorySegment state = Posix.STATE.get();
+        try {
+            return Posix.result((long) READ.invokeExact(state, fd, to, to.byteSize()), state);
+        } catch (Throwable t) {
+            throw Posix.impossible(t);
+        }
+    }
+
+    /**
+     * write(2).
+     *
+     * @param fd   a descriptor
+     * @param from is written
+     * @return bytes or -errno
+     */
+    public static long write(int fd, MemorySegment from) {
+        return call(s -> (long) WRITE.invokeExact(s, fd, from, from.byteSize()));
+    }
+
+    /** {@return a descriptor of eventfd(2) that does not block, or -errno} */
+    public static int eventfd() {
+        return (int) call(s -> (int) EVENTFD.invokeExact(s, 0, 02000000 | 04000));
+    }
+
+    /** {@return a descriptor of userfaultfd(2) that does not block, or -errno} */
+    public static int userfaultfd() {
+        return (int) call(s -> (long) SYSCALL.invokeExact(s, SYS_USERFAULTFD, (long) (02000000 | 04000)));
+    }
+
+    /**
+     * ioctl(2).
+     *
+     * @param fd       a descriptor
+     * @param request  its number
+     * @param argument read and written
+     * @return what it returns, or -errno
+     */
+    public static int ioctl(int fd, long request, MemorySegment argument) {
+        MemorySegment state = Posix.STATE.get();
+        try {
+            return Posix.result((int) IOCTL.invokeExact(state, fd, request, argument), state);
+        } catch (Throwable t) {
+            throw Posix.impossible(t);
+        }
+    }
+
+    /**
+     * Maps a file in memory, shared.
+     *
+     * @param fd    of the file
+     * @param bytes from its beginning
+     * @return the memory, or null if the kernel refuses; {@link #unmap} ends it
+     */
+    public static MemorySegment map(int fd, long bytes) {
+        return map(fd, bytes, MAP_SHARED);
+    }
+
+    /**
+     * Takes memory from the kernel, page by page as it is touched.
+     *
+     * @param bytes how much
+     * @return the memory, or null if the kernel refuses; {@link #unmap} ends it
+     */
+    public static MemorySegment map(long bytes) {
+        return map(-1, bytes, MAP_PRIVATE_SPARSE);
+    }
+
+    private static MemorySegment map(int fd, long bytes, int flags) {
+        long at = call(s -> (long) MMAP.invokeExact(s, MemorySegment.NULL, bytes, PROT_READ_WRITE, flags, fd, 0L));
+        return at < 0 && at > -4096 ? null : MemorySegment.ofAddress(at).reinterpret(bytes);
+    }
+
+    /**
+     * munmap(2).
+     *
+     * @param memory as from {@link #map}; must not be used any more
+     */
+    public static void unmap(MemorySegment memory) {
+        call(s -> (int) MUNMAP.invokeExact(s, memory, memory.byteSize()));
+    }
+
+    /**
+     * madvise(2).
+     *
+     * @param memory whole pages
+     * @param advice as {@link #MADV_DONTNEED}
+     * @return 0 or -errno
+     */
+    public static int madvise(MemorySegment memory, int advice) {
+        return (int) call(s -> (int) MADVISE.invokeExact(s, memory, memory.byteSize(), advice));
+    }
+
+    /**
+     * Whether there is a process.
+     *
+     * @param pid its number
+     * @return true also if it is a zombie
+     */
+    public static boolean exists(int pid) {
+        return call(s -> (int) KILL.invokeExact(s, pid, 0)) != -ESRCH;
+    }
+
+    /**
+     * kill(2).
+     *
+     * @param pid    a process
+     * @param signal its number
+     * @return 0 or -errno
+     */
+    public static int kill(int pid, int signal) {
+        return (int) call(s -> (int) KILL.invokeExact(s, pid, signal));
+    }
+}

@@ -1,0 +1,74 @@
+package upa.pager.live;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import upa.pager.place.PlaceWord;
+
+class PageStatesTest {
+    private static final long STORED = PlaceWord.of(PlaceWord.FIRST_TIER, 77, 5);
+
+    @Test
+    void aPageIsChosenOnceUntilItIsInMemoryAgain() {
+        PageStates states = new PageStates(8);
+        assertFalse(states.choose(3), "without content");
+        states.set(3, PageStates.memory());
+        assertTrue(states.choose(3));
+        assertFalse(states.choose(3));
+        assertFalse(states.isEligible(3));
+        assertEquals(1, states.resident(), "a victim is still in memory");
+        states.set(3, STORED);
+        assertFalse(states.choose(3));
+        states.set(3, PageStates.memory());
+        assertTrue(states.choose(3));
+    }
+
+    @Test
+    void whatIsOutsideIsFoundAndWhatIsLostIsNot() {
+        PageStates states = new PageStates(100);
+        states.set(10, STORED);
+        states.set(20, PlaceWord.ofPattern(0));
+        states.set(30, PlaceWord.of(PlaceWord.STAGING, 0, 1023));
+        states.set(40, PlaceWord.claimed(STORED, PlaceWord.WANTED));
+        states.set(50, PageStates.LOST);
+        states.set(60, PageStates.memory());
+        assertEquals(4, states.outside());
+        assertEquals(10, states.nextOutside(0));
+        assertEquals(20, states.nextOutside(11));
+        assertEquals(30, states.nextOutside(21));
+        assertEquals(40, states.nextOutside(31));
+        assertEquals(-1, states.nextOutside(41));
+        assertEquals(PageStates.LOST, states.set(50, 0));
+        assertEquals(STORED, states.set(10, PageStates.memory()));
+        assertEquals(3, states.outside());
+        states.clear();
+        assertEquals(0, states.outside() + states.resident());
+    }
+
+    @Test
+    void countsAreThoseOfTheWords() {
+        Random random = new Random(5);
+        PageStates states = new PageStates(64);
+        long[] words = {0, PageStates.memory(), PageStates.chosen(), STORED, PlaceWord.ofPattern(-1), PageStates.LOST,
+            PlaceWord.of(PlaceWord.STAGING, 0, 7)};
+        for (int i = 0; i < 10_000; i++) {
+            states.set(random.nextInt(64), words[random.nextInt(words.length)]);
+            if (i % 10 == 0) {
+                states.choose(random.nextInt(64));
+            }
+        }
+        int resident = 0;
+        int outside = 0;
+        for (int page = 0; page < 64; page++) {
+            long word = states.get(page);
+            resident += PlaceWord.place(word) == PlaceWord.MEMORY ? 1 : 0;
+            outside += PageStates.isOutside(word) ? 1 : 0;
+            assertEquals(word == PageStates.memory(), states.isEligible(page));
+        }
+        assertEquals(resident, states.resident());
+        assertEquals(outside, states.outside());
+    }
+}

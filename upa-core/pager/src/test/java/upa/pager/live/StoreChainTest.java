@@ -1,0 +1,103 @@
+package upa.pager.live;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import upa.pager.place.PlaceWord;
+import upa.pager.store.PageIo;
+import upa.pager.store.StoreException;
+import upa.pager.store.StoreSpec;
+
+class StoreChainTest {
+    private static final int PAGES = 64;
+
+    /** Text compresses, noise does not, and every fourth page repeats one word. */
+    private static void fill(PageIo io) {
+        Random random = new Random(11);
+        io.begin(PAGES);
+        for (int i = 0; i < PAGES; i++) {
+            for (int at = 0; at < PageIo.PAGE_BYTES; at += Integer.BYTES) {
+                int word = switch (i % 4) {
+                    case 0 -> i;
+                    case 1 -> random.nextInt();
+                    default -> i << 8 | at % 32;
+                };
+                io.page(i).set(ValueLayout.JAVA_INT, at, word);
+            }
+        }
+    }
+
+    private static long[] copyAndWrite(StoreChain chain, PageIo io, PageIo original, int from) {
+        fill(io);
+        fill(original);
+        long[] words = new long[PAGES];
+        chain.write(io, words, from);
+        return words;
+    }
+
+    private static void check(StoreChain chain, PageIo original, long word, int i, PageIo one) {
+        assertEquals(PageIo.Result.OK, chain.read(word, one).join().result(0), "page " + i);
+        assertEquals(-1, original.page(i).mismatch(one.page(0)), "page " + i);
+    }
+
+    @Test
+    void pagesGoToTheNearestStoreThatTakesThem() throws Exception {
+        try (Arena arena = Arena.ofShared();
+                StoreChain chain = StoreChain.open(StoreSpec.parse("lz4:1M,file:/var/tmp:16M"))) {
+            PageIo original = new PageIo(arena, PAGES);
+            PageIo one = new PageIo(arena, 1);
+            long[] words = copyAndWrite(chain, new PageIo(arena, PAGES), original, 0);
+            for (int i = 0; i < PAGES; i++) {
+                if (i % 4 == 0) {
+                    assertEquals(PlaceWord.ofPattern(i), words[i]);
+                    continue;
+                }
+                assertEquals(i % 4 == 1 ? PlaceWord.FIRST_TIER + 1 : PlaceWord.FIRST_TIER, PlaceWord.place(words[i]));
+                check(chain, original, words[i], i, one);
+            }
+            for (long word : words) {
+                chain.free(word);
+            }
+            assertEquals(0, chain.store(0).statistics().pages());
+            assertEquals(0, chain.store(1).statistics().pages());
+        }
+    }
+
+    @Test
+    void aLaterStoreCanBeTheFirst() throws Exception {
+        try (Arena arena = Arena.ofShared();
+                StoreChain chain = StoreChain.open(StoreSpec.parse("lz4:1M,file:/var/tmp:16M"))) {
+            PageIo original = new PageIo(arena, PAGES);
+            PageIo one = new PageIo(arena, 1);
+            long[] words = copyAndWrite(chain, new PageIo(arena, PAGES), original, 1);
+            for (int i = 0; i < PAGES; i++) {
+                if (i % 4 != 0) {
+                    assertEquals(PlaceWord.FIRST_TIER + 1, PlaceWord.place(words[i]));
+                    check(chain, original, words[i], i, one);
+                }
+            }
+        }
+    }
+
+    @Test
+    void whatNoStoreTakesHasNoWord() throws Exception {
+        try (Arena arena = Arena.ofShared(); StoreChain chain = StoreChain.open(StoreSpec.parse("lz4:1M"))) {
+            long[] words = copyAndWrite(chain, new PageIo(arena, PAGES), new PageIo(arena, PAGES), 0);
+            for (int i = 0; i < PAGES; i++) {
+                assertEquals(i % 4 == 1, words[i] == 0, "page " + i);
+            }
+        }
+    }
+
+    @Test
+    void aStoreThatCannotBeHadIsSaid() {
+        StoreException e = assertThrows(StoreException.class,
+                () -> StoreChain.open(StoreSpec.parse("lz4:1M,file:/no/such/folder:16M")));
+        assertTrue(e.getMessage().contains("folder=/no/such/folder"), e.getMessage());
+    }
+}
