@@ -69,6 +69,8 @@ static const struct setting list[] = {
 	  "counts processes of which there is little to say (set by upa run)" },
 	{ "TRACE", WORD(TEXT, FIELD(trace)), "a file", "none",
 	  "file in which the process's page requests are recorded" },
+	{ "PAGER", WORD(TEXT, FIELD(pager)), "a socket", "none",
+	  "whose pager holds the region within its bound (set by upa run --policy)" },
 	{ "REDIRECT", ON_OFF(redirect, 1),
 	  "libc's own calls are served, not only those from outside libc" },
 	{ "BRK", ON_OFF(brk, 1),

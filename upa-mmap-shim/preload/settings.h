@@ -27,6 +27,7 @@ struct settings {
 	const char *trace;   /* NULL: none */
 	const char *stats_file; /* NULL: standard error */
 	const char *stats_rest; /* NULL: none (observe/rest.h) */
+	const char *pager;      /* NULL: none (pager/pager.h) */
 	bool reclaim;
 	bool agent;
 	bool strict;

@@ -10,6 +10,7 @@
 #include "observe/statistics.h"
 #include "observe/trace.h"
 #include "os/filter.h"
+#include "pager/pager.h"
 #include "settings.h"
 #include "upkeep/facts.h"
 #include "upkeep/heap.h"
@@ -78,8 +79,10 @@ void stand_aside(enum stand_aside_reason reason)
 	/* Nothing is kept any more. */
 	if (row->region && row->heap)
 		agent_stop();
-	if (row->region)
+	if (row->region) {
+		pager_leave();
 		gate_close();
+	}
 	if (row->heap)
 		heap_stop();
 	if (row->purging)

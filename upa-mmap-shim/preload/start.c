@@ -28,6 +28,7 @@
 #include "observe/outlook.h"
 #include "observe/view.h"
 #include "os/limits.h"
+#include "pager/pager.h"
 #include "region/region_private.h"
 #include "settings.h"
 #include "stand_aside.h"
@@ -133,8 +134,15 @@ __attribute__((constructor(101))) static void start(void)
 		/* In a child, the region comes first. */
 		upa_region_watch_forks();
 	}
+	pager_start();
+	/* What stays in memory, and what goes, is the pager's to say. */
+	if (pager_wanted()) {
+		settings.retain_percent = 1000;
+		settings.huge = false;
+	}
 	retention_start();
-	agent_start();
+	if (!pager_wanted())
+		agent_start();
 	/* The agent comes again with the parent's next call that keeps something: who has forked may count threads. */
 	pthread_atfork(agent_pause, agent_resume, in_child);
 	raw_start();
@@ -142,7 +150,8 @@ __attribute__((constructor(101))) static void start(void)
 		redirect_libc();
 	else
 		statistics_note("libc's own calls go to the kernel: UPA_REDIRECT=0");
-	purging_start();
+	if (!pager_wanted())
+		purging_start();
 	if (settings.strict && !settings.backend)
 		statistics_note("UPA_STRICT=1: free pages are guarded, at a system call for each request");
 	gate_open();

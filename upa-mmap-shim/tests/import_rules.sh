@@ -2,7 +2,7 @@
 # import_rules.sh - which folder may include what: imports run downwards only.
 #
 #   os < llfree < region < region's back ends < mman < preload's base < preload/{policy,observe} < gate
-#     < preload/upkeep < preload/agent < stand_aside < preload/entry < preload
+#     < preload/{upkeep,pager} < preload/agent < stand_aside < preload/entry < preload
 #
 # A folder may include itself and what stands before it in this line. The preload's base are its files settings and
 # clock, which know of nothing but the library; its gate and what makes it stand aside are files too. Beyond that:
@@ -30,7 +30,7 @@ rank() {
     preload/base) echo 7 ;;
     preload/policy | preload/observe) echo 8 ;;
     preload/gate) echo 9 ;;
-    preload/upkeep) echo 10 ;;
+    preload/upkeep | preload/pager) echo 10 ;;
     preload/agent) echo 11 ;;
     preload/stand_aside) echo 12 ;;
     preload/entry) echo 13 ;;
@@ -43,7 +43,7 @@ folder_of() {
   case $1 in
     region/linear/* | region/device/* | region/fenced/*) dirname "$1" ;;
     os/* | llfree/* | region/* | mman/*) echo "${1%%/*}" ;;
-    policy/* | observe/* | upkeep/* | agent/* | entry/*) echo "preload/${1%%/*}" ;;
+    policy/* | observe/* | upkeep/* | pager/* | agent/* | entry/*) echo "preload/${1%%/*}" ;;
     upa/api.h | upa/version.h | */kernel-ext/include/uapi/upa.h) echo uapi ;;
     upa/llfree.h) echo llfree ;;
     upa/region.h) echo region ;;

@@ -41,4 +41,15 @@ typedef int upa_call_on_range(char *address, size_t length, long argument);
 int upa_mman_apply(void *address, size_t length, bool sticks, upa_call_on_range *call, long argument);
 int upa_mman_apply_past_holes(void *address, size_t length, bool sticks, upa_call_on_range *call, long argument);
 
+/*
+ * Who is to know when pages leave the region by page tables, since they have to be in memory then. Set before the
+ * region is made; NULL: nobody.
+ */
+struct upa_leaving {
+	void (*begin)(void);
+	void (*end)(void);
+};
+
+extern struct upa_leaving upa_leaving;
+
 #endif

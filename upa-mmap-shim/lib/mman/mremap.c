@@ -7,9 +7,12 @@
 #include <upa/mman.h>
 
 #include "mman/default_region.h"
+#include "mman/mman_private.h"
 #include "mman/ranges.h"
 #include "mman/refusals.h"
 #include "os/maps.h"
+
+struct upa_leaving upa_leaving;
 
 /* Frees pages of the region whose memory has been moved elsewhere. */
 static int unmap_moved(struct upa_region *r, char *address, size_t length)
@@ -32,7 +35,11 @@ static long move_mapping(struct upa_region *r, char *from, size_t length, bool a
 
 	if (locked)
 		os_call(SYS_munlock, (long)from, (long)length, 0, 0, 0, 0);
+	if (upa_leaving.begin)
+		upa_leaving.begin();
 	result = os_mremap(from, length, length, MREMAP_MAYMOVE | MREMAP_DONTUNMAP | flags, to);
+	if (upa_leaving.end)
+		upa_leaving.end();
 	if (locked)
 		os_call(SYS_mlock, os_failed(result) ? (long)from : result, (long)length, 0, 0, 0, 0);
 	return result;

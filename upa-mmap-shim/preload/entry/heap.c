@@ -2,14 +2,16 @@
 /* The heap that libc's malloc grows by brk(). */
 #include "upkeep/heap.h"
 
+#include <errno.h>
+
 #include "entry/entry.h"
 #include "entry/limits.h"
 #include "entry/uncleared.h"
 #include "observe/observe.h"
 #include "observe/view.h"
+#include "pager/pager.h"
 
-/* Called with libc's lock held, but for a program that calls it itself. */
-int libc_brk(void *address)
+static int move_break(void *address)
 {
 	struct observation o = observe(true);
 	struct heap_breaks was = heap_breaks();
@@ -28,4 +30,15 @@ int libc_brk(void *address)
 	observed(o, true, UPA_TRACE_BREAK, flags, 0, now.program,
 		 now.program < was.program ? was.program - now.program : now.program - was.program);
 	return result;
+}
+
+/* Called with libc's lock held, but for a program that calls it itself. */
+int libc_brk(void *address)
+{
+	/* What is to be paged must lie in the region: malloc() then takes mmap() instead. */
+	if (pager_wanted() && (uintptr_t)address > heap_breaks().program) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return move_break(address);
 }

@@ -20,6 +20,7 @@
 #include "os/filter.h"
 #include "upkeep/purging.h"
 #include "region/region_private.h"
+#include "pager/pager.h"
 #include "stand_aside.h"
 
 /* Purging asks the kernel more than a filter may know of. */
@@ -41,6 +42,9 @@ int libc_madvise(void *address, size_t length, int advice)
 	bool kept;
 	int result = 0;
 
+	/* The pager is not told when such a page is written again, and would never evict it. */
+	if (advice == MADV_FREE && pager_wanted() && gate_of(address))
+		advice = MADV_DONTNEED;
 	if (advice == MADV_NOHUGEPAGE)
 		stand_aside(ASIDE_NO_HUGE_PAGES);
 	if (advice == MADV_GUARD_INSTALL && !gate_of(address))

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "pager/pager.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include <upa/region.h>
+
+#include "gate.h"
+#include "mman/mman_private.h"
+#include "observe/statistics.h"
+#include "os/message.h"
+#include "os/os.h"
+#include "pager/agent.h"
+#include "region/region_private.h"
+#include "settings.h"
+
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2u
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+#define PAGE 4096ull
+#define STACK_BYTES (128ul << 10)
+/* Memory in use grows by no more than this in a second, for certain. */
+#define MOST_GROWTH (4ull << 30)
+#define LEAST_WAIT 1000000ull
+#define MOST_WAIT 100000000ull
+
+enum { OFF, WANTED, CONNECTED, GONE };
+
+static _Atomic int phase;
+static _Atomic uint32_t wake;    /* a futex of the watch */
+static _Atomic uint32_t asked;   /* tickets for PAGER_FREEZE */
+static _Atomic uint32_t thawed;
+static _Atomic uint32_t leaving;
+static _Atomic uint32_t granted; /* a futex: tickets up to this */
+static _Atomic uint32_t gone;    /* a futex */
+static char path[108];
+
+static void futex_wait(_Atomic uint32_t *at, uint32_t value, const struct timespec *most)
+{
+	os_call(SYS_futex, (long)at, FUTEX_WAIT_PRIVATE, value, (long)most, 0, 0);
+}
+
+static void futex_wake(_Atomic uint32_t *at)
+{
+	os_call(SYS_futex, (long)at, FUTEX_WAKE_PRIVATE, INT_MAX, 0, 0, 0);
+}
+
+static void wake_watch(void)
+{
+	atomic_fetch_add(&wake, 1);
+	futex_wake(&wake);
+}
+
+bool pager_wanted(void)
+{
+	int now = atomic_load_explicit(&phase, memory_order_relaxed);
+
+	return now == WANTED || now == CONNECTED;
+}
+
+/* ---- threads of the program ---------------------------------------------------------------------- */
+
+void pager_granted(uint32_t ticket)
+{
+	atomic_store(&granted, ticket);
+	futex_wake(&granted);
+}
+
+void pager_left(void)
+{
+	atomic_store(&phase, GONE);
+	atomic_store(&gone, 1);
+	futex_wake(&gone);
+	futex_wake(&granted);
+}
+
+/* In the order of tickets, which may wrap round. */
+static bool is_granted(uint32_t ticket)
+{
+	return (int32_t)(atomic_load(&granted) - ticket) >= 0;
+}
+
+/* All is in memory, and stays there: for a fork, and for pages that leave the region. */
+static void freeze(void)
+{
+	const struct timespec most = { .tv_nsec = 100000000 };
+	uint32_t ticket;
+
+	if (atomic_load(&phase) != CONNECTED)
+		return;
+	ticket = atomic_fetch_add(&asked, 1) + 1;
+	wake_watch();
+	while (!is_granted(ticket) && !atomic_load(&gone))
+		futex_wait(&granted, atomic_load(&granted), &most);
+}
+
+static void thaw(void)
+{
+	if (atomic_load(&phase) != CONNECTED)
+		return;
+	atomic_fetch_add(&thawed, 1);
+	wake_watch();
+}
+
+/* All that was in memory is the child's, and the pager lets go of it: it is a process without a bound. */
+static void in_child(void)
+{
+	atomic_store(&phase, OFF);
+}
+
+void pager_leave(void)
+{
+	const struct timespec most = { .tv_nsec = 100000000 };
+	int now = WANTED;
+
+	if (atomic_load(&phase) == OFF || atomic_compare_exchange_strong(&phase, &now, GONE) || now == GONE)
+		return;
+	atomic_store(&leaving, 1);
+	wake_watch();
+	while (!atomic_load(&gone))
+		futex_wait(&gone, 0, &most);
+}
+
+/* ---- the watch ----------------------------------------------------------------------------------- */
+
+static void say(const char *what, const char *why, int error)
+{
+	struct message m = { .length = 0 };
+
+	message_text(&m, "upa: pid=");
+	message_number(&m, (uint64_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0), 0);
+	message_text(&m, what);
+	message_text(&m, why);
+	message_text(&m, ": errno=");
+	message_number(&m, (uint64_t)-error, 0);
+	message_text(&m, "\n");
+	message_send(&m, 2);
+}
+
+/* Resident memory of the process in bytes; all there could be if it cannot be read. */
+static uint64_t resident_bytes(int fd)
+{
+	char text[128];
+	long n = fd < 0 ? -1 : os_call(SYS_pread64, fd, (long)text, sizeof(text) - 1, 0, 0, 0);
+	uint64_t pages = 0;
+	char *at;
+
+	if (n <= 0)
+		return UINT64_MAX;
+	text[n] = 0;
+	at = strchr(text, ' ');
+	for (at = at ? at + 1 : text; *at >= '0' && *at <= '9'; at++)
+		pages = pages * 10 + (uint64_t)(*at - '0');
+	return pages * PAGE;
+}
+
+/* Nanoseconds in which memory in use cannot pass the limit. */
+static uint64_t wait_below(uint64_t resident, uint64_t limit)
+{
+	uint64_t room = limit > resident ? limit - resident : 0;
+	uint64_t wait = room / (MOST_GROWTH / 1000000000ull + 1);
+
+	return wait < LEAST_WAIT ? LEAST_WAIT : wait > MOST_WAIT ? MOST_WAIT : wait;
+}
+
+static void sleep_until_woken(uint32_t seen, uint64_t nanoseconds)
+{
+	struct timespec most = { .tv_sec = 0, .tv_nsec = (long)nanoseconds };
+
+	futex_wait(&wake, seen, &most);
+}
+
+static void *execute(void *unused)
+{
+	agent_execute();
+	return unused;
+}
+
+static bool start_thread(void *(*function)(void *))
+{
+	pthread_attr_t attributes;
+	sigset_t all, before;
+	pthread_t thread;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	error = pthread_create(&thread, &attributes, function, NULL);
+	pthread_attr_destroy(&attributes);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return !error;
+}
+
+/* A table of descriptors that nobody else has; of those there were, only standard error stays. */
+static bool own_descriptors(void)
+{
+	return !os_call(SYS_close_range, 0, 1, CLOSE_RANGE_UNSHARE, 0, 0, 0) &&
+	       !os_call(SYS_close_range, 3, ~0u, 0, 0, 0, 0);
+}
+
+/* Waits for a region worth paging; false if the process is to be left alone. */
+static bool await_region(void)
+{
+	while (atomic_load(&phase) == WANTED) {
+		uint32_t seen = atomic_load(&wake);
+		struct upa_region *region = gate_region();
+
+		if (region) {
+			agent.region = upa_region_base(region);
+			agent.region_bytes = atomic_load(upa_region_extent(region));
+			return true;
+		}
+		sleep_until_woken(seen, MOST_WAIT / 5);
+	}
+	return false;
+}
+
+/* Passes on what threads of the program ask for. */
+static void pass_on(uint32_t *freezes, uint32_t *thaws, bool *leaves)
+{
+	uint32_t tickets = atomic_load(&asked), ends = atomic_load(&thawed);
+
+	if (tickets != *freezes)
+		agent_say(PAGER_FREEZE, tickets - *freezes, tickets);
+	*freezes = tickets;
+	if (ends != *thaws)
+		agent_say(PAGER_THAW, ends - *thaws, 0);
+	*thaws = ends;
+	if (atomic_load(&leaving) && !*leaves) {
+		*leaves = true;
+		agent_say(PAGER_LEAVE, 0, 0);
+	}
+}
+
+static void look_after(int statm)
+{
+	uint64_t limit = agent.bound - agent.bound / 4;
+	uint32_t freezes = 0, thaws = 0;
+	bool active = false, leaves = false;
+
+	while (!atomic_load(&gone)) {
+		uint32_t seen = atomic_load(&wake);
+		uint64_t resident = active ? 0 : resident_bytes(statm);
+
+		if (!active && resident >= limit) {
+			agent_say(PAGER_ACTIVATE, 0, 0);
+			active = true;
+		}
+		pass_on(&freezes, &thaws, &leaves);
+		sleep_until_woken(seen, active ? 999999999 : wait_below(resident, limit));
+	}
+}
+
+static void *watch(void *unused)
+{
+	const char *what = "it cannot have descriptors of its own";
+	int now = WANTED, error = -EINVAL, statm;
+
+	if (own_descriptors() && await_region())
+		error = agent_connect(path, &what);
+	if (!error && !start_thread(execute))
+		error = -EAGAIN;
+	if (error) {
+		if (atomic_load(&phase) == WANTED)
+			say(" is not paged, its memory has no bound: ", what, error);
+		pager_left();
+		return unused;
+	}
+	if (!atomic_compare_exchange_strong(&phase, &now, CONNECTED))
+		atomic_store(&leaving, 1);
+	statm = (int)os_call(SYS_openat, AT_FDCWD, (long)"/proc/self/statm", O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	look_after(statm);
+	return unused;
+}
+
+void pager_start(void)
+{
+	if (!settings.pager)
+		return;
+	if (strlen(settings.pager) >= sizeof(path)) {
+		say(" is not paged, its memory has no bound: ", "the path of the socket is too long", -ENAMETOOLONG);
+		return;
+	}
+	strcpy(path, settings.pager);
+	atomic_store(&phase, WANTED);
+	pthread_atfork(freeze, thaw, in_child);
+	upa_leaving = (struct upa_leaving){ .begin = freeze, .end = thaw };
+	if (!start_thread(watch))
+		pager_left();
+}

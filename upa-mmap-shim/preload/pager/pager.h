@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pager.h - the process's half of paging by policy (`upa run --policy`): the region is held within a bound, and what is
+ * over it lies in the pager's stores. Only in a process that was started with UPA_PAGER.
+ *
+ * The agent is two threads of the process. They share a table of descriptors of their own, so that the program neither
+ * sees nor closes the userfaultfd, and no child inherits it. They take no lock and never allocate: whoever they
+ * interrupt or outlive may hold any lock.
+ *
+ *   watch      connects when there is a region, tells the pager when memory in use comes near the bound, and passes on
+ *              what threads of the program ask for
+ *   executor   carries out the pager's orders, one at a time
+ *
+ * Where zeros could be read in place of what a page held, and what prevents it:
+ *   fork                     all is in memory when libc forks; of forks by other ways the kernel tells the pager
+ *                            (EVENT_FORK), which fills the child
+ *   mremap out of the region all is in memory first. Its addresses may be another thread's before the pager has read
+ *                            of the move
+ *   mremap within it, munmap, a mapping over it, MADV_DONTNEED
+ *                            the kernel tells the pager, and stops the caller until it knows. The executor moves pages
+ *                            only while no such event is unread: UFFDIO_MOVE is EAGAIN then
+ *   the last userfaultfd is closed
+ *                            the agent holds one as long as the process lives
+ *   the pager dies           if content is outside of memory, the process is killed at once, and says why
+ *   pinned, locked, shared pages
+ *                            UFFDIO_MOVE refuses them
+ *   a hole that is not registered
+ *                            the whole region is registered before the first page leaves; what is mapped over it later
+ *                            is an event
+ *   free pages               what drops memory (MADV_DONTNEED) is an event too; no page is taken for zero because it is
+ *                            absent
+ */
+#ifndef UPA_PAGER_H
+#define UPA_PAGER_H
+
+#include <stdbool.h>
+
+/* Is this process to be paged? From pager_start() on, until the pager has left. */
+bool pager_wanted(void);
+
+/* Starts the agent if UPA_PAGER says so. For a process with one thread, before its region is made. */
+void pager_start(void);
+
+/* All comes back into memory and stays there: what the program is about to do does not go with paging. Waits. */
+void pager_leave(void);
+
+#endif

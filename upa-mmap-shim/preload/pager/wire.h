@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wire.h - what a process and its pager tell each other. The pager's half is upa.pager.live.Wire: side by side in names
+ * and order.
+ *
+ * They share a file in memory, which the process makes, and a socket (SOCK_SEQPACKET) of the pager's. The first message
+ * of the process is `struct pager_hello`, with two descriptors: its userfaultfd, and the file. All others, both ways,
+ * are `struct pager_message`. The pager gives one order at a time and waits for PAGER_DONE; the process never waits for
+ * an answer to what it says, but for those of PAGER_FREEZE and PAGER_LEAVE.
+ *
+ *   the file:   pages[]     4 bytes each, numbers of pages for an order
+ *               results[]   4 bytes each, 0 or -errno
+ *               present[]   1 byte each, for PAGER_SCAN
+ *               staging[]   4096 bytes each: content of staged pages, until it is in a store
+ */
+#ifndef UPA_PAGER_WIRE_H
+#define UPA_PAGER_WIRE_H
+
+#include <stdint.h>
+
+#define PAGER_MAGIC 0x5041475241504755ull
+#define PAGER_VERSION 1u
+
+#define PAGER_ORDER_PAGES 256u   /* most pages of an order */
+#define PAGER_SCAN_PAGES 16384u  /* most pages of a PAGER_SCAN */
+#define PAGER_STAGING_SLOTS 1024u
+
+#define PAGER_PAGES_OFFSET 0ul
+#define PAGER_RESULTS_OFFSET 4096ul
+#define PAGER_PRESENT_OFFSET 8192ul
+#define PAGER_STAGING_OFFSET (PAGER_PRESENT_OFFSET + PAGER_SCAN_PAGES)
+#define PAGER_FILE_BYTES (PAGER_STAGING_OFFSET + PAGER_STAGING_SLOTS * 4096ul)
+
+struct pager_hello {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t pid;
+	uint64_t base;  /* address of page 0 */
+	uint64_t bytes; /* of the region */
+	char name[32];  /* of the program, ends with 0 */
+};
+
+enum pager_kind {
+	/* The process says. */
+	PAGER_DONE = 1, /* an order has been carried out; `count` is its result */
+	PAGER_ACTIVATE, /* memory in use comes near the bound */
+	PAGER_FREEZE,   /* bring all in and evict nothing; `ticket` comes back with PAGER_GRANTED */
+	PAGER_THAW,     /* pages may leave again */
+	PAGER_LEAVE,    /* bring all in and go; answered by PAGER_LEFT */
+	/* The pager orders. */
+	PAGER_WELCOME = 16, /* the first; `argument` is the bound in bytes */
+	PAGER_STAGE,        /* pages[] out of the region; page i to staging slot pages[ORDER_PAGES + i]; results[] */
+	PAGER_UNSHARE,      /* pages[] are written to as they are, so that they are shared with no child */
+	PAGER_SCAN,         /* which of `count` pages from `argument` on are present: present[] */
+	PAGER_GIVE_BACK,    /* memory of free pages to the kernel, but for `argument` bytes */
+	PAGER_EVICTED,      /* no order: from now on (argument 1) or no more (0) is there content outside of memory */
+	PAGER_GRANTED,      /* no order: all is in memory, and stays there, for tickets up to `ticket` */
+	PAGER_LEFT,         /* no order: nothing is the pager's any more */
+};
+
+struct pager_message {
+	uint32_t kind;
+	uint32_t count;
+	uint32_t ticket;
+	uint32_t padding;
+	uint64_t argument;
+};
+
+_Static_assert(sizeof(struct pager_hello) == 64 && sizeof(struct pager_message) == 24, "as upa.pager.live.Wire");
+_Static_assert(2 * PAGER_ORDER_PAGES * sizeof(uint32_t) <= PAGER_RESULTS_OFFSET, "pages and slots of an order");
+
+#endif
