@@ -271,12 +271,12 @@ build_and_run() {
   local targets=(upa-run upa_mmap upa_blocks) launcher=$root/build/release/bin/upa-run absent=() dlmalloc=OFF
   if [[ -x $launcher && ! -w $root/build ]]; then
     echo "upa: folder=$root/build is not writable: running what was built there before its sources changed" >&2
-    exec "$launcher" "$@"
+    exec "$launcher" --built "$root" "$@"
   fi
   mapfile -t absent < <(missing "${c_packages[@]}")
   if [[ -x $launcher && ${#absent[@]} -gt 0 ]] && ! (install "${absent[@]}"); then
     echo "upa: cannot build without ${absent[*]}: running what was built before its sources changed" >&2
-    exec "$launcher" "$@"
+    exec "$launcher" --built "$root" "$@"
   fi
   need "${c_packages[@]}"
   if [[ " $* " == *" --malloc dl "* || " $* " == *" --malloc=dl "* ]]; then
@@ -295,7 +295,7 @@ build_and_run() {
   fi
   mv "$root/build/stamp/begun" "$root/build/stamp/run"
   unlock_build
-  exec "$launcher" "$@"
+  exec "$launcher" --built "$root" "$@"
 }
 
 # java_artifact MODULE: what its jar is called

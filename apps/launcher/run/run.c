@@ -12,6 +12,7 @@
 
 #include "fresh.h"
 #include "libraries.h"
+#include "pager.h"
 #include "program.h"
 #include "say.h"
 #include "stats.h"
@@ -35,6 +36,12 @@ static const char usage_text[] =
 	"  --strict        touching memory after munmap faults, always; without it, memory that came from UPA can\n"
 	"                  still be read and written until it is used again. A system call for each request, but no\n"
 	"                  page faults\n"
+	"  --policy NAME[,key=value...]\n"
+	"                  holds each process's memory from UPA within --memory; what is over it goes to --store\n"
+	"                  and comes back when it is touched; a policy chooses (./upa policy list)\n"
+	"  --memory SIZE   with --policy: 512M, say; at least 4M\n"
+	"  --store LIST    with --policy: lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE] or redis://HOST:PORT,\n"
+	"                  several by commas; default: lz4:1G,file:/var/tmp:4G\n"
 	"  --stats         a table on standard error when a process exits that UPA has served, a line for all others\n"
 	"  --stats=FILE, --stats=json, --stats=json:FILE\n"
 	"                  the same into a file; as a line of JSON for each process\n"
@@ -45,7 +52,7 @@ static const char usage_text[] =
 	"\n";
 
 struct options {
-	const char *malloc, *backend, *trace, *source, *stats_target;
+	const char *malloc, *backend, *trace, *source, *root, *stats_target, *policy, *memory, *store;
 	bool no_upa, strict, stats, help;
 };
 
@@ -68,14 +75,15 @@ static const char *value_of(const char *name, const char *needs, char ***words)
 
 /*
  * Returns the first word that is no option. --source ROOT is what `./upa` adds: the sources that all this was built
- * from.
+ * from. --built ROOT is the same, and they are known to be built.
  */
 static char **read_options(char **words, struct options *options)
 {
 	const char *value;
 
-	if (words[0] && words[1] && !strcmp(words[0], "--source")) {
-		options->source = words[1];
+	if (words[0] && words[1] && (!strcmp(words[0], "--source") || !strcmp(words[0], "--built"))) {
+		options->root = words[1];
+		options->source = words[0][2] == 's' ? words[1] : NULL;
 		words += 2;
 	}
 
@@ -88,6 +96,12 @@ static char **read_options(char **words, struct options *options)
 			if (strcmp(value, "linear") && strcmp(value, "pte") && strcmp(value, "pte-raw"))
 				say_and_exit(STATUS_USAGE, "option --backend needs linear, pte or pte-raw");
 			options->backend = value;
+		} else if ((value = value_of("--policy", "the name of a policy", &words))) {
+			options->policy = value;
+		} else if ((value = value_of("--memory", "a size", &words))) {
+			options->memory = value;
+		} else if ((value = value_of("--store", "a list of stores", &words))) {
+			options->store = value;
 		} else if ((value = value_of("--trace", "the name of a file", &words))) {
 			options->trace = value;
 		} else if (!strcmp(*words, "--no-upa")) {
@@ -229,6 +243,8 @@ static void prepare(const struct options *options, const char *name, const struc
 			if (rest)
 				put("UPA_STATS_REST", rest);
 		}
+		if (options->policy)
+			put("UPA_PAGER", pager_start(options->root, options->policy, options->memory, options->store));
 		/* This process, which is about to be the program, says it if UPA can serve nothing or only part. */
 		put("UPA_LAUNCHED", joined("%ld", (long)getpid()));
 		if (look->why)
@@ -238,6 +254,20 @@ static void prepare(const struct options *options, const char *name, const struc
 		put_in_front("LD_PRELOAD", !other ? upa : !upa ? other : joined("%s:%s", upa, other));
 		put_in_front("ASAN_OPTIONS", ASAN_ORDER);
 	}
+}
+
+static void check_policy(const struct options *options)
+{
+	if (!options->policy && (options->memory || options->store))
+		say_and_exit(STATUS_USAGE, "options --memory and --store need --policy");
+	if (!options->policy)
+		return;
+	if (!options->memory)
+		say_and_exit(STATUS_USAGE, "option --policy needs --memory SIZE");
+	if (options->no_upa || options->strict || (options->backend && strcmp(options->backend, "linear")))
+		say_and_exit(STATUS_USAGE, "option --policy excludes --no-upa, --strict and --backend");
+	if (!options->root)
+		say_and_exit(STATUS_USAGE, "option --policy needs ./upa: the pager is Java, and is not installed");
 }
 
 int main(int argc, char **argv)
@@ -256,6 +286,7 @@ int main(int argc, char **argv)
 	if (options.no_upa && (options.trace || options.strict || options.stats || options.backend))
 		say_and_exit(STATUS_USAGE,
 			     "option --no-upa excludes --trace, --stats, --strict and --backend, which are UPA's");
+	check_policy(&options);
 	path = program_find(*command);
 	if (options.source && (!fresh(options.source) ||
 			       (!strcmp(options.malloc, "dl") && !libraries_has("libupa_malloc.so"))))

@@ -9,6 +9,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import upa.pager.host.Policies;
+import upa.pager.host.PolicySpec;
+import upa.pager.live.PagerCommand;
+import upa.pager.live.PagerException;
 import upa.pager.simulate.TraceException;
 import upa.policy.PolicyException;
 import upa.policy.PolicyInfo;
@@ -26,6 +29,9 @@ public final class Main {
             "  simulate TRACE [--policy A,B] [--memory 50%] [--evidence accesses|faults] [--staging 2%] [--batch 64]",
             "                         how policies do on recorded accesses, beside Belady's bound",
             "  new NAME [--in FOLDER] a Maven project for a policy of your own: it builds, is tested, and runs",
+            "  status [PID]           processes under ./upa run --policy: their policy, bound and memory",
+            "  stats PID              what its pages did, and what the stores hold",
+            "  set PID NAME[,...]     other policies for it, from now on",
             "",
             "A policy is NAME[,key=value...], or file.jar:class; several beside each other are joined by +, as in",
             "stride+s3-fifo. It can also be a rule: 'when age>30s and not written: move to compressed; quota 64MiB/s'.",
@@ -62,17 +68,59 @@ public final class Main {
                     return SimulateCommand.parse(rest).run(out, err);
                 }
                 case "new" -> NewCommand.parse(rest, Path.of(System.getProperty("upa.root", "."))).run(out);
+                case "status" -> status(rest, out);
+                case "stats" -> out.print(PagerCommand.ask(pid(rest, 1, "stats PID"), "stats", ""));
+                case "set" -> PagerCommand.ask(pid(rest, 2, "set PID NAME[,key=value...]"), "set", spec(rest[1]));
+                case "serve" -> {
+                    return ServeCommand.parse(rest).run(out, err);
+                }
                 case "" -> throw new UsageException("no command given");
                 default -> throw new UsageException("there is no command=" + command);
             }
             return 0;
         } catch (UsageException e) {
             err.println("upa: policy: " + e.getMessage() + ": see ./upa policy --help");
-            return 2;
-        } catch (PolicyException | TraceException | ProjectException e) {
+            return failed(command, out, 2);
+        } catch (PolicyException | TraceException | ProjectException | PagerException e) {
             err.println("upa: " + e.getMessage());
-            return 1;
+            return failed(command, out, 1);
         }
+    }
+
+    /** Who has started a pager reads this. */
+    private static int failed(String command, PrintStream out, int status) {
+        if (command.equals("serve")) {
+            out.println("failed " + status);
+        }
+        return status;
+    }
+
+    private static int pid(String[] rest, int count, String needs) throws UsageException {
+        if (rest.length != count) {
+            throw new UsageException("the command is: " + needs + "; got arguments=" + rest.length);
+        }
+        if (!rest[0].matches("[1-9][0-9]{0,8}")) {
+            throw new UsageException("a process has a number, got pid=" + rest[0]);
+        }
+        return Integer.parseInt(rest[0]);
+    }
+
+    private static String spec(String text) throws UsageException {
+        try {
+            return PolicySpec.parse(text).text();
+        } catch (PolicyException e) {
+            throw new UsageException(e.getMessage());
+        }
+    }
+
+    private static void status(String[] rest, PrintStream out) throws UsageException, PagerException {
+        int pid = rest.length == 0 ? 0 : pid(rest, 1, "status [PID]");
+        String text = PagerCommand.status(pid);
+        if (text.isEmpty() && pid != 0) {
+            throw new PagerException("no pager of this user has pid=" + pid
+                    + ": it is gone, or was not started with ./upa run --policy");
+        }
+        out.print(text.isEmpty() ? "no process of this user is paged\n" : text);
     }
 
     private static void list(String[] rest, PrintStream out) throws UsageException {
