@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# pager_test.sh UPA TESTS: programs under `./upa run --policy`. No page may be wrong, whatever happens to it, to the
+# pager or to its stores. Skipped where the pager is not built, or this machine or user cannot page.
+set -euo pipefail
+upa=$1 tests=$2
+[[ -d ${upa%/*}/apps/tools/target/lib ]] || exit 77
+work=$(mktemp -d)
+program=
+trap '[[ -z $program ]] || kill -9 "$program" 2>/dev/null || true; rm -rf "$work"' EXIT
+failed=0
+
+fail() {
+  echo "FAILED: $*"
+  failed=1
+}
+
+# paged OPTION... -- PROGRAM...
+paged() {
+  timeout 120 "$upa" run --policy "$@"
+}
+
+status=0
+paged clock --memory 16M -- true 2>"$work/err" || status=$?
+if [[ $status -ne 0 ]]; then
+  cat "$work/err"
+  grep -q 'no paging on this machine' "$work/err" && exit 77
+  exit 1
+fi
+
+for way in fork clone vfork mremap-out mremap-growing mapping-over munmap dontneed free closing mlock system-calls \
+  filter signals exec; do
+  paged clock --memory 16M -- "$tests/pager_ways" "$way" 2>"$work/err" || fail "$way: status=$?: $(<"$work/err")"
+done
+
+# What a mistake is told: one line, and the status.
+says() {
+  local wanted=$1 text=$2 status=0
+  "$upa" run "${@:3}" true >"$work/out" 2>"$work/err" || status=$?
+  [[ $status -eq $wanted && $(wc -l <"$work/err") -eq 1 && $(<"$work/err") == "upa: $text"* && ! -s $work/out ]] ||
+    fail "${*:3}: status=$status: $(<"$work/err")"
+}
+says 2 'policy: there is no policy=nosuch' --policy nosuch --memory 16M
+says 2 'policy: policy=clock has no option=x' --policy clock,x=1 --memory 16M
+says 2 'option --policy needs --memory SIZE' --policy clock
+says 2 'options --memory and --store need --policy' --memory 16M
+says 2 'policy: option --memory needs a size' --policy clock --memory 1K
+says 2 'policy: there is no store=tape' --policy clock --memory 16M --store tape
+says 1 'cannot keep pages in folder=/no/such' --policy clock --memory 16M --store file:/no/such
+says 2 'option --policy excludes' --policy clock --memory 16M --strict
+
+# begin OPTION... -- PROGRAM...: in the background, as process $program, with a pipe as standard input; waits until it
+# has a pager, $pager.
+begin() {
+  rm -f "$work/input"
+  mkfifo "$work/input"
+  "$upa" run --policy "$@" <>"$work/input" >"$work/out" 2>"$work/err" &
+  program=$!
+  pager=
+  for ((i = 0; i < 300; i++)); do
+    pager=$(pager_of "$program")
+    [[ -z $pager ]] || return 0
+    sleep 0.1
+  done
+  fail "no pager of $*: $(<"$work/err")"
+}
+
+# Who was started for it.
+pager_of() {
+  local folder words
+  for folder in /proc/[0-9]*; do
+    words=$(tr '\0' ' ' 2>/dev/null <"$folder/cmdline") || continue
+    [[ $words != *" serve --for $1 "* || $words != */java\ * ]] || echo "${folder#/proc/}"
+  done
+}
+
+# Pages that leave the region by mremap() bring all others in each time, so these are by themselves.
+paged clock --memory 24M -- "$tests/pager_checker" 48 2 5 remap >"$work/out" 2>"$work/err" ||
+  fail "moves: status=$?: $(<"$work/out") $(<"$work/err")"
+cat "$work/out"
+
+# Threads, random touches, system calls, forks and drops; the policy changes meanwhile.
+begin clock --memory 24M -- "$tests/pager_checker" 64 3 20 fork drop
+for policy in s3-fifo fifo sieve 2q stride+clock; do
+  sleep 1
+  "$upa" policy set "$program" "$policy" 2>"$work/said" || grep -q 'far below its bound' "$work/said" ||
+    fail "policy set $policy: $(<"$work/said")"
+done
+"$upa" policy stats "$program" >"$work/stats" || fail "policy stats: status=$?"
+grep -q '^evicted to stores  *[1-9]' "$work/stats" || fail "nothing was evicted: $(<"$work/stats")"
+"$upa" policy status "$program" >"$work/status" || fail "policy status: status=$?"
+[[ $(<"$work/status") == *checker*stride+clock* ]] || fail "policy status: $(<"$work/status")"
+wait "$program" || fail "checker: status=$?: $(<"$work/err")"
+cat "$work/out"
+grep -q ' wrong 0$' "$work/out" || fail "checker: $(<"$work/out") $(<"$work/err")"
+"$upa" policy stats "$program" 2>"$work/said" && fail "stats of a process that has ended"
+grep -q "^upa: no pager of this user has pid=$program" "$work/said" || fail "stats: $(<"$work/said")"
+
+# No room: pages stay in memory.
+paged clock --memory 16M --store lz4:1M -- "$tests/pager_checker" 48 2 4 >"$work/out" 2>"$work/err" ||
+  fail "full: status=$?: $(<"$work/out") $(<"$work/err")"
+grep -q 'no store takes more pages' "$work/err" || fail "a full store is not said: $(<"$work/err")"
+
+# A file that returns other bytes: the page cannot be touched.
+begin clock --memory 16M --store file:/var/tmp:1G -- "$tests/pager_ways" damage
+for ((i = 0; i < 300; i++)); do
+  [[ $(<"$work/out") != ready ]] || break
+  sleep 0.1
+done
+for fd in /proc/"$pager"/fd/*; do
+  [[ $(readlink "$fd") != *.pages* ]] || dd if=/dev/urandom of="$fd" bs=1M count=32 conv=notrunc status=none
+done
+echo go >"$work/input"
+wait "$program" || fail "damage: status=$?: $(<"$work/err")"
+grep -q 'does not return what was written (DAMAGED)' "$work/err" || fail "damage is not said: $(<"$work/err")"
+
+# The pager is killed: with pages outside of memory the program must not read on.
+begin clock --memory 16M -- "$tests/pager_checker" 64 2 60
+sleep 5
+kill -9 "$pager"
+status=0
+wait "$program" || status=$?
+[[ $status -eq 137 ]] || fail "killed pager: status=$status"
+grep -q 'the pager is gone, and with it pages of this program, which is killed' "$work/err" || fail "$(<"$work/err")"
+grep -q 'wrong' "$work/err" && fail "killed pager: $(<"$work/err")"
+
+# The same with all in memory: the program goes on.
+begin clock --memory 512M -- "$tests/pager_checker" 16 1 4
+kill -9 "$pager"
+wait "$program" || fail "killed pager, all in memory: status=$?: $(<"$work/err")"
+exit "$failed"
