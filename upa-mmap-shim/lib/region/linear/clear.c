@@ -86,8 +86,14 @@ void upa_linear_settle(struct upa_region *r, uint64_t first, uint64_t pages)
 	for (; first < end && (page = upa_llfree_next_stale(&r->llfree, first, end - first, &length)) >= 0;
 	     first += length) {
 		first = (uint64_t)page;
-		upa_touch_resident(address_of(r, first), length * PAGE_BYTES);
-		upa_llfree_set_stale(&r->llfree, first, length);
+		if (length < ASK_PAGES)
+			for (uint64_t i = 0; i < length; i++)
+				*(volatile char *)address_of(r, first + i) = 0;
+		else
+			upa_touch_resident(address_of(r, first), length * PAGE_BYTES);
+		/* Whole children are no longer lazy. */
+		if (length >= UPA_CHILD_PAGES)
+			upa_llfree_set_stale(&r->llfree, first, length);
 	}
 }
 

@@ -21,6 +21,9 @@ import upa.llfree.LlFree;
  * resident. About less, clearing costs less than asking.
  */
 final class Clear {
+    /** Below so many pages writing to all is cheaper than asking the kernel which of them have memory. */
+    private static final int ASK_PAGES = 32;
+
     private final LinearMemory memory;
     private final RegionState state;
     private final LlFree pages;
@@ -72,14 +75,24 @@ final class Clear {
         while (page < end && (page = pages.nextStale(page, end - page)) >= 0) {
             long length = pages.staleLength(page, end - page);
             for (long at = page; at < page + length; at += CHILD_PAGES) {
-                touchResident(state.addressOf(at), (int) Math.min(CHILD_PAGES, page + length - at));
+                touch(state.addressOf(at), (int) Math.min(CHILD_PAGES, page + length - at));
             }
-            pages.setStale(page, length);
+            // Whole children are no longer lazy.
+            if (length >= CHILD_PAGES) {
+                pages.setStale(page, length);
+            }
             page += length;
         }
     }
 
-    private static void touchResident(long address, int pages) {
+    /** Writes to pages that are resident, and to others if they are few. */
+    private static void touch(long address, int pages) {
+        if (pages < ASK_PAGES) {
+            for (int i = 0; i < pages; i++) {
+                RawMemory.putLongOpaque(address + i * PAGE_BYTES, 0);
+            }
+            return;
+        }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment resident = askResident(arena, address, pages);
             for (int i = 0; i < pages; i++) {

@@ -42,6 +42,8 @@ class LazyTest {
         takeAway(0, 2);
         assumeTrue(resident(0, 2) == 1, "a kernel that does not take free memory when told to");
         advise(0, 2, Libc.MADV_DONTNEED());
+        assertEquals(0, pages.getAt(1, 0, CHILD_PAGES));
+        pages.putRun(1, 0, CHILD_PAGES, LlFree.PUT_ABSENT);
     }
 
     @AfterEach
