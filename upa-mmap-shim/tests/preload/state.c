@@ -27,6 +27,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bare.h"
+
 #define PAGE 4096ul
 #define KIB 1024ul
 #define MIB (1024 * KIB)
@@ -399,6 +401,31 @@ static void spliced(void)
 	say("intact %d", is(seen, PAGE, 'v'));
 }
 
+/*
+ * A mapping that the kernel has put behind what is mapped of the region, as it does with threads' stacks: with a guard
+ * page, and emptied over and over by glibc. The region has tried to serve requests there, in vain.
+ */
+static void emptied_beyond(void)
+{
+	char *near = map(MIB), *stack = MAP_FAILED;
+
+	for (uintptr_t i = 1; i < 64 && stack == MAP_FAILED; i++)
+		stack = (char *)bare(SYS_mmap, (long)(near + i * 64 * MIB), MIB, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+	for (int i = 0; i < 4; i++)
+		map(128 * MIB)[0] = 1;
+	if (stack == MAP_FAILED)
+		stack = (char *)bare(SYS_mmap, 0, MIB, RW, ANON, -1, 0);
+	bare(SYS_mprotect, (long)(stack + MIB / 2), PAGE, PROT_NONE, 0, 0, 0);
+	for (int i = 0; i < 8; i++) {
+		memset(stack, 's', MIB / 2);
+		memset(stack + MIB / 2 + PAGE, 's', MIB / 2 - PAGE);
+		CALL(madvise(stack, MIB, MADV_DONTNEED));
+		say("emptied %d", is(stack, MIB / 2, 0) && is(stack + MIB / 2 + PAGE, MIB / 2 - PAGE, 0));
+	}
+	bare(SYS_mprotect, (long)(stack + MIB / 2), PAGE, PROT_READ, 0, 0, 0);
+	say("the guard page is empty %d", is(stack + MIB / 2, PAGE, 0));
+}
+
 /* ---- running ------------------------------------------------------------------------------------ */
 
 static void use_memory(void)
@@ -420,6 +447,7 @@ int main(void)
 		SCENARIO(hint_into_freed), SCENARIO(hints_far_away), SCENARIO(missing_pages), SCENARIO(ended_registrations),
 		SCENARIO(ended_protection), SCENARIO(marks), SCENARIO(sealed), SCENARIO(calls_by_number),
 		SCENARIO(asynchronous_read), SCENARIO(registered_buffers), SCENARIO(spliced),
+		SCENARIO(emptied_beyond),
 	};
 
 	for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++) {
