@@ -13,6 +13,10 @@
 
 #include "say.h"
 
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
 /* Addresses for a program that is paged, as multiples of what it may have in memory. */
 #define REGION_FACTOR 8ull
 #define LEAST_REGION (4ull << 30)

@@ -39,6 +39,13 @@ final class PagerSocket {
                 || !Files.getPosixFilePermissions(folder).equals(PosixFilePermissions.fromString("rwx------"))) {
             throw new IOException("folder=" + folder + " is not this user's alone");
         }
+        for (Path socket : list()) {
+            // Of a pager that was killed.
+            String number = socket.getFileName().toString().substring(PREFIX.length());
+            if (number.matches("[1-9][0-9]{0,8}") && !Linux.exists(Integer.parseInt(number))) {
+                Files.deleteIfExists(socket);
+            }
+        }
         return folder.resolve(PREFIX + pid);
     }
 
