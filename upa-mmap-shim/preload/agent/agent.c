@@ -124,7 +124,15 @@ static void run(void)
 
 static char *thread_pointer(void)
 {
+#ifdef __x86_64__
+	/* GCC before 11 has no such function here. */
+	char *pointer;
+
+	__asm__("mov %%fs:0, %0" : "=r"(pointer));
+	return pointer;
+#else
 	return __builtin_thread_pointer();
+#endif
 }
 
 /* Do our own variables lie near enough to the thread's pointer? */
