@@ -318,9 +318,16 @@ UPA_API int upa_llfree_resident(const struct upa_llfree *a, uint64_t page);
  * any instant from then on: he has marked it, or is about to (MADV_FREE). What was stale then reads zero. Whoever gets
  * such pages is told so (UPA_HOLDS_LAZY), and must write to each page that is not absent, or drop it, before he relies
  * on what it holds. The mark is one of children. It goes when all of one is freed as stale, zeroed or absent, and by
- * upa_llfree_set_stale(); a get does not end it. Lazy children are not known to be resident. -EINVAL if out of range.
+ * upa_llfree_set_stale() and _settle(); a get does not end it. Lazy children are not known to be resident. -EINVAL if
+ * out of range.
  */
 UPA_API int upa_llfree_set_lazy(const struct upa_llfree *a, uint64_t first, uint64_t pages);
+
+/*
+ * Says of pages the caller holds that he has written to each whose memory might vanish, or dropped it: children wholly
+ * within the range are no longer lazy. -EINVAL if out of range.
+ */
+UPA_API int upa_llfree_settle(const struct upa_llfree *a, uint64_t first, uint64_t pages);
 
 /* Has the child that holds `page` that mark? 0 or 1, or -EINVAL. */
 UPA_API int upa_llfree_lazy(const struct upa_llfree *a, uint64_t page);

@@ -255,6 +255,17 @@ int upa_llfree_set_lazy(const struct upa_llfree *a, uint64_t first, uint64_t pag
 	return mark_all(a, first, pages, CHILD_LAZY);
 }
 
+int upa_llfree_settle(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+{
+	uint64_t end = first + pages;
+
+	if (!in_range(a, first, pages))
+		return -EINVAL;
+	for (uint64_t c = (first + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES; (c + 1) * UPA_CHILD_PAGES <= end; c++)
+		child_settle(a, c);
+	return 0;
+}
+
 int upa_llfree_lazy(const struct upa_llfree *a, uint64_t page)
 {
 	return page < a->pages ? !!(load_relaxed(child_at(a, page / UPA_CHILD_PAGES)) & CHILD_LAZY) : -EINVAL;

@@ -240,6 +240,8 @@ static void run(const struct line *l, char *out, size_t bytes)
 		say(out, bytes, upa_llfree_resident(&view, n[1]));
 	} else if (IS("setlazy", 2)) {
 		say(out, bytes, upa_llfree_set_lazy(&view, n[1], n[2]));
+	} else if (IS("settle", 2)) {
+		say(out, bytes, upa_llfree_settle(&view, n[1], n[2]));
 	} else if (IS("lazy", 1)) {
 		say(out, bytes, upa_llfree_lazy(&view, n[1]));
 	} else if (IS("contents", 2)) {

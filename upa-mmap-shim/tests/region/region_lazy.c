@@ -139,14 +139,39 @@ static void test_mapped_stays(void)
 		CHECK(p == region->base, "elsewhere");
 		take(region->base, 40 * MIB);
 		check_old(p, bytes);
-		CHECK(!resident(p + bytes, 40 * MIB - bytes), "bytes=%zu: free memory is there", bytes);
-		/* Children that were mapped as a whole are ordinary again, the others are not. */
+		CHECK(resident(region->base, 40 * MIB) == (bytes + 2 * MIB - 1) / (2 * MIB) * 2 * MIB,
+		      "bytes=%zu resident=%zu", bytes, resident(region->base, 40 * MIB));
+		/* Children of which something was mapped are ordinary again, the others are not. */
 		for (size_t c = 0; c < 40 * MIB; c += 2 * MIB)
-			CHECK(upa_llfree_lazy(&region->llfree, page_of(region->base + c)) == (c + 2 * MIB > bytes),
+			CHECK(upa_llfree_lazy(&region->llfree, page_of(region->base + c)) == (c >= bytes),
 			      "bytes=%zu child at %zu", bytes, c);
 		unmap(p, bytes);
 		end();
 	}
+}
+
+/* A child of which others hold pages stays lazy, and each block in it is written to. */
+static void test_shared_child(void)
+{
+	char *p, *q;
+
+	begin();
+	CHECK(!upa_region_map_at(region, region->base + 2 * MIB - PAGE, PAGE, 0), "map_at");
+	leave_lazy(region->base, 2 * MIB - PAGE);
+	p = map(MIB, 0);
+	q = map(16 * PAGE, 0);
+	CHECK(p == region->base && q == p + MIB && upa_llfree_lazy(&region->llfree, 0) == 1, "offset=%zd", q - p);
+	take(region->base, 2 * MIB);
+	check_old(p, MIB + 16 * PAGE);
+	CHECK(!resident(q + 16 * PAGE, MIB - 17 * PAGE), "free memory is there");
+	/* Until all of it is one block's, or free but for it. */
+	unmap(p, MIB);
+	unmap(region->base + 2 * MIB - PAGE, PAGE);
+	CHECK(upa_region_resize(region, q, 16 * PAGE, 20 * PAGE, UPA_MAP_INPLACE) == q, "errno=%d", errno);
+	CHECK(upa_llfree_lazy(&region->llfree, 0) == 1, "pages of its own block are in the way");
+	unmap(q, 20 * PAGE);
+	CHECK(map(PAGE, 0) && !upa_llfree_lazy(&region->llfree, 0), "still lazy");
+	end();
 }
 
 /* Zeros, whether the kernel has taken the memory or not; and they stay. */
@@ -246,6 +271,7 @@ int main(void)
 		return EXIT_SKIPPED;
 	}
 	test_mapped_stays();
+	test_shared_child();
 	test_zeros();
 	test_taken_stays_away();
 	test_other_ways();

@@ -74,10 +74,10 @@ void upa_linear_clear_as(struct upa_region *r, uint64_t first, uint64_t pages, u
 }
 
 /*
- * What is not resident is not in danger: it is gone, or swapped out. So a large block that the kernel has taken does
- * not become resident again as a whole.
+ * Writes to the stale ones of held pages. What is not resident is not in danger: it is gone, or swapped out. So a large
+ * block that the kernel has taken does not become resident again as a whole.
  */
-void upa_linear_settle(struct upa_region *r, uint64_t first, uint64_t pages)
+static void write_to(struct upa_region *r, uint64_t first, uint64_t pages)
 {
 	uint64_t end = first + pages;
 	uint64_t length;
@@ -91,10 +91,44 @@ void upa_linear_settle(struct upa_region *r, uint64_t first, uint64_t pages)
 				*(volatile char *)address_of(r, first + i) = 0;
 		else
 			upa_touch_resident(address_of(r, first), length * PAGE_BYTES);
-		/* Whole children are no longer lazy. */
-		if (length >= UPA_CHILD_PAGES)
-			upa_llfree_set_stale(&r->llfree, first, length);
 	}
+}
+
+/*
+ * Of child c the caller holds pages lo .. hi-1, fewer than all. If all others are free they are written to as well, so
+ * that the next block in this child is none of lazy memory.
+ */
+static void settle_rest(struct upa_region *r, uint64_t c, uint64_t lo, uint64_t hi)
+{
+	uint64_t start = c * UPA_CHILD_PAGES, end = start + UPA_CHILD_PAGES;
+
+	if (end > r->llfree.pages || !r->backend->populate || upa_llfree_lazy(&r->llfree, start) <= 0)
+		return;
+	if (lo > start && take_free(r, start, lo - start))
+		return;
+	if (hi == end || !take_free(r, hi, end - hi)) {
+		write_to(r, start, UPA_CHILD_PAGES);
+		upa_llfree_settle(&r->llfree, start, UPA_CHILD_PAGES);
+		if (hi < end)
+			put_back(r, hi, end - hi, UPA_PUT_UNTOUCHED);
+	}
+	if (lo > start)
+		put_back(r, start, lo - start, UPA_PUT_UNTOUCHED);
+}
+
+void upa_linear_settle(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	uint64_t end = first + pages;
+	uint64_t last = (end - 1) / UPA_CHILD_PAGES;
+
+	write_to(r, first, pages);
+	upa_llfree_settle(&r->llfree, first, pages);
+	if (first / UPA_CHILD_PAGES == last) {
+		settle_rest(r, last, first, end);
+		return;
+	}
+	settle_rest(r, first / UPA_CHILD_PAGES, first, (first / UPA_CHILD_PAGES + 1) * UPA_CHILD_PAGES);
+	settle_rest(r, last, last * UPA_CHILD_PAGES, end);
 }
 
 bool upa_linear_clear_child(struct upa_region *r, uint64_t first)

@@ -411,7 +411,7 @@ public final class LlFree extends State {
      * memory at any instant from then on: he has marked it, or is about to (MADV_FREE). What was stale then reads zero.
      * Whoever gets such pages is told so ({@link #HOLDS_LAZY}), and must write to each page that is not absent, or drop
      * it, before he relies on what it holds. The mark is one of children. It goes when all of one is freed as stale,
-     * zeroed or absent, and by {@link #setStale}; a get does not end it.
+     * zeroed or absent, and by {@link #setStale} and {@link #settle}; a get does not end it.
      *
      * @param first first page
      * @param pages how many, at least 1
@@ -420,6 +420,21 @@ public final class LlFree extends State {
     public void setLazy(long first, long pages) {
         checkRange(first, pages);
         Child.mark(this, first / CHILD_PAGES, (first + pages - 1) / CHILD_PAGES + 1, CHILD_LAZY);
+    }
+
+    /**
+     * Says of pages the caller holds that he has written to each whose memory might vanish, or dropped it: children
+     * wholly within the range are no longer lazy.
+     *
+     * @param first first page
+     * @param pages how many, at least 1
+     * @throws IllegalArgumentException if the range is not within the pages managed
+     */
+    public void settle(long first, long pages) {
+        checkRange(first, pages);
+        for (long c = (first + CHILD_PAGES - 1) / CHILD_PAGES; (c + 1) * CHILD_PAGES <= first + pages; c++) {
+            Child.settle(this, c);
+        }
     }
 
     /**

@@ -123,6 +123,11 @@ final class BothTwins implements Twin {
     }
 
     @Override
+    public int settle(long first, long pages) {
+        return (int) both(t -> t.settle(first, pages));
+    }
+
+    @Override
     public int lazy(long page) {
         return (int) both(t -> t.lazy(page));
     }

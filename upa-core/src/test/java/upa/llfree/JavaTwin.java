@@ -158,6 +158,14 @@ final class JavaTwin implements Twin {
     }
 
     @Override
+    public int settle(long first, long pages) {
+        return intMisuseIsEinval(() -> {
+            allocator.settle(first, pages);
+            return 0;
+        });
+    }
+
+    @Override
     public int lazy(long page) {
         return intMisuseIsEinval(() -> allocator.lazy(page) ? 1 : 0);
     }

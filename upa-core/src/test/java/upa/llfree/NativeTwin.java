@@ -124,6 +124,11 @@ final class NativeTwin implements Twin {
     }
 
     @Override
+    public int settle(long first, long pages) {
+        return Upa.upa_llfree_settle(view, first, pages);
+    }
+
+    @Override
     public int lazy(long page) {
         return Upa.upa_llfree_lazy(view, page);
     }

@@ -57,6 +57,8 @@ interface Twin {
 
     int setLazy(long first, long pages);
 
+    int settle(long first, long pages);
+
     int lazy(long page);
 
     int contents(long first, long pages);

@@ -125,6 +125,8 @@ final class Vectors {
                 return say(twin.resident(n(w, 1, 1)));
             case "setlazy":
                 return say(twin.setLazy(n(w, 1, 2), n(w, 2, 2)));
+            case "settle":
+                return say(twin.settle(n(w, 1, 2), n(w, 2, 2)));
             case "lazy":
                 return say(twin.lazy(n(w, 1, 1)));
             case "contents":

@@ -1282,6 +1282,68 @@ public class Upa extends Upa$shared {
         }
     }
 
+    private static class upa_llfree_settle {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Upa.C_INT,
+            Upa.C_POINTER,
+            Upa.C_LONG,
+            Upa.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_llfree_settle");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int upa_llfree_settle(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static FunctionDescriptor upa_llfree_settle$descriptor() {
+        return upa_llfree_settle.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int upa_llfree_settle(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static MethodHandle upa_llfree_settle$handle() {
+        return upa_llfree_settle.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int upa_llfree_settle(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static MemorySegment upa_llfree_settle$address() {
+        return upa_llfree_settle.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int upa_llfree_settle(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+     * }
+     */
+    public static int upa_llfree_settle(MemorySegment a, long first, long pages) {
+        var mh$ = upa_llfree_settle.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("upa_llfree_settle", a, first, pages);
+            }
+            return (int)mh$.invokeExact(a, first, pages);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class upa_llfree_lazy {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Upa.C_INT,

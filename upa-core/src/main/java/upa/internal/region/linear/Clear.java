@@ -70,18 +70,48 @@ final class Clear {
      * Writes to those pages of a private region whose memory may vanish, so that it stays. What is not resident is not
      * in danger: it is gone, or swapped out; so what the kernel has taken does not become resident again.
      */
-    void settle(long page, long n) {
+    void settle(int slot, long page, long n) {
+        long end = page + n;
+        long first = page / CHILD_PAGES;
+        long last = (end - 1) / CHILD_PAGES;
+        writeTo(page, n);
+        pages.settle(page, n);
+        settleRest(slot, first, page, Math.min(end, (first + 1) * CHILD_PAGES));
+        if (last > first) {
+            settleRest(slot, last, last * CHILD_PAGES, end);
+        }
+    }
+
+    private void writeTo(long page, long n) {
         long end = page + n;
         while (page < end && (page = pages.nextStale(page, end - page)) >= 0) {
             long length = pages.staleLength(page, end - page);
             for (long at = page; at < page + length; at += CHILD_PAGES) {
                 touch(state.addressOf(at), (int) Math.min(CHILD_PAGES, page + length - at));
             }
-            // Whole children are no longer lazy.
-            if (length >= CHILD_PAGES) {
-                pages.setStale(page, length);
-            }
             page += length;
+        }
+    }
+
+    /**
+     * Of a child the caller holds pages lo .. hi-1. If all others are free they are written to as well, so that the
+     * next block in this child is none of lazy memory.
+     */
+    private void settleRest(int slot, long child, long lo, long hi) {
+        long start = child * CHILD_PAGES;
+        long end = start + CHILD_PAGES;
+        if (end > pages.pages() || !pages.lazy(start) || lo > start && !state.takeFree(slot, start, lo - start)) {
+            return;
+        }
+        if (hi == end || state.takeFree(slot, hi, end - hi)) {
+            writeTo(start, CHILD_PAGES);
+            pages.settle(start, CHILD_PAGES);
+            if (hi < end) {
+                state.putBack(slot, hi, end - hi, LlFree.PUT_UNTOUCHED);
+            }
+        }
+        if (lo > start) {
+            state.putBack(slot, start, lo - start, LlFree.PUT_UNTOUCHED);
         }
     }
 

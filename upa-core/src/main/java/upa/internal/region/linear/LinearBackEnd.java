@@ -84,7 +84,7 @@ public final class LinearBackEnd implements RegionBackEnd {
         }
         int holds = LlFree.holds(result);
         if ((holds & LlFree.HOLDS_LAZY) != 0) {
-            clear.settle(LlFree.pageOf(result), n);
+            clear.settle(slot, LlFree.pageOf(result), n);
         }
         if (n >= CHILD_PAGES && (holds & LlFree.HOLDS_ABSENT) != 0 && scavenge.into(slot, LlFree.pageOf(result), n)) {
             return LlFree.result(LlFree.pageOf(result), ANYTHING);
@@ -97,7 +97,7 @@ public final class LinearBackEnd implements RegionBackEnd {
         int result = pages.getAt(slot, page, n);
         if (result == 0) {
             if ((pages.contents(page, n) & LlFree.HOLDS_LAZY) != 0) {
-                clear.settle(page, n);
+                clear.settle(slot, page, n);
             }
             scavenge.into(slot, page, n);
         }

@@ -42,7 +42,7 @@ final class Move {
         long to = LlFree.pageOf(result);
         // Before anything moves: what may vanish here may vanish where it moves to.
         if ((LlFree.holds(result) & LlFree.HOLDS_LAZY) != 0) {
-            clear.settle(to, newPages);
+            clear.settle(slot, to, newPages);
         }
         boolean emptied = false;
         if (byTables) {

@@ -97,7 +97,7 @@ final class Scavenge {
             pages.setStale(to * CHILD_PAGES, moved);
             if (isLazy) {
                 // What might vanish there may vanish here.
-                clear.settle(to * CHILD_PAGES, moved);
+                clear.settle(slot, to * CHILD_PAGES, moved);
             }
             state.putBack(slot, from * CHILD_PAGES, moved, LlFree.PUT_ABSENT);
             state.count(slot, MOVED_PAGES, moved);
