@@ -25,6 +25,10 @@ if dpkg --compare-versions "$libc" lt "${needed:-0}"; then
   exit
 fi
 
+# As where a kernel is installed, and not its headers alone.
+for kernel in /lib/modules/*/build; do
+  [[ ! -e $kernel ]] || depmod "$(basename "$(dirname "$kernel")")" 2>/dev/null
+done
 files >"$work/before"
 dpkg -i "$packages"/*.deb >&2 || { cat /var/lib/dkms/upa/*/build/make.log >&2; failed "does not install"; }
 [[ -z $(dpkg --audit) ]] || failed "is not configured"
