@@ -7,6 +7,7 @@ import java.util.Locale;
 import upa.core.HugePages;
 import upa.core.PteOptions;
 import upa.core.Region;
+import upa.core.Retention;
 
 /**
  * What a page costs a Java program through {@link Region}, on each back end, allocator included: map, touch (one store for
@@ -67,6 +68,8 @@ public final class RegionCost {
 
     private static void measure(String backEnd, Region region, int pages, int before, String unit) {
         try (region) {
+            // The thread that gives back what idles would be counted as well.
+            region.retain(Retention.EVERYTHING);
             RegionCost cost = new RegionCost(region);
             cost.rounds(backEnd, "reuse", pages, before, unit, () -> cost.reuse(pages));
             if (pages < 512) {

@@ -47,6 +47,11 @@ final class Lifetime {
         return MemorySegment.ofAddress(address).reinterpret(bytes, scope, ended -> Reference.reachabilityFence(region));
     }
 
+    /** Whether the region is open; it may be being closed. */
+    boolean isOpen() {
+        return phase != CLOSED;
+    }
+
     /** IllegalStateException if the region is closed. */
     void checkOpen() {
         if (phase != OPEN) {

@@ -1,14 +1,8 @@
 package upa.core;
 
 import static upa.core.RegionDescriptor.CHILD_BYTES;
-import static upa.core.RegionDescriptor.CLEARED_PAGES;
-import static upa.core.RegionDescriptor.GIVEN_BACK_PAGES;
 import static upa.core.RegionDescriptor.INTERNAL_FAILURES;
-import static upa.core.RegionDescriptor.INTERNAL_GETS;
-import static upa.core.RegionDescriptor.INTERNAL_PUTS;
-import static upa.core.RegionDescriptor.MOVED_PAGES;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
-import static upa.core.RegionDescriptor.SHORTAGES;
 import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
 import java.io.IOException;
@@ -22,14 +16,14 @@ import upa.internal.region.RegionState;
 import upa.internal.region.device.DeviceBackEnd;
 import upa.internal.region.linear.LinearBackEnd;
 import upa.llfree.LlFree;
-import upa.llfree.LlFreeStats;
 
 /**
  * One contiguous, 2 MiB-aligned range of addresses whose pages are allocated here and not by the kernel.
  *
  * <p>The range is reserved at once and may be far larger than memory; the kernel puts memory behind a page on its first
  * touch. A freed page keeps its memory, so that the next caller gets it without a system call, a fault or a TLB flush,
- * until {@link #giveBack} returns it to the kernel. Which page goes to whom is decided by an {@link LlFree}.
+ * until it goes back to the kernel: by {@link #giveBack}, or by itself when it has been idle ({@link #retain}). Which
+ * page goes to whom is decided by an {@link LlFree}.
  *
  * <p>That is the back end {@code linear}. With the kernel module upa.ko the process holds the page frames, too, and
  * says which of them stands at which page: {@link BackEnd#PTE} and {@link BackEnd#PTE_RAW}. Then a freed page keeps its
@@ -76,6 +70,8 @@ public final class Region implements AutoCloseable {
     private final MemorySegment all;
     /** Private regions only, since other processes could neither see nor use them. */
     private final Chunks chunks;
+    private final Idle idle;
+    private final Reclaim reclaim;
     private final Cleaner.Cleanable memory;
 
     private Region(RegionBackEnd backEnd) {
@@ -88,6 +84,8 @@ public final class Region implements AutoCloseable {
         lifetime = new Lifetime(this, slots);
         all = lifetime.segment(base, bytes);
         chunks = new Chunks(slots);
+        idle = new Idle(backEnd, lifetime);
+        reclaim = idle.reclaim;
         memory = DroppedRegions.register(this, backEnd, lifetime.uses());
     }
 
@@ -183,7 +181,9 @@ public final class Region implements AutoCloseable {
      */
     @Override
     public void close() {
-        lifetime.close();
+        synchronized (idle) {
+            lifetime.close();
+        }
         memory.clean();
     }
 
@@ -351,20 +351,32 @@ public final class Region implements AutoCloseable {
     /** As {@link RegionBackEnd#get}. */
     private long getRun(long n, int flags) {
         long result = backEnd.get(slot(), n, flags);
-        if (result >= 0 || !freeChunks()) {
-            return result;
+        return result >= 0 ? result : getRunAgain(n, flags, result);
+    }
+
+    private long getRunAgain(long n, int flags, long result) {
+        synchronized (idle) {
+            if (!freeWhatNobodyUses()) {
+                return result;
+            }
+            state.count(slot(), INTERNAL_FAILURES, 1);
+            return backEnd.get(slot(), n, flags);
         }
-        state.count(slot(), INTERNAL_FAILURES, 1);
-        return backEnd.get(slot(), n, flags);
     }
 
     private int getAt(long page, long n) {
         int result = backEnd.getAt(slot(), page, n);
-        if (result == 0 || !freeChunks()) {
-            return result;
+        return result == 0 ? 0 : getAtAgain(page, n, result);
+    }
+
+    private int getAtAgain(long page, long n, int result) {
+        synchronized (idle) {
+            if (!freeWhatNobodyUses()) {
+                return result;
+            }
+            state.count(slot(), INTERNAL_FAILURES, result == LlFree.NO_MEMORY ? 1 : 0);
+            return backEnd.getAt(slot(), page, n);
         }
-        state.count(slot(), INTERNAL_FAILURES, result == LlFree.NO_MEMORY ? 1 : 0);
-        return backEnd.getAt(slot(), page, n);
     }
 
     /** For a holder of the region: n pages, or {@link #NO_MEMORY}. */
@@ -384,6 +396,14 @@ public final class Region implements AutoCloseable {
         if (backEnd.isShared() || !chunks.keep(slot(), address)) {
             free(address, Chunks.PAGES);
         }
+    }
+
+    /**
+     * Frees the chunks kept for later; with the monitor of {@link #idle} held, so that no look at idle memory has pages
+     * in its hands either. False if there was none, and none can have been.
+     */
+    private boolean freeWhatNobodyUses() {
+        return freeChunks() || idle.isOn();
     }
 
     /** Frees the chunks kept for later. False if there was none. */
@@ -407,6 +427,7 @@ public final class Region implements AutoCloseable {
     /** For a holder of the region: frees pages of the holder's. */
     void free(long address, long n) {
         backEnd.put(slot(), address - base >> PAGE_SHIFT, n);
+        reclaim.freed(n << PAGE_SHIFT);
         Events.unmap(base, address, n << PAGE_SHIFT);
     }
 
@@ -443,6 +464,7 @@ public final class Region implements AutoCloseable {
         checkOpen();
         try {
             backEnd.put(slot(), page, pagesOf(bytes));
+            reclaim.freed(bytes);
             Events.unmap(base, address, bytes);
         } catch (IllegalArgumentException | IllegalStateException e) {
             checkOpen();
@@ -529,6 +551,7 @@ public final class Region implements AutoCloseable {
             }
             if (newPages < oldPages) {
                 backEnd.put(slot(), page + newPages, oldPages - newPages);
+                reclaim.freed(oldBytes - newBytes);
             }
             return newPages > oldPages ? grow(page, oldPages, newPages, flags) : address;
         } finally {
@@ -554,13 +577,18 @@ public final class Region implements AutoCloseable {
 
     private long relocate(long from, long oldPages, long newPages, int flags) {
         long to = backEnd.relocate(slot(), from, oldPages, newPages);
-        if (to < 0 && freeChunks()) {
-            state.count(slot(), INTERNAL_FAILURES, 1);
-            to = backEnd.relocate(slot(), from, oldPages, newPages);
+        if (to < 0) {
+            synchronized (idle) {
+                if (freeWhatNobodyUses()) {
+                    state.count(slot(), INTERNAL_FAILURES, 1);
+                    to = backEnd.relocate(slot(), from, oldPages, newPages);
+                }
+            }
         }
         if (to < 0) {
             return NO_MEMORY;
         }
+        reclaim.freed(oldPages << PAGE_SHIFT);
         if ((flags & ZEROS) != 0) {
             backEnd.clear(slot(), to + oldPages, newPages - oldPages, RegionBackEnd.ANYTHING);
         }
@@ -568,6 +596,28 @@ public final class Region implements AutoCloseable {
     }
 
     // ---- giving back, populating and clearing ahead ----------------------------------------------------------
+
+    /**
+     * Says how much free memory stays before it goes back to the kernel by itself. Without this call a private region
+     * of the back end linear keeps what {@link Retention#DEFAULT} says, and any other everything.
+     *
+     * <p>A daemon thread named {@code upa-reclaim} sees to it: one for all regions, while there is something to look
+     * at. What has been populated ahead counts as free memory.
+     *
+     * @param policy how much; of the kernel module's back ends only {@link Retention#EVERYTHING}
+     * @throws IllegalArgumentException if it is another, and the back end is not linear
+     * @throws IllegalStateException    if the region is closed
+     */
+    public void retain(Retention policy) {
+        checkNotNull("policy", policy);
+        checkOpen();
+        idle.retain(policy);
+    }
+
+    /** {@return how much free memory stays before it goes back to the kernel by itself} */
+    public Retention retention() {
+        return idle.retention();
+    }
 
     /**
      * Gives memory behind free pages back to the kernel until at most so much stays.
@@ -647,8 +697,10 @@ public final class Region implements AutoCloseable {
     public long recover() {
         hold();
         try {
-            freeChunks();
-            return backEnd.recover();
+            synchronized (idle) {
+                freeChunks();
+                return backEnd.recover();
+            }
         } finally {
             release();
         }
@@ -662,8 +714,10 @@ public final class Region implements AutoCloseable {
     public void validate() {
         hold();
         try {
-            freeChunks();
-            backEnd.validate();
+            synchronized (idle) {
+                freeChunks();
+                backEnd.validate();
+            }
         } finally {
             release();
         }
@@ -677,26 +731,13 @@ public final class Region implements AutoCloseable {
     public RegionStats stats() {
         hold();
         try {
-            freeChunks();
-            // First what is internal: it must not be more than what the allocator is asked for next.
-            long gets = state.sum(INTERNAL_GETS);
-            long puts = state.sum(INTERNAL_PUTS);
-            long failures = state.sum(INTERNAL_FAILURES);
-            long shortages = state.sum(SHORTAGES);
-            LlFreeStats s = pages.stats();
-            return new RegionStats(bytes, s.pages() - s.freePages() << PAGE_SHIFT,
-                    backEnd.retainedPages() << PAGE_SHIFT, backEnd.metadataBytes(), less(s.gets(), gets),
-                    less(s.puts(), puts), less(s.failures() + shortages, failures),
-                    state.sum(CLEARED_PAGES) << PAGE_SHIFT, state.sum(MOVED_PAGES) << PAGE_SHIFT,
-                    state.sum(GIVEN_BACK_PAGES) << PAGE_SHIFT, backEnd.frameStats());
+            synchronized (idle) {
+                freeChunks();
+                return Statistics.of(backEnd);
+            }
         } finally {
             release();
         }
-    }
-
-    /** The allocator's counts are lower bounds where threads share a slot, ours are exact. */
-    private static long less(long all, long internal) {
-        return Math.max(0, all - internal);
     }
 
     /** {@return the address of the first page} */

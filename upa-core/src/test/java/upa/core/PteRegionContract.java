@@ -225,6 +225,15 @@ abstract class PteRegionContract extends RegionContract {
     }
 
     @Test
+    void thePoolKeepsItsSizeUnlessItIsGivenBack() {
+        assertEquals(Retention.EVERYTHING, region.retention());
+        region.retain(Retention.EVERYTHING);
+        contains(messageOf(IllegalArgumentException.class, () -> region.retain(Retention.DEFAULT)), "backEnd=",
+                "percent=10");
+        assertEquals(Retention.EVERYTHING, region.retention());
+    }
+
+    @Test
     void deferredPagesStayWithinTheirBound() {
         long bound = MIB;
         Region bounded = Region.create(BYTES, options(16 * MIB).withMaxDeferredBytes(bound));

@@ -18,7 +18,7 @@ class RegionVectorsTest implements RegionVectors.Maker {
 
     @Override
     public Region region(long bytes, HugePages hugePages, long poolBytes, long deferredBytes) {
-        return Region.create(bytes, hugePages);
+        return RegionTest.keeping(Region.create(bytes, hugePages));
     }
 
     @ParameterizedTest

@@ -70,8 +70,8 @@ public interface RegionBackEnd {
     /** Clears up to so many free children. Returns how many. */
     long clearAhead(int slot, long children);
 
-    /** {@return the free pages of memory that the region keeps, at most} */
-    long retainedPages();
+    /** {@return the free pages of memory that the region keeps, at most; so many has the allocator recorded} */
+    long retainedPages(long recorded);
 
     /** {@return the address space of everything but the pages} */
     long metadataBytes();

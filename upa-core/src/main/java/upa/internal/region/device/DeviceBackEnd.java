@@ -142,7 +142,7 @@ public final class DeviceBackEnd implements RegionBackEnd {
 
     @Override
     public long giveBack(int slot, long retainPages) {
-        long excess = words.canShrink() ? retainedPages() - retainPages : 0;
+        long excess = words.canShrink() ? retainedPages(0) - retainPages : 0;
         long given = excess > 0 ? supply.giveBack(slot, excess) : 0;
         state.count(slot, GIVEN_BACK_PAGES, given);
         return given;
@@ -190,7 +190,7 @@ public final class DeviceBackEnd implements RegionBackEnd {
     // ---- the rest --------------------------------------------------------------------------------------------
 
     @Override
-    public long retainedPages() {
+    public long retainedPages(long recorded) {
         return words.deferred.get() + frames.free() - frames.gone();
     }
 

@@ -188,8 +188,8 @@ public final class LinearBackEnd implements RegionBackEnd {
     // ---- the rest --------------------------------------------------------------------------------------------
 
     @Override
-    public long retainedPages() {
-        return pages.stats().retainedPages();
+    public long retainedPages(long recorded) {
+        return recorded;
     }
 
     @Override

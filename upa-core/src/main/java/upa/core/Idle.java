@@ -1,0 +1,125 @@
+package upa.core;
+
+import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
+
+import upa.internal.events.Events;
+import upa.internal.os.Pressure;
+import upa.internal.region.RegionBackEnd;
+import upa.internal.region.Retain;
+import upa.llfree.LlFreeStats;
+
+/**
+ * The free memory of a region, which goes back to the kernel by itself when it has been idle. A look holds this
+ * object's monitor while it has pages in its hands; whoever must not meet it holds it, too: a call that closes the
+ * region, counts its pages, or has found no room.
+ */
+final class Idle implements Reclaim.Target {
+    /** What goes back at one look, at most: some milliseconds, for which others may have to wait. */
+    private static final long MOST_AT_ONCE = 32L << 20;
+    /** After the kernel has refused, nothing of what is to go could be had, or only limits may take something away. */
+    private static final long LATER_MILLIS = 1000;
+    /** One thread asks, for all regions. */
+    private static final Pressure PRESSURE = new Pressure();
+
+    private final RegionBackEnd backEnd;
+    private final Lifetime lifetime;
+    final Reclaim reclaim = new Reclaim(this);
+    private Retention retention;
+    /** Null if everything stays. */
+    private volatile Retain retain;
+    private boolean wasSteady;
+
+    /** An ordinary private region keeps the default, any other everything. */
+    Idle(RegionBackEnd backEnd, Lifetime lifetime) {
+        this.backEnd = backEnd;
+        this.lifetime = lifetime;
+        if (backEnd.name() == BackEnd.LINEAR && !backEnd.isShared()) {
+            begin(Retention.DEFAULT);
+        } else {
+            begin(Retention.EVERYTHING);
+            reclaim.stop();
+        }
+    }
+
+    /** Whether looks may have pages in their hands. */
+    boolean isOn() {
+        return retain != null;
+    }
+
+    void retain(Retention policy) {
+        if (!policy.keepsEverything() && backEnd.name() != BackEnd.LINEAR) {
+            throw new IllegalArgumentException("a pool of page frames has the size it was asked for: backEnd="
+                    + backEnd.name() + " policy=" + policy + " (Retention.EVERYTHING)");
+        }
+        begin(policy);
+        if (isOn()) {
+            reclaim.start();
+        } else {
+            reclaim.stop();
+        }
+    }
+
+    synchronized Retention retention() {
+        return retention;
+    }
+
+    private synchronized void begin(Retention policy) {
+        retention = policy;
+        retain = policy.keepsEverything() ? null : new Retain(policy.percent(), policy.halfLife().toMillis());
+    }
+
+    // ---- looks -----------------------------------------------------------------------------------------------
+
+    /** How much is in use, and how much is free and has memory: bytes. */
+    private record Facts(long allocated, long retained) {
+    }
+
+    private Facts facts() {
+        LlFreeStats s = backEnd.state().pages.stats();
+        return new Facts(s.pages() - s.freePages() << PAGE_SHIFT,
+                backEnd.retainedPages(s.retainedPages()) << PAGE_SHIFT);
+    }
+
+    private synchronized boolean isAtWork() {
+        return retain != null && lifetime.isOpen();
+    }
+
+    @Override
+    public synchronized boolean isSettled() {
+        if (!isAtWork()) {
+            return true;
+        }
+        return Retain.isSettled(facts().retained);
+    }
+
+    @Override
+    public synchronized long look(boolean isFirst, long freed) {
+        if (!isAtWork()) {
+            return 0;
+        }
+        long started = System.nanoTime();
+        Facts facts = facts();
+        long ended = System.nanoTime();
+        long now = ended / 1_000_000;
+        // Nobody has seen what was in use before: all that has memory was, at some time.
+        long lately = isFirst || wasSteady ? facts.retained : Math.min(freed, facts.retained);
+        long keep = retain.look(now, facts.allocated, facts.retained, lately, kept -> PRESSURE.keepable(now, kept));
+        wasSteady = retain.isSteady(facts.allocated, facts.retained);
+        if (keep == Retain.KEEP) {
+            // To look takes a thousandth of the time, at most.
+            long interval = Math.max(Reclaim.INTERVAL_MILLIS, (ended - started) / 1000);
+            return Retain.isSettled(facts.retained) ? 0 : wasSteady ? LATER_MILLIS : interval;
+        }
+        return giveBack(Math.max(keep, facts.retained - MOST_AT_ONCE)) > 0 ? Reclaim.INTERVAL_MILLIS : LATER_MILLIS;
+    }
+
+    private long giveBack(long keep) {
+        int slot = (int) Thread.currentThread().threadId() & backEnd.state().pages.slots() - 1;
+        try {
+            return Events.giveBack(backEnd.state().base,
+                    () -> backEnd.giveBack(slot, keep >> PAGE_SHIFT) << PAGE_SHIFT);
+        } catch (SystemCallException refused) {
+            return 0;
+        }
+    }
+}
