@@ -11,7 +11,6 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/user.h>
 #include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -60,7 +59,7 @@ static void upa_dismantle(struct upa_region *r)
 	bitmap_free(r->named);
 	if (r->user) {
 		upa_uncharge(r, r->charged_pages);
-		free_uid(r->user);
+		put_cred(r->cred);
 		mmdrop(r->mm);
 	}
 }
@@ -134,7 +133,8 @@ static int upa_build(struct upa_region *r, const struct upadev_create *c)
 	upa_set_sizes(r, c);
 	r->mm = current->mm;
 	mmgrab(r->mm);
-	r->user = get_uid(current_user());
+	r->cred = get_current_cred();
+	r->user = r->cred->user;
 	pages = c->frames + PHYS_PFN(upa_entries_bytes(r) + upa_shadow_bytes(r) + r->state_bytes);
 	if (!upa_can_spare(pages))
 		return -ENOMEM;

@@ -92,6 +92,7 @@ struct upa_counters {
  * @mode: enum upadev_mode
  * @track: entries are installed neither accessed nor dirty
  * @mm: the owner's, held by mmgrab(): compared with, and counted in (pinned_vm)
+ * @cred: of who made it; holds @user, since not every kernel lets a module put a user
  * @user: whose locked memory is charged
  * @pages: of the data
  * @max_frames: bound of the pool
@@ -132,6 +133,7 @@ struct upa_region {
 	u32 mode;
 	bool track;
 	struct mm_struct *mm;
+	const struct cred *cred;
 	struct user_struct *user;
 	u64 pages;
 	u64 max_frames;
