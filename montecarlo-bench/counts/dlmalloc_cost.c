@@ -1,19 +1,24 @@
 /*
- * What a block costs a program: dlmalloc 2.8.6, unmodified, on the kernel's mmap and on each back end of UPA's C library. Blocks of
- * 64 KiB to 64 MiB; below 256 KiB they come from dlmalloc's heap, from there on each is a mapping of its own.
+ * What a block costs a program: dlmalloc 2.8.6, unmodified, on the kernel's mmap and on each back end of UPA's C
+ * library. Blocks of 64 KiB to 64 MiB; below 256 KiB they come from dlmalloc's heap, from there on each is a mapping of
+ * its own.
  *
- * Backends: kernel, without huge pages; linear, pte and pte-raw, which hand out old bytes (as malloc may); the same with -cleared, which clear
- * what is not zero, as mmap must; and with -undeferred, where a block that is freed loses its mapping, as it does on the
- * kernel (UPA_DEFERRED_BYTES=0). Operations, each of one block:
- *   first     allocate, touch (one store for each 4 KiB) and free, for the first time: memory comes from the kernel, or the pool grows
+ * Backends: kernel, without huge pages; linear, pte and pte-raw, which hand out old bytes (as malloc may); the same
+ * with -cleared, which clear what is not zero, as mmap must; and with -undeferred, where a block that is freed loses
+ * its mapping, as it does on the kernel (UPA_DEFERRED_BYTES=0). Operations, each of one block:
+ *   first     allocate, touch (one store for each 4 KiB) and free, for the first time: memory comes from the kernel, or
+ *   the pool grows
  *   allocate, touch, free    the same again, apart; cycle: all three
- *   realloc   to twice this size, all of the first half touched, something behind it, nothing of the second half touched
- *   mixed     a step of a program that holds 16 blocks of random sizes (64 KiB to 4 MiB): free one, allocate and touch another; bytes
+ *   realloc   to twice this size, all of the first half touched, something behind it, nothing of the second half
+ *   touched
+ *   mixed     a step of a program that holds 16 blocks of random sizes (64 KiB to 4 MiB): free one, allocate and touch
+ *   another; bytes
  *             is the mean size. 64 MiB were in use before
  *
  * Without UPA_FULL in the environment: blocks up to 16 MiB and three rounds instead of five.
  *
- * Usage: dlmalloc_cost [DIRECTORY]     of libdlmalloc_*.so and libupa.so; /driver/lib by default, where run-bench has them
+ * Usage: dlmalloc_cost [DIRECTORY]     of libdlmalloc_*.so and libupa.so; /driver/lib by default, where run-bench has
+ * them
  */
 #include <dlfcn.h>
 #include <sys/wait.h>
@@ -103,7 +108,10 @@ static void mixed_sizes(void)
 	/* What a back end keeps is then enough for all blocks. */
 	if (strcmp(backend, "kernel"))
 		cycle(64 * MIB, &unused, &unused, &unused);
-	/* The first half is for getting there. The kernel keeps nothing of a mapping, so only the heap need be touched there. */
+	/*
+	 * The first half is for getting there. The kernel keeps nothing of a mapping, so only the heap need be touched
+	 * there.
+	 */
 	for (int step = 0; step < 2 * STEPS; step++) {
 		uint64_t i = random_number() % HELD, bytes = (64 << 10) << random_number() % 6;
 

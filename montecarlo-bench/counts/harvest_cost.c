@@ -1,6 +1,6 @@
 /*
- * What it costs to learn which pages were used: UPADEV_HARVEST against what a stock kernel offers for the same question.
- * Backends:
+ * What it costs to learn which pages were used: UPADEV_HARVEST against what a stock kernel offers for the same
+ * question. Backends:
  *   harvest         UPADEV_HARVEST of accessed and dirty bits, clearing both, with the flush
  *   harvest-read    the same without clearing
  *   raw-pte         the process reads and clears the bits in its tables, and fsync()

@@ -1,10 +1,10 @@
 /*
  * What the measurement programs of the module share: the counter, the CSV schema, and making a region.
  *
- * The counter is the time stamp counter. Under `run --icount` QEMU advances it by one for each guest instruction, in kernel and
- * user mode alike, so a difference is an exact number of instructions (checked at start: a loop of known length). Otherwise
- * it is time, and the unit column says so. An iteration of a `rep` string instruction counts as one instruction. The backends that
- * need no module also run on a host, to see how times compare with counts.
+ * The counter is the time stamp counter. Under `run --icount` QEMU advances it by one for each guest instruction, in
+ * kernel and user mode alike, so a difference is an exact number of instructions (checked at start: a loop of known
+ * length). Otherwise it is time, and the unit column says so. An iteration of a `rep` string instruction counts as one
+ * instruction. The backends that need no module also run on a host, to see how times compare with counts.
  *
  * CSV, one schema for all programs:
  *   program,backend,operation,bytes,pages,batch,unit,total,per_page

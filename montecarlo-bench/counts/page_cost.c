@@ -1,6 +1,6 @@
 /*
- * What a page costs: allocate, first touch, free, touch again in place, and realloc to twice the size at another place, for requests of
- * 4 KiB to 1 GiB, through kernel mmap and through each mode of the module.
+ * What a page costs: allocate, first touch, free, touch again in place, and realloc to twice the size at another place,
+ * for requests of 4 KiB to 1 GiB, through kernel mmap and through each mode of the module.
  *
  * Only the mapping is measured, not the bookkeeping of an allocator. Backends:
  *   kernel            mmap without huge pages, munmap; realloc is mremap to another place
@@ -9,9 +9,9 @@
  *   guarded-fault     shadow entries, installed by the faults of the touch; freed by one posix_fadvise()
  *   guarded-batch     shadow entries, installed by one posix_fadvise()
  *   raw-pte, raw-pmd  hardware entries; freed by storing 0 and one fsync()
- * Operations: allocate, touch (one store for each 4 KiB), touch-huge (fresh pages again, one store for each 2 MiB), free, reuse
- * (touch of pages still mapped), realloc; for the module's modes, free is also split into clear (stores to the table) and flush
- * (the call), and pool is what the kernel needs to make, clear and hand over the pool.
+ * Operations: allocate, touch (one store for each 4 KiB), touch-huge (fresh pages again, one store for each 2 MiB),
+ * free, reuse (touch of pages still mapped), realloc; for the module's modes, free is also split into clear (stores to
+ * the table) and flush (the call), and pool is what the kernel needs to make, clear and hand over the pool.
  */
 #include "measure.h"
 

@@ -1,6 +1,7 @@
 /*
- * Single operations, over and over, for run-profile to trace: each lies between a call of mark_begin and one of mark_end. Says
- * "ready NAME" on stdout, then repeats the operation for about as many instructions as a tracer needs to come and go.
+ * Single operations, over and over, for run-profile to trace: each lies between a call of mark_begin and one of
+ * mark_end. Says "ready NAME" on stdout, then repeats the operation for about as many instructions as a tracer needs to
+ * come and go.
  */
 #include "measure.h"
 

@@ -28,7 +28,9 @@ struct allocator {
 	void (*release)(void *block, size_t bytes);
 	/* As realloc(3), the contents up to the smaller size kept; NULL where the contestant has no such call. */
 	void *(*resize)(void *block, size_t old_bytes, size_t new_bytes);
-	/* Returns all free memory to the kernel, so that the next block is a first acquisition; NULL if it keeps none. */
+	/*
+	 * Returns all free memory to the kernel, so that the next block is a first acquisition; NULL if it keeps none.
+	 */
 	void (*chill)(void);
 	/* Bytes of metadata and of memory managed; NULL if unknown. */
 	void (*metadata)(uint64_t *metadata_bytes, uint64_t *managed_bytes);

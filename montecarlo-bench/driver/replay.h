@@ -3,9 +3,10 @@
  * replay.h - a program's trace (upa/trace.h) as operations on numbered blocks, which any contestant can do.
  *
  * A block is what one request got: private anonymous memory to read and write, at an address of the kernel's choice; or
- * what the heap grew by in one brk(). It is allocated and released where the program did so among all its requests, whatever thread
- * that was, and lives until its last page is gone: parts unmapped before stay. mremap() of a whole block resizes it, and so does
- * a heap that shrinks by a part of what it last grew by. Left out are all other mappings, protections and purges.
+ * what the heap grew by in one brk(). It is allocated and released where the program did so among all its requests,
+ * whatever thread that was, and lives until its last page is gone: parts unmapped before stay. mremap() of a whole
+ * block resizes it, and so does a heap that shrinks by a part of what it last grew by. Left out are all other mappings,
+ * protections and purges.
  */
 #ifndef UPA_DRIVER_REPLAY_H
 #define UPA_DRIVER_REPLAY_H

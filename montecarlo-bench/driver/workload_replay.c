@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * workload_replay.c - the requests of a real program, from its trace (replay.h): in its order, with its sizes and lifetimes.
+ * workload_replay.c - the requests of a real program, from its trace (replay.h): in its order, with its sizes and
+ * lifetimes.
  *
- * Each block is written to once in each page when it is allocated, and where a resize has added pages, since a trace does not
- * say what the program has touched. But a block that would make more than max_live bytes so touched is not: programs reserve more
- * than they use. Time passes only in the requests: what the program did between them is left out.
+ * Each block is written to once in each page when it is allocated, and where a resize has added pages, since a trace
+ * does not say what the program has touched. But a block that would make more than max_live bytes so touched is not:
+ * programs reserve more than they use. Time passes only in the requests: what the program did between them is left out.
  *
  * A sample is what one block cost in all, from allocation to release or the end of the trace, recorded under its first
- * size rounded down to a power of two, and under size 0 for all together. A contestant that cannot resize allocates, copies
- * and releases.
+ * size rounded down to a power of two, and under size 0 for all together. A contestant that cannot resize allocates,
+ * copies and releases.
  */
 #include "workload.h"
 

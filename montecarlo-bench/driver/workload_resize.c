@@ -62,7 +62,9 @@ static void mark(void *block, uint64_t bytes)
 /* Repetitions before any is recorded, so that what is measured has memory to recycle, if the contestant recycles. */
 #define WARM_UP 3
 
-/* Doubles block to `size`, records if asked, and returns where it is now; NULL on shortage, with the block as it was. */
+/*
+ * Doubles block to `size`, records if asked, and returns where it is now; NULL on shortage, with the block as it was.
+ */
 static void *double_it(struct worker *w, unsigned i, void *block, uint64_t size, int copy, int recorded)
 {
 	const struct allocator *a = w->options->contestant;

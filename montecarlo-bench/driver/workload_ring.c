@@ -4,10 +4,10 @@
  * `live` steps ago, allocates one of the size the sampler says, and writes to each of its pages. Where
  * max_live bytes would be exceeded, more of the oldest are released first.
  *
- * A sample is what one block cost from allocation to release, recorded under its size rounded down
- * to a power of two, and under size 0 for all together. Phase `cold` are the blocks until the ring
- * is full for the first time, and `warm` the `steps` blocks after its next turn, in which an
- * allocator finds its steady state. The sequence depends on the seed alone, so contestants can be compared step by step.
+ * A sample is what one block cost from allocation to release, recorded under its size rounded down to a power of two,
+ * and under size 0 for all together. Phase `cold` are the blocks until the ring is full for the first time, and `warm`
+ * the `steps` blocks after its next turn, in which an allocator finds its steady state. The sequence depends on the
+ * seed alone, so contestants can be compared step by step.
  */
 #include "workload.h"
 

@@ -162,7 +162,9 @@ static unsigned plan_touch(const struct options *o, struct point *points)
 			o->contestant->name);
 		return 0;
 	}
-	/* Cold needs a way back to the first acquisition, and one thread: its return of memory would chill the others. */
+	/*
+	 * Cold needs a way back to the first acquisition, and one thread: its return of memory would chill the others.
+	 */
 	if ((o->contestant->chill || o->contestant->flags & ALLOCATOR_PAGES) && o->threads == 1)
 		count = plan_phase(o, "cold", points, count);
 	count = plan_phase(o, "warm", points, count);

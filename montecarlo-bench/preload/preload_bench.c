@@ -2,12 +2,15 @@
 /*
  * upa-preload-bench: what the preloaded library is measured with; preload-bench.sh runs it with and without.
  *
- *   upa-preload-bench churn LEAST MOST LIVE COUNT    COUNT blocks of LEAST..MOST bytes from malloc, LIVE of them at a time; a byte
+ *   upa-preload-bench churn LEAST MOST LIVE COUNT    COUNT blocks of LEAST..MOST bytes from malloc, LIVE of them at a
+ *   time; a byte
  *                                                    of each page is written. Prints nothing
- *   upa-preload-bench pairs BYTES COUNT THREADS HOW    mmap and munmap. HOW is untouched; touched: a byte written in each page; uncleared:
- *                                                    untouched, and whatever it holds will do; or memset: no request, the base line of a
- *                                                    processor that only clears so many bytes of each thread's own. Prints "name value"
- *                                                    lines: ns_per_pair of each thread's own time, and pairs_per_s of all
+ *   upa-preload-bench pairs BYTES COUNT THREADS HOW    mmap and munmap. HOW is untouched; touched: a byte written in
+ *   each page; uncleared:
+ *                                                    untouched, and whatever it holds will do; or memset: no request,
+ *                                                    the base line of a processor that only clears so many bytes of
+ *                                                    each thread's own. Prints "name value" lines: ns_per_pair of each
+ *                                                    thread's own time, and pairs_per_s of all
  */
 #include <pthread.h>
 #include <stdint.h>

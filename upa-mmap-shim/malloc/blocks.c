@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libupa_blocks.so: malloc's large blocks from mmap(), everything else from the malloc that comes next, for LD_PRELOAD behind
- * libupa_mmap.so. It is for a libc whose own calls of mmap() cannot be redirected (musl, or code that redirect_walk.h refuses): the
- * mmap() called here is found by its name, so it is UPA's. Nothing in libc is changed.
+ * libupa_blocks.so: malloc's large blocks from mmap(), everything else from the malloc that comes next, for LD_PRELOAD
+ * behind libupa_mmap.so. It is for a libc whose own calls of mmap() cannot be redirected (musl, or code that
+ * redirect_walk.h refuses): the mmap() called here is found by its name, so it is UPA's. Nothing in libc is changed.
  *
- *   large: of 128 KiB and more, aligned to at most 2048 bytes. A block begins 16 bytes, or its alignment, into a mapping of its
- *   own. The 16 bytes before it are its header; so is known, from its address and those, whose block it is.
+ *   large: of 128 KiB and more, aligned to at most 2048 bytes. A block begins 16 bytes, or its alignment, into a
+ *   mapping of its own. The 16 bytes before it are its header; so is known, from its address and those, whose block it
+ *   is.
  *
- * A header's mark depends on where it is, and is cleared before the block is unmapped: memory that is used again never holds one.
+ * A header's mark depends on where it is, and is cleared before the block is unmapped: memory that is used again never
+ * holds one.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,24 +32,24 @@
 #define PAGE 4096ul
 
 struct header {
-	size_t mapped;               /* bytes, of which the block begins this header's end behind the first */
+	size_t mapped; /* bytes, of which the block begins this header's end behind the first */
 	uint64_t mark;
 };
 
 _Static_assert(sizeof(struct header) == 16, "the least offset of a block");
 
 /* The functions that come next; each is looked for at its first call. */
-#define NEXT(type, name, parameters)                                                                                \
-	static type (*next_##name(void)) parameters                                                                 \
-	{                                                                                                           \
-		static type(*found) parameters;                                                                     \
-		type(*now) parameters = __atomic_load_n(&found, __ATOMIC_RELAXED);                                  \
-                                                                                                                    \
-		if (__builtin_expect(!now, 0)) {                                                                    \
-			now = (__typeof__(now))symbol_next((void *)next_##name, #name);                             \
-			__atomic_store_n(&found, now, __ATOMIC_RELAXED);                                            \
-		}                                                                                                   \
-		return now;                                                                                         \
+#define NEXT(type, name, parameters)                                                                                   \
+	static type(*next_##name(void)) parameters                                                                     \
+	{                                                                                                              \
+		static type(*found) parameters;                                                                        \
+		type(*now) parameters = __atomic_load_n(&found, __ATOMIC_RELAXED);                                     \
+                                                                                                                       \
+		if (__builtin_expect(!now, 0)) {                                                                       \
+			now = (__typeof__(now))symbol_next((void *)next_##name, #name);                                \
+			__atomic_store_n(&found, now, __ATOMIC_RELAXED);                                               \
+		}                                                                                                      \
+		return now;                                                                                            \
 	}
 
 NEXT(void *, malloc, (size_t))
@@ -81,12 +83,16 @@ static struct header *header_of(void *block)
 	return (struct header *)block - 1;
 }
 
-/* A power of two from 16 to 2048 into its page, and marked: the header is in the same page, so it can be read whose block it may be. */
+/*
+ * A power of two from 16 to 2048 into its page, and marked: the header is in the same page, so it can be read whose
+ * block it may be.
+ */
 static bool is_large(void *block)
 {
 	uintptr_t offset = (uintptr_t)block & (PAGE - 1);
 
-	return __builtin_expect(offset >= 16 && !(offset & (offset - 1)), 0) && header_of(block)->mark == mark_of(header_of(block));
+	return __builtin_expect(offset >= 16 && !(offset & (offset - 1)), 0) &&
+	       header_of(block)->mark == mark_of(header_of(block));
 }
 
 static char *mapping_of(void *block)
@@ -116,7 +122,8 @@ static void *large(size_t bytes, size_t alignment, int zeros)
 
 	if (!mapped)
 		return NULL;
-	at = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | (zeros ? 0 : UPA_MAP_UNCLEARED), -1, 0);
+	at = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | (zeros ? 0 : UPA_MAP_UNCLEARED),
+		  -1, 0);
 	if (at == MAP_FAILED) {
 		errno = saved;
 		return NULL;
@@ -166,7 +173,8 @@ static void *resize_large(void *block, size_t bytes)
 
 static bool wants_large(size_t bytes, size_t alignment)
 {
-	return __builtin_expect(bytes >= LEAST_BYTES, 0) && alignment <= MOST_ALIGNMENT && !(alignment & (alignment - 1));
+	return __builtin_expect(bytes >= LEAST_BYTES, 0) && alignment <= MOST_ALIGNMENT &&
+	       !(alignment & (alignment - 1));
 }
 
 EXPORT void *malloc(size_t bytes)
@@ -224,7 +232,8 @@ EXPORT void *realloc(void *block, size_t bytes)
 	if (!block)
 		return malloc(bytes);
 	if (!is_large(block))
-		return wants_large(bytes, 1) ? move_block(block, next_malloc_usable_size()(block), bytes) : next_realloc()(block, bytes);
+		return wants_large(bytes, 1) ? move_block(block, next_malloc_usable_size()(block), bytes) :
+					       next_realloc()(block, bytes);
 	if (!bytes) {
 		free(block);
 		return NULL;
@@ -259,7 +268,9 @@ EXPORT void *aligned_alloc(size_t alignment, size_t bytes)
 
 EXPORT int posix_memalign(void **out, size_t alignment, size_t bytes)
 {
-	void *block = alignment % sizeof(void *) || !alignment || !wants_large(bytes, alignment) ? NULL : large(bytes, alignment, 0);
+	void *block = alignment % sizeof(void *) || !alignment || !wants_large(bytes, alignment) ?
+			      NULL :
+			      large(bytes, alignment, 0);
 
 	if (!block)
 		return next_posix_memalign()(out, alignment, bytes);

@@ -269,8 +269,8 @@ static void release(void *block)
 }
 
 /*
- * dlmalloc looks for segments of which nothing is in use after thousands of frees, and keeps them until then. A sixteenth
- * of the heaps may be so, and 4 MiB.
+ * dlmalloc looks for segments of which nothing is in use after thousands of frees, and keeps them until then. A
+ * sixteenth of the heaps may be so, and 4 MiB.
  */
 #define LARGE_BYTES ((size_t)256 << 10)
 #define LEAST_UNTRIMMED ((size_t)4 << 20)

@@ -21,10 +21,10 @@ struct settings {
 	uint64_t least_bytes;
 	uint64_t retain_percent;
 	uint64_t decay_ms;
-	uint64_t pool_bytes; /* 0: default */
-	uint64_t launched;   /* process id, 0: any, or UPA_NOT_LAUNCHED */
-	uint64_t backend;    /* UPA_BACKEND_* */
-	const char *trace;   /* NULL: none */
+	uint64_t pool_bytes;    /* 0: default */
+	uint64_t launched;      /* process id, 0: any, or UPA_NOT_LAUNCHED */
+	uint64_t backend;       /* UPA_BACKEND_* */
+	const char *trace;      /* NULL: none */
 	const char *stats_file; /* NULL: standard error */
 	const char *stats_rest; /* NULL: none (observe/rest.h) */
 	const char *pager;      /* NULL: none (pager/pager.h) */

@@ -32,9 +32,9 @@ enum { _, X };
 /*
  * An omission is meant: limits count addresses, and purging in place takes none. What hands memory to somebody else
  * (ZEROCOPY, SPLICED) stops whatever hands out or clears pages that the program has given up; of SPLICED, the region
- * and the heap see to their own pages. FAULTS: memory fresh from mmap() must fault, and registrations end with munmap().
- * INHERITED: purging asks what the filter may not know; the region does not (os/filter.h). Page-wise reasons stop purging
- * only: of the region's pages a mark is kept (taint).
+ * and the heap see to their own pages. FAULTS: memory fresh from mmap() must fault, and registrations end with
+ * munmap(). INHERITED: purging asks what the filter may not know; the region does not (os/filter.h). Page-wise reasons
+ * stop purging only: of the region's pages a mark is kept (taint).
  */
 /* clang-format off */
 static const struct row rows[ASIDE_REASONS] = {

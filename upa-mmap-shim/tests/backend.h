@@ -22,7 +22,10 @@ static inline uint32_t test_backend(void)
 	return !strcmp(name, "pte") ? UPA_BACKEND_PTE : UPA_BACKEND_PTE_RAW;
 }
 
-static inline bool on_device(void) { return test_backend() != UPA_BACKEND_LINEAR; }
+static inline bool on_device(void)
+{
+	return test_backend() != UPA_BACKEND_LINEAR;
+}
 
 /* Ends the test if there is no device. */
 static inline int create_region_with(struct upa_region **out, const struct upa_region_options *options)
@@ -30,7 +33,8 @@ static inline int create_region_with(struct upa_region **out, const struct upa_r
 	int error = upa_region_create_with(out, options);
 
 	if (options->backend && (error == -ENOENT || error == -EPERM || error == -EACCES)) {
-		printf("skipped: no back end %s: %s\n", getenv("UPA_BACKEND") ? getenv("UPA_BACKEND") : "pte", strerror(-error));
+		printf("skipped: no back end %s: %s\n", getenv("UPA_BACKEND") ? getenv("UPA_BACKEND") : "pte",
+		       strerror(-error));
 		exit(EXIT_SKIPPED);
 	}
 	return error;
@@ -38,7 +42,9 @@ static inline int create_region_with(struct upa_region **out, const struct upa_r
 
 static inline int create_region(struct upa_region **out, uint64_t bytes, uint32_t flags)
 {
-	struct upa_region_options options = { .bytes = bytes, .flags = flags, .backend = test_backend(), .max_deferred_bytes = UINT64_MAX };
+	struct upa_region_options options = {
+		.bytes = bytes, .flags = flags, .backend = test_backend(), .max_deferred_bytes = UINT64_MAX
+	};
 
 	return create_region_with(out, &options);
 }

@@ -14,14 +14,14 @@
 #define EXIT_SKIPPED 77
 
 /* Ends the program with the place, the condition and a printf text unless the condition holds. */
-#define CHECK(condition, ...)                                                                \
-	do {                                                                                 \
-		if (!(condition)) {                                                          \
-			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);      \
-			fprintf(stderr, __VA_ARGS__);                                        \
-			fputc('\n', stderr);                                                 \
-			abort();                                                             \
-		}                                                                            \
+#define CHECK(condition, ...)                                                                                          \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                                \
+			fprintf(stderr, __VA_ARGS__);                                                                  \
+			fputc('\n', stderr);                                                                           \
+			abort();                                                                                       \
+		}                                                                                                      \
 	} while (0)
 
 static inline uint64_t random_next(uint64_t *seed) /* splitmix64 (Steele, Lea, Flood 2014) */
@@ -33,12 +33,16 @@ static inline uint64_t random_next(uint64_t *seed) /* splitmix64 (Steele, Lea, F
 	return z ^ z >> 31;
 }
 
-static inline uint64_t random_below(uint64_t *seed, uint64_t n) { return random_next(seed) % n; }
+static inline uint64_t random_below(uint64_t *seed, uint64_t n)
+{
+	return random_next(seed) % n;
+}
 
 /* Zeroed memory that costs only what is touched of it; shared with children made by fork() if asked. */
 static inline void *map_state(size_t bytes, int shared)
 {
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	CHECK(p != MAP_FAILED, "bytes=%zu", bytes);
 	return p;

@@ -9,17 +9,24 @@
 
 /* Tests and documents are no part of what is built. */
 static const char *const sources[] = {
-	"CMakeLists.txt", "CMakePresets.json", "kernel-ext/include", "apps/launcher/run",
-	"upa-mmap-shim/CMakeLists.txt", "upa-mmap-shim/cmake", "upa-mmap-shim/include", "upa-mmap-shim/lib",
-	"upa-mmap-shim/malloc", "upa-mmap-shim/preload",
+	"CMakeLists.txt",
+	"CMakePresets.json",
+	"kernel-ext/include",
+	"apps/launcher/run",
+	"upa-mmap-shim/CMakeLists.txt",
+	"upa-mmap-shim/cmake",
+	"upa-mmap-shim/include",
+	"upa-mmap-shim/lib",
+	"upa-mmap-shim/malloc",
+	"upa-mmap-shim/preload",
 };
 
 #define SOURCES (sizeof(sources) / sizeof(*sources))
 
 static bool is_newer(const struct stat *file, const struct stat *stamp)
 {
-	return file->st_mtim.tv_sec != stamp->st_mtim.tv_sec ? file->st_mtim.tv_sec > stamp->st_mtim.tv_sec
-							     : file->st_mtim.tv_nsec > stamp->st_mtim.tv_nsec;
+	return file->st_mtim.tv_sec != stamp->st_mtim.tv_sec ? file->st_mtim.tv_sec > stamp->st_mtim.tv_sec :
+							       file->st_mtim.tv_nsec > stamp->st_mtim.tv_nsec;
 }
 
 bool fresh(const char *root)
@@ -35,7 +42,8 @@ bool fresh(const char *root)
 		paths[i] = joined("%s/%s", root, sources[i]);
 	files = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, NULL);
 	for (FTSENT *entry; files && !newer && (entry = fts_read(files));)
-		newer = entry->fts_info == FTS_DP ? false : entry->fts_info == FTS_NS || is_newer(entry->fts_statp, &stamp);
+		newer = entry->fts_info == FTS_DP ? false :
+						    entry->fts_info == FTS_NS || is_newer(entry->fts_statp, &stamp);
 	if (files)
 		fts_close(files);
 	for (size_t i = 0; i < SOURCES; i++)

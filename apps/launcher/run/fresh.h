@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 /*
- * Whether no source of the libraries and of this program below `root` has been changed, added or removed since the last build:
- * by the times of files and folders, some 150 of them, against that of root/build/stamp/run.
+ * Whether no source of the libraries and of this program below `root` has been changed, added or removed since the last
+ * build: by the times of files and folders, some 150 of them, against that of root/build/stamp/run.
  */
 bool fresh(const char *root);
 

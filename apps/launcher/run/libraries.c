@@ -66,7 +66,8 @@ char *libraries_probe(const char *preload, int descriptor)
 		_exit(STATUS_NOT_FOUND);
 	}
 	close(ends[1]);
-	while (length < sizeof(said) - 1 && ((n = read(ends[0], said + length, sizeof(said) - 1 - length)) > 0 || (n < 0 && errno == EINTR)))
+	while (length < sizeof(said) - 1 &&
+	       ((n = read(ends[0], said + length, sizeof(said) - 1 - length)) > 0 || (n < 0 && errno == EINTR)))
 		length += n > 0 ? (size_t)n : 0;
 	close(ends[0]);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -83,7 +84,8 @@ void libraries_check(const char *library)
 	char *said, *reason, *end;
 
 	if (access(library, R_OK))
-		say_and_exit(STATUS_FAILURE, "cannot load malloc library=%s: cannot open shared object file: %s", library, strerror(errno));
+		say_and_exit(STATUS_FAILURE, "cannot load malloc library=%s: cannot open shared object file: %s",
+			     library, strerror(errno));
 	said = libraries_probe(libraries_plain(library), 2);
 	if (!*said)
 		return;
@@ -91,7 +93,8 @@ void libraries_check(const char *library)
 	reason = strstr(said, before);
 	if (reason && (end = strchr(reason, ')')))
 		*end = 0;
-	say_and_exit(STATUS_FAILURE, "cannot load malloc library=%s: %s", library, reason ? reason + strlen(before) : said);
+	say_and_exit(STATUS_FAILURE, "cannot load malloc library=%s: %s", library,
+		     reason ? reason + strlen(before) : said);
 }
 
 static int is_plain(const char *path)
@@ -153,7 +156,9 @@ char *libraries_plain(const char *library)
 	for (size_t i = 0; i < sizeof(parents) / sizeof(*parents); i++)
 		if (parents[i] && *parents[i] == '/' && is_plain(parents[i]) && (link = link_to(parents[i], path)))
 			return link;
-	say_and_exit(STATUS_FAILURE,
-		     "cannot preload library=%s: the dynamic linker takes no path with a space, a colon or a $, and there is "
-		     "no folder of your own for a link: set XDG_RUNTIME_DIR", path);
+	say_and_exit(
+		STATUS_FAILURE,
+		"cannot preload library=%s: the dynamic linker takes no path with a space, a colon or a $, and there is "
+		"no folder of your own for a link: set XDG_RUNTIME_DIR",
+		path);
 }

@@ -15,15 +15,15 @@ char *libraries_own(const char *name);
 void libraries_check(const char *library);
 
 /*
- * A path of the same file that the dynamic linker takes as it is. In LD_PRELOAD a space and a colon part two names, and a dollar
- * sign begins a variable; of a path with such a character this is a symbolic link, in a folder of the user's own that
- * stays for the next run. Ends with a line if there is no place for one.
+ * A path of the same file that the dynamic linker takes as it is. In LD_PRELOAD a space and a colon part two names, and
+ * a dollar sign begins a variable; of a path with such a character this is a symbolic link, in a folder of the user's
+ * own that stays for the next run. Ends with a line if there is no place for one.
  */
 char *libraries_plain(const char *library);
 
 /*
- * Runs `true` with this LD_PRELOAD, as if nobody had launched it (UPA_LAUNCHED=0), and returns what comes out on the descriptor, 1
- * or 2, without the last line break.
+ * Runs `true` with this LD_PRELOAD, as if nobody had launched it (UPA_LAUNCHED=0), and returns what comes out on the
+ * descriptor, 1 or 2, without the last line break.
  */
 char *libraries_probe(const char *preload, int descriptor);
 

@@ -21,18 +21,11 @@ int main(int argc, char **argv)
 	}
 	look = program_look(argv[1]);
 	switch (look.kind) {
-	case PROGRAM_GLIBC:
-		printf("glibc %s\n", look.name);
-		break;
-	case PROGRAM_MUSL:
-		printf("musl %s\n", look.name);
-		break;
+	case PROGRAM_GLIBC: printf("glibc %s\n", look.name); break;
+	case PROGRAM_MUSL: printf("musl %s\n", look.name); break;
 	case PROGRAM_UNREACHED:
-	case PROGRAM_FOREIGN:
-		printf("none %s\n", look.why);
-		break;
-	default:
-		puts("unknown");
+	case PROGRAM_FOREIGN: printf("none %s\n", look.why); break;
+	default: puts("unknown");
 	}
 	return 0;
 }

@@ -28,11 +28,17 @@
  */
 static _Noreturn void become(int out, const char *root, const char *policy, const char *memory, const char *store)
 {
-	char *arguments[] = { joined("%s/upa", root), "policy", "serve",
-			      "--for",		      joined("%ld", (long)getppid()),
-			      "--policy",	      (char *)policy,
-			      "--memory",	      (char *)memory,
-			      store ? "--store" : NULL, (char *)store,
+	char *arguments[] = { joined("%s/upa", root),
+			      "policy",
+			      "serve",
+			      "--for",
+			      joined("%ld", (long)getppid()),
+			      "--policy",
+			      (char *)policy,
+			      "--memory",
+			      (char *)memory,
+			      store ? "--store" : NULL,
+			      (char *)store,
 			      NULL };
 	int null = open("/dev/null", O_RDONLY);
 	pid_t pid;

@@ -40,7 +40,9 @@ static bool in_path(const char *name, char *out, size_t room)
 	return false;
 }
 
-/* The next program in "#!interpreter argument"; env's is the first argument that is neither an option nor a variable. */
+/*
+ * The next program in "#!interpreter argument"; env's is the first argument that is neither an option nor a variable.
+ */
 static bool interpreter(char *line, char *out, size_t room)
 {
 	char *rest, *word = strtok_r(line + 2, " \t", &rest);
@@ -57,7 +59,10 @@ static bool interpreter(char *line, char *out, size_t room)
 	return (size_t)snprintf(out, room, "%s", word) < room;
 }
 
-/* Does the kernel start it with rights that its caller lacks? The dynamic linker then looks at nothing that the caller says. */
+/*
+ * Does the kernel start it with rights that its caller lacks? The dynamic linker then looks at nothing that the caller
+ * says.
+ */
 static const char *secure(int fd)
 {
 	struct statvfs mount;
@@ -65,7 +70,8 @@ static const char *secure(int fd)
 
 	if (fstat(fd, &st) || (!fstatvfs(fd, &mount) && mount.f_flag & ST_NOSUID))
 		return NULL;
-	if ((st.st_mode & S_ISUID && st.st_uid != getuid()) || (st.st_mode & S_ISGID && st.st_mode & S_IXGRP && st.st_gid != getgid()))
+	if ((st.st_mode & S_ISUID && st.st_uid != getuid()) ||
+	    (st.st_mode & S_ISGID && st.st_mode & S_IXGRP && st.st_gid != getgid()))
 		return "it is set-user-id or set-group-id";
 	if (getuid() && fgetxattr(fd, "security.capability", NULL, 0) > 0)
 		return "it has file capabilities";
@@ -90,7 +96,8 @@ static struct program_look elf(int fd, const Elf64_Ehdr *header, const char *nam
 	for (int i = 0; i < header->e_phnum; i++) {
 		Elf64_Phdr part;
 
-		if (pread(fd, &part, sizeof(part), (off_t)(header->e_phoff + (size_t)i * header->e_phentsize)) != sizeof(part))
+		if (pread(fd, &part, sizeof(part), (off_t)(header->e_phoff + (size_t)i * header->e_phentsize)) !=
+		    sizeof(part))
 			return look;
 		if (part.p_type == PT_INTERP && part.p_filesz < sizeof(linker) &&
 		    pread(fd, linker, part.p_filesz, (off_t)part.p_offset) != (ssize_t)part.p_filesz)

@@ -8,8 +8,8 @@
 #define PROGRAM_NAME_BYTES 4096
 
 enum program_kind {
-	PROGRAM_UNKNOWN,   /* nothing is known against it */
-	PROGRAM_GLIBC,     /* the dynamic linker that the libraries will meet */
+	PROGRAM_UNKNOWN, /* nothing is known against it */
+	PROGRAM_GLIBC,   /* the dynamic linker that the libraries will meet */
 	PROGRAM_MUSL,
 	PROGRAM_UNREACHED, /* the libraries will not be loaded, but may be into programs that it starts */
 	PROGRAM_FOREIGN,   /* nor can they: its dynamic linker would complain of them */
@@ -24,8 +24,8 @@ struct program_look {
 struct program_look program_look(const char *file);
 
 /*
- * The file of a program, found as execvp() does. Ends with STATUS_NOT_FOUND or STATUS_NOT_EXECUTABLE, and a line, if there
- * is nothing to execute.
+ * The file of a program, found as execvp() does. Ends with STATUS_NOT_FOUND or STATUS_NOT_EXECUTABLE, and a line, if
+ * there is nothing to execute.
  */
 char *program_find(const char *name);
 

@@ -288,8 +288,8 @@ int main(int argc, char **argv)
 			     "option --no-upa excludes --trace, --stats, --strict and --backend, which are UPA's");
 	check_policy(&options);
 	path = program_find(*command);
-	if (options.source && (!fresh(options.source) ||
-			       (!strcmp(options.malloc, "dl") && !libraries_has("libupa_malloc.so"))))
+	if (options.source &&
+	    (!fresh(options.source) || (!strcmp(options.malloc, "dl") && !libraries_has("libupa_malloc.so"))))
 		build(options.source, argv + 3);
 	if (options.source)
 		take_back_privileged();

@@ -4,8 +4,8 @@
 #define UPA_RUN_TRACE_FILE_H
 
 /*
- * Makes way for a trace: former ones of that name go, those of children too; anything else stays. Returns its absolute path.
- * Ends with a line if a trace cannot be written there.
+ * Makes way for a trace: former ones of that name go, those of children too; anything else stays. Returns its absolute
+ * path. Ends with a line if a trace cannot be written there.
  */
 char *trace_file_prepare(const char *file);
 

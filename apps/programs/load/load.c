@@ -2,18 +2,19 @@
 /*
  * load.c - upa-load: sends a server a fixed, reproducible sequence of requests and checks every byte of every reply.
  *
- *   upa-load redis|memcached|http PORT [--connections N] [--pipeline N] [--requests N] [--keys N] [--least BYTES] [--most BYTES]
+ *   upa-load redis|memcached|http PORT [--connections N] [--pipeline N] [--requests N] [--keys N] [--least BYTES]
+ *   [--most BYTES]
  *            [--reads PERCENT] [--removals PERCENT] [--snapshots N] [--seed N]
  *
- * A closed loop: each connection to 127.0.0.1 has up to --pipeline requests under way and sends the next ones when all are
- * answered. redis and memcached: first each key is set once; then come --requests reads, removals and (the rest) new values of --least to
- * --most bytes; last each key is read again. A connection has its share of the keys to itself, so that it knows what must be answered.
- * http: GET /file-N for N below --keys; a file has to be the same each time. --snapshots (redis) has the server save
- * in the background so many times, evenly spread, one after the other.
+ * A closed loop: each connection to 127.0.0.1 has up to --pipeline requests under way and sends the next ones when all
+ * are answered. redis and memcached: first each key is set once; then come --requests reads, removals and (the rest)
+ * new values of --least to --most bytes; last each key is read again. A connection has its share of the keys to itself,
+ * so that it knows what must be answered. http: GET /file-N for N below --keys; a file has to be the same each time.
+ * --snapshots (redis) has the server save in the background so many times, evenly spread, one after the other.
  *
  * Prints one line of JSON: requests, seconds, throughput (requests per second), p50_us and p99_us (microseconds from
- * sending a batch to the last byte of the reply), check (a sum over all replies, the same for the same arguments). Exit status 1,
- * with a line on standard error, if a reply is wrong or missing for 20 seconds; 2 for a wrong command line.
+ * sending a batch to the last byte of the reply), check (a sum over all replies, the same for the same arguments). Exit
+ * status 1, with a line on standard error, if a reply is wrong or missing for 20 seconds; 2 for a wrong command line.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -324,7 +325,10 @@ static void check_expected(struct connection *connection)
 	}
 }
 
-/* The body of a reply of known length or in chunks, its pieces moved together. Returns the bytes consumed, 0 if it is not complete. */
+/*
+ * The body of a reply of known length or in chunks, its pieces moved together. Returns the bytes consumed, 0 if it is
+ * not complete.
+ */
 static size_t whole_reply(char *data, size_t length, char **body, size_t *body_length)
 {
 	char *end = memmem(data, length, "\r\n\r\n", 4), *field, *to;
@@ -442,7 +446,10 @@ static void command(int fd, const char *text, char *reply, size_t capacity)
 	reply[count] = '\0';
 }
 
-/* Begins the next background save if it is due and none is at work. With due = the whole, waits for the end of the last one. */
+/*
+ * Begins the next background save if it is due and none is at work. With due = the whole, waits for the end of the last
+ * one.
+ */
 static void snapshots(uint64_t done, uint64_t all)
 {
 	static int fd = -1;

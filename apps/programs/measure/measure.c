@@ -2,19 +2,21 @@
 /*
  * measure.c - upa-measure: runs a program and says what it and all its descendants took.
  *
- *   upa-measure --report FILE [--output FILE] [--errors FILE] [--set NAME=VALUE]... [--expect LIBRARY]... [--timeout SECONDS]
+ *   upa-measure --report FILE [--output FILE] [--errors FILE] [--set NAME=VALUE]... [--expect LIBRARY]... [--timeout
+ *   SECONDS]
  *               [--stop SIGNAL] [--] PROGRAM [ARGUMENT...]
  *
- * --set sets a variable for the program only. --expect names a library that every process of the program has to have mapped, once
- * it has computed for 50 ms. With --stop, SIGTERM to upa-measure sends SIGNAL (a number) to the program, which is how servers are
- * stopped; else it kills it with all descendants, as SIGINT, SIGHUP and the timeout do. What survives the program is killed a second later.
+ * --set sets a variable for the program only. --expect names a library that every process of the program has to have
+ * mapped, once it has computed for 50 ms. With --stop, SIGTERM to upa-measure sends SIGNAL (a number) to the program,
+ * which is how servers are stopped; else it kills it with all descendants, as SIGINT, SIGHUP and the timeout do. What
+ * survives the program is killed a second later.
  *
- * The report is a line "name value" each: status, signal, timed_out, stopped, wall_ns, user_ns, system_ns, minor_faults,
- * major_faults, largest_process_bytes (the kernel's own record), tree_bytes (greatest sum over several processes seen, 0 if there
- * was but one), processes (most at once), left_behind, mean_bytes (resident memory of all, mean over time), "memory NS BYTES"
- * for each of at most 256 looks at it, and if libraries are expected "program PATH" for each process seen, "lacking PATH"
- * for those without them; "loaded 1" says that they were seen in one at least. Exit status: 0 once there is a report, 1 if the program could not be
- * started, 2 for a wrong command line.
+ * The report is a line "name value" each: status, signal, timed_out, stopped, wall_ns, user_ns, system_ns,
+ * minor_faults, major_faults, largest_process_bytes (the kernel's own record), tree_bytes (greatest sum over several
+ * processes seen, 0 if there was but one), processes (most at once), left_behind, mean_bytes (resident memory of all,
+ * mean over time), "memory NS BYTES" for each of at most 256 looks at it, and if libraries are expected "program PATH"
+ * for each process seen, "lacking PATH" for those without them; "loaded 1" says that they were seen in one at least.
+ * Exit status: 0 once there is a report, 1 if the program could not be started, 2 for a wrong command line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +37,10 @@
 #include "tree.h"
 
 #define SAMPLE_NS 10000000u
-/* Looking takes at most one part in SAMPLE_SHARE of a processor's time, since a large process has a long map, but is done at least so often. */
+/*
+ * Looking takes at most one part in SAMPLE_SHARE of a processor's time, since a large process has a long map, but is
+ * done at least so often.
+ */
 #define SAMPLE_SHARE 50u
 #define SAMPLE_MOST_NS 200000000u
 #define GRACE_NS 1000000000u

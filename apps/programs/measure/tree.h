@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tree.h - a process and all its descendants, seen through /proc: what memory they hold together, and whether the libraries
- * that were preloaded have arrived in each of them.
+ * tree.h - a process and all its descendants, seen through /proc: what memory they hold together, and whether the
+ * libraries that were preloaded have arrived in each of them.
  */
 #ifndef UPA_TREE_H
 #define UPA_TREE_H

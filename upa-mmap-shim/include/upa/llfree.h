@@ -112,54 +112,54 @@ extern "C" {
 #define UPA_LLFREE_MAGIC 0x0031454552465055ull /* the bytes "UPFREE1\0" */
 #define UPA_LLFREE_ABI 3u
 
-#define UPA_PAGE_SHIFT 12u           /* a page is 4096 bytes */
-#define UPA_CHILD_PAGES 512u         /* pages of a child: 2 MiB */
-#define UPA_TREE_CHILDREN 16u        /* children of a tree: one cache line of child words */
-#define UPA_TREE_PAGES 8192u         /* pages of a tree: 32 MiB */
-#define UPA_GROUP_TREES 16u          /* trees of a group: one cache line of tree words */
-#define UPA_GROUP_PAGES 131072u      /* pages of a group: 512 MiB */
-#define UPA_MAX_ORDER 9u             /* 2^9 pages = one child */
-#define UPA_MAX_PAGES (1ull << 35)   /* 128 TiB, the user half of a 48-bit address space */
+#define UPA_PAGE_SHIFT 12u         /* a page is 4096 bytes */
+#define UPA_CHILD_PAGES 512u       /* pages of a child: 2 MiB */
+#define UPA_TREE_CHILDREN 16u      /* children of a tree: one cache line of child words */
+#define UPA_TREE_PAGES 8192u       /* pages of a tree: 32 MiB */
+#define UPA_GROUP_TREES 16u        /* trees of a group: one cache line of tree words */
+#define UPA_GROUP_PAGES 131072u    /* pages of a group: 512 MiB */
+#define UPA_MAX_ORDER 9u           /* 2^9 pages = one child */
+#define UPA_MAX_PAGES (1ull << 35) /* 128 TiB, the user half of a 48-bit address space */
 #define UPA_MAX_SLOTS 4096u
 
 /* What the free pages of a child hold. */
-#define UPA_ABSENT 0u                /* no memory behind them: a touch faults and reads zero */
-#define UPA_ZEROED 1u                /* populated, known to be zero */
-#define UPA_STALE 2u                 /* old bytes, wherever their last holder touched them */
-#define UPA_MIXED 3u                 /* those whose stale bit is set are stale, the others absent */
+#define UPA_ABSENT 0u /* no memory behind them: a touch faults and reads zero */
+#define UPA_ZEROED 1u /* populated, known to be zero */
+#define UPA_STALE 2u  /* old bytes, wherever their last holder touched them */
+#define UPA_MIXED 3u  /* those whose stale bit is set are stale, the others absent */
 
 /* Flags of the get functions. */
-#define UPA_GET_ZEROS 1u             /* the caller needs zeros: prefer pages that need no clearing */
-#define UPA_GET_ABSENT 2u            /* the caller brings memory of its own: prefer pages without any */
+#define UPA_GET_ZEROS 1u  /* the caller needs zeros: prefer pages that need no clearing */
+#define UPA_GET_ABSENT 2u /* the caller brings memory of its own: prefer pages without any */
 
-#define UPA_GET_CONTENTS 4u          /* the result says what the pages hold, too: see upa_llfree_page() */
+#define UPA_GET_CONTENTS 4u /* the result says what the pages hold, too: see upa_llfree_page() */
 
 /* What pages just taken hold: a set. */
-#define UPA_HOLDS_ABSENT 1u          /* some have no memory, and read zero */
-#define UPA_HOLDS_ZEROED 2u          /* some have memory, and read zero */
-#define UPA_HOLDS_STALE 4u           /* some hold old bytes */
-#define UPA_HOLDS_LAZY 16u           /* the memory of those that have it may vanish: see upa_llfree_set_lazy() */
-#define UPA_HOLDS_RESIDENT 32u       /* all are known to have memory: see upa_llfree_set_resident() */
+#define UPA_HOLDS_ABSENT 1u    /* some have no memory, and read zero */
+#define UPA_HOLDS_ZEROED 2u    /* some have memory, and read zero */
+#define UPA_HOLDS_STALE 4u     /* some hold old bytes */
+#define UPA_HOLDS_LAZY 16u     /* the memory of those that have it may vanish: see upa_llfree_set_lazy() */
+#define UPA_HOLDS_RESIDENT 32u /* all are known to have memory: see upa_llfree_set_resident() */
 #define UPA_CONTENTS_SHIFT 40u
 
 /* Flags of upa_llfree_put_run(): at most one of them; none means the pages hold old bytes. */
-#define UPA_PUT_ABSENT 1u            /* the caller has given their memory back to the kernel */
-#define UPA_PUT_ZEROED 2u            /* the caller has cleared them */
-#define UPA_PUT_UNTOUCHED 3u         /* the caller has not used them: they hold what they held */
+#define UPA_PUT_ABSENT 1u    /* the caller has given their memory back to the kernel */
+#define UPA_PUT_ZEROED 2u    /* the caller has cleared them */
+#define UPA_PUT_UNTOUCHED 3u /* the caller has not used them: they hold what they held */
 
 /* Start of the state. Written once by upa_llfree_init(), but for touched_children. */
 struct upa_llfree_header {
-	uint64_t magic;              /* UPA_LLFREE_MAGIC, written last */
-	uint32_t abi;                /* UPA_LLFREE_ABI */
+	uint64_t magic; /* UPA_LLFREE_MAGIC, written last */
+	uint32_t abi;   /* UPA_LLFREE_ABI */
 	uint32_t slots;
-	uint64_t state_bytes;        /* size of the whole state */
+	uint64_t state_bytes; /* size of the whole state */
 	uint64_t pages;
 	uint64_t slot_offset;
 	uint64_t group_offset;
 	uint64_t tree_offset;
 	uint64_t child_offset;
 	uint64_t bitmap_offset;
-	uint64_t touched_children;   /* no child from here on has ever been handed out (u64 CAS; a hint for searches) */
+	uint64_t touched_children; /* no child from here on has ever been handed out (u64 CAS; a hint for searches) */
 };
 
 /*
@@ -183,17 +183,17 @@ struct upa_llfree {
 
 /* Counters, summed over all slots and children. Exact when nobody else is at work. */
 struct upa_llfree_stats {
-	uint64_t pages;              /* managed */
+	uint64_t pages; /* managed */
 	uint64_t free_pages;
-	uint64_t free_children;      /* children of which every page is free */
-	uint64_t retained_pages;     /* free pages that have memory behind them (upper bound) */
-	uint64_t gets;               /* successful gets, and the pages they took */
+	uint64_t free_children;  /* children of which every page is free */
+	uint64_t retained_pages; /* free pages that have memory behind them (upper bound) */
+	uint64_t gets;           /* successful gets, and the pages they took */
 	uint64_t got_pages;
-	uint64_t puts;               /* successful puts, and the pages they returned */
+	uint64_t puts; /* successful puts, and the pages they returned */
 	uint64_t put_pages;
-	uint64_t failures;           /* gets that found nothing */
-	uint64_t searches;           /* gets that had to search beyond the slot's own tree */
-	uint64_t lazy_pages;         /* of the retained ones, those whose memory the kernel may take (upper bound) */
+	uint64_t failures;   /* gets that found nothing */
+	uint64_t searches;   /* gets that had to search beyond the slot's own tree */
+	uint64_t lazy_pages; /* of the retained ones, those whose memory the kernel may take (upper bound) */
 };
 
 /* Bytes of state for so many pages (1 .. UPA_MAX_PAGES) and slots (1 .. UPA_MAX_SLOTS); 0 if out of range. */

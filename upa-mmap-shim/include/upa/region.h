@@ -91,8 +91,7 @@ struct upa_region_stats {
 	uint64_t unmaps;         /* calls that freed pages: unmap, a resize that shrinks or moves */
 	uint64_t failures;       /* calls that found no room, or no memory for what they found */
 	uint64_t cleared_bytes;  /* old bytes overwritten with zeros, for a caller or by upa_region_clear() */
-	uint64_t
-		moved_bytes; /* by resize: copied, or their page tables or frames; and from free memory to large runs */
+	uint64_t moved_bytes;    /* by resize: bytes, page tables or frames; and from free memory to large runs */
 	uint64_t given_back_bytes;
 };
 

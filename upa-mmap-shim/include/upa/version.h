@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * version.h - the version of UPA, at compile time and at run time. CMakeLists.txt of the project decides it; a test holds
- * this header, the Maven modules and the kernel module to it.
+ * version.h - the version of UPA, at compile time and at run time. CMakeLists.txt of the project decides it; a test
+ * holds this header, the Maven modules and the kernel module to it.
  */
 #ifndef UPA_VERSION_H
 #define UPA_VERSION_H

@@ -31,24 +31,24 @@ extern "C" {
 
 /* 192 bytes, little endian. */
 struct upa_view {
-	uint64_t magic;              /* UPA_VIEW_MAGIC */
-	uint32_t version;            /* UPA_VIEW_VERSION */
-	uint32_t bytes;              /* of this structure */
-	uint64_t metadata;           /* address of the metadata (region.c), which counts what is served; 0: no region */
-	uint64_t passed;             /* mmap calls passed on to the kernel */
-	uint64_t purges;             /* madvise calls served without the kernel */
-	uint64_t purged_bytes;       /* by them, cleared where it is */
-	uint64_t heap_moves;         /* brk calls that came to us */
-	uint64_t heap_bytes;         /* the heap's size */
-	uint64_t heap_kept_bytes;    /* populated beyond it */
-	uint64_t heap_reused_bytes;  /* handed out again and cleared */
+	uint64_t magic;             /* UPA_VIEW_MAGIC */
+	uint32_t version;           /* UPA_VIEW_VERSION */
+	uint32_t bytes;             /* of this structure */
+	uint64_t metadata;          /* address of the metadata (region.c), which counts what is served; 0: no region */
+	uint64_t passed;            /* mmap calls passed on to the kernel */
+	uint64_t purges;            /* madvise calls served without the kernel */
+	uint64_t purged_bytes;      /* by them, cleared where it is */
+	uint64_t heap_moves;        /* brk calls that came to us */
+	uint64_t heap_bytes;        /* the heap's size */
+	uint64_t heap_kept_bytes;   /* populated beyond it */
+	uint64_t heap_reused_bytes; /* handed out again and cleared */
 	uint64_t heap_given_back_bytes;
-	uint64_t purged_idle_bytes;  /* of the latter, not used again */
+	uint64_t purged_idle_bytes;      /* of the latter, not used again */
 	uint64_t agent_given_back_bytes; /* of all given back, what the program has had no part in */
-	uint64_t agent;              /* number of the thread that carries out orders; 0: there is none just now */
-	uint64_t order;              /* from another process: 1 + bytes of what is free that may stay; 0: none. See below */
+	uint64_t agent;                  /* number of the thread that carries out orders; 0: there is none just now */
+	uint64_t order; /* from another process: 1 + bytes of what is free that may stay; 0: none. See below */
 	uint64_t orders_done;
-	char note[64];               /* why UPA does less than it could here; empty, or ends with 0 */
+	char note[64]; /* why UPA does less than it could here; empty, or ends with 0 */
 };
 
 #ifdef __cplusplus

@@ -31,8 +31,7 @@ static bool passing(int advice)
 	case MADV_PAGEOUT:
 #endif
 		return true;
-	default:
-		return false;
+	default: return false;
 	}
 }
 
@@ -43,13 +42,10 @@ static bool passing(int advice)
 static int advise_on_device(struct upa_region *r, char *address, size_t length, int advice)
 {
 	switch (advice) {
-	case MADV_DONTNEED:
-		return upa_region_renew(r, address, length);
+	case MADV_DONTNEED: return upa_region_renew(r, address, length);
 	case MADV_REMOVE:
-	case MADV_COLLAPSE:
-		return -EINVAL;
-	default:
-		return 0;
+	case MADV_COLLAPSE: return -EINVAL;
+	default: return 0;
 	}
 }
 
@@ -66,10 +62,8 @@ static bool granted_on_device(int advice)
 	case MADV_UNMERGEABLE:
 	case MADV_DONTDUMP:
 	case MADV_DODUMP:
-	case MADV_REMOVE:
-		return true;
-	default:
-		return passing(advice);
+	case MADV_REMOVE: return true;
+	default: return passing(advice);
 	}
 }
 

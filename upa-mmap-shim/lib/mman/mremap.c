@@ -125,8 +125,8 @@ static void move_back(struct upa_region *r, void *made, size_t made_size, size_t
 }
 
 /*
- * A mapping of the program's own in the region grows where it is, if the pages behind it are free to the program. It grows
- * elsewhere and is moved back, so that no address is unmapped meanwhile. False with all as it was.
+ * A mapping of the program's own in the region grows where it is, if the pages behind it are free to the program. It
+ * grows elsewhere and is moved back, so that no address is unmapped meanwhile. False with all as it was.
  */
 static bool grow_in_place(struct upa_region *r, char *from, size_t old_size, size_t new_size)
 {

@@ -16,8 +16,7 @@
 
 #include "os/os.h"
 
-__attribute__((cold, noreturn))
-static inline void upa_assert_failed(const char *line)
+__attribute__((cold, noreturn)) static inline void upa_assert_failed(const char *line)
 {
 	os_call(SYS_write, 2, (long)line, (long)strlen(line), 0, 0, 0);
 	abort();
@@ -31,10 +30,10 @@ static inline void upa_assert_failed(const char *line)
 #define UPA_ASSERT_TEXT_(x) #x
 #define UPA_ASSERT_TEXT(x) UPA_ASSERT_TEXT_(x)
 
-#define UPA_ASSERT(condition)                                                                                        \
-	((condition) ? (void)0                                                                                       \
-		     : upa_assert_failed("upa: " UPA_ASSERT_FILE ":" UPA_ASSERT_TEXT(__LINE__) ": not so: "          \
-					 #condition "\n"))
+#define UPA_ASSERT(condition)                                                                                          \
+	((condition) ? (void)0 :                                                                                       \
+		       upa_assert_failed("upa: " UPA_ASSERT_FILE ":" UPA_ASSERT_TEXT(__LINE__) ": not so: " #condition \
+											       "\n"))
 
 #else
 

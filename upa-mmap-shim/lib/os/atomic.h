@@ -20,9 +20,9 @@
 #define store_relaxed(p, value) atomic_store_explicit(p, value, memory_order_relaxed)
 #define store_release(p, value) atomic_store_explicit(p, value, memory_order_release)
 
-#define cas_weak_acq_rel(p, expected, desired) \
+#define cas_weak_acq_rel(p, expected, desired)                                                                         \
 	atomic_compare_exchange_weak_explicit(p, expected, desired, memory_order_acq_rel, memory_order_relaxed)
-#define cas_strong_acq_rel(p, expected, desired) \
+#define cas_strong_acq_rel(p, expected, desired)                                                                       \
 	atomic_compare_exchange_strong_explicit(p, expected, desired, memory_order_acq_rel, memory_order_relaxed)
 
 #define fetch_add_acq_rel(p, n) atomic_fetch_add_explicit(p, n, memory_order_acq_rel)

@@ -10,8 +10,8 @@ void upa_clear(void *address, size_t bytes);
 
 /* What upa_clear_resident() has found. */
 struct cleared {
-	size_t bytes;                 /* that had memory, and were cleared */
-	void *resident;               /* from here to the end of the range every page has memory */
+	size_t bytes;   /* that had memory, and were cleared */
+	void *resident; /* from here to the end of the range every page has memory */
 };
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * filter.h - is there a filter over the process's system calls (seccomp)? Sandboxes and service managers set one before a
- * program starts, and it may kill at a call that it does not know. Under one no call is made that a program with libc's
- * malloc would not make: mapping memory, and reading a file, which loading a program takes.
+ * filter.h - is there a filter over the process's system calls (seccomp)? Sandboxes and service managers set one before
+ * a program starts, and it may kill at a call that it does not know. Under one no call is made that a program with
+ * libc's malloc would not make: mapping memory, and reading a file, which loading a program takes.
  */
 #ifndef UPA_OS_FILTER_H
 #define UPA_OS_FILTER_H

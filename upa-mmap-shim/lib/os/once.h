@@ -13,7 +13,7 @@
 enum once_phase { ONCE_UNMADE, ONCE_IN_THE_MAKING, ONCE_MADE, ONCE_IMPOSSIBLE };
 
 struct once {
-	_Atomic int phase;            /* enum once_phase */
+	_Atomic int phase; /* enum once_phase */
 };
 
 /* True for the one caller that shall make it, and then call once_end(). */

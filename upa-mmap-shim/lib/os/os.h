@@ -126,8 +126,8 @@ static inline int os_stat(const char *path, struct stat *st)
 }
 
 /*
- * Pages here have 4096 bytes, everywhere; the kernel's may be larger: 16 or 64 KiB on arm64. An old libc under emulation
- * does not say; what the kernel refuses then is an error like any other.
+ * Pages here have 4096 bytes, everywhere; the kernel's may be larger: 16 or 64 KiB on arm64. An old libc under
+ * emulation does not say; what the kernel refuses then is an error like any other.
  */
 static inline bool os_pages_fit(void)
 {

@@ -21,18 +21,12 @@ int upa_backend_parse(const char *name)
 static const char *reason(int error)
 {
 	switch (-error) {
-	case ENOENT:
-		return "there is no /dev/upa: load the module of kernel-ext";
-	case EACCES:
-		return "no permission to open /dev/upa";
-	case EPERM:
-		return "the module does not allow it: load it with raw=1, and run with CAP_SYS_RAWIO";
-	case ENOMEM:
-		return "not enough memory, or RLIMIT_MEMLOCK is too low";
-	case EPROTO:
-		return "the module is of another version";
-	default:
-		return "/dev/upa is not usable";
+	case ENOENT: return "there is no /dev/upa: load the module of kernel-ext";
+	case EACCES: return "no permission to open /dev/upa";
+	case EPERM: return "the module does not allow it: load it with raw=1, and run with CAP_SYS_RAWIO";
+	case ENOMEM: return "not enough memory, or RLIMIT_MEMLOCK is too low";
+	case EPROTO: return "the module is of another version";
+	default: return "/dev/upa is not usable";
 	}
 }
 

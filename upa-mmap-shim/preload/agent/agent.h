@@ -8,11 +8,13 @@
  * of malloc() does not come when the program sleeps, and another process may not give away this one's memory. The
  * program must not notice the thread:
  *
- *   libc         does not know it (clone.h); it calls nothing of libc's that allocates, locks, or has state of the
- *   thread signals      all are blocked, before it is made descriptors  it has a table of its own, which is empty: what
- *   it opens takes no number of the program's memory       its stack is mapped once and stays counts       it is gone,
- *   and none is made, while something asks how many threads there are or concerns but one of them: fork(), unshare(),
- *   setns(), changes of user, group and capabilities filters      under one, and where UPA stands aside, there is none
+ *   libc         does not know it (clone.h); it calls nothing of libc's that allocates, locks, or has state of a thread
+ *   signals      all are blocked, before it is made
+ *   descriptors  it has a table of its own, which is empty: what it opens takes no number of the program's
+ *   memory       its stack is mapped once and stays
+ *   counts       it is gone, and none is made, while something asks how many threads there are or concerns but one of
+ *                them: fork(), unshare(), setns(), changes of user, group and capabilities
+ *   filters      under one, and where UPA stands aside, there is none
  *
  * What can be noticed: /proc/self/task and its kin show it while it is there. UPA_AGENT=0 makes none.
  *

@@ -38,7 +38,7 @@ extern _Thread_local bool entry_by_number __attribute__((tls_model("initial-exec
 
 /* A function of ours by a name that no other library's stands before. */
 #define ENTRY_OWN(name) extern __typeof__(name) own_##name __attribute__((visibility("hidden")))
-#define ENTRY_IS_OWN(name) \
+#define ENTRY_IS_OWN(name)                                                                                             \
 	extern __typeof__(name) own_##name __attribute__((alias(#name), copy(name), visibility("hidden")))
 
 ENTRY_OWN(mmap);
@@ -65,8 +65,8 @@ ENTRY_OWN(prlimit64);
  * A call that is not ours, as a system call's result: by the next library's function, if it is not libc's own and
  * does not bring the call back to us; else by `call` itself.
  */
-#define ENTRY_PASS(name, call, ...)                                                                                \
-	(next_foreign.name && !next_returns.name && !entry_by_number ? entry_error((long)next.name(__VA_ARGS__)) : \
+#define ENTRY_PASS(name, call, ...)                                                                                    \
+	(next_foreign.name && !next_returns.name && !entry_by_number ? entry_error((long)next.name(__VA_ARGS__)) :     \
 								       (long)(call))
 
 /* The same for a function that libc's own can do as well, whoever is next. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pthread_atfork() and at_quick_exit() for this library alone. A compiler on glibc links in pieces of its own for them, which call
- * functions that only glibc has; musl has the two under their own names. So each is looked for by either name.
+ * pthread_atfork() and at_quick_exit() for this library alone. A compiler on glibc links in pieces of its own for them,
+ * which call functions that only glibc has; musl has the two under their own names. So each is looked for by either
+ * name.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,7 +15,8 @@
 
 extern void *__dso_handle HIDDEN;
 
-extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library) __attribute__((weak));
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library)
+	__attribute__((weak));
 extern int __cxa_at_quick_exit(void (*function)(void *), void *library) __attribute__((weak));
 
 HIDDEN int pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))

@@ -16,18 +16,18 @@ _Thread_local size_t uncleared_request __attribute__((tls_model("initial-exec"))
  * Calls what comes next, and notes the request if that is libc's own: another library's may come by memory in ways of
  * its own, and rely on zeros.
  */
-#define CALL(type, function, bytes, ...)                                                                          \
-	({                                                                                                        \
-		__typeof__(next.function) call = __atomic_load_n(&next.function, __ATOMIC_RELAXED);               \
-		type result;                                                                                      \
-                                                                                                                  \
-		if (__builtin_expect((bytes) < LEAST_BYTES, 1) || next_foreign.function || !settings.uncleared || \
-		    settings.strict)                                                                              \
-			return call(__VA_ARGS__);                                                                 \
-		uncleared_request = (bytes);                                                                      \
-		result = call(__VA_ARGS__);                                                                       \
-		uncleared_request = 0;                                                                            \
-		result;                                                                                           \
+#define CALL(type, function, bytes, ...)                                                                               \
+	({                                                                                                             \
+		__typeof__(next.function) call = __atomic_load_n(&next.function, __ATOMIC_RELAXED);                    \
+		type result;                                                                                           \
+                                                                                                                       \
+		if (__builtin_expect((bytes) < LEAST_BYTES, 1) || next_foreign.function || !settings.uncleared ||      \
+		    settings.strict)                                                                                   \
+			return call(__VA_ARGS__);                                                                      \
+		uncleared_request = (bytes);                                                                           \
+		result = call(__VA_ARGS__);                                                                            \
+		uncleared_request = 0;                                                                                 \
+		result;                                                                                                \
 	})
 
 EXPORT void *malloc(size_t bytes)

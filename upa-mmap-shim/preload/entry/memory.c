@@ -57,8 +57,8 @@ struct asker {
 	__typeof__(&mmap) on;
 };
 
-#define ASKER(name)                                   \
-	((struct asker){ __builtin_return_address(0), \
+#define ASKER(name)                                                                                                    \
+	((struct asker){ __builtin_return_address(0),                                                                  \
 			 next_foreign.name && !next_returns.name && !entry_by_number ? next.name : NULL })
 
 static void *pass(void *address, size_t length, int protection, int flags, int fd, off_t offset, struct asker asker)
@@ -157,8 +157,8 @@ __attribute__((noinline)) static bool names_ring(int fd)
 
 static bool is_ring(int flags, int fd, off_t offset)
 {
-	return __builtin_expect(offset == RING_OFFSET, 0) && fd >= 0 && flags & MAP_SHARED && !(flags & MAP_ANONYMOUS) &&
-	       names_ring(fd);
+	return __builtin_expect(offset == RING_OFFSET, 0) && fd >= 0 && flags & MAP_SHARED &&
+	       !(flags & MAP_ANONYMOUS) && names_ring(fd);
 }
 
 static void *map_counted(void *address, size_t length, int protection, int flags, int fd, off_t offset,
@@ -180,15 +180,15 @@ static void *map_counted(void *address, size_t length, int protection, int flags
 }
 
 /* The program's own request, in a signal handler over malloc() too, needs zeros. */
-#define FOR_THE_PROGRAM(call)                       \
-	({                                          \
-		size_t request = uncleared_request; \
-		void *result;                       \
-                                                    \
-		uncleared_request = 0;              \
-		result = (call);                    \
-		uncleared_request = request;        \
-		result;                             \
+#define FOR_THE_PROGRAM(call)                                                                                          \
+	({                                                                                                             \
+		size_t request = uncleared_request;                                                                    \
+		void *result;                                                                                          \
+                                                                                                                       \
+		uncleared_request = 0;                                                                                 \
+		result = (call);                                                                                       \
+		uncleared_request = request;                                                                           \
+		result;                                                                                                \
 	})
 
 EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)

@@ -117,7 +117,7 @@ void next_find(void)
 
 void *next_in_libc(const char *name)
 {
-	const ElfW(Sym) *symbol;
+	const ElfW(Sym) * symbol;
 
 	next_need();
 	symbol = libc_object.symbols ? object_symbol(&libc_object, name) : NULL;

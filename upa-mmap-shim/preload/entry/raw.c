@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * syscall(): system calls by their numbers. Those on memory go the way of the functions of their names, since the kernel
- * would change pages of the region behind our back. Some have no other name in libc, and begin what UPA has to stand aside for.
+ * syscall(): system calls by their numbers. Those on memory go the way of the functions of their names, since the
+ * kernel would change pages of the region behind our back. Some have no other name in libc, and begin what UPA has to
+ * stand aside for.
  *
  * All others go to libc's own function at once, without a frame of ours: a child of vfork() returns through it.
  */
@@ -35,14 +36,44 @@
 
 /* By number: 1: raw_by_number() makes the call. */
 HIDDEN const unsigned char raw_is_ours[512] = {
-	[SYS_mmap] = 1,      [SYS_munmap] = 1,  [SYS_mremap] = 1,    [SYS_madvise] = 1,       [SYS_mprotect] = 1,
-	[SYS_mlock] = 1,     [SYS_mlock2] = 1,  [SYS_munlock] = 1,   [SYS_mlockall] = 1,      [SYS_mincore] = 1,
-	[SYS_msync] = 1,     [SYS_mbind] = 1,   [SYS_vmsplice] = 1,  [SYS_pkey_mprotect] = 1, [SYS_prlimit64] = 1,
-	[SYS_prctl] = 1,     [SYS_ioctl] = 1,   [SYS_setsockopt] = 1, [SYS_setrlimit] = 1,    [SYS_seccomp] = 1,
-	[SYS_unshare] = 1,   [SYS_setns] = 1,   [SYS_setuid] = 1,    [SYS_setgid] = 1,        [SYS_setreuid] = 1,
-	[SYS_setregid] = 1,  [SYS_setresuid] = 1, [SYS_setresgid] = 1, [SYS_setgroups] = 1,   [SYS_setfsuid] = 1,
-	[SYS_setfsgid] = 1,  [SYS_capset] = 1,  [SYS_landlock_restrict_self] = 1,
-	[SYS_userfaultfd] = 1, [SYS_mseal] = 1, [SYS_io_setup] = 1,  [SYS_io_uring_setup] = 1, [SYS_io_uring_register] = 1,
+	[SYS_mmap] = 1,
+	[SYS_munmap] = 1,
+	[SYS_mremap] = 1,
+	[SYS_madvise] = 1,
+	[SYS_mprotect] = 1,
+	[SYS_mlock] = 1,
+	[SYS_mlock2] = 1,
+	[SYS_munlock] = 1,
+	[SYS_mlockall] = 1,
+	[SYS_mincore] = 1,
+	[SYS_msync] = 1,
+	[SYS_mbind] = 1,
+	[SYS_vmsplice] = 1,
+	[SYS_pkey_mprotect] = 1,
+	[SYS_prlimit64] = 1,
+	[SYS_prctl] = 1,
+	[SYS_ioctl] = 1,
+	[SYS_setsockopt] = 1,
+	[SYS_setrlimit] = 1,
+	[SYS_seccomp] = 1,
+	[SYS_unshare] = 1,
+	[SYS_setns] = 1,
+	[SYS_setuid] = 1,
+	[SYS_setgid] = 1,
+	[SYS_setreuid] = 1,
+	[SYS_setregid] = 1,
+	[SYS_setresuid] = 1,
+	[SYS_setresgid] = 1,
+	[SYS_setgroups] = 1,
+	[SYS_setfsuid] = 1,
+	[SYS_setfsgid] = 1,
+	[SYS_capset] = 1,
+	[SYS_landlock_restrict_self] = 1,
+	[SYS_userfaultfd] = 1,
+	[SYS_mseal] = 1,
+	[SYS_io_setup] = 1,
+	[SYS_io_uring_setup] = 1,
+	[SYS_io_uring_register] = 1,
 };
 
 static long begins(enum stand_aside_reason reason, long number, const long a[6])
@@ -88,8 +119,11 @@ static long by_number(long number, long a0, long a1, long a2, long a3, long a4, 
 	case SYS_setsockopt: return own_setsockopt((int)a0, (int)a1, (int)a2, (const void *)a3, (socklen_t)a4);
 	case SYS_setrlimit: return own_setrlimit64((__rlimit_resource_t)a0, (const struct rlimit64 *)a1);
 	case SYS_prlimit64:
-		return own_prlimit64((pid_t)a0, (__rlimit_resource_t)a1, (const struct rlimit64 *)a2, (struct rlimit64 *)a3);
-	case SYS_mbind: return own_mbind(address, (unsigned long)a1, (int)a2, (const unsigned long *)a3, (unsigned long)a4, (unsigned)a5);
+		return own_prlimit64((pid_t)a0, (__rlimit_resource_t)a1, (const struct rlimit64 *)a2,
+				     (struct rlimit64 *)a3);
+	case SYS_mbind:
+		return own_mbind(address, (unsigned long)a1, (int)a2, (const unsigned long *)a3, (unsigned long)a4,
+				 (unsigned)a5);
 	case SYS_unshare:
 	case SYS_setns:
 	case SYS_setuid:
@@ -133,8 +167,8 @@ void raw_start(void)
 }
 
 /*
- * Not on other machines, where our own system calls go by libc's syscall(). The seventh argument of a function is on the
- * stack, above the return address, which is where libc's function looks for it, and raw_by_number() too.
+ * Not on other machines, where our own system calls go by libc's syscall(). The seventh argument of a function is on
+ * the stack, above the return address, which is where libc's function looks for it, and raw_by_number() too.
  */
 #ifdef __x86_64__
 __asm__(".text\n"

@@ -13,7 +13,8 @@
 #define MACHINE (&redirect_aarch64)
 #endif
 
-enum refusal redirect_find(const struct redirect_machine *machine, const struct object *libc, const char *name, size_t *patch)
+enum refusal redirect_find(const struct redirect_machine *machine, const struct object *libc, const char *name,
+			   size_t *patch)
 {
 	int number = redirect_number(machine, name);
 	const ElfW(Sym) *symbol = object_symbol(libc, name);
@@ -24,7 +25,8 @@ enum refusal redirect_find(const struct redirect_machine *machine, const struct 
 	if (!symbol || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC)
 		return REDIRECT_NO_SYMBOL;
 	offset = libc->base + symbol->st_value - (uintptr_t)libc->code;
-	return redirect_walk(machine, (struct code){ libc->code, libc->code_bytes }, offset, symbol->st_size, (uint16_t)number, patch);
+	return redirect_walk(machine, (struct code){ libc->code, libc->code_bytes }, offset, symbol->st_size,
+			     (uint16_t)number, patch);
 }
 
 #define KERNELS "libc's own calls go to the kernel: "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * aarch64 instructions: each has four bytes, so only those that change the flow, or may change a register that holds a system
- * call's number, need to be told apart. Encodings: Arm Architecture Reference Manual, C4.1.
+ * aarch64 instructions: each has four bytes, so only those that change the flow, or may change a register that holds a
+ * system call's number, need to be told apart. Encodings: Arm Architecture Reference Manual, C4.1.
  */
 #include "entry/redirect_walk.h"
 
@@ -44,7 +44,8 @@ static void branches_and_system(struct instruction *i, uint32_t word)
 	} else if ((word & 0xfffffc1f) == 0xd63f0000) { /* blr */
 		i->flow = FLOW_CALL;
 		i->writes = bit(LINK);
-	} else if ((word & 0xfffff01f) == 0xd503201f) { /* hints: nop, bti, and pointer authentication of x16, x17, x30 */
+	} else if ((word & 0xfffff01f) ==
+		   0xd503201f) { /* hints: nop, bti, and pointer authentication of x16, x17, x30 */
 		i->flow = FLOW_NEXT;
 		i->writes = bit(16) | bit(17) | bit(LINK);
 	} else if ((word & 0xfff00000) == 0xd5300000) { /* mrs */
@@ -65,7 +66,8 @@ static struct instruction decode(const unsigned char *at, size_t room)
 	base = word >> 5 & 31;
 	second = word >> 10 & 31;
 	switch (word >> 25 & 15) {
-	case 8: case 9: /* with an immediate */
+	case 8:
+	case 9: /* with an immediate */
 		i.flow = FLOW_NEXT;
 		i.writes = bit(first);
 		if ((word & 0x7fe00000) == 0x52800000 && first < 31) { /* movz without a shift */
@@ -73,10 +75,10 @@ static struct instruction decode(const unsigned char *at, size_t room)
 			i.value = word >> 5 & 0xffff;
 		}
 		break;
-	case 10: case 11:
-		branches_and_system(&i, word);
-		break;
-	case 5: case 13: /* registers */
+	case 10:
+	case 11: branches_and_system(&i, word); break;
+	case 5:
+	case 13: /* registers */
 		i.flow = FLOW_NEXT;
 		i.writes = bit(first);
 		if ((word & 0x7fe0ffe0) == 0x2a0003e0 && first < 31 && (word >> 16 & 31) < 31) { /* mov */
@@ -84,7 +86,10 @@ static struct instruction decode(const unsigned char *at, size_t room)
 			i.copy = word >> 16 & 31;
 		}
 		break;
-	case 4: case 6: case 12: case 14: /* loads and stores: whichever register they might write, the base too */
+	case 4:
+	case 6:
+	case 12:
+	case 14: /* loads and stores: whichever register they might write, the base too */
 		i.flow = FLOW_NEXT;
 		i.writes = bit(first) | bit(base) | bit(second) | bit(word >> 16 & 31);
 		break;
@@ -109,7 +114,7 @@ static void write_jump(unsigned char *at, uint64_t to)
 
 /* include/uapi/asm-generic/unistd.h of Linux. */
 static const struct redirect_call calls[] = {
-	{ "brk", 214 },    { "munmap", 215 }, { "mremap", 216 },   { "execve", 221 },   { "mmap", 222 },
+	{ "brk", 214 },      { "munmap", 215 }, { "mremap", 216 },   { "execve", 221 },  { "mmap", 222 },
 	{ "mprotect", 226 }, { "mlock", 228 },  { "mlockall", 230 }, { "madvise", 233 }, { NULL, 0 },
 };
 

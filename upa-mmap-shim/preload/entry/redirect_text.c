@@ -30,7 +30,8 @@ bool text_write_all(struct patch *patches, size_t n, text_writer *write, long co
 	/* The one that failed may have been written in part. */
 	for (size_t k = i + 1; k-- > 0;)
 		patches[k].written = (!write(patches[k].at, patches[k].was, patches[k].length, context) ||
-				      !written(patches[k].at, patches[k].was, patches[k].length)) && patches[k].written;
+				      !written(patches[k].at, patches[k].was, patches[k].length)) &&
+				     patches[k].written;
 	return false;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * redirect_text.h - writes to code that is mapped to be read and executed: all that is asked, or nothing. Text that cannot be
- * made writable (PR_SET_MDWE, mseal(), SELinux's execmod) is written by way of /proc/self/mem.
+ * redirect_text.h - writes to code that is mapped to be read and executed: all that is asked, or nothing. Text that
+ * cannot be made writable (PR_SET_MDWE, mseal(), SELinux's execmod) is written by way of /proc/self/mem.
  */
 #ifndef UPA_REDIRECT_TEXT_H
 #define UPA_REDIRECT_TEXT_H
@@ -13,7 +13,7 @@
 
 struct patch {
 	unsigned char *at;
-	size_t length;               /* up to REDIRECT_MOST_JUMP_BYTES */
+	size_t length; /* up to REDIRECT_MOST_JUMP_BYTES */
 	unsigned char bytes[REDIRECT_MOST_JUMP_BYTES];
 	unsigned char was[REDIRECT_MOST_JUMP_BYTES];
 	bool written;
@@ -23,8 +23,8 @@ struct patch {
 typedef bool text_writer(unsigned char *at, const unsigned char *bytes, size_t length, long context);
 
 /*
- * Writes the patches in their order. If one fails, those before it are undone, the last one first, and the result is false;
- * `written` then says which could not be.
+ * Writes the patches in their order. If one fails, those before it are undone, the last one first, and the result is
+ * false; `written` then says which could not be.
  */
 bool text_write_all(struct patch *patches, size_t n, text_writer *write, long context);
 

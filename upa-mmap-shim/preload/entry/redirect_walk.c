@@ -21,7 +21,7 @@ struct step {
 struct walk {
 	const struct redirect_machine *machine;
 	struct code code;
-	size_t entry, end;           /* of the symbol */
+	size_t entry, end; /* of the symbol */
 	size_t patch;
 	uint16_t number;
 	bool makes_it;
@@ -117,22 +117,17 @@ static enum refusal step(struct walk *w, size_t at, struct registers registers)
 
 	apply(&registers, &i);
 	switch (i.flow) {
-	case FLOW_NEXT:
-		return fall_through(w, at, i.length, &registers);
+	case FLOW_NEXT: return fall_through(w, at, i.length, &registers);
 	case FLOW_BRANCH:
 		refusal = jump(w, at, i.target, &registers);
 		return refusal ? refusal : fall_through(w, at, i.length, &registers);
-	case FLOW_JUMP:
-		return jump(w, at, i.target, &registers);
-	case FLOW_CALL:
-		return at + i.length == w->end ? REDIRECT_FINE : REDIRECT_CALLS;
+	case FLOW_JUMP: return jump(w, at, i.target, &registers);
+	case FLOW_CALL: return at + i.length == w->end ? REDIRECT_FINE : REDIRECT_CALLS;
 	case FLOW_SYSTEM_CALL:
 		refusal = system_call(w, &registers);
 		return refusal ? refusal : fall_through(w, at, i.length, &registers);
-	case FLOW_END:
-		return REDIRECT_FINE;
-	case FLOW_UNKNOWN:
-		break;
+	case FLOW_END: return REDIRECT_FINE;
+	case FLOW_UNKNOWN: break;
 	}
 	return REDIRECT_UNKNOWN;
 }
@@ -155,10 +150,10 @@ static enum refusal walk(struct walk *w)
 	return refusal;
 }
 
-enum refusal redirect_walk(const struct redirect_machine *machine, struct code code, size_t offset, size_t size, uint16_t number,
-			   size_t *patch)
+enum refusal redirect_walk(const struct redirect_machine *machine, struct code code, size_t offset, size_t size,
+			   uint16_t number, size_t *patch)
 {
-	struct walk w;               /* 20 KiB, and not cleared */
+	struct walk w; /* 20 KiB, and not cleared */
 	enum refusal refusal;
 
 	if (offset > code.length || size > code.length - offset)

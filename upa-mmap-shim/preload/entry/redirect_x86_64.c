@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * x86-64 instructions of the kind that a system call's stub consists of: moves, arithmetic on registers, tests, branches. No
- * other is decoded. Lengths and encodings: Intel's Software Developer's Manual, volume 2, chapter 2 and appendix A.
+ * x86-64 instructions of the kind that a system call's stub consists of: moves, arithmetic on registers, tests,
+ * branches. No other is decoded. Lengths and encodings: Intel's Software Developer's Manual, volume 2, chapter 2 and
+ * appendix A.
  */
 #include "entry/redirect_walk.h"
 
@@ -44,10 +45,10 @@ static void skip(struct cursor *c, unsigned bytes)
 }
 
 struct prefixes {
-	bool operand16;              /* 66 */
-	bool repeat;                 /* f3 */
+	bool operand16; /* 66 */
+	bool repeat;    /* f3 */
 	bool rex, wide;
-	unsigned char r, b;          /* what REX adds to the numbers of registers: 0 or 8 */
+	unsigned char r, b; /* what REX adds to the numbers of registers: 0 or 8 */
 };
 
 static struct prefixes take_prefixes(struct cursor *c)
@@ -75,9 +76,9 @@ static struct prefixes take_prefixes(struct cursor *c)
 }
 
 struct operands {
-	unsigned char reg;           /* with REX's bit */
-	unsigned char group;         /* the same three bits without, where they select an operation */
-	unsigned char rm;            /* NO_REGISTER: memory */
+	unsigned char reg;   /* with REX's bit */
+	unsigned char group; /* the same three bits without, where they select an operation */
+	unsigned char rm;    /* NO_REGISTER: memory */
 };
 
 static struct operands take_operands(struct cursor *c, const struct prefixes *p)
@@ -122,7 +123,7 @@ static void branch(struct instruction *i, struct cursor *c, unsigned bytes, enum
 	int64_t distance = bytes == 1 ? (int8_t)take(c, 1) : (int32_t)take(c, 4);
 
 	i->flow = flow;
-	i->target = distance;        /* from the instruction's end, to which the length is added */
+	i->target = distance; /* from the instruction's end, to which the length is added */
 }
 
 static unsigned immediate_bytes(const struct prefixes *p)
@@ -179,7 +180,7 @@ static void decode_f6_f7(struct instruction *i, struct cursor *c, const struct p
 
 	if (opcode == 0xf6)
 		o.rm = byte_register(p, o.rm);
-	if (o.group == 0) {          /* test */
+	if (o.group == 0) { /* test */
 		skip(c, opcode == 0xf6 ? 1 : immediate_bytes(p));
 		next_writing(i, NO_REGISTER);
 	} else if (o.group == 2 || o.group == 3) { /* not, neg */
@@ -198,24 +199,21 @@ static void decode_two_bytes(struct instruction *i, struct cursor *c, const stru
 		return;
 	}
 	switch (opcode) {
-	case 0x05: /* syscall */
-		i->flow = FLOW_SYSTEM_CALL;
-		break;
-	case 0x0b: /* ud2 */
-		i->flow = FLOW_END;
-		break;
+	case 0x05: /* syscall */ i->flow = FLOW_SYSTEM_CALL; break;
+	case 0x0b: /* ud2 */ i->flow = FLOW_END; break;
 	case 0x1f: /* nop */
 		take_operands(c, p);
 		next_writing(i, NO_REGISTER);
 		break;
 	case 0x40 ... 0x4f: /* cmov */
-	case 0xb6: case 0xb7: case 0xbe: case 0xbf: /* movzx, movsx */
+	case 0xb6:
+	case 0xb7:
+	case 0xbe:
+	case 0xbf: /* movzx, movsx */
 		o = take_operands(c, p);
 		next_writing(i, o.reg);
 		break;
-	case 0x80 ... 0x8f: /* jcc */
-		branch(i, c, 4, FLOW_BRANCH);
-		break;
+	case 0x80 ... 0x8f: /* jcc */ branch(i, c, 4, FLOW_BRANCH); break;
 	case 0x90 ... 0x9f: /* setcc */
 		o = take_operands(c, p);
 		next_writing(i, byte_register(p, o.rm));
@@ -228,13 +226,15 @@ static void decode_one_byte(struct instruction *i, struct cursor *c, const struc
 	struct operands o;
 
 	switch (opcode) {
-	case 0x00 ... 0x05: case 0x08 ... 0x0d: case 0x10 ... 0x15: case 0x18 ... 0x1d:
-	case 0x20 ... 0x25: case 0x28 ... 0x2d: case 0x30 ... 0x35: case 0x38 ... 0x3d:
-		decode_arithmetic(i, c, p, opcode);
-		break;
-	case 0x50 ... 0x57: /* push */
-		next_writing(i, RSP);
-		break;
+	case 0x00 ... 0x05:
+	case 0x08 ... 0x0d:
+	case 0x10 ... 0x15:
+	case 0x18 ... 0x1d:
+	case 0x20 ... 0x25:
+	case 0x28 ... 0x2d:
+	case 0x30 ... 0x35:
+	case 0x38 ... 0x3d: decode_arithmetic(i, c, p, opcode); break;
+	case 0x50 ... 0x57: /* push */ next_writing(i, RSP); break;
 	case 0x58 ... 0x5f: /* pop */
 		next_writing(i, (opcode & 7) | p->b);
 		i->writes |= 1u << RSP;
@@ -248,31 +248,29 @@ static void decode_one_byte(struct instruction *i, struct cursor *c, const struc
 		if (o.rm == NO_REGISTER)
 			next_writing(i, o.reg);
 		break;
-	case 0x70 ... 0x7f: /* jcc */
-		branch(i, c, 1, FLOW_BRANCH);
-		break;
-	case 0x80: case 0x81: case 0x83: /* arithmetic with an immediate */
+	case 0x70 ... 0x7f: /* jcc */ branch(i, c, 1, FLOW_BRANCH); break;
+	case 0x80:
+	case 0x81:
+	case 0x83: /* arithmetic with an immediate */
 		o = take_operands(c, p);
 		skip(c, opcode == 0x81 ? immediate_bytes(p) : 1);
 		if (opcode == 0x80)
 			o.rm = byte_register(p, o.rm);
 		next_writing(i, o.group == 7 ? NO_REGISTER : o.rm);
 		break;
-	case 0x84: case 0x85: /* test */
+	case 0x84:
+	case 0x85: /* test */
 		take_operands(c, p);
 		next_writing(i, NO_REGISTER);
 		break;
-	case 0x88 ... 0x8b: /* mov */
-		decode_move(i, c, p, opcode);
-		break;
+	case 0x88 ... 0x8b: /* mov */ decode_move(i, c, p, opcode); break;
 	case 0x90: /* nop; with REX, or f3, it is another */
 		if (!p->rex && !p->repeat)
 			next_writing(i, NO_REGISTER);
 		break;
-	case 0x98: /* cltq */
-		next_writing(i, RAX);
-		break;
-	case 0xa8: case 0xa9: /* test of rax */
+	case 0x98: /* cltq */ next_writing(i, RAX); break;
+	case 0xa8:
+	case 0xa9: /* test of rax */
 		skip(c, opcode == 0xa8 ? 1 : immediate_bytes(p));
 		next_writing(i, NO_REGISTER);
 		break;
@@ -285,17 +283,17 @@ static void decode_one_byte(struct instruction *i, struct cursor *c, const struc
 		else
 			i->set = (opcode & 7) | p->b, i->value = take(c, 4);
 		break;
-	case 0xc0: case 0xc1: /* shifts */
+	case 0xc0:
+	case 0xc1: /* shifts */
 		o = take_operands(c, p);
 		skip(c, 1);
 		next_writing(i, opcode == 0xc0 ? byte_register(p, o.rm) : o.rm);
 		break;
 	case 0xc3: /* ret */
 	case 0xcc: /* int3 */
-	case 0xf4: /* hlt */
-		i->flow = FLOW_END;
-		break;
-	case 0xc6: case 0xc7: /* mov of an immediate */
+	case 0xf4: /* hlt */ i->flow = FLOW_END; break;
+	case 0xc6:
+	case 0xc7: /* mov of an immediate */
 		o = take_operands(c, p);
 		if (o.group)
 			break;
@@ -311,18 +309,11 @@ static void decode_one_byte(struct instruction *i, struct cursor *c, const struc
 		next_writing(i, RBP);
 		i->writes |= 1u << RSP;
 		break;
-	case 0xe8: /* call */
-		branch(i, c, 4, FLOW_CALL);
-		break;
-	case 0xe9: /* jmp */
-		branch(i, c, 4, FLOW_JUMP);
-		break;
-	case 0xeb:
-		branch(i, c, 1, FLOW_JUMP);
-		break;
-	case 0xf6: case 0xf7: /* test, not, neg */
-		decode_f6_f7(i, c, p, opcode);
-		break;
+	case 0xe8: /* call */ branch(i, c, 4, FLOW_CALL); break;
+	case 0xe9: /* jmp */ branch(i, c, 4, FLOW_JUMP); break;
+	case 0xeb: branch(i, c, 1, FLOW_JUMP); break;
+	case 0xf6:
+	case 0xf7: /* test, not, neg */ decode_f6_f7(i, c, p, opcode); break;
 	case 0xff: /* a call through memory or a register; jumps of the kind lead nobody knows where */
 		o = take_operands(c, p);
 		if (o.group == 2)
@@ -370,8 +361,8 @@ static void write_jump(unsigned char *at, uint64_t to)
 
 /* arch/x86/entry/syscalls/syscall_64.tbl of Linux; by number, since a test reads x86-64 files elsewhere too. */
 static const struct redirect_call calls[] = {
-	{ "mmap", 9 },    { "mprotect", 10 }, { "munmap", 11 },   { "brk", 12 }, { "mremap", 25 },
-	{ "madvise", 28 }, { "execve", 59 },   { "mlock", 149 },   { "mlockall", 151 }, { NULL, 0 },
+	{ "mmap", 9 },     { "mprotect", 10 }, { "munmap", 11 }, { "brk", 12 },       { "mremap", 25 },
+	{ "madvise", 28 }, { "execve", 59 },   { "mlock", 149 }, { "mlockall", 151 }, { NULL, 0 },
 };
 
 const struct redirect_machine redirect_x86_64 = {

@@ -11,7 +11,7 @@ static const void *pointer(const struct object *o, ElfW(Addr) address)
 	return (const void *)(address < o->base ? o->base + address : address);
 }
 
-bool object_open(struct object *o, uintptr_t base, const ElfW(Phdr) *headers, size_t n)
+bool object_open(struct object *o, uintptr_t base, const ElfW(Phdr) * headers, size_t n)
 {
 	const ElfW(Dyn) *dynamic = NULL;
 
@@ -42,7 +42,7 @@ bool object_open(struct object *o, uintptr_t base, const ElfW(Phdr) *headers, si
 #define HIDDEN_VERSION 0x8000
 #define FIRST_VERSION 2 /* below: local, and of no version */
 
-const char *object_version(const struct object *o, const ElfW(Sym) *symbol)
+const char *object_version(const struct object *o, const ElfW(Sym) * symbol)
 {
 	uint16_t index = o->versions ? o->versions[symbol - o->symbols] & ~HIDDEN_VERSION : 0;
 	const ElfW(Verdef) *d = o->definitions;
@@ -56,7 +56,7 @@ const char *object_version(const struct object *o, const ElfW(Sym) *symbol)
 	return o->names + ((const ElfW(Verdaux) *)((const char *)d + d->vd_aux))->vda_name;
 }
 
-static bool is_version(const struct object *o, const ElfW(Sym) *s, const char *version)
+static bool is_version(const struct object *o, const ElfW(Sym) * s, const char *version)
 {
 	const char *its;
 
@@ -70,12 +70,13 @@ static bool defines(const struct object *o, uint32_t index, const char *name, co
 {
 	const ElfW(Sym) *s = &o->symbols[index];
 
-	return s->st_shndx != SHN_UNDEF && (s->st_value || s->st_shndx == SHN_ABS) && ELF64_ST_TYPE(s->st_info) != STT_TLS &&
-	       !strcmp(o->names + s->st_name, name) && is_version(o, s, version);
+	return s->st_shndx != SHN_UNDEF && (s->st_value || s->st_shndx == SHN_ABS) &&
+	       ELF64_ST_TYPE(s->st_info) != STT_TLS && !strcmp(o->names + s->st_name, name) &&
+	       is_version(o, s, version);
 }
 
 /* A Bloom filter, buckets, and chains of hashes that end with an odd one. */
-static const ElfW(Sym) *by_gnu_hash(const struct object *o, const char *name, const char *version)
+static const ElfW(Sym) * by_gnu_hash(const struct object *o, const char *name, const char *version)
 {
 	uint32_t buckets = o->gnu_hash[0], first = o->gnu_hash[1], words = o->gnu_hash[2], shift = o->gnu_hash[3];
 	const ElfW(Addr) *filter = (const void *)(o->gnu_hash + 4);
@@ -86,7 +87,8 @@ static const ElfW(Sym) *by_gnu_hash(const struct object *o, const char *name, co
 
 	for (const unsigned char *c = (const unsigned char *)name; *c; c++)
 		hash = hash * 33 + *c;
-	if (!buckets || !words || !(filter[hash / bits % words] >> hash % bits & filter[hash / bits % words] >> (hash >> shift) % bits & 1))
+	if (!buckets || !words ||
+	    !(filter[hash / bits % words] >> hash % bits & filter[hash / bits % words] >> (hash >> shift) % bits & 1))
 		return NULL;
 	index = bucket[hash % buckets];
 	if (index < first)
@@ -101,7 +103,7 @@ static const ElfW(Sym) *by_gnu_hash(const struct object *o, const char *name, co
 	}
 }
 
-static const ElfW(Sym) *by_hash(const struct object *o, const char *name, const char *version)
+static const ElfW(Sym) * by_hash(const struct object *o, const char *name, const char *version)
 {
 	uint32_t buckets = o->hash[0], hash = 0;
 	const uint32_t *bucket = o->hash + 2;
@@ -118,17 +120,17 @@ static const ElfW(Sym) *by_hash(const struct object *o, const char *name, const 
 	return NULL;
 }
 
-const ElfW(Sym) *object_symbol_version(const struct object *o, const char *name, const char *version)
+const ElfW(Sym) * object_symbol_version(const struct object *o, const char *name, const char *version)
 {
 	return o->gnu_hash ? by_gnu_hash(o, name, version) : by_hash(o, name, version);
 }
 
-const ElfW(Sym) *object_symbol(const struct object *o, const char *name)
+const ElfW(Sym) * object_symbol(const struct object *o, const char *name)
 {
 	return object_symbol_version(o, name, NULL);
 }
 
-void *object_address(const struct object *o, const ElfW(Sym) *symbol)
+void *object_address(const struct object *o, const ElfW(Sym) * symbol)
 {
 	void *at = (void *)(o->base + symbol->st_value);
 
@@ -139,7 +141,7 @@ void *object_address(const struct object *o, const ElfW(Sym) *symbol)
 }
 
 struct search {
-	const char *name;            /* of a file, or of a symbol */
+	const char *name; /* of a file, or of a symbol */
 	struct object object;
 	void *found;
 };
@@ -180,7 +182,7 @@ static bool is_vdso(const struct dl_phdr_info *info)
 }
 
 struct walk {
-	const void *after;           /* not NULL: only behind the object in which this lies */
+	const void *after; /* not NULL: only behind the object in which this lies */
 	int (*each)(const struct object *o, void *context);
 	void *context;
 };

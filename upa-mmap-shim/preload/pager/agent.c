@@ -123,8 +123,8 @@ static int connect_to(const char *path)
 		return agent.socket;
 	error = (int)os_call(SYS_connect, agent.socket, (long)&address, sizeof(address), 0, 0, 0);
 	if (!error)
-		error = (int)os_call(SYS_getsockopt, agent.socket, SOL_SOCKET, SO_PEERCRED, (long)&peer,
-				     (long)&size, 0);
+		error = (int)os_call(SYS_getsockopt, agent.socket, SOL_SOCKET, SO_PEERCRED, (long)&peer, (long)&size,
+				     0);
 	if (!error && peer.uid != (uid_t)os_call(SYS_geteuid, 0, 0, 0, 0, 0, 0))
 		error = -EPERM;
 	return error;
@@ -316,9 +316,8 @@ static void carry_out(const struct pager_message *m)
 			unshare_pages(m->count);
 		break;
 	case PAGER_SCAN:
-		if (!scan_in_range(m) ||
-		    os_mincore(agent.region + m->argument * PAGE, m->count * PAGE,
-			       (unsigned char *)agent.file + PAGER_PRESENT_OFFSET))
+		if (!scan_in_range(m) || os_mincore(agent.region + m->argument * PAGE, m->count * PAGE,
+						    (unsigned char *)agent.file + PAGER_PRESENT_OFFSET))
 			result = 1;
 		break;
 	case PAGER_GIVE_BACK: result = give_back(m->argument); break;

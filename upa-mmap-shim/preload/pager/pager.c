@@ -41,8 +41,8 @@
 enum { OFF, WANTED, CONNECTED, GONE };
 
 static _Atomic int phase;
-static _Atomic uint32_t wake;    /* a futex of the watch */
-static _Atomic uint32_t asked;   /* tickets for PAGER_FREEZE */
+static _Atomic uint32_t wake;  /* a futex of the watch */
+static _Atomic uint32_t asked; /* tickets for PAGER_FREEZE */
 static _Atomic uint32_t thawed;
 static _Atomic uint32_t leaving;
 static _Atomic uint32_t granted; /* a futex: tickets up to this */

@@ -26,8 +26,8 @@ struct uffdio_move {
 #endif
 
 /* All of these, or there is no paging: each stands for a way in which content would be lost. */
-#define UFFD_FEATURES                                                                                               \
-	(UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP | \
+#define UFFD_FEATURES                                                                                                  \
+	(UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP |   \
 	 UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE)
 
 static inline int uffd_call(int fd, unsigned long request, void *argument)

@@ -21,8 +21,8 @@
 #define PAGER_MAGIC 0x5041475241504755ull
 #define PAGER_VERSION 1u
 
-#define PAGER_ORDER_PAGES 256u   /* most pages of an order */
-#define PAGER_SCAN_PAGES 16384u  /* most pages of a PAGER_SCAN */
+#define PAGER_ORDER_PAGES 256u  /* most pages of an order */
+#define PAGER_SCAN_PAGES 16384u /* most pages of a PAGER_SCAN */
 #define PAGER_STAGING_SLOTS 1024u
 
 #define PAGER_PAGES_OFFSET 0ul

@@ -45,9 +45,9 @@ struct purge {
 	atomic_flag looking;
 };
 
-#define PURGE_START(its_hooks)                                                                \
-	{                                                                                     \
-		.hooks = (its_hooks), .hot_bytes = INT64_MAX / 2, .looking = ATOMIC_FLAG_INIT \
+#define PURGE_START(its_hooks)                                                                                         \
+	{                                                                                                              \
+		.hooks = (its_hooks), .hot_bytes = INT64_MAX / 2, .looking = ATOMIC_FLAG_INIT                          \
 	}
 
 /* Which units of a range are hot, the first being that in which it begins; the others are the kernel's. */

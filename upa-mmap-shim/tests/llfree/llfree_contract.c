@@ -150,15 +150,25 @@ static bool stat_field(const char *name, uint64_t *value)
 	if (upa_llfree_get_stats(&view, &st))
 		return false;
 #define FIELD(f)                                                                                                       \
-	if (!strcmp(name, #f)) {                                                                                       \
-		*value = st.f;                                                                                         \
-		return true;                                                                                           \
-	}
-	FIELD(pages)
-	FIELD(free_pages) FIELD(free_children) FIELD(retained_pages) FIELD(gets) FIELD(got_pages) FIELD(puts)
-		FIELD(put_pages) FIELD(failures) FIELD(searches) FIELD(lazy_pages)
+	do {                                                                                                           \
+		if (!strcmp(name, #f)) {                                                                               \
+			*value = st.f;                                                                                 \
+			return true;                                                                                   \
+		}                                                                                                      \
+	} while (0)
+	FIELD(pages);
+	FIELD(free_pages);
+	FIELD(free_children);
+	FIELD(retained_pages);
+	FIELD(gets);
+	FIELD(got_pages);
+	FIELD(puts);
+	FIELD(put_pages);
+	FIELD(failures);
+	FIELD(searches);
+	FIELD(lazy_pages);
 #undef FIELD
-			return false;
+	return false;
 }
 
 /* The word `peek` and `poke` mean, of 4 or 8 bytes. */

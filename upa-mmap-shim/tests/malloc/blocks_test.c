@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * malloc's family as the program finds it, around the sizes and alignments at which libupa_blocks.so takes over. Runs under any malloc;
- * blocks_test.sh runs it under that library, on glibc and on musl. An argument "blocks" also asks for what only that library does.
+ * malloc's family as the program finds it, around the sizes and alignments at which libupa_blocks.so takes over. Runs
+ * under any malloc; blocks_test.sh runs it under that library, on glibc and on musl. An argument "blocks" also asks for
+ * what only that library does.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -15,14 +16,14 @@
 /* musl's headers lack it, its library has it from 1.2.2 on. */
 extern void *reallocarray(void *block, size_t count, size_t bytes);
 
-#define CHECK(condition, ...)                                                                \
-	do {                                                                                 \
-		if (!(condition)) {                                                          \
-			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);      \
-			fprintf(stderr, __VA_ARGS__);                                        \
-			fputc('\n', stderr);                                                 \
-			abort();                                                             \
-		}                                                                            \
+#define CHECK(condition, ...)                                                                                          \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                                \
+			fprintf(stderr, __VA_ARGS__);                                                                  \
+			fputc('\n', stderr);                                                                           \
+			abort();                                                                                       \
+		}                                                                                                      \
 	} while (0)
 
 #define LARGE (128ul << 10)
@@ -55,7 +56,10 @@ static void check(const unsigned char *block, size_t bytes, unsigned char tag, c
 		CHECK(block[i] == pattern(i, tag), "%s: at=%zu of %zu", when, i, bytes);
 }
 
-/* Does libupa_blocks.so have it? Its blocks begin a power of two from 16 to 2048 into a page, and one from libc seldom does. */
+/*
+ * Does libupa_blocks.so have it? Its blocks begin a power of two from 16 to 2048 into a page, and one from libc seldom
+ * does.
+ */
 static bool large(const void *block, size_t alignment)
 {
 	return ((uintptr_t)block & 4095) == (alignment < 16 ? 16 : alignment);
@@ -68,7 +72,8 @@ static void thresholds(bool ours)
 		unsigned char *block = malloc(bytes);
 
 		CHECK(block && (uintptr_t)block % 16 == 0 && malloc_usable_size(block) >= bytes, "bytes=%zu", bytes);
-		CHECK(!ours || large(block, 1) == (bytes >= LARGE) || bytes < LARGE, "bytes=%zu block=%p", bytes, (void *)block);
+		CHECK(!ours || large(block, 1) == (bytes >= LARGE) || bytes < LARGE, "bytes=%zu block=%p", bytes,
+		      (void *)block);
 		fill(block, malloc_usable_size(block), 1);
 		check(block, malloc_usable_size(block), 1, "all that is usable");
 		where = (uintptr_t)block;
@@ -88,10 +93,11 @@ static void alignments(bool ours)
 			blocks[1] = aligned_alloc(alignment, bytes);
 			blocks[2] = memalign(alignment, bytes);
 			for (int i = 0; i < 3; i++) {
-				CHECK(blocks[i] && (uintptr_t)blocks[i] % alignment == 0 && malloc_usable_size(blocks[i]) >= bytes,
+				CHECK(blocks[i] && (uintptr_t)blocks[i] % alignment == 0 &&
+					      malloc_usable_size(blocks[i]) >= bytes,
 				      "i=%d alignment=%zu bytes=%zu", i, alignment, bytes);
-				CHECK(!ours || bytes < LARGE || large(blocks[i], alignment) == (alignment <= 2048), "i=%d alignment=%zu", i,
-				      alignment);
+				CHECK(!ours || bytes < LARGE || large(blocks[i], alignment) == (alignment <= 2048),
+				      "i=%d alignment=%zu", i, alignment);
 				fill(blocks[i], malloc_usable_size(blocks[i]), (unsigned char)i);
 			}
 			for (int i = 0; i < 3; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dlmalloc_stress.c - random calls of several threads on dlmalloc as built here, once per library. Every byte of a block is
- * a function of the block, and is checked whenever the block is touched; blocks go from thread to thread. calloc must give zeros
- * whatever the pages held before, which the library on uncleared pages has to see to itself.
+ * dlmalloc_stress.c - random calls of several threads on dlmalloc as built here, once per library. Every byte of a
+ * block is a function of the block, and is checked whenever the block is touched; blocks go from thread to thread.
+ * calloc must give zeros whatever the pages held before, which the library on uncleared pages has to see to itself.
  *
  *   dlmalloc_stress [STEPS [SEED]]
  */
@@ -25,8 +25,8 @@
 
 #if __SANITIZE_THREAD__
 /*
- * dlmalloc reads the size of a block unlocked while the block in front of it changes flags in the same word. Races between
- * two holders of a block have no frame of its library and are reported.
+ * dlmalloc reads the size of a block unlocked while the block in front of it changes flags in the same word. Races
+ * between two holders of a block have no frame of its library and are reported.
  */
 const char *__tsan_default_suppressions(void);
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void)
@@ -35,13 +35,22 @@ __attribute__((visibility("default"))) const char *__tsan_default_suppressions(v
 }
 #endif
 
-/* A block knows its size and mark; the rest of it follows from them. Aligned ones are not resized, see upa/dlmalloc.h. */
-struct block { size_t bytes; uint64_t mark; bool aligned; };
+/*
+ * A block knows its size and mark; the rest of it follows from them. Aligned ones are not resized, see upa/dlmalloc.h.
+ */
+struct block {
+	size_t bytes;
+	uint64_t mark;
+	bool aligned;
+};
 
 static struct block *_Atomic passed_on[PASSED_ON];
 static int steps = 20000;
 
-static unsigned char byte_of(uint64_t mark, size_t i) { return (unsigned char)(mark * 31 + i * 7 + (i >> 12)); }
+static unsigned char byte_of(uint64_t mark, size_t i)
+{
+	return (unsigned char)(mark * 31 + i * 7 + (i >> 12));
+}
 
 /* Large blocks at their ends and once per 256 bytes. */
 static size_t next(size_t i, size_t bytes)
@@ -109,8 +118,7 @@ static struct block *acquire(uint64_t *seed, uint64_t mark)
 		CHECK(p && (uintptr_t)p % alignment == 0, "alignment=%zu p=%p", alignment, p);
 		break;
 	}
-	default:
-		p = dlmalloc(bytes);
+	default: p = dlmalloc(bytes);
 	}
 	CHECK(p && (uintptr_t)p % 16 == 0 && dlmalloc_usable_size(p) >= bytes, "bytes=%zu p=%p", bytes, p);
 	return fill(p, bytes, mark, aligned);

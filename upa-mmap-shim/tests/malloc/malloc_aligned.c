@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* malloc_aligned.c - libupa_malloc.so: aligned blocks of any size are resized like others, contents and neighbours intact. */
+/*
+ * malloc_aligned.c - libupa_malloc.so: aligned blocks of any size are resized like others, contents and neighbours
+ * intact.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +26,8 @@ int main(void)
 		unsigned char *neighbour = malloc(wanted);
 		void *block;
 
-		CHECK(!posix_memalign(&block, alignment, bytes) && (uintptr_t)block % alignment == 0 && neighbour, "bytes=%zu", bytes);
+		CHECK(!posix_memalign(&block, alignment, bytes) && (uintptr_t)block % alignment == 0 && neighbour,
+		      "bytes=%zu", bytes);
 		memset(block, 1, bytes);
 		memset(neighbour, 2, wanted);
 		block = realloc(block, wanted);

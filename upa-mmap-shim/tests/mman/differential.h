@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * differential.h - what the tests share that make each call twice, once through UPA and once as a bare system call: the two
- * sides, questions to the kernel about pages, and the arguments that are tried.
+ * differential.h - what the tests share that make each call twice, once through UPA and once as a bare system call: the
+ * two sides, questions to the kernel about pages, and the arguments that are tried.
  */
 #ifndef UPA_TESTS_DIFFERENTIAL_H
 #define UPA_TESTS_DIFFERENTIAL_H
@@ -25,7 +25,7 @@
 #endif
 
 #define PAGE 4096l
-#define ERRNO_BEFORE 4242             /* a call that ends well leaves errno alone */
+#define ERRNO_BEFORE 4242 /* a call that ends well leaves errno alone */
 
 /* The two sides; all calls of a side go through its functions. */
 struct side {
@@ -48,12 +48,30 @@ static inline void *kernel_map(void *a, size_t n, int p, int f, int fd, off_t o)
 	return (void *)bare(SYS_mmap, (long)a, (long)n, p, f, fd, o);
 }
 
-static inline int kernel_unmap(void *a, size_t n) { return (int)bare(SYS_munmap, (long)a, (long)n, 0, 0, 0, 0); }
-static inline int kernel_advise(void *a, size_t n, int advice) { return (int)bare(SYS_madvise, (long)a, (long)n, advice, 0, 0, 0); }
-static inline int kernel_protect(void *a, size_t n, int p) { return (int)bare(SYS_mprotect, (long)a, (long)n, p, 0, 0, 0); }
-static inline int kernel_lock(const void *a, size_t n) { return (int)bare(SYS_mlock, (long)a, (long)n, 0, 0, 0, 0); }
-static inline int kernel_unlock(const void *a, size_t n) { return (int)bare(SYS_munlock, (long)a, (long)n, 0, 0, 0, 0); }
-static inline int kernel_sync(void *a, size_t n, int flags) { return (int)bare(SYS_msync, (long)a, (long)n, flags, 0, 0, 0); }
+static inline int kernel_unmap(void *a, size_t n)
+{
+	return (int)bare(SYS_munmap, (long)a, (long)n, 0, 0, 0, 0);
+}
+static inline int kernel_advise(void *a, size_t n, int advice)
+{
+	return (int)bare(SYS_madvise, (long)a, (long)n, advice, 0, 0, 0);
+}
+static inline int kernel_protect(void *a, size_t n, int p)
+{
+	return (int)bare(SYS_mprotect, (long)a, (long)n, p, 0, 0, 0);
+}
+static inline int kernel_lock(const void *a, size_t n)
+{
+	return (int)bare(SYS_mlock, (long)a, (long)n, 0, 0, 0, 0);
+}
+static inline int kernel_unlock(const void *a, size_t n)
+{
+	return (int)bare(SYS_munlock, (long)a, (long)n, 0, 0, 0, 0);
+}
+static inline int kernel_sync(void *a, size_t n, int flags)
+{
+	return (int)bare(SYS_msync, (long)a, (long)n, flags, 0, 0, 0);
+}
 
 static inline int kernel_resident(void *a, size_t n, unsigned char *v)
 {
@@ -71,16 +89,24 @@ static inline void *kernel_remap(void *a, size_t old, size_t new, int flags, ...
 	return (void *)bare(SYS_mremap, (long)a, (long)old, (long)new, flags, (long)to, 0);
 }
 
-#define KERNEL_SIDE                                                                                          \
-	{ .name = "kernel", .map = kernel_map, .unmap = kernel_unmap, .remap = kernel_remap, .advise = kernel_advise, \
-	  .protect = kernel_protect, .lock = kernel_lock, .unlock = kernel_unlock, .sync = kernel_sync, .resident = kernel_resident }
+#define KERNEL_SIDE                                                                                                    \
+	{                                                                                                              \
+		.name = "kernel", .map = kernel_map, .unmap = kernel_unmap, .remap = kernel_remap,                     \
+		.advise = kernel_advise, .protect = kernel_protect, .lock = kernel_lock, .unlock = kernel_unlock,      \
+		.sync = kernel_sync, .resident = kernel_resident                                                       \
+	}
 
 /* What programs call, and the preloaded library answers. */
-#define LIBC_SIDE                                                                                        \
-	{ .name = "libc", .map = mmap, .unmap = munmap, .remap = mremap, .advise = madvise, .protect = mprotect, \
-	  .lock = mlock, .unlock = munlock, .sync = msync, .resident = mincore }
+#define LIBC_SIDE                                                                                                      \
+	{                                                                                                              \
+		.name = "libc", .map = mmap, .unmap = munmap, .remap = mremap, .advise = madvise, .protect = mprotect, \
+		.lock = mlock, .unlock = munlock, .sync = msync, .resident = mincore                                   \
+	}
 
-/* Is a page mapped, as far as a program can ask without changing anything? To the kernel a free page of the region is as well. */
+/*
+ * Is a page mapped, as far as a program can ask without changing anything? To the kernel a free page of the region is
+ * as well.
+ */
 static inline bool mapped(const struct side *s, char *page)
 {
 	unsigned char resident;
@@ -140,17 +166,46 @@ static inline bool ordinary_pages(const char *start, long bytes)
 }
 
 static const int advices[] = {
-	MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK,
-	MADV_DOFORK, MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP,
-	MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT, 22 /* POPULATE_READ */, 23, 24 /* DONTNEED_LOCKED */,
-	102 /* GUARD_INSTALL */, 103, 77 /* none */, -1,
+	MADV_NORMAL,
+	MADV_RANDOM,
+	MADV_SEQUENTIAL,
+	MADV_WILLNEED,
+	MADV_DONTNEED,
+	MADV_DONTNEED,
+	MADV_FREE,
+	MADV_REMOVE,
+	MADV_DONTFORK,
+	MADV_DOFORK,
+	MADV_MERGEABLE,
+	MADV_UNMERGEABLE,
+	MADV_HUGEPAGE,
+	MADV_NOHUGEPAGE,
+	MADV_DONTDUMP,
+	MADV_DODUMP,
+	MADV_WIPEONFORK,
+	MADV_KEEPONFORK,
+	MADV_COLD,
+	MADV_PAGEOUT,
+	22 /* POPULATE_READ */,
+	23,
+	24 /* DONTNEED_LOCKED */,
+	102 /* GUARD_INSTALL */,
+	103,
+	77 /* none */,
+	-1,
 };
 static const int protections[] = {
-	PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE | PROT_EXEC, PROT_WRITE, 0x800,
+	PROT_NONE,  PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE | PROT_EXEC,
+	PROT_WRITE, 0x800,
 };
 static const int map_flags[] = {
-	MAP_PRIVATE | MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-	MAP_SHARED | MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MAP_ANONYMOUS,
+	MAP_PRIVATE | MAP_ANONYMOUS,
+	MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+	MAP_SHARED | MAP_ANONYMOUS,
+	MAP_PRIVATE,
+	MAP_SHARED,
+	MAP_ANONYMOUS,
 	MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK,
 };
 #define PICK(seed, array) (array)[random_below(seed, sizeof(array) / sizeof((array)[0]))]

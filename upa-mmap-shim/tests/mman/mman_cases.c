@@ -568,7 +568,8 @@ static void test_uncleared(void)
 /* Such calls never come from the region. */
 static void test_not_ours(void)
 {
-	static const struct { int protection, flags;
+	static const struct {
+		int protection, flags;
 	} calls[] = {
 		{ PROT_READ, ANON },      { PROT_NONE, ANON | MAP_NORESERVE },
 		{ RW | PROT_EXEC, ANON }, { RW, MAP_SHARED | MAP_ANONYMOUS },
@@ -722,9 +723,14 @@ static void test_refused_at_an_address(void)
 	check_region();
 }
 
-static const struct { const char *name; void (*run)(void);
+static const struct {
+	const char *name;
+	void (*run)(void);
 } cases[] = {
-#define CASE(name) { #name, test_##name }
+#define CASE(name)                                                                                                     \
+	{                                                                                                              \
+#name, test_##name                                                                                     \
+	}
 	CASE(configuration),
 	CASE(impossible_region),
 	CASE(limited_process),

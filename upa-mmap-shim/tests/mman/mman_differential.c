@@ -10,8 +10,8 @@
  * The window is a whole small region and a border of foreign (shared) pages on either side. Every sequence runs
  * in a process of its own. What may differ, and how it is brought in line again, is said at the place.
  *
- * Compiled twice: UPA's side are the upa_*() functions, or (PRELOADED) libc's as the preloaded library answers them, forks,
- * locks and residency among them.
+ * Compiled twice: UPA's side are the upa_*() functions, or (PRELOADED) libc's as the preloaded library answers them,
+ * forks, locks and residency among them.
  */
 #include <sys/wait.h>
 
@@ -21,7 +21,7 @@
 
 #include "differential.h"
 
-#define INNER 1024l                   /* pages of the region: two children */
+#define INNER 1024l /* pages of the region: two children */
 #define BORDER 8l
 #define MAX_OPS 48
 #define MAX_FORKS 2
@@ -29,8 +29,9 @@
 enum { WRITE, UNMAP, MAP_AT, MAP_NEW, PROTECT, ADVISE, REMAP, REMAP_MOVE, LOCK, UNLOCK, SYNC, RESIDENT, FORK, KINDS };
 enum { SAME, DIFFERENT, DIVERGED };
 
-static const char *const kind_names[KINDS] = { "write", "munmap", "mmap-at", "mmap-new", "mprotect", "madvise", "mremap", "mremap-move",
-					       "mlock", "munlock", "msync", "mincore", "fork" };
+static const char *const kind_names[KINDS] = { "write",   "munmap",  "mmap-at",     "mmap-new", "mprotect",
+					       "madvise", "mremap",  "mremap-move", "mlock",    "munlock",
+					       "msync",   "mincore", "fork" };
 
 /* One call: offsets and lengths in bytes, relative to the first page of the region. */
 struct op {
@@ -42,14 +43,22 @@ static struct side kernel = KERNEL_SIDE;
 #ifdef PRELOADED
 static struct side upa = LIBC_SIDE;
 #else
-static struct side upa = { .name = "upa", .map = upa_mmap, .unmap = upa_munmap, .remap = upa_mremap,
-			   .advise = upa_madvise, .protect = upa_mprotect };
+static struct side upa = { .name = "upa",
+			   .map = upa_mmap,
+			   .unmap = upa_munmap,
+			   .remap = upa_mremap,
+			   .advise = upa_madvise,
+			   .protect = upa_mprotect };
 #endif
 static long first_page = 0, end_page = INNER;
 static bool quiet, strict;
 static int forks, failed_in_child;
 
-#define SAY(...) do { if (!quiet) fprintf(stderr, __VA_ARGS__); } while (0)
+#define SAY(...)                                                                                                       \
+	do {                                                                                                           \
+		if (!quiet)                                                                                            \
+			fprintf(stderr, __VA_ARGS__);                                                                  \
+	} while (0)
 
 /* ---- what a page is -------------------------------------------------------------------------- */
 
@@ -101,7 +110,8 @@ static bool same_around(const struct op *op)
 	new_pages = new_pages < 0 || new_pages > 24 ? 24 : new_pages;
 	if (!same_pages(op->at / PAGE - 1, op->at / PAGE + pages))
 		return false;
-	return (op->kind != REMAP && op->kind != REMAP_MOVE) || same_pages(op->to / PAGE - 1, op->to / PAGE + new_pages);
+	return (op->kind != REMAP && op->kind != REMAP_MOVE) ||
+	       same_pages(op->to / PAGE - 1, op->to / PAGE + new_pages);
 }
 
 /* ---- one operation on both sides ------------------------------------------------------------- */
@@ -118,7 +128,8 @@ static int verdict(bool kernel_ok, int kernel_errno, bool upa_ok, int upa_errno)
 {
 	if (kernel_ok == upa_ok && (kernel_ok || kernel_errno == upa_errno))
 		return upa_ok && !silent_success(&upa) ? DIFFERENT : SAME;
-	SAY("kernel: %s, upa: %s\n", kernel_ok ? "success" : strerror(kernel_errno), upa_ok ? "success" : strerror(upa_errno));
+	SAY("kernel: %s, upa: %s\n", kernel_ok ? "success" : strerror(kernel_errno),
+	    upa_ok ? "success" : strerror(upa_errno));
 	return DIFFERENT;
 }
 
@@ -138,13 +149,31 @@ static int do_int(const struct op *op, int (*call)(const struct side *, const st
 	return verdict(kernel_ok, kernel_errno, upa_ok, errno);
 }
 
-static int call_unmap(const struct side *s, const struct op *op) { return s->unmap(IN(s, op->at), (size_t)op->bytes); }
-static int call_protect(const struct side *s, const struct op *op) { return s->protect(IN(s, op->at), (size_t)op->bytes, (int)op->protection); }
-static int call_advise(const struct side *s, const struct op *op) { return s->advise(IN(s, op->at), (size_t)op->bytes, (int)op->flags); }
+static int call_unmap(const struct side *s, const struct op *op)
+{
+	return s->unmap(IN(s, op->at), (size_t)op->bytes);
+}
+static int call_protect(const struct side *s, const struct op *op)
+{
+	return s->protect(IN(s, op->at), (size_t)op->bytes, (int)op->protection);
+}
+static int call_advise(const struct side *s, const struct op *op)
+{
+	return s->advise(IN(s, op->at), (size_t)op->bytes, (int)op->flags);
+}
 
-static int call_lock(const struct side *s, const struct op *op) { return s->lock(IN(s, op->at), (size_t)op->bytes); }
-static int call_unlock(const struct side *s, const struct op *op) { return s->unlock(IN(s, op->at), (size_t)op->bytes); }
-static int call_sync(const struct side *s, const struct op *op) { return s->sync(IN(s, op->at), (size_t)op->bytes, (int)op->flags); }
+static int call_lock(const struct side *s, const struct op *op)
+{
+	return s->lock(IN(s, op->at), (size_t)op->bytes);
+}
+static int call_unlock(const struct side *s, const struct op *op)
+{
+	return s->unlock(IN(s, op->at), (size_t)op->bytes);
+}
+static int call_sync(const struct side *s, const struct op *op)
+{
+	return s->sync(IN(s, op->at), (size_t)op->bytes, (int)op->flags);
+}
 
 static int call_resident(const struct side *s, const struct op *op)
 {
@@ -157,7 +186,8 @@ static int call_write(const struct side *s, const struct op *op)
 {
 	long value = op->flags;
 
-	return transfer(SYS_process_vm_writev, &value, IN(s, op->at), sizeof(value)) ? (errno = ERRNO_BEFORE, 0) : (errno = EFAULT, -1);
+	return transfer(SYS_process_vm_writev, &value, IN(s, op->at), sizeof(value)) ? (errno = ERRNO_BEFORE, 0) :
+										       (errno = EFAULT, -1);
 }
 
 static void *call_map(const struct side *s, const struct op *op, void *address)
@@ -193,11 +223,13 @@ static int settle(void *theirs, void *ours, long bytes, long to)
 		return DIFFERENT;
 	}
 	errno = ERRNO_BEFORE;
-	kernel_ok = kernel.remap(theirs, (size_t)bytes, (size_t)bytes, MREMAP_MAYMOVE | MREMAP_FIXED, IN(&kernel, to)) != MAP_FAILED;
+	kernel_ok = kernel.remap(theirs, (size_t)bytes, (size_t)bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+				 IN(&kernel, to)) != MAP_FAILED;
 	kernel_errno = errno;
 	CHECK(kernel_ok, "errno=%d", kernel_errno);
 	errno = ERRNO_BEFORE;
-	upa_ok = upa.remap(ours, (size_t)bytes, (size_t)bytes, MREMAP_MAYMOVE | MREMAP_FIXED, IN(&upa, to)) == IN(&upa, to);
+	upa_ok = upa.remap(ours, (size_t)bytes, (size_t)bytes, MREMAP_MAYMOVE | MREMAP_FIXED, IN(&upa, to)) ==
+		 IN(&upa, to);
 	return verdict(kernel_ok, kernel_errno, upa_ok, errno);
 }
 
@@ -212,7 +244,10 @@ static int do_map(const struct op *op, bool at)
 	errno = ERRNO_BEFORE;
 	ours = call_map(&upa, op, at ? IN(&upa, op->at) : NULL);
 	result = verdict(theirs != MAP_FAILED, kernel_errno, ours != MAP_FAILED, errno);
-	/* MAP_FIXED_NOREPLACE over the border of the region, or of what MADV_DONTFORK has kept from a child: upa may see something there. */
+	/*
+	 * MAP_FIXED_NOREPLACE over the border of the region, or of what MADV_DONTFORK has kept from a child: upa may
+	 * see something there.
+	 */
 	if (result == DIFFERENT && op->flags & MAP_FIXED_NOREPLACE && ours == MAP_FAILED && errno == EEXIST &&
 	    (op->at < 0 || op->at + op->bytes > INNER * PAGE || forks))
 		return DIVERGED;
@@ -235,7 +270,8 @@ static int do_remap(const struct op *op)
 	int kernel_errno, upa_errno, result;
 
 	errno = ERRNO_BEFORE;
-	theirs = kernel.remap(IN(&kernel, op->at), (size_t)op->bytes, (size_t)op->new_bytes, (int)op->flags, IN(&kernel, op->to));
+	theirs = kernel.remap(IN(&kernel, op->at), (size_t)op->bytes, (size_t)op->new_bytes, (int)op->flags,
+			      IN(&kernel, op->to));
 	kernel_errno = errno;
 	/* Two mappings that touch are one to upa, which then does what the kernel refuses. */
 	if (theirs == MAP_FAILED && kernel_errno == EFAULT && whole)
@@ -247,19 +283,25 @@ static int do_remap(const struct op *op)
 	if (theirs == MAP_FAILED && ours == MAP_FAILED && !whole && kernel_errno == EFAULT && upa_errno == EINVAL)
 		return SAME;
 	/* And refuses, before 6.17, only after it has unmapped the target. */
-	if (theirs == MAP_FAILED && ours == MAP_FAILED && kernel_errno == EFAULT && upa_errno == EFAULT && op->flags & MREMAP_FIXED)
+	if (theirs == MAP_FAILED && ours == MAP_FAILED && kernel_errno == EFAULT && upa_errno == EFAULT &&
+	    op->flags & MREMAP_FIXED)
 		return same_pages(first_page, end_page) ? SAME : DIVERGED;
 	/* Growing in place is luck; who had it gives it up. */
-	if (!(op->flags & MREMAP_MAYMOVE) && op->new_bytes > op->bytes && (theirs == MAP_FAILED) != (ours == MAP_FAILED)) {
+	if (!(op->flags & MREMAP_MAYMOVE) && op->new_bytes > op->bytes &&
+	    (theirs == MAP_FAILED) != (ours == MAP_FAILED)) {
 		struct side *lucky = ours == MAP_FAILED ? &kernel : &upa;
 
 		if ((ours == MAP_FAILED ? upa_errno : kernel_errno) == ENOMEM) {
-			CHECK(!lucky->unmap(IN(lucky, op->at + page_up(op->bytes)), (size_t)(page_up(op->new_bytes) - page_up(op->bytes))),
+			CHECK(!lucky->unmap(IN(lucky, op->at + page_up(op->bytes)),
+					    (size_t)(page_up(op->new_bytes) - page_up(op->bytes))),
 			      "errno=%d", errno);
 			return SAME;
 		}
 	}
-	/* Which neighbours the kernel merges to one mapping depends on what has been touched; it may have merged only the twin's. */
+	/*
+	 * Which neighbours the kernel merges to one mapping depends on what has been touched; it may have merged only
+	 * the twin's.
+	 */
 	if (theirs != MAP_FAILED && ours == MAP_FAILED && upa_errno == EFAULT && whole && !border && op->at >= 0 &&
 	    !ordinary_pages(IN(&upa, op->at), page_up(op->bytes)) && !one_mapping(IN(&upa, op->at), page_up(op->bytes)))
 		return DIVERGED;
@@ -342,9 +384,11 @@ static long random_bytes(uint64_t *seed, long at)
 
 static struct op random_op(uint64_t *seed)
 {
-	static const int weights[] = { WRITE, WRITE, WRITE, UNMAP, UNMAP, MAP_AT, MAP_AT, MAP_NEW, PROTECT, PROTECT, ADVISE, ADVISE, REMAP, REMAP_MOVE,
+	static const int weights[] = {
+		WRITE,   WRITE,   WRITE,   UNMAP,    UNMAP,  MAP_AT, MAP_AT,
+		MAP_NEW, PROTECT, PROTECT, ADVISE,   ADVISE, REMAP,  REMAP_MOVE,
 #ifdef PRELOADED
-				       LOCK, UNLOCK, SYNC, RESIDENT, FORK,
+		LOCK,    UNLOCK,  SYNC,    RESIDENT, FORK,
 #endif
 	};
 	struct op op = { .kind = PICK(seed, weights) };
@@ -359,17 +403,15 @@ static struct op random_op(uint64_t *seed)
 		op.at += 8 * (long)random_below(seed, PAGE / 8);
 		op.flags = (long)(random_next(seed) >> 1);
 		break;
-	case SYNC:
-		op.flags = (long)random_below(seed, 9);
-		break;
-	case RESIDENT:
-		op.bytes = op.bytes > (INNER + 2 * BORDER) * PAGE ? PAGE : op.bytes;
-		break;
+	case SYNC: op.flags = (long)random_below(seed, 9); break;
+	case RESIDENT: op.bytes = op.bytes > (INNER + 2 * BORDER) * PAGE ? PAGE : op.bytes; break;
 	case UNMAP:
 	case PROTECT:
 		/* Lengths that overflow. */
 		if (!random_below(seed, 30))
-			op.bytes = op.kind == PROTECT || random_below(seed, 2) ? -1 - (long)random_below(seed, 2 * PAGE) : (long)(1ull << 62);
+			op.bytes = op.kind == PROTECT || random_below(seed, 2) ?
+					   -1 - (long)random_below(seed, 2 * PAGE) :
+					   (long)(1ull << 62);
 		break;
 	case ADVISE:
 		op.flags = PICK(seed, advices);
@@ -380,18 +422,25 @@ static struct op random_op(uint64_t *seed)
 	case MAP_NEW:
 		op.flags = PICK(seed, map_flags);
 		op.to = random_below(seed, 10) ? (long)random_below(seed, 4) * PAGE : 100; /* offset in the file */
-		op.new_bytes = !random_below(seed, 20); /* a bad descriptor */
+		op.new_bytes = !random_below(seed, 20);                                    /* a bad descriptor */
 		if (op.kind == MAP_AT)
 			op.flags |= random_below(seed, 3) ? MAP_FIXED : MAP_FIXED_NOREPLACE;
 		break;
 	case REMAP: {
-		static const int flags[] = { 0, 0, MREMAP_MAYMOVE | MREMAP_FIXED, MREMAP_MAYMOVE | MREMAP_FIXED, MREMAP_FIXED, 64,
-					     MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, MREMAP_DONTUNMAP,
+		static const int flags[] = { 0,
+					     0,
+					     MREMAP_MAYMOVE | MREMAP_FIXED,
+					     MREMAP_MAYMOVE | MREMAP_FIXED,
+					     MREMAP_FIXED,
+					     64,
+					     MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+					     MREMAP_DONTUNMAP,
 					     MREMAP_MAYMOVE | MREMAP_DONTUNMAP };
 
 		op.flags = PICK(seed, flags);
 		op.to = random_page(seed) * PAGE + (random_below(seed, 30) ? 0 : 8);
-		op.new_bytes = random_below(seed, 2) ? op.bytes : random_bytes(seed, op.flags & MREMAP_FIXED ? op.to : op.at);
+		op.new_bytes =
+			random_below(seed, 2) ? op.bytes : random_bytes(seed, op.flags & MREMAP_FIXED ? op.to : op.at);
 		if (op.flags & MREMAP_FIXED && op.to + page_up(op.new_bytes) > end_page * PAGE)
 			op.new_bytes = end_page * PAGE - op.to;
 		if (op.flags & MREMAP_DONTUNMAP && !(op.flags & MREMAP_FIXED))
@@ -404,7 +453,9 @@ static struct op random_op(uint64_t *seed)
 		op.flags |= MREMAP_MAYMOVE;
 		op.at = (long)random_below(seed, 30) * PAGE;
 		op.bytes = PAGE * (1 + (long)random_below(seed, 20));
-		op.new_bytes = op.flags & MREMAP_DONTUNMAP ? op.bytes : PAGE * (1 + (long)random_below(seed, random_below(seed, 9) ? 20 : 300));
+		op.new_bytes = op.flags & MREMAP_DONTUNMAP ?
+				       op.bytes :
+				       PAGE * (1 + (long)random_below(seed, random_below(seed, 9) ? 20 : 300));
 		op.to = (600 + (long)random_below(seed, 100)) * PAGE;
 		break;
 	}
@@ -422,27 +473,35 @@ static void make_sides(void)
 #ifdef PRELOADED
 	/* The region, of just this size: what is unmapped there stays mapped to the kernel. */
 	CHECK(!upa.unmap(upa.base, PAGE), "errno=%d", errno);
-	CHECK(kernel_map(upa.base, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED && errno == EEXIST,
+	CHECK(kernel_map(upa.base, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+			      MAP_FAILED &&
+		      errno == EEXIST,
 	      "not served: base=%p errno=%d", (void *)upa.base, errno);
-	CHECK(upa.map(upa.base, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == upa.base, "errno=%d", errno);
+	CHECK(upa.map(upa.base, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+		      upa.base,
+	      "errno=%d", errno);
 #else
 	CHECK(upa.base == upa_region_base(upa_mman_region()), "base=%p", (void *)upa.base);
 #endif
 
 	/* As aligned as the region. */
-	reserve = kernel_map(NULL, (INNER + 4 * BORDER + 512) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	reserve = kernel_map(NULL, (INNER + 4 * BORDER + 512) * PAGE, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	CHECK(reserve != MAP_FAILED, "errno=%d", errno);
 	kernel.base = (char *)(((uintptr_t)reserve + (2 * BORDER + 511) * PAGE) & -(512 * (uintptr_t)PAGE));
-	CHECK(kernel_map(kernel.base, INNER * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
-	      kernel.base, "errno=%d", errno);
+	CHECK(kernel_map(kernel.base, INNER * PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == kernel.base,
+	      "errno=%d", errno);
 	/* Borders, where there is room beside the region. */
 	for (int i = 0; i < 2; i++) {
 		long at = i ? INNER * PAGE : -BORDER * PAGE;
 		int flags = MAP_SHARED | MAP_ANONYMOUS;
 
-		if (kernel_map(upa.base + at, BORDER * PAGE, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE, -1, 0) != upa.base + at)
+		if (kernel_map(upa.base + at, BORDER * PAGE, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE, -1,
+			       0) != upa.base + at)
 			continue;
-		CHECK(kernel_map(kernel.base + at, BORDER * PAGE, PROT_READ | PROT_WRITE, flags | MAP_FIXED, -1, 0) == kernel.base + at,
+		CHECK(kernel_map(kernel.base + at, BORDER * PAGE, PROT_READ | PROT_WRITE, flags | MAP_FIXED, -1, 0) ==
+			      kernel.base + at,
 		      "errno=%d", errno);
 		if (i)
 			end_page = INNER + BORDER;
@@ -558,12 +617,13 @@ static void print_ops(const struct op *ops, int count)
 {
 	fprintf(stderr, "--replay '");
 	for (int i = 0; i < count; i++)
-		fprintf(stderr, "%s%d %ld %ld %ld %ld %ld %ld", i ? "; " : "", ops[i].kind, ops[i].at, ops[i].bytes, ops[i].to,
-			ops[i].new_bytes, ops[i].flags, ops[i].protection);
+		fprintf(stderr, "%s%d %ld %ld %ld %ld %ld %ld", i ? "; " : "", ops[i].kind, ops[i].at, ops[i].bytes,
+			ops[i].to, ops[i].new_bytes, ops[i].flags, ops[i].protection);
 	fprintf(stderr, "'\n");
 	for (int i = 0; i < count; i++)
-		fprintf(stderr, "  %-12s page=%ld%+ld bytes=%ld to=%ld new_bytes=%ld flags=%#lx protection=%#lx\n", kind_names[ops[i].kind],
-			ops[i].at / PAGE, ops[i].at % PAGE, ops[i].bytes, ops[i].to, ops[i].new_bytes, ops[i].flags, ops[i].protection);
+		fprintf(stderr, "  %-12s page=%ld%+ld bytes=%ld to=%ld new_bytes=%ld flags=%#lx protection=%#lx\n",
+			kind_names[ops[i].kind], ops[i].at / PAGE, ops[i].at % PAGE, ops[i].bytes, ops[i].to,
+			ops[i].new_bytes, ops[i].flags, ops[i].protection);
 }
 
 /* Leaves out operations as long as the rest still fails. */
@@ -591,8 +651,9 @@ static int replay(const char *text)
 	struct op ops[MAX_OPS];
 	int count = 0, used;
 
-	while (count < MAX_OPS && sscanf(text, "%d %ld %ld %ld %ld %ld %ld%n", &ops[count].kind, &ops[count].at, &ops[count].bytes, &ops[count].to,
-					 &ops[count].new_bytes, &ops[count].flags, &ops[count].protection, &used) == 7) {
+	while (count < MAX_OPS &&
+	       sscanf(text, "%d %ld %ld %ld %ld %ld %ld%n", &ops[count].kind, &ops[count].at, &ops[count].bytes,
+		      &ops[count].to, &ops[count].new_bytes, &ops[count].flags, &ops[count].protection, &used) == 7) {
 		CHECK(ops[count].kind >= 0 && ops[count].kind < KINDS, "operation=%d", count);
 		count++;
 		text += used;

@@ -8,11 +8,14 @@
 #include "check.h"
 #include "os/page.h"
 
-#define PAGES 6000u              /* more than are asked about in one call */
+#define PAGES 6000u /* more than are asked about in one call */
 
-static char *memory;             /* PAGES of them, and one at each end that stays */
+static char *memory; /* PAGES of them, and one at each end that stays */
 
-static char *page(size_t i) { return memory + (i + 1) * PAGE_BYTES; }
+static char *page(size_t i)
+{
+	return memory + (i + 1) * PAGE_BYTES;
+}
 
 static bool is_resident(size_t i)
 {
@@ -49,13 +52,34 @@ static size_t populate(bool (*wanted)(size_t i))
 	return n;
 }
 
-static bool all(size_t i) { return i < PAGES; }
-static bool none(size_t i) { return i > PAGES; }
-static bool odd(size_t i) { return i % 2; }
-static bool runs(size_t i) { return i / 37 % 3 == 0; }
-static bool up_to_a_batch(size_t i) { return i < 2048; }
-static bool from_a_batch(size_t i) { return i >= 2048; }
-static bool but_the_last(size_t i) { return i != PAGES - 1; }
+static bool all(size_t i)
+{
+	return i < PAGES;
+}
+static bool none(size_t i)
+{
+	return i > PAGES;
+}
+static bool odd(size_t i)
+{
+	return i % 2;
+}
+static bool runs(size_t i)
+{
+	return i / 37 % 3 == 0;
+}
+static bool up_to_a_batch(size_t i)
+{
+	return i < 2048;
+}
+static bool from_a_batch(size_t i)
+{
+	return i >= 2048;
+}
+static bool but_the_last(size_t i)
+{
+	return i != PAGES - 1;
+}
 
 static void check_resident_only(bool (*wanted)(size_t i))
 {

@@ -12,7 +12,7 @@
 
 static struct round {
 	struct once once;
-	int made;                /* plain: once.h orders it */
+	int made; /* plain: once.h orders it */
 	_Atomic int makers;
 	_Atomic int without;
 } rounds[ROUNDS];
@@ -37,18 +37,10 @@ static void *work(void *unused)
 			once_end(&r->once, possible);
 		}
 		switch (once_phase(&r->once)) {
-		case ONCE_UNMADE:
-			CHECK(false, "round=%d: nobody has begun", i);
-			break;
-		case ONCE_IN_THE_MAKING:
-			atomic_fetch_add(&r->without, 1);
-			break;
-		case ONCE_MADE:
-			CHECK(possible && r->made == i + 1, "round=%d made=%d", i, r->made);
-			break;
-		case ONCE_IMPOSSIBLE:
-			CHECK(!possible && r->made == i + 1, "round=%d made=%d", i, r->made);
-			break;
+		case ONCE_UNMADE: CHECK(false, "round=%d: nobody has begun", i); break;
+		case ONCE_IN_THE_MAKING: atomic_fetch_add(&r->without, 1); break;
+		case ONCE_MADE: CHECK(possible && r->made == i + 1, "round=%d made=%d", i, r->made); break;
+		case ONCE_IMPOSSIBLE: CHECK(!possible && r->made == i + 1, "round=%d made=%d", i, r->made); break;
 		}
 	}
 	return NULL;

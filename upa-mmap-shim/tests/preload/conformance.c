@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Scenarios of the manual pages mmap, munmap, mremap, madvise, mprotect, mincore, mlock, msync, brk, fork, vfork. Says what came
- * of each: results, errno, contents, faults, no addresses. It links nothing of UPA; what it says with and without the
- * preloaded library must be the same (preload_test.sh).
+ * Scenarios of the manual pages mmap, munmap, mremap, madvise, mprotect, mincore, mlock, msync, brk, fork, vfork. Says
+ * what came of each: results, errno, contents, faults, no addresses. It links nothing of UPA; what it says with and
+ * without the preloaded library must be the same (preload_test.sh).
  *
  * What UPA is free to differ in, whether a page faults after munmap, is said only with the argument "strict".
  */
@@ -63,12 +63,13 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 }
 
 /* Says a result that is 0 or -1, or an address, with its errno. */
-#define CALL(expression)                                                                            \
-	do {                                                                                        \
-		long result_;                                                                       \
-		errno = 0;                                                                          \
-		result_ = (long)(expression);                                                       \
-		say("%s = %s, %s", #expression, result_ == -1 ? "-1" : "ok", strerrorname_np(errno) ? strerrorname_np(errno) : "0"); \
+#define CALL(expression)                                                                                               \
+	do {                                                                                                           \
+		long result_;                                                                                          \
+		errno = 0;                                                                                             \
+		result_ = (long)(expression);                                                                          \
+		say("%s = %s, %s", #expression, result_ == -1 ? "-1" : "ok",                                           \
+		    strerrorname_np(errno) ? strerrorname_np(errno) : "0");                                            \
 	} while (0)
 
 static sigjmp_buf escape;
@@ -160,7 +161,8 @@ static int file(size_t bytes)
 
 static void zeros_after_reuse(void)
 {
-	static const size_t sizes[] = { 1, PAGE, 3 * PAGE, 64 << 10, 65 << 10, MIB, 2 * MIB, 2 * MIB + PAGE, 5 * MIB, 40 * MIB };
+	static const size_t sizes[] = { 1,   PAGE,    3 * PAGE,       64 << 10, 65 << 10,
+					MIB, 2 * MIB, 2 * MIB + PAGE, 5 * MIB,  40 * MIB };
 
 	for (int round = 0; round < 3; round++)
 		for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
@@ -216,7 +218,8 @@ static void holes(void)
 	memset(block, 'a', 16 * PAGE);
 	CALL(munmap(block + 4 * PAGE, 2 * PAGE));
 	CALL(munmap(block + 8 * PAGE, PAGE));
-	say("rest %d %d %d", is(block, 4 * PAGE, 'a'), is(block + 6 * PAGE, 2 * PAGE, 'a'), is(block + 9 * PAGE, 7 * PAGE, 'a'));
+	say("rest %d %d %d", is(block, 4 * PAGE, 'a'), is(block + 6 * PAGE, 2 * PAGE, 'a'),
+	    is(block + 9 * PAGE, 7 * PAGE, 'a'));
 	CALL(mprotect(block, 16 * PAGE, PROT_READ));
 	CALL(madvise(block, 16 * PAGE, MADV_DONTNEED));
 	CALL(munmap(block, 16 * PAGE));
@@ -230,7 +233,8 @@ static void replaced_by_file(void)
 
 	memset(block, 'a', 16 * PAGE);
 	CALL(mmap(block + 4 * PAGE, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0));
-	say("contents %d %d %d", is(block, 4 * PAGE, 'a'), is(block + 4 * PAGE, 4 * PAGE, 'f'), is(block + 8 * PAGE, 8 * PAGE, 'a'));
+	say("contents %d %d %d", is(block, 4 * PAGE, 'a'), is(block + 4 * PAGE, 4 * PAGE, 'f'),
+	    is(block + 8 * PAGE, 8 * PAGE, 'a'));
 	say("write %d", poke(block + 4 * PAGE, 1));
 	/* What is mapped over them nobody else may get. */
 	for (int i = 0; i < 50; i++) {
@@ -320,8 +324,9 @@ static void protection(void)
 
 static void advice(void)
 {
-	static const int harmless[] = { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTDUMP, MADV_DODUMP,
-					MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ };
+	static const int harmless[] = { MADV_NORMAL,     MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED,
+					MADV_DONTDUMP,   MADV_DODUMP, MADV_DOFORK,     MADV_HUGEPAGE,
+					MADV_NOHUGEPAGE, MADV_COLD,   MADV_PAGEOUT,    MADV_POPULATE_READ };
 	char *block = map(4 * MIB);
 
 	memset(block, 'a', 4 * MIB);
@@ -375,7 +380,8 @@ static void purge_of_what_is_not_ordinary(void)
 		mprotect(guarded, MIB, i % 2 ? PROT_NONE : PROT_READ);
 		madvise(guarded, MIB, MADV_DONTNEED);
 		mprotect(guarded, MIB, RW);
-		say("file %d shared %d guarded %d", is(private_file, MIB, 'f'), is(shared, MIB, 's'), zero(guarded, MIB));
+		say("file %d shared %d guarded %d", is(private_file, MIB, 'f'), is(shared, MIB, 's'),
+		    zero(guarded, MIB));
 	}
 	close(fd);
 }
@@ -394,7 +400,8 @@ static void purge_around_guards(void)
 		memset(block, 'g', 5 * PAGE);
 		memset(block + 6 * PAGE, 'g', 10 * PAGE);
 		CALL(madvise(block, 16 * PAGE, MADV_DONTNEED));
-		say("zero %d %d, guarded %d", zero(block, 5 * PAGE), zero(block + 6 * PAGE, 10 * PAGE), peek(block + 5 * PAGE) == -SIGSEGV);
+		say("zero %d %d, guarded %d", zero(block, 5 * PAGE), zero(block + 6 * PAGE, 10 * PAGE),
+		    peek(block + 5 * PAGE) == -SIGSEGV);
 	}
 }
 
@@ -409,8 +416,8 @@ static void fork_advice(void)
 	CALL(madvise(block + 4 * PAGE, 2 * PAGE, MADV_DONTFORK));
 	child = fork();
 	if (!child)
-		_exit((peek(block) == 0) | (peek(block + 2 * PAGE) == 'a') << 1 | (peek(block + 4 * PAGE) == -SIGSEGV) << 2 |
-		      (peek(block + 6 * PAGE) == 'a') << 3);
+		_exit((peek(block) == 0) | (peek(block + 2 * PAGE) == 'a') << 1 |
+		      (peek(block + 4 * PAGE) == -SIGSEGV) << 2 | (peek(block + 6 * PAGE) == 'a') << 3);
 	waitpid(child, &status, 0);
 	say("child saw %#x, parent %d", WEXITSTATUS(status), is(block, 8 * PAGE, 'a'));
 	CALL(munmap(block, 8 * PAGE));
@@ -429,7 +436,8 @@ static void fork_advice(void)
 			_exit(missing);
 		}
 		waitpid(child, &status, 0);
-		say("holder %d: child misses %d, parent %d", i, WEXITSTATUS(status), is(block, 8 * MIB, (char)('a' + i)));
+		say("holder %d: child misses %d, parent %d", i, WEXITSTATUS(status),
+		    is(block, 8 * MIB, (char)('a' + i)));
 		CALL(munmap(block, 8 * MIB));
 	}
 }
@@ -448,7 +456,8 @@ static void remapping(void)
 			block = map(from);
 			memset(block, 'a', from);
 			moved = mremap(block, from, to, MREMAP_MAYMOVE);
-			if (moved == MAP_FAILED || !is(moved, from < to ? from : to, 'a') || (to > from && !zero(moved + from, to - from)))
+			if (moved == MAP_FAILED || !is(moved, from < to ? from : to, 'a') ||
+			    (to > from && !zero(moved + from, to - from)))
 				say("%zu to %zu pages went wrong", sizes[i], sizes[j]);
 			memset(moved, 'b', to);
 			munmap(moved, to);
@@ -853,14 +862,32 @@ int main(int argc, char **argv)
 		void (*run)(void);
 	} scenarios[] = {
 #define SCENARIO(function) { #function, function }
-		SCENARIO(break_moves), SCENARIO(protected_heap),
-		SCENARIO(zeros_after_reuse), SCENARIO(errors_of_mmap), SCENARIO(hints), SCENARIO(holes), SCENARIO(replaced_by_file),
-		SCENARIO(none_and_back), SCENARIO(shared_anonymous), SCENARIO(other_flags), SCENARIO(protection), SCENARIO(advice),
-		SCENARIO(purge_of_what_is_not_ordinary), SCENARIO(fork_advice),
+		SCENARIO(break_moves),
+		SCENARIO(protected_heap),
+		SCENARIO(zeros_after_reuse),
+		SCENARIO(errors_of_mmap),
+		SCENARIO(hints),
+		SCENARIO(holes),
+		SCENARIO(replaced_by_file),
+		SCENARIO(none_and_back),
+		SCENARIO(shared_anonymous),
+		SCENARIO(other_flags),
+		SCENARIO(protection),
+		SCENARIO(advice),
+		SCENARIO(purge_of_what_is_not_ordinary),
+		SCENARIO(fork_advice),
 		/* It ends all purging without the kernel. */
-		SCENARIO(purge_around_guards), SCENARIO(remapping), SCENARIO(residency),
-		SCENARIO(unlocked_by_unmapping), SCENARIO(copy_on_write), SCENARIO(vfork_child), SCENARIO(threads_and_forks),
-		SCENARIO(in_signal_handlers), SCENARIO(spliced), SCENARIO(library_memory), SCENARIO(limits),
+		SCENARIO(purge_around_guards),
+		SCENARIO(remapping),
+		SCENARIO(residency),
+		SCENARIO(unlocked_by_unmapping),
+		SCENARIO(copy_on_write),
+		SCENARIO(vfork_child),
+		SCENARIO(threads_and_forks),
+		SCENARIO(in_signal_handlers),
+		SCENARIO(spliced),
+		SCENARIO(library_memory),
+		SCENARIO(limits),
 	};
 
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
@@ -869,7 +896,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++) {
 		scenario = scenarios[i].name;
 		/* Under emulation these two take minutes. */
-		if (argc > 1 && !strcmp(argv[1], "quick") && (scenarios[i].run == threads_and_forks || scenarios[i].run == in_signal_handlers))
+		if (argc > 1 && !strcmp(argv[1], "quick") &&
+		    (scenarios[i].run == threads_and_forks || scenarios[i].run == in_signal_handlers))
 			continue;
 		scenarios[i].run();
 		fflush(stdout);

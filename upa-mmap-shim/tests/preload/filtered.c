@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * filtered.c - starts itself under a filter that kills at every system call by which the library asks the kernel, and that a
- * program with libc's malloc does not make; then uses memory in the ways that make the library ask. As a service manager or a
- * sandbox does: the filter is there before the program.
+ * filtered.c - starts itself under a filter that kills at every system call by which the library asks the kernel, and
+ * that a program with libc's malloc does not make; then uses memory in the ways that make the library ask. As a service
+ * manager or a sandbox does: the filter is there before the program.
  */
 #define _GNU_SOURCE
 #include <linux/filter.h>
@@ -20,9 +20,9 @@
 #define MIB (1ul << 20)
 
 static const int killers[] = {
-	SYS_mincore, SYS_process_vm_readv, SYS_process_madvise, SYS_userfaultfd, SYS_ioctl, SYS_sched_yield, SYS_move_pages,
-	SYS_membarrier, SYS_memfd_create, SYS_pidfd_open, SYS_perf_event_open, SYS_timer_create, SYS_seccomp,
-	SYS_close_range, SYS_tgkill,
+	SYS_mincore,         SYS_process_vm_readv, SYS_process_madvise, SYS_userfaultfd,  SYS_ioctl,
+	SYS_sched_yield,     SYS_move_pages,       SYS_membarrier,      SYS_memfd_create, SYS_pidfd_open,
+	SYS_perf_event_open, SYS_timer_create,     SYS_seccomp,         SYS_close_range,  SYS_tgkill,
 };
 
 static int filter(void)

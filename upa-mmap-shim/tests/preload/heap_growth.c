@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap_growth.c - a program whose use of memory goes over from mappings to the heap, as PostgreSQL's and ImageMagick's does: what it has
- * freed of the one must not stay resident while it takes the other. Exit status 1 if the peak is more than a quarter above its use.
+ * heap_growth.c - a program whose use of memory goes over from mappings to the heap, as PostgreSQL's and ImageMagick's
+ * does: what it has freed of the one must not stay resident while it takes the other. Exit status 1 if the peak is more
+ * than a quarter above its use.
  */
 #define _GNU_SOURCE
 #include <stdio.h>

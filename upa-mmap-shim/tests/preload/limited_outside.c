@@ -29,10 +29,10 @@
 #define WANTED (128 * MIB)
 #define USED (512 * MIB)
 
-static char *kept;     /* in use when the limit comes */
-static char *freed;    /* was in use */
-static char *reserved; /* PROT_NONE, of WANTED */
-static char *foreign;  /* a shared mapping, which UPA does not serve */
+static char *kept;                /* in use when the limit comes */
+static char *freed;               /* was in use */
+static char *reserved;            /* PROT_NONE, of WANTED */
+static char *foreign;             /* a shared mapping, which UPA does not serve */
 static unsigned long used_before; /* bytes of this kind before anything was asked for */
 
 static char *map(size_t bytes, int protection, int flags)

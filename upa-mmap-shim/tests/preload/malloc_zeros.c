@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * malloc_zeros.c - who is promised zeros gets them, though what malloc() gets is not cleared (uncleared.h): calloc() of threads that
- * also use the rest of the family, sbrk() of the program itself, and mmap() in a signal handler that interrupts all of it.
+ * malloc_zeros.c - who is promised zeros gets them, though what malloc() gets is not cleared (uncleared.h): calloc() of
+ * threads that also use the rest of the family, sbrk() of the program itself, and mmap() in a signal handler that
+ * interrupts all of it.
  *
  *   malloc_zeros SEED STEPS            exit status 1 with a line for the first byte that is not zero
- *   malloc_zeros again                 prints what malloc() of 1 MiB by mmap() and of 20 MiB by brk() finds in a block just freed:
+ *   malloc_zeros again                 prints what malloc() of 1 MiB by mmap() and of 20 MiB by brk() finds in a block
+ *   just freed:
  *                                      "as freed", "zeros", or "something else"
  */
 #include <errno.h>
@@ -36,7 +38,10 @@ struct player {
 	pthread_t thread;
 };
 
-/* Most are small; the others reach all sizes up to 8 MiB, so that mappings, the heap and arenas of threads all have their turn. */
+/*
+ * Most are small; the others reach all sizes up to 8 MiB, so that mappings, the heap and arenas of threads all have
+ * their turn.
+ */
 static size_t random_size(uint64_t *seed)
 {
 	size_t most = 16ul << random_below(seed, 20);
@@ -53,9 +58,7 @@ static void *allocate(uint64_t *seed, size_t bytes)
 	case 0: return malloc(bytes);
 	case 1: return memalign(alignment, bytes);
 	case 2: return aligned_alloc(alignment, (bytes + alignment - 1) & -alignment);
-	case 3:
-		CHECK(!posix_memalign(&p, alignment, bytes), "alignment=%zu bytes=%zu", alignment, bytes);
-		return p;
+	case 3: CHECK(!posix_memalign(&p, alignment, bytes), "alignment=%zu bytes=%zu", alignment, bytes); return p;
 	default:
 		p = calloc(1, bytes);
 		CHECK(!p || is_all(p, bytes, 0), "calloc(1, %zu) is not zero", bytes);
@@ -83,7 +86,8 @@ static void *play(void *argument)
 			unsigned char was = blocks[i][0];
 
 			blocks[i] = realloc(blocks[i], bytes);
-			CHECK(blocks[i] && is_all(blocks[i], bytes < sizes[i] ? bytes : sizes[i], was), "realloc of %zu to %zu", sizes[i], bytes);
+			CHECK(blocks[i] && is_all(blocks[i], bytes < sizes[i] ? bytes : sizes[i], was),
+			      "realloc of %zu to %zu", sizes[i], bytes);
 		} else {
 			blocks[i] = allocate(&p->seed, bytes);
 			CHECK(blocks[i], "bytes=%zu", bytes);

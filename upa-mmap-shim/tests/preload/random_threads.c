@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * random_threads.c - random memory calls of several threads and their children, each made twice: through libc's functions, which
- * the preloaded library answers, and as a bare system call on a twin. Results, errno, what may be done to pages and
- * what they hold must agree. Every thread has blocks of its own and touches nothing else, so that a page of one that turns up
- * with another is seen by its contents. A failing round is cut down to few calls, which are printed.
+ * random_threads.c - random memory calls of several threads and their children, each made twice: through libc's
+ * functions, which the preloaded library answers, and as a bare system call on a twin. Results, errno, what may be done
+ * to pages and what they hold must agree. Every thread has blocks of its own and touches nothing else, so that a page
+ * of one that turns up with another is seen by its contents. A failing round is cut down to few calls, which are
+ * printed.
  *
- *   preload_threads [--seed N] [--rounds N] [--threads N] [--ops N] [--shrink SECONDS]    each round in a process of its own
+ *   preload_threads [--seed N] [--rounds N] [--threads N] [--ops N] [--shrink SECONDS]    each round in a process of
+ *   its own
  *   preload_threads --replay 'OPERATIONS'                              as a failing run prints them
  *   preload_threads --seconds N [--resident KIB] [--seed N] ...        all rounds in one process, which must not swell
  *
@@ -27,8 +29,9 @@
 
 enum { NEW, UNMAP, RESIZE, MOVE_ONTO, LEAVE, MAP_OVER, PROTECT, ADVISE, LOCK, UNLOCK, WRITE, FILL, FORK, BREAK, KINDS };
 
-static const char *const names[KINDS] = { "mmap", "munmap", "mremap", "mremap-fixed", "mremap-dontunmap", "mmap-fixed", "mprotect",
-					  "madvise", "mlock", "munlock", "write", "fill", "fork", "brk" };
+static const char *const names[KINDS] = { "mmap",       "munmap",   "mremap",  "mremap-fixed", "mremap-dontunmap",
+					  "mmap-fixed", "mprotect", "madvise", "mlock",        "munlock",
+					  "write",      "fill",     "fork",    "brk" };
 
 /* Which block, from which page on and how many is taken modulo what there is: any part of a sequence is a sequence. */
 struct op {
@@ -37,7 +40,7 @@ struct op {
 };
 
 struct block {
-	char *on[2];                  /* the same block on both sides */
+	char *on[2]; /* the same block on both sides */
 	long pages;
 	bool locked;
 };
@@ -53,13 +56,17 @@ struct player {
 	struct block blocks[MAX_BLOCKS];
 	int blocks_now;
 	int files[2][2];
-	bool kept_from_children;      /* MADV_DONTFORK */
+	bool kept_from_children; /* MADV_DONTFORK */
 	char *heap, *heap_end;
 	pthread_t thread;
-	int failed_at;                /* 1 + the operation; 0 if all agreed */
+	int failed_at; /* 1 + the operation; 0 if all agreed */
 };
 
-#define SAY(...) do { if (!quiet) fprintf(stderr, __VA_ARGS__); } while (0)
+#define SAY(...)                                                                                                       \
+	do {                                                                                                           \
+		if (!quiet)                                                                                            \
+			fprintf(stderr, __VA_ARGS__);                                                                  \
+	} while (0)
 
 /* ---- comparing ------------------------------------------------------------------------------------- */
 
@@ -110,13 +117,14 @@ static bool agree(const long result[2], const int error[2])
 	if ((result[0] == -1) == (result[1] == -1) && (result[0] != -1 || error[0] == error[1]) &&
 	    (result[1] == -1 || error[1] == ERRNO_BEFORE))
 		return true;
-	SAY("kernel: %s, libc: %s\n", result[0] == -1 ? strerror(error[0]) : "success", result[1] == -1 ? strerror(error[1]) : "success");
+	SAY("kernel: %s, libc: %s\n", result[0] == -1 ? strerror(error[0]) : "success",
+	    result[1] == -1 ? strerror(error[1]) : "success");
 	return false;
 }
 
 /*
- * The kernel drops what MADV_FREE leaves when it likes, at MADV_PAGEOUT for one if no child of another thread shares it just then. Written to
- * again, pages hold what they held or zeros, and keep it.
+ * The kernel drops what MADV_FREE leaves when it likes, at MADV_PAGEOUT for one if no child of another thread shares it
+ * just then. Written to again, pages hold what they held or zeros, and keep it.
  */
 static bool write_anew(const struct block *b, long from, long pages)
 {
@@ -128,7 +136,8 @@ static bool write_anew(const struct block *b, long from, long pages)
 		bool readable = transfer(SYS_process_vm_readv, held[0], at[0], PAGE);
 
 		if (readable != transfer(SYS_process_vm_readv, held[1], at[1], PAGE) ||
-		    (readable && memcmp(held[0], held[1], PAGE) && memcmp(held[0], zeros, PAGE) && memcmp(held[1], zeros, PAGE))) {
+		    (readable && memcmp(held[0], held[1], PAGE) && memcmp(held[0], zeros, PAGE) &&
+		     memcmp(held[1], zeros, PAGE))) {
 			SAY("page %ld of %ld differs after MADV_FREE\n", i, b->pages);
 			return false;
 		}
@@ -139,13 +148,13 @@ static bool write_anew(const struct block *b, long from, long pages)
 	return true;
 }
 
-#define ON_BOTH(call)                                    \
-	for (int s = 0; s < 2; s++) {                    \
-		const struct side *side = &sides[s];     \
-							 \
-		errno = ERRNO_BEFORE;                    \
-		result[s] = (long)(call);                \
-		error[s] = errno;                        \
+#define ON_BOTH(call)                                                                                                  \
+	for (int s = 0; s < 2; s++) {                                                                                  \
+		const struct side *side = &sides[s];                                                                   \
+                                                                                                                       \
+		errno = ERRNO_BEFORE;                                                                                  \
+		result[s] = (long)(call);                                                                              \
+		error[s] = errno;                                                                                      \
 	}
 
 /* ---- blocks ---------------------------------------------------------------------------------------- */
@@ -164,10 +173,14 @@ static void carve(struct player *p, int i, long from, long pages)
 	if (from)
 		add(p, b.on[0], b.on[1], from, b.locked);
 	if (from + pages < b.pages)
-		add(p, b.on[0] + (from + pages) * PAGE, b.on[1] + (from + pages) * PAGE, b.pages - from - pages, b.locked);
+		add(p, b.on[0] + (from + pages) * PAGE, b.on[1] + (from + pages) * PAGE, b.pages - from - pages,
+		    b.locked);
 }
 
-/* The kernel moves what is one mapping, and which neighbours it merges depends on where they have been: no business of a program. */
+/*
+ * The kernel moves what is one mapping, and which neighbours it merges depends on where they have been: no business of
+ * a program.
+ */
 static bool movable(char *const at[2], long bytes)
 {
 	return one_mapping(at[0], bytes) && one_mapping(at[1], bytes);
@@ -175,7 +188,10 @@ static bool movable(char *const at[2], long bytes)
 
 /* ---- the heap -------------------------------------------------------------------------------------- */
 
-/* Its contents are known: pages at `at` hold their own address. Somebody else may have moved the break; then all begins anew. */
+/*
+ * Its contents are known: pages at `at` hold their own address. Somebody else may have moved the break; then all begins
+ * anew.
+ */
 static bool move_break(struct player *p, long pages)
 {
 	char *now = sbrk(0);
@@ -221,7 +237,8 @@ static bool fork_here(struct player *p, int next)
 
 		/* What is kept from a child is a hole there, into which anything may be mapped. */
 		if (same && !p->kept_from_children)
-			same = play(p, next, next + CHILD_OPS < p->count ? next + CHILD_OPS : p->count, true) && same_all(p);
+			same = play(p, next, next + CHILD_OPS < p->count ? next + CHILD_OPS : p->count, true) &&
+			       same_all(p);
 		_exit(!same);
 	}
 	CHECK(waitpid(child, &status, 0) == child, "errno=%d", errno);
@@ -236,7 +253,8 @@ static bool new_block(struct player *p, const struct op *op)
 	long result[2];
 	int error[2];
 
-	ON_BOTH(side->map(NULL, bytes, (int)op->more, (int)op->flags, op->flags & MAP_ANONYMOUS ? -1 : p->files[s][!!(op->flags & MAP_SHARED)], 0));
+	ON_BOTH(side->map(NULL, bytes, (int)op->more, (int)op->flags,
+			  op->flags & MAP_ANONYMOUS ? -1 : p->files[s][!!(op->flags & MAP_SHARED)], 0));
 	if (!agree(result, error))
 		return false;
 	if (result[0] == -1)
@@ -285,7 +303,8 @@ static bool rearrange(struct player *p, const struct op *op, int i, long from, l
 	/* The kernel unlocks all of a mapping of which MREMAP_DONTUNMAP moves a part, and mappings differ. */
 	if (op->kind == LEAVE && b.locked)
 		return true;
-	ON_BOTH(side->remap(at[s], bytes, (size_t)new_pages * PAGE, MREMAP_MAYMOVE | (op->kind == LEAVE ? MREMAP_DONTUNMAP : 0), NULL));
+	ON_BOTH(side->remap(at[s], bytes, (size_t)new_pages * PAGE,
+			    MREMAP_MAYMOVE | (op->kind == LEAVE ? MREMAP_DONTUNMAP : 0), NULL));
 	if (!agree(result, error) || result[0] == -1)
 		return agree(result, error);
 	if (op->kind == RESIZE)
@@ -311,7 +330,8 @@ static bool change(struct player *p, const struct op *op, struct block *b, long 
 		break;
 	case PROTECT: ON_BOTH(side->protect(at[s], bytes, (int)op->flags)); break;
 	case ADVISE:
-		if (op->flags == MADV_FREE && !(ordinary_pages(at[0], (long)bytes) && ordinary_pages(at[1], (long)bytes)))
+		if (op->flags == MADV_FREE &&
+		    !(ordinary_pages(at[0], (long)bytes) && ordinary_pages(at[1], (long)bytes)))
 			return true;
 		p->kept_from_children |= op->flags == MADV_DONTFORK;
 		ON_BOTH(side->advise(at[s], bytes, (int)op->flags));
@@ -376,8 +396,9 @@ static bool play(struct player *p, int first, int end, bool child)
 
 static struct op random_op(uint64_t *seed, int thread)
 {
-	static const int weights[] = { NEW, NEW, NEW, UNMAP, UNMAP, UNMAP, RESIZE, RESIZE, MOVE_ONTO, LEAVE, MAP_OVER, MAP_OVER, PROTECT, PROTECT,
-				       ADVISE, ADVISE, ADVISE, ADVISE, LOCK, UNLOCK, WRITE, WRITE, FILL, FILL, FILL, FILL, BREAK };
+	static const int weights[] = { NEW,   NEW,      NEW,      UNMAP,   UNMAP,   UNMAP,  RESIZE, RESIZE, MOVE_ONTO,
+				       LEAVE, MAP_OVER, MAP_OVER, PROTECT, PROTECT, ADVISE, ADVISE, ADVISE, ADVISE,
+				       LOCK,  UNLOCK,   WRITE,    WRITE,   FILL,    FILL,   FILL,   FILL,   BREAK };
 	struct op op = { .thread = thread, .kind = random_below(seed, 50) ? PICK(seed, weights) : FORK };
 	bool large = !random_below(seed, 30);
 
@@ -487,12 +508,13 @@ static void print_ops(const struct op *ops, int count)
 {
 	fprintf(stderr, "--replay '");
 	for (int i = 0; i < count; i++)
-		fprintf(stderr, "%s%d %d %ld %ld %ld %ld %ld", i ? "; " : "", ops[i].thread, ops[i].kind, ops[i].block, ops[i].from, ops[i].pages,
-			ops[i].flags, ops[i].more);
+		fprintf(stderr, "%s%d %d %ld %ld %ld %ld %ld", i ? "; " : "", ops[i].thread, ops[i].kind, ops[i].block,
+			ops[i].from, ops[i].pages, ops[i].flags, ops[i].more);
 	fprintf(stderr, "'\n");
 	for (int i = 0; i < count; i++)
-		fprintf(stderr, "  thread %d %-16s block=%ld from=%ld pages=%ld flags=%#lx more=%ld\n", ops[i].thread, names[ops[i].kind], ops[i].block,
-			ops[i].from, ops[i].pages, (unsigned long)ops[i].flags, ops[i].more);
+		fprintf(stderr, "  thread %d %-16s block=%ld from=%ld pages=%ld flags=%#lx more=%ld\n", ops[i].thread,
+			names[ops[i].kind], ops[i].block, ops[i].from, ops[i].pages, (unsigned long)ops[i].flags,
+			ops[i].more);
 }
 
 static void cut_out(struct op *to, const struct op *ops, int count, int from, int n)
@@ -501,7 +523,10 @@ static void cut_out(struct op *to, const struct op *ops, int count, int from, in
 	memcpy(to + from, ops + from + n, (size_t)(count - from - n) * sizeof(*ops));
 }
 
-/* Leaves out operations, many at a time and then few, as long as the rest still fails in one of three tries, for so long at most. */
+/*
+ * Leaves out operations, many at a time and then few, as long as the rest still fails in one of three tries, for so
+ * long at most.
+ */
 static void shrink(struct op *ops, int count, long seconds)
 {
 	static struct op without[MAX_THREADS * MAX_OPS];
@@ -529,9 +554,12 @@ static int replay(const char *text)
 	static struct op ops[MAX_THREADS * MAX_OPS];
 	int count = 0, used;
 
-	while (count < MAX_THREADS * MAX_OPS && sscanf(text, "%d %d %ld %ld %ld %ld %ld%n", &ops[count].thread, &ops[count].kind, &ops[count].block,
-						       &ops[count].from, &ops[count].pages, &ops[count].flags, &ops[count].more, &used) == 7) {
-		CHECK(ops[count].kind >= 0 && ops[count].kind < KINDS && ops[count].thread >= 0 && ops[count].thread < MAX_THREADS, "operation=%d", count);
+	while (count < MAX_THREADS * MAX_OPS &&
+	       sscanf(text, "%d %d %ld %ld %ld %ld %ld%n", &ops[count].thread, &ops[count].kind, &ops[count].block,
+		      &ops[count].from, &ops[count].pages, &ops[count].flags, &ops[count].more, &used) == 7) {
+		CHECK(ops[count].kind >= 0 && ops[count].kind < KINDS && ops[count].thread >= 0 &&
+			      ops[count].thread < MAX_THREADS,
+		      "operation=%d", count);
 		count++;
 		text += used;
 		text += strspn(text, "; ");
@@ -580,7 +608,8 @@ static int soak(uint64_t seed, int threads, int per_thread, long seconds, long r
 		int failed = round_of(ops, random_ops(ops, seed, threads, per_thread));
 
 		if (failed) {
-			fprintf(stderr, "seed=%" PRIu64 " fails after %ld rounds in thread %d\n", seed, rounds, failed - 1);
+			fprintf(stderr, "seed=%" PRIu64 " fails after %ld rounds in thread %d\n", seed, rounds,
+				failed - 1);
 			return 1;
 		}
 		seed++;
@@ -599,8 +628,10 @@ static int soak(uint64_t seed, int threads, int per_thread, long seconds, long r
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	} while (now.tv_sec - begun < seconds || rounds < 10);
 	getrusage(RUSAGE_SELF, &usage);
-	printf("%ld rounds of %d threads, %ld mappings at most, %ld descriptors, peak resident %ld KiB\n", rounds, threads, most_maps, fds, usage.ru_maxrss);
-	CHECK(!resident_kib || usage.ru_maxrss <= resident_kib, "peak=%ld KiB allowed=%ld KiB", usage.ru_maxrss, resident_kib);
+	printf("%ld rounds of %d threads, %ld mappings at most, %ld descriptors, peak resident %ld KiB\n", rounds,
+	       threads, most_maps, fds, usage.ru_maxrss);
+	CHECK(!resident_kib || usage.ru_maxrss <= resident_kib, "peak=%ld KiB allowed=%ld KiB", usage.ru_maxrss,
+	      resident_kib);
 	return 0;
 }
 
@@ -611,8 +642,9 @@ int main(int argc, char **argv)
 	const struct {
 		const char *name;
 		long *value;
-	} options[] = { { "--seed", &seed }, { "--rounds", &rounds }, { "--threads", &threads }, { "--ops", &per_thread },
-			{ "--seconds", &seconds }, { "--shrink", &shrinking }, { "--resident", &resident } };
+	} options[] = { { "--seed", &seed },        { "--rounds", &rounds },   { "--threads", &threads },
+			{ "--ops", &per_thread },   { "--seconds", &seconds }, { "--shrink", &shrinking },
+			{ "--resident", &resident } };
 
 	if (argc == 3 && !strcmp(argv[1], "--replay"))
 		return replay(argv[2]);
@@ -624,7 +656,8 @@ int main(int argc, char **argv)
 		CHECK(o < sizeof(options) / sizeof(*options) && i + 1 < argc, "argument=%s", argv[i]);
 		*options[o].value = strtol(argv[i + 1], NULL, 0);
 	}
-	CHECK(threads > 0 && threads <= MAX_THREADS && per_thread > 0 && per_thread <= MAX_OPS, "threads=%ld ops=%ld", threads, per_thread);
+	CHECK(threads > 0 && threads <= MAX_THREADS && per_thread > 0 && per_thread <= MAX_OPS, "threads=%ld ops=%ld",
+	      threads, per_thread);
 	if (seconds)
 		return soak((uint64_t)seed, (int)threads, (int)per_thread, seconds, resident);
 	for (long i = 0; i < rounds; i++) {

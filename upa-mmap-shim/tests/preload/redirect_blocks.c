@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Large blocks by malloc(), for redirect_libcs_test.sh: blocks of 1 MiB by which libc's heap grows and shrinks, and blocks of 4 to 9 MiB, of
- * which libc maps each until its threshold has followed. It starts by itself, since a compiler's own start-up code needs the newest libc.
+ * Large blocks by malloc(), for redirect_libcs_test.sh: blocks of 1 MiB by which libc's heap grows and shrinks, and
+ * blocks of 4 to 9 MiB, of which libc maps each until its threshold has followed. It starts by itself, since a
+ * compiler's own start-up code needs the newest libc.
  */
 #include <stdlib.h>
 #include <string.h>

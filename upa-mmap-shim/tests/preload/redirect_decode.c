@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * redirect_decode x86-64|aarch64 <OBJDUMP: the decoder against a disassembler, on all the code of a file. Reads what
- * `objdump -d` says of it: each instruction has the length that it has there, or is refused, and each branch its target; a register
- * that it names as the result is one that the instruction may change.
+ * `objdump -d` says of it: each instruction has the length that it has there, or is refused, and each branch its
+ * target; a register that it names as the result is one that the instruction may change.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -20,12 +20,14 @@ static unsigned long decoded, refused, branches, results;
 static int general_register(const struct redirect_machine *machine, const char *name)
 {
 	static const char x86_64[16][5][5] = {
-		{ "rax", "eax", "ax", "al", "ah" }, { "rcx", "ecx", "cx", "cl", "ch" }, { "rdx", "edx", "dx", "dl", "dh" },
-		{ "rbx", "ebx", "bx", "bl", "bh" }, { "rsp", "esp", "sp", "spl" }, { "rbp", "ebp", "bp", "bpl" },
-		{ "rsi", "esi", "si", "sil" }, { "rdi", "edi", "di", "dil" }, { "r8", "r8d", "r8w", "r8b" },
-		{ "r9", "r9d", "r9w", "r9b" }, { "r10", "r10d", "r10w", "r10b" }, { "r11", "r11d", "r11w", "r11b" },
-		{ "r12", "r12d", "r12w", "r12b" }, { "r13", "r13d", "r13w", "r13b" }, { "r14", "r14d", "r14w", "r14b" },
-		{ "r15", "r15d", "r15w", "r15b" },
+		{ "rax", "eax", "ax", "al", "ah" }, { "rcx", "ecx", "cx", "cl", "ch" },
+		{ "rdx", "edx", "dx", "dl", "dh" }, { "rbx", "ebx", "bx", "bl", "bh" },
+		{ "rsp", "esp", "sp", "spl" },      { "rbp", "ebp", "bp", "bpl" },
+		{ "rsi", "esi", "si", "sil" },      { "rdi", "edi", "di", "dil" },
+		{ "r8", "r8d", "r8w", "r8b" },      { "r9", "r9d", "r9w", "r9b" },
+		{ "r10", "r10d", "r10w", "r10b" },  { "r11", "r11d", "r11w", "r11b" },
+		{ "r12", "r12d", "r12w", "r12b" },  { "r13", "r13d", "r13w", "r13b" },
+		{ "r14", "r14d", "r14w", "r14b" },  { "r15", "r15d", "r15w", "r15b" },
 	};
 	char bare[8] = "";
 
@@ -53,7 +55,8 @@ static bool begins_with_one_of(const char *name, const char *list)
 }
 
 /* x86-64 names the result last, aarch64 first; what only reads names none. */
-static void check_result(const struct redirect_machine *machine, unsigned long at, struct instruction is, const char *text)
+static void check_result(const struct redirect_machine *machine, unsigned long at, struct instruction is,
+			 const char *text)
 {
 	bool arm = machine == &redirect_aarch64;
 	char name[16] = "", operands[128] = "";
@@ -61,7 +64,8 @@ static void check_result(const struct redirect_machine *machine, unsigned long a
 	int r;
 
 	if (sscanf(text, "%15s %127[^#<]", name, operands) != 2 ||
-	    begins_with_one_of(name, arm ? "st cmp cmn tst ccm b tb cb prfm ret msr dc ic" : "cmp test push j call nop ret xchg"))
+	    begins_with_one_of(name, arm ? "st cmp cmn tst ccm b tb cb prfm ret msr dc ic" :
+					   "cmp test push j call nop ret xchg"))
 		return;
 	while (operands[0] && isspace((unsigned char)operands[strlen(operands) - 1]))
 		operands[strlen(operands) - 1] = 0;
@@ -76,7 +80,8 @@ static void check_result(const struct redirect_machine *machine, unsigned long a
 }
 
 /* The bytes of one instruction, and the address that its last operand is, if it is one. */
-static void check(const struct redirect_machine *machine, unsigned long at, const unsigned char *bytes, size_t length, const char *text)
+static void check(const struct redirect_machine *machine, unsigned long at, const unsigned char *bytes, size_t length,
+		  const char *text)
 {
 	unsigned char room[32] = { 0 };
 	struct instruction is;
@@ -96,18 +101,21 @@ static void check(const struct redirect_machine *machine, unsigned long at, cons
 		const char *last = strrchr(operand, ',');
 		unsigned long target = strtoul(last ? last + 1 : operand, NULL, 16);
 
-		CHECK(at + (unsigned long)is.target == target, "at=%#lx target=%+" PRId64 " text=%s", at, is.target, text);
+		CHECK(at + (unsigned long)is.target == target, "at=%#lx target=%+" PRId64 " text=%s", at, is.target,
+		      text);
 		CHECK(*name == 'j' || *name == 'b' || *name == 'c' || *name == 't', "at=%#lx text=%s", at, text);
 		branches++;
 	}
 	if (machine == &redirect_x86_64) {
 		CHECK((is.flow == FLOW_SYSTEM_CALL) == !strcmp(name, "syscall"), "at=%#lx text=%s", at, text);
 		CHECK((is.flow == FLOW_CALL) == !strcmp(name, "call"), "at=%#lx text=%s", at, text);
-		CHECK(strncmp(name, "j", 1) || is.flow == FLOW_BRANCH || is.flow == FLOW_JUMP, "at=%#lx text=%s", at, text);
+		CHECK(strncmp(name, "j", 1) || is.flow == FLOW_BRANCH || is.flow == FLOW_JUMP, "at=%#lx text=%s", at,
+		      text);
 		CHECK(strcmp(name, "ret") || is.flow == FLOW_END, "at=%#lx text=%s", at, text);
 	} else {
 		CHECK((is.flow == FLOW_SYSTEM_CALL) == !strcmp(name, "svc"), "at=%#lx text=%s", at, text);
-		CHECK((is.flow == FLOW_CALL) == (!strcmp(name, "bl") || !strcmp(name, "blr")), "at=%#lx text=%s", at, text);
+		CHECK((is.flow == FLOW_CALL) == (!strcmp(name, "bl") || !strcmp(name, "blr")), "at=%#lx text=%s", at,
+		      text);
 	}
 }
 
@@ -151,7 +159,8 @@ int main(int argc, char **argv)
 	machine = strcmp(argv[1], "aarch64") ? &redirect_x86_64 : &redirect_aarch64;
 	while (fgets(line, sizeof(line), stdin))
 		read_line(machine, line);
-	printf("%lu instructions decoded, %lu branches, %lu results; %lu refused\n", decoded, branches, results, refused);
+	printf("%lu instructions decoded, %lu branches, %lu results; %lu refused\n", decoded, branches, results,
+	       refused);
 	CHECK(decoded > 100000 && results > decoded / 4 && branches > 10000 && refused < decoded / 4, "too few");
 	return 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * redirect_files LIBC...: reads files of libc, for x86-64 or aarch64, as the library reads the libc it is loaded with, and says of
- * each function that it redirects where the jump would go. Nothing of a file runs. Fails where one is refused, where anything else in
- * the file's code jumps to the bytes that would be overwritten, and where a function that does not pass by ours makes the same system
- * call itself.
+ * redirect_files LIBC...: reads files of libc, for x86-64 or aarch64, as the library reads the libc it is loaded with,
+ * and says of each function that it redirects where the jump would go. Nothing of a file runs. Fails where one is
+ * refused, where anything else in the file's code jumps to the bytes that would be overwritten, and where a function
+ * that does not pass by ours makes the same system call itself.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -14,7 +14,8 @@
 #include "check.h"
 #include "entry/redirect.h"
 
-static const char *const functions[] = { "mmap", "munmap", "mremap", "madvise", "mprotect", "brk", "mlock", "mlockall", "execve" };
+static const char *const functions[] = { "mmap", "munmap", "mremap",   "madvise", "mprotect",
+					 "brk",  "mlock",  "mlockall", "execve" };
 
 /* Which make one of the calls past libc's function of that name, and are ours as well. */
 static const char *const known[] = { "posix_madvise", "mlock2" };
@@ -22,7 +23,7 @@ static const char *const known[] = { "posix_madvise", "mlock2" };
 struct file {
 	const unsigned char *bytes;
 	size_t length;
-	unsigned char *image;        /* laid out as when it is loaded */
+	unsigned char *image; /* laid out as when it is loaded */
 	const struct redirect_machine *machine;
 	struct object object;
 	uint32_t symbols;
@@ -43,7 +44,9 @@ static bool load(struct file *f, const char *path)
 	close(fd);
 	CHECK(f->bytes != MAP_FAILED && f->length > sizeof(*header) && !memcmp(f->bytes, ELFMAG, 4), "file=%s", path);
 	header = (const void *)f->bytes;
-	f->machine = header->e_machine == EM_X86_64 ? &redirect_x86_64 : header->e_machine == EM_AARCH64 ? &redirect_aarch64 : NULL;
+	f->machine = header->e_machine == EM_X86_64  ? &redirect_x86_64 :
+		     header->e_machine == EM_AARCH64 ? &redirect_aarch64 :
+						       NULL;
 	if (!f->machine)
 		return false;
 	parts = (const void *)(f->bytes + header->e_phoff);
@@ -100,7 +103,10 @@ static unsigned jumps_into(const struct file *f, size_t first, size_t last)
 	return n;
 }
 
-/* `number` is put where system calls want it, and a system call follows within a few instructions, outside the function itself. */
+/*
+ * `number` is put where system calls want it, and a system call follows within a few instructions, outside the function
+ * itself.
+ */
 static unsigned other_calls(const struct file *f, uint16_t number, const Elf64_Sym *own)
 {
 	unsigned n = 0, step = f->machine == &redirect_aarch64 ? 4 : 1;
@@ -111,7 +117,8 @@ static unsigned other_calls(const struct file *f, uint16_t number, const Elf64_S
 		size_t at = i;
 		bool expected = i - from < own->st_size;
 
-		if (is.set != f->machine->number_register || is.copy != NO_REGISTER || is.value != number || is.flow != FLOW_NEXT)
+		if (is.set != f->machine->number_register || is.copy != NO_REGISTER || is.value != number ||
+		    is.flow != FLOW_NEXT)
 			continue;
 		for (size_t k = 0; k < sizeof(known) / sizeof(*known); k++)
 			expected |= !strcmp(name_at(f, i), known[k]);

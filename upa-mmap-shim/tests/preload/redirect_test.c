@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The walker of redirect_walk.h on handmade functions, its decoders instruction by instruction, and all-or-nothing writing. */
+/*
+ * The walker of redirect_walk.h on handmade functions, its decoders instruction by instruction, and all-or-nothing
+ * writing.
+ */
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/prctl.h>
@@ -42,19 +45,21 @@ static size_t from_hex(const char *text, unsigned char *bytes, size_t room)
 
 struct decoding {
 	const char *hex;
-	enum flow flow;              /* FLOW_UNKNOWN: refused; the rest then does not count */
-	unsigned length;             /* 0: all of the bytes */
+	enum flow flow;  /* FLOW_UNKNOWN: refused; the rest then does not count */
+	unsigned length; /* 0: all of the bytes */
 	int64_t target;
 	uint32_t writes;
 	unsigned char set, copy;
 	uint32_t value;
 };
 
+/* clang-format off */
 #define PLAIN(hex, mask) { hex, FLOW_NEXT, 0, 0, mask, NONE, NONE, 0 }
 #define SETS(hex, mask, reg, number) { hex, FLOW_NEXT, 0, 0, mask, reg, NONE, number }
 #define COPIES(hex, mask, reg, from) { hex, FLOW_NEXT, 0, 0, mask, reg, from, 0 }
 #define GOES(hex, flow, distance) { hex, flow, 0, distance, 0, NONE, NONE, 0 }
 #define REFUSED(hex) { hex, FLOW_UNKNOWN, 0, 0, 0, NONE, NONE, 0 }
+/* clang-format on */
 #define R(n) (1u << (n))
 
 static const struct decoding x86_64[] = {
@@ -230,23 +235,23 @@ static const struct decoding x86_64[] = {
 };
 
 static const struct decoding aarch64[] = {
-	SETS("681b80d2", R(8), 8, 219), /* mov x8, #219 */
+	SETS("681b80d2", R(8), 8, 219),    /* mov x8, #219 */
 	SETS("08 1b 80 52", R(8), 8, 216), /* mov w8, #216 */
 	SETS("03 00 80 d2", R(3), 3, 0),
-	PLAIN("08 1b a0 d2", R(8)), /* movz x8, #216, lsl 16 */
-	PLAIN("08 1b 80 f2", R(8)), /* movk */
-	PLAIN("e8 ff 9f 92", R(8)), /* movn */
+	PLAIN("08 1b a0 d2", R(8)),        /* movz x8, #216, lsl 16 */
+	PLAIN("08 1b 80 f2", R(8)),        /* movk */
+	PLAIN("e8 ff 9f 92", R(8)),        /* movn */
 	COPIES("e8 03 03 aa", R(8), 8, 3), /* mov x8, x3 */
 	COPIES("e8 03 03 2a", R(8), 8, 3),
-	PLAIN("e8 03 1f aa", R(8)), /* mov x8, xzr */
-	PLAIN("08 01 03 aa", R(8)), /* orr x8, x8, x3 */
-	PLAIN("1f fc 3f b1", 0), /* cmn x0, #0xfff */
-	PLAIN("22 05 00 b0", R(2)), /* adrp x2 */
-	PLAIN("42 34 47 f9", R(2) | R(13) | R(7)), /* ldr x2, [x2, #3688] */
-	PLAIN("40 00 00 f9", R(0) | R(2)), /* str x0, [x2] */
-	PLAIN("fd 7b 03 a9", R(29) | R(30) | R(3)), /* stp x29, x30, [sp, #48] */
-	PLAIN("08 85 40 f8", R(8) | R(1) | R(0)), /* ldr x8, [x8], #8 */
-	PLAIN("42 d0 3b d5", R(2)), /* mrs x2, tpidr_el0 */
+	PLAIN("e8 03 1f aa", R(8)),                  /* mov x8, xzr */
+	PLAIN("08 01 03 aa", R(8)),                  /* orr x8, x8, x3 */
+	PLAIN("1f fc 3f b1", 0),                     /* cmn x0, #0xfff */
+	PLAIN("22 05 00 b0", R(2)),                  /* adrp x2 */
+	PLAIN("42 34 47 f9", R(2) | R(13) | R(7)),   /* ldr x2, [x2, #3688] */
+	PLAIN("40 00 00 f9", R(0) | R(2)),           /* str x0, [x2] */
+	PLAIN("fd 7b 03 a9", R(29) | R(30) | R(3)),  /* stp x29, x30, [sp, #48] */
+	PLAIN("08 85 40 f8", R(8) | R(1) | R(0)),    /* ldr x8, [x8], #8 */
+	PLAIN("42 d0 3b d5", R(2)),                  /* mrs x2, tpidr_el0 */
 	PLAIN("5f 24 03 d5", R(16) | R(17) | R(30)), /* bti c */
 	PLAIN("3f 23 03 d5", R(16) | R(17) | R(30)), /* paciasp */
 	GOES("01 00 00 d4", FLOW_SYSTEM_CALL, 0),
@@ -263,15 +268,15 @@ static const struct decoding aarch64[] = {
 	GOES("c0 03 5f d6", FLOW_END, 0),
 	GOES("ff 0b 5f d6", FLOW_END, 0), /* retaa */
 	GOES("00 00 20 d4", FLOW_END, 0), /* brk */
-	REFUSED("00 02 1f d6"), /* br x16 */
-	REFUSED("20 00 5f d6"), /* ret x1 */
-	REFUSED("21 00 00 d4"), /* svc #1 */
-	REFUSED("02 00 00 d4"), /* hvc */
-	REFUSED("00 00 00 00"), /* udf */
-	REFUSED("10 00 00 54"), /* bc.cond */
-	REFUSED("00 40 20 04"), /* sve */
-	REFUSED("00 00 66 9e"), /* fmov x0, d0 */
-	REFUSED("21 00 1b d5"), /* msr */
+	REFUSED("00 02 1f d6"),           /* br x16 */
+	REFUSED("20 00 5f d6"),           /* ret x1 */
+	REFUSED("21 00 00 d4"),           /* svc #1 */
+	REFUSED("02 00 00 d4"),           /* hvc */
+	REFUSED("00 00 00 00"),           /* udf */
+	REFUSED("10 00 00 54"),           /* bc.cond */
+	REFUSED("00 40 20 04"),           /* sve */
+	REFUSED("00 00 66 9e"),           /* fmov x0, d0 */
+	REFUSED("21 00 1b d5"),           /* msr */
 };
 
 static void check_decodings(const struct redirect_machine *machine, const struct decoding *list, size_t n)
@@ -286,10 +291,11 @@ static void check_decodings(const struct redirect_machine *machine, const struct
 		if (d->flow == FLOW_UNKNOWN)
 			continue;
 		CHECK(is.length == length, "hex=%s length=%u", d->hex, is.length);
-		CHECK((is.flow != FLOW_BRANCH && is.flow != FLOW_JUMP) || is.target == d->target, "hex=%s target=%" PRId64, d->hex, is.target);
+		CHECK((is.flow != FLOW_BRANCH && is.flow != FLOW_JUMP) || is.target == d->target,
+		      "hex=%s target=%" PRId64, d->hex, is.target);
 		CHECK(is.writes == d->writes, "hex=%s writes=%#x expected=%#x", d->hex, is.writes, d->writes);
-		CHECK(is.set == d->set && is.copy == d->copy && is.value == d->value, "hex=%s set=%d copy=%d value=%u", d->hex, is.set,
-		      is.copy, is.value);
+		CHECK(is.set == d->set && is.copy == d->copy && is.value == d->value, "hex=%s set=%d copy=%d value=%u",
+		      d->hex, is.set, is.copy, is.value);
 		/* With a byte less, there is no such instruction, and none of the bytes behind is looked at. */
 		for (size_t room = 0; room < length; room++) {
 			unsigned char *copy = malloc(room + !room);
@@ -305,7 +311,7 @@ static void check_decodings(const struct redirect_machine *machine, const struct
 
 struct function {
 	const char *what;
-	const char *hex;             /* the code; the function begins where `entry` says and has `size` bytes, or all that follow */
+	const char *hex; /* the code; the function begins where `entry` says and has `size` bytes, or all that follow */
 	size_t entry, size;
 	enum refusal refusal;
 	size_t patch;
@@ -314,9 +320,11 @@ struct function {
 #define NOPS8 "0f1f8400 00000000"
 
 static const struct function stubs[] = {
-	{ "a plain stub", "b80b000000 0f05 483d01f0ffff 7301 c3 488b0d66170d00 f7d8 648901 4883c8ff c3", 0, 0, REDIRECT_FINE, 0 },
-	{ "one that begins with endbr64", "f30f1efa b80b000000 0f05 483d01f0ffff 7301 c3 488b0d66170d00 f7d8 648901 4883c8ff c3", 0, 0,
-	  REDIRECT_FINE, 4 },
+	{ "a plain stub", "b80b000000 0f05 483d01f0ffff 7301 c3 488b0d66170d00 f7d8 648901 4883c8ff c3", 0, 0,
+	  REDIRECT_FINE, 0 },
+	{ "one that begins with endbr64",
+	  "f30f1efa b80b000000 0f05 483d01f0ffff 7301 c3 488b0d66170d00 f7d8 648901 4883c8ff c3", 0, 0, REDIRECT_FINE,
+	  4 },
 	{ "one in the middle of code", "c3 cc cc b80b000000 0f05 483d01f0ffff c3 cc", 3, 14, REDIRECT_FINE, 3 },
 	{ "just as long as a jump", "b80b000000 0f05 483d01f0ffff c3", 0, 0, REDIRECT_FINE, 0 },
 	{ "a byte shorter", "b80b000000 0f05 83f8ff 9090 c3", 0, 0, REDIRECT_TOO_SHORT, 0 },
@@ -343,28 +351,37 @@ static const struct function stubs[] = {
 	{ "no system call", "b80b000000 " NOPS8 "c3", 0, 0, REDIRECT_NO_CALL, 0 },
 	{ "one that is not reached", "b80b000000 " NOPS8 "c3 0f05 c3", 0, 0, REDIRECT_NO_CALL, 0 },
 	{ "one behind a jump", "b80b000000 " NOPS8 "eb01 c3 0f05 c3", 0, 0, REDIRECT_FINE, 0 },
-	{ "a branch to another system call", "4885ff 740f b80b000000 0f05 483d01f0ffff c3 cc b80c000000 0f05 c3", 0, 0, REDIRECT_OTHER_CALL, 0 },
-	/* Two ways to one system call: with the same number, with different ones, and with the second way found later. */
+	{ "a branch to another system call", "4885ff 740f b80b000000 0f05 483d01f0ffff c3 cc b80c000000 0f05 c3", 0, 0,
+	  REDIRECT_OTHER_CALL, 0 },
+	/*
+	 * Two ways to one system call: with the same number, with different ones, and with the second way found later.
+	 */
 	{ "two ways, one number", "b80b000000 4885ff " NOPS8 "7405 b80b000000 0f05 c3", 0, 0, REDIRECT_FINE, 0 },
 	{ "two ways, two numbers", "b80b000000 4885ff " NOPS8 "7405 b80c000000 0f05 c3", 0, 0, REDIRECT_OTHER_CALL, 0 },
-	{ "two ways, one without a number", "b80b000000 4885ff " NOPS8 "7402 89d0 0f05 c3", 0, 0, REDIRECT_OTHER_CALL, 0 },
-	{ "back to the call with another number", "b80b000000 4885ff " NOPS8 "0f05 7401 c3 b80c000000 ebf4", 0, 0, REDIRECT_OTHER_CALL, 0 },
-	{ "back to the call with the number", "b80b000000 4885ff " NOPS8 "0f05 7401 c3 b80b000000 ebf4", 0, 0, REDIRECT_FINE, 0 },
+	{ "two ways, one without a number", "b80b000000 4885ff " NOPS8 "7402 89d0 0f05 c3", 0, 0, REDIRECT_OTHER_CALL,
+	  0 },
+	{ "back to the call with another number", "b80b000000 4885ff " NOPS8 "0f05 7401 c3 b80c000000 ebf4", 0, 0,
+	  REDIRECT_OTHER_CALL, 0 },
+	{ "back to the call with the number", "b80b000000 4885ff " NOPS8 "0f05 7401 c3 b80b000000 ebf4", 0, 0,
+	  REDIRECT_FINE, 0 },
 	/* Jumps to the bytes that are overwritten. */
 	{ "a jump to the second byte", "b80b000000 0f05 483d01f0ffff 73f2 c3", 0, 0, REDIRECT_INTO_JUMP, 0 },
 	{ "a jump to the last byte", "b80b000000 0f05 85c0 90909090 90 73fd c3", 0, 0, REDIRECT_INTO_JUMP, 0 },
 	{ "a jump behind the last byte", "b80b000000 0f05 85c0 90909090 90 90 73fd c3", 0, 0, REDIRECT_FINE, 0 },
 	{ "a jump to the entry", "b80b000000 0f05 483d01f0ffff 73f1 c3", 0, 0, REDIRECT_INTO_JUMP, 0 },
 	{ "a jump to endbr64", "f30f1efa b80b000000 0f05 483d01f0ffff 73ed c3", 0, 0, REDIRECT_INTO_JUMP, 0 },
-	{ "endbr64: a jump to the last byte", "f30f1efa b80b000000 0f05 85c0 90909090 90 73fd c3", 0, 0, REDIRECT_INTO_JUMP, 0 },
+	{ "endbr64: a jump to the last byte", "f30f1efa b80b000000 0f05 85c0 90909090 90 73fd c3", 0, 0,
+	  REDIRECT_INTO_JUMP, 0 },
 	{ "endbr64: a jump behind it", "f30f1efa b80b000000 0f05 85c0 90909090 90 90 73fd c3", 0, 0, REDIRECT_FINE, 4 },
 	{ "an unconditional jump there", "b80b000000 0f05 483d01f0ffff ebf2", 0, 0, REDIRECT_INTO_JUMP, 0 },
 	{ "one from outside the symbol", "b80b000000 0f05 483d01f0ffff 7301 c3 ebf0", 0, 16, REDIRECT_INTO_JUMP, 0 },
 	{ "falling in from outside", "90 b80b000000 0f05 483d01f0ffff 73f1 c3", 1, 0, REDIRECT_INTO_JUMP, 0 },
 	/* Out of the symbol. */
 	{ "a jump that leaves, and returns", "b80b000000 0f05 483d01f0ffff 7301 c3 f7d8 c3", 0, 16, REDIRECT_FINE, 0 },
-	{ "a jump that leaves, and does more", "b80b000000 0f05 483d01f0ffff 7301 c3 b80c000000 0f05 c3", 0, 16, REDIRECT_OTHER_CALL, 0 },
-	{ "a jump that leaves, to what is unknown", "b80b000000 0f05 483d01f0ffff 7301 c3 ffe0", 0, 16, REDIRECT_UNKNOWN, 0 },
+	{ "a jump that leaves, and does more", "b80b000000 0f05 483d01f0ffff 7301 c3 b80c000000 0f05 c3", 0, 16,
+	  REDIRECT_OTHER_CALL, 0 },
+	{ "a jump that leaves, to what is unknown", "b80b000000 0f05 483d01f0ffff 7301 c3 ffe0", 0, 16,
+	  REDIRECT_UNKNOWN, 0 },
 	{ "a call out there", "b80b000000 0f05 483d01f0ffff 7301 c3 e800000000 c3", 0, 16, REDIRECT_CALLS, 0 },
 	{ "a jump out of the code", "b80b000000 0f05 483d01f0ffff 7301 c3", 0, 0, REDIRECT_OUTSIDE, 0 },
 	{ "a jump before the code", "b80b000000 0f05 483d01f0ffff 7380 c3", 0, 0, REDIRECT_OUTSIDE, 0 },
@@ -375,8 +392,10 @@ static const struct function stubs[] = {
 	{ "a call through memory", "b80b000000 0f05 ff1500000000 483d01f0ffff c3", 0, 0, REDIRECT_CALLS, 0 },
 	/* What is not known. */
 	{ "an unknown instruction", "b80b000000 0f05 c5f877 483d01f0ffff c3", 0, 0, REDIRECT_UNKNOWN, 0 },
-	{ "an unknown one, behind a branch", "b80b000000 0f05 483d01f0ffff 7301 c3 c5f877 c3", 0, 0, REDIRECT_UNKNOWN, 0 },
-	{ "an unknown one that is not reached", "b80b000000 0f05 483d01f0ffff 7303 c3 c5f8 f7d8 c3", 0, 0, REDIRECT_FINE, 0 },
+	{ "an unknown one, behind a branch", "b80b000000 0f05 483d01f0ffff 7301 c3 c5f877 c3", 0, 0, REDIRECT_UNKNOWN,
+	  0 },
+	{ "an unknown one that is not reached", "b80b000000 0f05 483d01f0ffff 7303 c3 c5f8 f7d8 c3", 0, 0,
+	  REDIRECT_FINE, 0 },
 	{ "an indirect jump", "b80b000000 0f05 483d01f0ffff ff2500000000", 0, 0, REDIRECT_UNKNOWN, 0 },
 	{ "int 0x80", "b80b000000 cd80 483d01f0ffff c3", 0, 0, REDIRECT_UNKNOWN, 0 },
 	/* glibc 2.31's mmap: the number by way of another register, and a way back. */
@@ -384,7 +403,8 @@ static const struct function stubs[] = {
 	  "41f7c1ff0f0000 7527 55 4889fd 53 89cb 4885ff 743b 4189da 4889ef b80b000000 0f05 483d00f0ffff 7766 5b 5d c3 0f1f00"
 	  "488b05e98c0d00 64c70016000000 48c7c0ffffffff c3 662e0f1f840000000000 f6c204 74c0 488b05b48c0d00 f680cd00000002 74b0"
 	  "4189ca b90b000000 31ff 4183ca40 89c8 0f05 4889c7 483d00f0ffff 76a8 488b05978c0d00 f7df 648938 eb85 488b15898c0d00"
-	  "f7d8 648902 48c7c0ffffffff eb85", 0, 0, REDIRECT_FINE, 0 },
+	  "f7d8 648902 48c7c0ffffffff eb85",
+	  0, 0, REDIRECT_FINE, 0 },
 };
 
 static void check_stubs(void)
@@ -399,8 +419,10 @@ static void check_stubs(void)
 		enum refusal refusal;
 
 		memcpy(code, bytes, length);
-		refusal = redirect_walk(&redirect_x86_64, (struct code){ code, length }, s->entry, size, MUNMAP, &patch);
-		CHECK(refusal == s->refusal, "%s: it %s, expected: it %s", s->what, refusal_text(refusal), refusal_text(s->refusal));
+		refusal =
+			redirect_walk(&redirect_x86_64, (struct code){ code, length }, s->entry, size, MUNMAP, &patch);
+		CHECK(refusal == s->refusal, "%s: it %s, expected: it %s", s->what, refusal_text(refusal),
+		      refusal_text(s->refusal));
 		CHECK(patch == (refusal ? 999 : s->patch), "%s: patch=%zu", s->what, patch);
 		free(code);
 	}
@@ -417,7 +439,8 @@ static void check_long(void)
 		memset(code + 7, 0x90, nops);
 		code[7 + nops] = 0xc3;
 		refusal = redirect_walk(&redirect_x86_64, (struct code){ code, 8 + nops }, 0, 8 + nops, MUNMAP, &patch);
-		CHECK(refusal == (nops + 3 > 256 ? REDIRECT_TOO_LONG : REDIRECT_FINE), "nops=%zu refusal=%s", nops, refusal_text(refusal));
+		CHECK(refusal == (nops + 3 > 256 ? REDIRECT_TOO_LONG : REDIRECT_FINE), "nops=%zu refusal=%s", nops,
+		      refusal_text(refusal));
 	}
 }
 
@@ -426,13 +449,23 @@ static void check_offsets(void)
 	unsigned char code[] = { 0xb8, MUNMAP, 0, 0, 0, 0x0f, 0x05, 0x48, 0x3d, 1, 0xf0, 0xff, 0xff, 0xc3 };
 	size_t patch;
 
-	CHECK(redirect_walk(&redirect_x86_64, (struct code){ code, 14 }, 15, 14, MUNMAP, &patch) == REDIRECT_OUTSIDE, "offset=15");
-	CHECK(redirect_walk(&redirect_x86_64, (struct code){ code, 14 }, SIZE_MAX, 14, MUNMAP, &patch) == REDIRECT_OUTSIDE, "offset=-1");
-	CHECK(redirect_walk(&redirect_x86_64, (struct code){ code, 14 }, 0, SIZE_MAX, MUNMAP, &patch) == REDIRECT_OUTSIDE, "size=-1");
-	CHECK(redirect_walk(&redirect_x86_64, (struct code){ code, 14 }, 0, 14, MUNMAP + 1, &patch) == REDIRECT_OTHER_CALL, "number=12");
+	CHECK(redirect_walk(&redirect_x86_64, (struct code){ code, 14 }, 15, 14, MUNMAP, &patch) == REDIRECT_OUTSIDE,
+	      "offset=15");
+	CHECK(redirect_walk(&redirect_x86_64, (struct code){ code, 14 }, SIZE_MAX, 14, MUNMAP, &patch) ==
+		      REDIRECT_OUTSIDE,
+	      "offset=-1");
+	CHECK(redirect_walk(&redirect_x86_64, (struct code){ code, 14 }, 0, SIZE_MAX, MUNMAP, &patch) ==
+		      REDIRECT_OUTSIDE,
+	      "size=-1");
+	CHECK(redirect_walk(&redirect_x86_64, (struct code){ code, 14 }, 0, 14, MUNMAP + 1, &patch) ==
+		      REDIRECT_OTHER_CALL,
+	      "number=12");
 }
 
-/* glibc's munmap on aarch64, as it is, short of its last four bytes, with another number, and with a branch to its first bytes. */
+/*
+ * glibc's munmap on aarch64, as it is, short of its last four bytes, with another number, and with a branch to its
+ * first bytes.
+ */
 static void check_aarch64(void)
 {
 	static const char good[] = "e81a80d2 010000d4 1ffc3fb1 42000054 c0035fd6 1f2003d5 c0035fd6";
@@ -440,14 +473,18 @@ static void check_aarch64(void)
 	size_t length = from_hex(good, code, sizeof(code)), patch = 999;
 	const struct redirect_machine *m = &redirect_aarch64;
 
-	CHECK(!redirect_walk(m, (struct code){ code, length }, 0, length, 215, &patch) && patch == 0, "patch=%zu", patch);
+	CHECK(!redirect_walk(m, (struct code){ code, length }, 0, length, 215, &patch) && patch == 0, "patch=%zu",
+	      patch);
 	CHECK(redirect_walk(m, (struct code){ code, length }, 0, 16, 215, &patch) == REDIRECT_TOO_SHORT, "size=16");
 	CHECK(redirect_walk(m, (struct code){ code, length }, 0, 20, 215, &patch) == REDIRECT_FINE, "size=20");
-	CHECK(redirect_walk(m, (struct code){ code, length }, 0, length, 216, &patch) == REDIRECT_OTHER_CALL, "number=216");
+	CHECK(redirect_walk(m, (struct code){ code, length }, 0, length, 216, &patch) == REDIRECT_OTHER_CALL,
+	      "number=216");
 	from_hex("e2ffff54", code + 12, 4);
-	CHECK(redirect_walk(m, (struct code){ code, length }, 0, length, 215, &patch) == REDIRECT_INTO_JUMP, "a branch back");
+	CHECK(redirect_walk(m, (struct code){ code, length }, 0, length, 215, &patch) == REDIRECT_INTO_JUMP,
+	      "a branch back");
 	from_hex("5f2403d5 e81a80d2 010000d4 1ffc3fb1 42000054 c0035fd6 c0035fd6", code, sizeof(code));
-	CHECK(!redirect_walk(m, (struct code){ code, length }, 0, length, 215, &patch) && patch == 0, "bti c: patch=%zu", patch);
+	CHECK(!redirect_walk(m, (struct code){ code, length }, 0, length, 215, &patch) && patch == 0,
+	      "bti c: patch=%zu", patch);
 }
 
 static void check_numbers(void)
@@ -456,18 +493,22 @@ static void check_numbers(void)
 		const char *name;
 		int x86_64, aarch64;
 	} known[] = {
-		{ "mmap", 9, 222 },    { "mprotect", 10, 226 }, { "munmap", 11, 215 },   { "brk", 12, 214 },      { "mremap", 25, 216 },
-		{ "madvise", 28, 233 }, { "execve", 59, 221 },   { "mlock", 149, 228 }, { "mlockall", 151, 230 }, { "open", -1, -1 },
-		{ "mmap64", -1, -1 },  { "", -1, -1 },
+		{ "mmap", 9, 222 },       { "mprotect", 10, 226 }, { "munmap", 11, 215 }, { "brk", 12, 214 },
+		{ "mremap", 25, 216 },    { "madvise", 28, 233 },  { "execve", 59, 221 }, { "mlock", 149, 228 },
+		{ "mlockall", 151, 230 }, { "open", -1, -1 },      { "mmap64", -1, -1 },  { "", -1, -1 },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-		int x = redirect_number(&redirect_x86_64, known[i].name), a = redirect_number(&redirect_aarch64, known[i].name);
+		int x = redirect_number(&redirect_x86_64, known[i].name),
+		    a = redirect_number(&redirect_aarch64, known[i].name);
 
-		CHECK(x == known[i].x86_64 && a == known[i].aarch64, "name=%s x86_64=%d aarch64=%d", known[i].name, x, a);
+		CHECK(x == known[i].x86_64 && a == known[i].aarch64, "name=%s x86_64=%d aarch64=%d", known[i].name, x,
+		      a);
 	}
 #ifdef __x86_64__
-	CHECK(redirect_number(&redirect_x86_64, "mremap") == SYS_mremap && redirect_number(&redirect_x86_64, "mlockall") == SYS_mlockall, "here");
+	CHECK(redirect_number(&redirect_x86_64, "mremap") == SYS_mremap &&
+		      redirect_number(&redirect_x86_64, "mlockall") == SYS_mlockall,
+	      "here");
 #endif
 }
 
@@ -523,16 +564,19 @@ static void check_all_or_nothing(void)
 				memset(patches[i].bytes, 0xee, 14);
 			}
 			writes = 0;
-			CHECK(text_write_all(patches, PATCHES, failing, 42) == all, "how=%d fails_at=%d", how, fails_at);
+			CHECK(text_write_all(patches, PATCHES, failing, 42) == all, "how=%d fails_at=%d", how,
+			      fails_at);
 			for (int i = 0; i < PATCHES; i++) {
 				/* What could not be undone is said to be written, and is. */
 				bool stays = all || (how == FAILS_ON && i < fails_at);
 				const unsigned char *at = text + 32 * i, *was = before + 32 * i;
 
 				CHECK(patches[i].written == stays, "how=%d fails_at=%d i=%d", how, fails_at, i);
-				CHECK((how == FAILS_ON && i == fails_at) || !memcmp(at + 1, stays ? patches[i].bytes : was + 1, 14),
+				CHECK((how == FAILS_ON && i == fails_at) ||
+					      !memcmp(at + 1, stays ? patches[i].bytes : was + 1, 14),
 				      "how=%d fails_at=%d i=%d", how, fails_at, i);
-				CHECK(at[0] == was[0] && at[15] == was[15], "how=%d fails_at=%d i=%d", how, fails_at, i);
+				CHECK(at[0] == was[0] && at[15] == was[15], "how=%d fails_at=%d i=%d", how, fails_at,
+				      i);
 			}
 		}
 }
@@ -567,7 +611,8 @@ static void check_way(bool way(struct patch *, size_t), bool can)
 	CHECK(patches[0].written == can && patches[1].written == can && patches[2].written == can, "can=%d", can);
 	CHECK(p[page + 1] == (can ? 3 : 1) && p[2 * page - 2] == (can ? 4 : 2), "can=%d", can);
 #ifdef __x86_64__
-	CHECK(((number *)(p + page))() == (can ? 3 : 1) && ((number *)(p + 2 * page - 3))() == (can ? 4 : 2), "can=%d", can);
+	CHECK(((number *)(p + page))() == (can ? 3 : 1) && ((number *)(p + 2 * page - 3))() == (can ? 4 : 2), "can=%d",
+	      can);
 #endif
 	/* Not left writable. */
 	{
@@ -617,7 +662,10 @@ static void check_locked(const char *what, int (*lock)(unsigned char *code, size
 		CHECK(!WEXITSTATUS(status), "%s: status=%d", what, WEXITSTATUS(status));
 }
 
-/* redirect_test under-mdwe PROGRAM...: runs a program that may not make code writable; 77 if the kernel cannot forbid it. */
+/*
+ * redirect_test under-mdwe PROGRAM...: runs a program that may not make code writable; 77 if the kernel cannot forbid
+ * it.
+ */
 int main(int argc, char **argv)
 {
 	if (argc > 2 && !strcmp(argv[1], "under-mdwe")) {

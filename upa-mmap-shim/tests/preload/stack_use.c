@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stack_use.c - how much of its caller's stack each call takes: less than 4 KiB, so that threads with the smallest
- * stack and signal handlers on one of their own can make it. The calls run on a painted stack, over and over, in all that
- * they do seldom too. Prints the deepest; exit status 1 if that is too deep.
+ * stack and signal handlers on one of their own can make it. The calls run on a painted stack, over and over, in all
+ * that they do seldom too. Prints the deepest; exit status 1 if that is too deep.
  */
 #define _GNU_SOURCE
 #include <errno.h>

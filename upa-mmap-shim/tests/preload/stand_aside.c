@@ -43,12 +43,12 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
-#define CHECK(condition)                                                                                 \
-	do {                                                                                             \
-		if (!(condition)) {                                                                      \
-			fprintf(stderr, "%s:%d: %s, errno=%d\n", __FILE__, __LINE__, #condition, errno); \
-			exit(1);                                                                         \
-		}                                                                                        \
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "%s:%d: %s, errno=%d\n", __FILE__, __LINE__, #condition, errno);               \
+			exit(1);                                                                                       \
+		}                                                                                                      \
 	} while (0)
 
 static char *map(size_t bytes)
@@ -70,7 +70,9 @@ static bool readable(const char *page)
 
 /* ---- reasons ---------------------------------------------------------------------------------- */
 
-static void nothing(void) {}
+static void nothing(void)
+{
+}
 
 static void limit(int resource, int more)
 {
@@ -594,7 +596,9 @@ static int race(void)
 #ifdef SANITIZED
 /* As if the program ran under AddressSanitizer. */
 __attribute__((visibility("default"))) void __asan_init(void);
-void __asan_init(void) {}
+void __asan_init(void)
+{
+}
 #endif
 
 int main(int argc, char **argv)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Scenarios of pages that carry state of the kernel's, or that the kernel still holds, and of addresses that the program
- * chooses. Each runs in a process of its own, where memory has been used and freed before. Says what came of it, no
- * addresses; what it says with and without the preloaded library must be the same (preload_test.sh).
+ * Scenarios of pages that carry state of the kernel's, or that the kernel still holds, and of addresses that the
+ * program chooses. Each runs in a process of its own, where memory has been used and freed before. Says what came of
+ * it, no addresses; what it says with and without the preloaded library must be the same (preload_test.sh).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -53,12 +53,12 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 	putchar('\n');
 }
 
-#define CALL(expression)                                                                                        \
-	do {                                                                                                    \
-		long result_;                                                                                   \
-		errno = 0;                                                                                      \
-		result_ = (long)(expression);                                                                   \
-		say("%s = %s, %s", #expression, result_ == -1 ? "-1" : "ok", strerrorname_np(errno) ?: "0"); \
+#define CALL(expression)                                                                                               \
+	do {                                                                                                           \
+		long result_;                                                                                          \
+		errno = 0;                                                                                             \
+		result_ = (long)(expression);                                                                          \
+		say("%s = %s, %s", #expression, result_ == -1 ? "-1" : "ok", strerrorname_np(errno) ?: "0");           \
 	} while (0)
 
 static char *map(size_t bytes)
@@ -257,17 +257,50 @@ static void marked(const char *how, int (*mark)(char *block, size_t bytes))
 	reuse();
 }
 
-static int mark_guarded(char *block, size_t bytes) { return madvise(block, bytes, GUARD_INSTALL); }
-static int mark_unforked(char *block, size_t bytes) { return madvise(block, bytes, MADV_DONTFORK); }
-static int mark_wiped(char *block, size_t bytes) { return madvise(block, bytes, MADV_WIPEONFORK); }
-static int mark_merged(char *block, size_t bytes) { return madvise(block, bytes, MADV_MERGEABLE); }
-static int mark_small(char *block, size_t bytes) { return madvise(block, bytes, MADV_NOHUGEPAGE); }
-static int mark_locked(char *block, size_t bytes) { return mlock(block, bytes); }
-static int mark_locked_on_fault(char *block, size_t bytes) { return mlock2(block, bytes, 1 /* MLOCK_ONFAULT */); }
-static int mark_none(char *block, size_t bytes) { return mprotect(block, bytes, PROT_NONE); }
-static int mark_read_only(char *block, size_t bytes) { return mprotect(block, bytes, PROT_READ); }
-static int mark_none_by_number(char *block, size_t bytes) { return (int)syscall(SYS_mprotect, block, bytes, PROT_NONE); }
-static int mark_guarded_by_number(char *block, size_t bytes) { return (int)syscall(SYS_madvise, block, bytes, GUARD_INSTALL); }
+static int mark_guarded(char *block, size_t bytes)
+{
+	return madvise(block, bytes, GUARD_INSTALL);
+}
+static int mark_unforked(char *block, size_t bytes)
+{
+	return madvise(block, bytes, MADV_DONTFORK);
+}
+static int mark_wiped(char *block, size_t bytes)
+{
+	return madvise(block, bytes, MADV_WIPEONFORK);
+}
+static int mark_merged(char *block, size_t bytes)
+{
+	return madvise(block, bytes, MADV_MERGEABLE);
+}
+static int mark_small(char *block, size_t bytes)
+{
+	return madvise(block, bytes, MADV_NOHUGEPAGE);
+}
+static int mark_locked(char *block, size_t bytes)
+{
+	return mlock(block, bytes);
+}
+static int mark_locked_on_fault(char *block, size_t bytes)
+{
+	return mlock2(block, bytes, 1 /* MLOCK_ONFAULT */);
+}
+static int mark_none(char *block, size_t bytes)
+{
+	return mprotect(block, bytes, PROT_NONE);
+}
+static int mark_read_only(char *block, size_t bytes)
+{
+	return mprotect(block, bytes, PROT_READ);
+}
+static int mark_none_by_number(char *block, size_t bytes)
+{
+	return (int)syscall(SYS_mprotect, block, bytes, PROT_NONE);
+}
+static int mark_guarded_by_number(char *block, size_t bytes)
+{
+	return (int)syscall(SYS_madvise, block, bytes, GUARD_INSTALL);
+}
 
 static int mark_keyed(char *block, size_t bytes)
 {
@@ -346,7 +379,9 @@ static void asynchronous_read(void)
 {
 	aio_context_t context = 0;
 	char *block = map(MIB);
-	struct iocb read = { .aio_lio_opcode = IOCB_CMD_PREAD, .aio_buf = (unsigned long)block, .aio_nbytes = 64 * KIB };
+	struct iocb read = { .aio_lio_opcode = IOCB_CMD_PREAD,
+			     .aio_buf = (unsigned long)block,
+			     .aio_nbytes = 64 * KIB };
 	struct iocb *list[] = { &read };
 	char name[] = "/tmp/upa-state-XXXXXX";
 	int fd = mkostemp(name, O_DIRECT);
@@ -444,9 +479,17 @@ int main(void)
 		void (*run)(void);
 	} scenarios[] = {
 #define SCENARIO(function) { #function, function }
-		SCENARIO(hint_into_freed), SCENARIO(hints_far_away), SCENARIO(missing_pages), SCENARIO(ended_registrations),
-		SCENARIO(ended_protection), SCENARIO(marks), SCENARIO(sealed), SCENARIO(calls_by_number),
-		SCENARIO(asynchronous_read), SCENARIO(registered_buffers), SCENARIO(spliced),
+		SCENARIO(hint_into_freed),
+		SCENARIO(hints_far_away),
+		SCENARIO(missing_pages),
+		SCENARIO(ended_registrations),
+		SCENARIO(ended_protection),
+		SCENARIO(marks),
+		SCENARIO(sealed),
+		SCENARIO(calls_by_number),
+		SCENARIO(asynchronous_read),
+		SCENARIO(registered_buffers),
+		SCENARIO(spliced),
 		SCENARIO(emptied_beyond),
 	};
 

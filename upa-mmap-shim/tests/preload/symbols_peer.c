@@ -15,8 +15,14 @@ int symbols_peer_first(void)
 	return symbols_peer_thread;
 }
 
-int symbols_peer_old(void) { return 1; }
-int symbols_peer_new(void) { return 2; }
+int symbols_peer_old(void)
+{
+	return 1;
+}
+int symbols_peer_new(void)
+{
+	return 2;
+}
 
 __asm__(".symver symbols_peer_old,symbols_peer@FIRST_1.0");
 __asm__(".symver symbols_peer_new,symbols_peer@@SECOND_2.0");

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* symbols.h against the dynamic linker: every function of libc, what comes next, and libraries with each kind of hash table. */
+/*
+ * symbols.h against the dynamic linker: every function of libc, what comes next, and libraries with each kind of hash
+ * table.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <string.h>
@@ -9,12 +12,15 @@
 
 static unsigned counted;
 
-/* Names of libc's functions, out of its symbol table, of which no header says the length: up to its strings, which follow. */
+/*
+ * Names of libc's functions, out of its symbol table, of which no header says the length: up to its strings, which
+ * follow.
+ */
 static void check_libc(void)
 {
 	struct object o;
 	void *libc = dlopen("libc.so.6", RTLD_NOLOAD | RTLD_LAZY);
-	const ElfW(Sym) *end;
+	const ElfW(Sym) * end;
 
 	CHECK(libc && object_find(&o, "libc.so.6"), "no libc.so.6");
 	end = (const void *)o.names;
@@ -79,14 +85,15 @@ static void check_peer(const char *file, bool gnu)
 {
 	void *peer = dlopen(file, RTLD_NOW | RTLD_LOCAL);
 	struct object o;
-	const ElfW(Sym) *s;
+	const ElfW(Sym) * s;
 
 	CHECK(peer, "%s", dlerror());
 	CHECK(object_find(&o, strrchr(file, '/') + 1), "file=%s", file);
 	CHECK(!o.gnu_hash == !gnu && !o.hash == gnu, "file=%s", file);
 	s = object_symbol(&o, "symbols_peer");
 	CHECK(s && ((int (*)(void))(o.base + s->st_value))() == 2, "file=%s: not the default version", file);
-	CHECK(!object_symbol(&o, "symbols_peer_absent") && !object_symbol(&o, "abort"), "file=%s: undefined, and found", file);
+	CHECK(!object_symbol(&o, "symbols_peer_absent") && !object_symbol(&o, "abort"), "file=%s: undefined, and found",
+	      file);
 	CHECK(!object_symbol(&o, "symbols_peer_thread"), "file=%s: a thread's variable has no address", file);
 	CHECK(object_symbol(&o, "symbols_peer_first") && object_symbol(&o, "symbols_peer_data"), "file=%s", file);
 	dlclose(peer);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes known page requests, all of 5 MiB or more, in each way a process can make them and end; and prints such requests from a
- * trace. trace_test.sh compares the two, stats_test.sh what the table at the exit says.
+ * Makes known page requests, all of 5 MiB or more, in each way a process can make them and end; and prints such
+ * requests from a trace. trace_test.sh compares the two, stats_test.sh what the table at the exit says.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -27,12 +27,12 @@
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
-#define CHECK(condition)                                                                    \
-	do {                                                                                \
-		if (!(condition)) {                                                         \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			exit(1);                                                            \
-		}                                                                           \
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                \
+			exit(1);                                                                                       \
+		}                                                                                                      \
 	} while (0)
 
 static void *map(size_t bytes)
@@ -253,10 +253,22 @@ static char *purge_in_place(void)
 	return block;
 }
 
-static void purged(void) { purge_in_place(); }
-static void purged_unmapped(void) { CHECK(!munmap(purge_in_place(), MIB)); }
-static void purged_read_only(void) { CHECK(!mprotect(purge_in_place(), MIB, PROT_READ)); }
-static void purged_committed(void) { CHECK(!mprotect(purge_in_place(), MIB, RW)); }
+static void purged(void)
+{
+	purge_in_place();
+}
+static void purged_unmapped(void)
+{
+	CHECK(!munmap(purge_in_place(), MIB));
+}
+static void purged_read_only(void)
+{
+	CHECK(!mprotect(purge_in_place(), MIB, PROT_READ));
+}
+static void purged_committed(void)
+{
+	CHECK(!mprotect(purge_in_place(), MIB, RW));
+}
 
 /* 64 MiB come and go, then little for two seconds. */
 static void phases(void)
@@ -277,13 +289,27 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	{ "purged", purged }, { "purged-unmapped", purged_unmapped }, { "purged-read-only", purged_read_only },
-	{ "purged-committed", purged_committed }, { "phases", phases },
-	{ "plain", plain }, { "threads", threads }, { "many", many }, { "closed-descriptors", closed_descriptors },
+	{ "purged", purged },
+	{ "purged-unmapped", purged_unmapped },
+	{ "purged-read-only", purged_read_only },
+	{ "purged-committed", purged_committed },
+	{ "phases", phases },
+	{ "plain", plain },
+	{ "threads", threads },
+	{ "many", many },
+	{ "closed-descriptors", closed_descriptors },
 	{ "own-files", own_files },
-	{ "fork", forked }, { "fork-by-system-call", forked_by_system_call }, { "kill", killed }, { "_exit", left },
-	{ "quick_exit", left_quickly }, { "vfork", vforked }, { "wait", waits },
-	{ "exec", execs }, { "signal", handler }, { "no-new-privileges", no_new_privileges }, { "small-files", small_files_only },
+	{ "fork", forked },
+	{ "fork-by-system-call", forked_by_system_call },
+	{ "kill", killed },
+	{ "_exit", left },
+	{ "quick_exit", left_quickly },
+	{ "vfork", vforked },
+	{ "wait", waits },
+	{ "exec", execs },
+	{ "signal", handler },
+	{ "no-new-privileges", no_new_privileges },
+	{ "small-files", small_files_only },
 };
 
 /* ---- what is found ---------------------------------------------------------------------------- */
@@ -317,8 +343,10 @@ static void print(const char *what, const char *path)
 		last = r[i].ns;
 		counts[r[i].bytes == 7 * MIB] += r[i].kind == UPA_TRACE_MAP;
 		if (!strcmp(what, "list"))
-			printf("%s %" PRIu64 "%s%s%s%s %u\n", kinds[r[i].kind], r[i].bytes / MIB, r[i].flags & UPA_TRACE_SERVED ? " served" : "",
-			       r[i].flags & UPA_TRACE_FAILED ? " failed" : "", r[i].flags & UPA_TRACE_FIXED ? " fixed" : "",
+			printf("%s %" PRIu64 "%s%s%s%s %u\n", kinds[r[i].kind], r[i].bytes / MIB,
+			       r[i].flags & UPA_TRACE_SERVED ? " served" : "",
+			       r[i].flags & UPA_TRACE_FAILED ? " failed" : "",
+			       r[i].flags & UPA_TRACE_FIXED ? " fixed" : "",
 			       r[i].flags & UPA_TRACE_NORESERVE ? " noreserve" : "", r[i].detail);
 	}
 	if (!strcmp(what, "count"))

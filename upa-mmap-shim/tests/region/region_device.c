@@ -99,7 +99,10 @@ static void check_zero(const char *p, size_t bytes)
 }
 
 static sigjmp_buf back;
-static void faulted(int number) { siglongjmp(back, number); }
+static void faulted(int number)
+{
+	siglongjmp(back, number);
+}
 
 /* The signal that reading there raises, or 0. */
 static int touch(const char *p)
@@ -737,8 +740,14 @@ static void lose_descriptor(bool reused)
 	check_region(upa_mman_region());
 }
 
-static void without_descriptor(void) { lose_descriptor(false); }
-static void with_another_file(void) { lose_descriptor(true); }
+static void without_descriptor(void)
+{
+	lose_descriptor(false);
+}
+static void with_another_file(void)
+{
+	lose_descriptor(true);
+}
 
 static void test_fork(bool child_first)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * region_grow.c - regions whose addresses are mapped as far as they are used: what is mapped, what happens where somebody
- * else's mapping or a limit is in the way, and threads that make the region grow at once.
+ * region_grow.c - regions whose addresses are mapped as far as they are used: what is mapped, what happens where
+ * somebody else's mapping or a limit is in the way, and threads that make the region grow at once.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -50,7 +50,10 @@ static uint64_t allocated(const struct upa_region *r)
 	return st.allocated_bytes;
 }
 
-static bool mapped(const void *address) { return !msync((void *)address, PAGE, MS_ASYNC); }
+static bool mapped(const void *address)
+{
+	return !msync((void *)address, PAGE, MS_ASYNC);
+}
 
 /* Mapped bytes from the base on, to a page. */
 static size_t extent(const struct upa_region *r)
@@ -84,7 +87,8 @@ static void test_extent(void)
 		CHECK(p, "errno=%d", errno);
 		first = first ? first : p;
 		used = (size_t)(p - (char *)upa_region_base(r)) + 100 * MIB;
-		CHECK(extent(r) >= used && extent(r) <= used + used / 8 + 300 * MIB, "extent=%zu used=%zu", extent(r), used);
+		CHECK(extent(r) >= used && extent(r) <= used + used / 8 + 300 * MIB, "extent=%zu used=%zu", extent(r),
+		      used);
 		p[0] = 1;
 		p[100 * MIB - 1] = 2;
 	}
@@ -236,7 +240,8 @@ static void *grow(void *number)
 		uint64_t at = random_below(&seed, 8);
 
 		if (blocks[at]) {
-			CHECK(blocks[at][0] == (char)(uintptr_t)number && blocks[at][sizes[at] - 1] == (char)at, "foreign bytes");
+			CHECK(blocks[at][0] == (char)(uintptr_t)number && blocks[at][sizes[at] - 1] == (char)at,
+			      "foreign bytes");
 			CHECK(!upa_region_unmap(shared_region, blocks[at], sizes[at]), "unmap");
 		}
 		sizes[at] = (1 + random_below(&seed, 40 * MIB / PAGE)) * PAGE;

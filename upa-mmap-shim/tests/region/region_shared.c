@@ -82,7 +82,8 @@ static void test_create_errors(void)
 	CHECK(upa_region_create_shared(&r, "/nonexistent/file", MIB, 0) == -ENOENT, "no directory");
 	CHECK(upa_region_create_shared(&r, directory, MIB, 0) == -EEXIST, "a directory");
 	CHECK(upa_region_create_shared(&r, path, 0, 0) == -EINVAL && access(path, F_OK), "the file stays behind");
-	CHECK(upa_region_create_shared(&r, path, UINT64_MAX, 0) == -EINVAL && access(path, F_OK), "the file stays behind");
+	CHECK(upa_region_create_shared(&r, path, UINT64_MAX, 0) == -EINVAL && access(path, F_OK),
+	      "the file stays behind");
 	CHECK(upa_region_create_shared(&r, path, 1ull << 47, 0) < 0 && access(path, F_OK), "the file stays behind");
 	CHECK(upa_region_create_shared(&r, path, MIB, 64) == -EINVAL && access(path, F_OK), "the file stays behind");
 	r = create();
@@ -96,7 +97,8 @@ static void test_create_errors(void)
 static void test_attach_errors(void)
 {
 	static char file[64 * 1024];
-	static const size_t lengths[] = { 0, 1, 7, 8, 9, 16, 48, 55, 56, 57, 4095, 4096, 4097, 5000, 8192, 12288, 20000, 65536 };
+	static const size_t lengths[] = { 0,  1,    7,    8,    9,    16,   48,    55,    56,
+					  57, 4095, 4096, 4097, 5000, 8192, 12288, 20000, 65536 };
 	struct stat st;
 	int fd;
 
@@ -136,7 +138,8 @@ static void test_attach_errors(void)
 	/* Truncated, at the start, in header, metadata and data. */
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		write_file(file, lengths[i] < sizeof(file) ? lengths[i] : sizeof(file), (off_t)lengths[i]);
-		CHECK(attach_error() == (lengths[i] < 8 ? -EBADMSG : -ERANGE), "length=%zu error=%d", lengths[i], attach_error());
+		CHECK(attach_error() == (lengths[i] < 8 ? -EBADMSG : -ERANGE), "length=%zu error=%d", lengths[i],
+		      attach_error());
 	}
 	write_file(file, sizeof(file), st.st_size - 1);
 	CHECK(attach_error() == -ERANGE, "a byte short");
@@ -147,7 +150,11 @@ static void test_attach_errors(void)
 
 	/* One bit of the header of the region, or of the state in it, is wrong. */
 	for (size_t bit = 0; bit < (56 + 64) * 8; bit++) {
-		struct { uint64_t magic; uint32_t abi, slots; uint64_t data_bytes, state_offset, state_bytes; } *h = (void *)file;
+		struct {
+			uint64_t magic;
+			uint32_t abi, slots;
+			uint64_t data_bytes, state_offset, state_bytes;
+		} *h = (void *)file;
 		size_t at = bit / 8 < 56 ? bit / 8 : h->state_offset + bit / 8 - 56;
 		size_t field = bit / 8 < 56 ? bit / 8 : bit / 8 - 56;
 		int error;
@@ -183,13 +190,16 @@ static void test_no_taint(void)
 	struct upa_region *r = create();
 	void *p = upa_region_map(r, MIB, 0);
 
-	CHECK(p && upa_region_taint(r, p, MIB) == -EINVAL, "a shared region cannot restore mappings of other processes");
+	CHECK(p && upa_region_taint(r, p, MIB) == -EINVAL,
+	      "a shared region cannot restore mappings of other processes");
 	CHECK(!upa_region_destroy(r) && !unlink(path), "errno=%d", errno);
 }
 
 /* ---- several processes ------------------------------------------------------------------------- */
 
-struct entry { uint64_t offset, bytes; }; /* of a block; bytes == 0: none */
+struct entry {
+	uint64_t offset, bytes;
+}; /* of a block; bytes == 0: none */
 #define ENTRIES 200
 
 /* Who holds what, in memory that all processes share: owner[page] of the region. */
@@ -297,15 +307,22 @@ static void test_processes(int steps)
 	{
 		struct stat file;
 
-		CHECK(!stat(path, &file) && (uint64_t)file.st_blocks * 512 < 2 * MIB, "blocks=%ld", (long)file.st_blocks);
+		CHECK(!stat(path, &file) && (uint64_t)file.st_blocks * 512 < 2 * MIB, "blocks=%ld",
+		      (long)file.st_blocks);
 	}
 	CHECK(!upa_region_destroy(r) && !unlink(path), "errno=%d", errno);
 }
 
 /* ---- killed ------------------------------------------------------------------------------------ */
 
-/* What the victim holds for sure: an entry is emptied before a call that ends or moves the block, and filled after it is done. */
-struct ledger { _Atomic uint64_t steps; struct entry entries[ENTRIES]; };
+/*
+ * What the victim holds for sure: an entry is emptied before a call that ends or moves the block, and filled after it
+ * is done.
+ */
+struct ledger {
+	_Atomic uint64_t steps;
+	struct entry entries[ENTRIES];
+};
 
 static void be_killed(struct ledger *ledger, uint64_t seed)
 {
@@ -361,7 +378,8 @@ static void test_recovery(int rounds)
 			nanosleep(&(struct timespec){ 0, 100000 }, NULL);
 		nanosleep(&(struct timespec){ 0, round * 37 % 3000 * 1000 }, NULL);
 		kill(child, SIGKILL);
-		CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "status=%#x", status);
+		CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+		      "status=%#x", status);
 
 		CHECK(upa_region_recover(r) >= 0, "recover");
 		check_region(r);
@@ -377,8 +395,8 @@ static void test_recovery(int rounds)
 		}
 		CHECK(!upa_region_unmap(r, mine, MIB), "unmap");
 		/* Lost is at most the call the victim was in: the old block and the new one. */
-		CHECK(!upa_region_get_stats(r, &st) && st.allocated_bytes <= 2 * 600 * PAGE, "allocated=%" PRIu64 " of %" PRIu64,
-		      st.allocated_bytes, live);
+		CHECK(!upa_region_get_stats(r, &st) && st.allocated_bytes <= 2 * 600 * PAGE,
+		      "allocated=%" PRIu64 " of %" PRIu64, st.allocated_bytes, live);
 		check_region(r);
 		CHECK(!upa_region_destroy(r) && !unlink(path), "errno=%d", errno);
 		munmap(ledger, sizeof(*ledger));

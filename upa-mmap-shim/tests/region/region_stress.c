@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * region_stress.c - threads that do everything to one region at once. Each block is filled with a pattern of its own and
- * checked before every call; a map of owners shows any page that two hold. Meanwhile other threads give memory back,
- * populate, clear, map ordinary memory of the kernel's and read statistics.
+ * region_stress.c - threads that do everything to one region at once. Each block is filled with a pattern of its own
+ * and checked before every call; a map of owners shows any page that two hold. Meanwhile other threads give memory
+ * back, populate, clear, map ordinary memory of the kernel's and read statistics.
  *
  *   region_stress [STEPS [SEED]]
  */
@@ -25,22 +25,33 @@
 #define WORKERS 4
 #define LIVE 24
 
-struct block { char *at; size_t bytes; uint64_t mark; };
+struct block {
+	char *at;
+	size_t bytes;
+	uint64_t mark;
+};
 
 static struct upa_region *region;
 static _Atomic uint64_t owner[REGION / PAGE];
 static _Atomic bool stop;
 static int steps = 4000;
 
-static size_t pages(size_t bytes) { return (bytes + PAGE - 1) / PAGE; }
-static uint64_t index_of(const char *p) { return (uint64_t)(p - (char *)upa_region_base(region)) / PAGE; }
+static size_t pages(size_t bytes)
+{
+	return (bytes + PAGE - 1) / PAGE;
+}
+static uint64_t index_of(const char *p)
+{
+	return (uint64_t)(p - (char *)upa_region_base(region)) / PAGE;
+}
 
 static void own(const char *at, size_t bytes, uint64_t from, uint64_t to)
 {
 	for (uint64_t i = index_of(at); i < index_of(at) + pages(bytes); i++) {
 		uint64_t old = from;
 
-		CHECK(atomic_compare_exchange_strong(&owner[i], &old, to), "page=%" PRIu64 " expected=%#" PRIx64 " owner=%#" PRIx64, i, from, old);
+		CHECK(atomic_compare_exchange_strong(&owner[i], &old, to),
+		      "page=%" PRIu64 " expected=%#" PRIx64 " owner=%#" PRIx64, i, from, old);
 	}
 }
 
@@ -53,8 +64,8 @@ static void fill(const struct block *b, size_t from)
 static void check_block(const struct block *b, size_t bytes)
 {
 	for (size_t i = 0; i < bytes; i += PAGE)
-		CHECK(*(uint64_t *)(b->at + i) == (b->mark ^ i), "mark=%#" PRIx64 " page=%zu holds %#" PRIx64, b->mark, i / PAGE,
-		      *(uint64_t *)(b->at + i));
+		CHECK(*(uint64_t *)(b->at + i) == (b->mark ^ i), "mark=%#" PRIx64 " page=%zu holds %#" PRIx64, b->mark,
+		      i / PAGE, *(uint64_t *)(b->at + i));
 }
 
 static void check_zero(const char *p, size_t bytes)
@@ -87,7 +98,8 @@ static void step(struct block *b, uint64_t *seed, uint64_t mark)
 			b->at = upa_region_map(region, bytes, flags);
 			CHECK(b->at || errno == ENOMEM, "errno=%d", errno);
 		} else {
-			char *at = (char *)upa_region_base(region) + PAGE * random_below(seed, (REGION - 8 * MIB) / PAGE);
+			char *at =
+				(char *)upa_region_base(region) + PAGE * random_below(seed, (REGION - 8 * MIB) / PAGE);
 			int error = upa_region_map_at(region, at, bytes, flags);
 
 			CHECK(!error || error == -EBUSY, "error=%d", error);
@@ -108,7 +120,8 @@ static void step(struct block *b, uint64_t *seed, uint64_t mark)
 	case 1:
 		/* While the call runs, the pages are this thread's or being freed. */
 		own(b->at, b->bytes, b->mark, 0);
-		b->at = upa_region_resize(region, old.at, old.bytes, bytes, flags | (random_below(seed, 4) ? 0 : UPA_MAP_INPLACE));
+		b->at = upa_region_resize(region, old.at, old.bytes, bytes,
+					  flags | (random_below(seed, 4) ? 0 : UPA_MAP_INPLACE));
 		if (!b->at) {
 			CHECK(errno == ENOMEM, "errno=%d", errno);
 			*b = old;
@@ -185,14 +198,17 @@ static void *background(void *argument)
 		case 2:
 			bytes_or_error = upa_region_populate(region, 8 * MIB);
 			/* The workers may hold every frame of the pool. */
-			CHECK(bytes_or_error >= 0 || (on_device() && bytes_or_error == -ENOMEM), "populate=%" PRId64, bytes_or_error);
+			CHECK(bytes_or_error >= 0 || (on_device() && bytes_or_error == -ENOMEM), "populate=%" PRId64,
+			      bytes_or_error);
 			break;
 		case 3:
-			CHECK(!upa_region_get_stats(region, &st) && st.capacity_bytes == REGION, "capacity=%" PRIu64, st.capacity_bytes);
+			CHECK(!upa_region_get_stats(region, &st) && st.capacity_bytes == REGION, "capacity=%" PRIu64,
+			      st.capacity_bytes);
 			break;
 		default:
 			p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-			CHECK(p != MAP_FAILED && (p + bytes <= base || p >= base + REGION), "p=%p base=%p", (void *)p, (void *)base);
+			CHECK(p != MAP_FAILED && (p + bytes <= base || p >= base + REGION), "p=%p base=%p", (void *)p,
+			      (void *)base);
 			munmap(p, bytes);
 		}
 	}
@@ -214,8 +230,10 @@ int main(int argc, char **argv)
 		steps *= 50;
 	if (argc > 1)
 		steps = atoi(argv[1]);
-	error = create_region_with(&region, &(struct upa_region_options){ .bytes = REGION, .backend = test_backend(), .max_pool_bytes = POOL,
-									     .max_deferred_bytes = 16 * MIB });
+	error = create_region_with(&region, &(struct upa_region_options){ .bytes = REGION,
+									  .backend = test_backend(),
+									  .max_pool_bytes = POOL,
+									  .max_deferred_bytes = 16 * MIB });
 	CHECK(!error, "error=%d", error);
 	CHECK(!pthread_create(&behind, NULL, background, (void *)(uintptr_t)(seed + 100)), "thread");
 	for (uintptr_t i = 0; i < WORKERS; i++)

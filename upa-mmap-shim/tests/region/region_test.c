@@ -155,7 +155,9 @@ static void test_misuse(void)
 	char *freed = map(r, 64 * KIB, 0);
 	struct upa_region_stats before, after;
 	static char foreign[2 * PAGE] __attribute__((aligned(4096)));
-	const struct { void *address; size_t bytes;
+	const struct {
+		void *address;
+		size_t bytes;
 	} bad[] = {
 		{ p, 0 },
 		{ p + 1, PAGE },

@@ -220,7 +220,8 @@ static void end_region(struct run *r, const struct operation *op)
 
 static void run_region(struct run *r, const struct operation *op)
 {
-	struct upa_region_options options = { .bytes = argument(r, op, 1), .backend = test_backend(),
+	struct upa_region_options options = { .bytes = argument(r, op, 1),
+					      .backend = test_backend(),
 					      .max_deferred_bytes = UINT64_MAX };
 	uint64_t pool = options.bytes;
 	bool no_huge = false;
@@ -389,10 +390,14 @@ static void run_stat(struct run *r, const struct operation *op)
 		const char *name;
 		const uint64_t *value;
 	} fields[] = {
-		{ "capacity_bytes", &st.capacity_bytes }, { "allocated_bytes", &st.allocated_bytes },
-		{ "retained_bytes", &st.retained_bytes }, { "maps", &st.maps },
-		{ "unmaps", &st.unmaps },                 { "failures", &st.failures },
-		{ "cleared_bytes", &st.cleared_bytes },   { "moved_bytes", &st.moved_bytes },
+		{ "capacity_bytes", &st.capacity_bytes },
+		{ "allocated_bytes", &st.allocated_bytes },
+		{ "retained_bytes", &st.retained_bytes },
+		{ "maps", &st.maps },
+		{ "unmaps", &st.unmaps },
+		{ "failures", &st.failures },
+		{ "cleared_bytes", &st.cleared_bytes },
+		{ "moved_bytes", &st.moved_bytes },
 		{ "given_back_bytes", &st.given_back_bytes },
 	};
 
@@ -409,12 +414,15 @@ static const struct {
 	const char *name;
 	void (*run)(struct run *r, const struct operation *op);
 } operations[] = {
-	{ "region", run_region },       { "map", run_map },             { "map_at", run_map_at },
-	{ "unmap", run_unmap },         { "unmap_at", run_unmap_at },   { "resize", run_resize },
-	{ "resize_at", run_resize_at }, { "fill", run_contents },       { "check", run_contents },
-	{ "zero", run_contents },       { "aligned", run_aligned },     { "same", run_same },
-	{ "resident", run_resident },   { "give_back", run_give_back }, { "populate", run_populate },
-	{ "clear", run_clear },         { "stat", run_stat },           { "validate", run_validate },
+	{ "region", run_region },       { "map", run_map },
+	{ "map_at", run_map_at },       { "unmap", run_unmap },
+	{ "unmap_at", run_unmap_at },   { "resize", run_resize },
+	{ "resize_at", run_resize_at }, { "fill", run_contents },
+	{ "check", run_contents },      { "zero", run_contents },
+	{ "aligned", run_aligned },     { "same", run_same },
+	{ "resident", run_resident },   { "give_back", run_give_back },
+	{ "populate", run_populate },   { "clear", run_clear },
+	{ "stat", run_stat },           { "validate", run_validate },
 };
 
 static void run_operation(struct run *r, const struct operation *op)
@@ -504,7 +512,7 @@ static void run_file(const char *file)
 #define MODEL_PAGES 1200u      /* of a block */
 #define MODEL_LIVE_PAGES 4096u /* of all, a quarter of the region */
 #define ZERO 0u
-#define UNKNOWN 1u             /* seeds are larger */
+#define UNKNOWN 1u /* seeds are larger */
 
 struct model {
 	uint64_t seed;
@@ -648,8 +656,7 @@ static void print_random(uint64_t seed)
 			if (m->block[b].pages)
 				print_resize(m, b);
 			break;
-		default:
-			(m->block[b].pages ? print_unmap : print_map)(m, b);
+		default: (m->block[b].pages ? print_unmap : print_map)(m, b);
 		}
 	}
 	for (int b = 0; b < MODEL_BLOCKS; b++)

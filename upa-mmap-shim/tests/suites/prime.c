@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prime.c - loaded before a test program: asks for memory, writes to it and frees it. Under UPA there is then a region, and it
- * holds old pages, before main() begins. Without that a test that passes says nothing, since many ask for less than it
- * takes to make a region.
+ * prime.c - loaded before a test program: asks for memory, writes to it and frees it. Under UPA there is then a region,
+ * and it holds old pages, before main() begins. Without that a test that passes says nothing, since many ask for less
+ * than it takes to make a region.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -4,9 +4,10 @@
  *
  *   upa-churn LEAST MOST LIVE COUNT THREADS SEED
  *
- * Each of THREADS threads, the first of which is the main one, keeps up to LIVE blocks of LEAST to MOST bytes and COUNT times replaces one by
- * a new one. It writes all of that, one word in each 64 bytes, as programs fill a buffer from a file; what a block holds is checked when
- * it is freed. Prints a sum over all blocks, the same for the same arguments. Exit status 1 if a block was not what was written.
+ * Each of THREADS threads, the first of which is the main one, keeps up to LIVE blocks of LEAST to MOST bytes and COUNT
+ * times replaces one by a new one. It writes all of that, one word in each 64 bytes, as programs fill a buffer from a
+ * file; what a block holds is checked when it is freed. Prints a sum over all blocks, the same for the same arguments.
+ * Exit status 1 if a block was not what was written.
  */
 #include <ctype.h>
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A region that grows: its addresses are mapped from the base on as far as they are used. What is mapped is one mapping to
- * the kernel. The addresses behind are nobody's; the kernel hands out high addresses first, so that it comes there last.
+ * A region that grows: its addresses are mapped from the base on as far as they are used. What is mapped is one mapping
+ * to the kernel. The addresses behind are nobody's; the kernel hands out high addresses first, so that it comes there
+ * last.
  *
  * Any number of threads may extend at once. Each maps exactly what follows the extent that it has read, where nothing
  * is mapped, and then moves the extent: of two, the second finds something mapped, and the extent moved soon after.

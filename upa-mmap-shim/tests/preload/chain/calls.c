@@ -35,12 +35,12 @@
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
-#define CHECK(condition)                                                                                 \
-	do {                                                                                             \
-		if (!(condition)) {                                                                      \
-			fprintf(stderr, "%s:%d: %s, errno=%d\n", __FILE__, __LINE__, #condition, errno); \
-			exit(1);                                                                         \
-		}                                                                                        \
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "%s:%d: %s, errno=%d\n", __FILE__, __LINE__, #condition, errno);               \
+			exit(1);                                                                                       \
+		}                                                                                                      \
 	} while (0)
 
 /* What a library that counts malloc's calls looks at. */

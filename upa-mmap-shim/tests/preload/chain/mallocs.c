@@ -19,16 +19,16 @@ static unsigned counts[FUNCTIONS];
 /* Only what the program asks for: libraries that start and end do so too, each in its own way. */
 extern int counting __attribute__((weak));
 
-#define COUNTED(type, number, name, parameters, ...)                              \
-	EXPORT type name parameters                                               \
-	{                                                                         \
-		static __typeof__(&name) next;                                    \
-                                                                                  \
-		if (!next)                                                        \
-			next = (__typeof__(next))dlsym(RTLD_NEXT, #name);         \
-		if (&counting && counting)                                        \
-			__atomic_fetch_add(&counts[number], 1, __ATOMIC_RELAXED); \
-		return next(__VA_ARGS__);                                         \
+#define COUNTED(type, number, name, parameters, ...)                                                                   \
+	EXPORT type name parameters                                                                                    \
+	{                                                                                                              \
+		static __typeof__(&name) next;                                                                         \
+                                                                                                                       \
+		if (!next)                                                                                             \
+			next = (__typeof__(next))dlsym(RTLD_NEXT, #name);                                              \
+		if (&counting && counting)                                                                             \
+			__atomic_fetch_add(&counts[number], 1, __ATOMIC_RELAXED);                                      \
+		return next(__VA_ARGS__);                                                                              \
 	}
 
 COUNTED(void *, MALLOC, malloc, (size_t bytes), bytes)

@@ -17,12 +17,12 @@ extern void *__libc_memalign(size_t alignment, size_t bytes), *__libc_valloc(siz
 	*__libc_pvalloc(size_t bytes);
 extern void __libc_free(void *block);
 
-#define CHECK(condition)                                                                \
-	do {                                                                            \
-		if (!(condition)) {                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			exit(1);                                                        \
-		}                                                                       \
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                \
+			exit(1);                                                                                       \
+		}                                                                                                      \
 	} while (0)
 
 static void blocks(void)

@@ -59,15 +59,15 @@ static void see(const char *function)
 /* The next function; looked for when it is called, as most such libraries do. */
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-#define SPY(type, name, parameters, ...)       \
-	EXPORT type name parameters            \
-	{                                      \
-		static __typeof__(&name) next; \
-                                               \
-		if (!next)                     \
-			next = NEXT(name);     \
-		see(#name);                    \
-		return next(__VA_ARGS__);      \
+#define SPY(type, name, parameters, ...)                                                                               \
+	EXPORT type name parameters                                                                                    \
+	{                                                                                                              \
+		static __typeof__(&name) next;                                                                         \
+                                                                                                                       \
+		if (!next)                                                                                             \
+			next = NEXT(name);                                                                             \
+		see(#name);                                                                                            \
+		return next(__VA_ARGS__);                                                                              \
 	}
 
 SPY(void *, mmap, (void *a, size_t n, int p, int f, int fd, off_t o), a, n, p, f, fd, o)
@@ -143,16 +143,16 @@ EXPORT void _Exit(int status)
 
 /* ---- what a library may call for purposes of its own ------------------------------------------------ */
 
-#define BUSY(type, name, parameters, ...)      \
-	EXPORT type name parameters            \
-	{                                      \
-		static __typeof__(&name) next; \
-                                               \
-		if (!next)                     \
-			next = NEXT(name);     \
-		if (busy == 1)                 \
-			see(#name);            \
-		return next(__VA_ARGS__);      \
+#define BUSY(type, name, parameters, ...)                                                                              \
+	EXPORT type name parameters                                                                                    \
+	{                                                                                                              \
+		static __typeof__(&name) next;                                                                         \
+                                                                                                                       \
+		if (!next)                                                                                             \
+			next = NEXT(name);                                                                             \
+		if (busy == 1)                                                                                         \
+			see(#name);                                                                                    \
+		return next(__VA_ARGS__);                                                                              \
 	}
 
 BUSY(int, clock_gettime, (clockid_t clock, struct timespec *t), clock, t)

@@ -38,10 +38,10 @@ static uint64_t content(size_t page)
 }
 
 #define FAIL(...) (fprintf(stderr, "FAILED: " __VA_ARGS__), fputc('\n', stderr), exit(1))
-#define CHECK(condition)                                                             \
-	do {                                                                         \
-		if (!(condition))                                                    \
-			FAIL("line %d: %s: %s", __LINE__, #condition, strerror(errno)); \
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition))                                                                                      \
+			FAIL("line %d: %s: %s", __LINE__, #condition, strerror(errno));                                \
 	} while (0)
 
 static uint64_t *at(char *base, size_t page)
