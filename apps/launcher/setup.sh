@@ -8,10 +8,11 @@ c_packages=(gcc:gcc libc6-dev:/usr/include/stdio.h cmake:cmake ninja-build:ninja
 java_packages=(maven:mvn)
 peers=(libjemalloc2:libjemalloc.so.2 libmimalloc2.0:libmimalloc.so.2 libtcmalloc-minimal4:libtcmalloc_minimal.so.4)
 
-# Programs that the tests run under UPA; without one it is left out. About 250 MB to fetch, most of it ffmpeg, PostgreSQL and node.
+# Programs that the tests run under UPA; without one it is left out. About 250 MB to fetch, most of it ffmpeg,
+# PostgreSQL and node.
 programs=(python3:python3 git:git sqlite3:sqlite3 perl:perl nodejs:node redis-server:redis-server man-db:man memcached:memcached nginx-light:nginx
   musl-tools:musl-gcc gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc
-  libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h qemu-user:qemu-aarch64 shellcheck:shellcheck
+  libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h qemu-user:qemu-aarch64 shellcheck:shellcheck clang-format-14:clang-format-14
   pkg-config:pkg-config debhelper:dh dh-dkms:dh_dkms
   imagemagick:convert ffmpeg:ffmpeg php-cli:php sbcl:sbcl postgresql:/usr/lib/postgresql
   fakeroot:fakeroot faketime:faketime libsocket-wrapper:libsocket_wrapper.so libeatmydata1:libeatmydata.so
@@ -32,7 +33,8 @@ version() {
   echo "${BASH_REMATCH[1]}"
 }
 
-# quietly LOG TITLE COMMAND...: runs a command, its output in build/log/LOG.log, and says in one line how many seconds it took
+# quietly LOG TITLE COMMAND...: runs a command, its output in build/log/LOG.log, and says in one line how many seconds
+# it took
 quietly() {
   local file="$log/$1.log" title=$2 start=$SECONDS ticker='' status=0
   shift 2
@@ -225,8 +227,8 @@ if_changed() {
   unlock_build
 }
 
-# build_c PRESET [COMPLETE]: release, asan or tsan. Where dlmalloc's source cannot be had, what is built on it is left out, and it
-# is tried again only if all has to be complete.
+# build_c PRESET [COMPLETE]: release, asan or tsan. Where dlmalloc's source cannot be had, what is built on it is left
+# out, and it is tried again only if all has to be complete.
 build_c() {
   local sources output="$root/build/$1/lib/libupa.so"
   [[ -z ${2:-} ]] || output="$root/build/$1/lib/libdlmalloc_upa.so"
@@ -248,8 +250,8 @@ no_dlmalloc() { # LOG
   echo "upa: cannot download the source of dlmalloc, which is left out (log=${1#"$root"/}): all but --malloc dl works" >&2
 }
 
-# cmake_build PRESET ON|OFF [OPTION...]: with or without dlmalloc, and options of the build. CMake knows presets of this form from
-# 3.25 on.
+# cmake_build PRESET ON|OFF [OPTION...]: with or without dlmalloc, and options of the build. CMake knows presets of this
+# form from 3.25 on.
 cmake_build() (
   local version preset=$1 dlmalloc=-DUPA_DLMALLOC=$2
   shift 2
@@ -265,8 +267,8 @@ cmake_build() (
   fi
 )
 
-# build_and_run ARGUMENT...: of ./upa run, for a program that is missing or older than its sources: only what it needs. The
-# stamp is as old as the beginning: what is changed meanwhile counts as changed.
+# build_and_run ARGUMENT...: of ./upa run, for a program that is missing or older than its sources: only what it needs.
+# The stamp is as old as the beginning: what is changed meanwhile counts as changed.
 build_and_run() {
   local targets=(upa-run upa_mmap upa_blocks) launcher=$root/build/release/bin/upa-run absent=() dlmalloc=OFF
   if [[ -x $launcher && ! -w $root/build ]]; then
