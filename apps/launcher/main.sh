@@ -1,6 +1,6 @@
 #!/bin/bash -p
-# main.sh: what ./upa does but for running what is built and fresh. It sets up what a command needs (packages, JDK, build:
-# setup.sh), then runs it. No `cd` without CDPATH='': that variable sends it elsewhere, and has it print where.
+# main.sh: what ./upa does but for running what is built and fresh. It sets up what a command needs (packages, JDK,
+# build: setup.sh), then runs it. No `cd` without CDPATH='': that variable sends it elsewhere, and has it print where.
 set -euo pipefail
 
 root=$(CDPATH='' cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd)

@@ -1,6 +1,6 @@
-# test.sh: every test of the project: C ones plain and under sanitizers (ctest), Java ones (Surefire, jcstress), those of the
-# kernel module in the virtual machine.
-# Sourced by ./upa. All of them run even when one fails; the last line sums them up.
+# test.sh: every test of the project: C ones plain and under sanitizers (ctest), Java ones (Surefire, jcstress), those
+# of the kernel module in the virtual machine. Sourced by ./upa. All of them run even when one fails; the last line sums
+# them up.
 
 run_tests() {
   local preset results="$root/build/test-results" failed=0
@@ -131,7 +131,8 @@ vm_interrupted() {
   esac
 }
 
-# Adds up what ctest and Surefire report in XML, and jcstress and the module's tests in their last lines: the last line printed.
+# Adds up what ctest and Surefire report in XML, and jcstress and the module's tests in their last lines: the last line
+# printed.
 sum_up() {
   {
     grep -hoE '^[[:space:]]*(tests|failures|errors|skipped)="[0-9]+"|<testsuite [^>]*' \

@@ -54,7 +54,8 @@ count_instructions() { # FOLDER OPTION...
   "$root/montecarlo-bench/counts/run-counts" "$@" --out "$folder" >"$folder/counts.csv"
 }
 
-# In memory that was touched before: a hypervisor may have taken free memory back, and finding it again is no cost of the kernel's.
+# In memory that was touched before: a hypervisor may have taken free memory back, and finding it again is no cost of
+# the kernel's.
 time_host() { # FOLDER
   local held status=0
   coproc hold { exec "$root/build/release/bin/upa-driver" --hold 2500M; }

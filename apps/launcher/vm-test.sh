@@ -1,6 +1,6 @@
-# vm-test.sh: what is tested in the virtual machine: the kernel module itself, then what stands on it, the C library's back ends
-# and Java's. The virtual machine (kernel-ext/vm) knows nothing of these: run-tap boots it and runs what it is given.
-# Sourced by ./upa.
+# vm-test.sh: what is tested in the virtual machine: the kernel module itself, then what stands on it, the C library's
+# back ends and Java's. The virtual machine (kernel-ext/vm) knows nothing of these: run-tap boots it and runs what it is
+# given. Sourced by ./upa.
 
 vm_test() { # [OPTION-OF-VM-RUN]... [-- NAME...]     last line: N passed, N failed, N skipped
   local options=() names=() passed=0 failed=0 skipped=0

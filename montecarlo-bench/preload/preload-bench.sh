@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # preload-bench.sh [ROUNDS [BLOCKS]]: figures of the preloaded library. Builds nothing: `./upa build` first.
-#   churn   per allocator: processor time, peak resident memory and page faults of blocks of 5-25 MiB, 16 alive, with and without
+#   churn   per allocator: processor time, peak resident memory and page faults of blocks of 5-25 MiB, 16 alive, with
+#   and without
 #           UPA in turn; the median of the ratios round by round, and the least and the greatest of them
-#   pairs   ns of one mmap + munmap (processor time of the calling thread), and how much more two threads do than one: pages not
-#           touched, each touched, and not cleared either; beside it how much more memory two threads clear than one with no request
-#           at all, since a request that clears cannot scale better than that. Other work on the machine spoils what the clock says
+#   pairs   ns of one mmap + munmap (processor time of the calling thread), and how much more two threads do than one:
+#   pages not
+#           touched, each touched, and not cleared either; beside it how much more memory two threads clear than one
+#           with no request at all, since a request that clears cannot scale better than that. Other work on the machine
+#           spoils what the clock says
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)

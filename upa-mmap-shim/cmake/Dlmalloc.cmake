@@ -4,8 +4,8 @@ set(dlmalloc_source "${UPA_DEPS_DIR}/dlmalloc/malloc.c")
 set(dlmalloc_fetch "${CMAKE_CURRENT_SOURCE_DIR}/cmake/fetch-dlmalloc.sh")
 set(dlmalloc_redirect "${CMAKE_CURRENT_SOURCE_DIR}/malloc/dlmalloc-on-upa.h")
 
-# Fetched when the build is configured: without it, what is built on it is left out, and nothing else. `./upa run` does without
-# until it is asked for.
+# Fetched when the build is configured: without it, what is built on it is left out, and nothing else. `./upa run` does
+# without until it is asked for.
 option(UPA_DLMALLOC "Fetch dlmalloc, and build the malloc libraries on it" ON)
 if(NOT UPA_DLMALLOC)
   return()
@@ -41,7 +41,8 @@ foreach(name dlmalloc_upa dlmalloc_upa_uncleared)
   target_link_libraries(${name} PRIVATE upa)
 endforeach()
 
-# libupa_malloc.so, for LD_PRELOAD: many heaps of the same dlmalloc behind malloc's own names, on whatever mmap() there is.
+# libupa_malloc.so, for LD_PRELOAD: many heaps of the same dlmalloc behind malloc's own names, on whatever mmap() there
+# is.
 if(NOT UPA_SANITIZE)
   set(malloc_exports "${CMAKE_CURRENT_SOURCE_DIR}/malloc/exports.map")
   add_library(dlmalloc_spaces OBJECT "${dlmalloc_source}")

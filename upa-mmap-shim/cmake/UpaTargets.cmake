@@ -18,8 +18,8 @@ if(UPA_SANITIZE)
   target_link_options(upa_strict INTERFACE ${upa_sanitize_flags} -Wl,--disable-new-dtags)
 endif()
 
-# upa_test(name [CHECKED] source... [LIBS library...]): one test program per subject, run by ctest. It links libupa, with
-# its invariants checked if CHECKED, and threads; exit status 77 means skipped, with the reason printed.
+# upa_test(name [CHECKED] source... [LIBS library...]): one test program per subject, run by ctest. It links libupa,
+# with its invariants checked if CHECKED, and threads; exit status 77 means skipped, with the reason printed.
 function(upa_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "CHECKED" "" "LIBS")
   set(upa upa)

@@ -1,9 +1,10 @@
-# archives.sh: packages of other Debian and Ubuntu releases than this machine's, through an apt state of our own: neither root nor
-# a change of the machine's package sources is needed. Sourced, never run.
+# archives.sh: packages of other Debian and Ubuntu releases than this machine's, through an apt state of our own:
+# neither root nor a change of the machine's package sources is needed. Sourced, never run.
 #
-# Where the archives are: UPA_DEBIAN_ARCHIVE and UPA_UBUNTU_ARCHIVE, else where this machine's own packages come from, else where
-# debootstrap would look. Every package is verified by the archive's keys: the other distribution's keys come out of a package of this one.
-# With archive_pinned=1 an archive without keys will do: for what is checked by a hash of our own.
+# Where the archives are: UPA_DEBIAN_ARCHIVE and UPA_UBUNTU_ARCHIVE, else where this machine's own packages come from,
+# else where debootstrap would look. Every package is verified by the archive's keys: the other distribution's keys come
+# out of a package of this one. With archive_pinned=1 an archive without keys will do: for what is checked by a hash of
+# our own.
 
 # archive_fail TEXT: sets $archive_error, which says why a function below returned 1
 archive_fail() { archive_error=$*; return 1; }
@@ -55,8 +56,9 @@ archive_key() {
   echo "$packages/usr/share/keyrings/$name"
 }
 
-# archive_open DISTRIBUTION SUITE DIRECTORY ARCHITECTURE [deb-src]: makes apt's state for the suite's packages, or their sources, in
-# DIRECTORY, afresh if it is older than a day, and sets $archive_apt to the options with which apt-get uses it
+# archive_open DISTRIBUTION SUITE DIRECTORY ARCHITECTURE [deb-src]: makes apt's state for the suite's packages, or their
+# sources, in DIRECTORY, afresh if it is older than a day, and sets $archive_apt to the options with which apt-get uses
+# it
 archive_open() {
   local distribution=$1 suite=$2 state=$3/$1-$2-$4 architecture=$4 type=${5:-deb} uri keys components=main
   command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { archive_fail "no apt-get here"; return 1; }
@@ -84,7 +86,8 @@ archive_open() {
   fi
 }
 
-# archive_unpack DIRECTORY PACKAGE...: downloads packages of the suite that archive_open made ready, and unpacks them there, afresh
+# archive_unpack DIRECTORY PACKAGE...: downloads packages of the suite that archive_open made ready, and unpacks them
+# there, afresh
 archive_unpack() {
   local directory=$1 package
   shift

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# fetch-dlmalloc.sh DIRECTORY: puts dlmalloc 2.8.6 (malloc.c, pristine) into DIRECTORY, out of the source package wasi-libc of Debian 12
-# or of Ubuntu 22.04, and keeps the tarball it came from. Does nothing when the verified file is there. Where there is neither apt nor a
-# way to the archives, put dlmalloc's malloc.c into DIRECTORY by hand: the checksum decides.
+# fetch-dlmalloc.sh DIRECTORY: puts dlmalloc 2.8.6 (malloc.c, pristine) into DIRECTORY, out of the source package
+# wasi-libc of Debian 12 or of Ubuntu 22.04, and keeps the tarball it came from. Does nothing when the verified file is
+# there. Where there is neither apt nor a way to the archives, put dlmalloc's malloc.c into DIRECTORY by hand: the
+# checksum decides.
 set -euo pipefail
 
 package=wasi-libc

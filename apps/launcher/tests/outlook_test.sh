@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# outlook_test.sh UPA: `./upa run` says in one line when UPA can serve a program nothing, or only part, and why; the program runs all the
-# same. Otherwise it says nothing. Skipped where UPA is not built, since it would be now.
+# outlook_test.sh UPA: `./upa run` says in one line when UPA can serve a program nothing, or only part, and why; the
+# program runs all the same. Otherwise it says nothing. Skipped where UPA is not built, since it would be now.
 set -euo pipefail
 upa=$1
 root=${upa%/*}
@@ -62,7 +62,8 @@ if command -v musl-gcc >/dev/null; then
     { echo "FAILED: a large block on musl is not served"; failed=1; }
 fi
 
-# A libc with a function that is not understood: mremap() ends with a call that does not come back, here with an indirect jump.
+# A libc with a function that is not understood: mremap() ends with a call that does not come back, here with an
+# indirect jump.
 libc=$(ldd /bin/true | awk '$1 == "libc.so.6" { print $3 }')
 if [[ -n $libc && $(uname -m) == x86_64 ]] && command -v readelf >/dev/null; then
   read -r address size < <(readelf -W --dyn-syms "$libc" | awk '$8 ~ /^mremap@@/ { print $2, $3; exit }')

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# run_test.sh UPA: what `./upa run` says to a mistake: one line, and the exit status. Skipped where UPA is not built, since it would be now.
+# run_test.sh UPA: what `./upa run` says to a mistake: one line, and the exit status. Skipped where UPA is not built,
+# since it would be now.
 set -euo pipefail
 upa=$1
 [[ -e ${upa%/*}/build/release/lib/libupa_mmap.so ]] || exit 77

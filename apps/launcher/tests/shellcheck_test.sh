@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Usage: shellcheck_test.sh ROOT. No script has anything that shellcheck warns of. Skipped where it is not installed, or this is no
-# git checkout.
+# Usage: shellcheck_test.sh ROOT. No script has anything that shellcheck warns of. Skipped where it is not installed, or
+# this is no git checkout.
 set -euo pipefail
 root=$1
 command -v shellcheck >/dev/null || { echo "skipped: no shellcheck"; exit 77; }

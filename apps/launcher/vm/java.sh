@@ -1,6 +1,6 @@
 #!/bin/busybox sh
-# Inside the VM: the Java tests of the back ends pte and pte-raw, as root and then as a user who may lock 8 MiB and no more.
-# TAP, one result for each test method; exit status 1 if one failed.
+# Inside the VM: the Java tests of the back ends pte and pte-raw, as root and then as a user who may lock 8 MiB and no
+# more. TAP, one result for each test method; exit status 1 if one failed.
 junit() { # OPTION-OF-JAVA -c CLASS...
 	echo "java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC --enable-native-access=ALL-UNNAMED $1
 		-cp '/java/classes:/java/test-classes:/java/lib/*' org.junit.platform.console.ConsoleLauncher execute

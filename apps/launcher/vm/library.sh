@@ -30,7 +30,8 @@ shell() {
 		[ "${#y}" = 1800000 ] && [ "$(echo ${#x})" = 600000 ] && (z=$y$y; [ "${z:3599999}" = 7 ]) && /bin/true' 2>&1 || return 1
 }
 used_device() { shell | grep "memory comes from /dev/upa"; }
-# A program as Debian ships it, whose output has to be that of a run without the library; its memory comes from the device.
+# A program as Debian ships it, whose output has to be that of a run without the library; its memory comes from the
+# device.
 sorted() {
 	seq 1 20000 | awk '{ print ($1 * 7919) % 20011 }' >/tmp/numbers
 	/preload/sort -n /tmp/numbers >/tmp/expected || return 1

@@ -48,7 +48,8 @@ le() {
     done
 }
 
-# The header of a trace (upa/trace.h) of so many records, 0 of a process that was killed; and records: KIND ADDRESS BYTES FLAGS DETAIL THREAD.
+# The header of a trace (upa/trace.h) of so many records, 0 of a process that was killed; and records: KIND ADDRESS
+# BYTES FLAGS DETAIL THREAD.
 trace_header() { # RECORDS [VERSION]
     printf UPATRAC1 && le 4 "${2:-1}" 4096 32 4711 && le 8 0 "$((${1:-0} ? 1 : 0))" "${1:-0}" 0 && head -c 4040 /dev/zero
 }

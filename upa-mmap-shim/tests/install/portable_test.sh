@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# portable_test.sh LIB_DIRECTORY: what the libraries ask of the system that loads them: no symbol of glibc newer than 2.17, no library
-# but libc, for the preloaded one no symbol that musl lacks; and on x86-64, that they take part in control-flow protection.
+# portable_test.sh LIB_DIRECTORY: what the libraries ask of the system that loads them: no symbol of glibc newer than
+# 2.17, no library but libc, for the preloaded one no symbol that musl lacks; and on x86-64, that they take part in
+# control-flow protection.
 set -euo pipefail
 
 libraries=$1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# blocks_test.sh LIB_DIRECTORY TEST_DIRECTORY SOURCE_DIRECTORY: libupa_blocks.so, on glibc with nothing redirected and, where there is a
-# compiler for it, on musl: what malloc's family promises holds, and large blocks come from UPA.
+# blocks_test.sh LIB_DIRECTORY TEST_DIRECTORY SOURCE_DIRECTORY: libupa_blocks.so, on glibc with nothing redirected and,
+# where there is a compiler for it, on musl: what malloc's family promises holds, and large blocks come from UPA.
 set -euo pipefail
 
 libraries=$1

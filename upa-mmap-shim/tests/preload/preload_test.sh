@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# preload_test.sh LIB_DIRECTORY TEST_DIRECTORY: under libupa_mmap.so the conformance scenarios say the same, in every mode, as
-# without it, and random calls do as the kernel does.
+# preload_test.sh LIB_DIRECTORY TEST_DIRECTORY: under libupa_mmap.so the conformance scenarios say the same, in every
+# mode, as without it, and random calls do as the kernel does.
 set -euo pipefail
 
 libraries=$1

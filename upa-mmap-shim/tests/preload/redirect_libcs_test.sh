@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# redirect_libcs_test.sh LIB_DIRECTORY TEST_DIRECTORY DEPS_DIRECTORY: libc as Debian and Ubuntu have it, from glibc 2.31 to the newest:
-# in every file each function can be redirected (redirect_files.c), and under the library a program that runs on that libc has its
-# large blocks from UPA. Fetched once, into DEPS_DIRECTORY; what cannot be fetched is left out, and with nothing there it is skipped.
+# redirect_libcs_test.sh LIB_DIRECTORY TEST_DIRECTORY DEPS_DIRECTORY: libc as Debian and Ubuntu have it, from glibc 2.31
+# to the newest: in every file each function can be redirected (redirect_files.c), and under the library a program that
+# runs on that libc has its large blocks from UPA. Fetched once, into DEPS_DIRECTORY; what cannot be fetched is left
+# out, and with nothing there it is skipped.
 set -euo pipefail
 
 upa=$1/libupa_mmap.so

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# soak.sh LIB_DIRECTORY TEST_DIRECTORY SECONDS: random memory calls of threads and their children in long-lived processes, one malloc
-# mode after the other, beside real programs that come and go. The calls must do what the kernel does, the processes must
-# not gather memory, mappings or descriptors, and the programs must say what they say on the kernel.
+# soak.sh LIB_DIRECTORY TEST_DIRECTORY SECONDS: random memory calls of threads and their children in long-lived
+# processes, one malloc mode after the other, beside real programs that come and go. The calls must do what the kernel
+# does, the processes must not gather memory, mappings or descriptors, and the programs must say what they say on the
+# kernel.
 set -euo pipefail
 
 libraries=$1

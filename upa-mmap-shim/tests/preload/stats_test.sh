@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# stats_test.sh LIB_DIRECTORY TRACE_CASE: the table of UPA_STATS=1 counts what a program has asked for, and is printed once, however it leaves.
+# stats_test.sh LIB_DIRECTORY TRACE_CASE: the table of UPA_STATS=1 counts what a program has asked for, and is printed
+# once, however it leaves.
 set -euo pipefail
 
 upa="$1/libupa_mmap.so"
@@ -42,8 +43,8 @@ expect "nanoseconds" 1 awk '$1 == "munmap" { print ($3 > 0 && $3 < 1000000) }' "
 expect "handed out" 102400000 awk '/^  handed out by mmap/ { print $5 }' "$table"
 expect "cleared" 0 awk '/populated, so cleared/ { print $4 }' "$table"
 run threads
-# Passed on: the stacks of its four threads (one less for each that finds the stack of one that has ended), and what three of them ask
-# for while the fourth makes the region.
+# Passed on: the stacks of its four threads (one less for each that finds the stack of one that has ended), and what
+# three of them ask for while the fourth makes the region.
 expect "threads" "1 1" awk 'index($0, "  mmap, under 32 MiB") == 1 { print ($5 + $7 > 20000 && $5 + $7 <= 20004), ($5 > 19000) }' "$table"
 run plain
 expect "resize" "1 0" row mremap

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# trace_test.sh LIB_DIRECTORY TRACE_CASE POLICY_REPLAY: what programs have asked for is what is recorded, however they ask and end.
+# trace_test.sh LIB_DIRECTORY TRACE_CASE POLICY_REPLAY: what programs have asked for is what is recorded, however they
+# ask and end.
 set -euo pipefail
 
 upa="$1/libupa_mmap.so"

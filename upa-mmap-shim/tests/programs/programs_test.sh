@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# programs_test.sh LIB_DIRECTORY [--full] [PROGRAM...]: real programs do real work under UPA, with output that is the same byte for
-# byte as on the kernel, in every mode. Programs that are not installed are left out with a line that says so; exit status 77 if
-# all are. Without --full each does little, and beside libc's malloc runs with one of the others, in turn: --full has them all.
-# Servers listen on a free port of the loopback and are ended by their process numbers.
+# programs_test.sh LIB_DIRECTORY [--full] [PROGRAM...]: real programs do real work under UPA, with output that is the
+# same byte for byte as on the kernel, in every mode. Programs that are not installed are left out with a line that says
+# so; exit status 77 if all are. Without --full each does little, and beside libc's malloc runs with one of the others,
+# in turn: --full has them all. Servers listen on a free port of the loopback and are ended by their process numbers.
 set -euo pipefail
 
 libraries=$1
@@ -60,7 +60,8 @@ finish() {
   wait "$server" 2>/dev/null || true
 }
 
-# program NAME COMMAND FUNCTION: runs FUNCTION, whose programs must see LD_PRELOAD, plain and in each mode, in a fresh directory each
+# program NAME COMMAND FUNCTION: runs FUNCTION, whose programs must see LD_PRELOAD, plain and in each mode, in a fresh
+# directory each
 program() {
   local name=$1 mode status modes=(libc)
   [[ $only == '  ' || $only == *" $name "* ]] || return 0

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# load_test.sh UPA_LOAD: right servers are found right, the same requests are sent each time, and every kind of wrong reply is noticed.
+# load_test.sh UPA_LOAD: right servers are found right, the same requests are sent each time, and every kind of wrong
+# reply is noticed.
 set -euo pipefail
 
 load=$1

@@ -1,5 +1,6 @@
-# server.py redis|memcached|http [FAULT]: a small server on a free port, which it prints. It answers as the real ones do, but for FAULT:
-# value (one byte of the 40th value is wrong), lost (the 40th value is gone), silent (closes after 40 requests), status (http: 404).
+# server.py redis|memcached|http [FAULT]: a small server on a free port, which it prints. It answers as the real ones
+# do, but for FAULT: value (one byte of the 40th value is wrong), lost (the 40th value is gone), silent (closes after 40
+# requests), status (http: 404).
 import socketserver
 import sys
 

@@ -1,4 +1,5 @@
-# One argument, the data folder: a C file of 100 functions with loops, branches, structures and calls, as large generated code has.
+# One argument, the data folder: a C file of 100 functions with loops, branches, structures and calls, as large
+# generated code has.
 import random
 import sys
 

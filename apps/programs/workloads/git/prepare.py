@@ -1,4 +1,5 @@
-# One argument, the data folder: a repository of 100 commits that edit 150 files of source-like text, one pack, no delta kept.
+# One argument, the data folder: a repository of 100 commits that edit 150 files of source-like text, one pack, no delta
+# kept.
 import os
 import random
 import subprocess

@@ -1,4 +1,5 @@
-# One argument, the data folder: 80 object files with 1 500 sections, symbols and relocations each and strings to merge, for one link.
+# One argument, the data folder: 80 object files with 1 500 sections, symbols and relocations each and strings to merge,
+# for one link.
 import os
 import random
 import subprocess

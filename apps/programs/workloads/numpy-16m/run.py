@@ -1,4 +1,5 @@
-# Vector arithmetic on arrays of 16 MB in a function, whose five arrays are all freed when it returns. Integers keep the sums exact.
+# Vector arithmetic on arrays of 16 MB in a function, whose five arrays are all freed when it returns. Integers keep the
+# sums exact.
 import numpy
 
 ROUNDS = 20

@@ -1,5 +1,6 @@
-# Vector arithmetic on arrays of 480 KB: each operator makes a temporary and drops it, the usual way to write numpy code. Malloc's
-# threshold for giving memory back lies below 480 KB, so the default allocator asks the kernel for each. Integers keep the sums exact.
+# Vector arithmetic on arrays of 480 KB: each operator makes a temporary and drops it, the usual way to write numpy
+# code. Malloc's threshold for giving memory back lies below 480 KB, so the default allocator asks the kernel for each.
+# Integers keep the sums exact.
 import numpy
 
 ROUNDS = 2500

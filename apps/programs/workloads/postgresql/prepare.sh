@@ -1,5 +1,5 @@
-# prepare.sh DATA: a cluster of its own with a table of 300 000 orders and one of 30 000 customers. The password is random: the port
-# is open to all users of the machine while the server runs.
+# prepare.sh DATA: a cluster of its own with a table of 300 000 orders and one of 30 000 customers. The password is
+# random: the port is open to all users of the machine while the server runs.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/paths.sh"
 data=$1

@@ -1,4 +1,5 @@
-# Dictionaries, lists, tuples and strings: objects of 30 to 500 bytes, which Python packs into arenas that it maps and unmaps itself.
+# Dictionaries, lists, tuples and strings: objects of 30 to 500 bytes, which Python packs into arenas that it maps and
+# unmaps itself.
 import sys
 
 sys.setrecursionlimit(10_000)
