@@ -131,11 +131,12 @@ public final class Main {
         }
         console.out().println("Contestants:");
         for (Contestant contestant : Contestant.all()) {
-            console.out().printf(
-                    "  %-24s %s%s%n",
-                    contestant.name(),
-                    contestant.description(),
-                    contestant.missing().map(why -> " (" + why + ")").orElse(""));
+            console.out()
+                    .printf(
+                            "  %-24s %s%s%n",
+                            contestant.name(),
+                            contestant.description(),
+                            contestant.missing().map(why -> " (" + why + ")").orElse(""));
         }
     }
 
@@ -155,14 +156,17 @@ public final class Main {
             runner.stop();
             ProcessHandle.current().descendants().forEach(ProcessHandle::destroy);
         };
-        try (driver; var _ = new CtrlC(stop)) {
+        try (driver;
+                var _ = new CtrlC(stop)) {
             check(driver, settings);
             try (HostMemory memory = HostMemory.warm(console, "upa bench", settings.driver(), settings.hold())) {
                 describe(settings, memory, conditions);
-                console.err().println("upa bench: "
-                        + Units.count(jobs.stream().mapToInt(Job::rounds).sum(), "run") + " in "
-                        + Units.count(settings.rounds(), "round")
-                        + "; Ctrl-C ends it early and reports what there is");
+                console.err()
+                        .println("upa bench: "
+                                + Units.count(
+                                        jobs.stream().mapToInt(Job::rounds).sum(), "run") + " in "
+                                + Units.count(settings.rounds(), "round")
+                                + "; Ctrl-C ends it early and reports what there is");
                 Measurements measurements = runner.run(jobs, settings.seed());
                 JmhResults jmh = settings.jmh() && !runner.isStopped() ? jmh(settings, runner) : JmhResults.none();
                 return report(settings, runner, measurements, jmh, conditions, folder);
@@ -177,8 +181,8 @@ public final class Main {
                         c -> c.missing().orElseThrow(),
                         LinkedHashMap::new,
                         Collectors.mapping(Contestant::name, Collectors.toList())))
-                .forEach((why, names) -> conditions.note(String.join(", ", names)
-                        + (names.size() > 1 ? " were" : " was") + " left out (" + why + ")."));
+                .forEach((why, names) -> conditions.note(
+                        String.join(", ", names) + (names.size() > 1 ? " were" : " was") + " left out (" + why + ")."));
         if (settings.largest() < SettingsReader.LARGEST) {
             conditions.note("Blocks above " + Units.bytes(settings.largest()) + " were left out.");
         }

@@ -49,6 +49,7 @@ final class Plan {
             Set.of("kernel", "kernel-populate", "upa", "upa-uncleared", "region-uncleared");
     /** Besides the allocators of the catalogue. */
     private static final Set<String> DLMALLOC = Set.of("dlmalloc-kernel", "dlmalloc-upa", "dlmalloc-upa-uncleared");
+
     private static final Set<String> GROWING = Set.of("kernel", "upa", "upa-uncleared");
     private static final Set<String> ABLATION = Set.of(
             "upa-pte-uncleared",
@@ -147,7 +148,11 @@ final class Plan {
             if (isTrace(sampler)) {
                 mallocs(union(REPLAY, DLMALLOC))
                         .forEach(c -> add(
-                                Experiment.REPLAY, c, sampler, 1, List.of("--workload", "replay", "--sampler", sampler)));
+                                Experiment.REPLAY,
+                                c,
+                                sampler,
+                                1,
+                                List.of("--workload", "replay", "--sampler", sampler)));
             }
         }
     }
@@ -179,7 +184,8 @@ final class Plan {
     private void add(
             Experiment experiment, Contestant contestant, String variant, int threads, List<String> arguments) {
         boolean takesSeconds = arguments.contains("ring") || arguments.contains("replay");
-        int rounds = takesSeconds ? Math.min(full ? RING_ROUNDS_FULL : RING_ROUNDS, settings.rounds()) : settings.rounds();
+        int rounds =
+                takesSeconds ? Math.min(full ? RING_ROUNDS_FULL : RING_ROUNDS, settings.rounds()) : settings.rounds();
         jobs.add(new Job(experiment, contestant, variant, threads, rounds, arguments));
         if (contestant.name().equals(CONTROLLED.get(experiment))) {
             jobs.add(new Job(experiment, contestant.control(), variant, threads, rounds, arguments));
@@ -229,8 +235,7 @@ final class Plan {
     }
 
     private List<String> resize(String sizes, String mode) {
-        return List.of(
-                "--workload", "resize", "--mode", mode, "--budget-ms", full ? "10" : "4", "--sizes", sizes);
+        return List.of("--workload", "resize", "--mode", mode, "--budget-ms", full ? "10" : "4", "--sizes", sizes);
     }
 
     /** Douglas's sizes are below 8 MiB by definition; the others go up to the largest, within a bound on what is live. */

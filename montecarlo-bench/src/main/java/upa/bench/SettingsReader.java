@@ -56,7 +56,8 @@ final class SettingsReader {
                     + " needed=" + Units.bytes(Plan.MEMORY_NEEDED) + ": free some, or run without --full");
         }
         String driver = System.getProperty(
-                "upa.driver", library().resolveSibling("bin").resolve("upa-driver").toString());
+                "upa.driver",
+                library().resolveSibling("bin").resolve("upa-driver").toString());
         return new Settings(
                 full,
                 experiments(samplers),
@@ -96,7 +97,8 @@ final class SettingsReader {
         for (String text : own) {
             String[] parts = text.split("=", 2);
             if (parts.length < 2 || parts[0].isEmpty() || !Files.isReadable(Path.of(parts[1]))) {
-                throw MeasureException.usage("malloc=" + text + ": must be a name and a readable file, as in NAME=FILE");
+                throw MeasureException.usage(
+                        "malloc=" + text + ": must be a name and a readable file, as in NAME=FILE");
             }
             if (all.stream().anyMatch(c -> c.name().equals(parts[0]))) {
                 throw MeasureException.usage("malloc=" + text + ": there is a contestant of that name, choose another");
@@ -114,8 +116,8 @@ final class SettingsReader {
             Contestant found = all.stream()
                     .filter(c -> c.name().equals(name))
                     .findFirst()
-                    .orElseThrow(() ->
-                            MeasureException.usage("contestant=" + name + " does not exist: --list names them"));
+                    .orElseThrow(
+                            () -> MeasureException.usage("contestant=" + name + " does not exist: --list names them"));
             Optional<String> missing = found.missing();
             if (missing.isPresent()) {
                 throw MeasureException.failure("contestant=" + name + " cannot take part: " + missing.get());

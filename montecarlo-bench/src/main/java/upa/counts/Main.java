@@ -42,8 +42,8 @@ public final class Main {
     static int run(Console console, Machine machine, String... args) {
         try {
             if (args.length != 2) {
-                throw MeasureException.usage("expected two folders, of the counts and of the results: arguments="
-                        + String.join(" ", args));
+                throw MeasureException.usage(
+                        "expected two folders, of the counts and of the results: arguments=" + String.join(" ", args));
             }
             CountsInput input = CountsInput.read(Path.of(args[0]), machine.facts());
             ResultFolder folder = ResultFolder.make(Path.of(args[1]));

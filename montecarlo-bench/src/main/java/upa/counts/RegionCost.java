@@ -27,9 +27,11 @@ public final class RegionCost {
     private static final int ROUNDS = 9;
     /** Until the compiler has done all it does. */
     private static final int WARM_UP_PAGES = 512;
+
     private static final int WARM_UP_ROUNDS = 1000;
     /** What is compiled of the linear back end is so before pages are given back: that costs thousands each. */
     private static final int WARM_UP_ROUNDS_GIVEN_BACK = 50;
+
     private static final String[] OPERATIONS = {"map", "touch", "unmap"};
 
     private final Region region;
@@ -79,13 +81,19 @@ public final class RegionCost {
             long half = region.base() + region.bytes() / 2;
             boolean[] upper = {false};
             boolean givenBack = backEnd.equals("linear");
-            cost.rounds(backEnd, "elsewhere", pages, givenBack ? Math.min(before, WARM_UP_ROUNDS_GIVEN_BACK) : before, unit, () -> {
-                upper[0] = !upper[0];
-                if (givenBack) {
-                    region.giveBack(0);
-                }
-                cost.at(upper[0] ? half : region.base(), pages);
-            });
+            cost.rounds(
+                    backEnd,
+                    "elsewhere",
+                    pages,
+                    givenBack ? Math.min(before, WARM_UP_ROUNDS_GIVEN_BACK) : before,
+                    unit,
+                    () -> {
+                        upper[0] = !upper[0];
+                        if (givenBack) {
+                            region.giveBack(0);
+                        }
+                        cost.at(upper[0] ? half : region.base(), pages);
+                    });
         }
     }
 
@@ -108,7 +116,16 @@ public final class RegionCost {
         for (int o = 0; o < OPERATIONS.length && unit != null; o++) {
             Arrays.sort(results[o]);
             long median = results[o][ROUNDS / 2];
-            System.out.printf(Locale.ROOT, "%s,%s,%s,%d,%d,%s,%d,%.2f%n", backEnd, what, OPERATIONS[o], pages, ROUNDS, unit, median,
+            System.out.printf(
+                    Locale.ROOT,
+                    "%s,%s,%s,%d,%d,%s,%d,%.2f%n",
+                    backEnd,
+                    what,
+                    OPERATIONS[o],
+                    pages,
+                    ROUNDS,
+                    unit,
+                    median,
                     (double) median / pages);
         }
     }

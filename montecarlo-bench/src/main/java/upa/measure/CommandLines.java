@@ -84,7 +84,12 @@ public final class CommandLines {
      * @return the option
      */
     public static Option value(String name, String value, String description) {
-        return Option.builder().longOpt(name).hasArg().argName(value).desc(description).get();
+        return Option.builder()
+                .longOpt(name)
+                .hasArg()
+                .argName(value)
+                .desc(description)
+                .get();
     }
 
     /**

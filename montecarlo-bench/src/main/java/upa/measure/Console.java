@@ -18,6 +18,8 @@ public record Console(PrintStream out, PrintStream err, boolean terminal) {
      */
     public static Console system() {
         return new Console(
-                System.out, System.err, System.console() != null && System.console().isTerminal());
+                System.out,
+                System.err,
+                System.console() != null && System.console().isTerminal());
     }
 }

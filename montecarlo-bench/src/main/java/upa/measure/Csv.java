@@ -16,9 +16,11 @@ final class Csv {
     static <R extends Record> String format(Class<R> type, List<R> rows) {
         RecordComponent[] components = type.getRecordComponents();
         StringBuilder out = new StringBuilder();
-        out.append(Stream.of(components).map(c -> column(c.getName())).collect(Collectors.joining(","))).append('\n');
+        out.append(Stream.of(components).map(c -> column(c.getName())).collect(Collectors.joining(",")))
+                .append('\n');
         for (R row : rows) {
-            out.append(Stream.of(components).map(c -> value(row, c)).collect(Collectors.joining(","))).append('\n');
+            out.append(Stream.of(components).map(c -> value(row, c)).collect(Collectors.joining(",")))
+                    .append('\n');
         }
         return out.toString();
     }
@@ -31,9 +33,8 @@ final class Csv {
         try {
             component.getAccessor().setAccessible(true);
             Object value = component.getAccessor().invoke(row);
-            String text = value instanceof Double number
-                    ? String.format(Locale.ROOT, "%.3f", number)
-                    : String.valueOf(value);
+            String text =
+                    value instanceof Double number ? String.format(Locale.ROOT, "%.3f", number) : String.valueOf(value);
             return text.matches("[^,\"\n\r]*") ? text : '"' + text.replace("\"", "\"\"") + '"';
         } catch (IllegalAccessException | InvocationTargetException e) {
             throw new IllegalStateException("cannot read component=" + component, e);

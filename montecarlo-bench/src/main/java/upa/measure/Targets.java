@@ -41,8 +41,13 @@ public final class Targets {
      * @param reading what was measured
      */
     public void atLeast(String name, double target, String whom, Optional<Reading> reading) {
-        add(name, target, "≥ " + Units.ratio(target) + " " + whom, Units::ratio, reading, i ->
-                i.low() >= target ? Verdict.REACHED : i.high() < target ? Verdict.MISSED : Verdict.UNDECIDED);
+        add(
+                name,
+                target,
+                "≥ " + Units.ratio(target) + " " + whom,
+                Units::ratio,
+                reading,
+                i -> i.low() >= target ? Verdict.REACHED : i.high() < target ? Verdict.MISSED : Verdict.UNDECIDED);
     }
 
     /**
@@ -56,8 +61,13 @@ public final class Targets {
      */
     public void atMost(
             String name, double target, String what, Function<Interval, String> show, Optional<Reading> reading) {
-        add(name, target, "≤ " + what, show, reading, i ->
-                i.high() <= target ? Verdict.REACHED : i.low() > target ? Verdict.MISSED : Verdict.UNDECIDED);
+        add(
+                name,
+                target,
+                "≤ " + what,
+                show,
+                reading,
+                i -> i.high() <= target ? Verdict.REACHED : i.low() > target ? Verdict.MISSED : Verdict.UNDECIDED);
     }
 
     /**
@@ -114,7 +124,8 @@ public final class Targets {
                         Cell.of(f.where()),
                         new Cell(word(f.verdict()), mark(f.verdict()))))
                 .toList();
-        long reached = figures.stream().filter(f -> f.verdict() == Verdict.REACHED).count();
+        long reached =
+                figures.stream().filter(f -> f.verdict() == Verdict.REACHED).count();
         return new Section(
                 "figures",
                 "Figures to reach",

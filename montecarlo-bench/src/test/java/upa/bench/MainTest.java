@@ -170,9 +170,11 @@ class MainTest {
                 err.toString(StandardCharsets.UTF_8));
         err.reset();
         Path trace = Files.writeString(folder.resolve("t.trace"), "#!/bin/sh");
-        FakeDriver.write(folder, "#!/bin/sh\necho 'upa-driver: cannot replay trace file=t: it is not a trace' >&2\nexit 1\n");
+        FakeDriver.write(
+                folder, "#!/bin/sh\necho 'upa-driver: cannot replay trace file=t: it is not a trace' >&2\nexit 1\n");
         assertEquals(1, run(8 * GIB_IN_KIB, args("--sampler", "trace:" + trace)));
-        assertEquals("upa bench: cannot replay trace file=t: it is not a trace\n", err.toString(StandardCharsets.UTF_8));
+        assertEquals(
+                "upa bench: cannot replay trace file=t: it is not a trace\n", err.toString(StandardCharsets.UTF_8));
     }
 
     @Test
@@ -191,7 +193,9 @@ class MainTest {
         Path library = Files.writeString(folder.resolve("libm.so"), "no library");
         assertEquals(1, run(8 * GIB_IN_KIB, args("--malloc", "mine=" + library, "--experiment", "c")));
         assertEquals("upa bench: no such thing\n", err.toString(StandardCharsets.UTF_8));
-        assertTrue(FakeDriver.calls(folder).getLast().contains("--expect-malloc libm.so"), FakeDriver.calls(folder).toString());
+        assertTrue(
+                FakeDriver.calls(folder).getLast().contains("--expect-malloc libm.so"),
+                FakeDriver.calls(folder).toString());
         assertEquals(2, FakeDriver.calls(folder).size());
         err.reset();
         Path file = Files.writeString(folder.resolve("file"), "");
@@ -199,7 +203,8 @@ class MainTest {
         unwritable[java.util.Arrays.asList(unwritable).indexOf("--out") + 1] = file.toString();
         assertEquals(1, run(8 * GIB_IN_KIB, unwritable));
         assertEquals(
-                "upa bench: cannot write results: file=" + file + ": not a folder\n", err.toString(StandardCharsets.UTF_8));
+                "upa bench: cannot write results: file=" + file + ": not a folder\n",
+                err.toString(StandardCharsets.UTF_8));
     }
 
     @Test
@@ -258,7 +263,9 @@ class MainTest {
         assertTrue(Files.exists(folder.resolve("results/report.html")), "the run's own report stays");
 
         out.reset();
-        assertEquals(0, run(8 * GIB_IN_KIB, args("--compare", folder.resolve("results").toString())));
+        assertEquals(
+                0,
+                run(8 * GIB_IN_KIB, args("--compare", folder.resolve("results").toString())));
         assertTrue(text().contains("Seen: 0 of 24 lines at a size are faster, 0 slower, 18 within"), text());
     }
 

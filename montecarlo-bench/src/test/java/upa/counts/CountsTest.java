@@ -100,7 +100,8 @@ class CountsTest {
                     MeasureException.class, () -> Counts.parse("counts.csv", List.of(Counts.HEADER, line)));
             assertEquals("malformed counts: file=counts.csv line=" + line, e.getMessage());
         }
-        assertThrows(MeasureException.class, () -> Counts.parse("counts.csv", List.of("a,b,c,d,1,0,u,1,1")), "no header");
+        assertThrows(
+                MeasureException.class, () -> Counts.parse("counts.csv", List.of("a,b,c,d,1,0,u,1,1")), "no header");
         assertEquals(
                 "no counts: file=counts.csv",
                 assertThrows(MeasureException.class, () -> Counts.parse("counts.csv", List.of(Counts.HEADER)))
@@ -157,7 +158,9 @@ class CountsTest {
         Files.write(folder.resolve("counts.csv"), lines());
         Files.write(
                 folder.resolve("host.csv"),
-                lines().stream().map(l -> l.replace("instructions", "nanoseconds")).toList());
+                lines().stream()
+                        .map(l -> l.replace("instructions", "nanoseconds"))
+                        .toList());
         Files.writeString(
                 folder.resolve("profile.csv"),
                 "operation,function,instructions\nflush,zap_vma_ptes,75\nflush,ioctl,25\n");
@@ -202,7 +205,9 @@ class CountsTest {
 
     @Test
     void withoutDlmallocItHasNoSection() throws IOException {
-        Files.write(folder.resolve("counts.csv"), lines().stream().filter(l -> !l.startsWith("dlmalloc,")).toList());
+        Files.write(
+                folder.resolve("counts.csv"),
+                lines().stream().filter(l -> !l.startsWith("dlmalloc,")).toList());
         assertEquals(0, run(folder.toString(), folder.toString()));
         assertFalse(Files.readString(folder.resolve("report.html")).contains("dlmalloc on each back end"));
     }
@@ -211,7 +216,9 @@ class CountsTest {
     void whatCannotBeReadIsOneLine() {
         assertEquals(1, run(folder.toString(), folder.toString()));
         String said = err.toString(StandardCharsets.UTF_8);
-        assertTrue(said.startsWith("upa vm bench: cannot read counts: file=") && said.indexOf('\n') == said.length() - 1, said);
+        assertTrue(
+                said.startsWith("upa vm bench: cannot read counts: file=") && said.indexOf('\n') == said.length() - 1,
+                said);
         assertEquals(2, run(folder.toString()));
     }
 

@@ -14,7 +14,10 @@ import org.openjdk.jcstress.infra.results.II_Result;
 
 /** The last look at a region, while something of it is freed: it goes back, or a look is to come. */
 @JCStressTest
-@Outcome(id = {"0, 0", "0, 1", "1, 1"}, expect = ACCEPTABLE, desc = "Given back, or looked at again.")
+@Outcome(
+        id = {"0, 0", "0, 1", "1, 1"},
+        expect = ACCEPTABLE,
+        desc = "Given back, or looked at again.")
 @Outcome(expect = FORBIDDEN, desc = "Kept, and nobody will look.")
 @State
 public class FreedWhileLookingRace implements Reclaim.Target, Reclaim.Clock {

@@ -12,7 +12,10 @@ import org.openjdk.jcstress.infra.results.III_Result;
 
 /** Two threads free the same pages: against the rules, but each page is freed once and one of them is told. */
 @JCStressTest
-@Outcome(id = {"1, 0, 1", "0, 1, 1"}, expect = ACCEPTABLE, desc = "One was refused.")
+@Outcome(
+        id = {"1, 0, 1", "0, 1, 1"},
+        expect = ACCEPTABLE,
+        desc = "One was refused.")
 @Outcome(expect = FORBIDDEN, desc = "Freed twice, or not at all.")
 @State
 public class DoubleFreeRace {

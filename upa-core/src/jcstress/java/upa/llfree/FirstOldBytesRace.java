@@ -15,7 +15,10 @@ import org.openjdk.jcstress.infra.results.III_Result;
  * one is taken. The first number is what was told of the page taken: -1 clean, 7 old bytes, -12 no page.
  */
 @JCStressTest
-@Outcome(id = {"7, -16, 1", "-12, 7, 1"}, expect = ACCEPTABLE, desc = "The page with old bytes, and told so.")
+@Outcome(
+        id = {"7, -16, 1", "-12, 7, 1"},
+        expect = ACCEPTABLE,
+        desc = "The page with old bytes, and told so.")
 @Outcome(expect = FORBIDDEN, desc = "A page with old bytes passes for a clean one.")
 @State
 public class FirstOldBytesRace {

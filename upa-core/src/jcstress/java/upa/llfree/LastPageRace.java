@@ -12,7 +12,10 @@ import org.openjdk.jcstress.infra.results.III_Result;
 
 /** Two threads ask for the last free page. */
 @JCStressTest
-@Outcome(id = {"0, -12, 1", "-12, 0, 1"}, expect = ACCEPTABLE, desc = "One has it.")
+@Outcome(
+        id = {"0, -12, 1", "-12, 0, 1"},
+        expect = ACCEPTABLE,
+        desc = "One has it.")
 @Outcome(expect = FORBIDDEN, desc = "Both have it, or nobody.")
 @State
 public class LastPageRace {

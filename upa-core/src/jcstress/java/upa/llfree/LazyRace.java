@@ -15,7 +15,10 @@ import org.openjdk.jcstress.infra.results.III_Result;
  * page and frees a part of its own. The first number is what was told of the page taken: 1 lazy, 0 not, -12 no page.
  */
 @JCStressTest
-@Outcome(id = {"1, -16, 1", "-12, 1, 1"}, expect = ACCEPTABLE, desc = "The page that may vanish, and told so.")
+@Outcome(
+        id = {"1, -16, 1", "-12, 1, 1"},
+        expect = ACCEPTABLE,
+        desc = "The page that may vanish, and told so.")
 @Outcome(expect = FORBIDDEN, desc = "A page that may vanish passes for one that stays.")
 @State
 public class LazyRace {

@@ -12,7 +12,10 @@ import org.openjdk.jcstress.infra.results.III_Result;
 
 /** Two pages are free in the one tree: both threads must get one, though only one of them can reserve the tree. */
 @JCStressTest
-@Outcome(id = {"0, 1, 1", "1, 0, 1"}, expect = ACCEPTABLE, desc = "Each has a page.")
+@Outcome(
+        id = {"0, 1, 1", "1, 0, 1"},
+        expect = ACCEPTABLE,
+        desc = "Each has a page.")
 @Outcome(expect = FORBIDDEN, desc = "A page is held twice, or a get failed though there was room.")
 @State
 public class RoomForBothRace {

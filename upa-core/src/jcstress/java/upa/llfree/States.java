@@ -11,14 +11,14 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 final class States {
     /** Two children, of one tree. */
     static final int PAGES = 1024;
+
     private static final int SLOTS = 3;
     private static final long BYTES = LlFree.stateSize(PAGES, SLOTS);
     private static final long TREE_BYTES = LlFree.stateSize(LlFreeDescriptor.TREE_PAGES, SLOTS);
     private static final Queue<MemorySegment> UNUSED = new ConcurrentLinkedQueue<>();
     private static final Queue<MemorySegment> UNUSED_TREES = new ConcurrentLinkedQueue<>();
 
-    private States() {
-    }
+    private States() {}
 
     /** An allocator of whose pages only the first so many are free. */
     static LlFree take(int free) {

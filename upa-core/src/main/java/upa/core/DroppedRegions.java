@@ -22,8 +22,7 @@ final class DroppedRegions {
     /** Regions of this process that are mapped. */
     private static final AtomicInteger MAPPED = new AtomicInteger();
 
-    private DroppedRegions() {
-    }
+    private DroppedRegions() {}
 
     /** Makes a back end. */
     interface Maker<E extends Exception> {
@@ -32,7 +31,7 @@ final class DroppedRegions {
 
     /** Makes a back end, if need be after those of dropped regions have gone. */
     static <E extends Exception> RegionBackEnd make(Maker<E> maker) throws E {
-        for (;;) {
+        for (; ; ) {
             int before = MAPPED.get();
             try {
                 return maker.make();
@@ -41,8 +40,8 @@ final class DroppedRegions {
                     throw e;
                 }
                 if (!awaitFewer(before)) {
-                    throw new SystemCallException(e.getMessage() + " (this process has regions=" + before + " mapped)",
-                            e.errno());
+                    throw new SystemCallException(
+                            e.getMessage() + " (this process has regions=" + before + " mapped)", e.errno());
                 }
             }
         }

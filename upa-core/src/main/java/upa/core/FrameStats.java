@@ -17,6 +17,14 @@ package upa.core;
  * @param goneBytes     free frames without memory: given back, or taken under memory pressure ({@link
  *                      PteOptions#reclaim})
  */
-public record FrameStats(long poolBytes, long maxPoolBytes, long freeBytes, long attachedBytes, long deferredBytes,
-                         long batches, long detachedBytes, long faults, long shootdowns, long goneBytes) {
-}
+public record FrameStats(
+        long poolBytes,
+        long maxPoolBytes,
+        long freeBytes,
+        long attachedBytes,
+        long deferredBytes,
+        long batches,
+        long detachedBytes,
+        long faults,
+        long shootdowns,
+        long goneBytes) {}

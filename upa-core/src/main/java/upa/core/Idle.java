@@ -27,6 +27,7 @@ final class Idle implements Reclaim.Target {
     private Retention retention;
     /** Null if everything stays. */
     private volatile Retain retain;
+
     private boolean wasSteady;
 
     /** An ordinary private region keeps the default, any other everything. */
@@ -65,19 +66,20 @@ final class Idle implements Reclaim.Target {
 
     private synchronized void begin(Retention policy) {
         retention = policy;
-        retain = policy.keepsEverything() ? null : new Retain(policy.percent(), policy.halfLife().toMillis());
+        retain = policy.keepsEverything()
+                ? null
+                : new Retain(policy.percent(), policy.halfLife().toMillis());
     }
 
     // ---- looks -----------------------------------------------------------------------------------------------
 
     /** How much is in use, and how much is free and has memory: bytes. */
-    private record Facts(long allocated, long retained) {
-    }
+    private record Facts(long allocated, long retained) {}
 
     private Facts facts() {
         LlFreeStats s = backEnd.state().pages.stats();
-        return new Facts(s.pages() - s.freePages() << PAGE_SHIFT,
-                backEnd.retainedPages(s.retainedPages()) << PAGE_SHIFT);
+        return new Facts(
+                s.pages() - s.freePages() << PAGE_SHIFT, backEnd.retainedPages(s.retainedPages()) << PAGE_SHIFT);
     }
 
     private synchronized boolean isAtWork() {
@@ -114,10 +116,11 @@ final class Idle implements Reclaim.Target {
     }
 
     private long giveBack(long keep) {
-        int slot = (int) Thread.currentThread().threadId() & backEnd.state().pages.slots() - 1;
+        int slot =
+                (int) Thread.currentThread().threadId() & backEnd.state().pages.slots() - 1;
         try {
-            return Events.giveBack(backEnd.state().base,
-                    () -> backEnd.giveBack(slot, keep >> PAGE_SHIFT) << PAGE_SHIFT);
+            return Events.giveBack(
+                    backEnd.state().base, () -> backEnd.giveBack(slot, keep >> PAGE_SHIFT) << PAGE_SHIFT);
         } catch (SystemCallException refused) {
             return 0;
         }

@@ -33,6 +33,7 @@ final class Lifetime {
 
     /** The region, for messages. */
     private final Object region;
+
     private final Arena scope = Arena.ofShared();
     private final long[] uses;
     private volatile int phase = OPEN;
@@ -113,8 +114,8 @@ final class Lifetime {
         long n = sum(uses);
         if (n != 0) {
             phase = OPEN;
-            throw new IllegalStateException("region in use: uses=" + n + " (open arenas and calls under way) of "
-                    + region);
+            throw new IllegalStateException(
+                    "region in use: uses=" + n + " (open arenas and calls under way) of " + region);
         }
         try {
             scope.close();

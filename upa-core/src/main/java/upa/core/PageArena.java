@@ -36,12 +36,15 @@ public final class PageArena implements Arena {
     private final Arena scope;
     /** The only thread that may allocate; null: any. */
     private final Thread owner;
+
     private final boolean zeros;
     /** Pages held: address and number of each run, in turn. */
     private long[] runs = new long[4];
+
     private int runsEnd;
     /** The chunk in use, and the address of its first free byte. */
     private MemorySegment chunk = MemorySegment.NULL;
+
     private long next;
 
     private PageArena(Region region, Arena scope, Thread owner, boolean zeros) {
@@ -157,8 +160,8 @@ public final class PageArena implements Arena {
 
     private MemorySegment large(long byteSize, long bytes, long byteAlignment) {
         long n = bytes + PAGE_BYTES - 1 >>> PAGE_SHIFT;
-        long address = byteAlignment <= PAGE_BYTES ? takeRun(n, zeros, byteSize)
-                : takeAligned(n, byteAlignment, byteSize);
+        long address =
+                byteAlignment <= PAGE_BYTES ? takeRun(n, zeros, byteSize) : takeAligned(n, byteAlignment, byteSize);
         if (zeros) {
             region.zero(address, n);
         }

@@ -36,8 +36,8 @@ import java.util.Objects;
  *                         find none left for it, which is a SIGBUS like that of a free page ({@link BackEnd#PTE})
  * @param device           the module's device
  */
-public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, long maxDeferredBytes, boolean reclaim,
-                         Path device) {
+public record PteOptions(
+        BackEnd backEnd, long poolBytes, long maxPoolBytes, long maxDeferredBytes, boolean reclaim, Path device) {
     /** Most bytes of a region of these back ends, and of its pool. */
     public static final long MAX_BYTES = 1L << 40;
     /** Where the module puts its device. */
@@ -54,10 +54,13 @@ public record PteOptions(BackEnd backEnd, long poolBytes, long maxPoolBytes, lon
             throw new IllegalArgumentException("not a back end of the kernel module: backEnd=" + backEnd);
         }
         if (reclaim && backEnd != BackEnd.PTE) {
-            throw new IllegalArgumentException("the module cannot take frames of raw tables: backEnd=" + backEnd
-                    + " reclaim=true");
+            throw new IllegalArgumentException(
+                    "the module cannot take frames of raw tables: backEnd=" + backEnd + " reclaim=true");
         }
-        if (maxPoolBytes < 1 || maxPoolBytes > MAX_BYTES || poolBytes < 0 || poolBytes > maxPoolBytes
+        if (maxPoolBytes < 1
+                || maxPoolBytes > MAX_BYTES
+                || poolBytes < 0
+                || poolBytes > maxPoolBytes
                 || maxDeferredBytes < 0) {
             throw new IllegalArgumentException("out of range: poolBytes=" + poolBytes
                     + " (0..maxPoolBytes) maxPoolBytes=" + maxPoolBytes + " (1.." + MAX_BYTES

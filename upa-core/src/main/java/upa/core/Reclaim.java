@@ -19,6 +19,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 final class Reclaim {
     /** The first look comes after so long. */
     static final long INTERVAL_MILLIS = 16;
+
     private static final long ANY = 0;
     private static final long LARGE = 256L << 10;
     private static final long NONE = Long.MAX_VALUE;
@@ -58,12 +59,14 @@ final class Reclaim {
 
     /** Weakly, so that a region can be dropped. */
     private final WeakReference<Target> target;
+
     private final Clock clock;
     /**
      * Of interest is a free of more bytes: any, when no look is to come; when one is, a large one, and the largest so
      * far; none while looks are off.
      */
     private volatile long interest;
+
     private volatile boolean isOff;
     private volatile boolean isFirst;
     private final AtomicBoolean isScheduled = new AtomicBoolean();
@@ -153,7 +156,10 @@ final class Reclaim {
 
     /** Inherits nothing from who happens to free first. */
     private static Thread newThread(Runnable work) {
-        Thread thread = Thread.ofPlatform().daemon().name("upa-reclaim").inheritInheritableThreadLocals(false)
+        Thread thread = Thread.ofPlatform()
+                .daemon()
+                .name("upa-reclaim")
+                .inheritInheritableThreadLocals(false)
                 .unstarted(work);
         thread.setContextClassLoader(null);
         return thread;

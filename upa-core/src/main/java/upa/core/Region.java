@@ -70,6 +70,7 @@ public final class Region implements AutoCloseable {
     private final MemorySegment all;
     /** Private regions only, since other processes could neither see nor use them. */
     private final Chunks chunks;
+
     private final Idle idle;
     private final Reclaim reclaim;
     private final Cleaner.Cleanable memory;
@@ -236,7 +237,10 @@ public final class Region implements AutoCloseable {
     /** The first page of a block that lies wholly in the region. */
     private long pageOf(long address, long bytes) {
         long offset = address - base;
-        if (bytes <= 0 || (offset & PAGE_BYTES - 1) != 0 || offset < 0 || offset >= this.bytes
+        if (bytes <= 0
+                || (offset & PAGE_BYTES - 1) != 0
+                || offset < 0
+                || offset >= this.bytes
                 || bytes > this.bytes - offset) {
             throw foreign(address, bytes);
         }
@@ -476,7 +480,8 @@ public final class Region implements AutoCloseable {
 
     private RuntimeException blame(RuntimeException e, long address, long bytes) {
         String message = String.format("address=%#x bytes=%d of %s: %s", address, bytes, this, e.getMessage());
-        return e instanceof IllegalArgumentException ? new IllegalArgumentException(message, e)
+        return e instanceof IllegalArgumentException
+                ? new IllegalArgumentException(message, e)
                 : new IllegalStateException(message, e);
     }
 
@@ -513,8 +518,8 @@ public final class Region implements AutoCloseable {
         long offset = address - base;
         if (bytes <= 0 || offset < 0 || offset >= this.bytes || bytes > this.bytes - offset) {
             checkSize("bytes", bytes);
-            throw new IllegalArgumentException(String.format("not in the region: address=%#x bytes=%d of %s", address,
-                    bytes, this));
+            throw new IllegalArgumentException(
+                    String.format("not in the region: address=%#x bytes=%d of %s", address, bytes, this));
         }
         return all.asSlice(offset, bytes);
     }
@@ -546,8 +551,8 @@ public final class Region implements AutoCloseable {
             long free = pages.next(page, oldPages, true);
             if (free >= 0) {
                 throw new IllegalArgumentException(String.format(
-                        "not allocated: page=%d (first=%d) address=%#x oldBytes=%d of %s", free, page, address,
-                        oldBytes, this));
+                        "not allocated: page=%d (first=%d) address=%#x oldBytes=%d of %s",
+                        free, page, address, oldBytes, this));
             }
             if (newPages < oldPages) {
                 backEnd.put(slot(), page + newPages, oldPages - newPages);

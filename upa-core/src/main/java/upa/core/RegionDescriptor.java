@@ -84,6 +84,5 @@ public final class RegionDescriptor {
     /** Offset of the requests for which there were pages but no memory (long, atomic). */
     public static final int SHORTAGES = 48;
 
-    private RegionDescriptor() {
-    }
+    private RegionDescriptor() {}
 }

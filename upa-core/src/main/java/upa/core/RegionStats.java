@@ -16,7 +16,15 @@ package upa.core;
  * @param givenBackBytes given back to the kernel
  * @param frames         page frames, of the back ends that hold them; null in a {@link BackEnd#LINEAR} region
  */
-public record RegionStats(long capacityBytes, long allocatedBytes, long retainedBytes, long metadataBytes, long maps,
-                          long unmaps, long failures, long clearedBytes, long movedBytes, long givenBackBytes,
-                          FrameStats frames) {
-}
+public record RegionStats(
+        long capacityBytes,
+        long allocatedBytes,
+        long retainedBytes,
+        long metadataBytes,
+        long maps,
+        long unmaps,
+        long failures,
+        long clearedBytes,
+        long movedBytes,
+        long givenBackBytes,
+        FrameStats frames) {}

@@ -32,7 +32,9 @@ public record Retention(int percent, Duration halfLife) {
      * @throws IllegalArgumentException if one is out of range
      */
     public Retention {
-        if (percent < 0 || percent > MAX_PERCENT || halfLife.isNegative()
+        if (percent < 0
+                || percent > MAX_PERCENT
+                || halfLife.isNegative()
                 || halfLife.compareTo(MAX_HALF_LIFE) > 0 && !isForEver(halfLife)) {
             throw new IllegalArgumentException("out of range: percent=" + percent + " (0.." + MAX_PERCENT
                     + ") halfLife=" + halfLife + " (0.." + MAX_HALF_LIFE + ", or FOREVER)");

@@ -15,8 +15,7 @@ import upa.llfree.LlFreeStats;
 
 /** What the counters of a region say: the allocator's, less those of runs that no caller asked for. */
 final class Statistics {
-    private Statistics() {
-    }
+    private Statistics() {}
 
     static RegionStats of(RegionBackEnd backEnd) {
         RegionState state = backEnd.state();
@@ -26,11 +25,18 @@ final class Statistics {
         long failures = state.sum(INTERNAL_FAILURES);
         long shortages = state.sum(SHORTAGES);
         LlFreeStats s = state.pages.stats();
-        return new RegionStats(state.bytes, s.pages() - s.freePages() << PAGE_SHIFT,
-                backEnd.retainedPages(s.retainedPages()) << PAGE_SHIFT, backEnd.metadataBytes(),
-                less(s.gets(), gets), less(s.puts(), puts), less(s.failures() + shortages, failures),
-                state.sum(CLEARED_PAGES) << PAGE_SHIFT, state.sum(MOVED_PAGES) << PAGE_SHIFT,
-                state.sum(GIVEN_BACK_PAGES) << PAGE_SHIFT, backEnd.frameStats());
+        return new RegionStats(
+                state.bytes,
+                s.pages() - s.freePages() << PAGE_SHIFT,
+                backEnd.retainedPages(s.retainedPages()) << PAGE_SHIFT,
+                backEnd.metadataBytes(),
+                less(s.gets(), gets),
+                less(s.puts(), puts),
+                less(s.failures() + shortages, failures),
+                state.sum(CLEARED_PAGES) << PAGE_SHIFT,
+                state.sum(MOVED_PAGES) << PAGE_SHIFT,
+                state.sum(GIVEN_BACK_PAGES) << PAGE_SHIFT,
+                backEnd.frameStats());
     }
 
     /** The allocator's counts are lower bounds where threads share a slot, ours are exact. */

@@ -10,8 +10,7 @@ public final class Upa {
     /** The version of the project, which the C library, the kernel module and the launcher share. */
     public static final String VERSION = read();
 
-    private Upa() {
-    }
+    private Upa() {}
 
     private static String read() {
         Properties properties = new Properties();

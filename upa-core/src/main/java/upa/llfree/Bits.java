@@ -9,8 +9,7 @@ import static upa.llfree.Words.NONE;
  * Bits have numbers 0 .. 511; a range is lo .. hi-1.
  */
 final class Bits {
-    private Bits() {
-    }
+    private Bits() {}
 
     static long row(long bits, int i) {
         return bits + (long) i * Long.BYTES;
@@ -37,7 +36,7 @@ final class Bits {
 
     /** First aligned position >= pos of n free pages, fewer than all, or NONE. A snapshot. */
     static int findFree(long bits, long flip, int pos, int n, int align) {
-        for (;;) {
+        for (; ; ) {
             int start = next(bits, ~flip, pos);
             start = start + align - 1 & -align;
             if (start + n > CHILD_PAGES) {

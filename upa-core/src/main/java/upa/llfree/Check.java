@@ -6,8 +6,7 @@ import static upa.llfree.Words.*;
 
 /** Looks at all of a state: sums it up, rebuilds its counters after a killed user, checks its invariants. */
 final class Check {
-    private Check() {
-    }
+    private Check() {}
 
     // ---- summing up ------------------------------------------------------------------------------------------
 
@@ -32,9 +31,18 @@ final class Check {
         } else {
             freeChildren += a.pages / CHILD_PAGES - touched;
         }
-        return new LlFreeStats(a.pages, freePages, freeChildren, retainedPages, Counters.sum(a, SLOT_GETS),
-                Counters.sum(a, SLOT_GOT_PAGES), Counters.sum(a, SLOT_PUTS), Counters.sum(a, SLOT_PUT_PAGES),
-                Counters.sum(a, SLOT_FAILURES), Counters.sum(a, SLOT_SEARCHES), lazyPages);
+        return new LlFreeStats(
+                a.pages,
+                freePages,
+                freeChildren,
+                retainedPages,
+                Counters.sum(a, SLOT_GETS),
+                Counters.sum(a, SLOT_GOT_PAGES),
+                Counters.sum(a, SLOT_PUTS),
+                Counters.sum(a, SLOT_PUT_PAGES),
+                Counters.sum(a, SLOT_FAILURES),
+                Counters.sum(a, SLOT_SEARCHES),
+                lazyPages);
     }
 
     private static int retained(long bits, int w, long flip) {
@@ -169,8 +177,8 @@ final class Check {
 
     /** Of a tree whose word is to be read as {@code view}. */
     private static void validateTree(State a, long t, int view, int group) {
-        if ((view & ~TREE_KNOWN) != 0 || !isOpen(view)
-                && (isWhole(view) || isReserved(view) || nodeUsed(view) % TREE_PAGES != 0)) {
+        if ((view & ~TREE_KNOWN) != 0
+                || !isOpen(view) && (isWhole(view) || isReserved(view) || nodeUsed(view) % TREE_PAGES != 0)) {
             throw fault("tree=%d word=%#x cannot be", t, view);
         }
         if (isWhole(view) && (isReserved(view) || nodeUsed(view) != TREE_PAGES)) {
@@ -232,12 +240,13 @@ final class Check {
         if (childState(w) < STALE && Bits.nextStale(a.bitmapAt(c), true, 0) < CHILD_PAGES) {
             throw fault("child=%d word=%#x has stale bits", c, w);
         }
-        if (c >= a.touched()
-                && (childUsed(w, flip) != missing || childState(w) != ABSENT || (w & CHILD_LAZY) != 0)) {
+        if (c >= a.touched() && (childUsed(w, flip) != missing || childState(w) != ABSENT || (w & CHILD_LAZY) != 0)) {
             throw fault("child=%d word=%#x touched_children=%d", c, w, a.touched());
         }
-        if (nodeState(view) != MIXED && (childState(w) != nodeState(view) || (w & (CHILD_TAINTED | CHILD_LAZY)) != 0
-                || (w & CHILD_RESIDENT) == 0 != ((view & NODE_RESIDENT) == 0))) {
+        if (nodeState(view) != MIXED
+                && (childState(w) != nodeState(view)
+                        || (w & (CHILD_TAINTED | CHILD_LAZY)) != 0
+                        || (w & CHILD_RESIDENT) == 0 != ((view & NODE_RESIDENT) == 0))) {
             throw fault("child=%d word=%#x is not as tree_word=%#x says of all", c, w, view);
         }
         return childFree(w, flip);

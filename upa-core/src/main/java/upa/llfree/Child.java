@@ -14,8 +14,7 @@ final class Child {
     /** Beside the states of a child: what is known of the pages stays as it is. */
     static final int UNCHANGED = 4;
 
-    private Child() {
-    }
+    private Child() {}
 
     // ---- what the pages hold ---------------------------------------------------------------------------------
 
@@ -261,7 +260,8 @@ final class Child {
         long child = a.childAt(c);
         int w = getIntOpaque(child);
         // Mostly it is stale, and was before.
-        if (state == STALE && isFullAndStale(w, treeFlip)
+        if (state == STALE
+                && isFullAndStale(w, treeFlip)
                 && weakCompareAndSetIntVolatile(child, w, w ^ CHILD_POLARITY)) {
             return CHILD_PAGES;
         }

@@ -5,8 +5,7 @@ import static upa.llfree.LlFreeDescriptor.*;
 
 /** The counters of one slot: exact while each thread has a slot of its own, else lower bounds. */
 final class Counters {
-    private Counters() {
-    }
+    private Counters() {}
 
     private static void add(long counter, long n) {
         putLongOpaque(counter, getLongOpaque(counter) + n);

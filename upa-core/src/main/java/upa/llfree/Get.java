@@ -24,8 +24,7 @@ final class Get {
     /** Searches of the whole state before a get fails though it has seen room: others may be quicker every time. */
     private static final int SEARCH_TRIES = 16;
 
-    private Get() {
-    }
+    private Get() {}
 
     // ---- exactly these pages ---------------------------------------------------------------------------------
 
@@ -152,7 +151,8 @@ final class Get {
                 if (childFree(w, childFlip(w, flip)) < n || c >= a.children) {
                     continue;
                 }
-                long page = n < CHILD_PAGES ? Child.get(a, c, flip, n, align)
+                long page = n < CHILD_PAGES
+                        ? Child.get(a, c, flip, n, align)
                         : Child.getWhole(a, c, flip) ? c * CHILD_PAGES : NONE;
                 if (page >= 0 && page + n <= a.pages) {
                     return page;
@@ -165,7 +165,7 @@ final class Get {
     /** At most 512 pages, of one child wherever that can be. */
     static long small(State a, long s, int n, int align, int flags) {
         long from = 0;
-        for (int tries = 0; tries < RESERVE_TRIES;) {
+        for (int tries = 0; tries < RESERVE_TRIES; ) {
             long w = a.slotLoad(s);
             if (isPresent(w)) {
                 long hint = slotChild(w);
@@ -204,7 +204,9 @@ final class Get {
      * the tickets, are free, and in one of the states; else NONE.
      */
     private static long again(State a, long s, long c, long count, long n, int states) {
-        if (c < 0 || c > a.children - count || c % TREE_CHILDREN + count > TREE_CHILDREN
+        if (c < 0
+                || c > a.children - count
+                || c % TREE_CHILDREN + count > TREE_CHILDREN
                 || c * CHILD_PAGES + n > a.pages) {
             return NONE;
         }

@@ -3,8 +3,18 @@ package upa.llfree;
 import static upa.llfree.LlFreeDescriptor.*;
 
 /** Where everything is in a state of so many pages and slots: the one place that knows. */
-record Layout(long pages, int slots, long children, long trees, long groups, long slotOffset, long groupOffset,
-              long treeOffset, long childOffset, long bitmapOffset, long stateBytes) {
+record Layout(
+        long pages,
+        int slots,
+        long children,
+        long trees,
+        long groups,
+        long slotOffset,
+        long groupOffset,
+        long treeOffset,
+        long childOffset,
+        long bitmapOffset,
+        long stateBytes) {
     /** IllegalArgumentException if one of them is out of range. */
     static Layout of(long pages, int slots) {
         if (pages <= 0 || pages > MAX_PAGES || slots <= 0 || slots > MAX_SLOTS) {
@@ -18,7 +28,17 @@ record Layout(long pages, int slots, long children, long trees, long groups, lon
         long treeOffset = groupOffset + ((groups << WORD_SHIFT) + LINE_BYTES - 1 & -LINE_BYTES);
         long childOffset = treeOffset + (groups * GROUP_TREES << WORD_SHIFT);
         long bitmapOffset = childOffset + (trees * TREE_CHILDREN << WORD_SHIFT);
-        return new Layout(pages, slots, children, trees, groups, HEADER_BYTES, groupOffset, treeOffset, childOffset,
-                bitmapOffset, bitmapOffset + (children << BITMAP_SHIFT));
+        return new Layout(
+                pages,
+                slots,
+                children,
+                trees,
+                groups,
+                HEADER_BYTES,
+                groupOffset,
+                treeOffset,
+                childOffset,
+                bitmapOffset,
+                bitmapOffset + (children << BITMAP_SHIFT));
     }
 }

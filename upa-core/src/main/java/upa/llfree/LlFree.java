@@ -87,6 +87,7 @@ public final class LlFree extends State {
     public static final int HOLDS_LAZY = Words.HOLDS_LAZY;
     /** Of pages just taken: all are known to have memory, see {@link #setResident}. */
     public static final int HOLDS_RESIDENT = Words.HOLDS_RESIDENT;
+
     private static final int CONTENTS_SHIFT = 40;
 
     /** Flag of {@link #putRun}: the caller has given the pages' memory back to the kernel. */
@@ -185,8 +186,10 @@ public final class LlFree extends State {
         if (pages > this.pages) {
             return Counters.got(s, NO_MEMORY, 0);
         }
-        long page = Counters.got(s, pages <= CHILD_PAGES ? Get.small(this, s, (int) pages, 1, flags)
-                : Get.large(this, s, pages, flags), pages);
+        long page = Counters.got(
+                s,
+                pages <= CHILD_PAGES ? Get.small(this, s, (int) pages, 1, flags) : Get.large(this, s, pages, flags),
+                pages);
         return withContents(page, pages, flags);
     }
 
@@ -257,8 +260,8 @@ public final class LlFree extends State {
 
     private void checkRange(long first, long pages) {
         if (first < 0 || pages < 1 || pages > this.pages - first) {
-            throw new IllegalArgumentException("out of range: first=" + first + " pages=" + pages + " of "
-                    + this.pages + " managed");
+            throw new IllegalArgumentException(
+                    "out of range: first=" + first + " pages=" + pages + " of " + this.pages + " managed");
         }
     }
 
@@ -289,18 +292,18 @@ public final class LlFree extends State {
             throw notAllocated(first, pages);
         }
         if (freed != pages) {
-            throw new IllegalStateException("freed by two threads at once: first=" + first + " pages=" + pages
-                    + " freed=" + freed);
+            throw new IllegalStateException(
+                    "freed by two threads at once: first=" + first + " pages=" + pages + " freed=" + freed);
         }
     }
 
     private RuntimeException notAllocated(long first, long pages) {
         long free = Search.nextPage(this, first, first + pages, true);
         return free == first + pages
-                ? new IllegalStateException("freed by two threads at once: first=" + first + " pages=" + pages
-                        + " freed=0")
-                : new IllegalArgumentException("not allocated: page=" + free + " of first=" + first + " pages="
-                        + pages);
+                ? new IllegalStateException(
+                        "freed by two threads at once: first=" + first + " pages=" + pages + " freed=0")
+                : new IllegalArgumentException(
+                        "not allocated: page=" + free + " of first=" + first + " pages=" + pages);
     }
 
     /**

@@ -130,6 +130,7 @@ public final class LlFreeDescriptor {
 
     /** Base-2 logarithm of the bytes of a slot. */
     static final int SLOT_SHIFT = 6;
+
     static final int SLOT_RUN_HINT = 8;
     static final int SLOT_GETS = 16;
     static final int SLOT_GOT_PAGES = 24;
@@ -144,6 +145,7 @@ public final class LlFreeDescriptor {
     static final int BITMAP_SHIFT = 7;
     /** Offset of the stale bits in it. */
     static final int BITMAP_STALE = 64;
+
     static final int ROW_BITS = 64;
     static final int ROWS = CHILD_PAGES / ROW_BITS;
 
@@ -154,11 +156,12 @@ public final class LlFreeDescriptor {
     static final int CHILD_STATE = 3 << CHILD_STATE_SHIFT;
     static final int CHILD_RESIDENT = 1 << 14;
     static final int CHILD_LAZY = 1 << 15;
-    static final int CHILD_KNOWN = CHILD_ONES | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT
-            | CHILD_LAZY;
+    static final int CHILD_KNOWN =
+            CHILD_ONES | CHILD_POLARITY | CHILD_TAINTED | CHILD_STATE | CHILD_RESIDENT | CHILD_LAZY;
 
     /** Of the words of trees and groups alike. */
     static final int NODE_USED = 0xffff;
+
     static final int NODE_POLARITY = 1 << 16;
     static final int NODE_WHOLE = 1 << 17;
     static final int NODE_STATE_SHIFT = 24;
@@ -176,6 +179,5 @@ public final class LlFreeDescriptor {
     static final long SLOT_POLARITY = 1L << 62;
     static final long SLOT_PRESENT = 1L << 63;
 
-    private LlFreeDescriptor() {
-    }
+    private LlFreeDescriptor() {}
 }

@@ -15,7 +15,15 @@ package upa.llfree;
  * @param searches      gets that had to search beyond the slot's own tree
  * @param lazyPages     of the retained ones, those whose memory the kernel may take (upper bound)
  */
-public record LlFreeStats(long pages, long freePages, long freeChildren, long retainedPages, long gets, long gotPages,
-                          long puts, long putPages, long failures, long searches,
-                          long lazyPages) {
-}
+public record LlFreeStats(
+        long pages,
+        long freePages,
+        long freeChildren,
+        long retainedPages,
+        long gets,
+        long gotPages,
+        long puts,
+        long putPages,
+        long failures,
+        long searches,
+        long lazyPages) {}

@@ -12,8 +12,7 @@ final class Put {
     static final int PUT_ZEROED = 2;
     static final int PUT_UNTOUCHED = 3;
 
-    private Put() {
-    }
+    private Put() {}
 
     /** The pages of one tree; nothing is freed if {@code check} finds one of them free. */
     private static int inTree(State a, long s, long first, long end, int state, boolean check) {
@@ -69,7 +68,8 @@ final class Put {
         while (first < end) {
             long treeEnd = Math.min((first / TREE_PAGES + 1) * TREE_PAGES, end);
             if (treeEnd - first == TREE_PAGES) {
-                if (first % GROUP_PAGES == 0 && end - first >= GROUP_PAGES
+                if (first % GROUP_PAGES == 0
+                        && end - first >= GROUP_PAGES
                         && Trees.putWholeGroup(a, first / GROUP_PAGES, state)) {
                     freed += GROUP_PAGES;
                     first += GROUP_PAGES;

@@ -8,8 +8,7 @@ import static upa.llfree.Words.*;
 final class Search {
     private static final int GROUP_CHILDREN = GROUP_TREES * TREE_CHILDREN;
 
-    private Search() {
-    }
+    private Search() {}
 
     private static long childEnd(long page, long end) {
         return Math.min((page / CHILD_PAGES + 1) * CHILD_PAGES, end);
@@ -89,7 +88,7 @@ final class Search {
         long unit = n >= GROUP_CHILDREN ? GROUP_CHILDREN : n >= TREE_CHILDREN ? TREE_CHILDREN : 1;
         long start = from; // of the free run found so far
         long best = alignUp(from, unit);
-        for (long c = from; c < end;) {
+        for (long c = from; c < end; ) {
             int s = look(a, own, c);
             long stop = Math.min(alignUp(c + 1, (s & GROUP) != 0 ? GROUP_CHILDREN : TREE_CHILDREN), end);
             if ((s & EACH) != 0) {

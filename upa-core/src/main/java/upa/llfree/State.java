@@ -13,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 abstract class State {
     /** Holds the state; keeps it mapped as long as this object is reachable. */
     final MemorySegment segment;
+
     final long pages;
     final long children;
     final long trees;
@@ -20,6 +21,7 @@ abstract class State {
     final int slots;
     /** The address of the state. */
     final long header;
+
     private final long slot;
     private final long group;
     private final long tree;
@@ -76,14 +78,14 @@ abstract class State {
         check(segment);
         long bytes = segment.byteSize();
         if (bytes < HEADER_BYTES) {
-            throw new IllegalArgumentException("truncated: expected header_bytes=" + HEADER_BYTES + " found byteSize="
-                    + bytes);
+            throw new IllegalArgumentException(
+                    "truncated: expected header_bytes=" + HEADER_BYTES + " found byteSize=" + bytes);
         }
         long header = segment.address();
         long magic = getLongAcquire(header + MAGIC_OFFSET);
         if (magic != MAGIC) {
-            throw new IllegalArgumentException(String.format(
-                    "not an allocation state: expected magic=%#x found magic=%#x", MAGIC, magic));
+            throw new IllegalArgumentException(
+                    String.format("not an allocation state: expected magic=%#x found magic=%#x", MAGIC, magic));
         }
         expect("abi", ABI, getIntOpaque(header + ABI_OFFSET));
         Layout layout = Layout.of(getLongOpaque(header + PAGES_OFFSET), getIntOpaque(header + SLOTS_OFFSET));
@@ -94,8 +96,8 @@ abstract class State {
         expect("bitmap_offset", layout.bitmapOffset(), getLongOpaque(header + BITMAP_OFFSET));
         expect("state_bytes", layout.stateBytes(), getLongOpaque(header + STATE_BYTES_OFFSET));
         if (bytes < layout.stateBytes()) {
-            throw new IllegalArgumentException("truncated: expected state_bytes=" + layout.stateBytes()
-                    + " found byteSize=" + bytes);
+            throw new IllegalArgumentException(
+                    "truncated: expected state_bytes=" + layout.stateBytes() + " found byteSize=" + bytes);
         }
         return layout;
     }
@@ -112,15 +114,15 @@ abstract class State {
             throw new IllegalStateException("segment is closed: address=" + segment.address());
         }
         if (segment.address() == 0 || segment.address() % LINE_BYTES != 0) {
-            throw new IllegalArgumentException(String.format("segment misaligned: address=%#x must be a multiple of %d",
-                    segment.address(), LINE_BYTES));
+            throw new IllegalArgumentException(String.format(
+                    "segment misaligned: address=%#x must be a multiple of %d", segment.address(), LINE_BYTES));
         }
     }
 
     private static void expect(String name, long expected, long found) {
         if (expected != found) {
-            throw new IllegalArgumentException("another layout: expected " + name + "=" + expected + " found " + name
-                    + "=" + found);
+            throw new IllegalArgumentException(
+                    "another layout: expected " + name + "=" + expected + " found " + name + "=" + found);
         }
     }
 
@@ -175,8 +177,9 @@ abstract class State {
 
     /** Any number is a slot. */
     final long slotAt(int s) {
-        return slot + ((long) (Integer.compareUnsigned(s, slots) < 0 ? s : Integer.remainderUnsigned(s, slots))
-                << SLOT_SHIFT);
+        return slot
+                + ((long) (Integer.compareUnsigned(s, slots) < 0 ? s : Integer.remainderUnsigned(s, slots))
+                        << SLOT_SHIFT);
     }
 
     /** A tree's word as it is to be read. */

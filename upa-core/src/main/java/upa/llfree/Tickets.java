@@ -15,8 +15,7 @@ final class Tickets {
     /** What no polarity is. */
     static final long NONE = 1;
 
-    private Tickets() {
-    }
+    private Tickets() {}
 
     // ---- wherever they are -----------------------------------------------------------------------------------
 
@@ -144,7 +143,8 @@ final class Tickets {
     /** Ends the reservation of a slot if its tree is wholly free: a large run may want it whole. */
     static void leaveIdle(State a, long s) {
         long w = a.slotLoad(s);
-        if (isPresent(w) && slotFree(w) + treeFree(getIntOpaque(a.treeAt(slotTree(w)))) == TREE_PAGES
+        if (isPresent(w)
+                && slotFree(w) + treeFree(getIntOpaque(a.treeAt(slotTree(w)))) == TREE_PAGES
                 && weakCompareAndSetLongVolatile(s, w, 0)) {
             Trees.release(a, slotTree(w), slotFree(w));
         }

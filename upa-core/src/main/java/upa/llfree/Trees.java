@@ -17,8 +17,7 @@ final class Trees {
     /** What no word is: the polarity could not be had, or somebody else was quicker. */
     static final long NO_WORD = 1L << 32;
 
-    private Trees() {
-    }
+    private Trees() {}
 
     /** Does a method's result stand for a word? */
     static boolean isWord(long result) {
@@ -119,7 +118,7 @@ final class Trees {
     private static long openHeld(State a, long tree, int set) {
         long t = a.treeAt(tree);
         long g = a.groupAt(tree / GROUP_TREES);
-        for (;;) {
+        for (; ; ) {
             int w = getIntOpaque(t);
             if (isOpen(w)) {
                 return word(w);
@@ -165,7 +164,7 @@ final class Trees {
      */
     static long take(State a, long tree, int n, boolean overdraw) {
         long t = a.treeAt(tree);
-        for (;;) {
+        for (; ; ) {
             int w = getIntOpaque(t);
             if (!isOpen(w)) {
                 long opened = openFree(a, tree, n, 0, 0, overdraw);
@@ -197,8 +196,11 @@ final class Trees {
         if (!isOpen(w)) {
             return openFree(a, tree, TREE_PAGES, TREE_RESERVED, 0, false);
         }
-        return !isReserved(w) && treeFree(w) >= least
-                && weakCompareAndSetIntVolatile(t, w, w + treeFree(w) + TREE_RESERVED) ? word(w) : NO_WORD;
+        return !isReserved(w)
+                        && treeFree(w) >= least
+                        && weakCompareAndSetIntVolatile(t, w, w + treeFree(w) + TREE_RESERVED)
+                ? word(w)
+                : NO_WORD;
     }
 
     /** Ends a reservation of which so many tickets are left. */
@@ -230,8 +232,7 @@ final class Trees {
 
     /** Do the marks of a word say that all below holds what {@code state} says? */
     private static boolean holds(int w, int state) {
-        return nodeState(w) == state
-                && (state == STALE || ((w & NODE_RESIDENT) == 0) == (state == ABSENT));
+        return nodeState(w) == state && (state == STALE || ((w & NODE_RESIDENT) == 0) == (state == ABSENT));
     }
 
     private static boolean isRecorded(int w, int state) {

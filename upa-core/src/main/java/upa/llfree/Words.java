@@ -20,8 +20,7 @@ final class Words {
     /** There is no such page, child or tree. */
     static final int NONE = -1;
 
-    private Words() {
-    }
+    private Words() {}
 
     // ---- child words -----------------------------------------------------------------------------------------
 
@@ -145,8 +144,10 @@ final class Words {
 
     /** The reservation of a tree whose word this is, with so many free pages; searches start at its first child. */
     static long reservation(long tree, int word, int free) {
-        return SLOT_PRESENT | ((word & NODE_POLARITY) != 0 ? SLOT_POLARITY : 0)
-                | tree * TREE_CHILDREN << SLOT_CHILD_SHIFT | free;
+        return SLOT_PRESENT
+                | ((word & NODE_POLARITY) != 0 ? SLOT_POLARITY : 0)
+                | tree * TREE_CHILDREN << SLOT_CHILD_SHIFT
+                | free;
     }
 
     /** The polarity of the tree as a mask. */

@@ -31,8 +31,7 @@ public interface MemoryPolicy extends AutoCloseable {
      *
      * @param pages none of which is the policy's
      */
-    default void added(PageBatch pages) {
-    }
+    default void added(PageBatch pages) {}
 
     /**
      * There is evidence that pages are used. How much there is depends on the machine: on a stock kernel only faults,
@@ -40,8 +39,7 @@ public interface MemoryPolicy extends AutoCloseable {
      *
      * @param pages in memory when the evidence was taken; one may have left since
      */
-    default void used(PageBatch pages) {
-    }
+    default void used(PageBatch pages) {}
 
     /**
      * Pages have left memory without this policy's proposal, or do not exist any more. Also told of pages that are not
@@ -49,8 +47,7 @@ public interface MemoryPolicy extends AutoCloseable {
      *
      * @param pages no longer the policy's
      */
-    default void gone(PageBatch pages) {
-    }
+    default void gone(PageBatch pages) {}
 
     /**
      * Asks for victims. A policy that proposes fewer than wanted has the rest chosen for it.
@@ -66,35 +63,30 @@ public interface MemoryPolicy extends AutoCloseable {
      * @param faults the pages that threads wait for
      * @param also   takes proposals of what else to bring in
      */
-    default void fault(FaultBatch faults, Fetch also) {
-    }
+    default void fault(FaultBatch faults, Fetch also) {}
 
     /**
      * The memory pressure has changed.
      *
      * @param pressure as it is now
      */
-    default void pressure(Pressure pressure) {
-    }
+    default void pressure(Pressure pressure) {}
 
     /**
      * The program says something about its pages.
      *
      * @param hint what it says
      */
-    default void hint(Hint hint) {
-    }
+    default void hint(Hint hint) {}
 
     /**
      * Time has passed: about ten times a second while the program runs.
      *
      * @param actions what a policy can do of its own accord
      */
-    default void tick(Actions actions) {
-    }
+    default void tick(Actions actions) {}
 
     /** Ends: called once, last. The context is invalid afterwards. */
     @Override
-    default void close() {
-    }
+    default void close() {}
 }

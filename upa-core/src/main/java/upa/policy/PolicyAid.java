@@ -12,6 +12,5 @@ public interface PolicyAid extends MemoryPolicy {
      * @param wanted takes the proposals
      */
     @Override
-    default void evict(Eviction wanted) {
-    }
+    default void evict(Eviction wanted) {}
 }

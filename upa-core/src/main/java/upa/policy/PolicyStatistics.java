@@ -12,6 +12,12 @@ package upa.policy;
  * @param prefetchesUsed of those, how many were touched before they left; known only where accesses are seen
  * @param refused    proposals that were no-ops
  */
-public record PolicyStatistics(long faults, long firstTouches, long rescues, long refaults, long evictions,
-                               long prefetches, long prefetchesUsed, long refused) {
-}
+public record PolicyStatistics(
+        long faults,
+        long firstTouches,
+        long rescues,
+        long refaults,
+        long evictions,
+        long prefetches,
+        long prefetchesUsed,
+        long refused) {}

@@ -126,14 +126,16 @@ abstract class ArenaContract {
     @Test
     void misuseIsAnException() {
         try (Arena arena = open()) {
-            String size = assertThrows(IllegalArgumentException.class, () -> arena.allocate(-1)).getMessage();
+            String size = assertThrows(IllegalArgumentException.class, () -> arena.allocate(-1))
+                    .getMessage();
             assertTrue(size.contains("-1"), size);
             for (long alignment : new long[] {0, -1, 3, 4097, Long.MIN_VALUE}) {
-                String message = assertThrows(IllegalArgumentException.class,
-                        () -> arena.allocate(1, alignment)).getMessage();
+                String message = assertThrows(IllegalArgumentException.class, () -> arena.allocate(1, alignment))
+                        .getMessage();
                 assertTrue(message.contains(Long.toString(alignment)), message);
             }
-            assertThrows(IndexOutOfBoundsException.class, () -> arena.allocate(8).get(ValueLayout.JAVA_BYTE, 8));
+            assertThrows(
+                    IndexOutOfBoundsException.class, () -> arena.allocate(8).get(ValueLayout.JAVA_BYTE, 8));
         }
     }
 
@@ -168,26 +170,38 @@ abstract class ArenaContract {
         arena.close();
         assertFalse(arena.scope().isAlive());
         for (MemorySegment s : List.of(small, large, slice)) {
-            assertEquals("Already closed",
-                    assertThrows(IllegalStateException.class, () -> s.get(ValueLayout.JAVA_BYTE, 0)).getMessage());
+            assertEquals(
+                    "Already closed",
+                    assertThrows(IllegalStateException.class, () -> s.get(ValueLayout.JAVA_BYTE, 0))
+                            .getMessage());
         }
-        assertEquals("Already closed", assertThrows(IllegalStateException.class, () -> arena.allocate(1)).getMessage());
-        assertEquals("Already closed",
-                assertThrows(IllegalStateException.class, () -> arena.allocate(MIB)).getMessage());
-        assertEquals("Already closed", assertThrows(IllegalStateException.class, arena::close).getMessage());
+        assertEquals(
+                "Already closed",
+                assertThrows(IllegalStateException.class, () -> arena.allocate(1))
+                        .getMessage());
+        assertEquals(
+                "Already closed",
+                assertThrows(IllegalStateException.class, () -> arena.allocate(MIB))
+                        .getMessage());
+        assertEquals(
+                "Already closed",
+                assertThrows(IllegalStateException.class, arena::close).getMessage());
     }
 
     @Test
     void confinementHolds() throws Exception {
         try (Arena arena = open()) {
             MemorySegment s = arena.allocate(16);
-            assertEquals(!isConfined(), s.isAccessibleBy(new Thread(() -> { })));
+            assertEquals(!isConfined(), s.isAccessibleBy(new Thread(() -> {})));
             Throwable access = thrownInAnotherThread(() -> s.set(ValueLayout.JAVA_BYTE, 0, (byte) 1));
-            Throwable allocation = thrownInAnotherThread(() -> arena.allocate(16).fill((byte) 1));
+            Throwable allocation =
+                    thrownInAnotherThread(() -> arena.allocate(16).fill((byte) 1));
             if (isConfined()) {
                 assertEquals(WrongThreadException.class, access.getClass());
                 assertEquals(WrongThreadException.class, allocation.getClass());
-                assertEquals(WrongThreadException.class, thrownInAnotherThread(arena::close).getClass());
+                assertEquals(
+                        WrongThreadException.class,
+                        thrownInAnotherThread(arena::close).getClass());
                 assertTrue(arena.scope().isAlive());
             } else {
                 assertNull(access);
@@ -216,17 +230,29 @@ abstract class ArenaContract {
         Arena arena = open();
         MemorySegment numbers = arena.allocateFrom(ValueLayout.JAVA_INT, 3, 1, 2);
         Linker linker = Linker.nativeLinker();
-        MethodHandle qsort = linker.downcallHandle(linker.defaultLookup().findOrThrow("qsort"),
-                FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG,
-                        ValueLayout.ADDRESS));
+        MethodHandle qsort = linker.downcallHandle(
+                linker.defaultLookup().findOrThrow("qsort"),
+                FunctionDescriptor.ofVoid(
+                        ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS));
         List<Throwable> thrown = new ArrayList<>();
-        MethodHandle closing = MethodHandles.insertArguments(MethodHandles.lookup().findStatic(ArenaContract.class,
-                "compareAndClose", MethodType.methodType(int.class, Arena.class, List.class, MemorySegment.class,
-                        MemorySegment.class)), 0, arena, thrown);
+        MethodHandle closing = MethodHandles.insertArguments(
+                MethodHandles.lookup()
+                        .findStatic(
+                                ArenaContract.class,
+                                "compareAndClose",
+                                MethodType.methodType(
+                                        int.class, Arena.class, List.class, MemorySegment.class, MemorySegment.class)),
+                0,
+                arena,
+                thrown);
         try (Arena stubs = Arena.ofConfined()) {
-            MemorySegment compare = linker.upcallStub(closing, FunctionDescriptor.of(ValueLayout.JAVA_INT,
-                    ValueLayout.ADDRESS.withTargetLayout(ValueLayout.JAVA_INT),
-                    ValueLayout.ADDRESS.withTargetLayout(ValueLayout.JAVA_INT)), stubs);
+            MemorySegment compare = linker.upcallStub(
+                    closing,
+                    FunctionDescriptor.of(
+                            ValueLayout.JAVA_INT,
+                            ValueLayout.ADDRESS.withTargetLayout(ValueLayout.JAVA_INT),
+                            ValueLayout.ADDRESS.withTargetLayout(ValueLayout.JAVA_INT)),
+                    stubs);
             qsort.invokeExact(numbers, 3L, 4L, compare);
         }
         assertFalse(thrown.isEmpty());
@@ -249,8 +275,8 @@ abstract class ArenaContract {
     void theAllocatorsBuiltOnArenasWork() {
         try (Arena arena = open()) {
             assertEquals("käse", arena.allocateFrom("käse").getString(0));
-            assertEquals(2.5, arena.allocateFrom(ValueLayout.JAVA_DOUBLE, 1.5, 2.5).getAtIndex(ValueLayout.JAVA_DOUBLE,
-                    1));
+            assertEquals(
+                    2.5, arena.allocateFrom(ValueLayout.JAVA_DOUBLE, 1.5, 2.5).getAtIndex(ValueLayout.JAVA_DOUBLE, 1));
             SegmentAllocator slices = SegmentAllocator.slicingAllocator(arena.allocate(1024));
             assertEquals(arena.scope(), slices.allocate(100, 64).scope());
         }

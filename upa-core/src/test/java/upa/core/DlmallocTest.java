@@ -32,12 +32,14 @@ class DlmallocTest {
             SymbolLookup symbols = SymbolLookup.libraryLookup(library, Arena.global());
             Linker linker = Linker.nativeLinker();
             MethodHandle malloc = linker.downcallHandle(symbols.findOrThrow("dlmalloc"), SIZE);
-            MethodHandle calloc = linker.downcallHandle(symbols.findOrThrow("dlcalloc"),
+            MethodHandle calloc = linker.downcallHandle(
+                    symbols.findOrThrow("dlcalloc"),
                     FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
-            MethodHandle realloc = linker.downcallHandle(symbols.findOrThrow("dlrealloc"),
+            MethodHandle realloc = linker.downcallHandle(
+                    symbols.findOrThrow("dlrealloc"),
                     FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG));
-            MethodHandle free = linker.downcallHandle(symbols.findOrThrow("dlfree"),
-                    FunctionDescriptor.ofVoid(ValueLayout.ADDRESS));
+            MethodHandle free = linker.downcallHandle(
+                    symbols.findOrThrow("dlfree"), FunctionDescriptor.ofVoid(ValueLayout.ADDRESS));
             for (long bytes = 16; bytes <= 64 << 20; bytes *= 4) {
                 MemorySegment block = ((MemorySegment) malloc.invokeExact(bytes)).reinterpret(bytes, arena, null);
                 assertNotEquals(0, block.address(), "bytes=" + bytes);
@@ -55,8 +57,8 @@ class DlmallocTest {
                 free.invokeExact(zeros);
             }
             assertEquals(MemorySegment.NULL, (MemorySegment) malloc.invokeExact(Long.MAX_VALUE));
-            MethodHandle footprint = linker.downcallHandle(symbols.findOrThrow("dlmalloc_max_footprint"),
-                    FunctionDescriptor.of(ValueLayout.JAVA_LONG));
+            MethodHandle footprint = linker.downcallHandle(
+                    symbols.findOrThrow("dlmalloc_max_footprint"), FunctionDescriptor.of(ValueLayout.JAVA_LONG));
             assertTrue((long) footprint.invokeExact() >= 128 << 20);
         }
     }

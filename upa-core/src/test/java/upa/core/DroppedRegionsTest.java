@@ -20,6 +20,7 @@ class DroppedRegionsTest {
     private static final long MIB = 1 << 20;
     /** So large that fewer than the regions made here fit into the address space at once. */
     private static final long LARGE = 256L << 30;
+
     private static final int REGIONS = 2000;
 
     private static boolean isMapped(long address) throws IOException {
@@ -58,10 +59,11 @@ class DroppedRegionsTest {
     void regionsThatAreReachedStayUntilTheAddressesEnd() {
         List<Region> reached = new ArrayList<>();
         String message = assertThrows(SystemCallException.class, () -> {
-            for (;;) {
-                reached.add(Region.create(8 * LARGE));
-            }
-        }).getMessage();
+                    for (; ; ) {
+                        reached.add(Region.create(8 * LARGE));
+                    }
+                })
+                .getMessage();
         assertTrue(message.contains("errno=ENOMEM (12)") && message.contains("regions="), message);
         reached.forEach(region -> assertTrue(region.map(4096) != Region.NO_MEMORY));
         reached.forEach(Region::close);

@@ -32,13 +32,15 @@ class EventsTest {
             recording.stop();
             recording.dump(file);
         }
-        return RecordingFile.readAllEvents(file).stream().filter(e -> e.getEventType().getName().startsWith("upa."))
+        return RecordingFile.readAllEvents(file).stream()
+                .filter(e -> e.getEventType().getName().startsWith("upa."))
                 .toList();
     }
 
     private static RecordedEvent only(List<RecordedEvent> events, String name, Region region) {
-        List<RecordedEvent> found = events.stream().filter(e -> e.getEventType().getName().equals(name)
-                && e.getLong("region") == region.base()).toList();
+        List<RecordedEvent> found = events.stream()
+                .filter(e -> e.getEventType().getName().equals(name) && e.getLong("region") == region.base())
+                .toList();
         assertEquals(1, found.size(), () -> name + " in " + events);
         return found.getFirst();
     }
@@ -76,8 +78,10 @@ class EventsTest {
             region.unmap(region.base() + 2 * MIB, 2 * MIB);
             region.unmap(region.base() + 6 * MIB, 2 * MIB);
             List<RecordedEvent> events = record(true, () -> region.map(4 * MIB));
-            long bytes = events.stream().filter(e -> e.getEventType().getName().equals("upa.Scavenge"))
-                    .mapToLong(e -> e.getLong("bytes")).sum();
+            long bytes = events.stream()
+                    .filter(e -> e.getEventType().getName().equals("upa.Scavenge"))
+                    .mapToLong(e -> e.getLong("bytes"))
+                    .sum();
             assertEquals(4 * MIB, bytes);
             assertEquals(bytes, region.stats().movedBytes());
         }

@@ -20,8 +20,7 @@ final class FrameOwnership {
     private final AtomicIntegerArray owners;
 
     /** Blocks of whole pages. */
-    private record Block(long address, long pages) {
-    }
+    private record Block(long address, long pages) {}
 
     FrameOwnership(Region region) {
         this.region = region;

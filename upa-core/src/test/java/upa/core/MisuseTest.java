@@ -41,12 +41,19 @@ class MisuseTest {
         refused(NullPointerException.class, "path=null", () -> Region.createShared(null, MIB));
         refused(NullPointerException.class, "path=null", () -> Region.attach(null));
         refused(NullPointerException.class, "segment=null", () -> region.unmap(null));
-        refused(NullPointerException.class, "device=null", () -> PteOptions.guarded(MIB).withDevice(null));
-        refused(IllegalArgumentException.class, "backEnd=null", () -> new PteOptions(null, MIB, MIB, 0, false,
-                PteOptions.DEVICE));
+        refused(
+                NullPointerException.class,
+                "device=null",
+                () -> PteOptions.guarded(MIB).withDevice(null));
+        refused(
+                IllegalArgumentException.class,
+                "backEnd=null",
+                () -> new PteOptions(null, MIB, MIB, 0, false, PteOptions.DEVICE));
         refused(NullPointerException.class, "segment=null", () -> LlFree.create(null, 1, 1));
         refused(NullPointerException.class, "segment=null", () -> LlFree.attach(null));
-        for (Executable open : List.<Executable>of(() -> PageArena.ofConfined(null), () -> PageArena.ofShared(null),
+        for (Executable open : List.<Executable>of(
+                () -> PageArena.ofConfined(null),
+                () -> PageArena.ofShared(null),
                 () -> PageArena.ofConfinedUncleared(null))) {
             refused(NullPointerException.class, "region=null", open);
         }
@@ -83,7 +90,9 @@ class MisuseTest {
         try (Region other = Region.create(MIB)) {
             MemorySegment segment = other.mapSegment(4096, 0);
             refused(IllegalArgumentException.class, "segment=", () -> region.unmap(segment));
-            refused(IllegalArgumentException.class, "segment=",
+            refused(
+                    IllegalArgumentException.class,
+                    "segment=",
                     () -> region.unmap(Arena.global().allocate(4096, 4096)));
             assertEquals(4096, other.stats().allocatedBytes());
         }

@@ -66,10 +66,11 @@ class PageArenaTest {
         try (PageArena arena = PageArena.ofConfined(region)) {
             List<MemorySegment> segments = new ArrayList<>();
             String message = assertThrows(OutOfMemoryError.class, () -> {
-                for (;;) {
-                    segments.add(arena.allocate(7 * MIB));
-                }
-            }).getMessage();
+                        for (; ; ) {
+                            segments.add(arena.allocate(7 * MIB));
+                        }
+                    })
+                    .getMessage();
             assertTrue(message.contains("bytes=" + 7 * MIB), message);
             assertThrows(OutOfMemoryError.class, () -> arena.allocate(7 * MIB));
             assertEquals(segments.size() * 7 * MIB, region.stats().allocatedBytes());
@@ -99,14 +100,16 @@ class PageArenaTest {
         arena.allocate(2 * MIB);
         arena.allocate(16);
         region.unmap(segment.address(), segment.byteSize());
-        String message = assertThrows(IllegalArgumentException.class, arena::close).getMessage();
+        String message =
+                assertThrows(IllegalArgumentException.class, arena::close).getMessage();
         assertTrue(message.contains("not allocated"), message);
         assertThrows(IllegalStateException.class, arena::close);
     }
 
     @Test
     void arenasOverASharedRegionWork() throws Exception {
-        try (SharedFile file = new SharedFile(); Region shared = Region.createShared(file.path(), 8 * MIB)) {
+        try (SharedFile file = new SharedFile();
+                Region shared = Region.createShared(file.path(), 8 * MIB)) {
             for (int i = 0; i < 3; i++) {
                 try (Arena arena = PageArena.ofConfined(shared)) {
                     MemorySegment s = arena.allocate(3 * MIB);
@@ -126,19 +129,21 @@ class PageArenaTest {
             List<Thread> threads = new ArrayList<>();
             for (int t = 1; t <= 4; t++) {
                 byte mark = (byte) t;
-                threads.add(Thread.ofPlatform().uncaughtExceptionHandler((thread, e) -> failure.set(e)).start(() -> {
-                    List<MemorySegment> mine = new ArrayList<>();
-                    for (int i = 0; i < 500; i++) {
-                        MemorySegment s = arena.allocate(i % 50 == 0 ? 40_000 : 200);
-                        assertEquals(-1, s.mismatch(MemorySegment.ofArray(new byte[(int) s.byteSize()])));
-                        mine.add(s.fill(mark));
-                    }
-                    for (MemorySegment s : mine) {
-                        for (long i = 0; i < s.byteSize(); i++) {
-                            assertEquals(mark, s.get(ValueLayout.JAVA_BYTE, i));
-                        }
-                    }
-                }));
+                threads.add(Thread.ofPlatform()
+                        .uncaughtExceptionHandler((thread, e) -> failure.set(e))
+                        .start(() -> {
+                            List<MemorySegment> mine = new ArrayList<>();
+                            for (int i = 0; i < 500; i++) {
+                                MemorySegment s = arena.allocate(i % 50 == 0 ? 40_000 : 200);
+                                assertEquals(-1, s.mismatch(MemorySegment.ofArray(new byte[(int) s.byteSize()])));
+                                mine.add(s.fill(mark));
+                            }
+                            for (MemorySegment s : mine) {
+                                for (long i = 0; i < s.byteSize(); i++) {
+                                    assertEquals(mark, s.get(ValueLayout.JAVA_BYTE, i));
+                                }
+                            }
+                        }));
             }
             for (Thread thread : threads) {
                 thread.join();

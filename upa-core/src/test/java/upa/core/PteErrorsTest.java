@@ -27,7 +27,12 @@ class PteErrorsTest {
     @Test
     void noDevice(@TempDir Path directory) {
         Path none = directory.resolve("upa");
-        refused(2, PteOptions.guarded(MIB).withDevice(none), "device=" + none, "back end=pte", "errno=ENOENT (2)",
+        refused(
+                2,
+                PteOptions.guarded(MIB).withDevice(none),
+                "device=" + none,
+                "back end=pte",
+                "errno=ENOENT (2)",
                 "insmod upa.ko",
                 "back end linear");
         refused(2, PteOptions.raw(MIB).withDevice(none), "back end=pte-raw");
@@ -35,7 +40,11 @@ class PteErrorsTest {
 
     @Test
     void anotherDevice(@TempDir Path directory) throws IOException {
-        refused(25, PteOptions.guarded(MIB).withDevice(Path.of("/dev/null")), "device=/dev/null", "errno=ENOTTY (25)",
+        refused(
+                25,
+                PteOptions.guarded(MIB).withDevice(Path.of("/dev/null")),
+                "device=/dev/null",
+                "errno=ENOTTY (25)",
                 "not the device of upa.ko");
         Path file = Files.createFile(directory.resolve("file"));
         refused(25, PteOptions.raw(MIB).withDevice(file), "device=" + file);
@@ -45,9 +54,9 @@ class PteErrorsTest {
     @Test
     void optionsOutOfRange() {
         PteOptions good = PteOptions.guarded(MIB);
-        record Wrong(String what, Executable misuse) {
-        }
-        for (Wrong w : List.of(new Wrong("poolBytes=-1", () -> PteOptions.guarded(-1)),
+        record Wrong(String what, Executable misuse) {}
+        for (Wrong w : List.of(
+                new Wrong("poolBytes=-1", () -> PteOptions.guarded(-1)),
                 new Wrong("maxPoolBytes=0", () -> PteOptions.raw(0)),
                 new Wrong("maxPoolBytes=" + ((1L << 40) + 1), () -> good.withMaxPoolBytes((1L << 40) + 1)),
                 new Wrong("poolBytes=2097152", () -> good.withMaxPoolBytes(4096)),
@@ -56,7 +65,8 @@ class PteErrorsTest {
                 new Wrong("reclaim=true", () -> PteOptions.raw(1).withReclaim(true)),
                 new Wrong("bytes=0", () -> Region.create(0, good)),
                 new Wrong("bytes=" + ((1L << 40) + 1), () -> Region.create((1L << 40) + 1, good)))) {
-            String message = assertThrows(IllegalArgumentException.class, w.misuse).getMessage();
+            String message =
+                    assertThrows(IllegalArgumentException.class, w.misuse).getMessage();
             assertTrue(message.contains(w.what), () -> "no \"" + w.what + "\" in: " + message);
         }
         assertEquals(2 * MIB, good.poolBytes(), "rounded up");

@@ -15,8 +15,8 @@ class PteLimitsTest {
 
     @BeforeAll
     static void assumeOrdinaryUser() {
-        assumeTrue(Boolean.getBoolean("upa.test.ordinary"),
-                "needs /dev/upa and a user who may lock no more than 8 MiB");
+        assumeTrue(
+                Boolean.getBoolean("upa.test.ordinary"), "needs /dev/upa and a user who may lock no more than 8 MiB");
     }
 
     private static String refused(int errno, PteOptions options) {
@@ -28,8 +28,8 @@ class PteLimitsTest {
     @Test
     void aPoolBeyondTheLockedMemoryLimitIsRefused() {
         String message = refused(12, PteOptions.guarded(16 * MIB));
-        for (String part : new String[] {"poolBytes=16777216", "lockedBytes=", "RLIMIT_MEMLOCK=8388608", "ENOMEM",
-                "ulimit -l"}) {
+        for (String part :
+                new String[] {"poolBytes=16777216", "lockedBytes=", "RLIMIT_MEMLOCK=8388608", "ENOMEM", "ulimit -l"}) {
             assertTrue(message.contains(part), message);
         }
     }
@@ -37,8 +37,8 @@ class PteLimitsTest {
     @Test
     void rawModesAreRefused() {
         String message = refused(1, PteOptions.raw(2 * MIB));
-        assertTrue(message.contains("raw=1") && message.contains("CAP_SYS_RAWIO") && message.contains("EPERM"),
-                message);
+        assertTrue(
+                message.contains("raw=1") && message.contains("CAP_SYS_RAWIO") && message.contains("EPERM"), message);
     }
 
     /** The limit is met while growing: a shortage like any other. */

@@ -35,7 +35,8 @@ abstract class PteRegionContract extends RegionContract {
 
     /** Skips the tests of a class where there is no such back end. */
     static void assumeAvailable(PteOptions options) {
-        assumeTrue(Files.isWritable(PteOptions.DEVICE),
+        assumeTrue(
+                Files.isWritable(PteOptions.DEVICE),
                 "no " + PteOptions.DEVICE + ": upa.ko is not loaded, or not for this user");
         try {
             Region.create(1, options).close();
@@ -57,8 +58,9 @@ abstract class PteRegionContract extends RegionContract {
 
                 @Override
                 public Region region(long bytes, HugePages hugePages, long poolBytes, long deferredBytes) {
-                    return Region.create(bytes, new PteOptions(options.backEnd(), 0, poolBytes, deferredBytes, false,
-                            PteOptions.DEVICE));
+                    return Region.create(
+                            bytes,
+                            new PteOptions(options.backEnd(), 0, poolBytes, deferredBytes, false, PteOptions.DEVICE));
                 }
             });
         }
@@ -135,7 +137,9 @@ abstract class PteRegionContract extends RegionContract {
         assertReads(small, small.base() + 32 * MIB, POOL / 2, 0);
         assertFalse(small.mapAt(small.base() + 48 * MIB, PAGE_BYTES, 0), "the pool is empty");
         for (long i = 0; i < POOL; i += 2 * PAGE_BYTES) {
-            assertEquals(i + 1, small.segment(small.base() + i, 8).get(ValueLayout.JAVA_LONG, 0),
+            assertEquals(
+                    i + 1,
+                    small.segment(small.base() + i, 8).get(ValueLayout.JAVA_LONG, 0),
                     "the other pages kept theirs");
         }
         quiet(small);
@@ -228,7 +232,9 @@ abstract class PteRegionContract extends RegionContract {
     void thePoolKeepsItsSizeUnlessItIsGivenBack() {
         assertEquals(Retention.EVERYTHING, region.retention());
         region.retain(Retention.EVERYTHING);
-        contains(messageOf(IllegalArgumentException.class, () -> region.retain(Retention.DEFAULT)), "backEnd=",
+        contains(
+                messageOf(IllegalArgumentException.class, () -> region.retain(Retention.DEFAULT)),
+                "backEnd=",
                 "percent=10");
         assertEquals(Retention.EVERYTHING, region.retention());
     }
@@ -245,7 +251,9 @@ abstract class PteRegionContract extends RegionContract {
             }
             for (long block : blocks) {
                 bounded.unmap(block, 300_000);
-                assertTrue(frames(bounded).deferredBytes() <= bound, () -> frames(bounded).toString());
+                assertTrue(
+                        frames(bounded).deferredBytes() <= bound,
+                        () -> frames(bounded).toString());
             }
         }
         FrameStats s = frames(bounded);
@@ -304,11 +312,18 @@ abstract class PteRegionContract extends RegionContract {
 
     @Test
     void programsStartedByForkHaveNoneOfTheRegion() throws IOException, InterruptedException {
-        Process holder = new ProcessBuilder(ProcessHandle.current().info().command().orElseThrow(),
-                "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED",
-                "-Djdk.lang.Process.launchMechanism=FORK", "-cp",
-                System.getProperty("java.class.path"), StartsProcesses.class.getName(), options(1).backEnd().toString())
-                .redirectErrorStream(true).start();
+        Process holder = new ProcessBuilder(
+                        ProcessHandle.current().info().command().orElseThrow(),
+                        "-XX:TieredStopAtLevel=1",
+                        "-XX:+UseSerialGC",
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-Djdk.lang.Process.launchMechanism=FORK",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        StartsProcesses.class.getName(),
+                        options(1).backEnd().toString())
+                .redirectErrorStream(true)
+                .start();
         String said = new String(holder.getInputStream().readAllBytes());
         assertEquals(0, holder.waitFor(), said);
     }
@@ -316,8 +331,8 @@ abstract class PteRegionContract extends RegionContract {
     @Test
     void closingUnderThreadsAtWorkIsNoFault() throws Exception {
         for (int round = 0; round < 2; round++) {
-            RegionStressTest.closeUnderThreadsAtWork(Region.create(16 * MIB,
-                    options(4 * MIB).withMaxDeferredBytes(MIB)));
+            RegionStressTest.closeUnderThreadsAtWork(
+                    Region.create(16 * MIB, options(4 * MIB).withMaxDeferredBytes(MIB)));
         }
     }
 
@@ -332,8 +347,8 @@ abstract class PteRegionContract extends RegionContract {
             contended.validate();
             RegionStats s = contended.stats();
             assertEquals(0, s.allocatedBytes());
-            assertEquals(s.frames().poolBytes(), s.frames().freeBytes() + s.frames().deferredBytes(),
-                    "a frame is lost");
+            assertEquals(
+                    s.frames().poolBytes(), s.frames().freeBytes() + s.frames().deferredBytes(), "a frame is lost");
             assertTrue(s.frames().batches() > 10, () -> "too little pressure to prove anything: " + s);
         }
     }

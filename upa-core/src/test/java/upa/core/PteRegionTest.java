@@ -44,8 +44,8 @@ class PteRegionTest extends PteRegionContract {
 
     /** Of each 4 MiB of the pool a page is in use, the last of them at its end. */
     private Region withAPageInEach4MiB(long maxDeferredBytes) {
-        Region sparse = Region.create(BYTES,
-                options(32 * MIB).withReclaim(true).withMaxDeferredBytes(maxDeferredBytes));
+        Region sparse =
+                Region.create(BYTES, options(32 * MIB).withReclaim(true).withMaxDeferredBytes(maxDeferredBytes));
         assertTrue(sparse.mapAt(sparse.base(), 32 * MIB, 0));
         sparse.segment(sparse.base(), 32 * MIB).fill((byte) 1);
         for (long i = 0; i < 32 * MIB; i += 4 * MIB) {
@@ -86,7 +86,9 @@ class PteRegionTest extends PteRegionContract {
             Files.writeString(Path.of("/proc/sys/vm/drop_caches"), "2");
             Thread.sleep(100); // a region in which nothing was found is left alone for a second
         }
-        assertTrue(sparse.stats().frames().goneBytes() >= 8 * MIB, () -> sparse.stats().toString());
+        assertTrue(
+                sparse.stats().frames().goneBytes() >= 8 * MIB,
+                () -> sparse.stats().toString());
         assertKept(sparse);
         assertTrue(sparse.mapAt(sparse.base() + 32 * MIB, 30 * MIB, Region.ZEROS));
         assertReads(sparse, sparse.base() + 32 * MIB, 30 * MIB, 0);

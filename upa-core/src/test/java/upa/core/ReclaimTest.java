@@ -37,7 +37,8 @@ class ReclaimTest {
     }
 
     private static boolean isThreadAlive() {
-        return Thread.getAllStackTraces().keySet().stream().anyMatch(t -> t.getName().equals("upa-reclaim"));
+        return Thread.getAllStackTraces().keySet().stream()
+                .anyMatch(t -> t.getName().equals("upa-reclaim"));
     }
 
     // ---- a region --------------------------------------------------------------------------------------------
@@ -50,7 +51,9 @@ class ReclaimTest {
             region.segment(held, 8 * MIB).fill((byte) 7);
             use(region, 200 * MIB);
             await("2 MiB are kept", () -> region.stats().retainedBytes() <= 2 * MIB);
-            assertTrue(region.stats().givenBackBytes() >= 198 * MIB, () -> region.stats().toString());
+            assertTrue(
+                    region.stats().givenBackBytes() >= 198 * MIB,
+                    () -> region.stats().toString());
             assertEquals(8 * MIB, region.stats().allocatedBytes());
             RegionContract.assertReads(region, held, 8 * MIB, 7);
             region.validate();
@@ -98,7 +101,8 @@ class ReclaimTest {
 
     @Test
     void everythingStaysIfThatIsWanted() throws InterruptedException {
-        try (Region kept = Region.create(64 * MIB); Region other = Region.create(64 * MIB)) {
+        try (Region kept = Region.create(64 * MIB);
+                Region other = Region.create(64 * MIB)) {
             kept.retain(Retention.EVERYTHING);
             other.retain(AT_ONCE);
             use(kept, 32 * MIB);
@@ -112,7 +116,8 @@ class ReclaimTest {
 
     @Test
     void aSharedRegionKeepsEverythingUnlessToldOtherwise() throws Exception {
-        try (SharedFile file = new SharedFile(); Region region = Region.createShared(file.path(), 64 * MIB)) {
+        try (SharedFile file = new SharedFile();
+                Region region = Region.createShared(file.path(), 64 * MIB)) {
             assertEquals(Retention.EVERYTHING, region.retention());
             use(region, 32 * MIB);
             region.retain(AT_ONCE);
@@ -153,10 +158,13 @@ class ReclaimTest {
 
     @Test
     void valuesOutOfRangeAreMisuse() {
-        for (Runnable wrong : List.<Runnable>of(() -> new Retention(-1, Duration.ZERO),
-                () -> new Retention(1001, Duration.ZERO), () -> new Retention(0, Duration.ofMillis(-1)),
+        for (Runnable wrong : List.<Runnable>of(
+                () -> new Retention(-1, Duration.ZERO),
+                () -> new Retention(1001, Duration.ZERO),
+                () -> new Retention(0, Duration.ofMillis(-1)),
                 () -> new Retention(0, Duration.ofHours(1).plusNanos(1)))) {
-            String message = assertThrows(IllegalArgumentException.class, wrong::run).getMessage();
+            String message =
+                    assertThrows(IllegalArgumentException.class, wrong::run).getMessage();
             assertTrue(message.contains("percent=") && message.contains("halfLife="), message);
         }
         assertFalse(new Retention(1000, Duration.ofHours(1)).keepsEverything());

@@ -110,13 +110,19 @@ abstract class RegionContract {
     @ValueSource(longs = {0, -1, Long.MIN_VALUE})
     void sizesOutOfRangeAreMisuse(long bytes) {
         long address = region.map(1);
-        for (Executable misuse : List.<Executable>of(() -> region.map(bytes), () -> region.map(bytes, Region.ZEROS),
-                () -> region.mapSegment(bytes, 0), () -> region.mapAt(region.base(), bytes, 0),
-                () -> region.unmap(address, bytes), () -> region.resize(address, bytes, 4096, 0),
-                () -> region.segment(address, bytes), () -> create(bytes))) {
+        for (Executable misuse : List.<Executable>of(
+                () -> region.map(bytes),
+                () -> region.map(bytes, Region.ZEROS),
+                () -> region.mapSegment(bytes, 0),
+                () -> region.mapAt(region.base(), bytes, 0),
+                () -> region.unmap(address, bytes),
+                () -> region.resize(address, bytes, 4096, 0),
+                () -> region.segment(address, bytes),
+                () -> create(bytes))) {
             contains(messageOf(IllegalArgumentException.class, misuse), "bytes=" + bytes);
         }
-        contains(messageOf(IllegalArgumentException.class, () -> region.resize(address, 1, bytes, 0)),
+        contains(
+                messageOf(IllegalArgumentException.class, () -> region.resize(address, 1, bytes, 0)),
                 "newBytes=" + bytes);
         assertEquals(PAGE_BYTES, region.stats().allocatedBytes());
     }
@@ -131,12 +137,16 @@ abstract class RegionContract {
     @Test
     void unknownFlagsAreMisuse() {
         long address = region.map(1);
-        for (Executable misuse : List.<Executable>of(() -> region.map(1, 8), () -> region.mapSegment(1, 8),
-                () -> region.mapAt(region.base(), 1, 8), () -> region.resize(address, 1, 2, 8))) {
+        for (Executable misuse : List.<Executable>of(
+                () -> region.map(1, 8),
+                () -> region.mapSegment(1, 8),
+                () -> region.mapAt(region.base(), 1, 8),
+                () -> region.resize(address, 1, 2, 8))) {
             contains(messageOf(IllegalArgumentException.class, misuse), "flags=8");
         }
         contains(messageOf(IllegalArgumentException.class, () -> region.map(1, Region.IN_PLACE)), "flags=4");
-        contains(messageOf(IllegalArgumentException.class, () -> region.resize(address, 1, 2, Region.FAULTED)),
+        contains(
+                messageOf(IllegalArgumentException.class, () -> region.resize(address, 1, 2, Region.FAULTED)),
                 "flags=2");
     }
 
@@ -144,21 +154,31 @@ abstract class RegionContract {
     void rangesThatAreNoneOfTheCallersBlocksAreMisuse() {
         long address = region.map(3 * PAGE_BYTES);
         long end = region.base() + region.bytes();
-        record Wrong(long address, long bytes, String what) {
-        }
-        for (Wrong w : List.of(new Wrong(address + 1, 1, "misaligned"), new Wrong(address + 2048, 4096, "misaligned"),
-                new Wrong(region.base() - 4096, 4096, "not in the region"), new Wrong(end, 4096, "not in the region"),
-                new Wrong(0, 4096, "not in the region"), new Wrong(address, Long.MAX_VALUE, "not in the region"),
-                new Wrong(-4096, 8192, "not in the region"), new Wrong(address, BYTES + 1, "not in the region"))) {
-            for (Executable misuse : List.<Executable>of(() -> region.unmap(w.address, w.bytes),
-                    () -> region.mapAt(w.address, w.bytes, 0), () -> region.resize(w.address, w.bytes, 1, 0))) {
-                contains(messageOf(IllegalArgumentException.class, misuse), w.what,
-                        String.format("address=%#x", w.address), "bytes=" + w.bytes);
+        record Wrong(long address, long bytes, String what) {}
+        for (Wrong w : List.of(
+                new Wrong(address + 1, 1, "misaligned"),
+                new Wrong(address + 2048, 4096, "misaligned"),
+                new Wrong(region.base() - 4096, 4096, "not in the region"),
+                new Wrong(end, 4096, "not in the region"),
+                new Wrong(0, 4096, "not in the region"),
+                new Wrong(address, Long.MAX_VALUE, "not in the region"),
+                new Wrong(-4096, 8192, "not in the region"),
+                new Wrong(address, BYTES + 1, "not in the region"))) {
+            for (Executable misuse : List.<Executable>of(
+                    () -> region.unmap(w.address, w.bytes),
+                    () -> region.mapAt(w.address, w.bytes, 0),
+                    () -> region.resize(w.address, w.bytes, 1, 0))) {
+                contains(
+                        messageOf(IllegalArgumentException.class, misuse),
+                        w.what,
+                        String.format("address=%#x", w.address),
+                        "bytes=" + w.bytes);
             }
         }
         assertEquals(3 * PAGE_BYTES, region.stats().allocatedBytes());
         contains(messageOf(IllegalArgumentException.class, () -> region.segment(end - 1, 2)), "bytes=2");
-        contains(messageOf(IllegalArgumentException.class, () -> region.unmap(MemorySegment.ofArray(new byte[1]))),
+        contains(
+                messageOf(IllegalArgumentException.class, () -> region.unmap(MemorySegment.ofArray(new byte[1]))),
                 "segment=");
     }
 
@@ -166,10 +186,15 @@ abstract class RegionContract {
     void doubleUnmapIsMisuseAndFreesNothing() {
         long address = region.map(8 * PAGE_BYTES);
         region.unmap(address + 2 * PAGE_BYTES, PAGE_BYTES);
-        contains(messageOf(IllegalArgumentException.class, () -> region.unmap(address, 8 * PAGE_BYTES)),
-                String.format("address=%#x", address), "bytes=32768", "not allocated");
-        contains(messageOf(IllegalArgumentException.class, () -> region.resize(address, 8 * PAGE_BYTES, 1, 0)),
-                "not allocated", "oldBytes=32768");
+        contains(
+                messageOf(IllegalArgumentException.class, () -> region.unmap(address, 8 * PAGE_BYTES)),
+                String.format("address=%#x", address),
+                "bytes=32768",
+                "not allocated");
+        contains(
+                messageOf(IllegalArgumentException.class, () -> region.resize(address, 8 * PAGE_BYTES, 1, 0)),
+                "not allocated",
+                "oldBytes=32768");
         assertEquals(7 * PAGE_BYTES, region.stats().allocatedBytes());
         region.unmap(address, 2 * PAGE_BYTES);
         region.unmap(address + 3 * PAGE_BYTES, 5 * PAGE_BYTES);
@@ -271,15 +296,16 @@ abstract class RegionContract {
                 boolean blocked = wide.mapAt(address + 8 * MIB, 4096, 0);
                 long moved = wide.resize(address, 8 * MIB, 16 * MIB, 0);
                 assertNotEquals(address, moved);
-                assertEquals(-1, wide.segment(moved,
-                        8 * MIB).mismatch(MemorySegment.ofArray(filled((int) (8 * MIB), i))));
+                assertEquals(
+                        -1, wide.segment(moved, 8 * MIB).mismatch(MemorySegment.ofArray(filled((int) (8 * MIB), i))));
                 wide.segment(moved, 16 * MIB).fill((byte) 1);
                 wide.unmap(moved, 16 * MIB);
                 if (blocked) {
                     wide.unmap(address + 8 * MIB, 4096);
                 }
             }
-            assertTrue(wide.stats().retainedBytes() <= 40 * MIB, () -> wide.stats().toString());
+            assertTrue(
+                    wide.stats().retainedBytes() <= 40 * MIB, () -> wide.stats().toString());
             wide.validate();
         }
     }
@@ -328,11 +354,22 @@ abstract class RegionContract {
         long address = segment.address();
         LlFree state = closed.state();
         closed.close();
-        for (Executable use : List.<Executable>of(closed::close, () -> closed.map(1), () -> closed.map(1, Region.ZEROS),
-                () -> closed.mapSegment(1, 0), () -> closed.mapAt(address, 1, 0), () -> closed.unmap(address, 1),
-                () -> closed.resize(address, 1, 2, 0), () -> closed.giveBack(0), () -> closed.populate(1),
-                () -> closed.clear(1), closed::stats, closed::recover, closed::validate,
-                () -> PageArena.ofConfined(closed), () -> PageArena.ofShared(closed))) {
+        for (Executable use : List.<Executable>of(
+                closed::close,
+                () -> closed.map(1),
+                () -> closed.map(1, Region.ZEROS),
+                () -> closed.mapSegment(1, 0),
+                () -> closed.mapAt(address, 1, 0),
+                () -> closed.unmap(address, 1),
+                () -> closed.resize(address, 1, 2, 0),
+                () -> closed.giveBack(0),
+                () -> closed.populate(1),
+                () -> closed.clear(1),
+                closed::stats,
+                closed::recover,
+                closed::validate,
+                () -> PageArena.ofConfined(closed),
+                () -> PageArena.ofShared(closed))) {
             contains(messageOf(IllegalStateException.class, use), "region is closed", "bytes=" + BYTES);
         }
         assertThrows(IllegalStateException.class, () -> segment.get(ValueLayout.JAVA_BYTE, 0));
@@ -342,7 +379,8 @@ abstract class RegionContract {
     @Test
     void anOpenArenaKeepsTheRegionOpen() {
         MemorySegment segment;
-        try (PageArena arena = PageArena.ofConfined(region); PageArena other = PageArena.ofShared(region)) {
+        try (PageArena arena = PageArena.ofConfined(region);
+                PageArena other = PageArena.ofShared(region)) {
             segment = arena.allocate(MIB);
             contains(messageOf(IllegalStateException.class, region::close), "in use", "uses=2");
             segment.fill((byte) 1);

@@ -42,8 +42,8 @@ class RegionStressTest {
     }
 
     static void run(boolean virtual, int threads, Runnable task) throws Exception {
-        try (ExecutorService executor = virtual ? Executors.newVirtualThreadPerTaskExecutor()
-                : Executors.newFixedThreadPool(threads)) {
+        try (ExecutorService executor =
+                virtual ? Executors.newVirtualThreadPerTaskExecutor() : Executors.newFixedThreadPool(threads)) {
             List<Future<?>> futures = new ArrayList<>();
             for (int i = 0; i < threads; i++) {
                 futures.add(executor.submit(task));
@@ -79,8 +79,9 @@ class RegionStressTest {
                 long address = region.map(bytes, flags);
                 if (address != Region.NO_MEMORY) {
                     if (flags == Region.ZEROS) {
-                        assertEquals(-1, region.segment(address,
-                                bytes).mismatch(MemorySegment.ofArray(new byte[(int) bytes])));
+                        assertEquals(
+                                -1,
+                                region.segment(address, bytes).mismatch(MemorySegment.ofArray(new byte[(int) bytes])));
                     }
                     live[at] = new Block(address, bytes, seed + ((long) step << 24));
                     live[at].write(region);

@@ -30,7 +30,8 @@ class RegionTest extends RegionContract {
 
     @Test
     void sizesBeyondTheAddressSpaceAreMisuse() {
-        contains(messageOf(IllegalArgumentException.class, () -> Region.create(RegionDescriptor.MAX_BYTES + 1)),
+        contains(
+                messageOf(IllegalArgumentException.class, () -> Region.create(RegionDescriptor.MAX_BYTES + 1)),
                 "bytes=" + (RegionDescriptor.MAX_BYTES + 1));
     }
 
@@ -91,8 +92,8 @@ class RegionTest extends RegionContract {
 
     @Test
     void aRangeTheKernelHasNoRoomForIsASystemCallException() {
-        SystemCallException e = assertThrows(SystemCallException.class,
-                () -> Region.create(RegionDescriptor.MAX_BYTES));
+        SystemCallException e =
+                assertThrows(SystemCallException.class, () -> Region.create(RegionDescriptor.MAX_BYTES));
         contains(e.getMessage(), "mmap failed: address=0", "bytes=", "errno=ENOMEM (12)");
         assertEquals(12, e.errno());
     }
@@ -150,8 +151,8 @@ class RegionTest extends RegionContract {
     @ParameterizedTest
     @EnumSource(HugePages.class)
     void hugePageAdviceReachesTheKernel(HugePages advice) throws IOException {
-        assumeTrue(Files.exists(Path.of("/sys/kernel/mm/transparent_hugepage/enabled")),
-                "no huge pages in this kernel");
+        assumeTrue(
+                Files.exists(Path.of("/sys/kernel/mm/transparent_hugepage/enabled")), "no huge pages in this kernel");
         try (Region advised = Region.create(BYTES, advice)) {
             String flags = vmFlags(advised.base());
             assertEquals(advice == HugePages.ADVISE, flags.contains(" hg"), flags);

@@ -58,28 +58,42 @@ class RegionTwinsTest {
 
     private MemorySegment createInC() {
         MemorySegment out = arena.allocate(ValueLayout.ADDRESS);
-        assertEquals(0, Upa.upa_region_create_shared(out, arena.allocateFrom(file.path().toString()), BYTES, 0));
+        assertEquals(
+                0,
+                Upa.upa_region_create_shared(out, arena.allocateFrom(file.path().toString()), BYTES, 0));
         return out.get(ValueLayout.ADDRESS, 0);
     }
 
     private MemorySegment attachInC() {
         MemorySegment out = arena.allocate(ValueLayout.ADDRESS);
-        assertEquals(0, Upa.upa_region_attach(out, arena.allocateFrom(file.path().toString())));
+        assertEquals(
+                0, Upa.upa_region_attach(out, arena.allocateFrom(file.path().toString())));
         return out.get(ValueLayout.ADDRESS, 0);
     }
 
     private int attachErrorInC() {
-        return Upa.upa_region_attach(arena.allocate(ValueLayout.ADDRESS), arena.allocateFrom(file.path().toString()));
+        return Upa.upa_region_attach(
+                arena.allocate(ValueLayout.ADDRESS),
+                arena.allocateFrom(file.path().toString()));
     }
 
     private void assertSameStats(MemorySegment c, Region java) {
         MemorySegment s = upa_region_stats.allocate(arena);
         assertEquals(0, Upa.upa_region_get_stats(c, s));
-        assertEquals(java.stats(),
-                new RegionStats(upa_region_stats.capacity_bytes(s), upa_region_stats.allocated_bytes(s),
-                upa_region_stats.retained_bytes(s), upa_region_stats.metadata_bytes(s), upa_region_stats.maps(s),
-                upa_region_stats.unmaps(s), upa_region_stats.failures(s), upa_region_stats.cleared_bytes(s),
-                upa_region_stats.moved_bytes(s), upa_region_stats.given_back_bytes(s), null));
+        assertEquals(
+                java.stats(),
+                new RegionStats(
+                        upa_region_stats.capacity_bytes(s),
+                        upa_region_stats.allocated_bytes(s),
+                        upa_region_stats.retained_bytes(s),
+                        upa_region_stats.metadata_bytes(s),
+                        upa_region_stats.maps(s),
+                        upa_region_stats.unmaps(s),
+                        upa_region_stats.failures(s),
+                        upa_region_stats.cleared_bytes(s),
+                        upa_region_stats.moved_bytes(s),
+                        upa_region_stats.given_back_bytes(s),
+                        null));
     }
 
     private byte[] header() throws IOException {
@@ -145,7 +159,8 @@ class RegionTwinsTest {
         Region.createShared(file.path(), BYTES).close();
         // Each takes the number of processors from its own source: configured, or available to the process.
         ByteBuffer java = ByteBuffer.wrap(header()).order(ByteOrder.LITTLE_ENDIAN);
-        assumeTrue(fields.getInt(RegionDescriptor.SLOTS_OFFSET) == java.getInt(RegionDescriptor.SLOTS_OFFSET),
+        assumeTrue(
+                fields.getInt(RegionDescriptor.SLOTS_OFFSET) == java.getInt(RegionDescriptor.SLOTS_OFFSET),
                 "this process may not use all processors");
         assertEquals(HexFormat.of().formatHex(c), HexFormat.of().formatHex(header()));
     }
@@ -153,15 +168,20 @@ class RegionTwinsTest {
     @Test
     void eachAttachesToWhatTheOtherHasMade() throws IOException {
         MemorySegment c = createInC();
-        long block = Upa.upa_region_map(c, 3 * MIB, Region.ZEROS).address() - Upa.upa_region_base(c).address();
+        long block = Upa.upa_region_map(c, 3 * MIB, Region.ZEROS).address()
+                - Upa.upa_region_base(c).address();
         try (Region java = Region.attach(file.path())) {
             assertFalse(java.mapAt(java.base() + block, 4096, 0));
-            MemorySegment.ofAddress(Upa.upa_region_base(c).address() + block).reinterpret(8)
+            MemorySegment.ofAddress(Upa.upa_region_base(c).address() + block)
+                    .reinterpret(8)
                     .set(ValueLayout.JAVA_LONG, 0, 77);
             assertEquals(77, java.segment(java.base() + block, 8).get(ValueLayout.JAVA_LONG, 0));
             java.unmap(java.base() + block, 3 * MIB);
-            assertEquals(-22, Upa.upa_region_unmap(c, MemorySegment.ofAddress(Upa.upa_region_base(c).address() + block),
-                    3 * MIB), "freed already");
+            assertEquals(
+                    -22,
+                    Upa.upa_region_unmap(
+                            c, MemorySegment.ofAddress(Upa.upa_region_base(c).address() + block), 3 * MIB),
+                    "freed already");
             long address = java.map(5 * MIB, Region.ZEROS);
             assertEquals(0, java.segment(address, 5 * MIB).get(ValueLayout.JAVA_LONG, 0));
             assertEquals(address, java.resize(address, 5 * MIB, 7 * MIB, 0));
@@ -182,19 +202,26 @@ class RegionTwinsTest {
 
     @Test
     void bothRefuseTheSameFiles() throws IOException {
-        record Damage(int offset, long value, int bytes, int errno, String message) {
-        }
-        for (Damage d : new Damage[] {new Damage(0, 1, 8, 74, "not a region"),
-                new Damage(8, 9, 4, 71, "another version"),
-            new Damage(12, 5000, 4, 34, "contradictory"), new Damage(16, BYTES + 1, 8, 34, "contradictory"),
-            new Damage(48, BYTES, 8, 34, "contradictory")}) {
+        record Damage(int offset, long value, int bytes, int errno, String message) {}
+        for (Damage d : new Damage[] {
+            new Damage(0, 1, 8, 74, "not a region"),
+            new Damage(8, 9, 4, 71, "another version"),
+            new Damage(12, 5000, 4, 34, "contradictory"),
+            new Damage(16, BYTES + 1, 8, 34, "contradictory"),
+            new Damage(48, BYTES, 8, 34, "contradictory")
+        }) {
             Region.createShared(file.path(), BYTES).close();
             try (FileChannel channel = FileChannel.open(file.path(), StandardOpenOption.WRITE)) {
-                channel.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, d.value).limit(d.bytes),
+                channel.write(
+                        ByteBuffer.allocate(8)
+                                .order(ByteOrder.LITTLE_ENDIAN)
+                                .putLong(0, d.value)
+                                .limit(d.bytes),
                         d.offset);
             }
             assertEquals(-d.errno, attachErrorInC(), d.message);
-            String message = assertThrows(FileSystemException.class, () -> Region.attach(file.path())).getMessage();
+            String message = assertThrows(FileSystemException.class, () -> Region.attach(file.path()))
+                    .getMessage();
             assertTrue(message.contains(d.message), message);
             Files.delete(file.path());
         }
@@ -205,10 +232,13 @@ class RegionTwinsTest {
     void threadsOfBothLanguagesShareOneRegion() throws Exception {
         MemorySegment c = createInC();
         try (Region java = Region.attach(file.path())) {
-            FutureTask<Void> inC = new FutureTask<>(() -> work(1, Upa.upa_region_base(c).address(), new Calls(
-                    bytes -> Upa.upa_region_map(c, bytes, 0).address(),
-                    (address, bytes) -> assertEquals(0,
-                            Upa.upa_region_unmap(c, MemorySegment.ofAddress(address), bytes)))));
+            FutureTask<Void> inC = new FutureTask<>(() -> work(
+                    1,
+                    Upa.upa_region_base(c).address(),
+                    new Calls(
+                            bytes -> Upa.upa_region_map(c, bytes, 0).address(),
+                            (address, bytes) -> assertEquals(
+                                    0, Upa.upa_region_unmap(c, MemorySegment.ofAddress(address), bytes)))));
             FutureTask<Void> inJava = new FutureTask<>(() -> work(2, java.base(), new Calls(java::map, java::unmap)));
             Thread[] threads = {new Thread(inC), new Thread(inJava)};
             for (Thread t : threads) {
@@ -233,8 +263,7 @@ class RegionTwinsTest {
         void unmap(long address, long bytes);
     }
 
-    private record Calls(Map map, Unmap unmap) {
-    }
+    private record Calls(Map map, Unmap unmap) {}
 
     private static Void work(int owner, long base, Calls calls) {
         Random random = new Random(owner);

@@ -48,8 +48,8 @@ final class RegionVectors implements AutoCloseable {
     /** The vector files, in the order of their names: of the sources, or where the virtual machine has them. */
     static List<Path> files() throws IOException {
         String root = System.getProperty("upa.root");
-        Path directory = root == null ? Path.of("/vectors")
-                : Path.of(root, "upa-mmap-shim", "tests", "vectors", "region");
+        Path directory =
+                root == null ? Path.of("/vectors") : Path.of(root, "upa-mmap-shim", "tests", "vectors", "region");
         try (Stream<Path> files = Files.list(directory)) {
             return files.filter(f -> f.toString().endsWith(".vec")).sorted().toList();
         }
@@ -222,13 +222,15 @@ final class RegionVectors implements AutoCloseable {
             case "map" -> answer(answerOf(this::map));
             case "map_at" -> mapAt();
             case "unmap" -> answer(answerOf(this::unmap));
-            case "unmap_at" -> answer(answerOf(() -> {
-                region.unmap(place(words[1]), number(2));
-                return "ok";
-            }));
+            case "unmap_at" ->
+                answer(answerOf(() -> {
+                    region.unmap(place(words[1]), number(2));
+                    return "ok";
+                }));
             case "resize" -> resize();
-            case "resize_at" -> answer(answerOf(() -> region.resize(place(words[1]), number(2), number(3), 0)
-                    == Region.NO_MEMORY ? "ENOMEM" : "ok"));
+            case "resize_at" ->
+                answer(answerOf(() ->
+                        region.resize(place(words[1]), number(2), number(3), 0) == Region.NO_MEMORY ? "ENOMEM" : "ok"));
             case "fill", "check", "zero" -> contents();
             case "aligned" -> check(block(words[1]).at % number(2) == 0, "misaligned");
             case "same" -> check(block(words[1]).at == block(words[2]).at, "elsewhere");
@@ -308,8 +310,7 @@ final class RegionVectors implements AutoCloseable {
         boolean inside = offset >= 0 && offset + rounded(block.bytes) <= region.bytes();
         check(block.at % PAGE_BYTES == 0 && inside, "misplaced");
         blocks.forEach((name, other) -> {
-            boolean apart = block.at >= other.at + rounded(other.bytes)
-                    || other.at >= block.at + rounded(block.bytes);
+            boolean apart = block.at >= other.at + rounded(other.bytes) || other.at >= block.at + rounded(block.bytes);
             check(other == block || other.bytes == 0 || apart, "overlaps " + name);
         });
     }

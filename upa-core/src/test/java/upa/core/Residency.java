@@ -9,8 +9,7 @@ import upa.internal.os.MemoryCalls;
 
 /** Asks the kernel which pages have memory behind them. */
 final class Residency {
-    private Residency() {
-    }
+    private Residency() {}
 
     static void assertResident(long address, long bytes, long expectedPages) {
         long n = (bytes + RegionDescriptor.PAGE_BYTES - 1) / RegionDescriptor.PAGE_BYTES;

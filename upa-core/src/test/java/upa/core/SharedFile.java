@@ -13,7 +13,8 @@ record SharedFile(Path path) implements AutoCloseable {
     }
 
     private static Path directory() throws IOException {
-        return Files.isWritable(TMPFS) ? Files.createTempDirectory(TMPFS, "upa-test")
+        return Files.isWritable(TMPFS)
+                ? Files.createTempDirectory(TMPFS, "upa-test")
                 : Files.createTempDirectory("upa-test");
     }
 

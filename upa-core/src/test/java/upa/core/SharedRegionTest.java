@@ -9,6 +9,7 @@ import static upa.core.RegionDescriptor.CHILD_BYTES;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.foreign.ValueLayout;
 import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -21,7 +22,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -47,12 +47,20 @@ class SharedRegionTest {
     }
 
     private String refusal() {
-        return assertThrows(FileSystemException.class, () -> Region.attach(file.path()).close()).getMessage();
+        return assertThrows(
+                        FileSystemException.class,
+                        () -> Region.attach(file.path()).close())
+                .getMessage();
     }
 
     private void patch(long offset, long value, int bytes) throws IOException {
         try (FileChannel channel = FileChannel.open(file.path(), StandardOpenOption.WRITE)) {
-            channel.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, value).limit(bytes), offset);
+            channel.write(
+                    ByteBuffer.allocate(8)
+                            .order(ByteOrder.LITTLE_ENDIAN)
+                            .putLong(0, value)
+                            .limit(bytes),
+                    offset);
         }
     }
 
@@ -64,7 +72,8 @@ class SharedRegionTest {
 
     @Test
     void twoRegionsOnOneFileShareMemoryAndState() throws IOException {
-        try (Region one = Region.attach(file.path()); Region two = Region.attach(file.path())) {
+        try (Region one = Region.attach(file.path());
+                Region two = Region.attach(file.path())) {
             assertNotEquals(one.base(), two.base());
             long address = one.map(3 * MIB, Region.ZEROS);
             long offset = address - one.base();
@@ -114,8 +123,8 @@ class SharedRegionTest {
     @Test
     void aFileThatExistsIsNotOverwritten() throws IOException {
         long before = Files.size(file.path());
-        String message = assertThrows(FileAlreadyExistsException.class,
-                () -> Region.createShared(file.path(), BYTES)).getMessage();
+        String message = assertThrows(FileAlreadyExistsException.class, () -> Region.createShared(file.path(), BYTES))
+                .getMessage();
         assertTrue(message.contains(file.path().toString()), message);
         assertEquals(before, Files.size(file.path()));
         Region.attach(file.path()).close();
@@ -124,11 +133,14 @@ class SharedRegionTest {
     @Test
     void aFileThatIsNotThereOrNoFile() {
         Path missing = file.path().resolveSibling("missing");
-        assertTrue(assertThrows(NoSuchFileException.class, () -> Region.attach(missing)).getMessage()
+        assertTrue(assertThrows(NoSuchFileException.class, () -> Region.attach(missing))
+                .getMessage()
                 .contains(missing.toString()));
         assertThrows(NoSuchFileException.class, () -> Region.createShared(missing.resolve("below"), BYTES));
-        String message = assertThrows(FileSystemException.class,
-                () -> Region.attach(file.path().getParent())).getMessage();
+        String message = assertThrows(
+                        FileSystemException.class,
+                        () -> Region.attach(file.path().getParent()))
+                .getMessage();
         assertTrue(message.contains("EISDIR (21)"), message);
         assertFalse(Files.exists(missing));
     }
@@ -183,11 +195,16 @@ class SharedRegionTest {
     @Test
     void contradictory() throws IOException {
         try (FileChannel channel = FileChannel.open(file.path())) {
-            ByteBuffer header = ByteBuffer.allocate(RegionDescriptor.HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            ByteBuffer header =
+                    ByteBuffer.allocate(RegionDescriptor.HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
             channel.read(header, 0);
-            for (int field : new int[] {RegionDescriptor.DATA_BYTES_OFFSET, RegionDescriptor.STATE_OFFSET_OFFSET,
-                RegionDescriptor.STATE_BYTES_OFFSET, RegionDescriptor.DATA_OFFSET_OFFSET,
-                RegionDescriptor.FILE_BYTES_OFFSET}) {
+            for (int field : new int[] {
+                RegionDescriptor.DATA_BYTES_OFFSET,
+                RegionDescriptor.STATE_OFFSET_OFFSET,
+                RegionDescriptor.STATE_BYTES_OFFSET,
+                RegionDescriptor.DATA_OFFSET_OFFSET,
+                RegionDescriptor.FILE_BYTES_OFFSET
+            }) {
                 for (long wrong : new long[] {0, -1, 1, header.getLong(field) + 4096, Long.MIN_VALUE, Long.MAX_VALUE}) {
                     patch(field, wrong, 8);
                     assertTrue(refusal().contains("contradictory: "), refusal());
@@ -256,7 +273,7 @@ class SharedRegionTest {
             long kept = region.map(MIB, Region.ZEROS);
             region.segment(kept, 8).set(ValueLayout.JAVA_LONG, 0, 0x1234567890L);
             System.out.println(kept - region.base());
-            for (;;) {
+            for (; ; ) {
                 long bytes = 1 + random.nextInt(20_000);
                 long address = region.map(bytes);
                 if (address != Region.NO_MEMORY) {
@@ -268,12 +285,20 @@ class SharedRegionTest {
     }
 
     private static Process start(Path path) throws IOException, URISyntaxException {
-        Path classes = Path.of(Region.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-        Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED", "--illegal-native-access=deny", "-Xshare:auto",
-                "-XX:TieredStopAtLevel=1", "-cp", classes + ":" + classes.resolveSibling("test-classes"),
-                SharedRegionTest.class.getName(),
-                path.toString()).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        Path classes = Path.of(
+                Region.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--enable-native-access=ALL-UNNAMED",
+                        "--illegal-native-access=deny",
+                        "-Xshare:auto",
+                        "-XX:TieredStopAtLevel=1",
+                        "-cp",
+                        classes + ":" + classes.resolveSibling("test-classes"),
+                        SharedRegionTest.class.getName(),
+                        path.toString())
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
         process.getOutputStream().close();
         return process;
     }
@@ -282,7 +307,8 @@ class SharedRegionTest {
     void whatAKilledProcessHeldStaysAndTheRestIsMended() throws Exception {
         for (int round = 1; round <= 3; round++) {
             Process process = start(file.path());
-            try (var output = process.inputReader(); Region region = Region.attach(file.path())) {
+            try (var output = process.inputReader();
+                    Region region = Region.attach(file.path())) {
                 String line = output.readLine();
                 assertTrue(line != null, "the process wrote nothing, exit=" + (line == null ? process.waitFor() : 0));
                 long kept = region.base() + Long.parseLong(line);

@@ -24,8 +24,7 @@ final class StartsProcesses {
     private static final int BYTES = 30_000;
     private static final Path USERS = Path.of("/sys/module/upa/refcnt");
 
-    private StartsProcesses() {
-    }
+    private StartsProcesses() {}
 
     /** Argument: pte or pte-raw. */
     public static void main(String[] arguments) throws Exception {
@@ -72,9 +71,10 @@ final class StartsProcesses {
 
     /** The program started says what it sees, and waits until its input ends. */
     private static Process startAndLook() throws IOException {
-        Process child = new ProcessBuilder("sh", "-c",
-                "cat /proc/$$/maps; ls -l /proc/$$/fd; echo end; read -r line; true")
-                .redirectErrorStream(true).start();
+        Process child = new ProcessBuilder(
+                        "sh", "-c", "cat /proc/$$/maps; ls -l /proc/$$/fd; echo end; read -r line; true")
+                .redirectErrorStream(true)
+                .start();
         BufferedReader output = child.inputReader();
         int lines = 0;
         for (String line; !"end".equals(line = output.readLine()); lines++) {

@@ -23,6 +23,7 @@ final class BitSetModel {
     private final BitSet old = new BitSet();
     /** Children marked. */
     private final BitSet tainted = new BitSet();
+
     private String step = "";
 
     private BitSetModel(Twin twin, int pages, int slots, long seed) {
@@ -97,8 +98,8 @@ final class BitSetModel {
             assertEquals(-1, room, () -> step + ": " + what + " failed, but there is room");
             return;
         }
-        assertTrue(page >= 0 && page + length <= pages && page % align == 0,
-                () -> step + ": " + what + " gave " + page);
+        assertTrue(
+                page >= 0 && page + length <= pages && page % align == 0, () -> step + ": " + what + " gave " + page);
         took((int) page, length, what);
     }
 
@@ -110,7 +111,7 @@ final class BitSetModel {
     }
 
     private int findRoom(int length, int align) {
-        for (int at = allocated.nextClearBit(0); at < pages;) {
+        for (int at = allocated.nextClearBit(0); at < pages; ) {
             int start = (at + align - 1) / align * align;
             int end = allocated.nextSetBit(start);
             if (end < 0) {
@@ -175,8 +176,8 @@ final class BitSetModel {
     }
 
     private void free(int slot, int first, int length, int flags) {
-        assertEquals(0, twin.putRun(slot, first, length, flags),
-                () -> step + ": put first=" + first + " pages=" + length);
+        assertEquals(
+                0, twin.putRun(slot, first, length, flags), () -> step + ": put first=" + first + " pages=" + length);
         allocated.clear(first, first + length);
         if (flags != LlFree.PUT_UNTOUCHED) {
             old.set(first, first + length, flags == 0);

@@ -44,9 +44,11 @@ final class JavaTwin implements Twin {
             return 0;
         } catch (IllegalArgumentException refused) {
             String why = refused.getMessage();
-            return why.startsWith("not an allocation state") ? EBADMSG
-                    : why.startsWith("another layout: expected abi") ? EPROTO
-                    : why.startsWith("segment") ? EINVAL : ERANGE;
+            return why.startsWith("not an allocation state")
+                    ? EBADMSG
+                    : why.startsWith("another layout: expected abi")
+                            ? EPROTO
+                            : why.startsWith("segment") ? EINVAL : ERANGE;
         }
     }
 

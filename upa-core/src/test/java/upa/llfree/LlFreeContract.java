@@ -19,8 +19,9 @@ abstract class LlFreeContract {
 
     @TestFactory
     Stream<DynamicTest> vectors() throws IOException {
-        return Vectors.files().stream().map(file -> DynamicTest.dynamicTest(file.getFileName().toString(),
-                () -> assertEquals(List.of(), Vectors.run(file, newTwin()))));
+        return Vectors.files().stream()
+                .map(file -> DynamicTest.dynamicTest(
+                        file.getFileName().toString(), () -> assertEquals(List.of(), Vectors.run(file, newTwin()))));
     }
 
     @ParameterizedTest

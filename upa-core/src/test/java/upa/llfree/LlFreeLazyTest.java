@@ -24,10 +24,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 class LlFreeLazyTest {
     /** Of a page's word: it may vanish. Above it is what the page holds, 0 for zeros. */
     private static final long MARKED = 1;
+
     private static final int WORKERS = 3;
 
-    private record Block(long first, long pages) {
-    }
+    private record Block(long first, long pages) {}
 
     /** A state, its pages, and what the threads have seen. */
     private static final class Memory {
@@ -82,8 +82,7 @@ class LlFreeLazyTest {
                 if (first < 0) {
                     continue;
                 }
-                long n = Math.min(allocator.length(first, allocator.pages() - first, true),
-                        1 + random.nextInt(1024));
+                long n = Math.min(allocator.length(first, allocator.pages() - first, true), 1 + random.nextInt(1024));
                 if (n < 1 || allocator.getAt(slot, first, n) != 0) {
                     continue;
                 }
@@ -241,11 +240,13 @@ class LlFreeLazyTest {
             LlFreeStats stats = shared.allocator.stats();
             assertEquals(pages, stats.freePages());
             assertTrue(stats.lazyPages() <= stats.retainedPages(), stats::toString);
-            assertTrue(memory.lazyGets.get() > 0 && memory.taken.get() > 0,
+            assertTrue(
+                    memory.lazyGets.get() > 0 && memory.taken.get() > 0,
                     () -> "lazyGets=" + memory.lazyGets + " taken=" + memory.taken);
             for (int page = 0; page < pages; page++) {
                 long at = page;
-                assertTrue((memory.words.get(page) & MARKED) == 0 || shared.allocator.lazy(page),
+                assertTrue(
+                        (memory.words.get(page) & MARKED) == 0 || shared.allocator.lazy(page),
                         () -> "page=" + at + " may vanish");
             }
         }

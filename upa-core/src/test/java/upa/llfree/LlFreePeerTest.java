@@ -34,15 +34,23 @@ class LlFreePeerTest {
     private static final int SURVIVOR = 1_000_000;
 
     private static final Path LIBRARY = NativeLibrary.path("libllfree_peer.so");
-    private static final Path PROGRAM = NativeLibrary.path("../tests/llfree_peer").normalize();
+    private static final Path PROGRAM =
+            NativeLibrary.path("../tests/llfree_peer").normalize();
 
     /** Runs C threads in this process; returns how many faults they found. */
     private static long runNative(SharedState shared, int firstId, int threads, long seed) {
         try (Arena arena = Arena.ofConfined()) {
-            MethodHandle run = Linker.nativeLinker().downcallHandle(
-                    SymbolLookup.libraryLookup(LIBRARY, arena).findOrThrow("llfree_peer_run"),
-                    FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG,
-                            ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
+            MethodHandle run = Linker.nativeLinker()
+                    .downcallHandle(
+                            SymbolLookup.libraryLookup(LIBRARY, arena).findOrThrow("llfree_peer_run"),
+                            FunctionDescriptor.of(
+                                    ValueLayout.JAVA_LONG,
+                                    ValueLayout.ADDRESS,
+                                    ValueLayout.JAVA_LONG,
+                                    ValueLayout.JAVA_INT,
+                                    ValueLayout.JAVA_INT,
+                                    ValueLayout.JAVA_LONG,
+                                    ValueLayout.JAVA_LONG));
             MemorySegment memory = shared.memory;
             return (long) run.invokeExact(memory, memory.byteSize(), firstId, threads, OPERATIONS, seed);
         } catch (Throwable e) {
@@ -55,15 +63,24 @@ class LlFreePeerTest {
         List<String> command = new ArrayList<>();
         if (java) {
             Path target = Path.of(System.getProperty("upa.root"), "upa-core", "target");
-            command.addAll(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                    "--enable-native-access=ALL-UNNAMED", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp",
-                    target.resolve("classes") + ":" + target.resolve("test-classes"), LlFreePeer.class.getName()));
+            command.addAll(List.of(
+                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                    "--enable-native-access=ALL-UNNAMED",
+                    "-XX:TieredStopAtLevel=1",
+                    "-Xshare:auto",
+                    "-cp",
+                    target.resolve("classes") + ":" + target.resolve("test-classes"),
+                    LlFreePeer.class.getName()));
         } else {
             assumeTrue(Files.exists(PROGRAM), () -> "no " + PROGRAM + ": build it with ./upa build");
             command.add(PROGRAM.toString());
         }
-        Stream.of(shared.file, firstId, threads, operations, seed).map(String::valueOf).forEach(command::add);
-        return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        Stream.of(shared.file, firstId, threads, operations, seed)
+                .map(String::valueOf)
+                .forEach(command::add);
+        return new ProcessBuilder(command)
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
     }
 
     private static void awaitReady(Process peer) throws IOException {
@@ -141,8 +158,8 @@ class LlFreePeerTest {
     }
 
     /** Every page with an owner is allocated, and of those without one no more than killed calls can have been at. */
-    private static void checkOwned(SharedState shared, LlFree allocator, BitSet survivors, int mayBeLost,
-                                   String round) {
+    private static void checkOwned(
+            SharedState shared, LlFree allocator, BitSet survivors, int mayBeLost, String round) {
         int lost = 0;
         for (int page = 0; page < PAGES; page++) {
             boolean allocated = allocator.next(page, 1, false) == page;

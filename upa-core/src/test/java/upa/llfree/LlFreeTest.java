@@ -31,7 +31,8 @@ class LlFreeTest {
     private final LlFree allocator = LlFree.create(state, PAGES, SLOTS);
 
     private static void refused(String message, Executable misuse) {
-        assertEquals(message, assertThrows(IllegalArgumentException.class, misuse).getMessage());
+        assertEquals(
+                message, assertThrows(IllegalArgumentException.class, misuse).getMessage());
     }
 
     private void refusedUnchanged(String message, Executable misuse) {
@@ -44,7 +45,8 @@ class LlFreeTest {
     void sizesOutOfRange() {
         refused("out of range: pages=0 (1..34359738368) slots=1 (1..4096)", () -> LlFree.stateSize(0, 1));
         refused("out of range: pages=-1 (1..34359738368) slots=1 (1..4096)", () -> LlFree.stateSize(-1, 1));
-        refused("out of range: pages=34359738369 (1..34359738368) slots=1 (1..4096)",
+        refused(
+                "out of range: pages=34359738369 (1..34359738368) slots=1 (1..4096)",
                 () -> LlFree.stateSize(LlFreeDescriptor.MAX_PAGES + 1, 1));
         refused("out of range: pages=1 (1..34359738368) slots=0 (1..4096)", () -> LlFree.stateSize(1, 0));
         refused("out of range: pages=1 (1..34359738368) slots=4097 (1..4096)", () -> LlFree.create(state, 1, 4097));
@@ -52,14 +54,18 @@ class LlFreeTest {
 
     @Test
     void segmentsUnfit() {
-        refused("segment must be native and writable: native=false readOnly=false",
+        refused(
+                "segment must be native and writable: native=false readOnly=false",
                 () -> LlFree.create(MemorySegment.ofArray(new long[1 << 16]), PAGES, SLOTS));
-        refused("segment must be native and writable: native=true readOnly=true",
+        refused(
+                "segment must be native and writable: native=true readOnly=true",
                 () -> LlFree.attach(state.asReadOnly()));
-        refused(String.format("segment misaligned: address=%#x must be a multiple of 64", state.address() + 8),
+        refused(
+                String.format("segment misaligned: address=%#x must be a multiple of 64", state.address() + 8),
                 () -> LlFree.attach(state.asSlice(8)));
-        refused("segment too small: expected state_bytes=" + state.byteSize() + " found byteSize="
-                + (state.byteSize() - 1) + " for pages=20000 slots=2",
+        refused(
+                "segment too small: expected state_bytes=" + state.byteSize() + " found byteSize="
+                        + (state.byteSize() - 1) + " for pages=20000 slots=2",
                 () -> LlFree.create(state.asSlice(0, state.byteSize() - 1), PAGES, SLOTS));
         MemorySegment closed;
         try (Arena arena = Arena.ofConfined()) {
@@ -77,9 +83,11 @@ class LlFreeTest {
         assertSame(state, other.segment());
         assertEquals(1, other.get(0, 0, 0));
 
-        refused("truncated: expected header_bytes=4096 found byteSize=4032",
+        refused(
+                "truncated: expected header_bytes=4096 found byteSize=4032",
                 () -> LlFree.attach(state.asSlice(0, 4032)));
-        refused("truncated: expected state_bytes=" + state.byteSize() + " found byteSize=" + (state.byteSize() - 64),
+        refused(
+                "truncated: expected state_bytes=" + state.byteSize() + " found byteSize=" + (state.byteSize() - 64),
                 () -> LlFree.attach(state.asSlice(0, state.byteSize() - 64)));
         refusedWith(CHILD_OFFSET, 4096L, "another layout: expected child_offset=4352 found child_offset=4096");
         refusedWith(PAGES_OFFSET, 0L, "out of range: pages=0 (1..34359738368) slots=2 (1..4096)");
@@ -89,13 +97,15 @@ class LlFreeTest {
         refusedWith(GROUP_OFFSET, 0L, "another layout: expected group_offset=4224 found group_offset=0");
         refusedWith(TREE_OFFSET, 1L, "another layout: expected tree_offset=4288 found tree_offset=1");
         refusedWith(BITMAP_OFFSET, 4543L, "another layout: expected bitmap_offset=4544 found bitmap_offset=4543");
-        refusedWith(STATE_BYTES_OFFSET, 1L,
+        refusedWith(
+                STATE_BYTES_OFFSET,
+                1L,
                 "another layout: expected state_bytes=" + state.byteSize() + " found state_bytes=1");
         refusedWith(SLOTS_OFFSET, 7, "another layout: expected group_offset=4544 found group_offset=4224");
         refusedWith(SLOTS_OFFSET, -7, "out of range: pages=20000 (1..34359738368) slots=-7 (1..4096)");
         refusedWith(ABI_OFFSET, 1, "another layout: expected abi=3 found abi=1");
-        refusedWith(MAGIC_OFFSET, 0x1234L,
-                "not an allocation state: expected magic=0x31454552465055 found magic=0x1234");
+        refusedWith(
+                MAGIC_OFFSET, 0x1234L, "not an allocation state: expected magic=0x31454552465055 found magic=0x1234");
         assertEquals(2, LlFree.attach(state).get(0, 0, 0));
     }
 
@@ -118,17 +128,21 @@ class LlFreeTest {
         assertEquals(0, allocator.getRun(0, 100, 0));
         refusedUnchanged("out of range: order=-1 (0..9)", () -> allocator.get(0, -1, 0));
         refusedUnchanged("out of range: order=10 (0..9)", () -> allocator.get(0, 10, 0));
-        refusedUnchanged("unknown flags: flags=8 (of GET_ZEROS=1, GET_ABSENT=2 and GET_CONTENTS=4)",
+        refusedUnchanged(
+                "unknown flags: flags=8 (of GET_ZEROS=1, GET_ABSENT=2 and GET_CONTENTS=4)",
                 () -> allocator.get(0, 0, 8));
-        refusedUnchanged("unknown flags: flags=-1 (of GET_ZEROS=1, GET_ABSENT=2 and GET_CONTENTS=4)",
+        refusedUnchanged(
+                "unknown flags: flags=-1 (of GET_ZEROS=1, GET_ABSENT=2 and GET_CONTENTS=4)",
                 () -> allocator.getRun(0, 1, -1));
         refusedUnchanged("out of range: pages=0 (1 or more)", () -> allocator.getRun(0, 0, 0));
         refusedUnchanged("out of range: pages=-5 (1 or more)", () -> allocator.getRun(0, -5, 0));
         refusedUnchanged("out of range: first=-1 pages=1 of 20000 managed", () -> allocator.getAt(0, -1, 1));
         refusedUnchanged("out of range: first=19999 pages=2 of 20000 managed", () -> allocator.getAt(0, 19_999, 2));
-        refusedUnchanged("out of range: first=1 pages=9223372036854775807 of 20000 managed",
+        refusedUnchanged(
+                "out of range: first=1 pages=9223372036854775807 of 20000 managed",
                 () -> allocator.putRun(0, 1, Long.MAX_VALUE, 0));
-        refusedUnchanged("unknown flags: flags=4 (0, PUT_ABSENT=1, PUT_ZEROED=2 or PUT_UNTOUCHED=3)",
+        refusedUnchanged(
+                "unknown flags: flags=4 (0, PUT_ABSENT=1, PUT_ZEROED=2 or PUT_UNTOUCHED=3)",
                 () -> allocator.putRun(0, 0, 100, 4));
         refusedUnchanged("not allocated: page=100 of first=0 pages=101", () -> allocator.putRun(0, 0, 101, 0));
         refusedUnchanged("not allocated: page=19000 of first=19000 pages=1", () -> allocator.putRun(0, 19_000, 1, 0));
@@ -194,7 +208,8 @@ class LlFreeTest {
         long child = state.get(ValueLayout.JAVA_LONG, CHILD_OFFSET);
         int word = state.get(ValueLayout.JAVA_INT, child);
         state.set(ValueLayout.JAVA_INT, child, word + 1);
-        assertEquals("child=0 word=0x2 bits_that_are_1=1",
+        assertEquals(
+                "child=0 word=0x2 bits_that_are_1=1",
                 assertThrows(IllegalStateException.class, allocator::validate).getMessage());
         assertEquals(1, allocator.recover());
         allocator.validate();

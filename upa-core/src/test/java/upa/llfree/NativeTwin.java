@@ -172,10 +172,18 @@ final class NativeTwin implements Twin {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment s = upa_llfree_stats.allocate(arena);
             Upa.upa_llfree_get_stats(view, s);
-            return new LlFreeStats(upa_llfree_stats.pages(s), upa_llfree_stats.free_pages(s),
-                    upa_llfree_stats.free_children(s), upa_llfree_stats.retained_pages(s), upa_llfree_stats.gets(s),
-                    upa_llfree_stats.got_pages(s), upa_llfree_stats.puts(s), upa_llfree_stats.put_pages(s),
-                    upa_llfree_stats.failures(s), upa_llfree_stats.searches(s), upa_llfree_stats.lazy_pages(s));
+            return new LlFreeStats(
+                    upa_llfree_stats.pages(s),
+                    upa_llfree_stats.free_pages(s),
+                    upa_llfree_stats.free_children(s),
+                    upa_llfree_stats.retained_pages(s),
+                    upa_llfree_stats.gets(s),
+                    upa_llfree_stats.got_pages(s),
+                    upa_llfree_stats.puts(s),
+                    upa_llfree_stats.put_pages(s),
+                    upa_llfree_stats.failures(s),
+                    upa_llfree_stats.searches(s),
+                    upa_llfree_stats.lazy_pages(s));
         }
     }
 }

@@ -100,8 +100,10 @@ class OutdatedTest {
     }
 
     private void setRow(long c, int i, long row) {
-        state.set(ValueLayout.JAVA_LONG,
-                state.get(ValueLayout.JAVA_LONG, BITMAP_OFFSET) + c * 128 + (long) i * Long.BYTES, row);
+        state.set(
+                ValueLayout.JAVA_LONG,
+                state.get(ValueLayout.JAVA_LONG, BITMAP_OFFSET) + c * 128 + (long) i * Long.BYTES,
+                row);
     }
 
     @Test

@@ -16,11 +16,11 @@ import java.util.SplittableRandom;
 final class OwnershipWorkload implements Runnable {
     /** The largest block taken, hence the most a killed thread leaves without an owner. */
     static final int MAX_BLOCK = 1500;
+
     private static final int MAX_BLOCKS = 256;
     private static final int[] PUT_FLAGS = {0, 0, 0, 0, LlFree.PUT_ABSENT, LlFree.PUT_ZEROED, LlFree.PUT_UNTOUCHED, 0};
 
-    private record Block(long first, long pages) {
-    }
+    private record Block(long first, long pages) {}
 
     private final SharedState shared;
     private final LlFree allocator;

@@ -19,7 +19,8 @@ class SearchTest {
     private final int[] content = new int[CHILDREN];
     private final LlFree allocator = LlFree.create(
             Arena.ofAuto().allocate(LlFree.stateSize(CHILDREN * CHILD_PAGES, 2), LlFreeDescriptor.LINE_BYTES),
-            CHILDREN * CHILD_PAGES, 2);
+            CHILDREN * CHILD_PAGES,
+            2);
 
     /** In the first run of free children in these states that is long enough: at a group, a tree, or its start. */
     private long expected(int from, int end, int n, int states) {
@@ -91,7 +92,9 @@ class SearchTest {
                 int from = random.nextBoolean() ? 0 : random.nextInt(CHILDREN);
                 int end = random.nextBoolean() ? CHILDREN : Math.min(CHILDREN, from + n + random.nextInt(4) - 1);
                 int states = random.nextBoolean() ? Words.ANY_STATE : random.nextInt(16);
-                assertEquals(expected(from, end, n, states), Search.children(allocator, 0, from, end, n, states),
+                assertEquals(
+                        expected(from, end, n, states),
+                        Search.children(allocator, 0, from, end, n, states),
                         () -> "seed=" + seed + " from=" + from + " end=" + end + " n=" + n + " states=" + states);
             }
         }

@@ -40,7 +40,8 @@ final class SharedState implements AutoCloseable {
 
     static SharedState create(long pages, int slots) throws IOException {
         Path shm = Path.of("/dev/shm");
-        Path file = Files.isWritable(shm) ? Files.createTempFile(shm, "upa-test", ".state")
+        Path file = Files.isWritable(shm)
+                ? Files.createTempFile(shm, "upa-test", ".state")
                 : Files.createTempFile("upa-test", ".state");
         return new SharedState(file, pages, slots);
     }

@@ -23,11 +23,30 @@ import java.util.stream.Stream;
  */
 final class Vectors {
     private static final List<String> STATES = List.of("absent", "zeroed", "stale", "mixed");
-    private static final Map<Integer, String> HOLDS = Map.of(LlFree.HOLDS_ABSENT, "absent", LlFree.HOLDS_ZEROED,
-            "zeroed", LlFree.HOLDS_STALE, "stale", LlFree.HOLDS_LAZY, "lazy", LlFree.HOLDS_RESIDENT, "resident");
-    private static final Map<Long, String> ERRORS = Map.of((long) Twin.ENOMEM, "ENOMEM", (long) Twin.EBUSY, "EBUSY",
-            (long) Twin.EINVAL, "EINVAL", (long) Twin.ERANGE, "ERANGE", (long) Twin.EPROTO, "EPROTO",
-            (long) Twin.EBADMSG, "EBADMSG");
+    private static final Map<Integer, String> HOLDS = Map.of(
+            LlFree.HOLDS_ABSENT,
+            "absent",
+            LlFree.HOLDS_ZEROED,
+            "zeroed",
+            LlFree.HOLDS_STALE,
+            "stale",
+            LlFree.HOLDS_LAZY,
+            "lazy",
+            LlFree.HOLDS_RESIDENT,
+            "resident");
+    private static final Map<Long, String> ERRORS = Map.of(
+            (long) Twin.ENOMEM,
+            "ENOMEM",
+            (long) Twin.EBUSY,
+            "EBUSY",
+            (long) Twin.EINVAL,
+            "EINVAL",
+            (long) Twin.ERANGE,
+            "ERANGE",
+            (long) Twin.EPROTO,
+            "EPROTO",
+            (long) Twin.EBADMSG,
+            "EBADMSG");
 
     private final Twin twin;
     private MemorySegment state;
@@ -76,12 +95,14 @@ final class Vectors {
 
     private static boolean isSame(String expected, String answer) {
         return expected.equals(answer)
-                || expected.matches("0x[0-9a-f]+|\\d+") && answer.matches("0x[0-9a-f]+|\\d+")
-                && number(expected) == number(answer);
+                || expected.matches("0x[0-9a-f]+|\\d+")
+                        && answer.matches("0x[0-9a-f]+|\\d+")
+                        && number(expected) == number(answer);
     }
 
     private static long number(String word) {
-        return word.startsWith("0x") ? Long.parseUnsignedLong(word, 2, word.length(), 16)
+        return word.startsWith("0x")
+                ? Long.parseUnsignedLong(word, 2, word.length(), 16)
                 : Long.parseUnsignedLong(word);
     }
 
@@ -147,9 +168,11 @@ final class Vectors {
                 int error = twin.attach(state);
                 return error == 0 ? "" : say(error);
             case "peek":
-                return String.format("%#x", isInts(w[1])
-                        ? Integer.toUnsignedLong(state.get(ValueLayout.JAVA_INT, word(w[1], n(w, 2, 2), 4)))
-                        : state.get(ValueLayout.JAVA_LONG, word(w[1], n(w, 2, 2), 8)));
+                return String.format(
+                        "%#x",
+                        isInts(w[1])
+                                ? Integer.toUnsignedLong(state.get(ValueLayout.JAVA_INT, word(w[1], n(w, 2, 2), 4)))
+                                : state.get(ValueLayout.JAVA_LONG, word(w[1], n(w, 2, 2), 8)));
             case "poke":
                 if (isInts(w[1])) {
                     state.set(ValueLayout.JAVA_INT, word(w[1], n(w, 2, 3), 4), (int) n(w, 3, 3));
@@ -182,7 +205,8 @@ final class Vectors {
 
     /** A page, and what it and those behind it hold if that was asked for. */
     private static String got(long result, long flags) {
-        return result < 0 || (flags & LlFree.GET_CONTENTS) == 0 ? say(result)
+        return result < 0 || (flags & LlFree.GET_CONTENTS) == 0
+                ? say(result)
                 : LlFree.pageOf(result) + " " + contents(LlFree.holds(result));
     }
 

@@ -64,7 +64,8 @@ public final class Main {
                     value(
                             "rounds",
                             "N|N..M",
-                            "repetitions (3; --full: 7; --quick: 1); 3..9: three of all, up to nine of those whose speed"
+                            "repetitions (3; --full: 7; --quick: 1); 3..9: three of all, up to nine of those"
+                                    + " whose speed"
                                     + " over glibc (over the same allocator without UPA) is not yet known to 4 % or to"
                                     + " its distance from 1"),
                     flag("full", "all contestants, 7 rounds: hours"),
@@ -73,7 +74,8 @@ public final class Main {
                     value("seed", "N", "of the order of runs (1)"),
                     flag(
                             "no-profile",
-                            "do not profile (the kernel's work on memory under glibc and upa, the pages asked for: three"
+                            "do not profile (the kernel's work on memory under glibc and upa, the pages asked"
+                                    + " for: three"
                                     + " more runs)"),
                     flag("no-warm", "do not make memory host-warm first"),
                     value("out", "DIR", "folder of the results (build/apps/results)"),
@@ -120,21 +122,26 @@ public final class Main {
     private void list(CommandLine line) throws MeasureException {
         console.out().println("Workloads (* page allocation is expected to matter):");
         for (Workload workload : WorkloadFile.all(SettingsReader.workloads(line, root))) {
-            console.out().printf(
-                    "  %-20s %-8s %s %s%n",
-                    workload.name(),
-                    workload.kind().id(),
-                    workload.pageAllocationMatters() ? "*" : " ",
-                    workload.title());
+            console.out()
+                    .printf(
+                            "  %-20s %-8s %s %s%n",
+                            workload.name(),
+                            workload.kind().id(),
+                            workload.pageAllocationMatters() ? "*" : " ",
+                            workload.title());
         }
         console.out().println("Contestants (* part of the default):");
         for (Allocator allocator : Allocators.all()) {
-            console.out().printf(
-                    "  %-20s %s %s%s%n",
-                    allocator.name(),
-                    Allocators.MAIN.contains(allocator.name()) ? "*" : " ",
-                    allocator.description(),
-                    allocator.missing(SettingsReader.libraries()).map(m -> " (" + m + ")").orElse(""));
+            console.out()
+                    .printf(
+                            "  %-20s %s %s%s%n",
+                            allocator.name(),
+                            Allocators.MAIN.contains(allocator.name()) ? "*" : " ",
+                            allocator.description(),
+                            allocator
+                                    .missing(SettingsReader.libraries())
+                                    .map(m -> " (" + m + ")")
+                                    .orElse(""));
         }
     }
 
@@ -179,9 +186,10 @@ public final class Main {
             try (HostMemory memory = HostMemory.warm(console, "upa apps", driver, settings.hold())) {
                 AppsReport.describe(settings, memory, conditions);
                 if (!runner.isStopped() && !workloads.isEmpty()) {
-                    console.err().println("upa apps: " + Units.count(workloads.size(), "program") + ", "
-                            + Units.count(contestants.size(), "contestant") + ", " + rounds(settings)
-                            + "; Ctrl-C ends it early, reports what there is, and --resume goes on");
+                    console.err()
+                            .println("upa apps: " + Units.count(workloads.size(), "program") + ", "
+                                    + Units.count(contestants.size(), "contestant") + ", " + rounds(settings)
+                                    + "; Ctrl-C ends it early, reports what there is, and --resume goes on");
                     runner.run(workloads, contestants);
                 }
                 if (settings.profile() && !runner.isStopped()) {
@@ -239,8 +247,7 @@ public final class Main {
             Map<String, Object> profile = new LinkedHashMap<>();
             profiler.pages(workload).ifPresent(p -> profile.put("pages", p));
             for (String contestant : List.of(Allocators.BASE, Allocators.UPA)) {
-                profiler.share(workload, contestant)
-                        .ifPresent(s -> profile.put("kernel_samples " + contestant, s));
+                profiler.share(workload, contestant).ifPresent(s -> profile.put("kernel_samples " + contestant, s));
             }
             profiles.put(workload.name(), profile);
         }
@@ -260,8 +267,8 @@ public final class Main {
     }
 
     /** Those that can take part. One that was asked for by name and cannot is an error; else it is left out with a line. */
-    private List<Allocator> contestants(
-            Settings settings, Measurer measurer, CommandLine line, Conditions conditions) throws MeasureException {
+    private List<Allocator> contestants(Settings settings, Measurer measurer, CommandLine line, Conditions conditions)
+            throws MeasureException {
         List<Allocator> able = new ArrayList<>();
         Set<String> named =
                 line.hasOption("contestants") ? Set.copyOf(CommandLines.list(line, "contestants")) : Set.of();

@@ -46,7 +46,8 @@ final class SettingsReader {
     }
 
     static Path workloads(CommandLine line, Path root) {
-        return Path.of(line.getOptionValue("workloads", root.resolve("apps/programs/workloads").toString()));
+        return Path.of(line.getOptionValue(
+                "workloads", root.resolve("apps/programs/workloads").toString()));
     }
 
     private Settings settings(Machine machine) throws MeasureException {
@@ -55,8 +56,7 @@ final class SettingsReader {
         }
         List<Workload> workloads = workloads();
         Set<String> chosen = allocators();
-        int[] rounds = rounds(
-                line.getOptionValue("rounds", Integer.toString(full ? FULL_ROUNDS : quick ? 1 : ROUNDS)));
+        int[] rounds = rounds(line.getOptionValue("rounds", Integer.toString(full ? FULL_ROUNDS : quick ? 1 : ROUNDS)));
         Path work = root.resolve("build/apps");
         return new Settings(
                 workloads,
@@ -114,8 +114,7 @@ final class SettingsReader {
             }
             default -> {
                 if (!all.contains(word)) {
-                    throw MeasureException.usage(
-                            "contestant=" + word + " does not exist: ./upa apps list names them");
+                    throw MeasureException.usage("contestant=" + word + " does not exist: ./upa apps list names them");
                 }
                 yield Set.of(word);
             }
@@ -131,8 +130,7 @@ final class SettingsReader {
         }
         // Fewer than 3 say next to nothing of the noise.
         int least = (int) CommandLines.number("rounds=" + text + ": the least", ends[0], ROUNDS, MOST_ROUNDS);
-        return new int[] {
-            least, (int) CommandLines.number("rounds=" + text + ": the most", ends[1], least, MOST_ROUNDS)
+        return new int[] {least, (int) CommandLines.number("rounds=" + text + ": the most", ends[1], least, MOST_ROUNDS)
         };
     }
 }

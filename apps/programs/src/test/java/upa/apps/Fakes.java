@@ -25,13 +25,10 @@ public final class Fakes {
         Path workload = folder.resolve(name);
         Files.createDirectories(workload);
         Files.writeString(workload.resolve("run.sh"), script + "\n");
-        Files.writeString(
-                workload.resolve("workload.json"),
-                """
+        Files.writeString(workload.resolve("workload.json"), """
                 {"title": "%s", "kind": "churn", "pageAllocationMatters": true, "run": ["sh", "{workload}/run.sh"],
                  "check": "stdout"%s}
-                """
-                        .formatted(name, more));
+                """.formatted(name, more));
         return workload;
     }
 
@@ -79,8 +76,24 @@ public final class Fakes {
     public static Run run(String workload, String contestant, int round, double seconds, long faults, long peakMib) {
         long ns = Math.round(seconds * 1e9);
         return new Run(
-                workload, DIGEST, contestant, round, null, ns, ns / 2, ns / 4, faults, 0, peakMib << 20, memory(ns, peakMib << 20), 1,
-                0, 0, 0, List.of("/bin/sh"), "sum");
+                workload,
+                DIGEST,
+                contestant,
+                round,
+                null,
+                ns,
+                ns / 2,
+                ns / 4,
+                faults,
+                0,
+                peakMib << 20,
+                memory(ns, peakMib << 20),
+                1,
+                0,
+                0,
+                0,
+                List.of("/bin/sh"),
+                "sum");
     }
 
     /** All of it from the middle on. */
@@ -91,14 +104,46 @@ public final class Fakes {
     /** The same run in another round, of another duration. */
     public static Run lasting(Run run, int round, long wallNs) {
         return new Run(
-                run.workload(), run.digest(), run.contestant(), round, null, wallNs, run.userNs(), run.systemNs(), run.minorFaults(),
-                run.majorFaults(), run.peakBytes(), run.memory(), run.processes(), 0, 0, 0, run.programs(), run.output());
+                run.workload(),
+                run.digest(),
+                run.contestant(),
+                round,
+                null,
+                wallNs,
+                run.userNs(),
+                run.systemNs(),
+                run.minorFaults(),
+                run.majorFaults(),
+                run.peakBytes(),
+                run.memory(),
+                run.processes(),
+                0,
+                0,
+                0,
+                run.programs(),
+                run.output());
     }
 
     public static Run request(String workload, String contestant, int round, double throughput) {
         return new Run(
-                workload, DIGEST, contestant, round, null, 1_000_000_000, 1, 1, 1, 0, 1,
-                MemoryCourse.UNKNOWN, 1, throughput, 2e6, 9e6, List.of(), "sum");
+                workload,
+                DIGEST,
+                contestant,
+                round,
+                null,
+                1_000_000_000,
+                1,
+                1,
+                1,
+                0,
+                1,
+                MemoryCourse.UNKNOWN,
+                1,
+                throughput,
+                2e6,
+                9e6,
+                List.of(),
+                "sum");
     }
 
     public static Machine machine(Path root, long availableMib) throws IOException {

@@ -63,9 +63,7 @@ class LayersTest {
     @Test
     void everyPackageHasItsPlace() {
         Set<String> homeless = new TreeSet<>();
-        classes.stream()
-                .filter(c -> layer(c.getPackageName()) < 0)
-                .forEach(c -> homeless.add(c.getPackageName()));
+        classes.stream().filter(c -> layer(c.getPackageName()) < 0).forEach(c -> homeless.add(c.getPackageName()));
         assertEquals(Set.of(), homeless, "put them into LAYERS");
         assertTrue(classes.contain("upa.core.Region") && classes.contain("upa.apps.Main"), "not all classes were seen");
     }

@@ -53,7 +53,8 @@ class MainTest {
         assertUsage("rounds=4..3: the most=3: must be a whole number from 4 to 1000", "--rounds", "4..3");
         assertUsage("rounds=2..9: the least=2: must be a whole number from 3 to 1000", "--rounds", "2..9");
         assertUsage("rounds=3..: the most=: must be a whole number", "--rounds", "3..");
-        assertUsage("contestants=upa,,dlmalloc: must be names with commas between them", "--contestants", "upa,,dlmalloc");
+        assertUsage(
+                "contestants=upa,,dlmalloc: must be names with commas between them", "--contestants", "upa,,dlmalloc");
         assertUsage("seed=-1: must be a whole number", "--seed", "-1");
         assertUsage("--full and --quick exclude each other", "--full", "--quick");
         assertUsage("--frobnicate", "--frobnicate");
@@ -96,9 +97,12 @@ class MainTest {
         List<String> csv = Files.readAllLines(results("results.csv"));
         assertEquals(1 + 2 * 3 * 3, csv.size(), csv.toString());
         assertTrue(csv.stream().skip(1).allMatch(l -> l.contains(",true,")), csv.toString());
-        JsonObject json = JsonParser.parseString(Files.readString(results("results.json"))).getAsJsonObject();
+        JsonObject json = JsonParser.parseString(Files.readString(results("results.json")))
+                .getAsJsonObject();
         assertEquals(2 * 3 * 3, json.getAsJsonArray("measurements").size());
-        assertTrue(json.getAsJsonObject("speed_up_over_glibc").getAsJsonObject("one").has("dlmalloc"));
+        assertTrue(json.getAsJsonObject("speed_up_over_glibc")
+                .getAsJsonObject("one")
+                .has("dlmalloc"));
         for (Run run : runs()) {
             assertTrue(run.wallNs() > 0 && run.peakBytes() > 100_000 && run.minorFaults() > 10, run.toString());
         }
@@ -114,7 +118,10 @@ class MainTest {
         List<String> orders = new ArrayList<>();
         for (int block = 0; block < runs.size(); block += 3) {
             List<Run> three = runs.subList(block, block + 3);
-            assertEquals(1, three.stream().map(r -> r.workload() + r.round()).distinct().count(), three.toString());
+            assertEquals(
+                    1,
+                    three.stream().map(r -> r.workload() + r.round()).distinct().count(),
+                    three.toString());
             assertEquals(3, three.stream().map(Run::contestant).distinct().count(), three.toString());
             orders.add(three.stream().map(Run::contestant).toList().toString());
         }
@@ -152,7 +159,11 @@ class MainTest {
     @Test
     void aProgramWithoutItsLibrariesIsNotMeasured() throws IOException {
         assumeBuilt();
-        Fakes.shell(workloads(), "bare", "exec env -u LD_PRELOAD sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'", "");
+        Fakes.shell(
+                workloads(),
+                "bare",
+                "exec env -u LD_PRELOAD sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'",
+                "");
         assertEquals(1, run("--rounds", "1", "--contestants", "upa"));
         assertSaid("workload=bare contestant=upa: the libraries of upa did not arrive in ");
     }
@@ -160,7 +171,8 @@ class MainTest {
     @Test
     void aCheckJudgesWhatAProgramLeaves() throws IOException {
         assumeBuilt();
-        Path workload = Fakes.shell(workloads(), "file", UPA_ONLY.formatted("echo bad >result; exit") + "; echo good >result", "");
+        Path workload = Fakes.shell(
+                workloads(), "file", UPA_ONLY.formatted("echo bad >result; exit") + "; echo good >result", "");
         Path json = workload.resolve("workload.json");
         Files.writeString(json, Files.readString(json).replace("\"stdout\"", "\"cat result\""));
         Path absent = Fakes.shell(workloads(), "none", "exit 0", "");
@@ -177,14 +189,20 @@ class MainTest {
         Fakes.shell(workloads(), "memory", OK, ", \"needs\": {\"memoryMiB\": 9000}");
         Fakes.shell(workloads(), "disk", OK, ", \"needs\": {\"diskMiB\": 1048576}");
         Fakes.shell(workloads(), "data", OK, ", \"prepare\": [\"sh\", \"-c\", \"echo no data >&2; exit 4\"]");
-        Fakes.shell(workloads(), "well", "cat \"$HERE/numbers\"",
-                ", \"prepare\": [\"sh\", \"-c\", \"echo 1 2 3 >numbers; echo x >>../count\"], \"environment\": {\"HERE\": \"{data}\"}");
+        Fakes.shell(
+                workloads(),
+                "well",
+                "cat \"$HERE/numbers\"",
+                ", \"prepare\": [\"sh\", \"-c\", \"echo 1 2 3 >numbers; echo x >>../count\"], \"environment\":"
+                        + " {\"HERE\": \"{data}\"}");
         assertEquals(0, run("--rounds", "1", "--contestants", "upa"));
         assertSaid("workload=memory is left out: too little memory: available=4096 MiB needed=9000 MiB");
         assertSaid("workload=disk is left out: too little disk: folder=");
         assertSaid("workload=data is left out: cannot be prepared: sh exited with status 4: no data");
         assertTrue(text().contains("Note: workload=memory is left out"), text());
-        assertEquals(List.of("well", "well", "well"), runs().stream().map(Run::workload).toList());
+        assertEquals(
+                List.of("well", "well", "well"),
+                runs().stream().map(Run::workload).toList());
 
         // Prepared once, and again only when its files change.
         assertEquals(0, run("--rounds", "1", "--contestants", "upa", "--only", "well"));
@@ -218,12 +236,14 @@ class MainTest {
         String before = System.setProperty("upa.library.path", libraries.toString());
         try {
             assertEquals(1, run("--rounds", "1", "--contestants", "upa"));
-            assertSaid("contestant=upa cannot take part: library=" + libraries.resolve("libupa_mmap.so") + " is not there");
+            assertSaid("contestant=upa cannot take part: library=" + libraries.resolve("libupa_mmap.so")
+                    + " is not there");
             // Not a library: the dynamic linker only warns, and goes on without.
             Files.writeString(libraries.resolve("libupa_mmap.so"), "no library");
             err.reset();
             assertEquals(0, run("--rounds", "1", "--quick"));
-            assertSaid("contestant=upa is left out: library=" + libraries.resolve("libupa_mmap.so") + " is not loaded by LD_PRELOAD");
+            assertSaid("contestant=upa is left out: library=" + libraries.resolve("libupa_mmap.so")
+                    + " is not loaded by LD_PRELOAD");
             assertFalse(runs().stream().anyMatch(r -> r.contestant().equals("upa")));
         } finally {
             System.setProperty("upa.library.path", before);
@@ -243,7 +263,8 @@ class MainTest {
         assertEquals(0, run("--rounds", "3", "--contestants", "upa", "--resume"), errors());
         assertEquals(7 + 4, Files.readAllLines(counter).size());
         assertEquals(7, runs().size());
-        assertEquals(lines.subList(0, 3), Files.readAllLines(results(RunLog.FILE)).subList(0, 3));
+        assertEquals(
+                lines.subList(0, 3), Files.readAllLines(results(RunLog.FILE)).subList(0, 3));
         // Nothing is left to do.
         assertEquals(0, run("--rounds", "3", "--contestants", "upa", "--resume"), errors());
         assertEquals(7 + 4, Files.readAllLines(counter).size());
@@ -261,7 +282,8 @@ class MainTest {
         assertEquals(0, run("--rounds", "1", "--contestants", "upa,dlmalloc"), errors());
         List<Run> measured = runs();
         // upa is twice as fast at one program, and anything at the other; dlmalloc is as fast as glibc.
-        List<Run> known = new ArrayList<>(measured.stream().filter(Run::isWarmUp).toList());
+        List<Run> known =
+                new ArrayList<>(measured.stream().filter(Run::isWarmUp).toList());
         for (int round = 0; round < 3; round++) {
             for (Run run : measured) {
                 if (!run.isWarmUp()) {
@@ -286,7 +308,9 @@ class MainTest {
         List<String> lines = Files.readAllLines(results(RunLog.FILE));
         Files.write(results(RunLog.FILE), lines.subList(0, lines.size() - 1));
         assertEquals(0, run("--rounds", "3..5", "--contestants", "upa,dlmalloc", "--resume"), errors());
-        assertEquals(lines.subList(0, lines.size() - 2), Files.readAllLines(results(RunLog.FILE)).subList(0, lines.size() - 2));
+        assertEquals(
+                lines.subList(0, lines.size() - 2),
+                Files.readAllLines(results(RunLog.FILE)).subList(0, lines.size() - 2));
         assertEquals(lines.size(), runs().size());
     }
 
@@ -318,7 +342,9 @@ class MainTest {
         assumeBuilt();
         server("s", "", "print \"bye\\n\"; exit");
         assertEquals(0, run("--rounds", "2", "--contestants", "upa"), errors());
-        assertTrue(runs().stream().allMatch(r -> r.throughput() == 250 && r.p50Ns() == 2e6 && r.p99Ns() == 3e6), runs().toString());
+        assertTrue(
+                runs().stream().allMatch(r -> r.throughput() == 250 && r.p50Ns() == 2e6 && r.p99Ns() == 3e6),
+                runs().toString());
         assertTrue(text().contains("250/s"), text());
         assertTrue(text().contains("As their load generator sees them"), text());
     }
@@ -332,7 +358,8 @@ class MainTest {
             assertEquals(1, run("--rounds", "1", "--contestants", "upa"));
             assertSaid("workload=s contestant=glibc: port=" + taken.getLocalPort() + " is in use");
         }
-        assertTrue(runs().stream().anyMatch(r -> r.workload().equals("well") && r.contestant().equals("upa")));
+        assertTrue(runs().stream()
+                .anyMatch(r -> r.workload().equals("well") && r.contestant().equals("upa")));
     }
 
     @Test
@@ -348,23 +375,17 @@ class MainTest {
     private Path server(String name, String more, String atEnd) throws IOException {
         Path s = workloads().resolve(name);
         Files.createDirectories(s);
-        Files.writeString(
-                s.resolve("server.pl"),
-                """
+        Files.writeString(s.resolve("server.pl"), """
                 use IO::Socket::INET;
                 $SIG{TERM} = sub { %s };
                 my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 5, ReuseAddr => 1) or die "port: $!";
                 while (1) { my $c = $s->accept or next; close $c }
-                """
-                        .formatted(atEnd));
-        Files.writeString(
-                s.resolve("workload.json"),
-                """
+                """.formatted(atEnd));
+        Files.writeString(s.resolve("workload.json"), """
                 {"title": "a server", "kind": "server", "pageAllocationMatters": false, "check": "load",
                  "run": ["perl", "{workload}/server.pl", "{port}"],
                  "load": ["echo", "{\\"throughput\\": 250, \\"p50_us\\": 2000, \\"p99_us\\": 3000, \\"check\\": 1}"]%s}
-                """
-                        .formatted(more));
+                """.formatted(more));
         return s;
     }
 
@@ -385,7 +406,8 @@ class MainTest {
     }
 
     private static Path tools() {
-        return Path.of(System.getProperty("upa.library.path", "build/release/lib")).resolveSibling("bin");
+        return Path.of(System.getProperty("upa.library.path", "build/release/lib"))
+                .resolveSibling("bin");
     }
 
     private static void assumeBuilt() {

@@ -50,7 +50,10 @@ public record Contestant(
         return Stream.of(
                         Stream.of(
                                 of("kernel", "#d1495b", "the kernel's mmap and munmap; a touch faults"),
-                                of("kernel-populate", "#e98a15", "mmap with MAP_POPULATE: the call faults all pages in"),
+                                of(
+                                        "kernel-populate",
+                                        "#e98a15",
+                                        "mmap with MAP_POPULATE: the call faults all pages in"),
                                 of("kernel-huge", "#a06a42", "mmap with MADV_HUGEPAGE"),
                                 of(
                                         "cache-exact",
@@ -72,7 +75,8 @@ public record Contestant(
                                 of(
                                         "upa-pte",
                                         "#7b5ea7",
-                                        "UPA on the kernel module, guarded: the process names the frame behind each page"),
+                                        "UPA on the kernel module, guarded: the process names the frame behind"
+                                                + " each page"),
                                 of("upa-pte-uncleared", "#b07aa1", "UPA on the kernel module, guarded, uncleared"),
                                 of(
                                         "upa-pte-raw",

@@ -14,9 +14,10 @@ public enum Experiment {
             "Pages that stay mapped are allocated again without the kernel: the paper promises \"a 100x performance"
                     + " improvement or more in some common use cases\".",
             "An operation allocates one block, writes one byte to each of its pages, and frees it. Warm: the block"
-                + " before has just been freed, so UPA recycles populated pages. Cold: all memory was given back to"
-                + " the kernel first, so every page is a first acquisition. Cleared blocks read zero, as the kernel's"
-                + " do; uncleared ones may show old bytes of the same process."),
+                    + " before has just been freed, so UPA recycles populated pages. Cold: all memory was given back to"
+                    + " the kernel first, so every page is a first acquisition. Cleared blocks read zero, as the"
+                    + " kernel's"
+                    + " do; uncleared ones may show old bytes of the same process."),
     /** Allocate and free alone. */
     SCALE(
             "b",
@@ -24,9 +25,10 @@ public enum Experiment {
             "The paper promises an \"allocator performance invariant to the amount of memory being allocated or"
                     + " freed\".",
             "An operation allocates one block and frees it, and does not touch it. UPA's blocks were written to"
-                + " before, so the memory is there; the kernel's mmap only promises memory, and MAP_POPULATE delivers"
-                + " it. The slope is that of log time over log size: 0 where the size does not matter, 1 where the"
-                + " time is proportional to it."),
+                    + " before, so the memory is there; the kernel's mmap only promises memory, and MAP_POPULATE"
+                    + " delivers"
+                    + " it. The slope is that of log time over log size: 0 where the size does not matter, 1 where the"
+                    + " time is proportional to it."),
     /** malloc on either mmap. */
     MALLOC(
             "c",
@@ -41,19 +43,22 @@ public enum Experiment {
             "A block grows in place where the pages behind it are free, and else by moving page mappings rather than"
                     + " bytes.",
             "An operation doubles a block to the size shown and writes to each page of the new half. In place: the"
-                + " addresses behind it are free. Relocated: they are taken. Copied: allocate, memcpy, free. Natural:"
-                + " a block grows from 4 KiB, step by step, as realloc finds the room."),
+                    + " addresses behind it are free. Relocated: they are taken. Copied: allocate, memcpy, free."
+                    + " Natural:"
+                    + " a block grows from 4 KiB, step by step, as realloc finds the room."),
     /** What makes the difference. */
     ABLATION(
             "e",
             "Ablation: what each part adds, in Douglas's own Monte-Carlo",
             "Page allocation does more than mere reuse: it splits and joins what was freed, so it needs less memory.",
             "A ring of 512 live blocks: a step frees the block of 512 steps ago, allocates one of a random size and"
-                + " writes to each of its pages. Douglas's sizes are 2^U reduced modulo 8 MiB: a fifth is log-uniform,"
-                + " the rest is uniform below 8 MiB, so they are mostly large (a log-uniform sampler gives as many"
-                + " blocks of 4-8 KiB as of 4-8 MiB). Time per block from allocation to release, after the ring has"
-                + " been turned over once; memory is the peak resident size, of which the live blocks take about the"
-                + " same for all."),
+                    + " writes to each of its pages. Douglas's sizes are 2^U reduced modulo 8 MiB: a fifth is"
+                    + " log-uniform,"
+                    + " the rest is uniform below 8 MiB, so they are mostly large (a log-uniform sampler gives as many"
+                    + " blocks of 4-8 KiB as of 4-8 MiB). Time per block from allocation to release, after the ring has"
+                    + " been turned over once; memory is the peak resident size, of which the live blocks take"
+                    + " about the"
+                    + " same for all."),
     /** One and two threads. */
     THREADS(
             "f",
@@ -75,11 +80,13 @@ public enum Experiment {
             "Replay: what a real program asked for",
             "A program that frees pages and asks for more gets the same ones back, without the kernel.",
             "The trace's requests in their order and with their lifetimes (--sampler trace:FILE, recorded by ./upa run"
-                + " --trace FILE): what mmap got, and what the heap grew by. Each page of a block is written to once"
-                + " when it is allocated, also where the program may have left it alone; blocks that would take more"
-                + " than 2 GiB of memory so are not. Time per block, from allocation to release, resizes included."
-                + " Purges, protections and other mappings are left out, and a block that was unmapped in parts is"
-                + " released with the last of them.");
+                    + " --trace FILE): what mmap got, and what the heap grew by. Each page of a block is written"
+                    + " to once"
+                    + " when it is allocated, also where the program may have left it alone; blocks that would"
+                    + " take more"
+                    + " than 2 GiB of memory so are not. Time per block, from allocation to release, resizes included."
+                    + " Purges, protections and other mappings are left out, and a block that was unmapped in parts is"
+                    + " released with the last of them.");
 
     private final String letter;
     private final String title;

@@ -23,8 +23,8 @@ final class AblationSection {
         List<String> samplers = lookup.variants(Experiment.ABLATION);
         List<Block> blocks = new ArrayList<>();
         blocks.add(Statements.seen(samplers.stream().map(sampler -> statement(lookup, sampler))));
-        samplers.forEach(sampler ->
-                blocks.addAll(RingBlocks.of(lookup, make, Experiment.ABLATION, sampler, "warm", KERNEL)));
+        samplers.forEach(
+                sampler -> blocks.addAll(RingBlocks.of(lookup, make, Experiment.ABLATION, sampler, "warm", KERNEL)));
         return blocks;
     }
 
@@ -33,7 +33,8 @@ final class AblationSection {
         Line kernel = line(Experiment.ABLATION, KERNEL, sampler, "warm");
         Line upa = line(Experiment.ABLATION, UNCLEARED, sampler, "warm");
         Optional<Line> cache = lookup.lines(Experiment.ABLATION, sampler, "warm").stream()
-                .filter(l -> l.contestant().startsWith("cache") && l.contestant().endsWith("uncleared"))
+                .filter(l ->
+                        l.contestant().startsWith("cache") && l.contestant().endsWith("uncleared"))
                 .min(Comparator.comparingDouble(l -> lookup.mean(l).orElse(Double.MAX_VALUE)));
         String against = cache.flatMap(c -> measurements
                         .meanRatio(c, upa, 0)

@@ -69,16 +69,19 @@ public final class BenchReport {
                 "What a page allocation costs, and what it could cost",
                 List.of(
                         "A program gets memory from the kernel in pages of 4 KiB: it calls mmap, the kernel promises"
-                            + " the pages, and each first touch of one is an exception in which the kernel finds a"
-                            + " page, clears it and maps it. Freed memory goes the way back, and the next allocation"
-                            + " starts anew.",
+                                + " the pages, and each first touch of one is an exception in which the kernel finds a"
+                                + " page, clears it and maps it. Freed memory goes the way back, and the next"
+                                + " allocation"
+                                + " starts anew.",
                         "UPA lets the program keep a range of pages and allocate them itself. A freed page stays"
-                            + " mapped, and whoever asks next gets it at once. The idea is Niall Douglas's (User Mode"
-                            + " Memory Page Allocation, arXiv 1105.1811, 2011); this page measures it against the"
-                            + " kernel and against today's malloc libraries, on one machine, in one run.",
+                                + " mapped, and whoever asks next gets it at once. The idea is Niall Douglas's"
+                                + " (User Mode"
+                                + " Memory Page Allocation, arXiv 1105.1811, 2011); this page measures it against the"
+                                + " kernel and against today's malloc libraries, on one machine, in one run.",
                         "A ratio such as 20x says how many times faster than the base line. The range behind it holds"
-                            + " the true value with 95 % confidence: ratios are computed round by round and resampled"
-                            + " (bootstrap)."),
+                                + " the true value with 95 % confidence: ratios are computed round by round and"
+                                + " resampled"
+                                + " (bootstrap)."),
                 highlights(measurements),
                 sections);
     }
@@ -87,8 +90,7 @@ public final class BenchReport {
         var kernel = line(Experiment.SIZES, KERNEL, "", "warm");
         return Stream.of(
                         highlight(
-                                measurements.ratio(
-                                        kernel, line(Experiment.SIZES, UNCLEARED, "", "warm"), Units.MIB),
+                                measurements.ratio(kernel, line(Experiment.SIZES, UNCLEARED, "", "warm"), Units.MIB),
                                 "faster than the kernel's mmap: 1 MiB, recycled, uncleared, every page touched"),
                         highlight(
                                 measurements.ratio(kernel, line(Experiment.SIZES, UPA, "", "warm"), Units.MIB),
@@ -114,15 +116,16 @@ public final class BenchReport {
     private static Section section(Lookup lookup, Blocks make, Experiment experiment) {
         List<Block> blocks = new ArrayList<>();
         blocks.add(new Text("Claimed", experiment.claim()));
-        blocks.addAll(switch (experiment) {
-            case SIZES -> SizesSection.blocks(lookup, make);
-            case SCALE -> ScaleSection.blocks(lookup, make);
-            case MALLOC -> MallocSection.blocks(lookup, make);
-            case REALLOC -> ReallocSection.blocks(lookup, make);
-            case ABLATION -> AblationSection.blocks(lookup, make);
-            case REPLAY -> ReplaySection.blocks(lookup, make);
-            case THREADS, LLFREE -> ThreadsSection.blocks(lookup, make, experiment);
-        });
+        blocks.addAll(
+                switch (experiment) {
+                    case SIZES -> SizesSection.blocks(lookup, make);
+                    case SCALE -> ScaleSection.blocks(lookup, make);
+                    case MALLOC -> MallocSection.blocks(lookup, make);
+                    case REALLOC -> ReallocSection.blocks(lookup, make);
+                    case ABLATION -> AblationSection.blocks(lookup, make);
+                    case REPLAY -> ReplaySection.blocks(lookup, make);
+                    case THREADS, LLFREE -> ThreadsSection.blocks(lookup, make, experiment);
+                });
         // Behind what is claimed and what is seen.
         blocks.add(2, new Text("Measured", experiment.includes()));
         return new Section(experiment.id(), experiment.title(), blocks);

@@ -41,7 +41,9 @@ final class Blocks {
                 note,
                 List.of(),
                 Unit.NANOSECONDS,
-                lines.stream().map(l -> series(l, size -> measurements.time(l, size))).toList(),
+                lines.stream()
+                        .map(l -> series(l, size -> measurements.time(l, size)))
+                        .toList(),
                 List.of());
     }
 
@@ -63,8 +65,8 @@ final class Blocks {
                 line.contestant(),
                 lookup.colour(line),
                 measurements.sizes(line).stream()
-                        .flatMap(size -> value.apply(size).stream()
-                                .map(i -> new Point(size, i.estimate(), i.low(), i.high())))
+                        .flatMap(size ->
+                                value.apply(size).stream().map(i -> new Point(size, i.estimate(), i.low(), i.high())))
                         .toList());
     }
 
@@ -79,7 +81,9 @@ final class Blocks {
                         .mapToObj(i -> new Series(
                                 lines.get(i).contestant(),
                                 lookup.colour(lines.get(i)),
-                                value.apply(lines.get(i)).stream().map(v -> new Point(i, v, v, v)).toList()))
+                                value.apply(lines.get(i)).stream()
+                                        .map(v -> new Point(i, v, v, v))
+                                        .toList()))
                         .toList(),
                 List.of());
     }
@@ -117,8 +121,11 @@ final class Blocks {
             for (long size : measurements.sizes(line)) {
                 Latencies pooled = measurements.pooled(line, size);
                 var points = measurements.rounds(line, size).values();
-                double operations = points.stream().mapToLong(DriverOutput.Point::operations).sum();
-                double faults = points.stream().mapToLong(DriverOutput.Point::faults).sum();
+                double operations = points.stream()
+                        .mapToLong(DriverOutput.Point::operations)
+                        .sum();
+                double faults =
+                        points.stream().mapToLong(DriverOutput.Point::faults).sum();
                 rows.add(List.of(
                         Cell.of(line.contestant()),
                         Cell.of(Units.bytes(size)),

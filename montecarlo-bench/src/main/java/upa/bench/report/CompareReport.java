@@ -115,8 +115,7 @@ public final class CompareReport {
     private static Section section(Experiment experiment, List<Change> changes) {
         Map<Line, List<Change>> lines = changes.stream()
                 .collect(Collectors.groupingBy(c -> c.key().line(), LinkedHashMap::new, Collectors.toList()));
-        List<String> names =
-                lines.keySet().stream().map(CompareReport::name).toList();
+        List<String> names = lines.keySet().stream().map(CompareReport::name).toList();
         Map<String, List<Point>> points = new LinkedHashMap<>();
         Map<String, String> colours =
                 Contestant.all().stream().collect(Collectors.toMap(Contestant::name, Contestant::colour));
@@ -168,8 +167,12 @@ public final class CompareReport {
                 ? "base line"
                 : change.verdict().name().toLowerCase();
         return List.of(
-                Cell.of(change.key().line().experiment().id() + " " + name(change.key().line())),
-                Cell.of(change.key().size() == 0 ? "all" : Units.bytes(change.key().size())),
+                Cell.of(change.key().line().experiment().id() + " "
+                        + name(change.key().line())),
+                Cell.of(
+                        change.key().size() == 0
+                                ? "all"
+                                : Units.bytes(change.key().size())),
                 Cell.of(Units.time(change.before())),
                 Cell.of(Units.time(change.now())),
                 new Cell(Units.ratio(change.speed()), mark),

@@ -100,7 +100,10 @@ final class Lookup {
 
     /** A fact that is a whole number, as text. */
     String number(Line line, String fact) {
-        return measurements.fact(line, fact).map(v -> Long.toString(v.longValue())).orElse("?");
+        return measurements
+                .fact(line, fact)
+                .map(v -> Long.toString(v.longValue()))
+                .orElse("?");
     }
 
     Optional<Double> mean(Line line) {

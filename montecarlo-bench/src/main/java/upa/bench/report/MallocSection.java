@@ -63,7 +63,8 @@ final class MallocSection {
                     Cell.of(lookup.time(base, size)),
                     Cell.of(lookup.time(upa, size)),
                     make.ratio(base, upa, size),
-                    Cell.of(rival.map(l -> l.contestant() + " " + lookup.time(l, size)).orElse("")),
+                    Cell.of(rival.map(l -> l.contestant() + " " + lookup.time(l, size))
+                            .orElse("")),
                     rival.map(l -> make.ratio(l, upa, size)).orElse(Cell.of(""))));
         }
         blocks.add(new Table(
@@ -98,7 +99,10 @@ final class MallocSection {
     /** At how many sizes a rival surely is faster. */
     private long faster(Line rival, Line upa) {
         return measurements.sizes(upa).stream()
-                .filter(s -> measurements.ratio(rival, upa, s).filter(r -> r.high() < 1).isPresent())
+                .filter(s -> measurements
+                        .ratio(rival, upa, s)
+                        .filter(r -> r.high() < 1)
+                        .isPresent())
                 .count();
     }
 }

@@ -22,8 +22,7 @@ final class ReplaySection {
         List<String> traces = lookup.variants(Experiment.REPLAY);
         List<Block> blocks = new ArrayList<>();
         blocks.add(Statements.seen(traces.stream().map(trace -> java.util.Optional.of(statement(lookup, trace)))));
-        traces.forEach(
-                trace -> blocks.addAll(RingBlocks.of(lookup, make, Experiment.REPLAY, trace, PHASE, KERNEL)));
+        traces.forEach(trace -> blocks.addAll(RingBlocks.of(lookup, make, Experiment.REPLAY, trace, PHASE, KERNEL)));
         return blocks;
     }
 

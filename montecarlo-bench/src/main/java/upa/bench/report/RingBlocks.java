@@ -27,8 +27,10 @@ final class RingBlocks {
         for (Line line : lines) {
             Latencies pooled = measurements.pooled(line, 0);
             var points = measurements.rounds(line, 0).values();
-            double operations = points.stream().mapToLong(DriverOutput.Point::operations).sum();
-            double faults = points.stream().mapToLong(DriverOutput.Point::faults).sum();
+            double operations =
+                    points.stream().mapToLong(DriverOutput.Point::operations).sum();
+            double faults =
+                    points.stream().mapToLong(DriverOutput.Point::faults).sum();
             rows.add(List.of(
                     Cell.of(line.contestant()),
                     Cell.of(lookup.mean(line).map(Units::time).orElse("")),
@@ -37,7 +39,10 @@ final class RingBlocks {
                     Cell.of(Units.time(pooled.max())),
                     Cell.of(Units.digits(faults / operations)),
                     Cell.of(lookup.memory(line)),
-                    Cell.of(measurements.fact(line, "end_rss_bytes").map(Units::bytes).orElse(""))));
+                    Cell.of(measurements
+                            .fact(line, "end_rss_bytes")
+                            .map(Units::bytes)
+                            .orElse(""))));
         }
         return List.of(
                 new Table(

@@ -42,10 +42,7 @@ final class ScaleSection {
                             + Units.digits(s.high()) + ")")
                     .orElse("");
             rows.add(Blocks.cells(
-                    line.contestant(),
-                    slope,
-                    lookup.time(line, sizes.getFirst()),
-                    lookup.time(line, sizes.getLast())));
+                    line.contestant(), slope, lookup.time(line, sizes.getFirst()), lookup.time(line, sizes.getLast())));
         }
         if (!lines.isEmpty()) {
             List<Long> sizes = measurements.sizes(lines.getFirst());

@@ -67,7 +67,8 @@ public final class Comparison {
     public List<Change> changes() {
         List<Change> all = new ArrayList<>();
         for (Key key : now.medians().keySet()) {
-            if (before.medians().containsKey(key) && !Contestant.isControl(key.line().contestant())) {
+            if (before.medians().containsKey(key)
+                    && !Contestant.isControl(key.line().contestant())) {
                 all.add(change(key));
             }
         }
@@ -94,8 +95,8 @@ public final class Comparison {
         Interval speed = speed(key).orElseThrow();
         Line line = key.line();
         String name = OTHER_BASES.getOrDefault(line.experiment(), "kernel");
-        Optional<Interval> base = speed(new Key(
-                new Line(line.experiment(), name, line.variant(), line.threads(), line.phase()), key.size()));
+        Optional<Interval> base = speed(
+                new Key(new Line(line.experiment(), name, line.variant(), line.threads(), line.phase()), key.size()));
         return new Change(
                 key,
                 Statistics.geometricMean(before.medians().get(key)),

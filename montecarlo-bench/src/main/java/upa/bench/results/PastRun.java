@@ -37,7 +37,12 @@ public record PastRun(
 
     /** A line of {@code measurements}, as far as it is read. */
     private record Measured(
-            String experiment, String contestant, String variant, int threads, String phase, long sizeBytes,
+            String experiment,
+            String contestant,
+            String variant,
+            int threads,
+            String phase,
+            long sizeBytes,
             double medianNs) {}
 
     private record Figure(String name, String measured, String verdict) {}
@@ -98,16 +103,20 @@ public record PastRun(
         Map<String, String> figures = new LinkedHashMap<>();
         for (JsonElement element : root.getAsJsonArray("figures")) {
             Figure figure = ResultFolder.JSON.fromJson(element, Figure.class);
-            figures.put(figure.name(), figure.measured().isEmpty()
-                    ? ""
-                    : figure.measured() + ", " + figure.verdict().toLowerCase());
+            figures.put(
+                    figure.name(),
+                    figure.measured().isEmpty()
+                            ? ""
+                            : figure.measured() + ", " + figure.verdict().toLowerCase());
         }
         return new PastRun(facts(root, "machine"), facts(root, "method"), figures, values, unknown);
     }
 
     private static Map<String, String> facts(JsonObject root, String name) {
         Map<String, String> facts = new TreeMap<>();
-        root.getAsJsonObject(name).entrySet().forEach(e -> facts.put(e.getKey(), e.getValue().getAsString()));
+        root.getAsJsonObject(name)
+                .entrySet()
+                .forEach(e -> facts.put(e.getKey(), e.getValue().getAsString()));
         return facts;
     }
 }

@@ -34,7 +34,8 @@ public record Counts(List<Row> rows, Map<String, String> facts, List<String> rem
      * @param unit instructions or nanoseconds
      * @param total for the whole request
      */
-    public record Row(String program, String backend, String operation, long pages, long batch, String unit, double total) {}
+    public record Row(
+            String program, String backend, String operation, long pages, long batch, String unit, double total) {}
 
     public static Counts read(Path file) throws MeasureException {
         try {

@@ -58,8 +58,13 @@ public final class CountsFigures {
                 BATCHED,
                 pages -> costs.ratioWithoutClearing(KERNEL, RAW_PTE, pages));
         atLeast(pte + "a flush for each request, any size", 40, "kernel mmap", 1, raw);
-        atLeast("raw 4 KiB entries, reuse in place", 250, "kernel mmap", 1, pages -> costs.cost(KERNEL, pages)
-                .flatMap(k -> costs.reuse(RAW_PTE, pages).map(r -> k / r)));
+        atLeast(
+                "raw 4 KiB entries, reuse in place",
+                250,
+                "kernel mmap",
+                1,
+                pages -> costs.cost(KERNEL, pages)
+                        .flatMap(k -> costs.reuse(RAW_PTE, pages).map(r -> k / r)));
         String pmd = "raw 2 MiB entries, allocate + touch + unmap, ";
         Function<Long, Optional<Double>> huge = pages -> costs.hugeRatio(THP, RAW_PMD, pages);
         atLeast(pmd + "16 MiB or more to a flush", 1000, "kernel mmap with huge pages", BATCHED_HUGE, huge);
@@ -80,7 +85,8 @@ public final class CountsFigures {
                 " instructions",
                 deferred(GIB_PAGES),
                 "");
-        List<Long> sizes = costs.sizes(RAW_PTE).stream().filter(p -> p >= BATCHED).toList();
+        List<Long> sizes =
+                costs.sizes(RAW_PTE).stream().filter(p -> p >= BATCHED).toList();
         Optional<Long> worst = sizes.stream().max(Comparator.comparingDouble(this::safety));
         atMost(
                 "guarded over raw, 64 pages and more, batch and fault",
@@ -135,8 +141,7 @@ public final class CountsFigures {
                 name,
                 target,
                 "cheaper than " + whom,
-                worst.map(p -> new Reading(
-                        Interval.exact(ratio.apply(p).orElseThrow()), Units.bytes(p * 4096.0))));
+                worst.map(p -> new Reading(Interval.exact(ratio.apply(p).orElseThrow()), Units.bytes(p * 4096.0))));
     }
 
     private void atMost(

@@ -48,7 +48,8 @@ public final class DriverRuns {
         }
         List<Run> runs = new ArrayList<>();
         try (Stream<Path> files = Files.list(folder)) {
-            for (Path file : files.sorted(Comparator.comparing(DriverRuns::place)).toList()) {
+            for (Path file :
+                    files.sorted(Comparator.comparing(DriverRuns::place)).toList()) {
                 String name = file.getFileName().toString().replace(FAILED, "");
                 int dash = name.lastIndexOf('-');
                 List<String> lines = Files.readAllLines(file);

@@ -75,7 +75,8 @@ public record PageCosts(Counts counts) {
     }
 
     public Optional<Double> hugeRatioWithoutClearing(String base, String fast, long pages) {
-        return hugeWithoutClearing(base, pages).flatMap(b -> hugeCost(fast, pages).map(f -> b / f));
+        return hugeWithoutClearing(base, pages)
+                .flatMap(b -> hugeCost(fast, pages).map(f -> b / f));
     }
 
     /** Sizes in pages. */

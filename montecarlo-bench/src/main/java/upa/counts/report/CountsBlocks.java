@@ -85,15 +85,14 @@ final class CountsBlocks {
                 name,
                 COLOURS.getOrDefault(name, "#6c757d"),
                 sizes.stream()
-                        .flatMap(p -> value.apply(p).stream()
-                                .filter(v -> v > 0)
-                                .map(v -> new Point(p * PAGE, v, v, v)))
+                        .flatMap(p -> value.apply(p).stream().filter(v -> v > 0).map(v -> new Point(p * PAGE, v, v, v)))
                         .toList());
     }
 
     /** Such as "6.35x (4 KiB) to 316x (1 GiB)", by size. */
     static Optional<String> spread(List<Long> sizes, Function<Long, Optional<Double>> ratio) {
-        List<Long> there = sizes.stream().filter(p -> ratio.apply(p).isPresent()).toList();
+        List<Long> there =
+                sizes.stream().filter(p -> ratio.apply(p).isPresent()).toList();
         if (there.isEmpty()) {
             return Optional.empty();
         }

@@ -97,14 +97,15 @@ public final class CountsReport {
                 "What a page costs when a process holds its own page mappings",
                 List.of(
                         "A page of memory reaches a program through an entry of a page table. The kernel alone writes"
-                            + " that table: at the first touch of each page it takes an exception, finds a page, clears"
-                            + " it and stores the entry; unmapping goes the way back, page by page.",
+                                + " that table: at the first touch of each page it takes an exception, finds a"
+                                + " page, clears"
+                                + " it and stores the entry; unmapping goes the way back, page by page.",
                         "With the module upa.ko a process owns a pool of page frames and says itself which frame stands"
-                            + " where: guarded, by frame numbers which the kernel checks and installs, or raw, by"
-                            + " storing the hardware's entries. This page counts what that leaves of the cost.",
+                                + " where: guarded, by frame numbers which the kernel checks and installs, or raw, by"
+                                + " storing the hardware's entries. This page counts what that leaves of the cost.",
                         "All counts are instructions, of kernel and user mode together, in a virtual machine whose"
-                            + " clock advances by one for each instruction. They repeat exactly and need no"
-                            + " statistics; what they leave out stands below, with a check by the clock."),
+                                + " clock advances by one for each instruction. They repeat exactly and need no"
+                                + " statistics; what they leave out stands below, with a check by the clock."),
                 highlights(),
                 sections);
     }
@@ -117,8 +118,8 @@ public final class CountsReport {
         costs.ratio(KERNEL, BATCH, GIB_PAGES)
                 .ifPresent(r -> out.add(new Highlight(Units.ratio(r), "the same guarded: no write can do harm")));
         costs.hugeRatio(THP, RAW_PMD, GIB_PAGES)
-                .ifPresent(r -> out.add(
-                        new Highlight(Units.ratio(r), "fewer than huge pages of the kernel: 1 GiB, raw 2 MiB entries")));
+                .ifPresent(r -> out.add(new Highlight(
+                        Units.ratio(r), "fewer than huge pages of the kernel: 1 GiB, raw 2 MiB entries")));
         counts.sum(RAW_PMD, GIB_PAGES, "allocate", "free")
                 .ifPresent(c -> out.add(new Highlight(
                         Units.digits(c), "instructions to map 1 GiB and take it away again, with the flush")));

@@ -60,17 +60,17 @@ final class DlmallocSection {
 
     private Section section() {
         List<Block> blocks = new ArrayList<>();
-        blocks.add(
-                new Text(
-                        "Measured",
-                        "dlmalloc 2.8.6, unmodified, allocates a block, writes to each of its pages once and frees it, on"
-                            + " the kernel's mmap and on each back end of UPA's C library, the allocators' work included."
-                            + " Blocks below 256 KiB come from dlmalloc's heap, larger ones are a mapping each. linear"
-                            + " needs no module; pte is guarded, pte-raw stores 4 KiB entries. cleared: what is not zero"
-                            + " is cleared, as mmap must; otherwise old bytes may show, as malloc may. undeferred: a"
-                            + " freed block loses its mapping at once, as it does on the kernel."));
+        blocks.add(new Text(
+                "Measured",
+                "dlmalloc 2.8.6, unmodified, allocates a block, writes to each of its pages once and frees it, on"
+                        + " the kernel's mmap and on each back end of UPA's C library, the allocators' work included."
+                        + " Blocks below 256 KiB come from dlmalloc's heap, larger ones are a mapping each. linear"
+                        + " needs no module; pte is guarded, pte-raw stores 4 KiB entries. cleared: what is not zero"
+                        + " is cleared, as mmap must; otherwise old bytes may show, as malloc may. undeferred: a"
+                        + " freed block loses its mapping at once, as it does on the kernel."));
         blocks.add(new Text("Seen", seen()));
-        blocks.add(table("Instructions per page of one block again, and how many times fewer than on the kernel", CYCLE));
+        blocks.add(
+                table("Instructions per page of one block again, and how many times fewer than on the kernel", CYCLE));
         blocks.add(chart(
                 "dlmalloc, the same block again: allocate, touch, free, old bytes may show",
                 "instructions per page; lower is better",
@@ -88,8 +88,9 @@ final class DlmallocSection {
                 FIRST,
                 b -> !b.endsWith("-cleared")));
         blocks.add(table(
-                "realloc to twice the size shown, something behind it, the new half not touched: the module's back ends put"
-                    + " frames there at once, the others leave it to faults",
+                "realloc to twice the size shown, something behind it, the new half not touched: the module's"
+                        + " back ends put"
+                        + " frames there at once, the others leave it to faults",
                 REALLOC));
         blocks.add(chart(
                 "dlmalloc, realloc to twice the size",
@@ -102,7 +103,8 @@ final class DlmallocSection {
 
     private String seen() {
         List<String> statements = new ArrayList<>();
-        for (String backend : List.of("linear", "pte", "pte-raw", "pte-cleared", "pte-undeferred", "pte-raw-undeferred")) {
+        for (String backend :
+                List.of("linear", "pte", "pte-raw", "pte-cleared", "pte-undeferred", "pte-raw-undeferred")) {
             List<Long> mapped = sizes(backend, CYCLE).stream()
                     .filter(p -> p * PAGE >= 1 << 18 && ratio(backend, CYCLE, p).isPresent())
                     .toList();
@@ -141,8 +143,9 @@ final class DlmallocSection {
             sizes(backend, MIXED).forEach(p -> rows.add(List.of(Cell.of(backend), cell(backend, MIXED, p))));
         }
         return new Table(
-                "Instructions per page of a program that holds 16 blocks of random sizes from 64 KiB to 4 MiB and replaces one"
-                    + " at a time, after 64 MiB were in use",
+                "Instructions per page of a program that holds 16 blocks of random sizes from 64 KiB to 4 MiB"
+                        + " and replaces one"
+                        + " at a time, after 64 MiB were in use",
                 false,
                 List.of("back end", "a page"),
                 rows);
@@ -177,7 +180,8 @@ final class DlmallocSection {
         }
         double r = ratio.get();
         return new Cell(
-                Units.digits(cost.get()) + " (" + Units.ratio(r) + ")", r > 1 ? Mark.GOOD : r < 1 ? Mark.BAD : Mark.NONE);
+                Units.digits(cost.get()) + " (" + Units.ratio(r) + ")",
+                r > 1 ? Mark.GOOD : r < 1 ? Mark.BAD : Mark.NONE);
     }
 
     private Optional<Double> perPage(String backend, String operation, long pages) {
@@ -186,7 +190,8 @@ final class DlmallocSection {
 
     private Optional<Double> ratio(String backend, String operation, long pages) {
         return perPage(KERNEL, operation, pages)
-                .flatMap(k -> perPage(backend, operation, pages).filter(b -> b > 0).map(b -> k / b));
+                .flatMap(k ->
+                        perPage(backend, operation, pages).filter(b -> b > 0).map(b -> k / b));
     }
 
     private List<Long> sizes(String backend, String operation) {
@@ -194,6 +199,8 @@ final class DlmallocSection {
     }
 
     private List<String> backends(String operation) {
-        return COLOURS.keySet().stream().filter(b -> !sizes(b, operation).isEmpty()).toList();
+        return COLOURS.keySet().stream()
+                .filter(b -> !sizes(b, operation).isEmpty())
+                .toList();
     }
 }

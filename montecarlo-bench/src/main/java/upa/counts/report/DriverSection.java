@@ -31,9 +31,11 @@ final class DriverSection {
         blocks.add(new Text(
                 "Measured",
                 "The driver of ./upa bench, the same program with the same contestants, with its allocator's work"
-                    + " included. Its clock is the guest's, which advances by one nanosecond for each instruction: a"
-                    + " time of 1 µs is 1 000 instructions, and its budgets are of instructions too. UPA recycles pages"
-                    + " here on a stock kernel, without the module, unless a name says so."));
+                        + " included. Its clock is the guest's, which advances by one nanosecond for each"
+                        + " instruction: a"
+                        + " time of 1 µs is 1 000 instructions, and its budgets are of instructions too. UPA"
+                        + " recycles pages"
+                        + " here on a stock kernel, without the module, unless a name says so."));
         for (String phase : List.of("warm", "cold")) {
             List<Run> touch = runs.stream()
                     .filter(r -> r.workload().equals("touch"))
@@ -79,7 +81,7 @@ final class DriverSection {
         }
         return new Table(
                 "Instructions of allocate, touch every page, free, " + phase
-                    + ", and how many times fewer than kernel's (of dlmalloc: dlmalloc-kernel's)",
+                        + ", and how many times fewer than kernel's (of dlmalloc: dlmalloc-kernel's)",
                 false,
                 header,
                 rows);
@@ -98,8 +100,9 @@ final class DriverSection {
         }
         if (!rows.isEmpty()) {
             blocks.add(new Table(
-                    "Douglas's Monte-Carlo: instructions of one block from allocation to release, and how many times fewer"
-                        + " than kernel's",
+                    "Douglas's Monte-Carlo: instructions of one block from allocation to release, and how many"
+                            + " times fewer"
+                            + " than kernel's",
                     false,
                     List.of("contestant", "while the ring fills", "in its steady state"),
                     rows));

@@ -35,14 +35,13 @@ final class HarvestSection {
 
     private Section section() {
         List<Block> blocks = new ArrayList<>();
-        blocks.add(
-                new Text(
-                        "Measured",
-                        "Learning which pages were written since the last time, of all that are mapped, when 1 % or 100 %"
-                            + " of them were. harvest: one call of the module, which also clears the bits; raw-pte:"
-                            + " the process reads its own table; soft-dirty: pagemap and clear_refs of a stock kernel;"
-                            + " soft-dirty-refault: what the next write to each page then costs, since clear_refs"
-                            + " takes write permission away; referenced: smaps, which tells only a sum."));
+        blocks.add(new Text(
+                "Measured",
+                "Learning which pages were written since the last time, of all that are mapped, when 1 % or 100 %"
+                        + " of them were. harvest: one call of the module, which also clears the bits; raw-pte:"
+                        + " the process reads its own table; soft-dirty: pagemap and clear_refs of a stock kernel;"
+                        + " soft-dirty-refault: what the next write to each page then costs, since clear_refs"
+                        + " takes write permission away; referenced: smaps, which tells only a sum."));
         List<String> backends = counts.rows().stream()
                 .filter(r -> r.program().equals(HARVEST))
                 .map(Counts.Row::backend)
@@ -62,8 +61,7 @@ final class HarvestSection {
             List<Cell> row = new ArrayList<>(List.of(Cell.of(backend)));
             for (long pages : sizes) {
                 for (String share : List.of("1%", "100%")) {
-                    row.add(number(
-                            counts.total(HARVEST, backend, share, pages).map(c -> c / pages)));
+                    row.add(number(counts.total(HARVEST, backend, share, pages).map(c -> c / pages)));
                 }
             }
             rows.add(row);
@@ -73,12 +71,11 @@ final class HarvestSection {
                 .filter(r -> r.startsWith(HARVEST))
                 .map(r -> r.replace(HARVEST + ": ", ""))
                 .reduce((a, b) -> a + "; " + b)
-                .ifPresent(r -> blocks.add(
-                        new Text(
-                                "Note",
-                                r
-                                    + ": the kernel does not flush after clearing accessed bits, so pages whose"
-                                    + " translation is still in the TLB look idle to it.")));
+                .ifPresent(r -> blocks.add(new Text(
+                        "Note",
+                        r
+                                + ": the kernel does not flush after clearing accessed bits, so pages whose"
+                                + " translation is still in the TLB look idle to it.")));
         return new Section("harvest", "Which pages were used: harvest against stock kernels", blocks);
     }
 }

@@ -45,15 +45,17 @@ final class HugePagesSection {
         List<Block> blocks = new ArrayList<>();
         blocks.add(new Text(
                 "Measured",
-                "As before, with entries that map 2 MiB each, and one write in each 2 MiB. A program that writes to each"
-                    + " 4 KiB spends 2 048 instructions per 2 MiB on that alone, whoever maps them."));
+                "As before, with entries that map 2 MiB each, and one write in each 2 MiB. A program that writes"
+                        + " to each"
+                        + " 4 KiB spends 2 048 instructions per 2 MiB on that alone, whoever maps them."));
         double clearings = costs.clearings(THP, GIB_PAGES);
         blocks.add(new Text(
                 "Seen",
                 seen(Stream.of(
-                        spread(costs.sizes(THP), p -> costs.hugeRatio(THP, RAW_PMD, p))
-                                .map(s -> "raw 2 MiB entries cost " + s + " less than huge pages of the kernel"),
-                        Optional.of("this kernel clears a huge page " + (clearings > 1 ? "twice" : "once")))
+                                spread(costs.sizes(THP), p -> costs.hugeRatio(THP, RAW_PMD, p))
+                                        .map(s ->
+                                                "raw 2 MiB entries cost " + s + " less than huge pages of the kernel"),
+                                Optional.of("this kernel clears a huge page " + (clearings > 1 ? "twice" : "once")))
                         .flatMap(Optional::stream))));
         List<List<Cell>> rows = new ArrayList<>();
         for (long pages : costs.sizes(THP)) {

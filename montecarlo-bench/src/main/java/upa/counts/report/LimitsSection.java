@@ -41,31 +41,29 @@ final class LimitsSection {
 
     private Section section() {
         List<Block> blocks = new ArrayList<>();
-        blocks.add(
-                new Text(
-                        "Limits",
-                        "Instruction counts know nothing of caches and of misses in the TLB, so an instruction that"
-                            + " waits for memory counts as one that does not: this favours whoever touches memory in"
-                            + " few instructions, the module's modes above all. They know nothing of interrupts"
-                            + " between processors: on a machine that runs several threads of the process each"
-                            + " shoot-down costs microseconds that count as nothing here, which favours whoever"
-                            + " flushes more often, the kernel. And they know nothing of how many instructions a"
-                            + " processor works on at once."));
+        blocks.add(new Text(
+                "Limits",
+                "Instruction counts know nothing of caches and of misses in the TLB, so an instruction that"
+                        + " waits for memory counts as one that does not: this favours whoever touches memory in"
+                        + " few instructions, the module's modes above all. They know nothing of interrupts"
+                        + " between processors: on a machine that runs several threads of the process each"
+                        + " shoot-down costs microseconds that count as nothing here, which favours whoever"
+                        + " flushes more often, the kernel. And they know nothing of how many instructions a"
+                        + " processor works on at once."));
         if (host.isEmpty()) {
             blocks.add(new Text("Check", "not made: no times of the host were given."));
             return new Section("limits", "What instruction counts leave out", blocks);
         }
         PageCosts times = host.get();
-        blocks.add(
-                new Text(
-                        "Check",
-                        "The same program ran on the machine that ran the virtual machine, on its own kernel, and took"
-                            + " the time; of several rounds the least counts, since others may use the machine. Where a"
-                            + " kernel operation is held against another, counts and times should give the same"
-                            + " ratio; where they do not, the counts mislead by that much. No time can be had there"
-                            + " for the module's modes, but a bound: they must touch the page, and the touch of a page"
-                            + " that is mapped (reuse) costs what caches and TLB make it cost. So in time no mode can"
-                            + " be more times cheaper than the kernel than reuse is, shown as \"by time\"."));
+        blocks.add(new Text(
+                "Check",
+                "The same program ran on the machine that ran the virtual machine, on its own kernel, and took"
+                        + " the time; of several rounds the least counts, since others may use the machine. Where a"
+                        + " kernel operation is held against another, counts and times should give the same"
+                        + " ratio; where they do not, the counts mislead by that much. No time can be had there"
+                        + " for the module's modes, but a bound: they must touch the page, and the touch of a page"
+                        + " that is mapped (reuse) costs what caches and TLB make it cost. So in time no mode can"
+                        + " be more times cheaper than the kernel than reuse is, shown as \"by time\"."));
         List<List<Cell>> ratios = new ArrayList<>();
         for (long pages : costs.sizes(KERNEL)) {
             if (pages < 16 || times.cost(KERNEL, pages).isEmpty()) {
@@ -150,7 +148,8 @@ final class LimitsSection {
             header.addAll(List.of(Units.bytes(pages * PAGE) + ": count a page", "time a page", "ns an instruction"));
         }
         return new Table(
-                "Per page: instructions counted in the virtual machine, time taken on the host, and time per instruction",
+                "Per page: instructions counted in the virtual machine, time taken on the host, and time per"
+                        + " instruction",
                 true,
                 header,
                 rows);

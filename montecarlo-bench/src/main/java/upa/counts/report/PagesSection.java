@@ -50,14 +50,13 @@ final class PagesSection {
         List<String> backends =
                 BACKENDS.stream().filter(b -> !b.equals(RAW_PMD)).toList();
         List<Block> blocks = new ArrayList<>();
-        blocks.add(
-                new Text(
-                        "Measured",
-                        "A request of the size shown is allocated (entries stored or mmap called), each of its pages"
-                            + " is written to once, and all is taken away (entries emptied and one flush, or munmap)."
-                            + " Only mapping is counted, not the bookkeeping of an allocator. The pool's frames were"
-                            + " cleared when they entered it; the kernel clears each page anew, which is part of its"
-                            + " counts (512 stores of a word) and left out in the ratios so marked."));
+        blocks.add(new Text(
+                "Measured",
+                "A request of the size shown is allocated (entries stored or mmap called), each of its pages"
+                        + " is written to once, and all is taken away (entries emptied and one flush, or munmap)."
+                        + " Only mapping is counted, not the bookkeeping of an allocator. The pool's frames were"
+                        + " cleared when they entered it; the kernel clears each page anew, which is part of its"
+                        + " counts (512 stores of a word) and left out in the ratios so marked."));
         blocks.add(new Text("Seen", seen(Stream.of(RAW_PTE, BATCH, FAULT).flatMap(b -> ratioStatement(b).stream()))));
         List<List<Cell>> rows = new ArrayList<>();
         for (long pages : costs.sizes(RAW_PTE)) {
@@ -132,8 +131,9 @@ final class PagesSection {
                     slope(backend, pages -> counts.sum(backend, pages, "allocate", "free"))));
         }
         return new Table(
-                "Log-log slope of cost against size over all sizes: 0 where the size does not matter, 1 where the cost is"
-                    + " proportional to it",
+                "Log-log slope of cost against size over all sizes: 0 where the size does not matter, 1 where"
+                        + " the cost is"
+                        + " proportional to it",
                 false,
                 List.of("backend", "with touch", "allocate + free alone"),
                 rows);

@@ -23,7 +23,7 @@ final class ProfileSection {
         blocks.add(new Text(
                 "Measured",
                 "One operation each, every instruction of which was traced and put down to its function (what the"
-                    + " compiler has inlined, to the function around it). Exact, not sampled."));
+                        + " compiler has inlined, to the function around it). Exact, not sampled."));
         profile.operations().forEach((operation, functions) -> blocks.add(table(operation, functions)));
         return new Section("profile", "Where the instructions go", blocks);
     }
@@ -39,10 +39,7 @@ final class ProfileSection {
         if (sorted.size() > SHOWN) {
             rows.add(row(
                     (sorted.size() - SHOWN) + " others",
-                    sorted.stream()
-                            .skip(SHOWN)
-                            .mapToDouble(Map.Entry::getValue)
-                            .sum(),
+                    sorted.stream().skip(SHOWN).mapToDouble(Map.Entry::getValue).sum(),
                     all));
         }
         return new Table(

@@ -45,16 +45,17 @@ final class ReallocSection {
         blocks.add(new Text(
                 "Measured",
                 "A block moves to twice its size at another place: the kernel by mremap, which moves page tables and"
-                    + " leaves the new half to faults; the module's modes by moving entries and mapping the new half,"
-                    + " with one flush. Nothing is copied."));
+                        + " leaves the new half to faults; the module's modes by moving entries and mapping the"
+                        + " new half,"
+                        + " with one flush. Nothing is copied."));
         blocks.add(new Text(
                 "Seen",
                 seen(Stream.of(RAW_PTE, BATCH, RAW_PMD)
                         .flatMap(b -> spread(
-                                        costs.sizes(b),
-                                        p -> costs.operation(KERNEL, "realloc", p)
-                                                .flatMap(k -> costs.operation(b, "realloc", p)
-                                                        .map(r -> k / r)))
+                                costs.sizes(b),
+                                p -> costs.operation(KERNEL, "realloc", p)
+                                        .flatMap(k ->
+                                                costs.operation(b, "realloc", p).map(r -> k / r)))
                                 .map(s -> b + " takes " + s + " fewer instructions than mremap")
                                 .stream()))));
         List<List<Cell>> rows = new ArrayList<>();

@@ -41,13 +41,14 @@ final class SafetySection {
         blocks.add(new Text(
                 "Claimed",
                 "Guarded mode, in which no write of the process can reach memory outside its pool, costs at most three"
-                    + " times raw mode from 64 pages on."));
+                        + " times raw mode from 64 pages on."));
         blocks.add(new Text(
                 "Seen",
                 seen(Stream.of(BATCH, FAULT)
-                        .flatMap(b -> spread(costs.sizes(b), p -> costs.ratio(b, RAW_PTE, p))
-                                .map(s -> b + " over raw: " + s)
-                                .stream()))));
+                        .flatMap(
+                                b -> spread(costs.sizes(b), p -> costs.ratio(b, RAW_PTE, p))
+                                        .map(s -> b + " over raw: " + s)
+                                        .stream()))));
         blocks.add(make.chart(
                 "Guarded over raw: allocate, touch, free",
                 "lower is better",
@@ -59,8 +60,7 @@ final class SafetySection {
             for (long pages : List.of(64L, GIB_PAGES)) {
                 List<Cell> row = new ArrayList<>(List.of(Cell.of(backend), Cell.of(Units.bytes(pages * PAGE))));
                 for (String operation : List.of("allocate", "touch", "clear", "flush")) {
-                    row.add(number(
-                            costs.operation(backend, operation, pages).map(c -> c / pages)));
+                    row.add(number(costs.operation(backend, operation, pages).map(c -> c / pages)));
                 }
                 row.add(number(costs.cost(backend, pages).map(c -> c / pages)));
                 rows.add(row);
@@ -68,7 +68,7 @@ final class SafetySection {
         }
         blocks.add(new Table(
                 "Where they go, instructions per page: allocate stores and, in batch, installs; touch includes faults;"
-                    + " clear empties the process's table; flush is the call",
+                        + " clear empties the process's table; flush is the call",
                 false,
                 List.of("backend", "request", "allocate", "touch", "clear", "flush", "all"),
                 rows));

@@ -33,12 +33,11 @@ final class ShootdownSection {
 
     private Section section() {
         List<Block> blocks = new ArrayList<>();
-        blocks.add(
-                new Text(
-                        "Measured",
-                        "Pages are taken away in one batch, either in one run or one page in 16. A stale translation"
-                            + " must be flushed before its frame is used again; the flush costs the same for one page"
-                            + " as for any number. Stock kernels offer no way to unmap scattered pages in one call."));
+        blocks.add(new Text(
+                "Measured",
+                "Pages are taken away in one batch, either in one run or one page in 16. A stale translation"
+                        + " must be flushed before its frame is used again; the flush costs the same for one page"
+                        + " as for any number. Stock kernels offer no way to unmap scattered pages in one call."));
         for (boolean scattered : List.of(true, false)) {
             String operation = scattered ? "scattered" : "contiguous";
             List<String> backends = counts.rows().stream()
@@ -69,7 +68,8 @@ final class ShootdownSection {
                             .map(b -> CountsBlocks.series(
                                     b,
                                     counts.pages(SHOOTDOWN, b, operation),
-                                    p -> counts.total(SHOOTDOWN, b, operation, p).map(c -> c / p)))
+                                    p -> counts.total(SHOOTDOWN, b, operation, p)
+                                            .map(c -> c / p)))
                             .toList(),
                     List.of()));
         }

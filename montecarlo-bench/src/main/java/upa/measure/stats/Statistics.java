@@ -77,8 +77,7 @@ public final class Statistics {
         }
         double[] above = Arrays.stream(numerators).map(Math::log).toArray();
         double[] below = Arrays.stream(denominators).map(Math::log).toArray();
-        Interval logs =
-                resampled(Math.log(estimate), random -> resample(above, random) - resample(below, random));
+        Interval logs = resampled(Math.log(estimate), random -> resample(above, random) - resample(below, random));
         return new Interval(
                 estimate, Math.min(Math.exp(logs.low()), estimate), Math.max(Math.exp(logs.high()), estimate));
     }
@@ -111,8 +110,9 @@ public final class Statistics {
         if (groups.stream().allMatch(group -> group.length == 1)) {
             return Interval.exact(estimate);
         }
-        List<double[]> logs =
-                groups.stream().map(group -> Arrays.stream(group).map(Math::log).toArray()).toList();
+        List<double[]> logs = groups.stream()
+                .map(group -> Arrays.stream(group).map(Math::log).toArray())
+                .toList();
         Interval means = resampled(Math.log(estimate), random -> {
             double sum = 0;
             for (double[] group : logs) {

@@ -75,16 +75,14 @@ class BenchFiguresTest {
     void howMuchWasNoiseIsSaid() throws MeasureException {
         measure("kernel", "4096", 4100, 4100, 4100);
         measure("upa-uncleared", "4096", 200, 200, 200);
-        assertTrue(
-                Targets.noise(BenchFigures.of(measurements, JmhResults.none()))
-                        .orElseThrow()
-                        .startsWith("None of "));
+        assertTrue(Targets.noise(BenchFigures.of(measurements, JmhResults.none()))
+                .orElseThrow()
+                .startsWith("None of "));
         measure("kernel-again", "4096", 3000, 3000, 3000);
         assertEquals(Verdict.NOISE, figure(SMALL).verdict(), "20.5x may be luck as well");
-        assertTrue(
-                Targets.noise(BenchFigures.of(measurements, JmhResults.none()))
-                        .orElseThrow()
-                        .startsWith("1 of 1 figures are too noisy to say"));
+        assertTrue(Targets.noise(BenchFigures.of(measurements, JmhResults.none()))
+                .orElseThrow()
+                .startsWith("1 of 1 figures are too noisy to say"));
     }
 
     @Test

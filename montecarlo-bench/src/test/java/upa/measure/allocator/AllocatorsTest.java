@@ -39,9 +39,14 @@ class AllocatorsTest {
     @Test
     void onUpaAnAllocatorIsAsItIsWithout() {
         Allocators.PAIRS.forEach((without, with) -> {
-            assertEquals(Allocators.named(without).environment(), Allocators.named(with).environment(), with);
-            assertEquals(Allocators.named(without).malloc(), Allocators.named(with).malloc(), with);
-            assertTrue(Allocators.named(with).upa() && !Allocators.named(without).upa(), with);
+            assertEquals(
+                    Allocators.named(without).environment(),
+                    Allocators.named(with).environment(),
+                    with);
+            assertEquals(
+                    Allocators.named(without).malloc(), Allocators.named(with).malloc(), with);
+            assertTrue(
+                    Allocators.named(with).upa() && !Allocators.named(without).upa(), with);
             assertEquals(without, Allocators.withoutUpa(with).orElseThrow());
         });
     }
@@ -49,7 +54,8 @@ class AllocatorsTest {
     @Test
     void tunedMeansThatSomethingIsSet() {
         for (Allocator allocator : ALL) {
-            boolean tuned = allocator.name().contains("-tuned") || allocator.name().equals("glibc-hugepages");
+            boolean tuned =
+                    allocator.name().contains("-tuned") || allocator.name().equals("glibc-hugepages");
             assertEquals(tuned, !allocator.environment().isEmpty(), allocator.name());
         }
     }
@@ -65,8 +71,10 @@ class AllocatorsTest {
             }
         }
         Map<String, String> wrong = Map.of(
-                "LD_PRELOAD", Allocators.named("jemalloc").variables(Path.of("")).get("LD_PRELOAD"),
-                "MALLOC_CONF", "stale_decay_ms:-1");
+                "LD_PRELOAD",
+                Allocators.named("jemalloc").variables(Path.of("")).get("LD_PRELOAD"),
+                "MALLOC_CONF",
+                "stale_decay_ms:-1");
         assertFalse(complaints(wrong).isEmpty(), "jemalloc says nothing of a misspelt name");
     }
 

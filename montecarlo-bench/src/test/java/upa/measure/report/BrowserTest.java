@@ -29,8 +29,8 @@ class BrowserTest {
 
     private static final int PHONE = 390;
     private static final int DESK = 1280;
-    private static final List<String> COLOURS = List.of(
-            "#2176ae", "#d1495b", "#66a182", "#edae49", "#7d5ba6", "#8d6a4f", "#3d8b8b", "#b05f9c");
+    private static final List<String> COLOURS =
+            List.of("#2176ae", "#d1495b", "#66a182", "#edae49", "#7d5ba6", "#8d6a4f", "#3d8b8b", "#b05f9c");
 
     @TempDir
     Path folder;
@@ -77,8 +77,7 @@ class BrowserTest {
     @Test
     void anErrorOfAScriptIsSeen() throws Exception {
         String page = HtmlReport.format(everything()).replace("\ndraw();\n", "\ndraw();\nnonsense();\n");
-        assertTrue(
-                browser.open(folder, page, PHONE, false).errors().stream().anyMatch(e -> e.contains("nonsense")));
+        assertTrue(browser.open(folder, page, PHONE, false).errors().stream().anyMatch(e -> e.contains("nonsense")));
     }
 
     private static Report everything() {
@@ -100,9 +99,11 @@ class BrowserTest {
                         "a note",
                         List.of(),
                         Unit.NANOSECONDS,
-                        series(8, i -> IntStream.range(0, 10)
-                                .mapToObj(k -> point(4096L << 2 * k, 50 * (i + 1) * Math.pow(2, k)))
-                                .toList()),
+                        series(
+                                8,
+                                i -> IntStream.range(0, 10)
+                                        .mapToObj(k -> point(4096L << 2 * k, 50 * (i + 1) * Math.pow(2, k)))
+                                        .toList()),
                         List.of(new Reference(1000, "target"))),
                 new Chart(
                         "Dots of programs",
@@ -124,9 +125,11 @@ class BrowserTest {
                         "",
                         List.of(),
                         Unit.MEMORY,
-                        series(3, i -> IntStream.range(0, 50)
-                                .mapToObj(k -> point(k * 1e8, (i + 1) * 1e7 * (k + 1)))
-                                .toList()),
+                        series(
+                                3,
+                                i -> IntStream.range(0, 50)
+                                        .mapToObj(k -> point(k * 1e8, (i + 1) * 1e7 * (k + 1)))
+                                        .toList()),
                         List.of()));
     }
 

@@ -9,10 +9,11 @@ import java.util.function.LongSupplier;
 public final class Events {
     /** Blocks of fewer bytes are not worth an event: 2 MiB, or what this system property says. */
     public static final long LEAST_BYTES = Long.getLong("upa.events.leastBytes", 2L << 20);
-    private static final boolean AVAILABLE = ModuleLayer.boot().findModule("jdk.jfr").isPresent();
 
-    private Events() {
-    }
+    private static final boolean AVAILABLE =
+            ModuleLayer.boot().findModule("jdk.jfr").isPresent();
+
+    private Events() {}
 
     /** A block has been taken. */
     public static void map(long region, long address, long bytes) {

@@ -43,18 +43,15 @@ abstract class RegionEvent extends Event {
     @Name("upa.GiveBack")
     @Label("Give Back")
     @Description("Memory of free pages returned to the kernel")
-    static final class GiveBack extends RegionEvent {
-    }
+    static final class GiveBack extends RegionEvent {}
 
     @Name("upa.Scavenge")
     @Label("Scavenge")
     @Description("Memory taken from free pages for others")
-    static final class Scavenge extends RegionEvent {
-    }
+    static final class Scavenge extends RegionEvent {}
 
     @Name("upa.Populate")
     @Label("Populate")
     @Description("Memory put behind pages before they are touched")
-    static final class Populate extends RegionEvent {
-    }
+    static final class Populate extends RegionEvent {}
 }

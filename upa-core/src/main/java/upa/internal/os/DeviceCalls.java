@@ -9,13 +9,15 @@ import upa.internal.bindings.Libc;
 
 /** System calls on an open device. A call returns what the kernel returns, or -errno. */
 public final class DeviceCalls {
-    private static final MethodHandle IOCTL = handle(Libc.ioctl.address(),
-            Libc.ioctl.makeInvoker(Libc.C_POINTER).descriptor(), ERRNO, Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle IOCTL = handle(
+            Libc.ioctl.address(),
+            Libc.ioctl.makeInvoker(Libc.C_POINTER).descriptor(),
+            ERRNO,
+            Linker.Option.firstVariadicArg(2));
     private static final MethodHandle FSYNC = handle(Libc.fsync$address(), Libc.fsync$descriptor(), ERRNO);
     private static final MethodHandle DUP2 = handle(Libc.dup2$address(), Libc.dup2$descriptor(), ERRNO);
 
-    private DeviceCalls() {
-    }
+    private DeviceCalls() {}
 
     /** ioctl(2) with an argument that is a number or an address. */
     public static long ioctl(int fd, long request, long argument) {

@@ -19,20 +19,22 @@ import java.lang.invoke.VarHandle;
  */
 final class Downcall {
     static final Linker.Option ERRNO = Linker.Option.captureCallState("errno");
-    private static final VarHandle ERRNO_VALUE = Linker.Option.captureStateLayout()
-            .varHandle(MemoryLayout.PathElement.groupElement("errno"));
+    private static final VarHandle ERRNO_VALUE =
+            Linker.Option.captureStateLayout().varHandle(MemoryLayout.PathElement.groupElement("errno"));
     /** A thread keeps the segment into which its calls put errno. */
     private static final ThreadLocal<MemorySegment> STATE =
             ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(Linker.Option.captureStateLayout()));
 
-    private Downcall() {
-    }
+    private Downcall() {}
 
     static MethodHandle handle(MemorySegment function, FunctionDescriptor descriptor, Linker.Option... options) {
-        MemoryLayout[] arguments = descriptor.argumentLayouts().stream().map(Downcall::raw)
-                .toArray(MemoryLayout[]::new);
-        return Linker.nativeLinker().downcallHandle(function,
-                FunctionDescriptor.of(raw(descriptor.returnLayout().orElseThrow()), arguments), options);
+        MemoryLayout[] arguments =
+                descriptor.argumentLayouts().stream().map(Downcall::raw).toArray(MemoryLayout[]::new);
+        return Linker.nativeLinker()
+                .downcallHandle(
+                        function,
+                        FunctionDescriptor.of(raw(descriptor.returnLayout().orElseThrow()), arguments),
+                        options);
     }
 
     private static MemoryLayout raw(MemoryLayout layout) {

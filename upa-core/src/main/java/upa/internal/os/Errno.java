@@ -11,8 +11,7 @@ public final class Errno {
     /** No memory, or no room in the address space. */
     public static final int NO_MEMORY = Libc.ENOMEM();
 
-    private Errno() {
-    }
+    private Errno() {}
 
     /** Is what a call has returned an error number? */
     public static boolean isError(long result) {
@@ -23,6 +22,8 @@ public final class Errno {
     public static String name(long errno) {
         int number = (int) Math.abs(errno);
         MemorySegment name = Libc.strerrorname_np(number);
-        return (name.address() == 0 ? "unknown" : name.reinterpret(Long.MAX_VALUE).getString(0)) + " (" + number + ")";
+        return (name.address() == 0
+                        ? "unknown"
+                        : name.reinterpret(Long.MAX_VALUE).getString(0)) + " (" + number + ")";
     }
 }

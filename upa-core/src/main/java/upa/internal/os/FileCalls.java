@@ -10,15 +10,17 @@ import upa.internal.bindings.Libc;
 
 /** System calls on files. A call returns what the kernel returns, or -errno. */
 public final class FileCalls {
-    private static final MethodHandle OPEN = handle(Libc.open.address(),
-            Libc.open.makeInvoker(Libc.C_INT).descriptor(), ERRNO, Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle OPEN = handle(
+            Libc.open.address(),
+            Libc.open.makeInvoker(Libc.C_INT).descriptor(),
+            ERRNO,
+            Linker.Option.firstVariadicArg(2));
     private static final MethodHandle CLOSE = handle(Libc.close$address(), Libc.close$descriptor(), ERRNO);
     private static final MethodHandle FTRUNCATE = handle(Libc.ftruncate$address(), Libc.ftruncate$descriptor(), ERRNO);
     private static final MethodHandle LSEEK = handle(Libc.lseek$address(), Libc.lseek$descriptor(), ERRNO);
     private static final MethodHandle PREAD = handle(Libc.pread$address(), Libc.pread$descriptor(), ERRNO);
 
-    private FileCalls() {
-    }
+    private FileCalls() {}
 
     /** open(2). */
     public static long open(String path, int flags, int mode) {

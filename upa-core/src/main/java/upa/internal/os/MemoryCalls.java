@@ -12,17 +12,23 @@ import upa.internal.bindings.Libc;
 public final class MemoryCalls {
     private static final MethodHandle MMAP = handle(Libc.mmap$address(), Libc.mmap$descriptor(), ERRNO);
     private static final MethodHandle MUNMAP = handle(Libc.munmap$address(), Libc.munmap$descriptor(), ERRNO);
-    private static final MethodHandle MREMAP = handle(Libc.mremap.address(),
-            Libc.mremap.makeInvoker(Libc.C_POINTER).descriptor(), ERRNO, Linker.Option.firstVariadicArg(4));
+    private static final MethodHandle MREMAP = handle(
+            Libc.mremap.address(),
+            Libc.mremap.makeInvoker(Libc.C_POINTER).descriptor(),
+            ERRNO,
+            Linker.Option.firstVariadicArg(4));
     private static final MethodHandle MADVISE = handle(Libc.madvise$address(), Libc.madvise$descriptor(), ERRNO);
     private static final MethodHandle MINCORE = handle(Libc.mincore$address(), Libc.mincore$descriptor(), ERRNO);
-    private static final MethodHandle PRCTL = handle(Libc.prctl.address(),
-            Libc.prctl.makeInvoker(Libc.C_LONG, Libc.C_POINTER, Libc.C_LONG, Libc.C_POINTER).descriptor(), ERRNO,
+    private static final MethodHandle PRCTL = handle(
+            Libc.prctl.address(),
+            Libc.prctl
+                    .makeInvoker(Libc.C_LONG, Libc.C_POINTER, Libc.C_LONG, Libc.C_POINTER)
+                    .descriptor(),
+            ERRNO,
             Linker.Option.firstVariadicArg(1));
     private static final MethodHandle MEMSET = handle(Libc.memset$address(), Libc.memset$descriptor());
 
-    private MemoryCalls() {
-    }
+    private MemoryCalls() {}
 
     /** mmap(2). */
     public static long mmap(long address, long bytes, int protection, int flags, int fd, long offset) {
@@ -79,8 +85,10 @@ public final class MemoryCalls {
         MemorySegment state = state();
         try (Arena arena = Arena.ofConfined()) {
             long text = arena.allocateFrom(name).address();
-            return result((int) PRCTL.invokeExact(state, Libc.PR_SET_VMA(), (long) Libc.PR_SET_VMA_ANON_NAME(), address,
-                    bytes, text), state);
+            return result(
+                    (int) PRCTL.invokeExact(
+                            state, Libc.PR_SET_VMA(), (long) Libc.PR_SET_VMA_ANON_NAME(), address, bytes, text),
+                    state);
         } catch (Throwable t) {
             throw impossible(t);
         }

@@ -29,11 +29,9 @@ public final class Pressure {
     private static final int MOST_GROUPS = 4;
 
     /** A cgroup that accounts the process's memory: of version 2 if it is unified. */
-    record Level(boolean isUnified, Path folder) {
-    }
+    record Level(boolean isUnified, Path folder) {}
 
-    private record Group(Level level, long limit) {
-    }
+    private record Group(Level level, long limit) {}
 
     private final Path root;
     private final List<Group> groups = new ArrayList<>();
@@ -129,8 +127,11 @@ public final class Pressure {
 
     /** The number in the line that begins with this name, as in memory.stat and /proc/meminfo; negative if none is. */
     static long field(String text, String name) {
-        return text.lines().filter(line -> line.startsWith(name + " ") || line.startsWith(name + ":"))
-                .mapToLong(line -> number(line.substring(name.length() + 1).strip())).findFirst().orElse(-1);
+        return text.lines()
+                .filter(line -> line.startsWith(name + " ") || line.startsWith(name + ":"))
+                .mapToLong(line -> number(line.substring(name.length() + 1).strip()))
+                .findFirst()
+                .orElse(-1);
     }
 
     /** The text of /proc/pressure/memory: has some task waited for more than 5 % of the last ten seconds? */

@@ -17,8 +17,7 @@ public final class RawMemory {
     private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
     private static final VarHandle LONG = ValueLayout.JAVA_LONG.varHandle();
 
-    private RawMemory() {
-    }
+    private RawMemory() {}
 
     /** Reads an int, whole, in no order with other reads. */
     public static int getIntOpaque(long address) {

@@ -5,8 +5,7 @@ import upa.internal.os.Errno;
 
 /** What the kernel has refused becomes an exception here. */
 public final class Refusal {
-    private Refusal() {
-    }
+    private Refusal() {}
 
     /**
      * Passes on what a call on memory has returned, unless that is -errno.
@@ -15,8 +14,9 @@ public final class Refusal {
      */
     public static long check(long result, String call, long address, long bytes) {
         if (Errno.isError(result)) {
-            throw new SystemCallException(String.format("%s failed: address=%#x bytes=%d errno=%s", call, address,
-                    bytes, Errno.name(result)), (int) -result);
+            throw new SystemCallException(
+                    String.format("%s failed: address=%#x bytes=%d errno=%s", call, address, bytes, Errno.name(result)),
+                    (int) -result);
         }
         return result;
     }

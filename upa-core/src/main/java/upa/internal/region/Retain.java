@@ -24,6 +24,7 @@ public final class Retain {
     private long peak;
     /** When the peak last decayed. */
     private long decayedAt;
+
     private boolean isBegun;
 
     /** What stays beyond the peak, in percent of it; half-life of the peak, 0 if only what is in use now counts. */

@@ -5,8 +5,7 @@ public final class Slots {
     private static final int LEAST = 8;
     private static final int MOST = 1024;
 
-    private Slots() {
-    }
+    private Slots() {}
 
     /** Twice the processors, so that threads that come and go seldom meet; few enough to leave trees for large runs. */
     public static int byDefault() {

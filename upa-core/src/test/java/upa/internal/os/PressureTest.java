@@ -17,6 +17,7 @@ class PressureTest {
 
     @TempDir
     private Path root;
+
     private long now = 5000;
 
     private void write(String name, Object text) throws IOException {
@@ -61,13 +62,18 @@ class PressureTest {
     @Test
     void groupsOfBothVersionsWithAllAboveThem() {
         Path cgroup = Path.of("/sys/fs/cgroup");
-        assertEquals(List.of(new Pressure.Level(false, cgroup.resolve("memory/a/b")),
-                new Pressure.Level(false, cgroup.resolve("memory/a")),
-                new Pressure.Level(false, cgroup.resolve("memory")), new Pressure.Level(true, cgroup.resolve("c")),
-                new Pressure.Level(true, cgroup)),
+        assertEquals(
+                List.of(
+                        new Pressure.Level(false, cgroup.resolve("memory/a/b")),
+                        new Pressure.Level(false, cgroup.resolve("memory/a")),
+                        new Pressure.Level(false, cgroup.resolve("memory")),
+                        new Pressure.Level(true, cgroup.resolve("c")),
+                        new Pressure.Level(true, cgroup)),
                 Pressure.levels(Path.of("/"), "4:memory:/a/b\n3:cpu,cpuacct:/x\n2:memorystick:/y\n0::/c\nnonsense\n"));
         assertEquals(List.of(new Pressure.Level(true, cgroup)), Pressure.levels(Path.of("/"), "0::/\n"));
-        assertEquals(List.of(new Pressure.Level(true, cgroup)), Pressure.levels(Path.of("/"), "0::/../../x\n"),
+        assertEquals(
+                List.of(new Pressure.Level(true, cgroup)),
+                Pressure.levels(Path.of("/"), "0::/../../x\n"),
                 "above what is to be seen");
         assertEquals(List.of(), Pressure.levels(Path.of("/"), ""));
     }

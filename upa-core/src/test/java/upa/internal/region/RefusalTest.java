@@ -11,8 +11,8 @@ import upa.internal.bindings.Libc;
 class RefusalTest {
     @Test
     void aRefusalSaysWhatWasAskedAndWhy() {
-        SystemCallException e = assertThrows(SystemCallException.class,
-                () -> Refusal.check(-Libc.EINVAL(), "madvise", 0x7f0000001000L, 4096));
+        SystemCallException e = assertThrows(
+                SystemCallException.class, () -> Refusal.check(-Libc.EINVAL(), "madvise", 0x7f0000001000L, 4096));
         assertEquals("madvise failed: address=0x7f0000001000 bytes=4096 errno=EINVAL (22)", e.getMessage());
         assertEquals(22, e.errno());
     }

@@ -19,6 +19,7 @@ class RetainTest {
     private long now;
     /** What limits allow to be kept, and what was said to be kept when they were asked. */
     private long keepable;
+
     private long asked;
 
     @BeforeEach

@@ -49,10 +49,26 @@ public record KernelShare(Map<KernelShare.Work, Long> samples, long total) {
 
     private static Map<String, Work> functions() {
         Map<String, Work> map = new LinkedHashMap<>();
-        List.of("exc_page_fault", "asm_exc_page_fault", "do_user_addr_fault", "do_page_fault", "handle_mm_fault", "faultin_page")
+        List.of(
+                        "exc_page_fault",
+                        "asm_exc_page_fault",
+                        "do_user_addr_fault",
+                        "do_page_fault",
+                        "handle_mm_fault",
+                        "faultin_page")
                 .forEach(f -> map.put(f, Work.FAULTS));
-        List.of("__x64_sys_munmap", "__vm_munmap", "do_vmi_munmap", "do_mas_munmap", "do_munmap", "do_vmi_align_munmap",
-                        "vms_complete_munmap_vmas", "do_brk_munmap", "__x64_sys_mremap", "__do_sys_mremap", "move_page_tables")
+        List.of(
+                        "__x64_sys_munmap",
+                        "__vm_munmap",
+                        "do_vmi_munmap",
+                        "do_mas_munmap",
+                        "do_munmap",
+                        "do_vmi_align_munmap",
+                        "vms_complete_munmap_vmas",
+                        "do_brk_munmap",
+                        "__x64_sys_mremap",
+                        "__do_sys_mremap",
+                        "move_page_tables")
                 .forEach(f -> map.put(f, Work.UNMAPPING));
         List.of("do_madvise", "__x64_sys_madvise", "madvise_vma_behavior").forEach(f -> map.put(f, Work.MADVISE));
         List.of("do_mmap", "ksys_mmap_pgoff", "vm_mmap_pgoff", "__x64_sys_brk", "__do_sys_brk", "do_mprotect_pkey")
@@ -64,8 +80,13 @@ public record KernelShare(Map<KernelShare.Work, Long> samples, long total) {
 
     /** The kind of work of a call chain in the kernel, innermost function first; empty if it is not about memory. */
     public static Optional<Work> work(List<String> functions) {
-        boolean clears = functions.stream().limit(3).anyMatch(f -> f.startsWith("clear_page") || f.startsWith("clear_huge_page")
-                || f.startsWith("clear_subpage") || f.startsWith("clear_user_highpage") || f.startsWith("folio_zero_user"));
+        boolean clears = functions.stream()
+                .limit(3)
+                .anyMatch(f -> f.startsWith("clear_page")
+                        || f.startsWith("clear_huge_page")
+                        || f.startsWith("clear_subpage")
+                        || f.startsWith("clear_user_highpage")
+                        || f.startsWith("folio_zero_user"));
         return functions.stream()
                 .map(FUNCTIONS::get)
                 .filter(work -> work != null)

@@ -46,8 +46,7 @@ public record PageProfile(
                 continue; // A process that was killed before it wrote a header.
             }
             any = true;
-            requests += summary.memoryRequests()
-                    + summary.requests().getOrDefault(TraceRecord.Kind.BREAK, 0L);
+            requests += summary.memoryRequests() + summary.requests().getOrDefault(TraceRecord.Kind.BREAK, 0L);
             bytes += summary.memoryBytes() + summary.heapGrownBytes();
             again += summary.refaultedBytes();
             purged += summary.purgedBytes();

@@ -66,7 +66,8 @@ public final class Profiler {
     }
 
     /** Profiles all that is to be profiled, until it is stopped. */
-    public void run(List<Workload> workloads, List<Allocator> contestants, BooleanSupplier stopped) throws MeasureException {
+    public void run(List<Workload> workloads, List<Allocator> contestants, BooleanSupplier stopped)
+            throws MeasureException {
         Path folder = settings.work().resolve("profile").toAbsolutePath();
         Path data = folder.resolve("perf.data");
         Path trace = folder.resolve("trace");
@@ -78,7 +79,8 @@ public final class Profiler {
             boolean perf = canProfile(data);
             if (!perf) {
                 problem = "The kernel's share of the time was not measured: perf record cannot see the kernel here"
-                        + " (Debian package linux-perf; root, or kernel.perf_event_paranoid=1 and kernel.kptr_restrict=0).";
+                        + " (Debian package linux-perf; root, or kernel.perf_event_paranoid=1 and"
+                        + " kernel.kptr_restrict=0).";
             }
             Progress shown = new Progress(console, workloads.size());
             for (Workload workload : workloads) {
@@ -105,15 +107,27 @@ public final class Profiler {
     private boolean canProfile(Path data) throws IOException {
         List<String> command = new ArrayList<>(record(data));
         command.addAll(List.of("dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=8"));
-        boolean works = commands.run(command, Path.of("/"), Map.of(), SCRIPT_SECONDS).isGood()
-                && script(data).output().contains("do_syscall_64");
+        boolean works =
+                commands.run(command, Path.of("/"), Map.of(), SCRIPT_SECONDS).isGood()
+                        && script(data).output().contains("do_syscall_64");
         Files.deleteIfExists(data);
         return works;
     }
 
     private static List<String> record(Path data) {
         return List.of(
-                "perf", "record", "-q", "-o", data.toString(), "-e", EVENT, "-F", HERTZ, "-g", "--kernel-callchains", "--");
+                "perf",
+                "record",
+                "-q",
+                "-o",
+                data.toString(),
+                "-e",
+                EVENT,
+                "-F",
+                HERTZ,
+                "-g",
+                "--kernel-callchains",
+                "--");
     }
 
     private void profile(Workload workload, Allocator contestant, Path data, BooleanSupplier stopped)
@@ -127,7 +141,8 @@ public final class Profiler {
                 }
             }
         } else if (!stopped.getAsBoolean()) {
-            problem = "Not every program could be profiled: " + contestant.name() + " at " + workload.name() + ": " + run.problem();
+            problem = "Not every program could be profiled: " + contestant.name() + " at " + workload.name() + ": "
+                    + run.problem();
         }
         Files.deleteIfExists(data);
     }
@@ -143,6 +158,9 @@ public final class Profiler {
 
     private Commands.Outcome script(Path data) throws IOException {
         return commands.run(
-                List.of("perf", "script", "-i", data.toString(), "-F", "comm,ip,sym"), Path.of("/"), Map.of(), SCRIPT_SECONDS);
+                List.of("perf", "script", "-i", data.toString(), "-F", "comm,ip,sym"),
+                Path.of("/"),
+                Map.of(),
+                SCRIPT_SECONDS);
     }
 }

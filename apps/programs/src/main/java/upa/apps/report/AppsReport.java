@@ -40,25 +40,30 @@ public final class AppsReport {
                 settings.rounds()
                         + (settings.mostRounds() == settings.rounds()
                                 ? ""
-                                : " to " + settings.mostRounds() + " (more than the least of those whose interval is wider than 4 % and"
+                                : " to " + settings.mostRounds()
+                                        + " (more than the least of those whose interval is wider than 4 % and"
                                         + " than its distance from 1)")
                         + ", in each the programs in a new random order and the contestants of a program in a random"
-                        + " order, one right after the other; one run of each program before, dropped; seed " + settings.seed());
+                        + " order, one right after the other; one run of each program before, dropped; seed "
+                        + settings.seed());
         if (settings.resume()) {
             conditions.note("The run went on with an earlier one, whose time is not part of its duration.");
         }
-        conditions.method("Time", "of a program from its start to its end; of a server, that of the load, without start and end");
+        conditions.method(
+                "Time", "of a program from its start to its end; of a server, that of the load, without start and end");
         conditions.method("Memory", memory.state());
         conditions.method(
                 "Peak memory",
-                "of a single process the kernel's record; of several the greatest sum of proportional set sizes, looked at every"
+                "of a single process the kernel's record; of several the greatest sum of proportional set sizes,"
+                        + " looked at every"
                         + " 10 ms or, if that would take more than 2 % of a processor, less often");
         conditions.method(
                 "Memory over time",
                 "of a single process its resident set, of several the sum of their proportional sets; as often as"
                         + " the peak");
         conditions.method(
-                "CPU time, faults", "of all processes of the program, those it started too; of a server from its start to its end");
+                "CPU time, faults",
+                "of all processes of the program, those it started too; of a server from its start to its end");
     }
 
     /**
@@ -72,11 +77,7 @@ public final class AppsReport {
      * @return sections from speed to conditions
      */
     public static Report of(
-            Results results,
-            List<Allocator> contestants,
-            Profiler profiler,
-            Mallocs mallocs,
-            Conditions conditions) {
+            Results results, List<Allocator> contestants, Profiler profiler, Mallocs mallocs, Conditions conditions) {
         Ratios ratios = new Ratios(results, contestants);
         List<Workload> workloads = results.workloads();
         List<Section> sections = new ArrayList<>();
@@ -97,13 +98,19 @@ public final class AppsReport {
         return new Report(
                 "Real programs on user-mode pages",
                 List.of(
-                        "UPA lets a program keep the pages it has freed and allocate them itself, instead of asking the kernel"
-                                + " each time. This page says what that does for programs that people use, unchanged, on one"
-                                + " machine, in one run: under libc's malloc, under the allocators people would otherwise pick, as"
+                        "UPA lets a program keep the pages it has freed and allocate them itself, instead of"
+                                + " asking the kernel"
+                                + " each time. This page says what that does for programs that people use,"
+                                + " unchanged, on one"
+                                + " machine, in one run: under libc's malloc, under the allocators people would"
+                                + " otherwise pick, as"
                                 + " shipped and set to keep all their memory, and on UPA.",
-                        "A ratio such as 1.2x says how many times as fast as under plain glibc. The range behind it holds the"
-                                + " true value with 95 % confidence: ratios are computed round by round and resampled (bootstrap)."
-                                + " Where the range includes 1, the difference is within the noise, and marked ~; so is less than 0.5 %."),
+                        "A ratio such as 1.2x says how many times as fast as under plain glibc. The range behind"
+                                + " it holds the"
+                                + " true value with 95 % confidence: ratios are computed round by round and"
+                                + " resampled (bootstrap)."
+                                + " Where the range includes 1, the difference is within the noise, and marked"
+                                + " ~; so is less than 0.5 %."),
                 highlights(results),
                 sections);
     }
@@ -113,13 +120,15 @@ public final class AppsReport {
         List<Workload> all = results.workloads();
         results.speedUp(all, Allocators.BASE, Allocators.UPA)
                 .ifPresent(r -> out.add(new Highlight(
-                        Units.ratio(r.estimate()), "as fast as under glibc, geometric mean over " + all.size() + " programs")));
+                        Units.ratio(r.estimate()),
+                        "as fast as under glibc, geometric mean over " + all.size() + " programs")));
         results.speedUpOverBest(all, Allocators.UPA)
                 .ifPresent(r -> out.add(new Highlight(
-                        Units.ratio(r.estimate()), "as fast as under the best allocator that keeps all memory, chosen per program")));
+                        Units.ratio(r.estimate()),
+                        "as fast as under the best allocator that keeps all memory, chosen per program")));
         results.ratio(all, Allocators.UPA, Allocators.BASE, Run::peakBytes)
-                .ifPresent(r -> out.add(
-                        new Highlight(Units.ratio(r.estimate()), "the peak memory of glibc, geometric mean")));
+                .ifPresent(r ->
+                        out.add(new Highlight(Units.ratio(r.estimate()), "the peak memory of glibc, geometric mean")));
         return out;
     }
 

@@ -66,9 +66,14 @@ final class Explanation {
         double faults = median(Allocators.BASE, Run::minorFaults);
         double peak = median(Allocators.BASE, Run::peakBytes);
         String request = pages.map(p -> "It asks for pages " + p.requests() + " times, " + Units.bytes(p.bytes())
-                        + " in all at a peak of " + Units.bytes(peak) + (p.typicalBytes() == 0 ? "" : ", most mapped bytes in blocks of "
-                                + Units.bytes(p.typicalBytes()) + " to " + Units.bytes(2.0 * p.typicalBytes())
-                                + (p.typicalLifetimeNs() == 0 ? " kept to the end" : " that live " + Units.time(p.typicalLifetimeNs())))
+                        + " in all at a peak of " + Units.bytes(peak)
+                        + (p.typicalBytes() == 0
+                                ? ""
+                                : ", most mapped bytes in blocks of "
+                                        + Units.bytes(p.typicalBytes()) + " to " + Units.bytes(2.0 * p.typicalBytes())
+                                        + (p.typicalLifetimeNs() == 0
+                                                ? " kept to the end"
+                                                : " that live " + Units.time(p.typicalLifetimeNs())))
                         + ", and had freed " + percent(p.again()) + " of it before"
                         + (p.purgedBytes() == 0 ? "" : "; it purges " + Units.bytes(p.purgedBytes())) + ";")
                 .orElseGet(() -> "Its memory peaks at " + Units.bytes(peak) + ";");
@@ -83,10 +88,12 @@ final class Explanation {
     }
 
     private String gains(Interval speedUp) {
-        double fewer = median(Allocators.UPA, Run::minorFaults) / Math.max(median(Allocators.BASE, Run::minorFaults), 1);
+        double fewer =
+                median(Allocators.UPA, Run::minorFaults) / Math.max(median(Allocators.BASE, Run::minorFaults), 1);
         double share = before.map(KernelShare::share).orElseGet(this::kernelShare);
         String now = "page faults are " + percent(fewer) + " of that"
-                + after.map(s -> ", the kernel's work on memory " + percent(s.share()) + " of the time").orElse("");
+                + after.map(s -> ", the kernel's work on memory " + percent(s.share()) + " of the time")
+                        .orElse("");
         String speed = Units.ratio(speedUp);
         if (speedUp.low() <= 1 && speedUp.high() >= 1) {
             return "On UPA " + now + ": "
@@ -98,7 +105,8 @@ final class Explanation {
                     + " (" + speed + ").";
         }
         if (speedUp.low() == speedUp.high()) {
-            return "On UPA " + now + ", and in the only round it was " + speed + " as fast, of which the noise is unknown.";
+            return "On UPA " + now + ", and in the only round it was " + speed
+                    + " as fast, of which the noise is unknown.";
         }
         if (speedUp.estimate() > 1) {
             return "On UPA "
@@ -107,8 +115,8 @@ final class Explanation {
                             : now + ", so that few are spared; it is all the same ")
                     + speed + " as fast.";
         }
-        return "On UPA it is slower (" + speed + "): " + now + ", while its time in user mode changes by " + change(Run::userNs)
-                + " and in the kernel by " + change(Run::systemNs) + ".";
+        return "On UPA it is slower (" + speed + "): " + now + ", while its time in user mode changes by "
+                + change(Run::userNs) + " and in the kernel by " + change(Run::systemNs) + ".";
     }
 
     private String firstUse() {
@@ -118,7 +126,8 @@ final class Explanation {
     }
 
     private String change(ToDoubleFunction<Run> what) {
-        return String.format(Locale.ROOT, "%+.2f s", (median(Allocators.UPA, what) - median(Allocators.BASE, what)) / 1e9);
+        return String.format(
+                Locale.ROOT, "%+.2f s", (median(Allocators.UPA, what) - median(Allocators.BASE, what)) / 1e9);
     }
 
     private double kernelShare() {

@@ -66,9 +66,12 @@ final class KernelSection {
                 List.of(
                         new Text(
                                 "Measured",
-                                "One run each under perf record (timer samples of the call chains of all processes, 997 a second),"
-                                        + " apart from the runs that are timed. A sample counts as work on memory if its chain in the"
-                                        + " kernel goes through a page fault, munmap, mremap, madvise, mmap, mprotect, brk, the copy"
+                                "One run each under perf record (timer samples of the call chains of all"
+                                        + " processes, 997 a second),"
+                                        + " apart from the runs that are timed. A sample counts as work on"
+                                        + " memory if its chain in the"
+                                        + " kernel goes through a page fault, munmap, mremap, madvise, mmap,"
+                                        + " mprotect, brk, the copy"
                                         + " of page tables by fork, or the end of an address space."),
                         new Table("Share of all samples, percent", false, header, rows),
                         new Chart(
@@ -83,8 +86,8 @@ final class KernelSection {
     }
 
     private static List<Cell> shareRow(Workload workload, String contestant, KernelShare share) {
-        List<Cell> row = new ArrayList<>(List.of(
-                Cell.of(workload.name()), Cell.of(contestant), Cell.of(Units.digits(100 * share.share()))));
+        List<Cell> row = new ArrayList<>(
+                List.of(Cell.of(workload.name()), Cell.of(contestant), Cell.of(Units.digits(100 * share.share()))));
         for (KernelShare.Work work : KernelShare.Work.values()) {
             row.add(Cell.of(Units.digits(100 * share.share(work))));
         }

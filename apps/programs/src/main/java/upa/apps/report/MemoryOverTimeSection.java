@@ -49,8 +49,8 @@ final class MemoryOverTimeSection {
             List<Cell> row = new ArrayList<>();
             row.add(Cell.of(workload.name()));
             row.add(ratios.text(workload, Allocators.BASE, Run::meanBytes, Units::bytes));
-            others.forEach(c -> row.add(
-                    Ratios.cell(results.ratio(workload, c.name(), Allocators.BASE, Run::meanBytes), false)));
+            others.forEach(c ->
+                    row.add(Ratios.cell(results.ratio(workload, c.name(), Allocators.BASE, Run::meanBytes), false)));
             rows.add(row);
         }
         List<Cell> means = new ArrayList<>(List.of(Cell.of("geometric mean"), Cell.of("")));
@@ -84,7 +84,9 @@ final class MemoryOverTimeSection {
 
     private Optional<Run> typical(Workload workload, String contestant) {
         List<Run> runs = results.runs().stream()
-                .filter(r -> r.isGood() && r.workload().equals(workload.name()) && r.contestant().equals(contestant))
+                .filter(r -> r.isGood()
+                        && r.workload().equals(workload.name())
+                        && r.contestant().equals(contestant))
                 .filter(r -> r.memory().looks().size() > 1)
                 .sorted(Comparator.comparingLong(Run::meanBytes))
                 .toList();

@@ -29,7 +29,9 @@ final class MemorySection {
 
     private Section section() {
         List<String> header = new ArrayList<>(List.of("program", Allocators.BASE));
-        List<Allocator> shown = ratios.shown().stream().filter(c -> !c.name().equals(Allocators.BASE)).toList();
+        List<Allocator> shown = ratios.shown().stream()
+                .filter(c -> !c.name().equals(Allocators.BASE))
+                .toList();
         shown.forEach(c -> header.add(c.name()));
         List<List<Cell>> rows = new ArrayList<>();
         for (Workload workload : results.workloads()) {
@@ -38,12 +40,13 @@ final class MemorySection {
                     Cell.of(results.median(workload, Allocators.BASE, Run::peakBytes)
                             .map(Units::bytes)
                             .orElse(""))));
-            shown.forEach(c -> row.add(Ratios.cell(results.ratio(workload, c.name(), Allocators.BASE, Run::peakBytes), false)));
+            shown.forEach(c ->
+                    row.add(Ratios.cell(results.ratio(workload, c.name(), Allocators.BASE, Run::peakBytes), false)));
             rows.add(row);
         }
         List<Cell> means = new ArrayList<>(List.of(Cell.of("geometric mean"), Cell.of("")));
-        shown.forEach(c ->
-                means.add(Ratios.cell(results.ratio(results.workloads(), c.name(), Allocators.BASE, Run::peakBytes), false)));
+        shown.forEach(c -> means.add(
+                Ratios.cell(results.ratio(results.workloads(), c.name(), Allocators.BASE, Run::peakBytes), false)));
         rows.add(means);
         return new Section(
                 "memory",

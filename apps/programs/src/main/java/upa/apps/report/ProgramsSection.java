@@ -62,7 +62,9 @@ final class ProgramsSection {
         StringBuilder text = new StringBuilder();
         List<String> programs = results.programs(workload);
         mallocs.unusual(programs)
-                .forEach((program, says) -> text.append(programs.size() == 1 ? " It " : " " + program + " ").append(says).append("."));
+                .forEach((program, says) -> text.append(programs.size() == 1 ? " It " : " " + program + " ")
+                        .append(says)
+                        .append("."));
         return text.toString();
     }
 }

@@ -36,7 +36,8 @@ final class Ratios {
 
     Ratios(Results results, List<Allocator> contestants) {
         this.results = results;
-        this.contestants = contestants.stream().filter(c -> results.has(c.name())).toList();
+        this.contestants =
+                contestants.stream().filter(c -> results.has(c.name())).toList();
     }
 
     Results results() {
@@ -61,7 +62,9 @@ final class Ratios {
     List<Allocator> shown() {
         return contestants.size() <= TABLE
                 ? contestants
-                : contestants.stream().filter(c -> Allocators.MAIN.contains(c.name())).toList();
+                : contestants.stream()
+                        .filter(c -> Allocators.MAIN.contains(c.name()))
+                        .toList();
     }
 
     Cell speedUp(Workload workload, String base, String contestant) {
@@ -86,11 +89,7 @@ final class Ratios {
         return new Cell(Units.ratio(r), r.low() > 1 == moreIsBetter ? Mark.GOOD : Mark.BAD);
     }
 
-    Cell text(
-            Workload workload,
-            String contestant,
-            ToDoubleFunction<Run> what,
-            Function<Double, String> show) {
+    Cell text(Workload workload, String contestant, ToDoubleFunction<Run> what, Function<Double, String> show) {
         return Cell.of(results.median(workload, contestant, what).map(show).orElse(""));
     }
 

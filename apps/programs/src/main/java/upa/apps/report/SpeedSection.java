@@ -38,7 +38,8 @@ final class SpeedSection {
         blocks.add(new Text("Seen", seen()));
         blocks.add(speedTable("Times as fast as under glibc (servers: requests per second)", false, ratios.shown()));
         if (ratios.shown().size() < ratios.contestants().size()) {
-            blocks.add(speedTable("Times as fast as under glibc, all ratios.contestants()", true, ratios.contestants()));
+            blocks.add(
+                    speedTable("Times as fast as under glibc, all ratios.contestants()", true, ratios.contestants()));
         }
         if (pairs().stream().anyMatch(p -> !p.getKey().equals(Allocators.BASE))) {
             blocks.add(pairTable());
@@ -70,12 +71,12 @@ final class SpeedSection {
         }
         List<String> statements = new ArrayList<>();
         results.speedUp(results.workloads(), Allocators.BASE, Allocators.UPA)
-                .ifPresent(r -> statements.add("on UPA programs run " + Units.ratio(r) + " as fast as under glibc in the"
-                        + " geometric mean"));
+                .ifPresent(r -> statements.add("on UPA programs run " + Units.ratio(r)
+                        + " as fast as under glibc in the" + " geometric mean"));
         results.speedUpOverBest(results.workloads(), Allocators.UPA)
-                .ifPresent(r -> statements.add(Units.ratio(r) + " against whichever allocator that keeps all memory is best at each (in the other rounds)"));
-        group(true).ifPresent(r -> statements.add(
-                "where page allocation was expected to matter " + Units.ratio(r)));
+                .ifPresent(r -> statements.add(Units.ratio(r)
+                        + " against whichever allocator that keeps all memory is best at each (in the other rounds)"));
+        group(true).ifPresent(r -> statements.add("where page allocation was expected to matter " + Units.ratio(r)));
         group(false).ifPresent(r -> statements.add("where it was expected to matter little " + Units.ratio(r)));
         statements.add("faster: " + names(faster));
         statements.add("slower: " + names(slower));
@@ -111,27 +112,28 @@ final class SpeedSection {
             rows.add(row);
         }
         List<Cell> means = new ArrayList<>(List.of(Cell.of("geometric mean"), Cell.of("")));
-        others.forEach(c -> means.add(Ratios.cell(results.speedUp(results.workloads(), Allocators.BASE, c.name()), true)));
+        others.forEach(
+                c -> means.add(Ratios.cell(results.speedUp(results.workloads(), Allocators.BASE, c.name()), true)));
         rows.add(means);
         return new Table(caption, detail, header, rows);
     }
 
     /** Less sensitive than wall time to others who use the machine; but of a server not per request. */
     private Table cpuTable() {
-        List<Allocator> others =
-                ratios.others();
+        List<Allocator> others = ratios.others();
         List<String> header = new ArrayList<>(List.of("program", Allocators.BASE));
         others.forEach(c -> header.add(c.name()));
         List<List<Cell>> rows = new ArrayList<>();
         for (Workload workload : results.workloads()) {
-            List<Cell> row =
-                    new ArrayList<>(List.of(Cell.of(workload.name()), ratios.text(workload, Allocators.BASE, Run::cpuNs, Units::time)));
-            others.forEach(c -> row.add(Ratios.cell(results.ratio(workload, c.name(), Allocators.BASE, Run::cpuNs), false)));
+            List<Cell> row = new ArrayList<>(
+                    List.of(Cell.of(workload.name()), ratios.text(workload, Allocators.BASE, Run::cpuNs, Units::time)));
+            others.forEach(
+                    c -> row.add(Ratios.cell(results.ratio(workload, c.name(), Allocators.BASE, Run::cpuNs), false)));
             rows.add(row);
         }
         List<Cell> means = new ArrayList<>(List.of(Cell.of("geometric mean"), Cell.of("")));
-        others.forEach(
-                c -> means.add(Ratios.cell(results.ratio(results.workloads(), c.name(), Allocators.BASE, Run::cpuNs), false)));
+        others.forEach(c -> means.add(
+                Ratios.cell(results.ratio(results.workloads(), c.name(), Allocators.BASE, Run::cpuNs), false)));
         rows.add(means);
         return new Table("CPU time, user and kernel, times that under glibc (less is better)", true, header, rows);
     }
@@ -147,18 +149,22 @@ final class SpeedSection {
             pairs.forEach(p -> row.add(ratios.speedUp(workload, p.getKey(), p.getValue())));
             rows.add(row);
         }
-        return new Table("What UPA under an allocator does: times as fast as the same allocator without", false, header, rows);
+        return new Table(
+                "What UPA under an allocator does: times as fast as the same allocator without", false, header, rows);
     }
 
     private Cell absolute(Workload workload) {
         if (results.problem(workload, Allocators.BASE).isPresent()) {
             return new Cell(Ratios.FAILED, Mark.BAD);
         }
-        return Cell.of(workload.server().isPresent()
-                ? results.median(workload, Allocators.BASE, Run::throughput)
-                        .map(t -> Units.digits(t) + "/s")
-                        .orElse("")
-                : results.median(workload, Allocators.BASE, Run::wallNs).map(Units::time).orElse(""));
+        return Cell.of(
+                workload.server().isPresent()
+                        ? results.median(workload, Allocators.BASE, Run::throughput)
+                                .map(t -> Units.digits(t) + "/s")
+                                .orElse("")
+                        : results.median(workload, Allocators.BASE, Run::wallNs)
+                                .map(Units::time)
+                                .orElse(""));
     }
 
     private Table details() {
@@ -170,7 +176,9 @@ final class SpeedSection {
                 rows.add(List.of(
                         Cell.of(workload.name()),
                         Cell.of(c),
-                        problem.isPresent() ? new Cell(Ratios.FAILED, Mark.BAD) : ratios.text(workload, c, Run::wallNs, Units::time),
+                        problem.isPresent()
+                                ? new Cell(Ratios.FAILED, Mark.BAD)
+                                : ratios.text(workload, c, Run::wallNs, Units::time),
                         ratios.text(workload, c, Run::userNs, Units::time),
                         ratios.text(workload, c, Run::systemNs, Units::time),
                         ratios.text(workload, c, Run::minorFaults, Units::digits),
@@ -182,7 +190,16 @@ final class SpeedSection {
         return new Table(
                 "Medians of all rounds",
                 true,
-                List.of("program", "contestant", "wall", "user", "system", "minor faults", "major faults", "peak", "processes"),
+                List.of(
+                        "program",
+                        "contestant",
+                        "wall",
+                        "user",
+                        "system",
+                        "minor faults",
+                        "major faults",
+                        "peak",
+                        "processes"),
                 rows);
     }
 }

@@ -57,11 +57,20 @@ public final class AppsFigures {
                 "the best-tuned allocator",
                 Reading.of(results.speedUpOverBest(all, Allocators.UPA)));
         much();
-        worst("programs to which page allocation hardly matters", Allocators.BASE, Allocators.UPA,
-                w -> !w.pageAllocationMatters(), NO_LOSS);
+        worst(
+                "programs to which page allocation hardly matters",
+                Allocators.BASE,
+                Allocators.UPA,
+                w -> !w.pageAllocationMatters(),
+                NO_LOSS);
         Allocators.PAIRS.forEach((without, with) -> worst(with + ", every program", without, with, w -> true, NO_LOSS));
-        List.of("jemalloc", "mimalloc").forEach(name -> worst("upa-" + name + ", churn of large blocks", name, "upa-" + name,
-                w -> w.kind() == Workload.Kind.CHURN, CHURN));
+        List.of("jemalloc", "mimalloc")
+                .forEach(name -> worst(
+                        "upa-" + name + ", churn of large blocks",
+                        name,
+                        "upa-" + name,
+                        w -> w.kind() == Workload.Kind.CHURN,
+                        CHURN));
         Allocators.PAIRS.forEach(this::peak);
     }
 
@@ -84,8 +93,7 @@ public final class AppsFigures {
     }
 
     private void worst(String name, String without, String with, Predicate<Workload> which, double target) {
-        targets.atLeast(
-                name, target, without, extreme(which, w -> results.speedUp(w, without, with), false));
+        targets.atLeast(name, target, without, extreme(which, w -> results.speedUp(w, without, with), false));
     }
 
     private void peak(String without, String with) {
@@ -99,7 +107,8 @@ public final class AppsFigures {
 
     private Optional<Reading> extreme(
             Predicate<Workload> which, Function<Workload, Optional<Interval>> ratio, boolean greatest) {
-        Comparator<Reading> order = Comparator.comparingDouble(reading -> reading.value().estimate());
+        Comparator<Reading> order =
+                Comparator.comparingDouble(reading -> reading.value().estimate());
         return results.workloads().stream()
                 .filter(which)
                 .flatMap(w -> ratio.apply(w).stream().map(i -> new Reading(i, w.name())))

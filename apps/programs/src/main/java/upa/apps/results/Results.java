@@ -43,17 +43,24 @@ public final class Results {
 
     /** Why a contestant failed at a workload; empty if no run of it did. */
     public Optional<String> problem(Workload workload, String contestant) {
-        return of(workload, contestant).filter(r -> !r.isGood()).map(Run::problem).findFirst();
+        return of(workload, contestant)
+                .filter(r -> !r.isGood())
+                .map(Run::problem)
+                .findFirst();
     }
 
     /** The programs that a workload's processes were seen to run: paths. */
     public List<String> programs(Workload workload) {
-        return of(workload, Allocators.BASE).flatMap(r -> r.programs().stream()).distinct().toList();
+        return of(workload, Allocators.BASE)
+                .flatMap(r -> r.programs().stream())
+                .distinct()
+                .toList();
     }
 
     private java.util.stream.Stream<Run> of(Workload workload, String contestant) {
         return runs.stream()
-                .filter(r -> r.workload().equals(workload.name()) && r.contestant().equals(contestant));
+                .filter(r ->
+                        r.workload().equals(workload.name()) && r.contestant().equals(contestant));
     }
 
     /** The good runs by round; none if any failed, since a figure of a program that sometimes fails is none. */
@@ -67,7 +74,8 @@ public final class Results {
 
     /** The median of something over the rounds; empty without good runs. */
     public Optional<Double> median(Workload workload, String contestant, ToDoubleFunction<Run> what) {
-        double[] values = good(workload, contestant).values().stream().mapToDouble(what).toArray();
+        double[] values =
+                good(workload, contestant).values().stream().mapToDouble(what).toArray();
         return values.length == 0 ? Optional.empty() : Optional.of(Statistics.median(values));
     }
 
@@ -89,7 +97,8 @@ public final class Results {
      */
     public boolean isSettled(Workload workload, String base, String contestant) {
         return speedUp(workload, base, contestant)
-                .map(r -> Math.log(r.high() / r.low()) <= Math.max(SETTLED, Math.max(Math.log(r.low()), -Math.log(r.high()))))
+                .map(r -> Math.log(r.high() / r.low())
+                        <= Math.max(SETTLED, Math.max(Math.log(r.low()), -Math.log(r.high()))))
                 .orElse(true);
     }
 
@@ -97,7 +106,8 @@ public final class Results {
         return values(ratiosByRound(workload, contestant, base, what));
     }
 
-    private Map<Integer, Double> ratiosByRound(Workload workload, String contestant, String base, ToDoubleFunction<Run> what) {
+    private Map<Integer, Double> ratiosByRound(
+            Workload workload, String contestant, String base, ToDoubleFunction<Run> what) {
         Map<Integer, Run> to = good(workload, base);
         Map<Integer, Double> ratios = new TreeMap<>();
         good(workload, contestant).forEach((round, run) -> {

@@ -56,8 +56,24 @@ public record Run(
 
     public static Run failed(Workload workload, Allocator contestant, int round, String problem) {
         return new Run(
-                workload.name(), workload.digest(), contestant.name(), round, problem, 0, 0, 0, 0, 0, 0,
-                MemoryCourse.UNKNOWN, 0, 0, 0, 0, List.of(), null);
+                workload.name(),
+                workload.digest(),
+                contestant.name(),
+                round,
+                problem,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                MemoryCourse.UNKNOWN,
+                0,
+                0,
+                0,
+                0,
+                List.of(),
+                null);
     }
 
     public Run withProblem(String why) {

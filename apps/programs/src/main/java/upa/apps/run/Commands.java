@@ -89,7 +89,11 @@ public final class Commands {
     /** The last line that somebody printed, as ": line"; of errors first. */
     public static String said(String... texts) {
         for (String text : texts) {
-            String last = text.lines().filter(l -> !l.isBlank()).reduce((a, b) -> b).orElse("").strip();
+            String last = text.lines()
+                    .filter(l -> !l.isBlank())
+                    .reduce((a, b) -> b)
+                    .orElse("")
+                    .strip();
             if (!last.isEmpty()) {
                 return ": " + (last.length() > LINE ? last.substring(0, LINE) + "..." : last);
             }

@@ -23,6 +23,7 @@ public final class Mallocs {
     private static final String LIBC = "libc.so.6";
     /** "libm.so.6 => /lib/libm.so.6 (0x7f...)", or without the first two words. */
     private static final Pattern LINKED = Pattern.compile("(?m)^\\s(?:\\S+ => )?(/.*) \\(0x[0-9a-f]+\\)$");
+
     private static final Pattern EXPORTED = Pattern.compile("(?m) [TW] free(@.*)?$");
 
     private final Commands commands;
@@ -56,7 +57,10 @@ public final class Mallocs {
                 if (file.equals(path)) {
                     said.put(name(path), "has a malloc of its own, which no contestant replaces");
                 } else if (!name(file).equals(LIBC)) {
-                    said.put(name(path), "is linked with the malloc of " + name(file) + ", and here calls that of the contestant instead");
+                    said.put(
+                            name(path),
+                            "is linked with the malloc of " + name(file)
+                                    + ", and here calls that of the contestant instead");
                 }
             });
         }
@@ -68,7 +72,10 @@ public final class Mallocs {
     }
 
     private boolean exports(Path file) {
-        return exporting.computeIfAbsent(file, f -> EXPORTED.matcher(output("nm", "-D", "--defined-only", f.toString())).find());
+        return exporting.computeIfAbsent(
+                file,
+                f -> EXPORTED.matcher(output("nm", "-D", "--defined-only", f.toString()))
+                        .find());
     }
 
     private List<Path> linked(Path program) {
@@ -82,7 +89,8 @@ public final class Mallocs {
 
     private String output(String... command) {
         try {
-            return commands.run(List.of(command), Path.of("/"), Map.of(), SECONDS).output();
+            return commands.run(List.of(command), Path.of("/"), Map.of(), SECONDS)
+                    .output();
         } catch (IOException e) {
             return "";
         }

@@ -90,7 +90,10 @@ public final class Measurer {
         try {
             List<Path> files = contestant.preloaded(settings.libraries());
             Commands.Outcome outcome = commands.run(
-                    List.of("cat", "/proc/self/maps"), Path.of("/"), contestant.variables(settings.libraries()), READY_SECONDS);
+                    List.of("cat", "/proc/self/maps"),
+                    Path.of("/"),
+                    contestant.variables(settings.libraries()),
+                    READY_SECONDS);
             if (!outcome.isGood()) {
                 return Optional.of(outcome.problem());
             }
@@ -111,7 +114,8 @@ public final class Measurer {
     }
 
     /** The same, started by another command such as a profiler, or with more variables. */
-    public Run run(Workload workload, Allocator contestant, int round, List<String> wrapper, Map<String, String> variables)
+    public Run run(
+            Workload workload, Allocator contestant, int round, List<String> wrapper, Map<String, String> variables)
             throws MeasureException {
         Path folder = settings.work().resolve("run").toAbsolutePath();
         Path scratch = folder.resolve("scratch");
@@ -122,7 +126,8 @@ public final class Measurer {
             Files.deleteIfExists(report);
             return run(workload, contestant, round, wrapper, variables, folder, scratch, report);
         } catch (IOException e) {
-            throw MeasureException.failure("cannot run workload=" + workload.name() + " in folder=" + folder + ": " + e.getMessage());
+            throw MeasureException.failure(
+                    "cannot run workload=" + workload.name() + " in folder=" + folder + ": " + e.getMessage());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return Run.failed(workload, contestant, round, "interrupted");
@@ -242,7 +247,11 @@ public final class Measurer {
                 load.map(LoadFormat.Load::throughput).orElse(0.0),
                 load.map(LoadFormat.Load::p50Ns).orElse(0.0),
                 load.map(LoadFormat.Load::p99Ns).orElse(0.0),
-                Stream.of(values.getOrDefault("program", "").split(", ")).filter(p -> p.startsWith("/")).distinct().sorted().toList(),
+                Stream.of(values.getOrDefault("program", "").split(", "))
+                        .filter(p -> p.startsWith("/"))
+                        .distinct()
+                        .sorted()
+                        .toList(),
                 sum);
         // How the program ended says more than what the check thinks of what it left.
         Optional<String> why = verdict(workload, contestant, values, errors);
@@ -262,15 +271,18 @@ public final class Measurer {
             Path errors) {
         List<String> command = new ArrayList<>(wrapper);
         command.addAll(List.of(measure.toString(), "--report", report.toString(), "--errors", errors.toString()));
-        command.addAll(List.of("--output", places.get("output"), "--timeout", Integer.toString(workload.timeoutSeconds())));
+        command.addAll(
+                List.of("--output", places.get("output"), "--timeout", Integer.toString(workload.timeoutSeconds())));
         Map<String, String> variables = new LinkedHashMap<>(workload.environment());
         variables.putAll(contestant.variables(settings.libraries()));
         variables.putAll(more);
-        variables.forEach((name, value) -> command.addAll(
-                List.of("--set", name + "=" + fill(List.of(value), settings, workload, places).getFirst())));
-        contestant.preloaded(settings.libraries()).forEach(file -> command.addAll(List.of("--expect", file.toString())));
-        workload.server()
-                .ifPresent(server -> command.addAll(List.of("--stop", Integer.toString(server.stopSignal()))));
+        variables.forEach((name, value) -> command.addAll(List.of(
+                "--set",
+                name + "=" + fill(List.of(value), settings, workload, places).getFirst())));
+        contestant
+                .preloaded(settings.libraries())
+                .forEach(file -> command.addAll(List.of("--expect", file.toString())));
+        workload.server().ifPresent(server -> command.addAll(List.of("--stop", Integer.toString(server.stopSignal()))));
         command.add("--");
         command.addAll(fill(workload.run(), settings, workload, places));
         return command;
@@ -279,7 +291,10 @@ public final class Measurer {
     /** upa-measure itself, which may be below a wrapper. */
     private ProcessHandle measured(Process process) {
         return Stream.concat(Stream.of(process.toHandle()), process.descendants())
-                .filter(p -> p.info().command().map(c -> c.equals(measure.toString())).orElse(false))
+                .filter(p -> p.info()
+                        .command()
+                        .map(c -> c.equals(measure.toString()))
+                        .orElse(false))
                 .findFirst()
                 .orElse(process.toHandle());
     }
@@ -294,7 +309,8 @@ public final class Measurer {
         }
     }
 
-    private Optional<String> ready(Workload workload, Workload.Server server, Process process, Map<String, String> places)
+    private Optional<String> ready(
+            Workload workload, Workload.Server server, Process process, Map<String, String> places)
             throws IOException, InterruptedException {
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(READY_SECONDS);
         while (System.nanoTime() < end) {
@@ -343,7 +359,10 @@ public final class Measurer {
         if (number(values, "timed_out") != 0) {
             return Optional.of("it did not end within " + workload.timeoutSeconds() + " s");
         }
-        if (signal != 0 && !(server && number(values, "stopped") != 0 && signal == workload.server().get().stopSignal())) {
+        if (signal != 0
+                && !(server
+                        && number(values, "stopped") != 0
+                        && signal == workload.server().get().stopSignal())) {
             return Optional.of("it was killed by signal " + signal + (signal == 9 ? " (out of memory?)" : "") + said);
         }
         if (number(values, "status") != 0 && signal == 0) {
@@ -365,7 +384,8 @@ public final class Measurer {
     }
 
     private static MemoryCourse memory(Map<String, String> values) {
-        List<MemoryCourse.Look> looks = Stream.of(values.getOrDefault("memory", "").split(", "))
+        List<MemoryCourse.Look> looks = Stream.of(
+                        values.getOrDefault("memory", "").split(", "))
                 .filter(look -> !look.isEmpty())
                 .map(look -> look.split(" "))
                 .map(look -> new MemoryCourse.Look(Long.parseLong(look[0]), Long.parseLong(look[1])))

@@ -60,7 +60,8 @@ public final class Preparation {
             return true;
         }
         List<String> command = new ArrayList<>(root ? List.of() : List.of("sudo", "-n"));
-        command.addAll(List.of("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "--no-install-recommends", "install"));
+        command.addAll(List.of(
+                "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "--no-install-recommends", "install"));
         command.addAll(packages);
         return run(command, Path.of("/"), Map.of(), INSTALL_SECONDS).isGood();
     }
@@ -72,7 +73,9 @@ public final class Preparation {
         }
         List<String> command = new ArrayList<>(List.of("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n"));
         command.addAll(workload.packages());
-        List<String> installed = run(command, Path.of("/"), Map.of(), INSTALL_SECONDS).output().lines()
+        List<String> installed = run(command, Path.of("/"), Map.of(), INSTALL_SECONDS)
+                .output()
+                .lines()
                 .filter(l -> l.endsWith(" installed"))
                 .map(l -> l.split(" ")[0])
                 .toList();
@@ -87,7 +90,8 @@ public final class Preparation {
         }
         long memory = machine.availableMemory();
         if (memory > 0 && memory < workload.memoryMiB() * MIB) {
-            return Optional.of("too little memory: available=" + memory / MIB + " MiB needed=" + workload.memoryMiB() + " MiB");
+            return Optional.of(
+                    "too little memory: available=" + memory / MIB + " MiB needed=" + workload.memoryMiB() + " MiB");
         }
         try {
             return data(workload);
@@ -113,8 +117,8 @@ public final class Preparation {
         }
         if (!workload.prepare().isEmpty()) {
             console.err().println("upa apps: preparing " + workload.name());
-            Commands.Outcome outcome =
-                    run(Measurer.fill(workload.prepare(), settings, workload, Map.of()), data, Map.of(), PREPARE_SECONDS);
+            Commands.Outcome outcome = run(
+                    Measurer.fill(workload.prepare(), settings, workload, Map.of()), data, Map.of(), PREPARE_SECONDS);
             if (!outcome.isGood()) {
                 return Optional.of("cannot be prepared: " + outcome.problem());
             }

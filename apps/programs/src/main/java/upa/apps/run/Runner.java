@@ -79,10 +79,13 @@ public final class Runner {
                 for (Turn turn : blocks.get(i)) {
                     estimate(shown, workloads, contestants, blocks, i, round);
                     if (!hopeless.contains(turn.workload().name()) && !isDone(turn) && !stopped) {
-                        shown.show(title(round), turn.workload().name() + " " + turn.contestant().name());
+                        shown.show(
+                                title(round),
+                                turn.workload().name() + " " + turn.contestant().name());
                         long start = System.nanoTime();
                         add(turn, shown);
-                        took.computeIfAbsent(turn.workload(), w -> new ArrayList<>()).add((System.nanoTime() - start) / 1e9);
+                        took.computeIfAbsent(turn.workload(), w -> new ArrayList<>())
+                                .add((System.nanoTime() - start) / 1e9);
                     }
                 }
             }
@@ -100,12 +103,18 @@ public final class Runner {
         int most = settings.mostRounds();
         return round == Run.WARM_UP
                 ? "warm-up"
-                : "round " + (round + 1) + " of " + (round >= least ? "at most " + most : least + (most > least ? " to " + most : ""));
+                : "round " + (round + 1) + " of "
+                        + (round >= least ? "at most " + most : least + (most > least ? " to " + most : ""));
     }
 
     /** Says how long the rest will take: this round from a block on, the rounds to come, and profiles. */
     private void estimate(
-            Progress shown, List<Workload> workloads, List<Allocator> contestants, List<List<Turn>> blocks, int from, int round) {
+            Progress shown,
+            List<Workload> workloads,
+            List<Allocator> contestants,
+            List<List<Turn>> blocks,
+            int from,
+            int round) {
         double least = 0;
         Map<Workload, Integer> open = new HashMap<>();
         for (int i = 0; i < blocks.size(); i++) {
@@ -127,12 +136,16 @@ public final class Runner {
                 most += rest + perhaps * who * seconds(workload);
             }
         }
-        shown.expect(took.values().stream().flatMap(List::stream).mapToDouble(t -> t).sum(), least, most);
+        shown.expect(
+                took.values().stream().flatMap(List::stream).mapToDouble(t -> t).sum(), least, most);
     }
 
     /** What a run of a workload takes: as long as it did, or else as the others did. */
     private double seconds(Workload workload) {
-        return took.getOrDefault(workload, took.values().stream().flatMap(List::stream).toList()).stream()
+        return took
+                .getOrDefault(
+                        workload, took.values().stream().flatMap(List::stream).toList())
+                .stream()
                 .mapToDouble(t -> t)
                 .average()
                 .orElse(0);
@@ -147,7 +160,9 @@ public final class Runner {
         log.add(run);
         if (!run.isGood()) {
             shown.clear();
-            console.err().println("upa apps: workload=" + run.workload() + " contestant=" + run.contestant() + ": " + run.problem());
+            console.err()
+                    .println("upa apps: workload=" + run.workload() + " contestant=" + run.contestant() + ": "
+                            + run.problem());
             if (run.isWarmUp()) {
                 // Without a good run under the base line there is nothing to compare with.
                 hopeless.add(run.workload());
@@ -182,7 +197,8 @@ public final class Runner {
         List<Run> before = settings.resume() ? log.read() : List.of();
         for (Workload workload : workloads) {
             List<Run> valid = before.stream()
-                    .filter(r -> r.workload().equals(workload.name()) && r.digest().equals(workload.digest()))
+                    .filter(r ->
+                            r.workload().equals(workload.name()) && r.digest().equals(workload.digest()))
                     .toList();
             for (int round = Run.WARM_UP; round < settings.mostRounds(); round++) {
                 List<String> wanted = names(participants(workload, contestants, round));
@@ -194,7 +210,10 @@ public final class Runner {
                     break; // Half a round would be compared with runs of another hour.
                 }
                 runs.addAll(taken);
-                taken.stream().filter(Run::isGood).findFirst().ifPresent(r -> expected.putIfAbsent(r.workload(), r.output()));
+                taken.stream()
+                        .filter(Run::isGood)
+                        .findFirst()
+                        .ifPresent(r -> expected.putIfAbsent(r.workload(), r.output()));
             }
         }
         if (!settings.resume()) {
@@ -236,7 +255,8 @@ public final class Runner {
                 List.of(workload), runs.stream().filter(r -> r.round() < round).toList());
         Set<String> open = new HashSet<>();
         for (Allocator contestant : contestants) {
-            for (String base : List.of(Allocators.BASE, Allocators.withoutUpa(contestant.name()).orElse(Allocators.BASE))) {
+            for (String base : List.of(
+                    Allocators.BASE, Allocators.withoutUpa(contestant.name()).orElse(Allocators.BASE))) {
                 if (names(contestants).contains(base) && !results.isSettled(workload, base, contestant.name())) {
                     open.addAll(List.of(Allocators.BASE, base, contestant.name()));
                 }

@@ -19,7 +19,9 @@ public enum LoadFormat {
             try {
                 return load.has("throughput")
                         ? Optional.of(new Load(
-                                load.get("throughput").getAsDouble(), microseconds(load, "p50_us"), microseconds(load, "p99_us")))
+                                load.get("throughput").getAsDouble(),
+                                microseconds(load, "p50_us"),
+                                microseconds(load, "p99_us")))
                         : Optional.empty();
             } catch (UnsupportedOperationException | IllegalStateException | NumberFormatException e) {
                 return Optional.empty();
@@ -33,7 +35,10 @@ public enum LoadFormat {
         }
 
         private static JsonObject json(String output) {
-            String line = output.lines().filter(l -> l.startsWith("{")).reduce((a, b) -> b).orElse("{}");
+            String line = output.lines()
+                    .filter(l -> l.startsWith("{"))
+                    .reduce((a, b) -> b)
+                    .orElse("{}");
             try {
                 return JsonParser.parseString(line).getAsJsonObject();
             } catch (JsonParseException e) {
@@ -63,7 +68,11 @@ public enum LoadFormat {
 
         @Override
         public Optional<Load> parse(String output) {
-            double[] times = TIME.matcher(output).results().mapToDouble(m -> Double.parseDouble(m.group(1))).sorted().toArray();
+            double[] times = TIME.matcher(output)
+                    .results()
+                    .mapToDouble(m -> Double.parseDouble(m.group(1)))
+                    .sorted()
+                    .toArray();
             double sum = Arrays.stream(times).sum();
             return sum == 0
                     ? Optional.empty()

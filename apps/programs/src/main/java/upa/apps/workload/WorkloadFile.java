@@ -60,7 +60,8 @@ public final class WorkloadFile {
     public static List<Workload> all(Path folder) throws MeasureException {
         try (Stream<Path> entries = Files.list(folder)) {
             List<Workload> workloads = new ArrayList<>();
-            for (Path entry : entries.filter(e -> Files.exists(e.resolve(FILE))).sorted().toList()) {
+            for (Path entry :
+                    entries.filter(e -> Files.exists(e.resolve(FILE))).sorted().toList()) {
                 workloads.add(read(entry));
             }
             return workloads;
@@ -146,13 +147,14 @@ public final class WorkloadFile {
         String format = json.has("loadFormat") ? text("loadFormat") : "upa-load";
         String signal = json.has("stop") ? text("stop") : "SIGTERM";
         if (!SIGNALS.containsKey(signal)) {
-            throw wrong("stop", "must be one of " + SIGNALS.keySet().stream().sorted().collect(Collectors.joining(", ")));
+            throw wrong(
+                    "stop",
+                    "must be one of " + SIGNALS.keySet().stream().sorted().collect(Collectors.joining(", ")));
         }
         return Optional.of(new Workload.Server(
                 command("ready", false),
                 command("load", true),
-                LoadFormat.find(format)
-                        .orElseThrow(() -> wrong("loadFormat", "must be one of " + LoadFormat.names())),
+                LoadFormat.find(format).orElseThrow(() -> wrong("loadFormat", "must be one of " + LoadFormat.names())),
                 SIGNALS.get(signal),
                 (int) number(json, "port", 1, MOST_PORTS, 0)));
     }
@@ -161,7 +163,10 @@ public final class WorkloadFile {
         Map<String, String> variables = new LinkedHashMap<>();
         JsonObject object = object("environment");
         for (String name : object.keySet()) {
-            if (!object.get(name).isJsonPrimitive() || name.isEmpty() || name.contains("=") || name.equals("LD_PRELOAD")) {
+            if (!object.get(name).isJsonPrimitive()
+                    || name.isEmpty()
+                    || name.contains("=")
+                    || name.equals("LD_PRELOAD")) {
                 throw wrong("environment." + name, "must be text, and not LD_PRELOAD");
             }
             variables.put(name, object.get(name).getAsString());
@@ -170,7 +175,9 @@ public final class WorkloadFile {
     }
 
     private String text(String field) throws MeasureException {
-        if (!json.has(field) || !json.get(field).isJsonPrimitive() || json.get(field).getAsString().isBlank()) {
+        if (!json.has(field)
+                || !json.get(field).isJsonPrimitive()
+                || json.get(field).getAsString().isBlank()) {
             throw wrong(field, json.has(field) ? "must be text" : "is missing");
         }
         return json.get(field).getAsString();

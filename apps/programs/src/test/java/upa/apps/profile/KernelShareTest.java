@@ -47,8 +47,7 @@ class KernelShareTest {
     void samplesAreSortedByWhatTheKernelDoes() {
         KernelShare share = KernelShare.parse(SCRIPT.lines(), "upa-measure");
         assertEquals(6, share.total());
-        assertEquals(
-                Map.of(Work.CLEARING, 1L, Work.FAULTS, 1L, Work.UNMAPPING, 1L, Work.MADVISE, 1L), share.samples());
+        assertEquals(Map.of(Work.CLEARING, 1L, Work.FAULTS, 1L, Work.UNMAPPING, 1L, Work.MADVISE, 1L), share.samples());
         assertEquals(4 / 6.0, share.share(), 1e-12);
         assertEquals(2 / 6.0, share.share(Work.CLEARING, Work.FAULTS), 1e-12);
     }

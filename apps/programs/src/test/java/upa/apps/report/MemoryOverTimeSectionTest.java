@@ -40,17 +40,22 @@ class MemoryOverTimeSectionTest {
         Section section = section(runs);
         Table means = (Table) section.blocks().get(0);
         assertEquals(List.of("program", "glibc", "upa"), means.header());
-        assertEquals(List.of(Cell.of("a"), Cell.of("100 MiB"), Cell.of("0.5x")), means.rows().get(0));
+        assertEquals(
+                List.of(Cell.of("a"), Cell.of("100 MiB"), Cell.of("0.5x")),
+                means.rows().get(0));
         assertEquals("", means.rows().get(1).get(1).text(), "a program that failed has no mean");
         assertEquals("geometric mean", means.rows().getLast().getFirst().text());
         assertEquals(2, section.blocks().size(), "and no chart");
         Chart chart = (Chart) section.blocks().get(1);
         assertEquals("Resident memory of a", chart.title());
         assertEquals(Unit.MEMORY, chart.unit());
-        assertEquals(List.of("glibc", "upa"), chart.series().stream().map(s -> s.name()).toList());
+        assertEquals(
+                List.of("glibc", "upa"),
+                chart.series().stream().map(s -> s.name()).toList());
         double bytes = 200 << 20;
         assertEquals(
-                List.of(new Point(0, 0, 0, 0), new Point(2e9, bytes, bytes, bytes)), chart.series().get(0).points());
+                List.of(new Point(0, 0, 0, 0), new Point(2e9, bytes, bytes, bytes)),
+                chart.series().get(0).points());
     }
 
     @Test

@@ -85,7 +85,13 @@ class ResultsTest {
     void serversAreComparedByTheirThroughput() {
         Workload s = Fakes.server("s");
         List<Run> requests = List.of(Fakes.request("s", "glibc", 0, 100), Fakes.request("s", "upa", 0, 150));
-        assertEquals(1.5, new Results(List.of(s), requests).speedUp(s, "glibc", "upa").orElseThrow().estimate(), 1e-9);
+        assertEquals(
+                1.5,
+                new Results(List.of(s), requests)
+                        .speedUp(s, "glibc", "upa")
+                        .orElseThrow()
+                        .estimate(),
+                1e-9);
     }
 
     @Test
@@ -94,7 +100,10 @@ class ResultsTest {
         runs("a", "upa", 1, 1);
         runs("b", "glibc", 1, 1);
         runs("b", "upa", 1, 1);
-        assertEquals(2, results().speedUp(List.of(a, b), "glibc", "upa").orElseThrow().estimate(), 1e-9);
+        assertEquals(
+                2,
+                results().speedUp(List.of(a, b), "glibc", "upa").orElseThrow().estimate(),
+                1e-9);
     }
 
     @Test
@@ -108,7 +117,10 @@ class ResultsTest {
         runs("b", "glibc-tuned", 4);
         runs("b", "jemalloc-tuned", 1);
         runs("b", "upa", 4);
-        assertEquals(0.5, results().speedUpOverBest(List.of(a, b), "upa").orElseThrow().estimate(), 1e-9);
+        assertEquals(
+                0.5,
+                results().speedUpOverBest(List.of(a, b), "upa").orElseThrow().estimate(),
+                1e-9);
     }
 
     @Test
@@ -117,7 +129,8 @@ class ResultsTest {
         runs("a", "tcmalloc-tuned", 1, 2, 2, 2, 2);
         runs("a", "jemalloc-tuned", 1.9, 1.9, 1.9, 1.9, 1.9);
         runs("a", "upa", 1.9, 1.9, 1.9, 1.9, 1.9);
-        assertEquals(1, results().speedUpOverBest(List.of(a), "upa").orElseThrow().estimate(), 1e-9);
+        assertEquals(
+                1, results().speedUpOverBest(List.of(a), "upa").orElseThrow().estimate(), 1e-9);
     }
 
     @Test
@@ -140,7 +153,8 @@ class ResultsTest {
     }
 
     private static void assertVerdict(Verdict verdict, String where, List<Figure> figures, String name) {
-        Figure figure = figures.stream().filter(f -> f.name().equals(name)).findFirst().orElseThrow();
+        Figure figure =
+                figures.stream().filter(f -> f.name().equals(name)).findFirst().orElseThrow();
         assertEquals(verdict, figure.verdict(), figure.toString());
         assertEquals(where, figure.where(), figure.toString());
     }

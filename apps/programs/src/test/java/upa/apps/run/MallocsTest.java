@@ -53,7 +53,9 @@ class MallocsTest {
         Path redis = Path.of("/usr/bin/redis-server");
         assumeTrue(Files.exists(redis), "no redis-server");
         assertEquals(
-                Map.of(redis.getFileName().toString(), "is linked with the malloc of libjemalloc.so.2, and here calls that of the contestant instead"),
+                Map.of(
+                        redis.getFileName().toString(),
+                        "is linked with the malloc of libjemalloc.so.2, and here calls that of the contestant instead"),
                 mallocs().unusual(List.of(redis.toString())));
     }
 }

@@ -10,7 +10,8 @@ class LoadFormatTest {
 
     @Test
     void upaLoad() {
-        String line = "{\"requests\": 10, \"seconds\": 0.5, \"throughput\": 20.5, \"p50_us\": 30, \"p99_us\": 400, \"check\": \"ab\"}\n";
+        String line = "{\"requests\": 10, \"seconds\": 0.5, \"throughput\": 20.5, \"p50_us\": 30, \"p99_us\": 400,"
+                + " \"check\": \"ab\"}\n";
         assertEquals(Optional.of(new LoadFormat.Load(20.5, 30_000, 400_000)), LoadFormat.UPA_LOAD.parse(line));
         assertEquals("\"ab\"", LoadFormat.UPA_LOAD.replies(line));
         assertTrue(LoadFormat.UPA_LOAD.parse("").isEmpty());
@@ -26,8 +27,11 @@ class LoadFormatTest {
         assertEquals(3 / 1.05, load.throughput(), 1e-9);
         assertEquals(10e6, load.p50Ns());
         assertEquals(1030.5e6, load.p99Ns());
-        assertEquals(LoadFormat.PSQL_TIMING.replies(output), LoadFormat.PSQL_TIMING.replies(output.replace("10.000", "11")));
-        assertTrue(!LoadFormat.PSQL_TIMING.replies(output).equals(LoadFormat.PSQL_TIMING.replies(output.replace("x|y", "x|z"))));
+        assertEquals(
+                LoadFormat.PSQL_TIMING.replies(output), LoadFormat.PSQL_TIMING.replies(output.replace("10.000", "11")));
+        assertTrue(!LoadFormat.PSQL_TIMING
+                .replies(output)
+                .equals(LoadFormat.PSQL_TIMING.replies(output.replace("x|y", "x|z"))));
         assertTrue(LoadFormat.PSQL_TIMING.parse("nothing").isEmpty());
     }
 

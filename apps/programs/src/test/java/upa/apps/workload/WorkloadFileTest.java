@@ -78,9 +78,12 @@ class WorkloadFileTest {
         assertWrong("field=needs.diskMib is unknown", PROGRAM.replace("diskMiB", "diskMib"));
         assertWrong("field=run is missing", PROGRAM.replace("[\"program\", \"{data}/x\"]", "[]"));
         assertWrong("field=run must be a list of words", PROGRAM.replace("[\"program\", \"{data}/x\"]", "\"program\""));
-        assertWrong("field=environment.LD_PRELOAD must be text, and not LD_PRELOAD", PROGRAM.replace("LC_ALL", "LD_PRELOAD"));
+        assertWrong(
+                "field=environment.LD_PRELOAD must be text, and not LD_PRELOAD",
+                PROGRAM.replace("LC_ALL", "LD_PRELOAD"));
         assertWrong("field=timeoutSeconds must be a whole number from 1 to 3600", PROGRAM.replace("9}", "0}"));
-        assertWrong("field=check must be stdout of programs, load of servers", PROGRAM.replace("\"stdout\"", "\"load\""));
+        assertWrong(
+                "field=check must be stdout of programs, load of servers", PROGRAM.replace("\"stdout\"", "\"load\""));
         assertWrong("field=stop is for servers", PROGRAM.replace("9}", "9, \"stop\": \"SIGTERM\"}"));
         assertWrong("field=loadFormat must be one of upa-load, ", SERVER.replace("psql-timing", "guess"));
         assertWrong("field=stop must be one of SIGHUP, ", SERVER.replace("SIGINT", "SIGNAL"));
@@ -105,7 +108,9 @@ class WorkloadFileTest {
         List<Workload> all = WorkloadFile.all(Path.of(System.getProperty("upa.root"), "apps/programs/workloads"));
         assertTrue(all.size() >= 16, "workloads=" + all.size());
         long little = all.stream().filter(w -> !w.pageAllocationMatters()).count();
-        assertTrue(3 * little >= all.size(), "of " + all.size() + " workloads page allocation matters little to " + little);
+        assertTrue(
+                3 * little >= all.size(),
+                "of " + all.size() + " workloads page allocation matters little to " + little);
     }
 
     private Workload read(String json) throws IOException, MeasureException {

@@ -37,10 +37,10 @@ public final class Main {
             "stride+s3-fifo. It can also be a rule: 'when age>30s and not written: move to compressed; quota 64MiB/s'.",
             "TRACE has a page number or 0x-address in each line, rows as 'START COUNT', or what",
             "'valgrind --tool=lackey --trace-mem=yes PROGRAM' prints; compressed by gzip or not. --memory takes pages",
-            "of 4 KiB as 64M, or a part of the pages accessed; several by commas. Give --policy several times for rules.");
+            "of 4 KiB as 64M, or a part of the pages accessed; several by commas. Give --policy several times"
+                    + " for rules.");
 
-    private Main() {
-    }
+    private Main() {}
 
     /**
      * Runs the command and exits.
@@ -48,9 +48,8 @@ public final class Main {
      * @param arguments its command line
      */
     public static void main(String[] arguments) {
-        try (PrintStream out = new PrintStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out)),
-                false,
-                StandardCharsets.UTF_8)) {
+        try (PrintStream out = new PrintStream(
+                new BufferedOutputStream(new FileOutputStream(FileDescriptor.out)), false, StandardCharsets.UTF_8)) {
             int status = run(arguments, out, System.err);
             out.flush();
             System.exit(status);
@@ -67,7 +66,9 @@ public final class Main {
                 case "simulate" -> {
                     return SimulateCommand.parse(rest).run(out, err);
                 }
-                case "new" -> NewCommand.parse(rest, Path.of(System.getProperty("upa.root", "."))).run(out);
+                case "new" ->
+                    NewCommand.parse(rest, Path.of(System.getProperty("upa.root", ".")))
+                            .run(out);
                 case "status" -> status(rest, out);
                 case "stats" -> out.print(PagerCommand.ask(pid(rest, 1, "stats PID"), "stats", ""));
                 case "set" -> PagerCommand.ask(pid(rest, 2, "set PID NAME[,key=value...]"), "set", spec(rest[1]));
@@ -127,7 +128,8 @@ public final class Main {
         if (rest.length > 0) {
             throw new UsageException("list takes no argument, got argument=" + rest[0]);
         }
-        int width = Policies.list().stream().mapToInt(p -> p.name().length()).max().orElse(0);
+        int width =
+                Policies.list().stream().mapToInt(p -> p.name().length()).max().orElse(0);
         for (PolicyInfo policy : Policies.list()) {
             out.println(policy.name() + " ".repeat(width - policy.name().length() + 2) + policy.summary());
             for (String option : policy.options()) {

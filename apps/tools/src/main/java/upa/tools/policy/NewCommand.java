@@ -40,7 +40,8 @@ record NewCommand(String name, Path folder, Path home) {
         if (name == null || !name.matches("[a-z][a-z0-9]*(-[a-z0-9]+)*")) {
             throw new UsageException("new needs a name of lower-case letters, digits and hyphens, got name=" + name);
         }
-        return new NewCommand(name, Path.of(in).resolve(name), home.toAbsolutePath().normalize());
+        return new NewCommand(
+                name, Path.of(in).resolve(name), home.toAbsolutePath().normalize());
     }
 
     /** {@code least-used} becomes {@code LeastUsed}. */

@@ -42,8 +42,11 @@ record ServeCommand(PolicySpec policy, long bytes, StoreSpec stores, int process
             throw new UsageException("option --memory needs a size from 4M to 1T as 512M, got value=" + memory);
         }
         try {
-            return new ServeCommand(PolicySpec.parse(line.getOptionValue("policy", Policies.DEFAULT)), bytes,
-                    StoreSpec.parse(line.getOptionValue("store", StoreSpec.DEFAULT)), Integer.parseInt(process));
+            return new ServeCommand(
+                    PolicySpec.parse(line.getOptionValue("policy", Policies.DEFAULT)),
+                    bytes,
+                    StoreSpec.parse(line.getOptionValue("store", StoreSpec.DEFAULT)),
+                    Integer.parseInt(process));
         } catch (PolicyException | StoreException e) {
             throw new UsageException(e.getMessage());
         }

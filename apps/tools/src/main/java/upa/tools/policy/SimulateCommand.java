@@ -20,9 +20,8 @@ import upa.pager.simulate.TraceException;
 import upa.policy.PolicyException;
 
 /** {@code upa policy simulate}. */
-record SimulateCommand(Path trace, List<PolicySpec> policies, List<Size> memory, Settings.Evidence evidence,
-        Size staging,
-                       int batch) {
+record SimulateCommand(
+        Path trace, List<PolicySpec> policies, List<Size> memory, Settings.Evidence evidence, Size staging, int batch) {
     private static final int PAGE_SHIFT = 12;
     private static final String DEFAULT_POLICIES = "fifo,clock,2q,s3-fifo,sieve";
     private static final Options OPTIONS = new Options()
@@ -48,8 +47,8 @@ record SimulateCommand(Path trace, List<PolicySpec> policies, List<Size> memory,
             }
             long bytes = upa.pager.host.Options.parseBytes(text);
             if (bytes < 0 || bytes >> PAGE_SHIFT > 1 << 28) {
-                throw new UsageException("option --" + option
-                        + " needs a size up to 1T as 64M, or a part as 50%, got value=" + text);
+                throw new UsageException(
+                        "option --" + option + " needs a size up to 1T as 64M, or a part as 50%, got value=" + text);
             }
             return new Size((int) (bytes >> PAGE_SHIFT), 0);
         }
@@ -67,12 +66,13 @@ record SimulateCommand(Path trace, List<PolicySpec> policies, List<Size> memory,
             throw new UsageException("simulate: " + e.getMessage());
         }
         if (line.getArgList().size() != 1) {
-            throw new UsageException("simulate needs one trace, got traces=" + line.getArgList().size());
+            throw new UsageException(
+                    "simulate needs one trace, got traces=" + line.getArgList().size());
         }
         List<PolicySpec> policies = new ArrayList<>();
         try {
-            for (String text : line.hasOption("policy") ? line.getOptionValues("policy")
-                    : new String[] {DEFAULT_POLICIES}) {
+            for (String text :
+                    line.hasOption("policy") ? line.getOptionValues("policy") : new String[] {DEFAULT_POLICIES}) {
                 for (String one : split(text)) {
                     policies.add(PolicySpec.parse(one));
                 }
@@ -92,9 +92,13 @@ record SimulateCommand(Path trace, List<PolicySpec> policies, List<Size> memory,
         if (!batch.matches("[1-9][0-9]{0,5}")) {
             throw new UsageException("option --batch needs a number of pages, got value=" + batch);
         }
-        return new SimulateCommand(Path.of(line.getArgList().getFirst()), policies, memory,
+        return new SimulateCommand(
+                Path.of(line.getArgList().getFirst()),
+                policies,
+                memory,
                 Settings.Evidence.valueOf(evidence.toUpperCase(Locale.ROOT)),
-                Size.parse("staging", line.getOptionValue("staging", "0%")), Integer.parseInt(batch));
+                Size.parse("staging", line.getOptionValue("staging", "0%")),
+                Integer.parseInt(batch));
     }
 
     /** A comma separates policies, unless key=value follows: that is an option of the policy before. */
@@ -124,23 +128,30 @@ record SimulateCommand(Path trace, List<PolicySpec> policies, List<Size> memory,
             int bound = size.of(pages.distinct());
             int staged = staging.of(bound);
             if (bound < 1 || staged >= bound) {
-                throw new PolicyException("nothing to simulate: memory of pages=" + bound
-                        + ", of these staging pages=" + staged);
+                throw new PolicyException(
+                        "nothing to simulate: memory of pages=" + bound + ", of these staging pages=" + staged);
             }
             Settings settings = new Settings(bound, evidence, staged, Math.min(batch, bound));
             long best = Belady.faults(pages, bound);
             out.println();
             out.printf(Locale.ROOT, "memory %d pages (%.0f%%)%n", bound, 100.0 * bound / pages.distinct());
-            out.printf("%-28s %9s %12s %9s %12s %12s %22s %10s%n", "policy", "hits", "misses", "x Belady", "rescues",
-                    "evictions", "prefetched (used)", "ns/access");
-            out.printf(Locale.ROOT, "%-28s %8.2f%% %12d %9.3f%n", "belady", 100 - 100.0 * best / pages.size(), best,
-                    1.0);
+            out.printf(
+                    "%-28s %9s %12s %9s %12s %12s %22s %10s%n",
+                    "policy", "hits", "misses", "x Belady", "rescues", "evictions", "prefetched (used)", "ns/access");
+            out.printf(
+                    Locale.ROOT, "%-28s %8.2f%% %12d %9.3f%n", "belady", 100 - 100.0 * best / pages.size(), best, 1.0);
             for (PolicySpec policy : policies) {
                 Outcome o = Simulation.run(pages, policy, settings);
                 var s = o.statistics();
-                out.printf(Locale.ROOT, "%-28s %8.2f%% %12d %9.3f %12d %12d %22s %10.0f%n", o.policy(),
+                out.printf(
+                        Locale.ROOT,
+                        "%-28s %8.2f%% %12d %9.3f %12d %12d %22s %10.0f%n",
+                        o.policy(),
                         100 * o.hitRate(),
-                        o.misses(), (double) o.misses() / best, s.rescues(), s.evictions(),
+                        o.misses(),
+                        (double) o.misses() / best,
+                        s.rescues(),
+                        s.evictions(),
                         s.prefetches() == 0 ? "" : s.prefetches() + " (" + s.prefetchesUsed() + ")",
                         (double) o.nanos() / o.accesses());
                 for (String complaint : o.complaints()) {

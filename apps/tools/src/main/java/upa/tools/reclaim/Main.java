@@ -77,7 +77,8 @@ public final class Main {
                 keep = bytes(line.getOptionValue("to"));
             }
             if (line.getArgList().size() != 1) {
-                throw new ParseException("one process or all, got arguments=" + line.getArgList().size());
+                throw new ParseException(
+                        "one process or all, got arguments=" + line.getArgList().size());
             }
             if (!line.getArgList().getFirst().equals("all")) {
                 pid = pid(line.getArgList().getFirst());
@@ -109,8 +110,13 @@ public final class Main {
     }
 
     private void say(Outcome outcome) {
-        out.printf(Locale.ROOT, "process=%d %s: given back %.1f MiB, kept %.1f MiB%n", outcome.pid(), outcome.command(),
-                outcome.given() / MIB, outcome.after() / MIB);
+        out.printf(
+                Locale.ROOT,
+                "process=%d %s: given back %.1f MiB, kept %.1f MiB%n",
+                outcome.pid(),
+                outcome.command(),
+                outcome.given() / MIB,
+                outcome.after() / MIB);
     }
 
     private int one(long pid, long keep) {

@@ -31,8 +31,10 @@ public final class Main {
             "",
             "  REQUESTS/s  mmap and munmap served, mmap passed on, brk, purges served",
             "  SERVED      of the mmap calls, how many UPA served; since the program's start if there was none",
-            "  LIVE        in use, of the region and the heap; RETAINED: free and populated; RESIDENT: what the kernel counts",
-            "  CLEARED/s   pages handed out populated, hence cleared, each a page fault spared; PURGED/s: pages purged in place",
+            "  LIVE        in use, of the region and the heap; RETAINED: free and populated; RESIDENT: what the"
+                    + " kernel counts",
+            "  CLEARED/s   pages handed out populated, hence cleared, each a page fault spared; PURGED/s: pages"
+                    + " purged in place",
             "  FAULTS/s    minor page faults of the process; GIVEN/s: pages given back to the kernel",
             "",
             "The output is a table at each interval if it does not go to a terminal.");
@@ -74,7 +76,8 @@ public final class Main {
         try {
             line = new DefaultParser(false).parse(OPTIONS, arguments);
             if (line.getArgList().size() > 1) {
-                throw new ParseException("one process or all, got argument=" + line.getArgList().get(1));
+                throw new ParseException(
+                        "one process or all, got argument=" + line.getArgList().get(1));
             }
             if (line.hasOption("interval")) {
                 interval = interval(line.getOptionValue("interval"));
@@ -161,8 +164,8 @@ public final class Main {
         try (Screen screen = new Screen()) {
             do {
                 List<String> lines = new ArrayList<>();
-                lines.add("upa top: " + (pid == 0 ? now.size() + " running under UPA" : "process " + pid) + ", every " + milliseconds / 1000.0
-                        + " s; q ends it");
+                lines.add("upa top: " + (pid == 0 ? now.size() + " running under UPA" : "process " + pid) + ", every "
+                        + milliseconds / 1000.0 + " s; q ends it");
                 lines.add("");
                 lines.addAll(TopTable.lines(rows(before, now)));
                 screen.show(lines);

@@ -72,7 +72,11 @@ public final class Orders {
         return processes.with(pid, List.of(StandardOpenOption.READ, StandardOpenOption.WRITE), (memory, view) -> {
             check(pid, view);
             give(pid, memory, view, keep);
-            return new Outcome(pid, before.command(), before.retainedBytes(), processes.read(pid).retainedBytes());
+            return new Outcome(
+                    pid,
+                    before.command(),
+                    before.retainedBytes(),
+                    processes.read(pid).retainedBytes());
         });
     }
 
@@ -84,19 +88,23 @@ public final class Orders {
         Path own = processes.proc.resolve("self/ns/pid");
         Path its = folder.resolve("ns/pid");
         if (Files.isSymbolicLink(own) && !Files.readSymbolicLink(own).equals(Files.readSymbolicLink(its))) {
-            throw new TopException(Reason.FOREIGN,
-                    "process=" + pid + " is in another container: run ./upa reclaim there");
+            throw new TopException(
+                    Reason.FOREIGN, "process=" + pid + " is in another container: run ./upa reclaim there");
         }
         if (state.startsWith("T") || state.startsWith("t")) {
-            throw new TopException(Reason.SILENT,
-                    "process=" + pid + " is stopped: kill -CONT " + pid + " lets it give back");
+            throw new TopException(
+                    Reason.SILENT, "process=" + pid + " is stopped: kill -CONT " + pid + " lets it give back");
         }
         if (agent == 0) {
-            throw new TopException(Reason.SILENT, "process=" + pid
-                    + " has nobody who could give back: UPA_AGENT=0, a filter on system calls, or Linux before 5.9");
+            throw new TopException(
+                    Reason.SILENT,
+                    "process=" + pid
+                            + " has nobody who could give back: UPA_AGENT=0, a filter on system calls, or Linux"
+                            + " before 5.9");
         }
         Path name = folder.resolve("task").resolve(Long.toUnsignedString(agent)).resolve("comm");
-        if (!Files.exists(name) || !Files.readString(name, StandardCharsets.ISO_8859_1).equals(AGENT)) {
+        if (!Files.exists(name)
+                || !Files.readString(name, StandardCharsets.ISO_8859_1).equals(AGENT)) {
             throw Processes.broken(pid, "agent=" + Long.toUnsignedString(agent) + " is no such thread of it");
         }
     }
@@ -105,25 +113,29 @@ public final class Orders {
         long done = view.bytes().getLong(ORDERS_DONE_OFFSET);
         long end = System.nanoTime() + patienceMs * 1_000_000;
         word(memory, view.address() + ORDER_OFFSET, keep + 1);
-        while (Processes.bytes(memory, view.address() + ORDERS_DONE_OFFSET, Long.BYTES).getLong() == done) {
+        while (Processes.bytes(memory, view.address() + ORDERS_DONE_OFFSET, Long.BYTES)
+                        .getLong()
+                == done) {
             if (System.nanoTime() - end > 0) {
                 // What it has not begun, it need not do later.
                 word(memory, view.address() + ORDER_OFFSET, 0);
-                throw new TopException(Reason.SILENT,
-                        "process=" + pid + " has not answered within milliseconds=" + patienceMs);
+                throw new TopException(
+                        Reason.SILENT, "process=" + pid + " has not answered within milliseconds=" + patienceMs);
             }
             try {
                 Thread.sleep(POLL_MS);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-                throw new TopException(Reason.SILENT,
-                        "interrupted while process=" + pid + " was to give back");
+                throw new TopException(Reason.SILENT, "interrupted while process=" + pid + " was to give back");
             }
         }
     }
 
     private static void word(FileChannel memory, long address, long value) throws IOException {
-        ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(value).flip();
+        ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(value)
+                .flip();
         if (memory.write(bytes, address) != Long.BYTES) {
             throw new IOException(String.format("nothing to write to at address=%#x", address));
         }

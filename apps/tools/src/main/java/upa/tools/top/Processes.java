@@ -36,6 +36,7 @@ public final class Processes {
     private static final long MOST_DATA_BYTES = 1 << 24;
     /** Of one region: 1 TiB of pages that have been used. */
     private static final long MOST_CHILDREN = 1 << 19;
+
     private static final int CHILD_BITMAP_BYTES = 128;
     private static final int SLOT_BYTES = 64;
 
@@ -99,7 +100,9 @@ public final class Processes {
      * @throws TopException if it cannot be read
      */
     public Sample read(long pid) throws TopException {
-        return with(pid, List.of(StandardOpenOption.READ),
+        return with(
+                pid,
+                List.of(StandardOpenOption.READ),
                 (memory, view) -> sample(pid, proc.resolve(Long.toString(pid)), memory, view.bytes));
     }
 
@@ -109,8 +112,10 @@ public final class Processes {
         try {
             String maps = Files.readString(folder.resolve("maps"), StandardCharsets.ISO_8859_1);
             if (!maps.contains(LIBRARY)) {
-                throw new TopException(Files.exists(folder) ? Reason.FOREIGN : Reason.GONE,
-                        Files.exists(folder) ? "process=" + pid + " does not run under UPA: start it with ./upa run"
+                throw new TopException(
+                        Files.exists(folder) ? Reason.FOREIGN : Reason.GONE,
+                        Files.exists(folder)
+                                ? "process=" + pid + " does not run under UPA: start it with ./upa run"
                                 : "there is no process=" + pid);
             }
             try (FileChannel memory = FileChannel.open(folder.resolve("mem"), Set.copyOf(options))) {
@@ -119,8 +124,10 @@ public final class Processes {
         } catch (NoSuchFileException e) {
             throw new TopException(Reason.GONE, "there is no process=" + pid);
         } catch (AccessDeniedException e) {
-            throw new TopException(Reason.FORBIDDEN, "no permission to read process=" + pid
-                    + ": its user may, or root (where sysctl kernel.yama.ptrace_scope is not 0, root alone)");
+            throw new TopException(
+                    Reason.FORBIDDEN,
+                    "no permission to read process=" + pid
+                            + ": its user may, or root (where sysctl kernel.yama.ptrace_scope is not 0, root alone)");
         } catch (IOException e) {
             throw new TopException(Reason.GONE, "process=" + pid + " cannot be read: " + e.getMessage());
         }
@@ -166,12 +173,15 @@ public final class Processes {
         throw broken(pid, "no view in the data of its libupa_mmap.so, which is of another version");
     }
 
-    private static Sample sample(long pid, Path folder, FileChannel memory, ByteBuffer view) throws IOException, TopException {
+    private static Sample sample(long pid, Path folder, FileChannel memory, ByteBuffer view)
+            throws IOException, TopException {
         // The name may contain anything; the fields go on behind its last parenthesis.
         String stat = Files.readString(folder.resolve("stat"), StandardCharsets.ISO_8859_1);
         String[] fields = stat.substring(stat.lastIndexOf(')') + 1).trim().split(" ");
-        String[] statm = Files.readString(folder.resolve("statm"), StandardCharsets.ISO_8859_1).split(" ");
-        String command = Files.readString(folder.resolve("comm"), StandardCharsets.ISO_8859_1).strip();
+        String[] statm = Files.readString(folder.resolve("statm"), StandardCharsets.ISO_8859_1)
+                .split(" ");
+        String command = Files.readString(folder.resolve("comm"), StandardCharsets.ISO_8859_1)
+                .strip();
         if (fields.length <= STAT_STARTED || statm.length < 2) {
             throw new IOException("it ends");
         }
@@ -222,10 +232,13 @@ public final class Processes {
         ByteBuffer header = bytes(memory, metadata, RegionDescriptor.HEADER_BYTES);
         int slots = header.getInt(RegionDescriptor.SLOTS_OFFSET);
         if (header.getLong(RegionDescriptor.MAGIC_OFFSET) != RegionDescriptor.MAGIC
-                || header.getInt(RegionDescriptor.ABI_OFFSET) != RegionDescriptor.ABI || slots < 1 || slots > LlFreeDescriptor.MAX_SLOTS) {
+                || header.getInt(RegionDescriptor.ABI_OFFSET) != RegionDescriptor.ABI
+                || slots < 1
+                || slots > LlFreeDescriptor.MAX_SLOTS) {
             throw broken(pid, "no region of abi=" + RegionDescriptor.ABI + " where its view says");
         }
-        ByteBuffer counters = bytes(memory, metadata + RegionDescriptor.COUNTERS_OFFSET, (long) slots * RegionDescriptor.COUNTERS_BYTES);
+        ByteBuffer counters = bytes(
+                memory, metadata + RegionDescriptor.COUNTERS_OFFSET, (long) slots * RegionDescriptor.COUNTERS_BYTES);
         long cleared = 0;
         long givenBack = 0;
         long gets = 0;
@@ -237,14 +250,21 @@ public final class Processes {
             puts += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.INTERNAL_PUTS);
         }
         return new RegionCounts(
-                llfree(pid, memory, metadata + header.getLong(RegionDescriptor.STATE_OFFSET_OFFSET), slots), cleared, givenBack, gets, puts);
+                llfree(pid, memory, metadata + header.getLong(RegionDescriptor.STATE_OFFSET_OFFSET), slots),
+                cleared,
+                givenBack,
+                gets,
+                puts);
     }
 
     /** Its counters: of a state of our own that is no larger than what has been used of the process's, into which that is copied. */
-    private static LlFreeStats llfree(long pid, FileChannel memory, long state, int slots) throws IOException, TopException {
+    private static LlFreeStats llfree(long pid, FileChannel memory, long state, int slots)
+            throws IOException, TopException {
         ByteBuffer header = bytes(memory, state, LlFreeDescriptor.TOUCHED_CHILDREN_OFFSET + Long.BYTES);
         long touched = header.getLong(LlFreeDescriptor.TOUCHED_CHILDREN_OFFSET);
-        if (header.getLong(LlFreeDescriptor.MAGIC_OFFSET) != LlFreeDescriptor.MAGIC || touched < 0 || touched > MOST_CHILDREN
+        if (header.getLong(LlFreeDescriptor.MAGIC_OFFSET) != LlFreeDescriptor.MAGIC
+                || touched < 0
+                || touched > MOST_CHILDREN
                 || header.getInt(LlFreeDescriptor.SLOTS_OFFSET) != slots) {
             throw broken(pid, "no allocation state where its region says, or touched_children=" + touched);
         }
@@ -266,9 +286,14 @@ public final class Processes {
     }
 
     /** Copies the start of an array that both headers know the place of. */
-    private static void copy(FileChannel memory, long state, ByteBuffer header, int offset, long length, MemorySegment own)
+    private static void copy(
+            FileChannel memory, long state, ByteBuffer header, int offset, long length, MemorySegment own)
             throws IOException {
-        MemorySegment.copy(MemorySegment.ofBuffer(bytes(memory, state + header.getLong(offset), length)), 0, own,
-                own.get(ValueLayout.JAVA_LONG, offset), length);
+        MemorySegment.copy(
+                MemorySegment.ofBuffer(bytes(memory, state + header.getLong(offset), length)),
+                0,
+                own,
+                own.get(ValueLayout.JAVA_LONG, offset),
+                length);
     }
 }

@@ -11,7 +11,8 @@ package upa.tools.top;
  * @param faults        a second
  * @param givenBack     pages a second
  */
-record Row(Sample sample, double requests, double served, double cleared, double purged, double faults, double givenBack) {
+record Row(
+        Sample sample, double requests, double served, double cleared, double purged, double faults, double givenBack) {
 
     private static final double NS_PER_S = 1e9;
     private static final double PAGE_BYTES = 4096;

@@ -21,9 +21,24 @@ package upa.tools.top;
  * @param faults         minor page faults of the process
  * @param note           why UPA does less than it could there; mostly empty
  */
-public record Sample(long pid, long started, String command, long nanos, long maps, long unmaps, long passed, long purges, long purgedBytes,
-              long heapMoves, long liveBytes, long retainedBytes, long residentBytes, long clearedBytes, long givenBackBytes, long faults,
-              String note) {
+public record Sample(
+        long pid,
+        long started,
+        String command,
+        long nanos,
+        long maps,
+        long unmaps,
+        long passed,
+        long purges,
+        long purgedBytes,
+        long heapMoves,
+        long liveBytes,
+        long retainedBytes,
+        long residentBytes,
+        long clearedBytes,
+        long givenBackBytes,
+        long faults,
+        String note) {
 
     /** {@return calls that came to UPA} */
     public long requests() {

@@ -9,15 +9,29 @@ import upa.measure.report.Units;
 /** Rows as lines of text, the busiest first. */
 final class TopTable {
 
-    private static final String HEADER = String.format(Locale.ROOT, "%8s %-16s %10s %7s %10s %10s %10s %10s %10s %10s %10s  %s", "PID", "COMMAND",
-            "REQUESTS/s", "SERVED", "LIVE", "RETAINED", "RESIDENT", "CLEARED/s", "PURGED/s", "FAULTS/s", "GIVEN/s", "NOTE");
+    private static final String HEADER = String.format(
+            Locale.ROOT,
+            "%8s %-16s %10s %7s %10s %10s %10s %10s %10s %10s %10s  %s",
+            "PID",
+            "COMMAND",
+            "REQUESTS/s",
+            "SERVED",
+            "LIVE",
+            "RETAINED",
+            "RESIDENT",
+            "CLEARED/s",
+            "PURGED/s",
+            "FAULTS/s",
+            "GIVEN/s",
+            "NOTE");
 
     private TopTable() {}
 
     static List<String> lines(List<Row> rows) {
         List<String> lines = new ArrayList<>(List.of(HEADER));
         rows.stream()
-                .sorted(Comparator.comparingDouble((Row r) -> -r.requests()).thenComparingLong(r -> r.sample().pid()))
+                .sorted(Comparator.comparingDouble((Row r) -> -r.requests())
+                        .thenComparingLong(r -> r.sample().pid()))
                 .map(TopTable::line)
                 .forEach(lines::add);
         return lines;
@@ -26,9 +40,21 @@ final class TopTable {
     private static String line(Row r) {
         Sample s = r.sample();
         String command = s.command().length() > 16 ? s.command().substring(0, 16) : s.command();
-        return String.format(Locale.ROOT, "%8d %-16s %10s %7s %10s %10s %10s %10s %10s %10s %10s  %s", s.pid(), command, rate(r.requests()),
-                r.served() < 0 ? "-" : Math.round(100 * r.served()) + " %", Units.bytes(s.liveBytes()), Units.bytes(s.retainedBytes()),
-                Units.bytes(s.residentBytes()), rate(r.cleared()), rate(r.purged()), rate(r.faults()), rate(r.givenBack()), s.note())
+        return String.format(
+                        Locale.ROOT,
+                        "%8d %-16s %10s %7s %10s %10s %10s %10s %10s %10s %10s  %s",
+                        s.pid(),
+                        command,
+                        rate(r.requests()),
+                        r.served() < 0 ? "-" : Math.round(100 * r.served()) + " %",
+                        Units.bytes(s.liveBytes()),
+                        Units.bytes(s.retainedBytes()),
+                        Units.bytes(s.residentBytes()),
+                        rate(r.cleared()),
+                        rate(r.purged()),
+                        rate(r.faults()),
+                        rate(r.givenBack()),
+                        s.note())
                 .stripTrailing();
     }
 

@@ -24,10 +24,12 @@ public final class Main {
     private static final List<String> USAGE = List.of(
             "usage: ./upa trace [--records] FILE...",
             "",
-            "What a trace says of the program: its requests, their sizes and lifetimes, how much of what it asked for it had freed before.",
+            "What a trace says of the program: its requests, their sizes and lifetimes, how much of what it"
+                    + " asked for it had freed before.",
             "./upa run --trace FILE records one. ./upa bench --sampler trace:FILE replays it against every allocator.",
             "",
-            "  --records   every record instead: number, nanoseconds, thread, kind, address, bytes, protection or advice or flags, outcome");
+            "  --records   every record instead: number, nanoseconds, thread, kind, address, bytes, protection"
+                    + " or advice or flags, outcome");
 
     private static final Options OPTIONS = new Options()
             .addOption(Option.builder().longOpt("records").get())
@@ -41,8 +43,8 @@ public final class Main {
      * @param arguments its command line
      */
     public static void main(String[] arguments) {
-        try (PrintStream out = new PrintStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out)), false,
-                StandardCharsets.UTF_8)) {
+        try (PrintStream out = new PrintStream(
+                new BufferedOutputStream(new FileOutputStream(FileDescriptor.out)), false, StandardCharsets.UTF_8)) {
             int status = run(arguments, out, System.err);
             out.flush();
             System.exit(status);

@@ -13,6 +13,13 @@ package upa.tools.trace;
  * @param reuses           requests of this class that came after a block of this class had ended, each of which is taken by one
  * @param medianIdleNs     of these, the time since that end, the latest one taken first; 0 if there are none
  */
-public record SizeClass(long leastBytes, long requests, long servedRequests, long bytes, long ended, long medianLifetimeNs,
-                        long p90LifetimeNs, long reuses, long medianIdleNs) {
-}
+public record SizeClass(
+        long leastBytes,
+        long requests,
+        long servedRequests,
+        long bytes,
+        long ended,
+        long medianLifetimeNs,
+        long p90LifetimeNs,
+        long reuses,
+        long medianIdleNs) {}

@@ -101,8 +101,8 @@ public final class Trace implements AutoCloseable {
         }
         int version = header.getInt(VERSION_OFFSET);
         if (version != VERSION) {
-            throw new TraceException("cannot read trace file=" + file + ": it is of version=" + Integer.toUnsignedString(version)
-                    + ", this program reads version " + VERSION);
+            throw new TraceException("cannot read trace file=" + file + ": it is of version="
+                    + Integer.toUnsignedString(version) + ", this program reads version " + VERSION);
         }
         int headerBytes = header.getInt(HEADER_BYTES_OFFSET);
         int recordBytes = header.getInt(RECORD_BYTES_OFFSET);
@@ -162,7 +162,9 @@ public final class Trace implements AutoCloseable {
         for (long first = 0; first < records; first += BATCH_RECORDS) {
             ByteBuffer batch;
             try {
-                batch = read(HEADER_BYTES + first * RECORD_BYTES, (int) Math.min(BATCH_RECORDS, records - first) * RECORD_BYTES);
+                batch = read(
+                        HEADER_BYTES + first * RECORD_BYTES,
+                        (int) Math.min(BATCH_RECORDS, records - first) * RECORD_BYTES);
             } catch (IOException e) {
                 throw new TraceException("cannot read trace file=" + file + ": " + e.getMessage());
             }
@@ -183,8 +185,15 @@ public final class Trace implements AutoCloseable {
             throw broken("record=" + index + " has kind=" + kind + " ns=" + Long.toUnsignedString(ns) + " bytes="
                     + Long.toUnsignedString(bytes));
         }
-        return new TraceRecord(index, ns, KINDS[kind - 1], batch.getLong(at + RECORD_ADDRESS_OFFSET), bytes,
-                batch.getInt(at + RECORD_THREAD_OFFSET), flags, batch.getShort(at + RECORD_DETAIL_OFFSET) & 0xffff);
+        return new TraceRecord(
+                index,
+                ns,
+                KINDS[kind - 1],
+                batch.getLong(at + RECORD_ADDRESS_OFFSET),
+                bytes,
+                batch.getInt(at + RECORD_THREAD_OFFSET),
+                flags,
+                batch.getShort(at + RECORD_DETAIL_OFFSET) & 0xffff);
     }
 
     @Override

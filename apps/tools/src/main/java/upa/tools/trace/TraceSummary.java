@@ -41,10 +41,29 @@ import upa.tools.trace.LiveBlocks.Block;
  * @param purgedBytes     named by them
  * @param sizes           the memory requests by size, only those classes that came up
  */
-public record TraceSummary(String command, boolean ended, Duration duration, long lost, Map<TraceRecord.Kind, Long> requests,
-                           long failed, long served, int threads, long memoryRequests, long servedMemoryRequests, long memoryBytes,
-                           long refaultedBytes, long commits, long committedBytes, long peakBytes, long endBytes, long heapGrownBytes, long heapShrunkBytes,
-                           long purges, long servedPurges, long purgedBytes, List<SizeClass> sizes) {
+public record TraceSummary(
+        String command,
+        boolean ended,
+        Duration duration,
+        long lost,
+        Map<TraceRecord.Kind, Long> requests,
+        long failed,
+        long served,
+        int threads,
+        long memoryRequests,
+        long servedMemoryRequests,
+        long memoryBytes,
+        long refaultedBytes,
+        long commits,
+        long committedBytes,
+        long peakBytes,
+        long endBytes,
+        long heapGrownBytes,
+        long heapShrunkBytes,
+        long purges,
+        long servedPurges,
+        long purgedBytes,
+        List<SizeClass> sizes) {
 
     private static final int PAGE_BYTES = 4096;
 
@@ -98,8 +117,16 @@ public record TraceSummary(String command, boolean ended, Duration duration, lon
         private long bytes;
 
         private SizeClass build(int log2) {
-            return new SizeClass(1L << log2, requests, served, bytes, lifetimes.getTotalCount(), percentile(lifetimes, 50),
-                    percentile(lifetimes, 90), idle.getTotalCount(), percentile(idle, 50));
+            return new SizeClass(
+                    1L << log2,
+                    requests,
+                    served,
+                    bytes,
+                    lifetimes.getTotalCount(),
+                    percentile(lifetimes, 50),
+                    percentile(lifetimes, 90),
+                    idle.getTotalCount(),
+                    percentile(idle, 50));
         }
 
         private static long percentile(Histogram h, int percent) {
@@ -114,6 +141,7 @@ public record TraceSummary(String command, boolean ended, Duration duration, lon
         private final LiveBlocks live = new LiveBlocks(this::ended);
         /** Per thread, the bytes mapped of the blocks that it is resizing: a signal handler may be in one over another. */
         private final Map<Integer, Deque<Long>> resizes = new HashMap<>();
+
         private final Map<Integer, Boolean> threads = new HashMap<>();
         private boolean resizing;
         private long now;
@@ -162,7 +190,7 @@ public record TraceSummary(String command, boolean ended, Duration duration, lon
                         purgedBytes += bytes;
                     }
                 }
-                case PROTECT -> { }
+                case PROTECT -> {}
                 default -> throw new AssertionError("kind=" + r.kind());
             }
         }
@@ -260,9 +288,29 @@ public record TraceSummary(String command, boolean ended, Duration duration, lon
                     classes.add(sizes[i].build(i));
                 }
             }
-            return new TraceSummary(trace.command(), trace.ended(), trace.ended() ? trace.duration() : Duration.ofNanos(now), trace.lost(),
-                    requests, failed, served, threads.size(), memoryRequests, servedMemoryRequests, memoryBytes, refaultedBytes,
-                    commits, committedBytes, peakBytes, live.bytes(), heapGrown, heapShrunk, purges, servedPurges, purgedBytes, classes);
+            return new TraceSummary(
+                    trace.command(),
+                    trace.ended(),
+                    trace.ended() ? trace.duration() : Duration.ofNanos(now),
+                    trace.lost(),
+                    requests,
+                    failed,
+                    served,
+                    threads.size(),
+                    memoryRequests,
+                    servedMemoryRequests,
+                    memoryBytes,
+                    refaultedBytes,
+                    commits,
+                    committedBytes,
+                    peakBytes,
+                    live.bytes(),
+                    heapGrown,
+                    heapShrunk,
+                    purges,
+                    servedPurges,
+                    purgedBytes,
+                    classes);
         }
     }
 }

@@ -23,6 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class MainTest {
     @TempDir
     Path folder;
+
     private Path trace;
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
     private final ByteArrayOutputStream err = new ByteArrayOutputStream();
@@ -30,14 +31,19 @@ class MainTest {
     @BeforeEach
     void makeTrace() throws IOException {
         trace = folder.resolve("loop");
-        Files.writeString(trace, IntStream.range(0, 1000).mapToObj(i -> Integer.toString(i % 100))
-                .collect(Collectors.joining("\n")));
+        Files.writeString(
+                trace,
+                IntStream.range(0, 1000)
+                        .mapToObj(i -> Integer.toString(i % 100))
+                        .collect(Collectors.joining("\n")));
     }
 
     private int run(String... arguments) {
         out.reset();
         err.reset();
-        return Main.run(arguments, new PrintStream(out, true, StandardCharsets.UTF_8),
+        return Main.run(
+                arguments,
+                new PrintStream(out, true, StandardCharsets.UTF_8),
                 new PrintStream(err, true, StandardCharsets.UTF_8));
     }
 
@@ -51,7 +57,9 @@ class MainTest {
 
     /** The words of the line about a policy. */
     private List<String> row(String policy) {
-        return out().lines().filter(l -> l.startsWith(policy + " ")).map(l -> List.of(l.strip().split("\\s+")))
+        return out().lines()
+                .filter(l -> l.startsWith(policy + " "))
+                .map(l -> List.of(l.strip().split("\\s+")))
                 .findFirst()
                 .orElseThrow(() -> new AssertionError(out()));
     }
@@ -66,11 +74,18 @@ class MainTest {
 
     @Test
     void simulatesPoliciesBesideTheBound() {
-        assertEquals(0, run("simulate", trace.toString(), "--policy", "fifo,clock,chances=2,sequential+fifo",
-                "--memory",
-                "50%,20K"));
+        assertEquals(
+                0,
+                run(
+                        "simulate",
+                        trace.toString(),
+                        "--policy",
+                        "fifo,clock,chances=2,sequential+fifo",
+                        "--memory",
+                        "50%,20K"));
         assertTrue(out().startsWith("trace " + trace + ": accesses 1000, pages 100, every access is seen\n"), out());
-        assertEquals(List.of("memory 50 pages (50%)", "memory 5 pages (5%)"),
+        assertEquals(
+                List.of("memory 50 pages (50%)", "memory 5 pages (5%)"),
                 out().lines().filter(l -> l.startsWith("memory")).toList());
         assertEquals(List.of("fifo", "0.00%", "1000"), row("fifo").subList(0, 3));
         assertEquals("45.00%", row("belady").get(1));
@@ -81,31 +96,48 @@ class MainTest {
 
     @Test
     void aRuleIsOnePolicy() {
-        assertEquals(0, run("simulate", trace.toString(), "--policy", "when age>1s: evict",
-                "--policy", "clock", "--evidence", "faults", "--staging", "10%", "--batch", "4"));
+        assertEquals(
+                0,
+                run(
+                        "simulate",
+                        trace.toString(),
+                        "--policy",
+                        "when age>1s: evict",
+                        "--policy",
+                        "clock",
+                        "--evidence",
+                        "faults",
+                        "--staging",
+                        "10%",
+                        "--batch",
+                        "4"));
         assertTrue(out().contains("only faults are seen"));
         assertEquals("clock", row("clock").getFirst());
         assertTrue(out().contains("when age>1s: evict"), out());
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {
-        "''|no command given",
-        "bake|there is no command=bake",
-        "list x|list takes no argument, got argument=x",
-        "simulate|simulate needs one trace, got traces=0",
-        "simulate a b|simulate needs one trace, got traces=2",
-        "simulate a --polic x|simulate: Unrecognized option: --polic",
-        "simulate a --policy +x|not a name of a policy: name= in policy=+x",
-        "simulate a --memory 3X|option --memory needs a size up to 1T as 64M, or a part as 50%, got value=3X",
-        "simulate a --memory 150%|option --memory needs a size up to 1T as 64M, or a part as 50%, got value=150%",
-        "simulate a --evidence all|option --evidence needs accesses or faults, got value=all",
-        "simulate a --batch 0|option --batch needs a number of pages, got value=0",
-        "new|new needs a name of lower-case letters, digits and hyphens, got name=null",
-        "new Big|new needs a name of lower-case letters, digits and hyphens, got name=Big",
-        "new a b|new takes one name, got name=b too",
-        "new --in|option --in needs a folder",
-        "new --out x|new has no option=--out"})
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "''|no command given",
+                "bake|there is no command=bake",
+                "list x|list takes no argument, got argument=x",
+                "simulate|simulate needs one trace, got traces=0",
+                "simulate a b|simulate needs one trace, got traces=2",
+                "simulate a --polic x|simulate: Unrecognized option: --polic",
+                "simulate a --policy +x|not a name of a policy: name= in policy=+x",
+                "simulate a --memory 3X|option --memory needs a size up to 1T as 64M, or a part as 50%, got value=3X",
+                "simulate a --memory 150%|option --memory needs a size up to 1T as 64M, or a part as 50%, got"
+                        + " value=150%",
+                "simulate a --evidence all|option --evidence needs accesses or faults, got value=all",
+                "simulate a --batch 0|option --batch needs a number of pages, got value=0",
+                "new|new needs a name of lower-case letters, digits and hyphens, got name=null",
+                "new Big|new needs a name of lower-case letters, digits and hyphens, got name=Big",
+                "new a b|new takes one name, got name=b too",
+                "new --in|option --in needs a folder",
+                "new --out x|new has no option=--out"
+            })
     void saysWhatIsWrongWithACommandLine(String arguments, String message) {
         assertEquals(2, run(arguments.isEmpty() ? new String[0] : arguments.split(" ")));
         assertEquals("upa: policy: " + message + ": see ./upa policy --help\n", err());
@@ -138,7 +170,10 @@ class MainTest {
         assertEquals("upa: cannot make folder=" + project + ": it exists\n", err());
         Path log = folder.resolve("maven.log");
         Process maven = new ProcessBuilder("mvn", "-q", "-B", "-o", "-Dupa.home=" + home, "package")
-                .directory(project.toFile()).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+                .directory(project.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
         assertTrue(maven.waitFor(5, TimeUnit.MINUTES), "maven hangs");
         assertEquals(0, maven.exitValue(), () -> log(log));
         assertTrue(Files.exists(project.resolve("target/surefire-reports/TEST-policy.LeastUsedTest.xml")));

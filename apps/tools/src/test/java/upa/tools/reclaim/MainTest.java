@@ -26,8 +26,12 @@ class MainTest {
         out.reset();
         err.reset();
         Processes processes = new Processes(root);
-        return new Main(processes, new Orders(processes, 100), new PrintStream(out, true, StandardCharsets.UTF_8),
-                new PrintStream(err, true, StandardCharsets.UTF_8)).run(arguments);
+        return new Main(
+                        processes,
+                        new Orders(processes, 100),
+                        new PrintStream(out, true, StandardCharsets.UTF_8),
+                        new PrintStream(err, true, StandardCharsets.UTF_8))
+                .run(arguments);
     }
 
     private String said() {

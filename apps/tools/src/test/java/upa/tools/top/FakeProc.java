@@ -12,8 +12,8 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import upa.llfree.LlFree;
 import upa.core.RegionDescriptor;
+import upa.llfree.LlFree;
 
 /** A /proc of files, whose processes have the memory that a test gives them. */
 final class FakeProc {
@@ -61,7 +61,8 @@ final class FakeProc {
     }
 
     void put(long address, byte[] bytes) throws IOException {
-        try (RandomAccessFile memory = new RandomAccessFile(folder.resolve("mem").toFile(), "rw")) {
+        try (RandomAccessFile memory =
+                new RandomAccessFile(folder.resolve("mem").toFile(), "rw")) {
             memory.seek(address);
             memory.write(bytes);
         }
@@ -81,11 +82,15 @@ final class FakeProc {
             llfree.getAt(0, first, 700);
             llfree.putRun(0, first, 700, 0);
             ByteBuffer header = ByteBuffer.allocate(STATE_OFFSET).order(ByteOrder.LITTLE_ENDIAN);
-            header.putLong(RegionDescriptor.MAGIC_OFFSET, RegionDescriptor.MAGIC).putInt(RegionDescriptor.ABI_OFFSET, RegionDescriptor.ABI)
-                    .putInt(RegionDescriptor.SLOTS_OFFSET, SLOTS).putLong(RegionDescriptor.STATE_OFFSET_OFFSET, STATE_OFFSET);
+            header.putLong(RegionDescriptor.MAGIC_OFFSET, RegionDescriptor.MAGIC)
+                    .putInt(RegionDescriptor.ABI_OFFSET, RegionDescriptor.ABI)
+                    .putInt(RegionDescriptor.SLOTS_OFFSET, SLOTS)
+                    .putLong(RegionDescriptor.STATE_OFFSET_OFFSET, STATE_OFFSET);
             int counters = RegionDescriptor.COUNTERS_OFFSET + RegionDescriptor.COUNTERS_BYTES;
-            header.putLong(counters + RegionDescriptor.CLEARED_PAGES, 5).putLong(counters + RegionDescriptor.MOVED_PAGES, 6)
-                    .putLong(counters + RegionDescriptor.GIVEN_BACK_PAGES, 7).putLong(counters + RegionDescriptor.INTERNAL_GETS, 1)
+            header.putLong(counters + RegionDescriptor.CLEARED_PAGES, 5)
+                    .putLong(counters + RegionDescriptor.MOVED_PAGES, 6)
+                    .putLong(counters + RegionDescriptor.GIVEN_BACK_PAGES, 7)
+                    .putLong(counters + RegionDescriptor.INTERNAL_GETS, 1)
                     .putLong(counters + RegionDescriptor.INTERNAL_PUTS, 2);
             put(METADATA, header.array());
             put(METADATA + STATE_OFFSET, state.toArray(ValueLayout.JAVA_BYTE));

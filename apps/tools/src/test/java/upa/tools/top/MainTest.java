@@ -25,8 +25,12 @@ class MainTest {
     private int run(String... arguments) {
         out.reset();
         err.reset();
-        return new Main(new Processes(root), new PrintStream(out, true, StandardCharsets.UTF_8),
-                new PrintStream(err, true, StandardCharsets.UTF_8), false).run(arguments);
+        return new Main(
+                        new Processes(root),
+                        new PrintStream(out, true, StandardCharsets.UTF_8),
+                        new PrintStream(err, true, StandardCharsets.UTF_8),
+                        false)
+                .run(arguments);
     }
 
     private String said() {
@@ -34,7 +38,23 @@ class MainTest {
     }
 
     private static Sample sample(long pid, long nanos, long maps, long passed, long clearedPages, long faults) {
-        return new Sample(pid, 1, "program", nanos, maps, maps, passed, 0, 0, 0, 64 << 20, 1 << 20, 80 << 20, clearedPages * PAGE, 0, faults,
+        return new Sample(
+                pid,
+                1,
+                "program",
+                nanos,
+                maps,
+                maps,
+                passed,
+                0,
+                0,
+                0,
+                64 << 20,
+                1 << 20,
+                80 << 20,
+                clearedPages * PAGE,
+                0,
+                faults,
                 "");
     }
 
@@ -42,7 +62,10 @@ class MainTest {
     void wrongCommandLines() {
         for (String interval : List.of("0", "-1", "fast", "1e9", "NaN")) {
             assertEquals(2, run("--interval=" + interval));
-            assertEquals("upa: top: interval=" + interval + " is not a number of seconds from 0.1 to 3600: see ./upa top --help", said());
+            assertEquals(
+                    "upa: top: interval=" + interval
+                            + " is not a number of seconds from 0.1 to 3600: see ./upa top --help",
+                    said());
         }
         assertEquals(2, run("everything"));
         assertEquals("upa: top: process=everything is neither a number nor all: see ./upa top --help", said());
@@ -74,7 +97,9 @@ class MainTest {
         List<String> lines = out.toString(StandardCharsets.UTF_8).lines().toList();
         assertEquals(2, lines.size());
         assertTrue(lines.get(0).startsWith("     PID COMMAND          REQUESTS/s  SERVED       LIVE"), lines.get(0));
-        assertEquals("    4711 a program                 0   100 %     12 KiB   2.73 MiB   1.17 MiB          0          0          0          0",
+        assertEquals(
+                "    4711 a program                 0   100 %     12 KiB   2.73 MiB   1.17 MiB          0       "
+                        + "   0          0          0",
                 lines.get(1));
     }
 
@@ -95,8 +120,11 @@ class MainTest {
     void theBusiestFirst() {
         Sample before = sample(1, 0, 0, 0, 0, 0);
         List<String> lines = TopTable.lines(List.of(
-                Row.between(before, sample(5, 1_000_000_000, 3, 0, 0, 0)), Row.between(before, sample(6, 1_000_000_000, 4, 0, 0, 0)),
+                Row.between(before, sample(5, 1_000_000_000, 3, 0, 0, 0)),
+                Row.between(before, sample(6, 1_000_000_000, 4, 0, 0, 0)),
                 Row.between(before, sample(4, 1_000_000_000, 3, 0, 0, 0))));
-        assertEquals(List.of("6", "4", "5"), lines.stream().skip(1).map(l -> l.strip().split(" ")[0]).toList());
+        assertEquals(
+                List.of("6", "4", "5"),
+                lines.stream().skip(1).map(l -> l.strip().split(" ")[0]).toList());
     }
 }

@@ -42,7 +42,8 @@ class OrdersTest {
     }
 
     private long word(int offset) throws IOException {
-        try (RandomAccessFile memory = new RandomAccessFile(proc.folder.resolve("mem").toFile(), "r")) {
+        try (RandomAccessFile memory =
+                new RandomAccessFile(proc.folder.resolve("mem").toFile(), "r")) {
             byte[] bytes = new byte[Long.BYTES];
             memory.seek(FakeProc.VIEW + offset);
             memory.readFully(bytes);
@@ -51,7 +52,8 @@ class OrdersTest {
     }
 
     private void word(int offset, long value) throws IOException {
-        ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(value);
+        ByteBuffer bytes =
+                ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(value);
         proc.put(FakeProc.VIEW + offset, bytes.array());
     }
 
@@ -93,23 +95,30 @@ class OrdersTest {
 
     @Test
     void noAnswer() throws Exception {
-        assertEquals("process=4711 has not answered within milliseconds=200", refused(Reason.SILENT).getMessage());
+        assertEquals(
+                "process=4711 has not answered within milliseconds=200",
+                refused(Reason.SILENT).getMessage());
     }
 
     @Test
     void nobodyWhoCould() throws Exception {
         proc.view.putLong(AGENT_OFFSET, 0);
         proc.write();
-        assertEquals("process=4711 has nobody who could give back: UPA_AGENT=0, a filter on system calls,"
-                + " or Linux before 5.9", refused(Reason.SILENT).getMessage());
+        assertEquals(
+                "process=4711 has nobody who could give back: UPA_AGENT=0, a filter on system calls,"
+                        + " or Linux before 5.9",
+                refused(Reason.SILENT).getMessage());
     }
 
     @Test
     void stopped() throws Exception {
         for (String state : new String[] {"T", "t"}) {
-            proc.file("stat", "4711 (a) S (program)) " + state
-                    + " 1 2 3 4 5 6 1234 8 9 10 11 12 13 14 15 16 17 18 998877 20 21\n");
-            assertEquals("process=4711 is stopped: kill -CONT 4711 lets it give back",
+            proc.file(
+                    "stat",
+                    "4711 (a) S (program)) " + state
+                            + " 1 2 3 4 5 6 1234 8 9 10 11 12 13 14 15 16 17 18 998877 20 21\n");
+            assertEquals(
+                    "process=4711 is stopped: kill -CONT 4711 lets it give back",
                     refused(Reason.SILENT).getMessage());
         }
     }
@@ -120,7 +129,8 @@ class OrdersTest {
         Files.createDirectories(proc.folder.resolve("ns"));
         Files.createSymbolicLink(root.resolve("self/ns/pid"), Path.of("pid:[1]"));
         Files.createSymbolicLink(proc.folder.resolve("ns/pid"), Path.of("pid:[2]"));
-        assertEquals("process=4711 is in another container: run ./upa reclaim there",
+        assertEquals(
+                "process=4711 is in another container: run ./upa reclaim there",
                 refused(Reason.FOREIGN).getMessage());
         Files.delete(proc.folder.resolve("ns/pid"));
         Files.createSymbolicLink(proc.folder.resolve("ns/pid"), Path.of("pid:[1]"));
@@ -130,7 +140,8 @@ class OrdersTest {
     @Test
     void lies() throws Exception {
         agent("program\n");
-        assertEquals("process=4711 shows what this program cannot read: agent=4712 is no such thread of it",
+        assertEquals(
+                "process=4711 shows what this program cannot read: agent=4712 is no such thread of it",
                 refused(Reason.BROKEN).getMessage());
         proc.view.putLong(AGENT_OFFSET, -1);
         proc.write();

@@ -40,14 +40,38 @@ class ProcessesTest {
 
     @Test
     void readsTheViewWhereItIs() throws Exception {
-        fake.view.putLong(PASSED_OFFSET, 11).putLong(PURGES_OFFSET, 12).putLong(PURGED_BYTES_OFFSET, 13).putLong(HEAP_MOVES_OFFSET, 14)
-                .putLong(HEAP_BYTES_OFFSET, 15).putLong(HEAP_KEPT_BYTES_OFFSET, 16).putLong(HEAP_REUSED_BYTES_OFFSET, 17)
+        fake.view
+                .putLong(PASSED_OFFSET, 11)
+                .putLong(PURGES_OFFSET, 12)
+                .putLong(PURGED_BYTES_OFFSET, 13)
+                .putLong(HEAP_MOVES_OFFSET, 14)
+                .putLong(HEAP_BYTES_OFFSET, 15)
+                .putLong(HEAP_KEPT_BYTES_OFFSET, 16)
+                .putLong(HEAP_REUSED_BYTES_OFFSET, 17)
                 .putLong(HEAP_GIVEN_BACK_BYTES_OFFSET, 18);
         fake.note("less\u001b[2Jhere");
         fake.write();
         Sample s = processes.read(4711);
-        assertEquals(new Sample(4711, 998877, "a program", s.nanos(), 0, 0, 11, 12, 13, 14, 15, 16, 300 * 4096, 17, 18, 1234,
-                "less?[2Jhere"), s);
+        assertEquals(
+                new Sample(
+                        4711,
+                        998877,
+                        "a program",
+                        s.nanos(),
+                        0,
+                        0,
+                        11,
+                        12,
+                        13,
+                        14,
+                        15,
+                        16,
+                        300 * 4096,
+                        17,
+                        18,
+                        1234,
+                        "less?[2Jhere"),
+                s);
         assertEquals(37, s.requests());
         assertEquals(1, processes.all().size());
     }
@@ -87,20 +111,26 @@ class ProcessesTest {
         refused(Reason.BROKEN, "process=4711 shows what this program cannot read: version=2 of its view, expected=1");
         fake.view.putLong(MAGIC_OFFSET, 0);
         fake.write();
-        refused(Reason.BROKEN, "process=4711 shows what this program cannot read: no view in the data of its libupa_mmap.so, which is"
-                + " of another version");
+        refused(
+                Reason.BROKEN,
+                "process=4711 shows what this program cannot read: no view in the data of its libupa_mmap.so, which is"
+                        + " of another version");
     }
 
     @Test
     void aRegionThatIsNone() throws Exception {
         fake.view.putLong(METADATA_OFFSET, FakeProc.DATA);
         fake.write();
-        refused(Reason.BROKEN, "process=4711 shows what this program cannot read: no region of abi=1 where its view says");
+        refused(
+                Reason.BROKEN,
+                "process=4711 shows what this program cannot read: no region of abi=1 where its view says");
         fake.region();
-        fake.put(
-                FakeProc.METADATA + 8192 + LlFreeDescriptor.TOUCHED_CHILDREN_OFFSET, new byte[] {0, 0, 0, 0, 0, 0, 0, 1});
-        refused(Reason.BROKEN, "process=4711 shows what this program cannot read: no allocation state where its region says, or"
-                + " touched_children=72057594037927936");
+        fake.put(FakeProc.METADATA + 8192 + LlFreeDescriptor.TOUCHED_CHILDREN_OFFSET, new byte[] {0, 0, 0, 0, 0, 0, 0, 1
+        });
+        refused(
+                Reason.BROKEN,
+                "process=4711 shows what this program cannot read: no allocation state where its region says, or"
+                        + " touched_children=72057594037927936");
         fake.view.putLong(METADATA_OFFSET, 1L << 40);
         fake.write();
         refused(Reason.GONE, "process=4711 cannot be read: nothing at address=0x10000000000");

@@ -14,7 +14,8 @@ final class TraceFile {
 
     private static final int MOST_RECORDS = 1000;
 
-    final ByteBuffer bytes = ByteBuffer.allocate(HEADER_BYTES + MOST_RECORDS * RECORD_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    final ByteBuffer bytes =
+            ByteBuffer.allocate(HEADER_BYTES + MOST_RECORDS * RECORD_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     private int records;
     private long ns;
 

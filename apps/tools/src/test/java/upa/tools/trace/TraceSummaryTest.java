@@ -27,8 +27,16 @@ class TraceSummaryTest {
     @Test
     void lifetimesAndReuseBySize() throws Exception {
         TraceSummary s = summary(new TraceFile()
-                .at(0).served(A, MIB + 1).at(100).unmap(A, MIB + 1).at(150).map(B, 2 * MIB - 4096).at(450).unmap(B, 2 * MIB - 4096)
-                .at(460).map(A, 4096));
+                .at(0)
+                .served(A, MIB + 1)
+                .at(100)
+                .unmap(A, MIB + 1)
+                .at(150)
+                .map(B, 2 * MIB - 4096)
+                .at(450)
+                .unmap(B, 2 * MIB - 4096)
+                .at(460)
+                .map(A, 4096));
         assertEquals(2, s.sizes().size());
         assertEquals(new SizeClass(4096, 1, 0, 4096, 0, 0, 0, 0, 0), s.sizes().get(0));
         SizeClass large = s.sizes().get(1);
@@ -45,7 +53,14 @@ class TraceSummaryTest {
     @Test
     void aBlockLivesUntilItsLastPageIsGone() throws Exception {
         TraceSummary s = summary(new TraceFile()
-                .at(0).map(A, 8 * MIB).at(10).unmap(A, MIB).at(20).unmap(A + 7 * MIB, MIB).at(1000).unmap(A - MIB, 100 * MIB));
+                .at(0)
+                .map(A, 8 * MIB)
+                .at(10)
+                .unmap(A, MIB)
+                .at(20)
+                .unmap(A + 7 * MIB, MIB)
+                .at(1000)
+                .unmap(A - MIB, 100 * MIB));
         assertEquals(1, s.sizes().getFirst().ended());
         assertEquals(1000, s.sizes().getFirst().medianLifetimeNs(), 10);
         assertEquals(0, s.endBytes());
@@ -54,9 +69,12 @@ class TraceSummaryTest {
 
     @Test
     void aResizeTakesItsPagesAlong() throws Exception {
-        TraceSummary s = summary(new TraceFile().map(A, 4 * MIB)
-                .record(RESIZE, A, 4 * MIB, 0, 1, 1).record(1, A + 64 * MIB, MIB, TraceRecord.ANONYMOUS, 3, 2)
-                .record(RESIZED, B, 6 * MIB, 0, 1, 1).unmap(B, 6 * MIB));
+        TraceSummary s = summary(new TraceFile()
+                .map(A, 4 * MIB)
+                .record(RESIZE, A, 4 * MIB, 0, 1, 1)
+                .record(1, A + 64 * MIB, MIB, TraceRecord.ANONYMOUS, 3, 2)
+                .record(RESIZED, B, 6 * MIB, 0, 1, 1)
+                .unmap(B, 6 * MIB));
         assertEquals(2, s.memoryRequests());
         assertEquals(4 * MIB + MIB + 2 * MIB, s.memoryBytes());
         assertEquals(0, s.refaultedBytes());
@@ -68,9 +86,11 @@ class TraceSummaryTest {
 
     @Test
     void whatIsMappedByForceEndsWhatWasThere() throws Exception {
-        TraceSummary s = summary(new TraceFile().map(A, 4 * MIB)
+        TraceSummary s = summary(new TraceFile()
+                .map(A, 4 * MIB)
                 .record(1, A, 4 * MIB, TraceRecord.ANONYMOUS | TraceRecord.FIXED, 0)
-                .record(1, A, 2 * MIB, TraceRecord.ANONYMOUS | TraceRecord.FIXED, 3).map(B, MIB));
+                .record(1, A, 2 * MIB, TraceRecord.ANONYMOUS | TraceRecord.FIXED, 3)
+                .map(B, MIB));
         assertEquals(1, s.commits());
         assertEquals(2 * MIB, s.committedBytes());
         assertEquals(MIB, s.endBytes());
@@ -81,8 +101,12 @@ class TraceSummaryTest {
     @Test
     void heapAndPurges() throws Exception {
         TraceSummary s = summary(new TraceFile()
-                .record(7, 3 * MIB, 2 * MIB, 0, 0).record(7, MIB, 2 * MIB, TraceRecord.SHRINKS, 0).record(7, 4 * MIB, 3 * MIB, 0, 0)
-                .record(5, A, 8 * MIB, TraceRecord.SERVED, 4).record(5, A, 8 * MIB, 0, 8).record(5, A, 8 * MIB, 0, 14)
+                .record(7, 3 * MIB, 2 * MIB, 0, 0)
+                .record(7, MIB, 2 * MIB, TraceRecord.SHRINKS, 0)
+                .record(7, 4 * MIB, 3 * MIB, 0, 0)
+                .record(5, A, 8 * MIB, TraceRecord.SERVED, 4)
+                .record(5, A, 8 * MIB, 0, 8)
+                .record(5, A, 8 * MIB, 0, 14)
                 .record(5, A, 8 * MIB, TraceRecord.FAILED, 4));
         assertEquals(5 * MIB, s.heapGrownBytes());
         assertEquals(2 * MIB, s.heapShrunkBytes());
@@ -97,8 +121,11 @@ class TraceSummaryTest {
     @Test
     void failuresAndForeignMappingsAreNoMemory() throws Exception {
         TraceSummary s = summary(new TraceFile()
-                .record(1, 0, MIB, TraceRecord.ANONYMOUS | TraceRecord.FAILED, 3).record(1, A, MIB, TraceRecord.SHARED, 3)
-                .record(1, A, MIB, TraceRecord.ANONYMOUS, 0).record(RESIZE, A, MIB, 0, 1).record(RESIZED, B, MIB, 0, 1)
+                .record(1, 0, MIB, TraceRecord.ANONYMOUS | TraceRecord.FAILED, 3)
+                .record(1, A, MIB, TraceRecord.SHARED, 3)
+                .record(1, A, MIB, TraceRecord.ANONYMOUS, 0)
+                .record(RESIZE, A, MIB, 0, 1)
+                .record(RESIZED, B, MIB, 0, 1)
                 .record(2, A, MIB, TraceRecord.FAILED, 0));
         assertEquals(0, s.memoryRequests());
         assertEquals(0, s.peakBytes());
@@ -108,11 +135,24 @@ class TraceSummaryTest {
 
     @Test
     void theTextSaysIt() throws Exception {
-        String text = String.join("\n", TraceText.summary(summary(new TraceFile()
-                .served(A, MIB).at(100).unmap(A, MIB).at(150).map(A, MIB))));
+        String text = String.join(
+                "\n",
+                TraceText.summary(summary(new TraceFile()
+                        .served(A, MIB)
+                        .at(100)
+                        .unmap(A, MIB)
+                        .at(150)
+                        .map(A, MIB))));
         assertTrue(text.contains("/bin/program with arguments"), text);
-        assertTrue(text.contains("mapped 2 MiB in 2 requests, 50 % served; most at once 1 MiB, at the end 1 MiB"), text);
-        assertTrue(text.contains("asked for again after it was freed: 1 MiB, 50 %; with purges at most 256 page faults to spare"), text);
-        assertTrue(text.contains("  1 MiB               2     50 %      2 MiB       100 ns       100 ns          1        50 ns"), text);
+        assertTrue(
+                text.contains("mapped 2 MiB in 2 requests, 50 % served; most at once 1 MiB, at the end 1 MiB"), text);
+        assertTrue(
+                text.contains("asked for again after it was freed: 1 MiB, 50 %; with purges at most 256 page faults to"
+                        + " spare"),
+                text);
+        assertTrue(
+                text.contains("  1 MiB               2     50 %      2 MiB       100 ns       100 ns          1       "
+                        + " 50 ns"),
+                text);
     }
 }

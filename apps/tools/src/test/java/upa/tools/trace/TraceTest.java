@@ -43,10 +43,25 @@ class TraceTest {
 
     @Test
     void readsWhatIsThere() throws Exception {
-        new TraceFile().at(5).served(0x7000_0000_0000L, 12345).at(9).record(5, 0x1000, 8192, TraceRecord.FAILED, 8, 77).write(file, 20);
-        assertEquals(List.of(
-                new TraceRecord(0, 5, TraceRecord.Kind.MAP, 0x7000_0000_0000L, 12345, 1, TraceRecord.ANONYMOUS | TraceRecord.SERVED, 3),
-                new TraceRecord(1, 9, TraceRecord.Kind.ADVISE, 0x1000, 8192, 77, TraceRecord.FAILED, 8)), records(file));
+        new TraceFile()
+                .at(5)
+                .served(0x7000_0000_0000L, 12345)
+                .at(9)
+                .record(5, 0x1000, 8192, TraceRecord.FAILED, 8, 77)
+                .write(file, 20);
+        assertEquals(
+                List.of(
+                        new TraceRecord(
+                                0,
+                                5,
+                                TraceRecord.Kind.MAP,
+                                0x7000_0000_0000L,
+                                12345,
+                                1,
+                                TraceRecord.ANONYMOUS | TraceRecord.SERVED,
+                                3),
+                        new TraceRecord(1, 9, TraceRecord.Kind.ADVISE, 0x1000, 8192, 77, TraceRecord.FAILED, 8)),
+                records(file));
         try (Trace trace = Trace.open(file)) {
             assertEquals(4711, trace.process());
             assertEquals("/bin/program with arguments", trace.command());
@@ -57,7 +72,11 @@ class TraceTest {
 
     @Test
     void endsWhereAKilledProcessStopped() throws Exception {
-        new TraceFile().map(0x1000, 4096).record(0, 0, 0, 0, 0).unmap(0x1000, 4096).writeKilled(file);
+        new TraceFile()
+                .map(0x1000, 4096)
+                .record(0, 0, 0, 0, 0)
+                .unmap(0x1000, 4096)
+                .writeKilled(file);
         List<TraceRecord> records = records(file);
         assertEquals(List.of(0L, 2L), records.stream().map(TraceRecord::index).toList());
         try (Trace trace = Trace.open(file)) {

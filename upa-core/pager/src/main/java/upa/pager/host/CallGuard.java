@@ -15,6 +15,7 @@ final class CallGuard {
     private long allocatedBefore;
     /** Number of the callback under way; even when there is none. */
     private volatile long call;
+
     private volatile Thread thread;
 
     void begin(String ofPolicy, String ofCallback) {

@@ -37,8 +37,8 @@ final class Column implements PageColumn {
         return switch (bytes) {
             case 1 -> chunk[at] & 0xff;
             case 2 -> chunk[at] & 0xff | (chunk[at + 1] & 0xff) << 8;
-            default -> chunk[at] & 0xff | (chunk[at + 1] & 0xff) << 8 | (chunk[at + 2] & 0xff) << 16 | chunk[at
-                    + 3] << 24;
+            default ->
+                chunk[at] & 0xff | (chunk[at + 1] & 0xff) << 8 | (chunk[at + 2] & 0xff) << 16 | chunk[at + 3] << 24;
         };
     }
 

@@ -12,8 +12,8 @@ import upa.policy.PolicyOptions;
 
 /** Options as given, and a record of which were asked for. */
 public final class Options implements PolicyOptions {
-    private static final Pattern BYTES = Pattern.compile("([0-9]{1,15})(?:([KMGT])(?:iB?|B)?|B)?",
-            Pattern.CASE_INSENSITIVE);
+    private static final Pattern BYTES =
+            Pattern.compile("([0-9]{1,15})(?:([KMGT])(?:iB?|B)?|B)?", Pattern.CASE_INSENSITIVE);
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s|m|h)");
     private static final Pattern FRACTION = Pattern.compile("([0-9]{1,9}(?:\\.[0-9]{1,9})?)(%?)");
 
@@ -121,7 +121,9 @@ public final class Options implements PolicyOptions {
         if (!m.matches()) {
             return -1;
         }
-        int shift = m.group(2) == null ? 0 : 10 * ("KMGT".indexOf(Character.toUpperCase(m.group(2).charAt(0))) + 1);
+        int shift = m.group(2) == null
+                ? 0
+                : 10 * ("KMGT".indexOf(Character.toUpperCase(m.group(2).charAt(0))) + 1);
         long count = Long.parseLong(m.group(1));
         return count > Long.MAX_VALUE >> shift ? -1 : count << shift;
     }

@@ -22,8 +22,7 @@ public final class Policies {
     /** The default policy, which takes over from one that fails. */
     public static final String DEFAULT = "clock";
 
-    private Policies() {
-    }
+    private Policies() {}
 
     /**
      * The policies that can be chosen by name.
@@ -31,14 +30,16 @@ public final class Policies {
      * @return what they say of themselves, by name
      */
     public static List<PolicyInfo> list() {
-        return types().stream().map(t -> t.getAnnotation(PolicyInfo.class))
+        return types().stream()
+                .map(t -> t.getAnnotation(PolicyInfo.class))
                 .sorted(Comparator.comparing(PolicyInfo::name))
                 .toList();
     }
 
     private static List<Class<? extends MemoryPolicy>> types() {
         List<Class<? extends MemoryPolicy>> types = new ArrayList<>();
-        var providers = ServiceLoader.load(MemoryPolicy.class, Policies.class.getClassLoader()).stream().iterator();
+        var providers = ServiceLoader.load(MemoryPolicy.class, Policies.class.getClassLoader()).stream()
+                .iterator();
         while (true) {
             try {
                 if (!providers.hasNext()) {
@@ -86,8 +87,8 @@ public final class Policies {
         try {
             // Stays open as long as the class is in use: it is loaded piece by piece.
             @SuppressWarnings("resource")
-            URLClassLoader loader = new URLClassLoader(new URL[] {jar.toUri().toURL()},
-                    Policies.class.getClassLoader());
+            URLClassLoader loader =
+                    new URLClassLoader(new URL[] {jar.toUri().toURL()}, Policies.class.getClassLoader());
             try {
                 return Class.forName(type, true, loader);
             } catch (ClassNotFoundException e) {
@@ -105,8 +106,8 @@ public final class Policies {
     private static MemoryPolicy instance(String name, Class<?> type) {
         PolicyInfo info = type.getAnnotation(PolicyInfo.class);
         if (!MemoryPolicy.class.isAssignableFrom(type)) {
-            throw new PolicyException("class=" + type.getName() + " does not implement "
-                    + MemoryPolicy.class.getName());
+            throw new PolicyException(
+                    "class=" + type.getName() + " does not implement " + MemoryPolicy.class.getName());
         }
         if (info == null) {
             throw new PolicyException("class=" + type.getName() + " has no annotation " + PolicyInfo.class.getName());

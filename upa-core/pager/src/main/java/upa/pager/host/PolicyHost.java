@@ -31,6 +31,7 @@ public final class PolicyHost implements AutoCloseable {
     static final int MOST_SHORTFALLS = 16;
     /** A callback may allocate so many bytes of heap. */
     static final long MOST_ALLOCATED_BYTES = 64 << 20;
+
     private static final int MOST_REPLACEMENTS = 8;
 
     private final Mechanism mechanism;
@@ -42,6 +43,7 @@ public final class PolicyHost implements AutoCloseable {
     private final PageArray kept = new PageArray();
     /** In the order in which they are asked. A complete one is last, but for a host that has given up on policies. */
     private volatile HostedPolicy[] chain = {};
+
     private long refusedBefore;
     private int replacements;
     private int hand;
@@ -90,8 +92,15 @@ public final class PolicyHost implements AutoCloseable {
         for (HostedPolicy h : chain) {
             refused += h.refused;
         }
-        return new PolicyStatistics(s.faults(), s.firstTouches(), s.rescues(), s.refaults(), s.evictions(),
-                s.prefetches(), s.prefetchesUsed(), refused);
+        return new PolicyStatistics(
+                s.faults(),
+                s.firstTouches(),
+                s.rescues(),
+                s.refaults(),
+                s.evictions(),
+                s.prefetches(),
+                s.prefetchesUsed(),
+                refused);
     }
 
     /**
@@ -120,7 +129,8 @@ public final class PolicyHost implements AutoCloseable {
                 hosted.add(new HostedPolicy(this, mechanism, e));
             }
             if (hosted.getLast().isAid()) {
-                hosted.add(new HostedPolicy(this, mechanism, PolicySpec.DEFAULT.elements().getFirst()));
+                hosted.add(new HostedPolicy(
+                        this, mechanism, PolicySpec.DEFAULT.elements().getFirst()));
             }
             for (HostedPolicy h : hosted) {
                 begin(h, "attach");
@@ -232,7 +242,8 @@ public final class PolicyHost implements AutoCloseable {
         String by = failed.isAid() ? "nothing" : Policies.DEFAULT;
         if (!failed.isAid()) {
             if (++replacements <= MOST_REPLACEMENTS) {
-                HostedPolicy h = new HostedPolicy(this, mechanism, PolicySpec.DEFAULT.elements().getFirst());
+                HostedPolicy h = new HostedPolicy(
+                        this, mechanism, PolicySpec.DEFAULT.elements().getFirst());
                 h.policy.attach(h);
                 seed(h);
                 next.add(index, h);
@@ -507,6 +518,7 @@ public final class PolicyHost implements AutoCloseable {
         private boolean urgent;
         /** So many refusals end a callback; many times more are a failure. */
         private int mostRefusals;
+
         private int refusals;
         private int nonsense;
 
@@ -545,7 +557,9 @@ public final class PolicyHost implements AutoCloseable {
         }
 
         private boolean isPlace(Place place) {
-            return place != null && place.index() >= 0 && place.index() < mechanism.places().size();
+            return place != null
+                    && place.index() >= 0
+                    && place.index() < mechanism.places().size();
         }
 
         @Override

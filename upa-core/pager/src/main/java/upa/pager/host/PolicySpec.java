@@ -19,6 +19,7 @@ public record PolicySpec(List<Element> elements) {
     public static final PolicySpec DEFAULT = of(List.of(new Element(Policies.DEFAULT, Map.of())));
     /** Option under which a declarative policy finds its text. */
     public static final String RULES = "rules";
+
     private static final Pattern NAME = Pattern.compile("[a-z0-9][a-z0-9-]*");
     private static final Pattern KEY = Pattern.compile("[a-z][a-z0-9-]*");
 
@@ -36,7 +37,8 @@ public record PolicySpec(List<Element> elements) {
                 return options.get(RULES);
             }
             StringBuilder text = new StringBuilder(name);
-            options.forEach((key, value) -> text.append(',').append(key).append('=').append(value));
+            options.forEach(
+                    (key, value) -> text.append(',').append(key).append('=').append(value));
             return text.toString();
         }
 

@@ -27,6 +27,7 @@ import upa.policy.Pressure;
 public final class PolicyThread implements AutoCloseable {
     /** Events that may wait before evidence of use is dropped. */
     public static final int MOST_EVENTS = 1 << 20;
+
     private static final Cause[] CAUSES = Cause.values();
     private static final int FAULT = CAUSES.length;
     private static final int CAUSE_SHIFT = 32;
@@ -38,6 +39,7 @@ public final class PolicyThread implements AutoCloseable {
     private final Object lock = new Object();
     /** Cause in the upper half, page in the lower; of faults also the write bit. */
     private long[] inbox = new long[1024];
+
     private int[] threads = new int[1024];
     private int waiting;
     private boolean reseed;
@@ -207,8 +209,8 @@ public final class PolicyThread implements AutoCloseable {
         CompletableFuture<Void> done = new CompletableFuture<>();
         synchronized (lock) {
             if (wantedDone != null) {
-                wantedDone.completeExceptionally(new PolicyException("overtaken by another choice: policy="
-                        + spec.text()));
+                wantedDone.completeExceptionally(
+                        new PolicyException("overtaken by another choice: policy=" + spec.text()));
             }
             wantedSpec = spec;
             wantedDone = done;

@@ -21,6 +21,7 @@ public final class PolicyWatch implements AutoCloseable {
     public static final Duration MOST_CPU = Duration.ofMillis(50);
     /** Time that one callback may take by the clock. */
     public static final Duration MOST_WALL = Duration.ofMillis(1000);
+
     private static final Duration INTERVAL = Duration.ofMillis(10);
     /** Of the heap that is in use after a collection; beyond that, who has allocated most has to go. */
     private static final double MOST_HEAP = 0.8;
@@ -56,9 +57,11 @@ public final class PolicyWatch implements AutoCloseable {
     /** Starts a watch. */
     public PolicyWatch() {
         oldObjects = ManagementFactory.getMemoryPoolMXBeans().stream()
-                .filter(p -> p.getType() == MemoryType.HEAP && p.getCollectionUsage() != null
+                .filter(p -> p.getType() == MemoryType.HEAP
+                        && p.getCollectionUsage() != null
                         && p.isUsageThresholdSupported())
-                .findFirst().orElse(null);
+                .findFirst()
+                .orElse(null);
         thread = Thread.ofPlatform().daemon().name("policy watch").start(this::run);
     }
 
@@ -103,11 +106,11 @@ public final class PolicyWatch implements AutoCloseable {
         List<Runnable> tell = new ArrayList<>();
         synchronized (hosts) {
             Watched fullest = heapIsFull() ? fullest() : null;
-            for (Iterator<Watched> i = hosts.iterator(); i.hasNext();) {
+            for (Iterator<Watched> i = hosts.iterator(); i.hasNext(); ) {
                 Watched w = i.next();
                 String why = w == fullest
                         ? "policies=" + w.host.spec().text() + " have allocated most of a heap that is full"
-                                : overdue(w);
+                        : overdue(w);
                 if (why != null) {
                     i.remove();
                     if (w.host.abandon()) {

@@ -26,12 +26,10 @@ final class Client implements AutoCloseable {
     }
 
     /** What it says of itself. */
-    record Hello(int pid, String name, long base, long bytes, int uffd, int file) {
-    }
+    record Hello(int pid, String name, long base, long bytes, int uffd, int file) {}
 
     /** A message of it. */
-    record Message(int kind, int count, int ticket) {
-    }
+    record Message(int kind, int count, int ticket) {}
 
     private final int fd;
     private final MemorySegment file;
@@ -49,18 +47,24 @@ final class Client implements AutoCloseable {
 
     /** Reads the first message of a process; null if it is none that makes sense. */
     static Hello hello(MemorySegment m, long n, int[] fds) {
-        if (n != Wire.HELLO_BYTES || m.get(LONG, 0) != Wire.MAGIC || m.get(INT, Wire.HELLO_VERSION) != Wire.VERSION
-                || fds[0] < 0 || fds[1] < 0) {
+        if (n != Wire.HELLO_BYTES
+                || m.get(LONG, 0) != Wire.MAGIC
+                || m.get(INT, Wire.HELLO_VERSION) != Wire.VERSION
+                || fds[0] < 0
+                || fds[1] < 0) {
             return null;
         }
-        byte[] name = m.asSlice(Wire.HELLO_NAME, Wire.HELLO_BYTES - Wire.HELLO_NAME).toArray(ValueLayout.JAVA_BYTE);
+        byte[] name =
+                m.asSlice(Wire.HELLO_NAME, Wire.HELLO_BYTES - Wire.HELLO_NAME).toArray(ValueLayout.JAVA_BYTE);
         int length = 0;
         while (length < name.length && name[length] != 0) {
             length++;
         }
         long base = m.get(LONG, Wire.HELLO_BASE);
         long bytes = m.get(LONG, Wire.HELLO_LENGTH);
-        if (bytes <= 0 || bytes % PageIo.PAGE_BYTES != 0 || base % PageIo.PAGE_BYTES != 0
+        if (bytes <= 0
+                || bytes % PageIo.PAGE_BYTES != 0
+                || base % PageIo.PAGE_BYTES != 0
                 || bytes / PageIo.PAGE_BYTES > upa.policy.PolicyContext.MAX_PAGES) {
             return null;
         }

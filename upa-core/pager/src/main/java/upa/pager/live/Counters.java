@@ -15,6 +15,7 @@ final class Counters {
     volatile long refused;
     /** Orders that a thread of the program waited for. */
     volatile long waits;
+
     volatile long lost;
     volatile long staged;
     volatile long stagingNanos;

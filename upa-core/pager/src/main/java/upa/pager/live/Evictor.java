@@ -24,8 +24,7 @@ final class Evictor {
     private static final int MOST_TRIES = 64;
 
     /** Pages on their way from the staging area to a store. */
-    private record Batch(int[] slots, long[] words, int from) {
-    }
+    private record Batch(int[] slots, long[] words, int from) {}
 
     private final Session session;
     private final Client client;
@@ -37,10 +36,12 @@ final class Evictor {
 
     /** Staging slots of pages that no store takes. */
     private final ArrayDeque<Integer> refused = new ArrayDeque<>();
+
     private final ArrayDeque<Integer> shared = new ArrayDeque<>();
     private final ThreadLocal<PageIo> writerIo = ThreadLocal.withInitial(() -> new PageIo(Arena.ofAuto(), WRITE_PAGES));
     /** A staging slot is free again when its batch is done, and no page is in it. */
     private final int[] freeSlots = new int[Wire.STAGING_SLOTS];
+
     private final int[] slotOwner = new int[Wire.STAGING_SLOTS];
     private int freeSlotCount;
     private int writesUnderWay;
@@ -122,7 +123,7 @@ final class Evictor {
     private void standIn() {
         int[] chosen = new int[WRITE_PAGES];
         int count = 0;
-        for (int tries = 0; count < chosen.length && tries < 2;) {
+        for (int tries = 0; count < chosen.length && tries < 2; ) {
             int page = states.nextEligible(hand);
             if (page < 0) {
                 hand = 0;

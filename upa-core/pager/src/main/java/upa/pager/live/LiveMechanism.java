@@ -27,6 +27,7 @@ final class LiveMechanism implements Mechanism {
     private volatile int bound;
     /** Place in the upper half. */
     private final Queue<Long> victims = new ConcurrentLinkedQueue<>();
+
     private final AtomicInteger victimCount = new AtomicInteger();
     private final Queue<Integer> fetches = new ConcurrentLinkedQueue<>();
     private final AtomicInteger fetchCount = new AtomicInteger();
@@ -102,7 +103,8 @@ final class LiveMechanism implements Mechanism {
     @Override
     public int placeOf(int page) {
         long word = states.get(page);
-        return StoreChain.isStored(word) ? PlaceWord.place(word) - PlaceWord.FIRST_TIER
+        return StoreChain.isStored(word)
+                ? PlaceWord.place(word) - PlaceWord.FIRST_TIER
                 : PlaceWord.place(word) == PlaceWord.PATTERN ? 0 : -1;
     }
 

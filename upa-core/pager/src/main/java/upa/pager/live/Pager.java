@@ -30,6 +30,7 @@ import upa.policy.PolicyException;
 public final class Pager implements AutoCloseable {
     /** Least memory that a process may be held to. */
     public static final long LEAST_BOUND = 4 << 20;
+
     private static final int PAGE_SHIFT = 12;
     private static final int POLL_MILLIS = 200;
     private static final int LINGER_POLLS = 5;
@@ -42,12 +43,12 @@ public final class Pager implements AutoCloseable {
     private final StoreChain stores;
     private final Consumer<String> log;
     private final PolicyWatch watch = new PolicyWatch();
-    private final ExecutorService writers =
-            Executors.newSingleThreadExecutor(task -> Thread.ofPlatform().daemon().name("writer").unstarted(task));
+    private final ExecutorService writers = Executors.newSingleThreadExecutor(
+            task -> Thread.ofPlatform().daemon().name("writer").unstarted(task));
     private final List<Session> sessions = new CopyOnWriteArrayList<>();
 
-    private Pager(Path path, int listener, PolicySpec policy, long boundBytes, StoreChain stores,
-            Consumer<String> log) {
+    private Pager(
+            Path path, int listener, PolicySpec policy, long boundBytes, StoreChain stores, Consumer<String> log) {
         this.path = path;
         this.listener = listener;
         this.policy = policy;
@@ -71,8 +72,8 @@ public final class Pager implements AutoCloseable {
     public static Pager start(PolicySpec policy, long boundBytes, StoreSpec stores, Consumer<String> log)
             throws PagerException, StoreException {
         if (boundBytes < LEAST_BOUND) {
-            throw new PagerException("memory=" + boundBytes + " is too little, the least is " + (LEAST_BOUND >> 20)
-                    + "M");
+            throw new PagerException(
+                    "memory=" + boundBytes + " is too little, the least is " + (LEAST_BOUND >> 20) + "M");
         }
         String missing = Uffd.missing();
         if (missing != null) {
@@ -97,8 +98,17 @@ public final class Pager implements AutoCloseable {
         Pager pager = new Pager(path, listener, policy, boundBytes, chain, log);
         try {
             // Its name, options and constructor, before a program relies on it.
-            new PolicyThread(new LiveMechanism(new PageStates(PolicyContext.BLOCK_PAGES), chain, new Counters(),
-                    PolicyContext.BLOCK_PAGES, () -> { }), policy, pager.watch, log).close();
+            new PolicyThread(
+                            new LiveMechanism(
+                                    new PageStates(PolicyContext.BLOCK_PAGES),
+                                    chain,
+                                    new Counters(),
+                                    PolicyContext.BLOCK_PAGES,
+                                    () -> {}),
+                            policy,
+                            pager.watch,
+                            log)
+                    .close();
         } catch (PolicyException e) {
             pager.close();
             throw e;
@@ -119,7 +129,7 @@ public final class Pager implements AutoCloseable {
     public void run(int forPid) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment ready = Linux.pollSet(arena, listener);
-            for (int idle = 0; idle < LINGER_POLLS;) {
+            for (int idle = 0; idle < LINGER_POLLS; ) {
                 if (Linux.poll(ready, POLL_MILLIS) > 0) {
                     int fd = Linux.accept(listener);
                     if (fd >= 0) {
@@ -157,7 +167,8 @@ public final class Pager implements AutoCloseable {
             }
             if (n > 0) {
                 byte[] command = first.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE);
-                byte[] answer = answer(new String(command, StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8);
+                byte[] answer =
+                        answer(new String(command, StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8);
                 Linux.send(fd, arena.allocateFrom(ValueLayout.JAVA_BYTE, answer));
             }
             Posix.close(fd);
@@ -172,8 +183,16 @@ public final class Pager implements AutoCloseable {
             Posix.close(fd);
             return;
         }
-        Session session = new Session(hello, new Client(fd, file), stores, writers, policy, watch,
-                (int) (boundBytes >> PAGE_SHIFT), log, sessions::remove);
+        Session session = new Session(
+                hello,
+                new Client(fd, file),
+                stores,
+                writers,
+                policy,
+                watch,
+                (int) (boundBytes >> PAGE_SHIFT),
+                log,
+                sessions::remove);
         sessions.add(session);
         session.run();
     }
@@ -186,15 +205,20 @@ public final class Pager implements AutoCloseable {
         switch (words[0]) {
             case "status" -> {
                 StringBuilder text = new StringBuilder("0\n");
-                sessions.stream().filter(s -> words.length == 1 || words[1].equals(Integer.toString(s.pid())))
+                sessions.stream()
+                        .filter(s -> words.length == 1 || words[1].equals(Integer.toString(s.pid())))
                         .forEach(s -> text.append(PagerReport.status(s)));
                 return text.toString();
             }
             case "stats" -> {
-                return find(words).map(s -> "0\n" + PagerReport.statistics(s, stores)).orElse("1\nno such process");
+                return find(words)
+                        .map(s -> "0\n" + PagerReport.statistics(s, stores))
+                        .orElse("1\nno such process");
             }
             case "set" -> {
-                return find(words).map(s -> set(s, words.length > 2 ? words[2] : "")).orElse("1\nno such process");
+                return find(words)
+                        .map(s -> set(s, words.length > 2 ? words[2] : ""))
+                        .orElse("1\nno such process");
             }
             default -> {
                 return "1\nunknown command";
@@ -203,7 +227,8 @@ public final class Pager implements AutoCloseable {
     }
 
     private Optional<Session> find(String[] words) {
-        return sessions.stream().filter(s -> words.length > 1 && words[1].equals(Integer.toString(s.pid())))
+        return sessions.stream()
+                .filter(s -> words.length > 1 && words[1].equals(Integer.toString(s.pid())))
                 .findFirst();
     }
 

@@ -12,8 +12,7 @@ import upa.pager.posix.Posix;
 public final class PagerCommand {
     private static final int MOST_ANSWER_BYTES = 1 << 16;
 
-    private PagerCommand() {
-    }
+    private PagerCommand() {}
 
     /**
      * What the pagers page.
@@ -48,11 +47,11 @@ public final class PagerCommand {
             if (answer.startsWith("0\n")) {
                 return answer.substring(2);
             }
-            throw new PagerException(answer.isEmpty() ? "the pager of pid=" + pid + " does not answer"
-                    : answer.substring(2));
+            throw new PagerException(
+                    answer.isEmpty() ? "the pager of pid=" + pid + " does not answer" : answer.substring(2));
         }
-        throw new PagerException("no pager of this user has pid=" + pid
-                + ": it is gone, or was not started with ./upa run --policy");
+        throw new PagerException(
+                "no pager of this user has pid=" + pid + ": it is gone, or was not started with ./upa run --policy");
     }
 
     /** The whole answer; empty if nobody answers, as of a pager that was killed. */
@@ -65,7 +64,8 @@ public final class PagerCommand {
             Linux.send(fd, arena.allocateFrom(ValueLayout.JAVA_BYTE, command.getBytes(StandardCharsets.UTF_8)));
             MemorySegment answer = arena.allocate(MOST_ANSWER_BYTES, Long.BYTES);
             long n = Linux.receive(fd, answer, new int[0]);
-            return n <= 0 ? ""
+            return n <= 0
+                    ? ""
                     : new String(answer.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
         } finally {
             Posix.close(fd);

@@ -9,16 +9,21 @@ import upa.policy.PolicyStatistics;
 final class PagerReport {
     private static final int MIB_SHIFT = 8;
 
-    private PagerReport() {
-    }
+    private PagerReport() {}
 
     static String status(Session s) {
         PolicyThread policies = s.policies();
         String why = s.problem().isEmpty() ? "" : "  (" + s.problem() + ")";
-        return String.format(Locale.ROOT, "%8d  %-16s  %-24s  bound %d MiB, resident %d MiB, stored %d MiB%s%n",
-                s.pid(), s.name(), policies == null ? "far below its bound" : policies.text(),
-                s.mechanism.boundPages() >> MIB_SHIFT, s.states.resident() >> MIB_SHIFT,
-                s.states.outside() >> MIB_SHIFT, why);
+        return String.format(
+                Locale.ROOT,
+                "%8d  %-16s  %-24s  bound %d MiB, resident %d MiB, stored %d MiB%s%n",
+                s.pid(),
+                s.name(),
+                policies == null ? "far below its bound" : policies.text(),
+                s.mechanism.boundPages() >> MIB_SHIFT,
+                s.states.resident() >> MIB_SHIFT,
+                s.states.outside() >> MIB_SHIFT,
+                why);
     }
 
     static String statistics(Session s, StoreChain stores) {
@@ -43,9 +48,18 @@ final class PagerReport {
         line(text, "pages lost by a store", c.lost);
         for (int i = 0; i < stores.size(); i++) {
             StoreStatistics t = stores.store(i).statistics();
-            text.append(String.format(Locale.ROOT, "store %s (of all processes): pages %d, bytes %d of %d, written %d,"
-                    + " read %d, refused %d, failed %d%n", stores.store(i).name(), t.pages(), t.bytesUsed(),
-                    t.bytesLimit(), t.written(), t.read(), t.refused(), t.failed()));
+            text.append(String.format(
+                    Locale.ROOT,
+                    "store %s (of all processes): pages %d, bytes %d of %d, written %d,"
+                            + " read %d, refused %d, failed %d%n",
+                    stores.store(i).name(),
+                    t.pages(),
+                    t.bytesUsed(),
+                    t.bytesLimit(),
+                    t.written(),
+                    t.read(),
+                    t.refused(),
+                    t.failed()));
         }
         return text.toString();
     }

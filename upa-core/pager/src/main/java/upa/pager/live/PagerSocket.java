@@ -13,12 +13,12 @@ import upa.pager.posix.Linux;
 final class PagerSocket {
     private static final String PREFIX = "pager-";
 
-    private PagerSocket() {
-    }
+    private PagerSocket() {}
 
     private static Path folder() {
         String runtime = System.getenv("XDG_RUNTIME_DIR");
-        return runtime != null && Files.isWritable(Path.of(runtime)) ? Path.of(runtime, "upa")
+        return runtime != null && Files.isWritable(Path.of(runtime))
+                ? Path.of(runtime, "upa")
                 : Path.of("/tmp", "upa-" + Linux.uid());
     }
 
@@ -31,8 +31,8 @@ final class PagerSocket {
     static Path make(long pid) throws IOException {
         Path folder = folder();
         if (!Files.isDirectory(folder, java.nio.file.LinkOption.NOFOLLOW_LINKS)) {
-            Files.createDirectory(folder,
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            Files.createDirectory(
+                    folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         }
         Object owner = Files.getAttribute(folder, "unix:uid", java.nio.file.LinkOption.NOFOLLOW_LINKS);
         if (!owner.equals(Linux.uid())
@@ -56,7 +56,9 @@ final class PagerSocket {
             return sockets;
         }
         try (Stream<Path> files = Files.list(folder())) {
-            files.filter(f -> f.getFileName().toString().startsWith(PREFIX)).sorted().forEach(sockets::add);
+            files.filter(f -> f.getFileName().toString().startsWith(PREFIX))
+                    .sorted()
+                    .forEach(sockets::add);
         } catch (IOException e) {
             // A folder that nobody may look into holds no socket for us.
             return sockets;

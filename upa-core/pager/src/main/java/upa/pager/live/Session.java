@@ -43,12 +43,10 @@ final class Session implements Runnable {
         void ended(Session session);
     }
 
-    private record Fault(int page, int thread, boolean write) {
-    }
+    private record Fault(int page, int thread, boolean write) {}
 
     /** A page that has moved out of the region and needs its content there. Its word is its own. */
-    private record Departure(long address, long word, MemorySegment staged) {
-    }
+    private record Departure(long address, long word, MemorySegment staged) {}
 
     private final Client.Hello hello;
     private final int pages;
@@ -78,6 +76,7 @@ final class Session implements Runnable {
     private final ArrayDeque<Fault> faults = new ArrayDeque<>();
     /** Addresses out of the region: what has moved there stays registered, and is not paged. */
     private final ArrayDeque<Long> outsideFaults = new ArrayDeque<>();
+
     private final List<Departure> departures = new ArrayList<>();
     private final ArrayDeque<PageIo> readers = new ArrayDeque<>();
     private boolean closed;
@@ -87,12 +86,21 @@ final class Session implements Runnable {
     private boolean told;
     /** An order that takes its time is under way; the userfaultfd is read meanwhile. */
     private boolean busy;
+
     private boolean over;
     private int nextTouch = -1;
     private int ahead = 1;
 
-    Session(Client.Hello hello, Client client, StoreChain stores, ExecutorService writers, PolicySpec policy,
-            PolicyWatch watch, int boundPages, Consumer<String> log, Ended ended) {
+    Session(
+            Client.Hello hello,
+            Client client,
+            StoreChain stores,
+            ExecutorService writers,
+            PolicySpec policy,
+            PolicyWatch watch,
+            int boundPages,
+            Consumer<String> log,
+            Ended ended) {
         this.hello = hello;
         this.client = client;
         this.stores = stores;
@@ -162,7 +170,10 @@ final class Session implements Runnable {
     }
 
     private void turn(int timeoutMillis) throws Client.GoneException {
-        boolean idle = faults.isEmpty() && outsideFaults.isEmpty() && completions.isEmpty() && !client.hasWaiting()
+        boolean idle = faults.isEmpty()
+                && outsideFaults.isEmpty()
+                && completions.isEmpty()
+                && !client.hasWaiting()
                 && !mechanism.hasFetches();
         Linux.poll(ready, idle ? timeoutMillis : 0);
         if (Linux.isReady(ready, 1)) {
@@ -331,7 +342,8 @@ final class Session implements Runnable {
     /** Pages have other addresses now: within the region their words go with them, outside their content has to. */
     private void remapped(long from, long to, long length) {
         // Those that were on their way to where this begins go on from there.
-        departures.replaceAll(d -> d.address < from || d.address >= from + length ? d
+        departures.replaceAll(d -> d.address < from || d.address >= from + length
+                ? d
                 : new Departure(d.address - from + to, d.word, d.staged));
         int first = Math.clamp(from - hello.base() >> PAGE_SHIFT, 0, pages);
         int last = Math.clamp(from + length - hello.base() >> PAGE_SHIFT, 0, pages);
@@ -341,7 +353,8 @@ final class Session implements Runnable {
                 single[0] = page;
                 tell(Cause.UNMAPPED, single, 1);
                 // Of a store that is reading it, the result will be of no use.
-                arrive(word == PageStates.LOST ? word : PlaceWord.claimed(word, PlaceWord.FREE),
+                arrive(
+                        word == PageStates.LOST ? word : PlaceWord.claimed(word, PlaceWord.FREE),
                         address(page) - from + to);
             }
         }
@@ -359,8 +372,14 @@ final class Session implements Runnable {
                 tell(Cause.FETCHED, single, 1);
             }
         } else if (PageStates.isOutside(word) || word == PageStates.LOST) {
-            departures.add(new Departure(address, word, !staged ? null
-                    : Arena.ofAuto().allocate(PAGE_BYTES, PAGE_BYTES).copyFrom(client.staged(PlaceWord.slot(word)))));
+            departures.add(new Departure(
+                    address,
+                    word,
+                    !staged
+                            ? null
+                            : Arena.ofAuto()
+                                    .allocate(PAGE_BYTES, PAGE_BYTES)
+                                    .copyFrom(client.staged(PlaceWord.slot(word)))));
         }
     }
 

@@ -40,16 +40,17 @@ final class StoreChain implements AutoCloseable {
         List<MemorySegment> memories = new ArrayList<>();
         try {
             for (StoreSpec.Element e : spec.stores()) {
-                stores.add(switch (e.kind()) {
-                    case LZ4 -> compressed(e, CompressedStore.Method.LZ4, memories);
-                    case ZSTD -> compressed(e, CompressedStore.Method.ZSTD, memories);
-                    case FILE -> FileStore.create(e.name(), Path.of(e.where()), e.bytes());
-                    case REDIS -> {
-                        byte[] id = new byte[ID_BYTES];
-                        new SecureRandom().nextBytes(id);
-                        yield RedisStore.open(e.name(), e.where(), id);
-                    }
-                });
+                stores.add(
+                        switch (e.kind()) {
+                            case LZ4 -> compressed(e, CompressedStore.Method.LZ4, memories);
+                            case ZSTD -> compressed(e, CompressedStore.Method.ZSTD, memories);
+                            case FILE -> FileStore.create(e.name(), Path.of(e.where()), e.bytes());
+                            case REDIS -> {
+                                byte[] id = new byte[ID_BYTES];
+                                new SecureRandom().nextBytes(id);
+                                yield RedisStore.open(e.name(), e.where(), id);
+                            }
+                        });
             }
         } catch (StoreException e) {
             new StoreChain(stores, memories).close();
@@ -65,8 +66,11 @@ final class StoreChain implements AutoCloseable {
             throw new StoreException("the kernel refuses memory for store=" + e.name() + " bytes=" + e.bytes());
         }
         memories.add(memory);
-        return new CompressedStore(e.name(), method, memory, offset ->
-                Linux.madvise(memory.asSlice(offset, 64 << 10), Linux.MADV_DONTNEED));
+        return new CompressedStore(
+                e.name(),
+                method,
+                memory,
+                offset -> Linux.madvise(memory.asSlice(offset, 64 << 10), Linux.MADV_DONTNEED));
     }
 
     List<Place> places() {
@@ -136,8 +140,9 @@ final class StoreChain implements AutoCloseable {
     }
 
     private static boolean isPattern(MemorySegment page) {
-        return MemorySegment.mismatch(page, 0, PageIo.PAGE_BYTES - Integer.BYTES, page, Integer.BYTES,
-                PageIo.PAGE_BYTES) < 0;
+        return MemorySegment.mismatch(
+                        page, 0, PageIo.PAGE_BYTES - Integer.BYTES, page, Integer.BYTES, PageIo.PAGE_BYTES)
+                < 0;
     }
 
     static boolean isStored(long word) {

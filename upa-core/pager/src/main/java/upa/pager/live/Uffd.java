@@ -28,6 +28,7 @@ final class Uffd implements AutoCloseable {
     private static final long API_VERSION = 0xaa;
     /** Events of fork, remap, remove and unmap, thread numbers, poison, move: as the agent asks for. */
     private static final long FEATURES = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 6 | 1 << 8 | 1 << 14 | 1 << 16;
+
     private static final long MODE_MISSING = 1;
 
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
@@ -51,8 +52,10 @@ final class Uffd implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment api = arena.allocateFrom(LONG, API_VERSION, FEATURES, 0);
             int error = Linux.ioctl(fd, API, api);
-            return error == 0 ? null : "userfaultfd has not all that is needed (events need CAP_SYS_PTRACE, moves"
-                    + " Linux 6.8): errno=" + -error;
+            return error == 0
+                    ? null
+                    : "userfaultfd has not all that is needed (events need CAP_SYS_PTRACE, moves"
+                            + " Linux 6.8): errno=" + -error;
         } finally {
             Posix.close(fd);
         }

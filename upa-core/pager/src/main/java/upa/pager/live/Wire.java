@@ -41,6 +41,5 @@ final class Wire {
     static final int GRANTED = 22;
     static final int LEFT = 23;
 
-    private Wire() {
-    }
+    private Wire() {}
 }

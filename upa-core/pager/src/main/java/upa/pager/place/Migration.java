@@ -32,8 +32,7 @@ public final class Migration {
     private final PlaceTable table;
     private final Tier[] tiers = new Tier[PlaceWord.MOST_PLACES];
     private final BitSet underWay = new BitSet();
-    private final AtomicLongArray counters =
-            new AtomicLongArray(PlaceWord.MOST_PLACES * PlaceWord.MOST_PLACES * KINDS);
+    private final AtomicLongArray counters = new AtomicLongArray(PlaceWord.MOST_PLACES * PlaceWord.MOST_PLACES * KINDS);
 
     Migration(PlaceTable table, Tier memory) {
         this.table = table;
@@ -54,8 +53,12 @@ public final class Migration {
      */
     public MoveCounters counters(int from, int to) {
         int at = (from * PlaceWord.MOST_PLACES + to) * KINDS;
-        return new MoveCounters(counters.get(at + MOVED), counters.get(at + STALE), counters.get(at + TAKEN),
-                counters.get(at + REFUSED), counters.get(at + FAILED));
+        return new MoveCounters(
+                counters.get(at + MOVED),
+                counters.get(at + STALE),
+                counters.get(at + TAKEN),
+                counters.get(at + REFUSED),
+                counters.get(at + FAILED));
     }
 
     private void count(int from, int to, int kind) {
@@ -229,8 +232,8 @@ public final class Migration {
 
     private static boolean isPattern(MemorySegment page) {
         // Equal to itself a word further on.
-        return MemorySegment.mismatch(page, 0, PageIo.PAGE_BYTES - Integer.BYTES, page, Integer.BYTES,
-                PageIo.PAGE_BYTES)
+        return MemorySegment.mismatch(
+                        page, 0, PageIo.PAGE_BYTES - Integer.BYTES, page, Integer.BYTES, PageIo.PAGE_BYTES)
                 < 0;
     }
 

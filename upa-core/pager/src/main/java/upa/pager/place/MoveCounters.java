@@ -9,5 +9,4 @@ package upa.pager.place;
  * @param refused  the new place did not take them
  * @param failed   the old place did not return them
  */
-public record MoveCounters(long moved, long stale, long taken, long refused, long failed) {
-}
+public record MoveCounters(long moved, long stale, long taken, long refused, long failed) {}

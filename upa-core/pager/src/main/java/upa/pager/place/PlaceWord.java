@@ -41,8 +41,7 @@ public final class PlaceWord {
     private static final long SLOT_MASK = (1L << CHECK_SHIFT) - 1;
     private static final long CLAIM_MASK = 3L << CLAIM_SHIFT;
 
-    private PlaceWord() {
-    }
+    private PlaceWord() {}
 
     /**
      * Makes a word.

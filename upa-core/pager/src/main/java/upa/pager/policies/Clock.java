@@ -14,16 +14,18 @@ import upa.policy.PolicyInfo;
  *
  * <p>F. J. Corbató, A Paging Experiment with the Multics System, 1968.
  */
-@PolicyInfo(name = "clock", summary = "first in, first out, with a second chance for what is used (default)",
-        options = "chances=1: rounds that a page gets for being used, 1 to 31", api = MemoryPolicy.API)
+@PolicyInfo(
+        name = "clock",
+        summary = "first in, first out, with a second chance for what is used (default)",
+        options = "chances=1: rounds that a page gets for being used, 1 to 31",
+        api = MemoryPolicy.API)
 public final class Clock implements MemoryPolicy {
     private PolicyContext context;
     private PageList queue;
     private int chances;
 
     /** Makes one. */
-    public Clock() {
-    }
+    public Clock() {}
 
     @Override
     public void attach(PolicyContext c) {

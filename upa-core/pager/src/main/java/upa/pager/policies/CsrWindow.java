@@ -16,10 +16,11 @@ import upa.policy.PolicyInfo;
  * each round, the array of ranks is read at random. The program hints SEQUENTIAL for the edges. A window of them is
  * fetched ahead of the cursor, and what the cursor has passed leaves first: so a round of edges never drives out ranks.
  */
-@PolicyInfo(name = "csr-window", summary = "streams what is hinted SEQUENTIAL through a window, and keeps the rest",
-        options = {
-    "window=512: pages fetched ahead of a cursor",
-    "behind=64: pages kept behind a cursor"}, api = MemoryPolicy.API)
+@PolicyInfo(
+        name = "csr-window",
+        summary = "streams what is hinted SEQUENTIAL through a window, and keeps the rest",
+        options = {"window=512: pages fetched ahead of a cursor", "behind=64: pages kept behind a cursor"},
+        api = MemoryPolicy.API)
 public final class CsrWindow implements PolicyAid {
     private static final int MOST_STREAMS = 64;
 
@@ -31,11 +32,11 @@ public final class CsrWindow implements PolicyAid {
     private final int[] cursor = new int[MOST_STREAMS];
     /** Page behind the last one fetched of the window. */
     private final int[] fetched = new int[MOST_STREAMS];
+
     private int streams;
 
     /** Makes one. */
-    public CsrWindow() {
-    }
+    public CsrWindow() {}
 
     @Override
     public void attach(PolicyContext c) {
@@ -111,7 +112,7 @@ public final class CsrWindow implements PolicyAid {
     @Override
     public void evict(Eviction wanted) {
         int left = streamed.size();
-        for (int page = streamed.first(); page != PageList.NONE && left-- > 0 && wanted.wanted() > 0;) {
+        for (int page = streamed.first(); page != PageList.NONE && left-- > 0 && wanted.wanted() > 0; ) {
             int next = streamed.next(page);
             int s = streamOf(page);
             if (s < 0) {

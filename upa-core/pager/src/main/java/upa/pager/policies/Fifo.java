@@ -13,8 +13,7 @@ public final class Fifo implements MemoryPolicy {
     private PageList queue;
 
     /** Makes one. */
-    public Fifo() {
-    }
+    public Fifo() {}
 
     @Override
     public void attach(PolicyContext context) {

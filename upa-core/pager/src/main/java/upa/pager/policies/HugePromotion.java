@@ -13,9 +13,14 @@ import upa.policy.PolicyInfo;
  * Makes huge pages of blocks that are resident as a whole and stay so: one walk of the page table less for each, and
  * one fault fewer when they were given back. A block from which a page has left waits longer each time.
  */
-@PolicyInfo(name = "huge", summary = "makes huge pages of blocks that are resident and stay so", options = {
-    "after=10: ticks of 0.1 s for which a block must have been whole",
-    "most=4: blocks promoted in a tick"}, api = MemoryPolicy.API)
+@PolicyInfo(
+        name = "huge",
+        summary = "makes huge pages of blocks that are resident and stay so",
+        options = {
+            "after=10: ticks of 0.1 s for which a block must have been whole",
+            "most=4: blocks promoted in a tick"
+        },
+        api = MemoryPolicy.API)
 public final class HugePromotion implements PolicyAid {
     private static final int BLOCK = PolicyContext.BLOCK_PAGES;
 
@@ -23,6 +28,7 @@ public final class HugePromotion implements PolicyAid {
     private int most;
     /** By block, beside its first page: resident pages; the block's first page is in the list while it is whole. */
     private PageColumn resident;
+
     private PageColumn since;
     private PageColumn losses;
     private PageList whole;
@@ -30,8 +36,7 @@ public final class HugePromotion implements PolicyAid {
     private int ticks;
 
     /** Makes one. */
-    public HugePromotion() {
-    }
+    public HugePromotion() {}
 
     @Override
     public void attach(PolicyContext c) {

@@ -15,17 +15,20 @@ import upa.policy.PolicyInfo;
  * chosen on the kernel module only; elsewhere the table says that it cannot be done, once, in the statistics of
  * refused proposals.
  */
-@PolicyInfo(name = "placement", summary = "huge pages, groups of 8 frames or contiguous frames by size of request",
+@PolicyInfo(
+        name = "placement",
+        summary = "huge pages, groups of 8 frames or contiguous frames by size of request",
         options = {
-    "kind=huge: huge, groups-of-8 or contiguous",
-    "from=2M: smallest request",
-    "to=1T: size from which on requests are left alone"}, api = MemoryPolicy.API)
+            "kind=huge: huge, groups-of-8 or contiguous",
+            "from=2M: smallest request",
+            "to=1T: size from which on requests are left alone"
+        },
+        api = MemoryPolicy.API)
 public final class Placement implements PolicyAid {
     private PlacementRule rule;
 
     /** Makes one. */
-    public Placement() {
-    }
+    public Placement() {}
 
     @Override
     public void attach(PolicyContext c) {
@@ -36,8 +39,9 @@ public final class Placement implements PolicyAid {
             case "huge" -> PlacementRule.Kind.HUGE;
             case "groups-of-8" -> PlacementRule.Kind.GROUPS_OF_8;
             case "contiguous" -> PlacementRule.Kind.CONTIGUOUS;
-            default -> throw new PolicyException("policy=placement option=kind has value=" + kind
-                    + ", needs huge, groups-of-8 or contiguous");
+            default ->
+                throw new PolicyException(
+                        "policy=placement option=kind has value=" + kind + ", needs huge, groups-of-8 or contiguous");
         };
         if (from >= to) {
             throw new PolicyException("policy=placement covers no size: from=" + from + " to=" + to);

@@ -12,9 +12,11 @@ import upa.policy.PolicyInfo;
  * Loses without an idle processor: page by page beside the program a helper made it three times slower, so it keeps at
  * least a block away from the last touch, and does nothing while the bound is near.
  */
-@PolicyInfo(name = "populate-ahead", summary = "populates blocks ahead of first touches, if a processor is idle",
-        options = {
-    "ahead=16M: how far ahead of the last touch"}, api = MemoryPolicy.API)
+@PolicyInfo(
+        name = "populate-ahead",
+        summary = "populates blocks ahead of first touches, if a processor is idle",
+        options = {"ahead=16M: how far ahead of the last touch"},
+        api = MemoryPolicy.API)
 public final class PopulateAhead implements PolicyAid {
     private static final int PAGE_SHIFT = 12;
     private static final int BLOCK = PolicyContext.BLOCK_PAGES;
@@ -26,8 +28,7 @@ public final class PopulateAhead implements PolicyAid {
     private int done;
 
     /** Makes one. */
-    public PopulateAhead() {
-    }
+    public PopulateAhead() {}
 
     @Override
     public void attach(PolicyContext c) {

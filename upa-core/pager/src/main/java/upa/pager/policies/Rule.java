@@ -20,9 +20,21 @@ record Rule(List<Term> terms, Action action, String place, long quota, double go
         return action == Action.COLLAPSE ? 2 << 20 : 4096;
     }
 
-    enum Action { MOVE, EVICT, FETCH, COLLAPSE, KEEP }
+    enum Action {
+        MOVE,
+        EVICT,
+        FETCH,
+        COLLAPSE,
+        KEEP
+    }
 
-    enum Test { WRITTEN, USED, IN, OLDER, YOUNGER }
+    enum Test {
+        WRITTEN,
+        USED,
+        IN,
+        OLDER,
+        YOUNGER
+    }
 
     /**
      * One condition.
@@ -32,6 +44,5 @@ record Rule(List<Term> terms, Action action, String place, long quota, double go
      * @param nanos age of OLDER and YOUNGER
      * @param place of IN
      */
-    record Term(Test test, boolean not, long nanos, String place) {
-    }
+    record Term(Test test, boolean not, long nanos, String place) {}
 }

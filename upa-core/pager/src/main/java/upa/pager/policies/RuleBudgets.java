@@ -10,12 +10,15 @@ final class RuleBudgets {
     private final List<Rule> rules;
     /** Bytes that each rule may still move, and may move in a second now. */
     private final double[] left;
+
     private final double[] rate;
 
     RuleBudgets(List<Rule> rules) {
         this.rules = rules;
         left = new double[rules.size()];
-        rate = rules.stream().mapToDouble(r -> r.quota() < 0 ? Double.MAX_VALUE : r.quota()).toArray();
+        rate = rules.stream()
+                .mapToDouble(r -> r.quota() < 0 ? Double.MAX_VALUE : r.quota())
+                .toArray();
     }
 
     /**

@@ -15,6 +15,7 @@ final class RuleMatcher {
     private static final int USED = 2;
     /** Unit of {@link #lastUse}: 100 ms. */
     private static final long UNIT_NANOS = 100_000_000;
+
     private static final String MEMORY = "memory";
 
     private final List<Rule> rules;
@@ -34,7 +35,9 @@ final class RuleMatcher {
     private void checkPlace(String name) {
         if (name != null && !name.equals(MEMORY) && place(name) == null) {
             throw new PolicyException("policy=rules: there is no place=" + name + " for pages; there are memory"
-                    + String.join("", context.places().stream().map(p -> ", " + p.name()).toList()));
+                    + String.join(
+                            "",
+                            context.places().stream().map(p -> ", " + p.name()).toList()));
         }
     }
 
@@ -45,7 +48,8 @@ final class RuleMatcher {
     /** A place by its name or kind; null for memory. */
     Place place(String name) {
         for (Place place : context.places()) {
-            if (place.name().equals(name) || place.kind().name().toLowerCase(Locale.ROOT).equals(name)) {
+            if (place.name().equals(name)
+                    || place.kind().name().toLowerCase(Locale.ROOT).equals(name)) {
                 return place;
             }
         }
@@ -92,8 +96,10 @@ final class RuleMatcher {
         boolean holds = switch (term.test()) {
             case WRITTEN -> (context.mark(page) & WRITTEN) != 0;
             case USED -> (context.mark(page) & USED) != 0;
-            case IN -> term.place().equals(MEMORY) ? context.isResident(page)
-                    : place(term.place()).equals(context.placeOf(page));
+            case IN ->
+                term.place().equals(MEMORY)
+                        ? context.isResident(page)
+                        : place(term.place()).equals(context.placeOf(page));
             case OLDER -> age > term.nanos();
             case YOUNGER -> age < term.nanos();
         };

@@ -64,8 +64,8 @@ final class RuleParser {
 
     private PolicyException expected(String what) {
         String found = at < tokens.size() ? "found " + tokens.get(at) : "it ends there";
-        return new PolicyException("cannot read rule=" + text + ": word=" + (at + 1) + ": expected " + what + ", "
-                + found);
+        return new PolicyException(
+                "cannot read rule=" + text + ": word=" + (at + 1) + ": expected " + what + ", " + found);
     }
 
     private boolean accept(String token) {

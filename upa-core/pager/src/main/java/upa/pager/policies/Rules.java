@@ -18,7 +18,9 @@ import upa.policy.PolicyInfo;
  * first rule that fits a page holds; what is needed beyond the rules is taken by age, at last even what they keep.
  * {@link RuleParser} has the grammar.
  */
-@PolicyInfo(name = "rules", summary = "when CONDITIONS: ACTION; quota; goal; free memory (as DAMOS)",
+@PolicyInfo(
+        name = "rules",
+        summary = "when CONDITIONS: ACTION; quota; goal; free memory (as DAMOS)",
         options = "rules: the text, as in --policy 'when age>30s and not written: move to compressed; quota 64MiB/s'",
         api = MemoryPolicy.API)
 public final class Rules implements MemoryPolicy {
@@ -29,13 +31,13 @@ public final class Rules implements MemoryPolicy {
     private RuleBudgets budgets;
     /** By last evidence of use, the oldest first: in memory, and elsewhere. */
     private PageList inside;
+
     private PageList outside;
     private long lastTick;
     private int cursor = PageList.NONE;
 
     /** Makes one. */
-    public Rules() {
-    }
+    public Rules() {}
 
     @Override
     public void attach(PolicyContext c) {
@@ -133,7 +135,8 @@ public final class Rules implements MemoryPolicy {
                 if (to == null) {
                     yield !resident && actions.bring(page);
                 }
-                yield resident ? leave(page, to, actions)
+                yield resident
+                        ? leave(page, to, actions)
                         : !to.equals(context.placeOf(page)) && actions.migrate(page, to);
             }
             case EVICT -> resident && leave(page, null, actions);

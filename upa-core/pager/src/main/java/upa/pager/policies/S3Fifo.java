@@ -13,11 +13,16 @@ import upa.policy.PolicyInfo;
  *
  * <p>J. Yang and others, FIFO queues are all you need for cache eviction, SOSP 2023.
  */
-@PolicyInfo(name = "s3-fifo", summary = "new pages leave quickly unless they are used; three queues", options = {
-    "small=10%: part of memory for new pages",
-    "ghost=90%: how many pages that left it are remembered, as a part of memory",
-    "most=3: uses of a page that count",
-    "promote=1: a page with more uses than that moves to the main queue"}, api = MemoryPolicy.API)
+@PolicyInfo(
+        name = "s3-fifo",
+        summary = "new pages leave quickly unless they are used; three queues",
+        options = {
+            "small=10%: part of memory for new pages",
+            "ghost=90%: how many pages that left it are remembered, as a part of memory",
+            "most=3: uses of a page that count",
+            "promote=1: a page with more uses than that moves to the main queue"
+        },
+        api = MemoryPolicy.API)
 public final class S3Fifo implements MemoryPolicy {
     private PolicyContext context;
     private double smallPart;
@@ -29,8 +34,7 @@ public final class S3Fifo implements MemoryPolicy {
     private PageList ghost;
 
     /** Makes one. */
-    public S3Fifo() {
-    }
+    public S3Fifo() {}
 
     @Override
     public void attach(PolicyContext c) {

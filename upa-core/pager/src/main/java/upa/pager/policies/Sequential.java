@@ -14,10 +14,15 @@ import upa.policy.PolicyInfo;
  * Reads ahead of sequences: a fault on the page behind the last one of a stream opens a window, which doubles with each
  * further fault. Several streams are followed at once. Hints SEQUENTIAL open a window at once, RANDOM forbids it.
  */
-@PolicyInfo(name = "sequential", summary = "prefetches ahead of rising or falling sequences of faults", options = {
-    "first=8: pages of a new window",
-    "most=256: pages of the largest window",
-    "streams=16: sequences followed at once"}, api = MemoryPolicy.API)
+@PolicyInfo(
+        name = "sequential",
+        summary = "prefetches ahead of rising or falling sequences of faults",
+        options = {
+            "first=8: pages of a new window",
+            "most=256: pages of the largest window",
+            "streams=16: sequences followed at once"
+        },
+        api = MemoryPolicy.API)
 public final class Sequential implements PolicyAid {
     private static final int HINT_SEQUENTIAL = 1;
     private static final int HINT_RANDOM = 2;
@@ -26,18 +31,17 @@ public final class Sequential implements PolicyAid {
     private int most;
     /** Where each stream is expected to fault next, its direction, its window, and when it was last met. */
     private int[] next;
+
     private int[] direction;
     private int[] window;
     private long[] met;
     private long faults;
     private final TreeMap<Integer, Range> hinted = new TreeMap<>();
 
-    private record Range(int end, int hint) {
-    }
+    private record Range(int end, int hint) {}
 
     /** Makes one. */
-    public Sequential() {
-    }
+    public Sequential() {}
 
     @Override
     public void attach(PolicyContext c) {
@@ -87,8 +91,10 @@ public final class Sequential implements PolicyAid {
         int oldest = 0;
         for (int s = 0; s < next.length; s++) {
             int ahead = (page - next[s]) * direction[s];
-            if (next[s] != Integer.MIN_VALUE && (direction[s] == 0 ? page == next[s] + 1 || page == next[s] - 1
-                    : ahead >= 0 && ahead <= window[s])) {
+            if (next[s] != Integer.MIN_VALUE
+                    && (direction[s] == 0
+                            ? page == next[s] + 1 || page == next[s] - 1
+                            : ahead >= 0 && ahead <= window[s])) {
                 follow(s, page, also);
                 return;
             }

@@ -13,17 +13,19 @@ import upa.policy.PolicyInfo;
  *
  * <p>Y. Zhang and others, SIEVE is Simpler than LRU, NSDI 2024.
  */
-@PolicyInfo(name = "sieve", summary = "a hand takes what is not used, and leaves the rest where it is",
+@PolicyInfo(
+        name = "sieve",
+        summary = "a hand takes what is not used, and leaves the rest where it is",
         api = MemoryPolicy.API)
 public final class Sieve implements MemoryPolicy {
     private PolicyContext context;
     /** The oldest is last. */
     private PageList queue;
+
     private int hand = PageList.NONE;
 
     /** Makes one. */
-    public Sieve() {
-    }
+    public Sieve() {}
 
     @Override
     public void attach(PolicyContext c) {

@@ -12,9 +12,11 @@ import upa.policy.PolicyInfo;
  * 64 MiB; when the same distance is seen twice in a row, the next pages at that distance are fetched, more of them the
  * longer it holds.
  */
-@PolicyInfo(name = "stride", summary = "prefetches at constant distances, as down the column of a matrix", options = {
-    "most=64: pages fetched ahead",
-    "reach=16M: longest distance"}, api = MemoryPolicy.API)
+@PolicyInfo(
+        name = "stride",
+        summary = "prefetches at constant distances, as down the column of a matrix",
+        options = {"most=64: pages fetched ahead", "reach=16M: longest distance"},
+        api = MemoryPolicy.API)
 public final class Stride implements PolicyAid {
     private static final int PAGE_SHIFT = 12;
     private static final int AREA_SHIFT = 14;
@@ -28,8 +30,7 @@ public final class Stride implements PolicyAid {
     private final int[] owner = new int[ENTRIES];
 
     /** Makes one. */
-    public Stride() {
-    }
+    public Stride() {}
 
     @Override
     public void attach(PolicyContext c) {
@@ -52,8 +53,8 @@ public final class Stride implements PolicyAid {
         int e = entry(thread, area);
         if (owner[e] != key(thread, area)) {
             int before = entry(thread, area - 1);
-            boolean crossed = owner[before] == key(thread, area - 1) && stride[before] > 0
-                    && page - last[before] <= reach;
+            boolean crossed =
+                    owner[before] == key(thread, area - 1) && stride[before] > 0 && page - last[before] <= reach;
             last[e] = crossed ? last[before] : page;
             stride[e] = crossed ? stride[before] : 0;
             runs[e] = crossed ? runs[before] : 0;

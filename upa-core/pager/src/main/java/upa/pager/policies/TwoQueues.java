@@ -13,9 +13,14 @@ import upa.policy.PolicyInfo;
  *
  * <p>T. Johnson, D. Shasha, 2Q: A Low Overhead High Performance Buffer Management Replacement Algorithm, VLDB 1994.
  */
-@PolicyInfo(name = "2q", summary = "new pages on trial, pages that came back by last use", options = {
-    "in=25%: part of memory for pages on trial",
-    "out=50%: how many pages that left the trial are remembered, as a part of memory"}, api = MemoryPolicy.API)
+@PolicyInfo(
+        name = "2q",
+        summary = "new pages on trial, pages that came back by last use",
+        options = {
+            "in=25%: part of memory for pages on trial",
+            "out=50%: how many pages that left the trial are remembered, as a part of memory"
+        },
+        api = MemoryPolicy.API)
 public final class TwoQueues implements MemoryPolicy {
     private PolicyContext context;
     private double in;
@@ -25,8 +30,7 @@ public final class TwoQueues implements MemoryPolicy {
     private PageList left;
 
     /** Makes one. */
-    public TwoQueues() {
-    }
+    public TwoQueues() {}
 
     @Override
     public void attach(PolicyContext c) {

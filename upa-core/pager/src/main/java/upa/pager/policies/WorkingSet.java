@@ -15,12 +15,17 @@ import upa.policy.PolicyInfo;
  * <p>Its measure is how much of the time threads were stalled; while the machine itself has plenty of free memory
  * ({@code free}), nothing is lowered.
  */
-@PolicyInfo(name = "working-set", summary = "bound as low as a goal of stalled time allows (senpai)", options = {
-    "goal=0.1%: part of the time that threads may wait for pages",
-    "step=1%: most that the bound is lowered at a time",
-    "interval=6s: between two steps",
-    "least=16M: lowest bound",
-    "free=100%: do nothing while more of the machine's memory is available"}, api = MemoryPolicy.API)
+@PolicyInfo(
+        name = "working-set",
+        summary = "bound as low as a goal of stalled time allows (senpai)",
+        options = {
+            "goal=0.1%: part of the time that threads may wait for pages",
+            "step=1%: most that the bound is lowered at a time",
+            "interval=6s: between two steps",
+            "least=16M: lowest bound",
+            "free=100%: do nothing while more of the machine's memory is available"
+        },
+        api = MemoryPolicy.API)
 public final class WorkingSet implements PolicyAid {
     private static final int PAGE_SHIFT = 12;
     private static final int BACK_OFF = 10;
@@ -35,15 +40,15 @@ public final class WorkingSet implements PolicyAid {
     private double worst;
 
     /** Makes one. */
-    public WorkingSet() {
-    }
+    public WorkingSet() {}
 
     @Override
     public void attach(PolicyContext c) {
         context = c;
         goal = c.options().fraction("goal", 0.001, 1e-6, 0.5);
         step = c.options().fraction("step", 0.01, 0.0001, 0.5);
-        interval = c.options().duration("interval", Duration.ofSeconds(6), Duration.ofMillis(100), Duration.ofHours(1))
+        interval = c.options()
+                .duration("interval", Duration.ofSeconds(6), Duration.ofMillis(100), Duration.ofHours(1))
                 .toNanos();
         least = (int) (c.options().bytes("least", 16 << 20, 1 << 20, 1L << 40) >> PAGE_SHIFT);
         free = c.options().fraction("free", 1, 0, 1);

@@ -10,9 +10,14 @@ import upa.policy.PolicyInfo;
  * Clears free pages before they are asked for, so that a request of zeros finds them cleared. Worth it only with an
  * idle processor: clearing costs the same there, and the caches of the program are cold for the pages afterwards.
  */
-@PolicyInfo(name = "zero-ahead", summary = "clears free pages before they are asked for", options = {
-    "rate=64M: bytes cleared in a second",
-    "free=5%: do nothing while less of the machine's memory is available"}, api = MemoryPolicy.API)
+@PolicyInfo(
+        name = "zero-ahead",
+        summary = "clears free pages before they are asked for",
+        options = {
+            "rate=64M: bytes cleared in a second",
+            "free=5%: do nothing while less of the machine's memory is available"
+        },
+        api = MemoryPolicy.API)
 public final class ZeroAhead implements PolicyAid {
     private static final int PAGE_SHIFT = 12;
     private static final int TICKS_PER_SECOND = 10;
@@ -22,8 +27,7 @@ public final class ZeroAhead implements PolicyAid {
     private double free;
 
     /** Makes one. */
-    public ZeroAhead() {
-    }
+    public ZeroAhead() {}
 
     @Override
     public void attach(PolicyContext c) {

@@ -51,29 +51,28 @@ public final class Linux {
     private static final MethodHandle BIND = Posix.handle("bind", FunctionDescriptor.of(INT, INT, ADDRESS, INT));
     private static final MethodHandle CONNECT = Posix.handle("connect", FunctionDescriptor.of(INT, INT, ADDRESS, INT));
     private static final MethodHandle LISTEN = Posix.handle("listen", FunctionDescriptor.of(INT, INT, INT));
-    private static final MethodHandle ACCEPT = Posix.handle("accept4",
-            FunctionDescriptor.of(INT, INT, ADDRESS, ADDRESS, INT));
+    private static final MethodHandle ACCEPT =
+            Posix.handle("accept4", FunctionDescriptor.of(INT, INT, ADDRESS, ADDRESS, INT));
     private static final MethodHandle RECVMSG = Posix.handle("recvmsg", FunctionDescriptor.of(LONG, INT, ADDRESS, INT));
     private static final MethodHandle SEND = Posix.handle("send", FunctionDescriptor.of(LONG, INT, ADDRESS, LONG, INT));
-    private static final MethodHandle GETSOCKOPT = Posix.handle("getsockopt",
-            FunctionDescriptor.of(INT, INT, INT, INT, ADDRESS, ADDRESS));
+    private static final MethodHandle GETSOCKOPT =
+            Posix.handle("getsockopt", FunctionDescriptor.of(INT, INT, INT, INT, ADDRESS, ADDRESS));
     private static final MethodHandle POLL = Posix.handle("poll", FunctionDescriptor.of(INT, ADDRESS, LONG, INT));
     private static final MethodHandle READ = Posix.handle("read", FunctionDescriptor.of(LONG, INT, ADDRESS, LONG));
     private static final MethodHandle WRITE = Posix.handle("write", FunctionDescriptor.of(LONG, INT, ADDRESS, LONG));
     private static final MethodHandle EVENTFD = Posix.handle("eventfd", FunctionDescriptor.of(INT, INT, INT));
-    private static final MethodHandle IOCTL = Posix.handle("ioctl", FunctionDescriptor.of(INT, INT, LONG, ADDRESS),
-            Linker.Option.firstVariadicArg(2));
-    private static final MethodHandle SYSCALL = Posix.handle("syscall", FunctionDescriptor.of(LONG, LONG, LONG),
-            Linker.Option.firstVariadicArg(1));
-    private static final MethodHandle MMAP = Posix.handle("mmap",
-            FunctionDescriptor.of(LONG, ADDRESS, LONG, INT, INT, INT, LONG));
+    private static final MethodHandle IOCTL =
+            Posix.handle("ioctl", FunctionDescriptor.of(INT, INT, LONG, ADDRESS), Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle SYSCALL =
+            Posix.handle("syscall", FunctionDescriptor.of(LONG, LONG, LONG), Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle MMAP =
+            Posix.handle("mmap", FunctionDescriptor.of(LONG, ADDRESS, LONG, INT, INT, INT, LONG));
     private static final MethodHandle MUNMAP = Posix.handle("munmap", FunctionDescriptor.of(INT, ADDRESS, LONG));
     private static final MethodHandle MADVISE = Posix.handle("madvise", FunctionDescriptor.of(INT, ADDRESS, LONG, INT));
     private static final MethodHandle KILL = Posix.handle("kill", FunctionDescriptor.of(INT, INT, INT));
     private static final MethodHandle GETUID = Posix.handle("geteuid", FunctionDescriptor.of(INT));
 
-    private Linux() {
-    }
+    private Linux() {}
 
     private interface Call {
         long make(MemorySegment state) throws Throwable;
@@ -243,7 +242,9 @@ public final class Linux {
             message.setAtIndex(LONG, 4, control.address());
             message.setAtIndex(LONG, 5, fds.length == 0 ? 0 : room);
             long n = call(s -> (long) RECVMSG.invokeExact(s, fd, message, MSG_CMSG_CLOEXEC));
-            if (n > 0 && message.getAtIndex(LONG, 5) >= 16 && control.get(INT, 8) == SOL_SOCKET
+            if (n > 0
+                    && message.getAtIndex(LONG, 5) >= 16
+                    && control.get(INT, 8) == SOL_SOCKET
                     && control.get(INT, 12) == SCM_RIGHTS) {
                 long count = (control.get(LONG, 0) - 16) / Integer.BYTES;
                 for (int i = 0; i < count && i < fds.length; i++) {

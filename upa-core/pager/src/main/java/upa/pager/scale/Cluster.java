@@ -19,6 +19,7 @@ import java.util.SplittableRandom;
 public record Cluster(int clients, int threads, int nodes, Costs costs, double compute) {
     /** The parts of {@link Costs#pager()} and {@link Costs#link()} that are before and behind the node. */
     private static final int HALVES = 2;
+
     private static final int STAGES = 5;
 
     /** Refuses what cannot be. */
@@ -81,7 +82,7 @@ public record Cluster(int clients, int threads, int nodes, Costs costs, double c
         double began = 0;
         double[] busyBefore = new double[3];
         double now = 0;
-        for (int done = -faults; done < faults;) {
+        for (int done = -faults; done < faults; ) {
             Arrival a = arrivals.remove();
             now = a.time;
             if (a.stage == STAGES) {
@@ -137,7 +138,8 @@ public record Cluster(int clients, int threads, int nodes, Costs costs, double c
 
     private static double[] busy(Server[]... kinds) {
         return Arrays.stream(kinds)
-                .mapToDouble(kind -> Arrays.stream(kind).mapToDouble(s -> s.busy).sum())
+                .mapToDouble(
+                        kind -> Arrays.stream(kind).mapToDouble(s -> s.busy).sum())
                 .toArray();
     }
 

@@ -7,8 +7,7 @@ import java.util.Arrays;
  * for a virtual-storage computer, 1966). Exact for pages that come one at a time, on demand.
  */
 public final class Belady {
-    private Belady() {
-    }
+    private Belady() {}
 
     /**
      * Counts faults, first touches among them.

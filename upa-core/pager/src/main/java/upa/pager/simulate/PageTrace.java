@@ -36,6 +36,7 @@ public final class PageTrace {
 
     /** Page in the lower bits, write in the uppermost. */
     private final int[] accesses;
+
     private final int pages;
     private final int distinct;
 
@@ -73,8 +74,8 @@ public final class PageTrace {
         int line = 0;
         Builder builder = new Builder();
         try (InputStream raw = Files.newInputStream(file);
-             BufferedReader in = new BufferedReader(new InputStreamReader(unpacked(raw),
-                     StandardCharsets.ISO_8859_1))) {
+                BufferedReader in =
+                        new BufferedReader(new InputStreamReader(unpacked(raw), StandardCharsets.ISO_8859_1))) {
             for (String text = in.readLine(); text != null; text = in.readLine()) {
                 line++;
                 if (!parse(text, builder)) {
@@ -220,8 +221,8 @@ public final class PageTrace {
             for (int b = 0; b < sorted.length; b++) {
                 next += b > 0 && sorted[b] != sorted[b - 1] + 1 ? 1 : 0;
                 if ((next + 1) * BLOCK > PolicyContext.MAX_PAGES) {
-                    throw new IllegalArgumentException("its pages lie in more than blocks="
-                            + PolicyContext.MAX_PAGES / BLOCK);
+                    throw new IllegalArgumentException(
+                            "its pages lie in more than blocks=" + PolicyContext.MAX_PAGES / BLOCK);
                 }
                 renumbered[b] = (int) next++;
             }

@@ -24,11 +24,13 @@ public record Settings(int boundPages, Evidence evidence, int stagingPages, int 
      * @throws IllegalArgumentException if one is out of range
      */
     public Settings {
-        if (boundPages < 1 || stagingPages < 0 || stagingPages >= boundPages || batchPages < 1
+        if (boundPages < 1
+                || stagingPages < 0
+                || stagingPages >= boundPages
+                || batchPages < 1
                 || batchPages > boundPages) {
-            throw new IllegalArgumentException("boundPages=" + boundPages + " stagingPages=" + stagingPages
-                    + " batchPages="
-                    + batchPages);
+            throw new IllegalArgumentException(
+                    "boundPages=" + boundPages + " stagingPages=" + stagingPages + " batchPages=" + batchPages);
         }
     }
 

@@ -46,12 +46,14 @@ public final class Simulation implements Mechanism {
      * Pages in the order in which they were staged, below the number of the staging: what came back since is skipped.
      */
     private final long[] staging;
+
     private final int[] stagedAs;
     private int stagings;
     private int stagingHead;
     private int stagingCount;
     /** When each page was evicted last, counted in evictions; 0 never. */
     private final int[] evictedAt;
+
     private final int[] incoming = new int[MOST_FETCHES];
     private int incomingCount;
     private final int[] hits = new int[MOST_HITS];

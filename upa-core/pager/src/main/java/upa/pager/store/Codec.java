@@ -58,16 +58,17 @@ interface Codec {
 
         @Override
         public int compress(MemorySegment page, MemorySegment to) {
-            return compressor.compressDirectByteBuffer(to.asByteBuffer(), 0, (int) to.byteSize(),
-                    page.asByteBuffer(), 0,
-                    PageIo.PAGE_BYTES);
+            return compressor.compressDirectByteBuffer(
+                    to.asByteBuffer(), 0, (int) to.byteSize(), page.asByteBuffer(), 0, PageIo.PAGE_BYTES);
         }
 
         @Override
         public boolean decompress(MemorySegment from, MemorySegment page) {
             try {
-                return decompressor.decompressDirectByteBuffer(page.asByteBuffer(), 0, PageIo.PAGE_BYTES,
-                        from.asByteBuffer(), 0, (int) from.byteSize()) == PageIo.PAGE_BYTES;
+                return decompressor.decompressDirectByteBuffer(
+                                page.asByteBuffer(), 0, PageIo.PAGE_BYTES, from.asByteBuffer(), 0, (int)
+                                        from.byteSize())
+                        == PageIo.PAGE_BYTES;
             } catch (ZstdException e) {
                 return false;
             }

@@ -20,6 +20,7 @@ import upa.policy.Place;
 public final class CompressedStore implements Store {
     /** Most bytes that slots can name: 16 GiB. */
     public static final long MOST_BYTES = (long) MAX_SLOTS * Slab.UNIT_BYTES;
+
     private static final int HEADER_BYTES = 2;
     private static final ValueLayout.OfShort LENGTH = ValueLayout.JAVA_SHORT;
 
@@ -37,8 +38,7 @@ public final class CompressedStore implements Store {
         }
     }
 
-    private record Tools(Codec codec, MemorySegment output) {
-    }
+    private record Tools(Codec codec, MemorySegment output) {}
 
     private final String name;
     private final MemorySegment memory;
@@ -61,15 +61,15 @@ public final class CompressedStore implements Store {
      */
     public CompressedStore(String name, Method method, MemorySegment memory, LongConsumer giveBack) {
         if (memory.byteSize() % Slab.SPAN_BYTES != 0 || memory.byteSize() > MOST_BYTES || memory.byteSize() == 0) {
-            throw new IllegalArgumentException("bytes=" + memory.byteSize() + " is no multiple of " + Slab.SPAN_BYTES
-                    + " up to " + MOST_BYTES);
+            throw new IllegalArgumentException(
+                    "bytes=" + memory.byteSize() + " is no multiple of " + Slab.SPAN_BYTES + " up to " + MOST_BYTES);
         }
         this.name = name;
         this.memory = memory;
         this.giveBack = giveBack;
         slab = new Slab((int) (memory.byteSize() / Slab.SPAN_BYTES));
-        tools = ThreadLocal.withInitial(() -> new Tools(method.codec.get(),
-                Arena.ofAuto().allocate(Codec.MOST_BYTES, 64)));
+        tools = ThreadLocal.withInitial(
+                () -> new Tools(method.codec.get(), Arena.ofAuto().allocate(Codec.MOST_BYTES, 64)));
     }
 
     @Override
@@ -180,8 +180,14 @@ public final class CompressedStore implements Store {
 
     @Override
     public synchronized StoreStatistics statistics() {
-        return new StoreStatistics(pages, (long) slab.usedSpans() * Slab.SPAN_BYTES, memory.byteSize(), written.get(),
-                read.get(), refused.get(), failed.get());
+        return new StoreStatistics(
+                pages,
+                (long) slab.usedSpans() * Slab.SPAN_BYTES,
+                memory.byteSize(),
+                written.get(),
+                read.get(),
+                refused.get(),
+                failed.get());
     }
 
     @Override

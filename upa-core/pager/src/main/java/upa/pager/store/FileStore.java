@@ -62,8 +62,8 @@ public final class FileStore implements Store {
         try {
             String type = Files.getFileStore(folder).type();
             if (type.equals("tmpfs") || type.equals("ramfs")) {
-                throw new StoreException("cannot keep pages in folder=" + folder + ": it lies in memory (" + type
-                        + ")");
+                throw new StoreException(
+                        "cannot keep pages in folder=" + folder + ": it lies in memory (" + type + ")");
             }
         } catch (IOException e) {
             throw new StoreException("cannot keep pages in folder=" + folder + ": " + e.getMessage(), e);
@@ -187,7 +187,8 @@ public final class FileStore implements Store {
         int from = 0;
         while (from < wanted) {
             int to = from + 1;
-            while (to < wanted && to - from < SegmentLog.SEGMENT_PAGES
+            while (to < wanted
+                    && to - from < SegmentLog.SEGMENT_PAGES
                     && (int) (order[to] >>> 32) == (int) (order[to - 1] >>> 32) + 1) {
                 to++;
             }
@@ -264,8 +265,14 @@ public final class FileStore implements Store {
     @Override
     public StoreStatistics statistics() {
         synchronized (log) {
-            return new StoreStatistics(log.pages(), (long) log.segmentsInUse() * SEGMENT_BYTES, limit, written.get(),
-                    read.get(), refused.get(), failed.get());
+            return new StoreStatistics(
+                    log.pages(),
+                    (long) log.segmentsInUse() * SEGMENT_BYTES,
+                    limit,
+                    written.get(),
+                    read.get(),
+                    refused.get(),
+                    failed.get());
         }
     }
 

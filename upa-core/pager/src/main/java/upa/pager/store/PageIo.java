@@ -17,6 +17,7 @@ public final class PageIo {
     public static final int PAGE_BYTES = 4096;
     /** Bits of a checksum: the low ones of CRC-32C. */
     public static final int CHECK_BITS = 29;
+
     private static final int CHECK_MASK = (1 << CHECK_BITS) - 1;
 
     /** What has become of a page. */

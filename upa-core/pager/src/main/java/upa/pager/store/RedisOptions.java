@@ -41,10 +41,15 @@ import upa.policy.PolicyException;
  * @param ttl     after which keys expire that nobody refreshes
  * @param key     16 or 32 bytes to encrypt pages with, or null
  */
-record RedisOptions(List<HostAndPort> hosts, boolean cluster, DefaultJedisClientConfig config, long limit, Duration ttl,
-                    byte[] key) {
-    private static final Pattern URL = Pattern.compile("(rediss?)(-cluster)?://(?:([^:@/?]*)(?::([^@/?]*))?@)?([^/?]+)"
-            + "(?:/([0-9]{1,5}))?(?:\\?(.*))?");
+record RedisOptions(
+        List<HostAndPort> hosts,
+        boolean cluster,
+        DefaultJedisClientConfig config,
+        long limit,
+        Duration ttl,
+        byte[] key) {
+    private static final Pattern URL = Pattern.compile(
+            "(rediss?)(-cluster)?://(?:([^:@/?]*)(?::([^@/?]*))?@)?([^/?]+)" + "(?:/([0-9]{1,5}))?(?:\\?(.*))?");
     private static final Pattern HOST = Pattern.compile("([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+])(?::([0-9]{1,5}))?");
     private static final int DEFAULT_PORT = 6379;
     private static final Set<String> KEYS = Set.of("limit", "timeout", "ttl", "password-file", "key-file", "ca");
@@ -57,8 +62,8 @@ record RedisOptions(List<HostAndPort> hosts, boolean cluster, DefaultJedisClient
     static RedisOptions parse(String url) throws StoreException {
         Matcher m = URL.matcher(url);
         if (!m.matches()) {
-            throw new StoreException("not a store: url=" + withoutPassword(url)
-                    + " needs redis://[USER:PASSWORD@]HOST[:PORT][/DB]");
+            throw new StoreException(
+                    "not a store: url=" + withoutPassword(url) + " needs redis://[USER:PASSWORD@]HOST[:PORT][/DB]");
         }
         boolean cluster = m.group(2) != null;
         String shown = withoutPassword(url);
@@ -72,12 +77,15 @@ record RedisOptions(List<HostAndPort> hosts, boolean cluster, DefaultJedisClient
         Map<String, String> values = values(m.group(7), shown);
         Options options = new Options("store url=" + shown, values);
         try {
-            int timeout = (int) options.duration("timeout", Duration.ofSeconds(1), Duration.ofMillis(10),
-                    Duration.ofMinutes(1)).toMillis();
-            var config = DefaultJedisClientConfig.builder().connectionTimeoutMillis(timeout)
+            int timeout = (int)
+                    options.duration("timeout", Duration.ofSeconds(1), Duration.ofMillis(10), Duration.ofMinutes(1))
+                            .toMillis();
+            var config = DefaultJedisClientConfig.builder()
+                    .connectionTimeoutMillis(timeout)
                     .socketTimeoutMillis(timeout)
                     .clientName("upa");
-            String password = values.containsKey("password-file") ? firstLine(values.get("password-file"), shown)
+            String password = values.containsKey("password-file")
+                    ? firstLine(values.get("password-file"), shown)
                     : m.group(4) == null ? null : URLDecoder.decode(m.group(4), StandardCharsets.UTF_8);
             if (m.group(3) != null && !m.group(3).isEmpty()) {
                 config.user(URLDecoder.decode(m.group(3), StandardCharsets.UTF_8));
@@ -95,7 +103,10 @@ record RedisOptions(List<HostAndPort> hosts, boolean cluster, DefaultJedisClient
                 }
             }
             long most = (long) Store.MAX_SLOTS * PageIo.PAGE_BYTES;
-            return new RedisOptions(List.copyOf(hosts), cluster, config.build(),
+            return new RedisOptions(
+                    List.copyOf(hosts),
+                    cluster,
+                    config.build(),
                     options.bytes("limit", most, 1 << 20, most),
                     options.duration("ttl", Duration.ofHours(168), Duration.ofSeconds(1), Duration.ofHours(10_000)),
                     values.containsKey("key-file") ? key(values.get("key-file"), shown) : null);
@@ -136,7 +147,11 @@ record RedisOptions(List<HostAndPort> hosts, boolean cluster, DefaultJedisClient
 
     private static String firstLine(String file, String url) throws StoreException {
         try {
-            return Files.readString(Path.of(file)).lines().findFirst().orElse("").strip();
+            return Files.readString(Path.of(file))
+                    .lines()
+                    .findFirst()
+                    .orElse("")
+                    .strip();
         } catch (IOException e) {
             throw new StoreException("store url=" + url + ": cannot read file=" + file, e);
         }
@@ -155,7 +170,8 @@ record RedisOptions(List<HostAndPort> hosts, boolean cluster, DefaultJedisClient
             KeyStore trusted = KeyStore.getInstance(KeyStore.getDefaultType());
             trusted.load(null, null);
             int i = 0;
-            for (Certificate certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+            for (Certificate certificate :
+                    CertificateFactory.getInstance("X.509").generateCertificates(in)) {
                 trusted.setCertificateEntry("ca" + i++, certificate);
             }
             TrustManagerFactory factory = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
@@ -164,8 +180,8 @@ record RedisOptions(List<HostAndPort> hosts, boolean cluster, DefaultJedisClient
             context.init(null, factory.getTrustManagers(), null);
             return context.getSocketFactory();
         } catch (IOException | GeneralSecurityException e) {
-            throw new StoreException("store url=" + url + ": cannot use the certificates of file=" + file + ": "
-                    + e.getMessage(), e);
+            throw new StoreException(
+                    "store url=" + url + ": cannot use the certificates of file=" + file + ": " + e.getMessage(), e);
         }
     }
 }

@@ -42,6 +42,7 @@ import upa.policy.Place;
 public final class RedisStore implements Store {
     /** Bytes that name a client. */
     public static final int ID_BYTES = 8;
+
     private static final byte[] PREFIX = "upa:".getBytes(StandardCharsets.US_ASCII);
     private static final int CHUNK = 256;
 
@@ -98,7 +99,8 @@ public final class RedisStore implements Store {
      */
     public static RedisStore open(String name, String url, byte[] id) throws StoreException {
         RedisOptions options = RedisOptions.parse(url);
-        String where = String.join(";", options.hosts().stream().map(Object::toString).toList());
+        String where =
+                String.join(";", options.hosts().stream().map(Object::toString).toList());
         UnifiedJedis jedis = null;
         try {
             jedis = connect(options);
@@ -152,7 +154,9 @@ public final class RedisStore implements Store {
     }
 
     private static String field(String info, String key) {
-        return info.lines().filter(l -> l.startsWith(key + ":")).map(l -> l.substring(key.length() + 1).strip())
+        return info.lines()
+                .filter(l -> l.startsWith(key + ":"))
+                .map(l -> l.substring(key.length() + 1).strip())
                 .findFirst()
                 .orElse("0");
     }
@@ -168,7 +172,11 @@ public final class RedisStore implements Store {
     }
 
     private byte[] key(int slot) {
-        return ByteBuffer.allocate(PREFIX.length + ID_BYTES + 4).put(PREFIX).put(id).putInt(slot).array();
+        return ByteBuffer.allocate(PREFIX.length + ID_BYTES + 4)
+                .put(PREFIX)
+                .put(id)
+                .putInt(slot)
+                .array();
     }
 
     /** A slot that has not been used for long: what of an earlier use is still under way cannot meet it. */
@@ -220,13 +228,18 @@ public final class RedisStore implements Store {
                 indices.add(i);
             }
         }
-        pipeline(io, indices, (pipeline, i) -> {
-            byte[] key = key(io.slot(i));
-            return pipeline.set(key, content(io, i, key), expiry);
-        }, i -> {
-            byte[] key = key(io.slot(i));
-            return jedis.set(key, content(io, i, key), expiry);
-        }, (i, answer) -> io.result(i, PageIo.Result.OK));
+        pipeline(
+                io,
+                indices,
+                (pipeline, i) -> {
+                    byte[] key = key(io.slot(i));
+                    return pipeline.set(key, content(io, i, key), expiry);
+                },
+                i -> {
+                    byte[] key = key(io.slot(i));
+                    return jedis.set(key, content(io, i, key), expiry);
+                },
+                (i, answer) -> io.result(i, PageIo.Result.OK));
         List<Integer> lost = new ArrayList<>();
         for (int i = 0; i < io.count(); i++) {
             (io.result(i) == PageIo.Result.OK ? written : refused).incrementAndGet();
@@ -251,7 +264,11 @@ public final class RedisStore implements Store {
                 io.result(i, PageIo.Result.MISSING);
             }
         }
-        pipeline(io, indices, (pipeline, i) -> pipeline.get(key(io.slot(i))), i -> jedis.get(key(io.slot(i))),
+        pipeline(
+                io,
+                indices,
+                (pipeline, i) -> pipeline.get(key(io.slot(i))),
+                i -> jedis.get(key(io.slot(i))),
                 (i, answer) -> take(io, i, answer));
         for (int i = 0; i < io.count(); i++) {
             (io.result(i) == PageIo.Result.OK ? read : failed).incrementAndGet();
@@ -353,7 +370,8 @@ public final class RedisStore implements Store {
     }
 
     private static PageIo.Result failure(JedisException e) {
-        return e.getMessage() != null && e.getMessage().startsWith("OOM ") ? PageIo.Result.FULL
+        return e.getMessage() != null && e.getMessage().startsWith("OOM ")
+                ? PageIo.Result.FULL
                 : PageIo.Result.UNREACHABLE;
     }
 
@@ -430,8 +448,8 @@ public final class RedisStore implements Store {
 
     @Override
     public synchronized StoreStatistics statistics() {
-        return new StoreStatistics(pages, (long) pages * valueBytes, limitBytes, written.get(), read.get(),
-                refused.get(), failed.get());
+        return new StoreStatistics(
+                pages, (long) pages * valueBytes, limitBytes, written.get(), read.get(), refused.get(), failed.get());
     }
 
     @Override

@@ -18,6 +18,7 @@ import javax.crypto.spec.SecretKeySpec;
 final class Sealing {
     /** Bytes that a sealed page is longer than a page. */
     static final int OVERHEAD_BYTES = 12 + 16;
+
     private static final int NONCE_BYTES = 12;
     private static final int TAG_BITS = 128;
 

@@ -11,6 +11,7 @@ import java.util.BitSet;
 final class SegmentLog {
     /** Pages of a segment: 256 KiB. */
     static final int SEGMENT_PAGES = 64;
+
     static final int NONE = -1;
 
     private final int segments;
@@ -133,8 +134,9 @@ final class SegmentLog {
         int count = 0;
         if (best != NONE && live[best] <= SEGMENT_PAGES / 2) {
             int end = (best + 1) * SEGMENT_PAGES;
-            for (int slot = used.nextSetBit(best * SEGMENT_PAGES); slot >= 0
-                    && slot < end; slot = used.nextSetBit(slot + 1)) {
+            for (int slot = used.nextSetBit(best * SEGMENT_PAGES);
+                    slot >= 0 && slot < end;
+                    slot = used.nextSetBit(slot + 1)) {
                 to[count++] = slot;
             }
         }

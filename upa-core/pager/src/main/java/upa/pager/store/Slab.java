@@ -16,11 +16,13 @@ final class Slab {
     static final int SPAN_UNITS = SPAN_BYTES / UNIT_BYTES;
     /** Largest piece: three quarters of a page. */
     static final int MOST_UNITS = 48;
+
     static final int NONE = -1;
 
     private final int spans;
     /** Units of the pieces of each span; 0 if it is free. */
     private final byte[] units;
+
     private final short[] used;
     /** A bit for each unit at which a piece in use begins. */
     private final BitSet pieces = new BitSet();
@@ -29,6 +31,7 @@ final class Slab {
      * span.
      */
     private final int[] first = new int[MOST_UNITS + 1];
+
     private final int[] last = new int[MOST_UNITS + 1];
     private final int[] next;
     private final int[] previous;
@@ -141,8 +144,13 @@ final class Slab {
      */
     boolean adopt(int unit, int size) {
         int span = unit / SPAN_UNITS;
-        if (unit < 0 || span >= spans || size < 1 || size > MOST_UNITS || unit % SPAN_UNITS % size != 0
-                || unit % SPAN_UNITS / size >= capacity(size) || units[span] != 0 && units[span] != size
+        if (unit < 0
+                || span >= spans
+                || size < 1
+                || size > MOST_UNITS
+                || unit % SPAN_UNITS % size != 0
+                || unit % SPAN_UNITS / size >= capacity(size)
+                || units[span] != 0 && units[span] != size
                 || pieces.get(unit)) {
             return false;
         }
@@ -209,7 +217,8 @@ final class Slab {
             if (units[span] != 0) {
                 int capacity = capacity(units[span]);
                 boolean fits = room[units[span]] - (capacity - used[span]) >= used[span] && used[span] <= to.length;
-                if (fits && 2 * used[span] <= capacity
+                if (fits
+                        && 2 * used[span] <= capacity
                         && (best == NONE || used[span] * capacity(units[best]) < used[best] * capacity)) {
                     best = span;
                 }
@@ -218,8 +227,9 @@ final class Slab {
         int count = 0;
         if (best != NONE) {
             int end = (best + 1) * SPAN_UNITS;
-            for (int unit = pieces.nextSetBit(best * SPAN_UNITS); unit >= 0
-                    && unit < end; unit = pieces.nextSetBit(unit + 1)) {
+            for (int unit = pieces.nextSetBit(best * SPAN_UNITS);
+                    unit >= 0 && unit < end;
+                    unit = pieces.nextSetBit(unit + 1)) {
                 to[count++] = unit;
             }
             // What is written next must not land there again.

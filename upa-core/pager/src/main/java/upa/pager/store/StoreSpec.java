@@ -17,12 +17,18 @@ public record StoreSpec(List<Element> stores) {
     public static final int MAX_STORES = 12;
     /** What is used if nothing is said: compressed memory, then a file. */
     public static final String DEFAULT = "lz4:1G,file:/var/tmp:4G";
+
     private static final long DEFAULT_MEMORY = 1L << 30;
     private static final long DEFAULT_FILE = 4L << 30;
     private static final long LEAST_MEMORY = 1 << 20;
 
     /** What an element is. */
-    public enum Kind { LZ4, ZSTD, FILE, REDIS }
+    public enum Kind {
+        LZ4,
+        ZSTD,
+        FILE,
+        REDIS
+    }
 
     /**
      * One store.
@@ -32,8 +38,7 @@ public record StoreSpec(List<Element> stores) {
      * @param where folder or URL, or empty
      * @param bytes most that it may take; of Redis the URL says it
      */
-    public record Element(String name, Kind kind, String where, long bytes) {
-    }
+    public record Element(String name, Kind kind, String where, long bytes) {}
 
     /**
      * Reads a chain.
@@ -47,7 +52,9 @@ public record StoreSpec(List<Element> stores) {
         for (String part : text.split(",", -1)) {
             Element element = element(part.strip());
             long same = stores.stream().filter(s -> s.kind == element.kind).count();
-            stores.add(new Element(element.name + (same == 0 ? "" : Long.toString(same + 1)), element.kind,
+            stores.add(new Element(
+                    element.name + (same == 0 ? "" : Long.toString(same + 1)),
+                    element.kind,
                     element.where,
                     element.bytes));
         }
@@ -67,17 +74,21 @@ public record StoreSpec(List<Element> stores) {
             case "lz4", "zstd" -> {
                 long bytes = parts.length == 1 ? DEFAULT_MEMORY : size(text, parts[1]);
                 if (bytes < LEAST_MEMORY || bytes > CompressedStore.MOST_BYTES) {
-                    throw new StoreException("store=" + text + " needs a size from 1M to "
-                            + (CompressedStore.MOST_BYTES >> 30) + "G");
+                    throw new StoreException(
+                            "store=" + text + " needs a size from 1M to " + (CompressedStore.MOST_BYTES >> 30) + "G");
                 }
-                return new Element(parts[0], parts[0].equals("lz4") ? Kind.LZ4 : Kind.ZSTD, "",
+                return new Element(
+                        parts[0],
+                        parts[0].equals("lz4") ? Kind.LZ4 : Kind.ZSTD,
+                        "",
                         bytes / Slab.SPAN_BYTES * Slab.SPAN_BYTES);
             }
             case "file" -> {
                 return file(text, parts.length == 1 ? "" : parts[1]);
             }
-            default -> throw new StoreException("there is no store=" + text
-                    + "; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT");
+            default ->
+                throw new StoreException("there is no store=" + text
+                        + "; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT");
         }
     }
 
@@ -92,7 +103,8 @@ public record StoreSpec(List<Element> stores) {
         if (bytes < FileStore.LEAST_BYTES || bytes > (long) Store.MAX_SLOTS * PageIo.PAGE_BYTES) {
             throw new StoreException("store=" + text + " needs a size from 1M to 1T");
         }
-        return new Element("file", Kind.FILE, Path.of(folder).toAbsolutePath().normalize().toString(), bytes);
+        return new Element(
+                "file", Kind.FILE, Path.of(folder).toAbsolutePath().normalize().toString(), bytes);
     }
 
     private static long size(String store, String text) throws StoreException {

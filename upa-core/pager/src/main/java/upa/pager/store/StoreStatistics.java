@@ -11,6 +11,5 @@ package upa.pager.store;
  * @param refused    pages that it did not take, because it was full or they do not compress
  * @param failed     pages that were damaged, missing or unreachable
  */
-public record StoreStatistics(long pages, long bytesUsed, long bytesLimit, long written, long read, long refused,
-                              long failed) {
-}
+public record StoreStatistics(
+        long pages, long bytesUsed, long bytesLimit, long written, long read, long refused, long failed) {}

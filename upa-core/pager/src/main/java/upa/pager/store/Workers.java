@@ -19,7 +19,11 @@ final class Workers {
     }
 
     private static ExecutorService pool(String name, int threads) {
-        ThreadPoolExecutor pool = new ThreadPoolExecutor(threads, threads, 10, TimeUnit.SECONDS,
+        ThreadPoolExecutor pool = new ThreadPoolExecutor(
+                threads,
+                threads,
+                10,
+                TimeUnit.SECONDS,
                 new LinkedBlockingQueue<>(),
                 task -> Thread.ofPlatform().daemon().name(name).unstarted(task));
         pool.allowCoreThreadTimeOut(true);

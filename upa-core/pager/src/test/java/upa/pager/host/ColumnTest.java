@@ -34,7 +34,9 @@ class ColumnTest {
         column.set(10, 5);
         assertEquals(0, column.get(-1));
         assertEquals(0, column.get(10));
-        assertEquals("a column has 1, 2 or 4 bytes a page, got bytes=3",
-                assertThrows(IllegalArgumentException.class, () -> new Column(10, 3)).getMessage());
+        assertEquals(
+                "a column has 1, 2 or 4 bytes a page, got bytes=3",
+                assertThrows(IllegalArgumentException.class, () -> new Column(10, 3))
+                        .getMessage());
     }
 }

@@ -12,8 +12,8 @@ import upa.policy.Pressure;
 public final class FakeMechanism implements Mechanism {
     public final List<String> done = new ArrayList<>();
     public final List<Integer> evicted = new ArrayList<>();
-    public List<Place> places = List.of(new Place(0, "lz4", Place.Kind.COMPRESSED),
-            new Place(1, "file", Place.Kind.FILE));
+    public List<Place> places =
+            List.of(new Place(0, "lz4", Place.Kind.COMPRESSED), new Place(1, "file", Place.Kind.FILE));
     public Pressure pressure = Pressure.NONE;
     public int room = 512;
     public long now;

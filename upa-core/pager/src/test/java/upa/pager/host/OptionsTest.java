@@ -28,7 +28,8 @@ class OptionsTest {
         assertEquals(7, of("7").count("k", 1, 0, 10));
         assertEquals(1, NONE.count("k", 1, 0, 10));
         for (String wrong : new String[] {"", "-1", "11", "x", "1.5", "99999999999"}) {
-            refused("policy=x option=k has value=" + wrong + ", needs a whole number from 0 to 10",
+            refused(
+                    "policy=x option=k has value=" + wrong + ", needs a whole number from 0 to 10",
                     () -> of(wrong).count("k", 1, 0, 10));
         }
     }
@@ -40,11 +41,13 @@ class OptionsTest {
         assertEquals(0.0005, of("0.05%").fraction("k", 1, 0, 1));
         assertEquals(0.5, NONE.fraction("k", 0.5, 0, 1));
         for (String wrong : new String[] {"", "101%", "1.5", "-3%", "%", "1e3"}) {
-            refused("policy=x option=k has value=" + wrong + ", needs a part from 0% to 100%",
+            refused(
+                    "policy=x option=k has value=" + wrong + ", needs a part from 0% to 100%",
                     () -> of(wrong).fraction("k", 1, 0, 1));
         }
-        refused("policy=x option=k has value=1, needs a part from 0.1% to 50%", () -> of("1")
-                .fraction("k", 1, 0.001, 0.5));
+        refused(
+                "policy=x option=k has value=1, needs a part from 0.1% to 50%",
+                () -> of("1").fraction("k", 1, 0.001, 0.5));
     }
 
     @Test
@@ -57,7 +60,8 @@ class OptionsTest {
         assertEquals(5, Options.parseBytes("5B"));
         assertEquals(-1, Options.parseBytes("9000000T"));
         for (String wrong : new String[] {"", "K", "1.5M", "2P", "-1", "2G"}) {
-            refused("policy=x option=k has value=" + wrong + ", needs bytes from 0 to 1073741824, as 64K, 2M or 1G",
+            refused(
+                    "policy=x option=k has value=" + wrong + ", needs bytes from 0 to 1073741824, as 64K, 2M or 1G",
                     () -> of(wrong).bytes("k", 1, 0, 1 << 30));
         }
     }
@@ -70,9 +74,11 @@ class OptionsTest {
         assertEquals(Duration.ofHours(1), Options.parseDuration("1h"));
         assertNull(Options.parseDuration("1"));
         assertNull(Options.parseDuration("s"));
-        assertEquals(Duration.ofSeconds(2), of("2s")
-                .duration("k", Duration.ZERO, Duration.ofMillis(100), Duration.ofHours(1)));
-        refused("policy=x option=k has value=2h, needs a time from 100ms to 3600s, as 100ms, 30s or 5m",
+        assertEquals(
+                Duration.ofSeconds(2),
+                of("2s").duration("k", Duration.ZERO, Duration.ofMillis(100), Duration.ofHours(1)));
+        refused(
+                "policy=x option=k has value=2h, needs a time from 100ms to 3600s, as 100ms, 30s or 5m",
                 () -> of("2h").duration("k", Duration.ZERO, Duration.ofMillis(100), Duration.ofHours(1)));
     }
 
@@ -81,7 +87,9 @@ class OptionsTest {
         assertTrue(of("on").flag("k", false));
         assertFalse(of("off").flag("k", true));
         assertTrue(NONE.flag("k", true));
-        refused("policy=x option=k has value=yes, needs on or off", () -> of("yes").flag("k", true));
+        refused(
+                "policy=x option=k has value=yes, needs on or off",
+                () -> of("yes").flag("k", true));
         assertEquals("yes", of("yes").text("k", "no"));
         assertEquals("no", NONE.text("k", "no"));
     }

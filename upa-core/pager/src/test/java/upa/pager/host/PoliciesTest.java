@@ -29,6 +29,7 @@ import upa.policy.PolicyInfo;
 class PoliciesTest {
     @TempDir
     static Path folder;
+
     static Path jar;
 
     @BeforeAll
@@ -39,32 +40,49 @@ class PoliciesTest {
                 + "public void evict(Eviction w) {} }";
         Files.writeString(sources.resolve("Good.java"), head.formatted("MemoryPolicy.API", "", "Good", ""));
         Files.writeString(sources.resolve("Newer.java"), head.formatted("MemoryPolicy.API + 1", "", "Newer", ""));
-        Files.writeString(sources.resolve("Throwing.java"), head.formatted("MemoryPolicy.API", "", "Throwing",
-                "public Throwing() { throw new IllegalStateException(\"no disk\"); }"));
-        Files.writeString(sources.resolve("Loading.java"), head.formatted("MemoryPolicy.API", "", "Loading",
-                "static int x = 1 / Integer.parseInt(\"0\");"));
-        Files.writeString(sources.resolve("Arguments.java"), head.formatted("MemoryPolicy.API", "", "Arguments",
-                "public Arguments(int x) {}"));
-        Files.writeString(sources.resolve("Abstract.java"),
-                head.formatted("MemoryPolicy.API", "abstract ", "Abstract", ""));
-        Files.writeString(sources.resolve("Nameless.java"),
+        Files.writeString(
+                sources.resolve("Throwing.java"),
+                head.formatted(
+                        "MemoryPolicy.API",
+                        "",
+                        "Throwing",
+                        "public Throwing() { throw new IllegalStateException(\"no disk\"); }"));
+        Files.writeString(
+                sources.resolve("Loading.java"),
+                head.formatted("MemoryPolicy.API", "", "Loading", "static int x = 1 / Integer.parseInt(\"0\");"));
+        Files.writeString(
+                sources.resolve("Arguments.java"),
+                head.formatted("MemoryPolicy.API", "", "Arguments", "public Arguments(int x) {}"));
+        Files.writeString(
+                sources.resolve("Abstract.java"), head.formatted("MemoryPolicy.API", "abstract ", "Abstract", ""));
+        Files.writeString(
+                sources.resolve("Nameless.java"),
                 "package foreign; import upa.policy.*; public class Nameless "
-                + "implements MemoryPolicy { public void attach(PolicyContext c) {} "
-                + "public void evict(Eviction w) {} }");
+                        + "implements MemoryPolicy { public void attach(PolicyContext c) {} "
+                        + "public void evict(Eviction w) {} }");
         Files.writeString(sources.resolve("Other.java"), "package foreign; public class Other {}");
         List<String> files;
         try (var list = Files.list(sources)) {
             files = list.map(Path::toString).toList();
         }
         Path classes = Files.createDirectories(folder.resolve("classes"));
-        List<String> arguments = new ArrayList<>(List.of("-d", classes.toString(), "-proc:none", "-cp",
-                System.getProperty("java.class.path") + ":" + Path.of(MemoryPolicy.class.getProtectionDomain()
-                        .getCodeSource().getLocation().getPath())));
+        List<String> arguments = new ArrayList<>(List.of(
+                "-d",
+                classes.toString(),
+                "-proc:none",
+                "-cp",
+                System.getProperty("java.class.path") + ":"
+                        + Path.of(MemoryPolicy.class
+                                .getProtectionDomain()
+                                .getCodeSource()
+                                .getLocation()
+                                .getPath())));
         arguments.addAll(files);
         assertEquals(0, ToolProvider.getSystemJavaCompiler().run(null, null, null, arguments.toArray(String[]::new)));
         jar = folder.resolve("foreign.jar");
-        try (OutputStream out = Files.newOutputStream(jar); JarOutputStream to = new JarOutputStream(out);
-             var list = Files.list(classes.resolve("foreign"))) {
+        try (OutputStream out = Files.newOutputStream(jar);
+                JarOutputStream to = new JarOutputStream(out);
+                var list = Files.list(classes.resolve("foreign"))) {
             for (Path file : list.toList()) {
                 to.putNextEntry(new JarEntry("foreign/" + file.getFileName()));
                 to.write(Files.readAllBytes(file));
@@ -81,11 +99,30 @@ class PoliciesTest {
     void thoseThatComeWithUpaAreListed() {
         List<String> names = Policies.list().stream().map(PolicyInfo::name).toList();
         assertEquals(names.stream().sorted().toList(), names);
-        assertTrue(names.containsAll(List.of("2q", "clock", "csr-window", "fifo", "huge", "placement",
-                "populate-ahead", "rules",
-                "s3-fifo", "sequential", "sieve", "stride", "working-set", "zero-ahead")), names.toString());
+        assertTrue(
+                names.containsAll(List.of(
+                        "2q",
+                        "clock",
+                        "csr-window",
+                        "fifo",
+                        "huge",
+                        "placement",
+                        "populate-ahead",
+                        "rules",
+                        "s3-fifo",
+                        "sequential",
+                        "sieve",
+                        "stride",
+                        "working-set",
+                        "zero-ahead")),
+                names.toString());
         for (PolicyInfo info : Policies.list()) {
-            assertEquals(info.name(), create(info.name()).getClass().getAnnotation(PolicyInfo.class).name());
+            assertEquals(
+                    info.name(),
+                    create(info.name())
+                            .getClass()
+                            .getAnnotation(PolicyInfo.class)
+                            .name());
         }
     }
 
@@ -100,17 +137,21 @@ class PoliciesTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {
-        "none.jar:x|cannot read policy jar=DIR/none.jar: there is no such file",
-        "foreign.jar:foreign.Missing|jar=DIR/foreign.jar has no class=foreign.Missing",
-        "foreign.jar:foreign.Other|class=foreign.Other does not implement upa.policy.MemoryPolicy",
-        "foreign.jar:foreign.Nameless|class=foreign.Nameless has no annotation upa.policy.PolicyInfo",
-        "foreign.jar:foreign.Newer|policy=DIR/foreign.jar:foreign.Newer was compiled for version=2 of upa.policy, "
-            + "this is version 1: compile it anew",
-        "foreign.jar:foreign.Abstract|class=foreign.Abstract is not public, or abstract",
-        "foreign.jar:foreign.Arguments|class=foreign.Arguments has no public constructor without parameters",
-        "foreign.jar:foreign.Throwing|policy=DIR/foreign.jar:foreign.Throwing cannot start: "
-            + "java.lang.IllegalStateException: no disk"})
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "none.jar:x|cannot read policy jar=DIR/none.jar: there is no such file",
+                "foreign.jar:foreign.Missing|jar=DIR/foreign.jar has no class=foreign.Missing",
+                "foreign.jar:foreign.Other|class=foreign.Other does not implement upa.policy.MemoryPolicy",
+                "foreign.jar:foreign.Nameless|class=foreign.Nameless has no annotation upa.policy.PolicyInfo",
+                "foreign.jar:foreign.Newer|policy=DIR/foreign.jar:foreign.Newer was compiled for version=2 of"
+                        + " upa.policy, "
+                        + "this is version 1: compile it anew",
+                "foreign.jar:foreign.Abstract|class=foreign.Abstract is not public, or abstract",
+                "foreign.jar:foreign.Arguments|class=foreign.Arguments has no public constructor without parameters",
+                "foreign.jar:foreign.Throwing|policy=DIR/foreign.jar:foreign.Throwing cannot start: "
+                        + "java.lang.IllegalStateException: no disk"
+            })
     void saysWhatIsWrongWithAClass(String name, String message) {
         PolicyException e = assertThrows(PolicyException.class, () -> create(folder + "/" + name));
         assertEquals(message.replace("DIR", folder.toString()), e.getMessage());

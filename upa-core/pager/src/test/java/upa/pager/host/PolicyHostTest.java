@@ -81,8 +81,15 @@ class PolicyHostTest {
         host.gone(Cause.FREED, new int[] {2}, 1);
         assertEquals(2, host.evict(5, true));
         assertEquals(List.of(0, 1), pages.evicted);
-        assertEquals(List.of("added FIRST_TOUCH 0 1 2", "used WRITTEN 1", "fault 9 thread 7 write", "pressure 0.25",
-                "hint RANDOM 1 2", "gone FREED 2"), TestPolicy.latest().log.subList(0, 6));
+        assertEquals(
+                List.of(
+                        "added FIRST_TOUCH 0 1 2",
+                        "used WRITTEN 1",
+                        "fault 9 thread 7 write",
+                        "pressure 0.25",
+                        "hint RANDOM 1 2",
+                        "gone FREED 2"),
+                TestPolicy.latest().log.subList(0, 6));
         assertEquals("test,id=" + id, host.spec().text());
         host.close();
         assertTrue(TestPolicy.latest().closed);
@@ -177,11 +184,15 @@ class PolicyHostTest {
         host.hint(new Hint(Hint.Kind.NORMAL, 0, 1, 0));
         host.tick();
         assertEquals(4, host.evict(4, true));
-        assertEquals(List.of("policy=test is replaced by clock: " + callback
-                + " threw java.lang.ArithmeticException: broken"), said);
+        assertEquals(
+                List.of("policy=test is replaced by clock: " + callback
+                        + " threw java.lang.ArithmeticException: broken"),
+                said);
         assertEquals("clock", host.spec().text());
         assertEquals(5, host.evict(100, true));
-        assertEquals(IntStream.range(0, 9).boxed().toList(), pages.evicted.stream().sorted().toList());
+        assertEquals(
+                IntStream.range(0, 9).boxed().toList(),
+                pages.evicted.stream().sorted().toList());
     }
 
     @Test
@@ -205,8 +216,9 @@ class PolicyHostTest {
         start();
         add(0, 10);
         assertEquals(2, host.evict(2, false));
-        assertEquals(List.of("policy=test is replaced by clock: "
-                + "proposed more than victims=72 that are not in memory"), said);
+        assertEquals(
+                List.of("policy=test is replaced by clock: " + "proposed more than victims=72 that are not in memory"),
+                said);
     }
 
     @Test
@@ -219,8 +231,9 @@ class PolicyHostTest {
         start();
         add(0, 10);
         assertEquals(2, host.evict(2, false));
-        assertTrue(said.getFirst()
-                .startsWith("policy=test is replaced by clock: evict threw java.lang.IllegalStateException"),
+        assertTrue(
+                said.getFirst()
+                        .startsWith("policy=test is replaced by clock: evict threw java.lang.IllegalStateException"),
                 said.toString());
     }
 
@@ -235,8 +248,9 @@ class PolicyHostTest {
         start();
         add(0, 3);
         host.used(Cause.FAULT, new int[] {1}, 1);
-        assertTrue(said.getFirst()
-                .matches("policy=test is replaced by clock: used allocated bytes=[0-9]+, the most is 67108864"),
+        assertTrue(
+                said.getFirst()
+                        .matches("policy=test is replaced by clock: used allocated bytes=[0-9]+, the most is 67108864"),
                 said.toString());
     }
 
@@ -271,9 +285,12 @@ class PolicyHostTest {
             {"test,id=" + id + "c", "policy=test cannot start: added threw java.lang.IllegalStateException: not today"},
             {"clock,chances=0", "policy=clock option=chances has value=0, needs a whole number from 1 to 31"},
             {"clock,chance=1", "policy=clock has no option=chance; it has chances"},
-            {"rules", "policy=rules needs its text: --policy 'when age>30s: evict'"}}) {
-            assertEquals(wrong[1], assertThrows(PolicyException.class, () -> host.replace(spec(wrong[0])))
-                    .getMessage());
+            {"rules", "policy=rules needs its text: --policy 'when age>30s: evict'"}
+        }) {
+            assertEquals(
+                    wrong[1],
+                    assertThrows(PolicyException.class, () -> host.replace(spec(wrong[0])))
+                            .getMessage());
             assertFalse(old.closed);
             assertEquals("test,id=" + id, host.spec().text());
         }
@@ -291,7 +308,8 @@ class PolicyHostTest {
         assertEquals(30, host.evict(30, false));
         Set<Integer> first = new TreeSet<>(pages.evicted.subList(0, 20));
         assertEquals(IntStream.range(0, 20).boxed().toList(), List.copyOf(first));
-        assertTrue(policy.log.contains("gone EVICTED 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19"),
+        assertTrue(
+                policy.log.contains("gone EVICTED 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19"),
                 policy.log.toString());
         assertEquals(IntStream.range(20, 30).boxed().toList(), pages.evicted.subList(20, 30));
         assertEquals(0, host.standIns());
@@ -337,8 +355,17 @@ class PolicyHostTest {
         start();
         host.tick();
         assertEquals(List.of(), said);
-        assertEquals(List.of("collapse 512", "populate 1998 2", "clear 3", "migrate 6 to 1", "give back 0", "fetch 6",
-                "place PlacementRule[fromBytes=0, toBytes=1, kind=HUGE]", "evict 5 to 1"), pages.done);
+        assertEquals(
+                List.of(
+                        "collapse 512",
+                        "populate 1998 2",
+                        "clear 3",
+                        "migrate 6 to 1",
+                        "give back 0",
+                        "fetch 6",
+                        "place PlacementRule[fromBytes=0, toBytes=1, kind=HUGE]",
+                        "evict 5 to 1"),
+                pages.done);
         assertEquals(11, host.statistics().refused());
     }
 
@@ -376,7 +403,8 @@ class PolicyHostTest {
             p.context.column(2);
             p.context.column(1);
         });
-        assertEquals("policy=test has columns of bytes=9 a page, the most is 8",
+        assertEquals(
+                "policy=test has columns of bytes=9 a page, the most is 8",
                 assertThrows(PolicyException.class, this::start).getMessage());
     }
 

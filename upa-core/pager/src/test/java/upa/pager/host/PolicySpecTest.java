@@ -16,8 +16,12 @@ class PolicySpecTest {
     void readsNamesOptionsAndSeveralPolicies() {
         PolicySpec spec = PolicySpec.parse("stride,most=8+s3-fifo,small=5%,ghost=50%");
         assertEquals(2, spec.elements().size());
-        assertEquals(new PolicySpec.Element("stride", Map.of("most", "8")), spec.elements().get(0));
-        assertEquals(new PolicySpec.Element("s3-fifo", Map.of("small", "5%", "ghost", "50%")), spec.elements().get(1));
+        assertEquals(
+                new PolicySpec.Element("stride", Map.of("most", "8")),
+                spec.elements().get(0));
+        assertEquals(
+                new PolicySpec.Element("s3-fifo", Map.of("small", "5%", "ghost", "50%")),
+                spec.elements().get(1));
         PolicySpec jar = PolicySpec.parse("/tmp/a.jar:x.Y,k=a=b");
         assertTrue(jar.elements().getFirst().isInJar());
         assertEquals(Map.of("k", "a=b"), jar.elements().getFirst().options());
@@ -27,8 +31,9 @@ class PolicySpecTest {
     void aRuleGoesOnToTheEnd() {
         PolicySpec spec = PolicySpec.parse("huge + when age>30s, x+y: evict");
         assertEquals("huge", spec.elements().get(0).name());
-        assertEquals(new PolicySpec.Element("rules", Map.of("rules", "when age>30s, x+y: evict")), spec.elements()
-                .get(1));
+        assertEquals(
+                new PolicySpec.Element("rules", Map.of("rules", "when age>30s, x+y: evict")),
+                spec.elements().get(1));
     }
 
     @ParameterizedTest
@@ -38,16 +43,22 @@ class PolicySpecTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {
-        "''|no policy named: policy=",
-        "clock+|no policy behind the last +: policy=clock+",
-        "+clock|not a name of a policy: name= in policy=+clock",
-        "Clock!|not a name of a policy: name=Clock! in policy=Clock!",
-        "clock,chances|not an option, key=value, of policy=clock: option=chances",
-        "clock,=3|not an option, key=value, of policy=clock: option==3",
-        "clock,|not an option, key=value, of policy=clock: option=",
-        "clock,a=1,a=2|given twice: option=a of policy=clock"})
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "''|no policy named: policy=",
+                "clock+|no policy behind the last +: policy=clock+",
+                "+clock|not a name of a policy: name= in policy=+clock",
+                "Clock!|not a name of a policy: name=Clock! in policy=Clock!",
+                "clock,chances|not an option, key=value, of policy=clock: option=chances",
+                "clock,=3|not an option, key=value, of policy=clock: option==3",
+                "clock,|not an option, key=value, of policy=clock: option=",
+                "clock,a=1,a=2|given twice: option=a of policy=clock"
+            })
     void refusesWhatItCannotRead(String text, String message) {
-        assertEquals(message, assertThrows(PolicyException.class, () -> PolicySpec.parse(text)).getMessage());
+        assertEquals(
+                message,
+                assertThrows(PolicyException.class, () -> PolicySpec.parse(text))
+                        .getMessage());
     }
 }

@@ -77,10 +77,14 @@ class PolicyThreadTest {
         await("hint", () -> policy.log.size() > 4);
         thread.pressure(new Pressure(0.5, 0.5));
         await("pressure", seen::get);
-        List<String> batches = String.join(" | ", policy.log).replaceAll("FREED 0 1 \\| gone FREED 2", "FREED 0 1 2")
-                .lines().toList();
-        assertEquals(List.of("added FIRST_TOUCH 0 1 2 | fault 70 thread 9 write | used WRITTEN 2 | gone FREED 0 1 2"
-                + " | hint SEQUENTIAL 4 5 | pressure 0.5"), batches);
+        List<String> batches = String.join(" | ", policy.log)
+                .replaceAll("FREED 0 1 \\| gone FREED 2", "FREED 0 1 2")
+                .lines()
+                .toList();
+        assertEquals(
+                List.of("added FIRST_TOUCH 0 1 2 | fault 70 thread 9 write | used WRITTEN 2 | gone FREED 0 1 2"
+                        + " | hint SEQUENTIAL 4 5 | pressure 0.5"),
+                batches);
     }
 
     @Test
@@ -107,8 +111,8 @@ class PolicyThreadTest {
         await("replacement", () -> thread.text().equals("clock"));
         thread.want(20, true);
         await("victims of the default", () -> pages.residentPages() == 30);
-        assertEquals(List.of("policy=test evict has not returned after 50 ms of processor time: replaced by clock"),
-                said);
+        assertEquals(
+                List.of("policy=test evict has not returned after 50 ms of processor time: replaced by clock"), said);
         assertEquals(said.getFirst(), thread.replacedBecause());
         stop.set(true);
     }
@@ -161,8 +165,11 @@ class PolicyThreadTest {
         add(0, 50);
         thread.tell(Cause.ACCESSED, new int[] {1}, 1);
         await("replacement", () -> thread.text().equals("clock"));
-        assertTrue(said.getFirst().matches("policy=test used has (allocated bytes=[0-9]+ in one call"
-                + "|not returned after [0-9]+ ms.*): replaced by clock"), said.toString());
+        assertTrue(
+                said.getFirst()
+                        .matches("policy=test used has (allocated bytes=[0-9]+ in one call"
+                                + "|not returned after [0-9]+ ms.*): replaced by clock"),
+                said.toString());
         stop.set(true);
     }
 
@@ -189,9 +196,12 @@ class PolicyThreadTest {
         });
         start("fifo");
         add(0, 50);
-        ExecutionException e = assertThrows(ExecutionException.class,
+        ExecutionException e = assertThrows(
+                ExecutionException.class,
                 () -> thread.replace(PolicySpec.parse("test,id=" + id)).get());
-        assertEquals("policy=test attach has not returned after 50 ms of processor time", e.getCause().getMessage());
+        assertEquals(
+                "policy=test attach has not returned after 50 ms of processor time",
+                e.getCause().getMessage());
         await("the default", () -> thread.text().equals("clock"));
         thread.want(50, true);
         await("victims", () -> pages.residentPages() == 0);
@@ -202,7 +212,8 @@ class PolicyThreadTest {
     void wrongChoicesAreErrors() {
         assertThrows(PolicyException.class, () -> start("nothing-like-it"));
         start("clock");
-        CompletionException e = assertThrows(CompletionException.class,
+        CompletionException e = assertThrows(
+                CompletionException.class,
                 () -> thread.replace(PolicySpec.parse("clock,chances=99")).join());
         assertInstanceOf(PolicyException.class, e.getCause());
         assertEquals("clock", thread.text());
@@ -276,8 +287,9 @@ class PolicyThreadTest {
             thread.tell(Cause.FREED, IntStream.range(0, 1 << 16).toArray(), 1 << 16);
         }
         go.set(true);
-        await("seeding anew", () -> TestPolicy.latest() != first && TestPolicy.latest()
-                .log.contains("added SEEDED 77"));
+        await(
+                "seeding anew",
+                () -> TestPolicy.latest() != first && TestPolicy.latest().log.contains("added SEEDED 77"));
         assertFalse(thread.text().equals("clock"));
     }
 }

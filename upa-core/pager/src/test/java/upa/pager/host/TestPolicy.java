@@ -26,6 +26,7 @@ public final class TestPolicy implements MemoryPolicy {
 
     /** By id and callback. */
     public static final Map<String, Misdeed> MISDEEDS = new ConcurrentHashMap<>();
+
     public static final List<TestPolicy> MADE = new ArrayList<>();
 
     public final List<String> log = new ArrayList<>();

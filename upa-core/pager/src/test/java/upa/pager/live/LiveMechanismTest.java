@@ -10,8 +10,8 @@ import upa.pager.place.PlaceWord;
 class LiveMechanismTest {
     private final PageStates states = new PageStates(1024);
     private int woken;
-    private final LiveMechanism mechanism = new LiveMechanism(states, StoreChain.of(), new Counters(), 512,
-            () -> woken++);
+    private final LiveMechanism mechanism =
+            new LiveMechanism(states, StoreChain.of(), new Counters(), 512, () -> woken++);
 
     @Test
     void victimsComeOutInTheirOrderWithTheirPlace() {

@@ -52,8 +52,15 @@ class PageStatesTest {
     void countsAreThoseOfTheWords() {
         Random random = new Random(5);
         PageStates states = new PageStates(64);
-        long[] words = {0, PageStates.memory(), PageStates.chosen(), STORED, PlaceWord.ofPattern(-1), PageStates.LOST,
-            PlaceWord.of(PlaceWord.STAGING, 0, 7)};
+        long[] words = {
+            0,
+            PageStates.memory(),
+            PageStates.chosen(),
+            STORED,
+            PlaceWord.ofPattern(-1),
+            PageStates.LOST,
+            PlaceWord.of(PlaceWord.STAGING, 0, 7)
+        };
         for (int i = 0; i < 10_000; i++) {
             states.set(random.nextInt(64), words[random.nextInt(words.length)]);
             if (i % 10 == 0) {

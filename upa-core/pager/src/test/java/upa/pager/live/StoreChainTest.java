@@ -86,7 +86,8 @@ class StoreChainTest {
 
     @Test
     void whatNoStoreTakesHasNoWord() throws Exception {
-        try (Arena arena = Arena.ofShared(); StoreChain chain = StoreChain.open(StoreSpec.parse("lz4:1M"))) {
+        try (Arena arena = Arena.ofShared();
+                StoreChain chain = StoreChain.open(StoreSpec.parse("lz4:1M"))) {
             long[] words = copyAndWrite(chain, new PageIo(arena, PAGES), new PageIo(arena, PAGES), 0);
             for (int i = 0; i < PAGES; i++) {
                 assertEquals(i % 4 == 1, words[i] == 0, "page " + i);
@@ -96,8 +97,8 @@ class StoreChainTest {
 
     @Test
     void aStoreThatCannotBeHadIsSaid() {
-        StoreException e = assertThrows(StoreException.class,
-                () -> StoreChain.open(StoreSpec.parse("lz4:1M,file:/no/such/folder:16M")));
+        StoreException e = assertThrows(
+                StoreException.class, () -> StoreChain.open(StoreSpec.parse("lz4:1M,file:/no/such/folder:16M")));
         assertTrue(e.getMessage().contains("folder=/no/such/folder"), e.getMessage());
     }
 }

@@ -119,8 +119,8 @@ class MigrationTest {
         Random random = new Random(version * PAGES + page);
         int seal = (int) version * 31 + page;
         for (int at = 0; at < PageIo.PAGE_BYTES; at += 4) {
-            int value = version == 0 ? 0 : version % 3 == 0 || version % 5 != 0 && at % 32 != 0 ? seal
-                    : random.nextInt();
+            int value =
+                    version == 0 ? 0 : version % 3 == 0 || version % 5 != 0 && at % 32 != 0 ? seal : random.nextInt();
             to.set(ValueLayout.JAVA_INT, at, value);
         }
     }
@@ -148,7 +148,8 @@ class MigrationTest {
 
         private static PageIo spoil(PageIo io, Tier undo) {
             for (int i = 0; i < io.count(); i++) {
-                if (io.result(i) == PageIo.Result.OK && ThreadLocalRandom.current().nextInt(4) == 0) {
+                if (io.result(i) == PageIo.Result.OK
+                        && ThreadLocalRandom.current().nextInt(4) == 0) {
                     if (undo != null) {
                         undo.release(0, io.slot(i));
                     }
@@ -180,7 +181,7 @@ class MigrationTest {
     }
 
     private Store compressed(CompressedStore.Method method, int spans) {
-        Store store = new CompressedStore("memory", method, arena.allocate(spans * 65536L, 4096), offset -> { });
+        Store store = new CompressedStore("memory", method, arena.allocate(spans * 65536L, 4096), offset -> {});
         stores.add(store);
         return store;
     }
@@ -188,7 +189,11 @@ class MigrationTest {
     private void makePlaces() throws Exception {
         migration.tier(FAST, new StoreTier(compressed(CompressedStore.Method.LZ4, 8)));
         migration.tier(COLD, new StoreTier(compressed(CompressedStore.Method.ZSTD, 40)));
-        Path folder = Path.of(MigrationTest.class.getProtectionDomain().getCodeSource().getLocation().getPath());
+        Path folder = Path.of(MigrationTest.class
+                .getProtectionDomain()
+                .getCodeSource()
+                .getLocation()
+                .getPath());
         Store file = FileStore.create("file", folder, 8 << 20);
         stores.add(file);
         migration.tier(FILE, new StoreTier(file));
@@ -236,7 +241,8 @@ class MigrationTest {
         while (!stop.get()) {
             int count = 1 + random.nextInt(32);
             int[] pages = random.ints(count, 0, PAGES).toArray();
-            migration.move(pages, count, from[random.nextInt(from.length)], places[random.nextInt(places.length)], io)
+            migration
+                    .move(pages, count, from[random.nextInt(from.length)], places[random.nextInt(places.length)], io)
                     .join();
         }
     }
@@ -269,7 +275,9 @@ class MigrationTest {
             kept[PlaceWord.place(table.get(page))]++;
         }
         long slots = stores.stream().mapToLong(s -> s.statistics().pages()).sum();
-        assertEquals(kept[FAST] + kept[COLD] + kept[FILE] + kept[FLAKY], slots,
+        assertEquals(
+                kept[FAST] + kept[COLD] + kept[FILE] + kept[FLAKY],
+                slots,
                 "each slot has one page, each page one slot");
         for (int page = 0; page < PAGES; page++) {
             for (int i = 0; i < 1000 && memory.read(page) == null; i++) {
@@ -282,7 +290,9 @@ class MigrationTest {
             assertTrue(migration.counters(to, PlaceWord.MEMORY).moved() > 10, "from=" + to);
         }
         assertTrue(migration.counters(PlaceWord.PATTERN, PlaceWord.MEMORY).moved() > 10);
-        assertTrue(migration.counters(COLD, FILE).moved() + migration.counters(FILE, COLD).moved() > 10);
+        assertTrue(migration.counters(COLD, FILE).moved()
+                        + migration.counters(FILE, COLD).moved()
+                > 10);
     }
 
     @Test
@@ -294,14 +304,21 @@ class MigrationTest {
         memory.write(2, 7);
         EXPECTED[2] = 7;
         memory.pinned[2] = true;
-        assertEquals(0, migration.move(new int[] {1, 2}, 2, PlaceWord.MEMORY, FAST, io).join(), "5 does not compress");
+        assertEquals(
+                0,
+                migration.move(new int[] {1, 2}, 2, PlaceWord.MEMORY, FAST, io).join(),
+                "5 does not compress");
         assertEquals(5L, memory.read(1));
         assertEquals(7L, memory.read(2));
         assertEquals(new MoveCounters(0, 0, 0, 1, 1), migration.counters(PlaceWord.MEMORY, FAST));
-        assertEquals(1, migration.move(new int[] {1, 1, 2}, 3, PlaceWord.MEMORY, FILE, io).join());
+        assertEquals(
+                1,
+                migration
+                        .move(new int[] {1, 1, 2}, 3, PlaceWord.MEMORY, FILE, io)
+                        .join());
         assertEquals(new MoveCounters(1, 1, 0, 0, 1), migration.counters(PlaceWord.MEMORY, FILE));
-        assertEquals(0, migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io).join(),
-                "it is not there any more");
+        assertEquals(
+                0, migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io).join(), "it is not there any more");
         assertTrue(migration.fetch(1, io).join());
         assertEquals(5L, memory.read(1));
     }
@@ -312,7 +329,9 @@ class MigrationTest {
         PageIo io = io(4);
         memory.write(1, 3);
         EXPECTED[1] = 3;
-        assertEquals(2, migration.move(new int[] {0, 1}, 2, PlaceWord.MEMORY, FILE, io).join());
+        assertEquals(
+                2,
+                migration.move(new int[] {0, 1}, 2, PlaceWord.MEMORY, FILE, io).join());
         assertEquals(PlaceWord.PATTERN, PlaceWord.place(table.get(0)));
         assertEquals(PlaceWord.PATTERN, PlaceWord.place(table.get(1)));
         assertEquals(0, stores.get(2).statistics().pages());
@@ -365,20 +384,27 @@ class MigrationTest {
         memory.write(1, 7);
         EXPECTED[1] = 7;
         Store store = stores.get(1);
-        assertEquals(1, migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io(1)).join());
+        assertEquals(
+                1,
+                migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io(1)).join());
         Held held = new Held(new StoreTier(store));
         migration.tier(COLD, held);
         CompletableFuture<Integer> prefetch = migration.move(new int[] {1}, 1, COLD, PlaceWord.MEMORY, io(1));
         assertTrue(migration.fetch(1, io(1)).join());
         assertTrue(memory.write(1, 8));
-        assertEquals(0, migration.move(new int[] {1}, 1, PlaceWord.MEMORY, FILE, io(1)).join(), "still under way");
+        assertEquals(
+                0,
+                migration.move(new int[] {1}, 1, PlaceWord.MEMORY, FILE, io(1)).join(),
+                "still under way");
         held.word.complete(null);
         assertEquals(0, prefetch.join());
         assertEquals(8L, memory.read(1));
         assertEquals(1, migration.counters(COLD, PlaceWord.MEMORY).taken());
         assertEquals(0, store.statistics().pages());
         EXPECTED[1] = 8;
-        assertEquals(1, migration.move(new int[] {1}, 1, PlaceWord.MEMORY, FILE, io(1)).join());
+        assertEquals(
+                1,
+                migration.move(new int[] {1}, 1, PlaceWord.MEMORY, FILE, io(1)).join());
     }
 
     /** A thread needs a page that is on its way out: it goes back, and the new slot is freed. */

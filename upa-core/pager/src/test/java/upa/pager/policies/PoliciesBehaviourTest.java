@@ -81,7 +81,9 @@ class PoliciesBehaviourTest {
     private List<Integer> fetched(Runnable what) {
         pages.done.clear();
         what.run();
-        return pages.done.stream().filter(d -> d.startsWith("fetch ")).map(d -> Integer.valueOf(d.substring(6)))
+        return pages.done.stream()
+                .filter(d -> d.startsWith("fetch "))
+                .map(d -> Integer.valueOf(d.substring(6)))
                 .toList();
     }
 
@@ -280,8 +282,8 @@ class PoliciesBehaviourTest {
         start("zero-ahead,rate=40M,free=10%+populate-ahead,ahead=6M+placement,kind=contiguous,from=1M");
         pages.bound(1 << 15);
         host.tick();
-        assertEquals(List.of("clear 1024",
-                "place PlacementRule[fromBytes=1048576, toBytes=1099511627776, kind=CONTIGUOUS]"),
+        assertEquals(
+                List.of("clear 1024", "place PlacementRule[fromBytes=1048576, toBytes=1099511627776, kind=CONTIGUOUS]"),
                 pages.done);
         pages.done.clear();
         pages.pressure = new Pressure(0, 0.05);
@@ -289,7 +291,9 @@ class PoliciesBehaviourTest {
             add(Cause.FIRST_TOUCH, page);
         }
         host.tick();
-        assertEquals(List.of("populate 1024 512"), pages.done,
+        assertEquals(
+                List.of("populate 1024 512"),
+                pages.done,
                 "at least a block away from the last touch; nothing is cleared");
         pages.done.clear();
         host.tick();

@@ -54,14 +54,27 @@ class PolicyContractTest {
      * a page that is not there, and as many victims are found as wanted.
      */
     @ParameterizedTest
-    @ValueSource(strings = {"fifo", "clock", "clock,chances=3", "2q", "s3-fifo",
-            "s3-fifo,small=50%,most=1,promote=0", "sieve",
-        "sequential", "stride", "csr-window", "huge,after=1", "working-set,least=1M,interval=100ms,free=0%",
+    @ValueSource(
+            strings = {
+                "fifo",
+                "clock",
+                "clock,chances=3",
+                "2q",
+                "s3-fifo",
+                "s3-fifo,small=50%,most=1,promote=0",
+                "sieve",
+                "sequential",
+                "stride",
+                "csr-window",
+                "huge,after=1",
+                "working-set,least=1M,interval=100ms,free=0%",
                 "zero-ahead",
-        "populate-ahead,ahead=2M", "placement",
+                "populate-ahead,ahead=2M",
+                "placement",
                 "when age>1s and not written: move to lz4; quota 1M/s; goal pressure<1%",
-        "when in lz4 and age>1s: move to file; when age<2s: keep; when used: collapse",
-        "csr-window+stride+sequential+huge+sieve"})
+                "when in lz4 and age>1s: move to file; when age<2s: keep; when used: collapse",
+                "csr-window+stride+sequential+huge+sieve"
+            })
     void survivesAnythingAndFindsVictims(String spec) {
         for (long seed = 0; seed < 6; seed++) {
             Random random = new Random(seed);
@@ -81,8 +94,8 @@ class PolicyContractTest {
                         if (!pages.isResident(page)) {
                             boolean known = pages.isStored(page);
                             pages.put(page);
-                            Cause cause = known ? random.nextBoolean() ? Cause.RESCUED : Cause.FETCHED
-                                    : Cause.FIRST_TOUCH;
+                            Cause cause =
+                                    known ? random.nextBoolean() ? Cause.RESCUED : Cause.FETCHED : Cause.FIRST_TOUCH;
                             host.added(cause, one, 1);
                             pages.room = 64;
                             host.fault(new Fault(page));
@@ -107,8 +120,12 @@ class PolicyContractTest {
                         pages.pressure = new Pressure(random.nextInt(3) / 100.0, random.nextDouble());
                         host.pressure(pages.pressure);
                     }
-                    case 9 -> host.hint(new Hint(Hint.Kind.values()[random.nextInt(6)], page,
-                            Math.min(1 + random.nextInt(200), PAGES - page), 3));
+                    case 9 ->
+                        host.hint(new Hint(
+                                Hint.Kind.values()[random.nextInt(6)],
+                                page,
+                                Math.min(1 + random.nextInt(200), PAGES - page),
+                                3));
                     case 10 -> {
                         pages.now += random.nextInt(1_000_000_000);
                         host.tick();
@@ -140,15 +157,31 @@ class PolicyContractTest {
             Outcome outcome = Simulation.run(trace, PolicySpec.parse(spec), settings);
             assertEquals(List.of(), outcome.complaints());
             assertTrue(outcome.hitRate() > 0.2, "hitRate=" + outcome.hitRate());
-            long present = outcome.misses() + outcome.statistics().prefetches() - outcome.statistics().evictions();
+            long present = outcome.misses()
+                    + outcome.statistics().prefetches()
+                    - outcome.statistics().evictions();
             assertTrue(present <= 100 && present > 80, "present=" + present);
         }
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"fifo", "clock", "2q", "s3-fifo", "sieve", "when age>1s: evict", "csr-window",
-            "sequential", "stride",
-        "huge", "populate-ahead", "zero-ahead", "placement", "working-set"})
+    @ValueSource(
+            strings = {
+                "fifo",
+                "clock",
+                "2q",
+                "s3-fifo",
+                "sieve",
+                "when age>1s: evict",
+                "csr-window",
+                "sequential",
+                "stride",
+                "huge",
+                "populate-ahead",
+                "zero-ahead",
+                "placement",
+                "working-set"
+            })
     void worksInARegionOfAnySize(String spec) {
         for (int size : new int[] {1, 511, 512, 513, 1 << 28}) {
             FakeMechanism pages = new FakeMechanism(size, 1);

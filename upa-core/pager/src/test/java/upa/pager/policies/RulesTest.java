@@ -44,33 +44,52 @@ class RulesTest {
         List<Rule> rules = RuleParser.parse("WHEN age>30s and not written and not in file:  "
                 + "move to compressed ;quota 64MiB/s;"
                 + " goal pressure < 1%; between 10% and 20.5% free; when used: keep");
-        assertEquals(List.of(
-                new Rule(List.of(new Rule.Term(Rule.Test.OLDER, false, 30 * SECOND, null),
-                        new Rule.Term(Rule.Test.WRITTEN, true, 0, null), new Rule.Term(Rule.Test.IN, true, 0, "file")),
-                        Rule.Action.MOVE, "compressed", 64 << 20, 0.01, 0.1, 0.205),
-                new Rule(List.of(new Rule.Term(Rule.Test.USED, false, 0, null)), Rule.Action.KEEP, null, -1, -1, 0,
-                        1)), rules);
+        assertEquals(
+                List.of(
+                        new Rule(
+                                List.of(
+                                        new Rule.Term(Rule.Test.OLDER, false, 30 * SECOND, null),
+                                        new Rule.Term(Rule.Test.WRITTEN, true, 0, null),
+                                        new Rule.Term(Rule.Test.IN, true, 0, "file")),
+                                Rule.Action.MOVE,
+                                "compressed",
+                                64 << 20,
+                                0.01,
+                                0.1,
+                                0.205),
+                        new Rule(
+                                List.of(new Rule.Term(Rule.Test.USED, false, 0, null)),
+                                Rule.Action.KEEP,
+                                null,
+                                -1,
+                                -1,
+                                0,
+                                1)),
+                rules);
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {
-        "when|word=2: expected written, used, in or age, it ends there",
-        "when cold: evict|word=2: expected written, used, in or age, found cold",
-        "when age=3s: evict|word=2: expected written, used, in or age, found age=3s",
-        "when age 3s: evict|word=3: expected > or <, found 3s",
-        "when age>3: evict|word=4: expected a time, as 30s, found 3",
-        "when age>3s evict|word=5: expected :, found evict",
-        "when age>3s:|word=6: expected move to, evict, fetch, collapse or keep, it ends there",
-        "when age>3s: drop|word=6: expected move to, evict, fetch, collapse or keep, found drop",
-        "when age>3s: move file|word=7: expected to, found file",
-        "when age>3s: move to|word=8: expected a place, it ends there",
-        "when used: evict quota 3M/s|word=5: expected ;, found quota",
-        "when used: evict; quota 3X/s|word=7: expected bytes, as 64MiB, found 3x",
-        "when used: evict; quota 3M|word=8: expected /s, it ends there",
-        "when used: evict; goal pressure<1|word=9: expected a percentage, as 10%, found 1",
-        "when used: evict; goal pressure<101%|word=9: expected a percentage, as 10%, found 101%",
-        "when used: evict; between 1% and 2%|word=10: expected free, it ends there",
-        "when used: evict; always|word=6: expected quota, goal, between or when, found always"})
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "when|word=2: expected written, used, in or age, it ends there",
+                "when cold: evict|word=2: expected written, used, in or age, found cold",
+                "when age=3s: evict|word=2: expected written, used, in or age, found age=3s",
+                "when age 3s: evict|word=3: expected > or <, found 3s",
+                "when age>3: evict|word=4: expected a time, as 30s, found 3",
+                "when age>3s evict|word=5: expected :, found evict",
+                "when age>3s:|word=6: expected move to, evict, fetch, collapse or keep, it ends there",
+                "when age>3s: drop|word=6: expected move to, evict, fetch, collapse or keep, found drop",
+                "when age>3s: move file|word=7: expected to, found file",
+                "when age>3s: move to|word=8: expected a place, it ends there",
+                "when used: evict quota 3M/s|word=5: expected ;, found quota",
+                "when used: evict; quota 3X/s|word=7: expected bytes, as 64MiB, found 3x",
+                "when used: evict; quota 3M|word=8: expected /s, it ends there",
+                "when used: evict; goal pressure<1|word=9: expected a percentage, as 10%, found 1",
+                "when used: evict; goal pressure<101%|word=9: expected a percentage, as 10%, found 101%",
+                "when used: evict; between 1% and 2%|word=10: expected free, it ends there",
+                "when used: evict; always|word=6: expected quota, goal, between or when, found always"
+            })
     void saysWhereItCannotRead(String text, String message) {
         PolicyException e = assertThrows(PolicyException.class, () -> RuleParser.parse(text));
         assertEquals("cannot read rule=" + text + ": " + message, e.getMessage());
@@ -78,13 +97,20 @@ class RulesTest {
 
     @Test
     void refusesNothingBetweenAndUnknownPlaces() {
-        assertEquals("cannot read rule=when used: evict; between 20% and 10% free: between 20.0% and 10.0% is nothing",
-                assertThrows(PolicyException.class, () ->
-                        RuleParser.parse("when used: evict; between 20% and 10% free")).getMessage());
-        assertEquals("policy=rules: there is no place=remote for pages; there are memory, lz4, file",
-                assertThrows(PolicyException.class, () -> start("when age>1s: move to remote")).getMessage());
-        assertEquals("policy=rules: there is no place=nowhere for pages; there are memory, lz4, file",
-                assertThrows(PolicyException.class, () -> start("when in nowhere: fetch")).getMessage());
+        assertEquals(
+                "cannot read rule=when used: evict; between 20% and 10% free: between 20.0% and 10.0% is nothing",
+                assertThrows(
+                                PolicyException.class,
+                                () -> RuleParser.parse("when used: evict; between 20% and 10% free"))
+                        .getMessage());
+        assertEquals(
+                "policy=rules: there is no place=remote for pages; there are memory, lz4, file",
+                assertThrows(PolicyException.class, () -> start("when age>1s: move to remote"))
+                        .getMessage());
+        assertEquals(
+                "policy=rules: there is no place=nowhere for pages; there are memory, lz4, file",
+                assertThrows(PolicyException.class, () -> start("when in nowhere: fetch"))
+                        .getMessage());
     }
 
     @Test

@@ -47,7 +47,8 @@ class BeladyTest {
     void isTheFewestThereCanBe() {
         Random random = new Random(5);
         for (int round = 0; round < 200; round++) {
-            int[] pages = random.ints(3 + random.nextInt(20), 0, 2 + random.nextInt(5)).toArray();
+            int[] pages = random.ints(3 + random.nextInt(20), 0, 2 + random.nextInt(5))
+                    .toArray();
             int bound = 1 + random.nextInt(4);
             PageTrace trace = PageTrace.of(Arrays.stream(pages).asLongStream().toArray());
             assertEquals(fewest(pages, 0, Set.of(), bound, new HashMap<>()), Belady.faults(trace, bound));

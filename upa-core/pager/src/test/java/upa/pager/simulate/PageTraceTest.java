@@ -50,7 +50,9 @@ class PageTraceTest {
     void readsAddresses() throws Exception {
         PageTrace trace = read("0x1000\nW 0x1fff\nR 0x2000\n");
         assertEquals(List.of(1, 1, 2), pages(trace));
-        assertEquals(List.of(false, true, false), IntStream.range(0, 3).mapToObj(trace::isWrite).toList());
+        assertEquals(
+                List.of(false, true, false),
+                IntStream.range(0, 3).mapToObj(trace::isWrite).toList());
     }
 
     @Test
@@ -58,7 +60,9 @@ class PageTraceTest {
         PageTrace trace = read("==12== Lackey\nI  04001000,3\n L 00001000,8\n"
                 + " S 00001008,8\n M 00003000,4\n L 00001000,8\n--12-- x\n");
         assertEquals(List.of(1, 3, 1), pages(trace));
-        assertEquals(List.of(true, true, false), IntStream.range(0, 3).mapToObj(trace::isWrite).toList());
+        assertEquals(
+                List.of(true, true, false),
+                IntStream.range(0, 3).mapToObj(trace::isWrite).toList());
     }
 
     @Test
@@ -82,28 +86,36 @@ class PageTraceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"x", "-1", "1.5", "0x", "0xg", "3 0", "3 99999999999", "R", "R 3 0x", " L zz,8",
-            " L 1000", "+3"})
+    @ValueSource(
+            strings = {"x", "-1", "1.5", "0x", "0xg", "3 0", "3 99999999999", "R", "R 3 0x", " L zz,8", " L 1000", "+3"
+            })
     void saysWhichLineItCannotRead(String line) {
         TraceException e = assertThrows(TraceException.class, () -> read("1\n" + line + "\n"));
-        assertEquals("cannot read trace file=" + folder.resolve("t")
-                + ": line=2 is neither page number, address nor lackey's",
+        assertEquals(
+                "cannot read trace file=" + folder.resolve("t")
+                        + ": line=2 is neither page number, address nor lackey's",
                 e.getMessage());
     }
 
     @Test
     void saysWhatIsWrongWithAFile() throws Exception {
-        assertEquals("cannot read trace file=" + folder.resolve("none") + ": there is no such file",
-                assertThrows(TraceException.class, () -> PageTrace.read(folder.resolve("none"))).getMessage());
-        assertEquals("cannot read trace file=" + folder + ": it is a directory",
+        assertEquals(
+                "cannot read trace file=" + folder.resolve("none") + ": there is no such file",
+                assertThrows(TraceException.class, () -> PageTrace.read(folder.resolve("none")))
+                        .getMessage());
+        assertEquals(
+                "cannot read trace file=" + folder + ": it is a directory",
                 assertThrows(TraceException.class, () -> PageTrace.read(folder)).getMessage());
-        assertEquals("cannot read trace file=" + folder.resolve("t") + ": it has no accesses",
+        assertEquals(
+                "cannot read trace file=" + folder.resolve("t") + ": it has no accesses",
                 assertThrows(TraceException.class, () -> read("# nothing\n")).getMessage());
         Path file = folder.resolve("cut.gz");
         Files.write(file, new byte[] {0x1f, (byte) 0x8b, 8, 0, 0});
-        assertTrue(assertThrows(TraceException.class, () -> PageTrace.read(file)).getMessage()
+        assertTrue(assertThrows(TraceException.class, () -> PageTrace.read(file))
+                .getMessage()
                 .startsWith("cannot read trace file=" + file + ": line=0: "));
-        assertTrue(assertThrows(TraceException.class, () -> read("99999999999999999\n")).getMessage()
+        assertTrue(assertThrows(TraceException.class, () -> read("99999999999999999\n"))
+                .getMessage()
                 .endsWith(" is out of range"));
     }
 }

@@ -103,7 +103,8 @@ class SimulationTest {
     void noPolicyBeatsTheBoundWithoutPrefetch(String policy) {
         Random random = new Random(11);
         for (int round = 0; round < 10; round++) {
-            PageTrace trace = PageTrace.of(random.longs(2000, 0, 100 + 50 * round).toArray());
+            PageTrace trace =
+                    PageTrace.of(random.longs(2000, 0, 100 + 50 * round).toArray());
             int bound = 10 + random.nextInt(90);
             Outcome outcome = run(trace, policy, bound);
             assertTrue(outcome.misses() >= Belady.faults(trace, bound), policy + " misses=" + outcome.misses());
@@ -113,7 +114,8 @@ class SimulationTest {
 
     @Test
     void everythingFitsInABoundOfAllPages() {
-        PageTrace trace = PageTrace.of(LongStream.range(0, 1000).map(i -> i % 100).toArray());
+        PageTrace trace =
+                PageTrace.of(LongStream.range(0, 1000).map(i -> i % 100).toArray());
         Outcome outcome = run(trace, "sieve", 100);
         assertEquals(0, outcome.statistics().faults());
         assertEquals(0, outcome.statistics().evictions());
@@ -122,21 +124,25 @@ class SimulationTest {
 
     @Test
     void prefetchingServesALoop() {
-        PageTrace trace = PageTrace.of(LongStream.range(0, 10_000).map(i -> i % 1000).toArray());
+        PageTrace trace =
+                PageTrace.of(LongStream.range(0, 10_000).map(i -> i % 1000).toArray());
         Outcome outcome = run(trace, "sequential", 500);
         assertTrue(outcome.misses() < 1200, "misses=" + outcome.misses());
-        assertTrue(outcome.statistics().prefetchesUsed() > 8000, outcome.statistics().toString());
+        assertTrue(
+                outcome.statistics().prefetchesUsed() > 8000,
+                outcome.statistics().toString());
         assertTrue(outcome.statistics().prefetches() >= outcome.statistics().prefetchesUsed());
     }
 
     @Test
     void aStagingAreaRescues() {
         Random random = new Random(12);
-        PageTrace trace = PageTrace.of(random.longs(20_000, 0, 1000).map(n -> n * n / 2000).toArray());
-        Outcome without = Simulation.run(trace, PolicySpec.parse("clock"),
-                new Settings(100, Settings.Evidence.FAULTS, 0, 1));
-        Outcome with = Simulation.run(trace, PolicySpec.parse("clock"),
-                new Settings(100, Settings.Evidence.FAULTS, 20, 1));
+        PageTrace trace = PageTrace.of(
+                random.longs(20_000, 0, 1000).map(n -> n * n / 2000).toArray());
+        Outcome without =
+                Simulation.run(trace, PolicySpec.parse("clock"), new Settings(100, Settings.Evidence.FAULTS, 0, 1));
+        Outcome with =
+                Simulation.run(trace, PolicySpec.parse("clock"), new Settings(100, Settings.Evidence.FAULTS, 20, 1));
         assertEquals(0, without.statistics().rescues());
         assertTrue(with.statistics().rescues() > 500, with.statistics().toString());
         assertTrue(with.misses() < without.misses(), "with=" + with.misses() + " without=" + without.misses());
@@ -148,7 +154,8 @@ class SimulationTest {
             throw new IllegalStateException("gave up");
         });
         Outcome outcome = run(PageTrace.of(1, 2, 1, 3, 1, 2), "test,id=sim", 2);
-        assertEquals(List.of("policy=test is replaced by clock: used threw java.lang.IllegalStateException: gave up"),
+        assertEquals(
+                List.of("policy=test is replaced by clock: used threw java.lang.IllegalStateException: gave up"),
                 outcome.complaints());
         assertEquals(6, outcome.accesses());
     }
@@ -161,14 +168,18 @@ class SimulationTest {
                 p.context.residentPages();
             }
         });
-        assertEquals("policy=test evict has not returned after 50 ms of processor time",
-                assertThrows(PolicyException.class, () -> run(PageTrace.of(1, 2, 3), "test,id=hang", 2)).getMessage());
+        assertEquals(
+                "policy=test evict has not returned after 50 ms of processor time",
+                assertThrows(PolicyException.class, () -> run(PageTrace.of(1, 2, 3), "test,id=hang", 2))
+                        .getMessage());
     }
 
     @Test
     void settingsAreChecked() {
-        assertEquals("boundPages=0 stagingPages=0 batchPages=1",
-                assertThrows(IllegalArgumentException.class, () -> Settings.exact(0)).getMessage());
+        assertEquals(
+                "boundPages=0 stagingPages=0 batchPages=1",
+                assertThrows(IllegalArgumentException.class, () -> Settings.exact(0))
+                        .getMessage());
         assertThrows(IllegalArgumentException.class, () -> new Settings(10, Settings.Evidence.FAULTS, 10, 1));
         assertThrows(IllegalArgumentException.class, () -> new Settings(10, Settings.Evidence.FAULTS, 0, 11));
     }

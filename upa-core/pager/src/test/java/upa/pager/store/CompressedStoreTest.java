@@ -32,7 +32,10 @@ class CompressedStoreTest {
         }
 
         private Store make(MemorySegment memory) {
-            Store store = keep(new CompressedStore("lz4", method, memory,
+            Store store = keep(new CompressedStore(
+                    "lz4",
+                    method,
+                    memory,
                     offset -> memory.asSlice(offset, Slab.SPAN_BYTES).fill((byte) 0)));
             memories.put(store, memory);
             return store;
@@ -52,7 +55,9 @@ class CompressedStoreTest {
 
         @Override
         void remove(Store store, int slot) {
-            memories.get(store).asSlice((long) slot * Slab.UNIT_BYTES, Slab.UNIT_BYTES).fill((byte) 0);
+            memories.get(store)
+                    .asSlice((long) slot * Slab.UNIT_BYTES, Slab.UNIT_BYTES)
+                    .fill((byte) 0);
         }
     }
 
@@ -94,8 +99,8 @@ class CompressedStoreTest {
         void tellsWhatCanBeGivenBack() {
             AtomicInteger given = new AtomicInteger();
             MemorySegment memory = Arena.ofAuto().allocate(4L * Slab.SPAN_BYTES, 4096);
-            Store store = new CompressedStore("lz4", CompressedStore.Method.LZ4, memory, offset ->
-                    given.incrementAndGet());
+            Store store =
+                    new CompressedStore("lz4", CompressedStore.Method.LZ4, memory, offset -> given.incrementAndGet());
             long a = writeOne(store, 1);
             long b = writeOne(store, 2);
             store.free(new int[] {(int) (a >>> 32)}, 1);
@@ -114,8 +119,10 @@ class CompressedStoreTest {
 
     @Test
     void sizesAreChecked() {
-        assertThrows(IllegalArgumentException.class, () -> new CompressedStore("x", CompressedStore.Method.LZ4,
-                Arena.ofAuto().allocate(100), offset -> { }));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> new CompressedStore(
+                        "x", CompressedStore.Method.LZ4, Arena.ofAuto().allocate(100), offset -> {}));
     }
 
     /** Random pieces against a map of units: no two overlap, and all that is given back is whole. */
@@ -141,7 +148,10 @@ class CompressedStoreTest {
                     }
                     assertEquals(unit / Slab.SPAN_UNITS, (unit + size - 1) / Slab.SPAN_UNITS);
                 } else if (!pieces.isEmpty()) {
-                    int unit = pieces.keySet().stream().skip(random.nextInt(pieces.size())).findFirst().orElseThrow();
+                    int unit = pieces.keySet().stream()
+                            .skip(random.nextInt(pieces.size()))
+                            .findFirst()
+                            .orElseThrow();
                     int size = pieces.remove(unit);
                     assertEquals(size, slab.size(unit));
                     for (int u = unit; u < unit + size; u++) {

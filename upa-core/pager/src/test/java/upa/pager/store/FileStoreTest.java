@@ -22,11 +22,16 @@ import upa.pager.posix.Posix;
 class FileStoreTest extends StoreContract {
     @TempDir
     static Path temporary;
+
     private final Map<Store, Integer> heirs = new HashMap<>();
 
     /** Beside the classes, since /tmp may lie in memory. */
     private static Path folder() {
-        return Path.of(FileStoreTest.class.getProtectionDomain().getCodeSource().getLocation().getPath());
+        return Path.of(FileStoreTest.class
+                .getProtectionDomain()
+                .getCodeSource()
+                .getLocation()
+                .getPath());
     }
 
     private Store remember(FileStore store) {
@@ -45,7 +50,8 @@ class FileStoreTest extends StoreContract {
 
     @Override
     Store reopen(Store closed) throws StoreException {
-        return remember(FileStore.open("file", heirs.remove(closed), closed.statistics().bytesLimit()));
+        return remember(
+                FileStore.open("file", heirs.remove(closed), closed.statistics().bytesLimit()));
     }
 
     @AfterEach
@@ -85,7 +91,10 @@ class FileStoreTest extends StoreContract {
     void itsFileHasNoNameAndItsBlocksGoBack() throws Exception {
         FileStore store = (FileStore) open(600);
         try (var list = Files.list(folder())) {
-            assertEquals(List.of(), list.filter(p -> p.getFileName().toString().endsWith(".pages")).toList());
+            assertEquals(
+                    List.of(),
+                    list.filter(p -> p.getFileName().toString().endsWith(".pages"))
+                            .toList());
         }
         PageIo io = write(store, 0, 512);
         int[] slots = new int[512];
@@ -99,21 +108,30 @@ class FileStoreTest extends StoreContract {
     }
 
     private static long blocks(Path file) throws IOException {
-        Process stat = new ProcessBuilder("stat", "-L", "-c", "%b", "/proc/" + ProcessHandle.current().pid() + "/fd/"
-                + file.getFileName()).redirectErrorStream(true).start();
+        Process stat = new ProcessBuilder(
+                        "stat",
+                        "-L",
+                        "-c",
+                        "%b",
+                        "/proc/" + ProcessHandle.current().pid() + "/fd/" + file.getFileName())
+                .redirectErrorStream(true)
+                .start();
         return Long.parseLong(new String(stat.getInputStream().readAllBytes()).strip());
     }
 
     @Test
     void foldersAreChecked() throws Exception {
-        assertEquals("cannot keep pages in folder=/no/such: there is no such folder",
+        assertEquals(
+                "cannot keep pages in folder=/no/such: there is no such folder",
                 assertThrows(StoreException.class, () -> FileStore.create("f", Path.of("/no/such"), 1 << 20))
                         .getMessage());
-        assertTrue(assertThrows(StoreException.class, () -> FileStore.create("f", temporary, 4096)).getMessage()
+        assertTrue(assertThrows(StoreException.class, () -> FileStore.create("f", temporary, 4096))
+                .getMessage()
                 .startsWith("store=f has bytes=4096, needs 1048576 to "));
-        assumeTrue(Files.isDirectory(Path.of("/dev/shm")) && Files.getFileStore(Path.of("/dev/shm")).type()
-                .equals("tmpfs"));
-        assertEquals("cannot keep pages in folder=/dev/shm: it lies in memory (tmpfs)",
+        assumeTrue(Files.isDirectory(Path.of("/dev/shm"))
+                && Files.getFileStore(Path.of("/dev/shm")).type().equals("tmpfs"));
+        assertEquals(
+                "cannot keep pages in folder=/dev/shm: it lies in memory (tmpfs)",
                 assertThrows(StoreException.class, () -> FileStore.create("f", Path.of("/dev/shm"), 1 << 20))
                         .getMessage());
     }

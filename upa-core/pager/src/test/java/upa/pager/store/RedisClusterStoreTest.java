@@ -25,6 +25,7 @@ import redis.clients.jedis.JedisCluster;
 class RedisClusterStoreTest extends StoreContract {
     @TempDir
     static Path folder;
+
     private static final List<RedisServer> NODES = new ArrayList<>();
     private final Map<Store, byte[]> ids = new HashMap<>();
 
@@ -33,20 +34,30 @@ class RedisClusterStoreTest extends StoreContract {
         assumeTrue(RedisServer.isThere(), "needs redis-server");
         List<String> create = new ArrayList<>(List.of("redis-cli", "--cluster", "create"));
         for (int i = 0; i < 6; i++) {
-            RedisServer node = RedisServer.start(Files.createDirectory(folder.resolve("node" + i)),
-                    "--cluster-enabled", "yes",
-                    "--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0");
+            RedisServer node = RedisServer.start(
+                    Files.createDirectory(folder.resolve("node" + i)),
+                    "--cluster-enabled",
+                    "yes",
+                    "--cluster-node-timeout",
+                    "1000",
+                    "--cluster-replica-validity-factor",
+                    "0");
             NODES.add(node);
             create.add("127.0.0.1:" + node.port);
         }
         create.addAll(List.of("--cluster-replicas", "1", "--cluster-yes"));
         Path log = folder.resolve("create.log");
-        int status = new ProcessBuilder(create).redirectErrorStream(true).redirectOutput(log.toFile()).start()
+        int status = new ProcessBuilder(create)
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start()
                 .waitFor();
         assertEquals(0, status, Files.readString(log));
         for (RedisServer node : NODES) {
-            await("cluster", () -> node.ask("CLUSTER", "INFO").startsWith("$") && !node.ask("GET", "x")
-                    .startsWith("-CLUSTERDOWN"));
+            await(
+                    "cluster",
+                    () -> node.ask("CLUSTER", "INFO").startsWith("$")
+                            && !node.ask("GET", "x").startsWith("-CLUSTERDOWN"));
         }
     }
 
@@ -78,8 +89,11 @@ class RedisClusterStoreTest extends StoreContract {
     }
 
     private byte[] key(Store store, int slot) {
-        return ByteBuffer.allocate(16).put("upa:".getBytes(StandardCharsets.US_ASCII)).put(ids.get(store))
-                .putInt(slot).array();
+        return ByteBuffer.allocate(16)
+                .put("upa:".getBytes(StandardCharsets.US_ASCII))
+                .put(ids.get(store))
+                .putInt(slot)
+                .array();
     }
 
     private static JedisCluster client() {
@@ -112,7 +126,10 @@ class RedisClusterStoreTest extends StoreContract {
             assertEquals(PageIo.Result.OK, io.result(i));
             kept[i] = (long) io.slot(i) << 32 | io.check(i);
         }
-        RedisServer victim = NODES.stream().filter(RedisClusterStoreTest::isMaster).findFirst().orElseThrow();
+        RedisServer victim = NODES.stream()
+                .filter(RedisClusterStoreTest::isMaster)
+                .findFirst()
+                .orElseThrow();
         await("replication", () -> victim.ask("WAIT", "1", "1000").equals(":1"));
         victim.kill();
         await("the replica", () -> {

@@ -23,8 +23,20 @@ final class RedisServer implements AutoCloseable {
     private RedisServer(Path folder, int port, List<String> arguments) throws Exception {
         this.folder = folder;
         this.port = port;
-        command = new ArrayList<>(List.of("redis-server", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-                "--dir", folder.toString(), "--daemonize", "no", "--loglevel", "warning"));
+        command = new ArrayList<>(List.of(
+                "redis-server",
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--dir",
+                folder.toString(),
+                "--daemonize",
+                "no",
+                "--loglevel",
+                "warning"));
         if (!arguments.contains("--port")) {
             command.addAll(List.of("--port", Integer.toString(port)));
         }
@@ -50,7 +62,7 @@ final class RedisServer implements AutoCloseable {
         for (int i = 0; i < 200; i++) {
             int port = 20_000 + (int) (Math.random() * 2_000);
             try (ServerSocket one = new ServerSocket(port, 1, InetAddress.getLoopbackAddress());
-                 ServerSocket bus = new ServerSocket(port + 10_000, 1, InetAddress.getLoopbackAddress())) {
+                    ServerSocket bus = new ServerSocket(port + 10_000, 1, InetAddress.getLoopbackAddress())) {
                 return one.getLocalPort() == port && bus.isBound() ? port : freePort();
             } catch (IOException e) {
                 continue;
@@ -60,8 +72,10 @@ final class RedisServer implements AutoCloseable {
     }
 
     void start() throws Exception {
-        process = new ProcessBuilder(command).redirectErrorStream(true)
-                .redirectOutput(folder.resolve("redis-" + port + ".log").toFile()).start();
+        process = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(folder.resolve("redis-" + port + ".log").toFile())
+                .start();
         StoreContract.await("redis-server", () -> {
             try (Socket s = new Socket(InetAddress.getLoopbackAddress(), port)) {
                 return s.isConnected();
@@ -81,7 +95,9 @@ final class RedisServer implements AutoCloseable {
     }
 
     void signal(String name) throws IOException, InterruptedException {
-        new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start().waitFor();
+        new ProcessBuilder("kill", "-" + name, Long.toString(process.pid()))
+                .start()
+                .waitFor();
     }
 
     /** Sends a command and returns the first line of the answer. */

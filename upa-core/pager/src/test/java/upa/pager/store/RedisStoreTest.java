@@ -24,6 +24,7 @@ import redis.clients.jedis.Jedis;
 class RedisStoreTest extends StoreContract {
     @TempDir
     static Path folder;
+
     private static RedisServer server;
     private final Map<Store, byte[]> ids = new HashMap<>();
     private final Map<Store, String> urls = new HashMap<>();
@@ -63,8 +64,11 @@ class RedisStoreTest extends StoreContract {
     }
 
     final byte[] key(Store store, int slot) {
-        return ByteBuffer.allocate(16).put("upa:".getBytes(StandardCharsets.US_ASCII)).put(ids.get(store))
-                .putInt(slot).array();
+        return ByteBuffer.allocate(16)
+                .put("upa:".getBytes(StandardCharsets.US_ASCII))
+                .put(ids.get(store))
+                .putInt(slot)
+                .array();
     }
 
     static Jedis client() {
@@ -137,8 +141,8 @@ class RedisStoreTest extends StoreContract {
 
     private void withServer(WithServer test, String... arguments) throws Exception {
         try (RedisServer own = RedisServer.start(folder, arguments);
-             Store store = RedisStore.open("redis", "redis://127.0.0.1:" + own.port + "?timeout=300ms",
-                     RedisStore.newId())) {
+                Store store = RedisStore.open(
+                        "redis", "redis://127.0.0.1:" + own.port + "?timeout=300ms", RedisStore.newId())) {
             test.run(own, store);
         }
     }
@@ -190,29 +194,37 @@ class RedisStoreTest extends StoreContract {
 
     @Test
     void aServerWithoutMemoryIsFull() throws Exception {
-        withServer((own, store) -> {
-            int version = 0;
-            PageIo io;
-            do {
-                io = write(store, version, version + 64);
-                version += 64;
-            } while (io.result(63) == PageIo.Result.OK && version < 100_000);
-            assertEquals(PageIo.Result.FULL, io.result(63));
-            long pages = store.statistics().pages();
-            assertTrue(pages > 100 && pages < 5000, "pages=" + pages);
-            assertTrue(store.statistics().refused() > 0);
-            await("no leak of what was refused", () -> own.keys() == pages);
-        }, "--maxmemory", "8mb", "--maxmemory-policy", "noeviction");
+        withServer(
+                (own, store) -> {
+                    int version = 0;
+                    PageIo io;
+                    do {
+                        io = write(store, version, version + 64);
+                        version += 64;
+                    } while (io.result(63) == PageIo.Result.OK && version < 100_000);
+                    assertEquals(PageIo.Result.FULL, io.result(63));
+                    long pages = store.statistics().pages();
+                    assertTrue(pages > 100 && pages < 5000, "pages=" + pages);
+                    assertTrue(store.statistics().refused() > 0);
+                    await("no leak of what was refused", () -> own.keys() == pages);
+                },
+                "--maxmemory",
+                "8mb",
+                "--maxmemory-policy",
+                "noeviction");
     }
 
     @Test
     void aServerThatThrowsKeysAwayIsNotUsed() throws Exception {
         try (RedisServer own = RedisServer.start(folder, "--maxmemory", "8mb", "--maxmemory-policy", "volatile-lru")) {
-            assertEquals("store at 127.0.0.1:" + own.port
-                    + " throws keys away when it is full: set maxmemory-policy to "
-                    + "noeviction, it is policy=volatile-lru",
-                            assertThrows(StoreException.class, () -> RedisStore.open("redis",
-                            "redis://127.0.0.1:" + own.port, RedisStore.newId())).getMessage());
+            assertEquals(
+                    "store at 127.0.0.1:" + own.port
+                            + " throws keys away when it is full: set maxmemory-policy to "
+                            + "noeviction, it is policy=volatile-lru",
+                    assertThrows(
+                                    StoreException.class,
+                                    () -> RedisStore.open("redis", "redis://127.0.0.1:" + own.port, RedisStore.newId()))
+                            .getMessage());
         }
     }
 
@@ -221,14 +233,18 @@ class RedisStoreTest extends StoreContract {
         try (RedisServer own = RedisServer.start(folder, "--requirepass", "s3cret")) {
             String host = "127.0.0.1:" + own.port;
             for (String url : new String[] {"redis://" + host, "redis://:wrong@" + host}) {
-                String message = assertThrows(StoreException.class,
-                        () -> RedisStore.open("redis", url, RedisStore.newId())).getMessage();
+                String message = assertThrows(
+                                StoreException.class, () -> RedisStore.open("redis", url, RedisStore.newId()))
+                        .getMessage();
                 assertTrue(message.startsWith("cannot use store=redis at " + host + ": "), message);
                 assertFalse(message.contains("wrong@"), message);
             }
             Path file = Files.writeString(folder.resolve("password"), "s3cret\n");
-            for (String url : new String[] {"redis://:s3cret@" + host, "redis://default:s3cret@" + host,
-                "redis://" + host + "?password-file=" + file}) {
+            for (String url : new String[] {
+                "redis://:s3cret@" + host,
+                "redis://default:s3cret@" + host,
+                "redis://" + host + "?password-file=" + file
+            }) {
                 try (Store store = RedisStore.open("redis", url, RedisStore.newId())) {
                     assertNotEquals(-1, writeOne(store, 1));
                 }
@@ -239,8 +255,10 @@ class RedisStoreTest extends StoreContract {
     @Test
     void nobodyThereIsSaidInOneLine() throws Exception {
         int port = RedisServer.freePort();
-        String message = assertThrows(StoreException.class, () -> RedisStore.open("redis", "redis://127.0.0.1:" + port,
-                RedisStore.newId())).getMessage();
+        String message = assertThrows(
+                        StoreException.class,
+                        () -> RedisStore.open("redis", "redis://127.0.0.1:" + port, RedisStore.newId()))
+                .getMessage();
         assertTrue(message.startsWith("cannot use store=redis at 127.0.0.1:" + port + ": "), message);
         assertFalse(message.contains("\n"), message);
     }
@@ -250,20 +268,50 @@ class RedisStoreTest extends StoreContract {
     void tlsTrustsTheCertificatesNamed() throws Exception {
         Path key = folder.resolve("key.pem");
         Path certificate = folder.resolve("cert.pem");
-        Process openssl = new ProcessBuilder("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key.toString(), "-out", certificate.toString(),
+        Process openssl = new ProcessBuilder(
+                        "openssl",
+                        "req",
+                        "-x509",
+                        "-newkey",
+                        "ec",
+                        "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1",
+                        "-nodes",
+                        "-keyout",
+                        key.toString(),
+                        "-out",
+                        certificate.toString(),
                         "-days",
-                "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-                .redirectErrorStream(true).redirectOutput(folder.resolve("openssl.log").toFile()).start();
+                        "2",
+                        "-subj",
+                        "/CN=localhost",
+                        "-addext",
+                        "subjectAltName=DNS:localhost,IP:127.0.0.1")
+                .redirectErrorStream(true)
+                .redirectOutput(folder.resolve("openssl.log").toFile())
+                .start();
         assumeTrue(openssl.waitFor() == 0, "needs openssl");
         int port = RedisServer.freePort();
-        try (RedisServer own = RedisServer.start(folder, port, "--port", "0", "--tls-port", Integer.toString(port),
-                "--tls-cert-file", certificate.toString(), "--tls-key-file", key.toString(), "--tls-ca-cert-file",
-                certificate.toString(), "--tls-auth-clients", "no")) {
+        try (RedisServer own = RedisServer.start(
+                folder,
+                port,
+                "--port",
+                "0",
+                "--tls-port",
+                Integer.toString(port),
+                "--tls-cert-file",
+                certificate.toString(),
+                "--tls-key-file",
+                key.toString(),
+                "--tls-ca-cert-file",
+                certificate.toString(),
+                "--tls-auth-clients",
+                "no")) {
             String url = "rediss://localhost:" + own.port;
             assertThrows(StoreException.class, () -> RedisStore.open("redis", url, RedisStore.newId()));
-            assertThrows(StoreException.class, () -> RedisStore.open("redis", url.replace("rediss", "redis"),
-                    RedisStore.newId()));
+            assertThrows(
+                    StoreException.class,
+                    () -> RedisStore.open("redis", url.replace("rediss", "redis"), RedisStore.newId()));
             try (Store store = RedisStore.open("redis", url + "?ca=" + certificate, RedisStore.newId())) {
                 PageIo io = write(store, 0, 100);
                 assertPage(read(store, (long) io.slot(99) << 32 | io.check(99)).page(0), 99);

@@ -173,7 +173,10 @@ abstract class StoreContract {
                 }
                 default -> {
                     Collections.shuffle(slots, random);
-                    int[] freed = slots.stream().limit(2L * count).mapToInt(Integer::intValue).toArray();
+                    int[] freed = slots.stream()
+                            .limit(2L * count)
+                            .mapToInt(Integer::intValue)
+                            .toArray();
                     store.free(freed, freed.length);
                     for (int slot : freed) {
                         versions.remove(slot);
@@ -240,7 +243,8 @@ abstract class StoreContract {
         long a = writeOne(store, 1);
         long b = writeOne(store, 2);
         free(store, a);
-        String message = assertThrows(IllegalArgumentException.class, () -> free(store, a)).getMessage();
+        String message = assertThrows(IllegalArgumentException.class, () -> free(store, a))
+                .getMessage();
         assertTrue(message.startsWith("freed twice or never in use: "), message);
         assertEquals(PageIo.Result.OK, read(store, b).result(0));
     }
@@ -278,7 +282,11 @@ abstract class StoreContract {
         long[] some = kept.subList(0, 128).stream().mapToLong(Long::longValue).toArray();
         free(store, some);
         await("room", () -> write(store, 7, 8).result(0) == PageIo.Result.OK);
-        PageIo rest = read(store, kept.subList(128, kept.size()).stream().mapToLong(Long::longValue).toArray());
+        PageIo rest = read(
+                store,
+                kept.subList(128, kept.size()).stream()
+                        .mapToLong(Long::longValue)
+                        .toArray());
         for (int i = 0; i < rest.count(); i++) {
             assertEquals(PageIo.Result.OK, rest.result(i));
         }
@@ -333,8 +341,8 @@ abstract class StoreContract {
         });
     }
 
-    private boolean rewrite(Store store, int[] slots, int count, Map<Integer, Long> versions, Map<Integer,
-            Integer> checks) {
+    private boolean rewrite(
+            Store store, int[] slots, int count, Map<Integer, Long> versions, Map<Integer, Integer> checks) {
         PageIo io = batch(count);
         for (int i = 0; i < count; i++) {
             assertTrue(versions.containsKey(slots[i]), "names what is not in use: slot=" + slots[i]);

@@ -23,44 +23,54 @@ class StoreSpecTest {
 
     @Test
     void readsAChain() throws Exception {
-        assertEquals(List.of(new Element("lz4", Kind.LZ4, "", 256 << 20), new Element("zstd", Kind.ZSTD, "", 1 << 30),
-                new Element("file", Kind.FILE, "/var/tmp/a:b", 4L << 30),
+        assertEquals(
+                List.of(
+                        new Element("lz4", Kind.LZ4, "", 256 << 20),
+                        new Element("zstd", Kind.ZSTD, "", 1 << 30),
+                        new Element("file", Kind.FILE, "/var/tmp/a:b", 4L << 30),
                         new Element("file2", Kind.FILE, "/x", 4L << 30),
-                new Element("redis", Kind.REDIS, "redis://h:7", 0)),
-                StoreSpec.parse("lz4:256M, zstd,file:/var/tmp/a:b:4G,file:/y/../x,redis://h:7").stores());
+                        new Element("redis", Kind.REDIS, "redis://h:7", 0)),
+                StoreSpec.parse("lz4:256M, zstd,file:/var/tmp/a:b:4G,file:/y/../x,redis://h:7")
+                        .stores());
         assertEquals(2, StoreSpec.parse(StoreSpec.DEFAULT).stores().size());
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {
-        "''|there is no store=; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT",
-        "lz5|there is no store=lz5; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT",
-        "lz4,|there is no store=; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT",
-        "lz4:x|store=lz4:x has size=x, needs one as 256M or 4G",
-        "lz4:4K|store=lz4:4K needs a size from 1M to 16G",
-        "zstd:17G|store=zstd:17G needs a size from 1M to 16G",
-        "file|store=file needs a folder: file:FOLDER[:SIZE]",
-        "file::4G|store=file::4G needs a folder: file:FOLDER[:SIZE]",
-        "file:/x:4K|store=file:/x:4K needs a size from 1M to 1T",
-        "redis://|not a store: url=redis:// needs redis://[USER:PASSWORD@]HOST[:PORT][/DB]",
-        "redis://u:geheim@h:0|store url=redis://u:***@h:0 has host=h:0, needs HOST or HOST:PORT",
-        "redis://h:99999|store url=redis://h:99999 has host=h:99999, needs HOST or HOST:PORT",
-        "redis://a;b|store url=redis://a;b names several hosts, which only redis-cluster:// has",
-        "redis://h?x=1|store url=redis://h?x=1 has no option=x=1; there are ca, key-file, limit, "
-            + "password-file, timeout, ttl",
-        "redis://h?ttl|store url=redis://h?ttl has no option=ttl; there are ca, key-file, limit, "
-            + "password-file, timeout, ttl",
-        "redis://h?ttl=5|store url=redis://h?ttl=5 option=ttl has value=5, needs a time from 1s to "
-            + "36000000s, as 100ms, 30s or 5m",
-        "redis://h?key-file=/no|store url=redis://h?key-file=/no: cannot read file=/no"})
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "''|there is no store=; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT",
+                "lz5|there is no store=lz5; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT",
+                "lz4,|there is no store=; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT",
+                "lz4:x|store=lz4:x has size=x, needs one as 256M or 4G",
+                "lz4:4K|store=lz4:4K needs a size from 1M to 16G",
+                "zstd:17G|store=zstd:17G needs a size from 1M to 16G",
+                "file|store=file needs a folder: file:FOLDER[:SIZE]",
+                "file::4G|store=file::4G needs a folder: file:FOLDER[:SIZE]",
+                "file:/x:4K|store=file:/x:4K needs a size from 1M to 1T",
+                "redis://|not a store: url=redis:// needs redis://[USER:PASSWORD@]HOST[:PORT][/DB]",
+                "redis://u:geheim@h:0|store url=redis://u:***@h:0 has host=h:0, needs HOST or HOST:PORT",
+                "redis://h:99999|store url=redis://h:99999 has host=h:99999, needs HOST or HOST:PORT",
+                "redis://a;b|store url=redis://a;b names several hosts, which only redis-cluster:// has",
+                "redis://h?x=1|store url=redis://h?x=1 has no option=x=1; there are ca, key-file, limit, "
+                        + "password-file, timeout, ttl",
+                "redis://h?ttl|store url=redis://h?ttl has no option=ttl; there are ca, key-file, limit, "
+                        + "password-file, timeout, ttl",
+                "redis://h?ttl=5|store url=redis://h?ttl=5 option=ttl has value=5, needs a time from 1s to "
+                        + "36000000s, as 100ms, 30s or 5m",
+                "redis://h?key-file=/no|store url=redis://h?key-file=/no: cannot read file=/no"
+            })
     void saysWhatItCannotRead(String text, String message) {
-        assertEquals(message, assertThrows(StoreException.class, () -> StoreSpec.parse(text)).getMessage());
+        assertEquals(
+                message,
+                assertThrows(StoreException.class, () -> StoreSpec.parse(text)).getMessage());
     }
 
     @Test
     void aChainHasAnEnd() {
         String many = "lz4,".repeat(12) + "lz4";
-        assertEquals("too many stores: stores=13, the most is 12",
+        assertEquals(
+                "too many stores: stores=13, the most is 12",
                 assertThrows(StoreException.class, () -> StoreSpec.parse(many)).getMessage());
     }
 
@@ -71,8 +81,10 @@ class StoreSpecTest {
         assertEquals(Duration.ofHours(168), plain.ttl());
         assertEquals(1L << 40, plain.limit());
         assertEquals(1000, plain.config().getSocketTimeoutMillis());
-        assertTrue(!plain.cluster() && !plain.config().isSsl() && plain.key() == null && plain.config()
-                .getDatabase() == 0);
+        assertTrue(!plain.cluster()
+                && !plain.config().isSsl()
+                && plain.key() == null
+                && plain.config().getDatabase() == 0);
         Path password = Files.writeString(folder.resolve("p"), "from file\nmore\n");
         Path key = Files.writeString(folder.resolve("k"), "000102030405060708090a0b0c0d0e0f\n");
         RedisOptions full = RedisOptions.parse("rediss-cluster://us%40er@[::1]:7000;b.c:7001/3?limit=1G&timeout=250ms"
@@ -93,7 +105,8 @@ class StoreSpecTest {
     void keysAreChecked() throws Exception {
         Path key = Files.writeString(folder.resolve("k"), "0001\n");
         String url = "redis://h?key-file=" + key;
-        assertEquals("store url=" + url + ": file=" + key + " needs 32 or 64 hexadecimal digits",
+        assertEquals(
+                "store url=" + url + ": file=" + key + " needs 32 or 64 hexadecimal digits",
                 assertThrows(StoreException.class, () -> StoreSpec.parse(url)).getMessage());
     }
 }

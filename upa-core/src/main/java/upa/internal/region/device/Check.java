@@ -34,8 +34,8 @@ final class Check {
             // What is recorded is an upper bound: of two threads that free parts of a child, one may set marks of the
             // other.
             if (isFree ? word != 0 && !isPopulated : word == 0) {
-                throw new IllegalStateException("page=" + page + " word=" + word + " free=" + isFree + " populated="
-                        + isPopulated);
+                throw new IllegalStateException(
+                        "page=" + page + " word=" + word + " free=" + isFree + " populated=" + isPopulated);
             }
             if (word != 0) {
                 checkFrame(page, word);

@@ -47,7 +47,8 @@ public final class DeviceBackEnd implements RegionBackEnd {
         this.device = device;
         pages = layout.createPages(device.state());
         state = new RegionState(device.data(), layout.pages() * PAGE_BYTES, pages, device.state());
-        words = options.backEnd() == BackEnd.PTE ? new GuardedWords(pages, device)
+        words = options.backEnd() == BackEnd.PTE
+                ? new GuardedWords(pages, device)
                 : new RawWords(pages, device, device.state().address() + layout.wordsOffset());
         frames = new Frames(device, layout, options);
         supply = new Supply(state, words, frames, new Scavenge(state, words, frames), options);
@@ -63,8 +64,14 @@ public final class DeviceBackEnd implements RegionBackEnd {
         boolean raw = options.backEnd() == BackEnd.PTE_RAW;
         long n = Rounding.up(bytes, CHILD_BYTES) / PAGE_BYTES;
         Layout layout = Layout.of(n, options.maxPoolBytes() / PAGE_BYTES, raw);
-        UpaDevice device = UpaDevice.open(new UpaDevice.Request(options.device(), raw, options.reclaim(), n,
-                options.poolBytes() / PAGE_BYTES, layout.maxFrames(), layout.stateBytes()));
+        UpaDevice device = UpaDevice.open(new UpaDevice.Request(
+                options.device(),
+                raw,
+                options.reclaim(),
+                n,
+                options.poolBytes() / PAGE_BYTES,
+                layout.maxFrames(),
+                layout.stateBytes()));
         return new DeviceBackEnd(device, layout, options);
     }
 
@@ -204,9 +211,17 @@ public final class DeviceBackEnd implements RegionBackEnd {
         long pool = frames.pool();
         long free = frames.free();
         UpaDevice.Counts kernel = device.counts();
-        return new FrameStats(pool << PAGE_SHIFT, frames.max << PAGE_SHIFT, free << PAGE_SHIFT,
-                pool - free << PAGE_SHIFT, words.deferred.get() << PAGE_SHIFT, words.batches.get(),
-                words.detached.get() << PAGE_SHIFT, kernel.faults(), kernel.shootdowns(), frames.gone() << PAGE_SHIFT);
+        return new FrameStats(
+                pool << PAGE_SHIFT,
+                frames.max << PAGE_SHIFT,
+                free << PAGE_SHIFT,
+                pool - free << PAGE_SHIFT,
+                words.deferred.get() << PAGE_SHIFT,
+                words.batches.get(),
+                words.detached.get() << PAGE_SHIFT,
+                kernel.faults(),
+                kernel.shootdowns(),
+                frames.gone() << PAGE_SHIFT);
     }
 
     @Override

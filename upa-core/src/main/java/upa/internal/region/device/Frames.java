@@ -129,7 +129,9 @@ final class Frames {
      * Returns how many.
      */
     long reclaim(long wanted) {
-        return reclaim && wanted > 0 ? device.reclaim(Rounding.up(wanted, CHILD_PAGES)).pages() : 0;
+        return reclaim && wanted > 0
+                ? device.reclaim(Rounding.up(wanted, CHILD_PAGES)).pages()
+                : 0;
     }
 
     /** Frames of the pool without memory. */

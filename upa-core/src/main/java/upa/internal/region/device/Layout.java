@@ -10,8 +10,8 @@ import upa.internal.region.Slots;
 import upa.llfree.LlFree;
 
 /** Where everything is in the memory that the module has for the allocators' state: the one place that knows. */
-record Layout(long pages, long maxFrames, int slots, long pagesOffset, long framesOffset, long wordsOffset,
-              long stateBytes) {
+record Layout(
+        long pages, long maxFrames, int slots, long pagesOffset, long framesOffset, long wordsOffset, long stateBytes) {
     static Layout of(long pages, long maxFrames, boolean raw) {
         int slots = Slots.byDefault();
         long pagesOffset = Rounding.up(COUNTERS_OFFSET + (long) slots * COUNTERS_BYTES, PAGE_BYTES);

@@ -9,6 +9,7 @@ import java.util.Arrays;
 final class PageRanges {
     /** First page and number of pages of each range, in turn: the layout of the module's struct upadev_range. */
     private long[] words = new long[8];
+
     private int count;
     private long pages;
 

@@ -12,6 +12,7 @@ final class RawWords extends Words {
     private final UpaDevice device;
     /** The addresses of the entries, one for each frame, and of the page tables. */
     private final long entries;
+
     private final long tables;
 
     RawWords(LlFree pages, UpaDevice device, long words) {

@@ -16,6 +16,7 @@ import upa.llfree.LlFree;
 final class Scavenge {
     /** A batch has at most so many ranges (the module's limit) and pages: they are nobody's meanwhile. */
     private static final int BATCH_RANGES = 4096;
+
     private static final long BATCH_PAGES = 64L * CHILD_PAGES;
 
     private final RegionState state;
@@ -130,7 +131,7 @@ final class Scavenge {
             }
             PageRanges taken = n == CHILD_PAGES && pages.childState(page) == LlFree.ZEROED ? zeroed : stale;
             long end = page + n;
-            for (long i = page; i < end;) {
+            for (long i = page; i < end; ) {
                 int word = words.word(i);
                 long first = i;
                 do {

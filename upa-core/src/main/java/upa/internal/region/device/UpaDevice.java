@@ -37,29 +37,30 @@ final class UpaDevice {
     private static final long ALIGNMENT = Device.UPADEV_BLOCK_PAGES() * Device.UPADEV_PAGE_BYTES();
     /** So many ranges need no memory in the kernel, hence cannot fail for want of it. */
     private static final int FEW_RANGES = 8;
+
     private static final Cleaner CLEANER = Cleaner.create();
 
     /** What to make. */
-    record Request(Path device, boolean raw, boolean reclaim, long pages, long frames, long maxFrames,
-                   long stateBytes) {
+    record Request(
+            Path device, boolean raw, boolean reclaim, long pages, long frames, long maxFrames, long stateBytes) {
         private String what() {
             return "device=" + device + " back end=" + (raw ? "pte-raw" : "pte");
         }
 
         /** What is charged to the locked-memory limit at once. */
         private long lockedBytes() {
-            return frames * Device.UPADEV_PAGE_BYTES() + maxFrames * Long.BYTES + (raw ? 0 : pages * Integer.BYTES)
+            return frames * Device.UPADEV_PAGE_BYTES()
+                    + maxFrames * Long.BYTES
+                    + (raw ? 0 : pages * Integer.BYTES)
                     + stateBytes;
         }
     }
 
     /** Touches of pages not installed yet, and TLB shoot-downs done. */
-    record Counts(long faults, long shootdowns) {
-    }
+    record Counts(long faults, long shootdowns) {}
 
     /** Frames given back by a call, and frames of the pool that have no memory after it. */
-    record Reclaimed(long pages, long gone) {
-    }
+    record Reclaimed(long pages, long gone) {}
 
     private final int fd;
     private final long data;
@@ -69,6 +70,7 @@ final class UpaDevice {
     private final MemorySegment shadow;
     /** Raw: entries by frame, and the page tables; guarded: none. */
     private final MemorySegment entries;
+
     private final MemorySegment tables;
 
     private UpaDevice(int fd, MemorySegment created) {
@@ -105,8 +107,8 @@ final class UpaDevice {
     }
 
     private static SystemCallException refused(long result, String call, Request r, String whatToDo) {
-        return new SystemCallException(call + " failed: " + r.what() + " errno=" + Errno.name(result) + ": " + whatToDo,
-                (int) -result);
+        return new SystemCallException(
+                call + " failed: " + r.what() + " errno=" + Errno.name(result) + ": " + whatToDo, (int) -result);
     }
 
     private static int openDevice(Request r) {
@@ -130,13 +132,24 @@ final class UpaDevice {
             throw refused(result, "UPADEV_INFO", r, "this is not the device of upa.ko");
         }
         if (upadev_info.version(info) != Device.UPADEV_ABI_VERSION()) {
-            throw refused(-Libc.EPROTO(), "UPADEV_INFO", r, "the module is of another version: version="
-                    + upadev_info.version(info) + " expected=" + Device.UPADEV_ABI_VERSION());
+            throw refused(
+                    -Libc.EPROTO(),
+                    "UPADEV_INFO",
+                    r,
+                    "the module is of another version: version=" + upadev_info.version(info) + " expected="
+                            + Device.UPADEV_ABI_VERSION());
         }
         if (r.raw && (upadev_info.modes(info) & 1 << Device.UPADEV_RAW_PTE()) == 0) {
-            throw refused(-Libc.EPERM(), "UPADEV_INFO", r, String.format("raw modes are off (modes=%#x): load the"
-                    + " module with raw=1 and run with CAP_SYS_RAWIO on a kernel that is not locked down, or use the"
-                    + " back end pte", upadev_info.modes(info)));
+            throw refused(
+                    -Libc.EPERM(),
+                    "UPADEV_INFO",
+                    r,
+                    String.format(
+                            "raw modes are off (modes=%#x): load the"
+                                    + " module with raw=1 and run with CAP_SYS_RAWIO on a kernel that is not"
+                                    + " locked down, or use the"
+                                    + " back end pte",
+                            upadev_info.modes(info)));
         }
     }
 
@@ -181,12 +194,12 @@ final class UpaDevice {
         long reserved = MemoryCalls.mmap(0, wideBytes, Libc.PROT_NONE(), NOTHING, -1, 0);
         long wide = Refusal.check(reserved, "mmap", 0, wideBytes);
         long address = (wide + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-        long result = MemoryCalls.mmap(address, dataBytes, READ_WRITE, Libc.MAP_SHARED() | Libc.MAP_FIXED(), fd,
-                Device.UPADEV_MAP_DATA());
+        long result = MemoryCalls.mmap(
+                address, dataBytes, READ_WRITE, Libc.MAP_SHARED() | Libc.MAP_FIXED(), fd, Device.UPADEV_MAP_DATA());
         if (result != address) {
             MemoryCalls.munmap(wide, wideBytes);
-            throw new SystemCallException("mmap of the data failed: bytes=" + dataBytes + " errno="
-                    + Errno.name(result), (int) -result);
+            throw new SystemCallException(
+                    "mmap of the data failed: bytes=" + dataBytes + " errno=" + Errno.name(result), (int) -result);
         }
         if (address > wide) {
             MemoryCalls.munmap(wide, address - wide);
@@ -204,8 +217,8 @@ final class UpaDevice {
         }
         long result = MemoryCalls.mmap(0, bytes, protection, Libc.MAP_SHARED(), fd, offset);
         long address = Refusal.check(result, "mmap", 0, bytes);
-        return MemorySegment.ofAddress(address).reinterpret(bytes, Arena.ofAuto(),
-                mapped -> MemoryCalls.munmap(mapped.address(), bytes));
+        return MemorySegment.ofAddress(address)
+                .reinterpret(bytes, Arena.ofAuto(), mapped -> MemoryCalls.munmap(mapped.address(), bytes));
     }
 
     /** Gives all frames back to the kernel. Who calls has made sure that nobody touches the data any more. */
@@ -297,7 +310,8 @@ final class UpaDevice {
         }
         int calls = 0;
         for (int i = 0; i < count; i += FEW_RANGES) {
-            calls += empty(Arrays.copyOfRange(ranges, 2 * i, 2 * Math.min(i + FEW_RANGES, count)),
+            calls += empty(
+                    Arrays.copyOfRange(ranges, 2 * i, 2 * Math.min(i + FEW_RANGES, count)),
                     Math.min(FEW_RANGES, count - i));
         }
         return calls;

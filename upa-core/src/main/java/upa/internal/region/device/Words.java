@@ -17,6 +17,7 @@ abstract class Words {
     final AtomicLong deferred = new AtomicLong();
     /** Calls that took mappings away, and the pages they took them from. */
     final AtomicLong batches = new AtomicLong();
+
     final AtomicLong detached = new AtomicLong();
     private final long words;
 
@@ -66,7 +67,7 @@ abstract class Words {
      */
     final long missing(long page, long n) {
         long missing = 0;
-        for (long end = page + n; page < end;) {
+        for (long end = page + n; page < end; ) {
             long part = Math.min(end - page, CHILD_PAGES - page % CHILD_PAGES);
             int state = pages.childState(page);
             missing += state == LlFree.ABSENT ? part : state == LlFree.MIXED ? countZeros(page, page + part) : 0;

@@ -31,7 +31,7 @@ final class GiveBack {
         try {
             long excess = pages.stats().retainedPages() - retainPages;
             // From the far end: what stays is where the next searches begin.
-            for (long c = pages.touchedChildren(); c > 0 && total < excess;) {
+            for (long c = pages.touchedChildren(); c > 0 && total < excess; ) {
                 long n = wholeChildrenBefore(c, excess - total);
                 c -= Math.max(n, 1);
                 total += n > 0 ? drop(slot, c * CHILD_PAGES, n * CHILD_PAGES) : dropParts(slot, c * CHILD_PAGES);
@@ -77,7 +77,7 @@ final class GiveBack {
     /** Of pages that the caller holds, those that counted as retained. */
     private long retained(long page, long n) {
         long total = 0;
-        for (long end = page + n; page < end;) {
+        for (long end = page + n; page < end; ) {
             long part = Math.min(end - page, CHILD_PAGES - page % CHILD_PAGES);
             total += pages.childState(page) == LlFree.ZEROED ? part : stale(page, part);
             page += part;

@@ -28,7 +28,8 @@ record Layout(int slots, long dataBytes, long stateOffset, long stateBytes, long
     }
 
     static Layout read(MemorySegment header) {
-        return new Layout(header.get(ValueLayout.JAVA_INT, SLOTS_OFFSET),
+        return new Layout(
+                header.get(ValueLayout.JAVA_INT, SLOTS_OFFSET),
                 header.get(ValueLayout.JAVA_LONG, DATA_BYTES_OFFSET),
                 header.get(ValueLayout.JAVA_LONG, STATE_OFFSET_OFFSET),
                 header.get(ValueLayout.JAVA_LONG, STATE_BYTES_OFFSET),

@@ -104,8 +104,8 @@ final class LinearMemory {
 
     private static MemorySegment mapMetadata(long bytes, int fd) {
         long address = mmap(0, bytes, READ_WRITE, fd < 0 ? PRIVATE : Libc.MAP_SHARED(), fd, 0);
-        return MemorySegment.ofAddress(address).reinterpret(bytes, Arena.ofAuto(),
-                mapped -> MemoryCalls.munmap(mapped.address(), bytes));
+        return MemorySegment.ofAddress(address)
+                .reinterpret(bytes, Arena.ofAuto(), mapped -> MemoryCalls.munmap(mapped.address(), bytes));
     }
 
     /** Maps pages at a 2 MiB-aligned address. */

@@ -54,8 +54,8 @@ final class RegionFile implements AutoCloseable {
     void resize(long bytes) throws IOException {
         long result = FileCalls.ftruncate(fd, bytes);
         if (result < 0) {
-            throw new FileSystemException(path.toString(), null, "ftruncate failed: file_bytes=" + bytes + " errno="
-                    + Errno.name(result));
+            throw new FileSystemException(
+                    path.toString(), null, "ftruncate failed: file_bytes=" + bytes + " errno=" + Errno.name(result));
         }
     }
 
@@ -70,12 +70,12 @@ final class RegionFile implements AutoCloseable {
             }
             long magic = header.get(ValueLayout.JAVA_LONG, MAGIC_OFFSET);
             if (magic != MAGIC) {
-                throw new IllegalArgumentException(String.format("not a region: magic=%#x expected=%#x file_bytes=%d",
-                        magic, MAGIC, fileBytes));
+                throw new IllegalArgumentException(
+                        String.format("not a region: magic=%#x expected=%#x file_bytes=%d", magic, MAGIC, fileBytes));
             }
             if (read < HEADER_BYTES) {
-                throw new IllegalArgumentException("truncated: file_bytes=" + fileBytes + " header_bytes="
-                        + HEADER_BYTES);
+                throw new IllegalArgumentException(
+                        "truncated: file_bytes=" + fileBytes + " header_bytes=" + HEADER_BYTES);
             }
             int abi = header.get(ValueLayout.JAVA_INT, ABI_OFFSET);
             if (abi != ABI) {
@@ -83,8 +83,8 @@ final class RegionFile implements AutoCloseable {
             }
             Layout found = Layout.read(header);
             if (!Layout.isPossible(found.dataBytes(), found.slots())) {
-                throw new IllegalArgumentException("contradictory: data_bytes=" + found.dataBytes() + " slots="
-                        + found.slots());
+                throw new IllegalArgumentException(
+                        "contradictory: data_bytes=" + found.dataBytes() + " slots=" + found.slots());
             }
             Layout expected = Layout.of(found.dataBytes(), found.slots(), true);
             Layout.expect("data_bytes", expected.dataBytes(), found.dataBytes());
@@ -93,8 +93,8 @@ final class RegionFile implements AutoCloseable {
             Layout.expect("data_offset", expected.dataOffset(), found.dataOffset());
             Layout.expect("file_bytes", expected.fileBytes(), found.fileBytes());
             if (fileBytes < found.fileBytes()) {
-                throw new IllegalArgumentException("truncated: file_bytes=" + fileBytes + " expected="
-                        + found.fileBytes());
+                throw new IllegalArgumentException(
+                        "truncated: file_bytes=" + fileBytes + " expected=" + found.fileBytes());
             }
             return found;
         }

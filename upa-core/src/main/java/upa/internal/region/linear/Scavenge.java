@@ -23,6 +23,7 @@ final class Scavenge {
      * save.
      */
     private static final long LOOKS = 64;
+
     private static final int ABSENT = 1 << LlFree.ABSENT;
     private static final int WITH_MEMORY = 1 << LlFree.ZEROED | 1 << LlFree.STALE;
 
@@ -50,7 +51,7 @@ final class Scavenge {
         boolean any = false;
         // From the far end, as giving back does.
         long from = pages.touchedChildren();
-        for (long looks = LOOKS * (end - child); child < end && from > 0 && looks > 0;) {
+        for (long looks = LOOKS * (end - child); child < end && from > 0 && looks > 0; ) {
             long absent = pages.nextState(child * CHILD_PAGES, (end - child) * CHILD_PAGES, ABSENT);
             if (absent < 0) {
                 break;

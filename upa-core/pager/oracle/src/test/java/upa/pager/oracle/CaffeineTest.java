@@ -50,7 +50,7 @@ class CaffeineTest {
     private static long[] numbers(String trace) throws Exception {
         List<Long> numbers = new ArrayList<>();
         try (InputStream in = new GZIPInputStream(Policy.class.getResourceAsStream(TRACES + trace + ".trace.gz"));
-             BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.US_ASCII))) {
+                BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.US_ASCII))) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 if (!line.isBlank() && !line.strip().equals("*")) {
                     numbers.add(Long.parseLong(line.strip()));
@@ -61,8 +61,9 @@ class CaffeineTest {
     }
 
     private static double theirs(Function<Config, Policy> make, long[] numbers, int bound) {
-        Config config = ConfigFactory.load().getConfig("caffeine.simulator").withValue("maximum-size",
-                ConfigValueFactory.fromAnyRef(bound));
+        Config config = ConfigFactory.load()
+                .getConfig("caffeine.simulator")
+                .withValue("maximum-size", ConfigValueFactory.fromAnyRef(bound));
         Policy policy = make.apply(config);
         for (long number : numbers) {
             policy.record(AccessEvent.forKey(number));
@@ -72,15 +73,18 @@ class CaffeineTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"2_pools", "cpp", "cs", "gli", "loop", "multi1", "multi2", "multi3", "ps", "sprite", "zigzag"})
+    @ValueSource(
+            strings = {"2_pools", "cpp", "cs", "gli", "loop", "multi1", "multi2", "multi3", "ps", "sprite", "zigzag"})
     void hitRatesAreThoseOfCaffeinesSimulator(String trace) throws Exception {
         long[] numbers = numbers(trace);
         PageTrace pages = PageTrace.of(numbers);
         Map<String, String> apart = new HashMap<>();
         for (int bound : new int[] {pages.distinct() / 10, pages.distinct() / 3, pages.distinct() * 3 / 4}) {
             POLICIES.forEach((name, make) -> {
-                double ours = name.equals("belady") ? 1 - (double) Belady.faults(pages, bound) / pages.size()
-                        : Simulation.run(pages, PolicySpec.parse(name), Settings.exact(bound)).hitRate();
+                double ours = name.equals("belady")
+                        ? 1 - (double) Belady.faults(pages, bound) / pages.size()
+                        : Simulation.run(pages, PolicySpec.parse(name), Settings.exact(bound))
+                                .hitRate();
                 double theirs = theirs(make, numbers, bound);
                 if (Math.abs(ours - theirs) > TOLERANCE) {
                     apart.put(name + " bound=" + bound, "ours=" + ours + " theirs=" + theirs);
