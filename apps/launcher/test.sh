@@ -40,6 +40,7 @@ run_tests() {
   for preset in release asan tsan; do
     (CDPATH='' cd -- "$root" && ctest --preset "$preset" --output-junit "$results/$preset.xml") || failed=1
   done
+  java_format || failed=1
   java_tests || failed=1
   jcstress || failed=1
   vm_tests || failed=1
@@ -67,6 +68,14 @@ suites() {
   set_up_programs
   build_c release
   "$root/upa-mmap-shim/tests/suites/suites.py" --libraries "$root/build/release/lib" --work "$root/build/suites" "$@"
+}
+
+java_format() {
+  echo "Java format (mvn -N spotless:apply mends it; whole log: build/log/spotless.log)"
+  maven -N spotless:check >"$log/spotless.log" 2>&1 || {
+    sed -nE 's/^\[ERROR\] +//p' "$log/spotless.log" | head -n 20
+    return 1
+  }
 }
 
 java_tests() {
