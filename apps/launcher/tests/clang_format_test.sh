@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Usage: clang_format_test.sh ROOT. All C is as clang-format 14 writes it by the .clang-format of its folder; other versions
-# write some of it otherwise. Skipped where that version is not installed, or this is no git checkout.
+# Usage: clang_format_test.sh ROOT. All C is as clang-format 14 writes it by the .clang-format of its folder; other
+# versions write some of it otherwise. Skipped where that version is not installed, or this is no git checkout.
 set -euo pipefail
 root=$1 format=
 for name in clang-format-14 clang-format; do

@@ -1,4 +1,5 @@
-// An in-memory index that is filled and partly replaced: young objects, byte arrays of up to 64 KiB, and a heap that grows and shrinks.
+// An in-memory index that is filled and partly replaced: young objects, byte arrays of up to 64 KiB, and a heap that
+// grows and shrinks.
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

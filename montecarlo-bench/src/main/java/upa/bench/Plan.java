@@ -238,7 +238,9 @@ final class Plan {
         return List.of("--workload", "resize", "--mode", mode, "--budget-ms", full ? "10" : "4", "--sizes", sizes);
     }
 
-    /** Douglas's sizes are below 8 MiB by definition; the others go up to the largest, within a bound on what is live. */
+    /**
+     * Douglas's sizes are below 8 MiB by definition; the others go up to the largest, within a bound on what is live.
+     */
     private List<String> ring(String sampler) {
         boolean douglas = sampler.equals("douglas");
         long largest = douglas ? 8 * MIB : Math.min(full ? GIB : 256 * MIB, settings.largest());

@@ -19,8 +19,8 @@ import upa.measure.MeasureException;
 import upa.measure.ResultFolder;
 
 /**
- * The second half of {@code upa vm bench}: turns what was counted in the virtual machine into report.html, results.csv and
- * results.json. Arguments: the folder of {@link CountsInput}, and the folder of the results.
+ * The second half of {@code upa vm bench}: turns what was counted in the virtual machine into report.html, results.csv
+ * and results.json. Arguments: the folder of {@link CountsInput}, and the folder of the results.
  *
  * <p>Exit status: 0 done, 1 failed, 2 used wrongly.
  */

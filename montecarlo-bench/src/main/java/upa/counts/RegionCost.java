@@ -10,13 +10,13 @@ import upa.core.Region;
 import upa.core.Retention;
 
 /**
- * What a page costs a Java program through {@link Region}, on each back end, allocator included: map, touch (one store for
- * each 4 KiB) and unmap of blocks of 4 KiB to 64 MiB. {@code counts/run-java} runs it where an instruction takes a
+ * What a page costs a Java program through {@link Region}, on each back end, allocator included: map, touch (one store
+ * for each 4 KiB) and unmap of blocks of 4 KiB to 64 MiB. {@code counts/run-java} runs it where an instruction takes a
  * nanosecond of virtual time, so that the clock counts instructions.
  *
  * <p>Two cases. <em>reuse</em>: the block gets the pages that were freed just before. <em>elsewhere</em>: it lies where
- * no page has memory: with {@code linear} since all was given back to the kernel before (not timed), with the module since
- * the frames stand at the free pages of another block, from which the map takes them with one TLB shoot-down.
+ * no page has memory: with {@code linear} since all was given back to the kernel before (not timed), with the module
+ * since the frames stand at the free pages of another block, from which the map takes them with one TLB shoot-down.
  *
  * <p>Prints CSV: backend,case,operation,pages,rounds,unit,total,per_page; totals are medians.
  */

@@ -3,7 +3,9 @@ package upa.measure;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
-/** What Ctrl-C does to a measurement: it stops, and the JVM waits until the report of what there is has been written. */
+/**
+ * What Ctrl-C does to a measurement: it stops, and the JVM waits until the report of what there is has been written.
+ */
 public final class CtrlC implements AutoCloseable {
 
     private final CountDownLatch finished = new CountDownLatch(1);

@@ -10,8 +10,8 @@ import java.util.concurrent.TimeUnit;
 import upa.measure.report.Units;
 
 /**
- * Memory that is host-warm: touched before, and not taken back by a hypervisor, so that a first touch costs what the kernel
- * takes and nothing else. {@code upa-driver --hold} keeps it so until {@link #close}, from any thread.
+ * Memory that is host-warm: touched before, and not taken back by a hypervisor, so that a first touch costs what the
+ * kernel takes and nothing else. {@code upa-driver --hold} keeps it so until {@link #close}, from any thread.
  */
 public final class HostMemory implements AutoCloseable {
 

@@ -10,7 +10,9 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import upa.measure.report.Units;
 
-/** What the figures were measured on, as the kernel tells it. Read below a root folder, so that tests can make one up. */
+/**
+ * What the figures were measured on, as the kernel tells it. Read below a root folder, so that tests can make one up.
+ */
 public final class Machine {
 
     private final Path root;

@@ -3,8 +3,8 @@ package upa.measure;
 import java.io.PrintStream;
 
 /**
- * Shows how far a long run is and how long it will still take: one line written over and over on a terminal; elsewhere the lines
- * that {@link #line} is given.
+ * Shows how far a long run is and how long it will still take: one line written over and over on a terminal; elsewhere
+ * the lines that {@link #line} is given.
  */
 public final class Progress {
 

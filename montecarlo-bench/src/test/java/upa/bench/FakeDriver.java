@@ -10,7 +10,9 @@ import upa.measure.Machine;
 /** A driver made of a shell script, and a machine made of a few files. */
 final class FakeDriver {
 
-    /** Answers with two points, warm and cold, of 4 KiB and 1 MiB, and logs its arguments to the file calls beside it. */
+    /**
+     * Answers with two points, warm and cold, of 4 KiB and 1 MiB, and logs its arguments to the file calls beside it.
+     */
     static final String SCRIPT = """
         #!/bin/sh
         echo "$@" >>"$(dirname "$0")/calls"

@@ -45,7 +45,8 @@ import upa.measure.report.Units;
 /**
  * {@code upa apps}: measures real programs under UPA and under other allocators, and reports.
  *
- * <p>Exit status: 0 all done, 1 a contestant failed or nothing was measured, 2 the command line is wrong, 130 cut short.
+ * <p>Exit status: 0 all done, 1 a contestant failed or nothing was measured, 2 the command line is wrong, 130 cut
+ * short.
  */
 public final class Main {
 
@@ -266,7 +267,9 @@ public final class Main {
                 : Units.count(settings.rounds(), "round");
     }
 
-    /** Those that can take part. One that was asked for by name and cannot is an error; else it is left out with a line. */
+    /**
+     * Those that can take part. One that was asked for by name and cannot is an error; else it is left out with a line.
+     */
     private List<Allocator> contestants(Settings settings, Measurer measurer, CommandLine line, Conditions conditions)
             throws MeasureException {
         List<Allocator> able = new ArrayList<>();

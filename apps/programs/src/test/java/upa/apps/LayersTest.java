@@ -16,7 +16,9 @@ import org.junit.jupiter.api.Test;
 /** Imports run downwards only. This module is the topmost, and so sees all classes of the project. */
 class LayersTest {
 
-    /** Lowest first; of packages in one row none may use another. A name with ".." stands for the packages below, too. */
+    /**
+     * Lowest first; of packages in one row none may use another. A name with ".." stands for the packages below, too.
+     */
     private static final List<Set<String>> LAYERS = List.of(
             // The library, whose own tests order the packages in it.
             Set.of("upa.core..", "upa.internal..", "upa.llfree..", "upa.policy"),

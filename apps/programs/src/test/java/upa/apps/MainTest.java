@@ -29,7 +29,10 @@ import upa.measure.Console;
 import upa.measure.allocator.Allocator;
 import upa.measure.allocator.Allocators;
 
-/** The whole harness, with the real upa-measure and libraries, on programs made of a line of shell. Skipped where C has not been built. */
+/**
+ * The whole harness, with the real upa-measure and libraries, on programs made of a line of shell. Skipped where C has
+ * not been built.
+ */
 class MainTest {
 
     private static final String OK = "echo fine";

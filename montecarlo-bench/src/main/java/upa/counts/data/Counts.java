@@ -11,8 +11,8 @@ import java.util.Optional;
 import upa.measure.MeasureException;
 
 /**
- * What the measurement programs of the kernel module have printed: exact instruction counts from the virtual machine, or times
- * from a host. The format is described in counts/measure.h.
+ * What the measurement programs of the kernel module have printed: exact instruction counts from the virtual machine,
+ * or times from a host. The format is described in counts/measure.h.
  *
  * @param rows in the order measured
  * @param facts by name, from lines such as "# fact kernel 6.1.0"

@@ -13,8 +13,8 @@ import upa.bench.driver.DriverOutput;
 import upa.measure.MeasureException;
 
 /**
- * What the Monte-Carlo driver has printed in the virtual machine: unchanged, with a clock that advances by one nanosecond for
- * each instruction, so that its times are counts.
+ * What the Monte-Carlo driver has printed in the virtual machine: unchanged, with a clock that advances by one
+ * nanosecond for each instruction, so that its times are counts.
  */
 public final class DriverRuns {
 

@@ -5,7 +5,8 @@ import java.util.Optional;
 
 /**
  * What page_cost's operations add up to. A page is allocated, touched and freed; the kernel's rows hold its clearing of
- * pages, which is taken out by the stores it needs, since an emulator may count a clearing otherwise than a processor works.
+ * pages, which is taken out by the stores it needs, since an emulator may count a clearing otherwise than a processor
+ * works.
  */
 public record PageCosts(Counts counts) {
 

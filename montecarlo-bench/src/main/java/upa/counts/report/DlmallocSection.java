@@ -20,7 +20,9 @@ import upa.measure.report.Report.Text;
 import upa.measure.report.Report.Unit;
 import upa.measure.report.Units;
 
-/** What a block costs a program: dlmalloc on the kernel's mmap and on each back end of the C library, by dlmalloc_cost. */
+/**
+ * What a block costs a program: dlmalloc on the kernel's mmap and on each back end of the C library, by dlmalloc_cost.
+ */
 final class DlmallocSection {
 
     private static final String PROGRAM = "dlmalloc";

@@ -16,8 +16,8 @@ import java.util.Optional;
  * @param colour its colour in every chart
  * @param upa whether it runs on UPA
  * @param own libraries of this project, file names in its library folder, preloaded first
- * @param malloc the malloc to preload behind them, libc's too, since some programs are linked with another; empty for one
- *     of {@code own}
+ * @param malloc the malloc to preload behind them, libc's too, since some programs are linked with another; empty for
+ *         one of {@code own}
  * @param environment variables that set it up
  */
 public record Allocator(

@@ -7,9 +7,9 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The catalogue. <em>Tuned</em> means one thing for each allocator: set to keep all memory once it has it, of every size, so
- * that a freed block is never given back to the kernel. That is what UPA does, hence the fair rival. README.md of
- * montecarlo-bench says why each setting is what it is.
+ * The catalogue. <em>Tuned</em> means one thing for each allocator: set to keep all memory once it has it, of every
+ * size, so that a freed block is never given back to the kernel. That is what UPA does, hence the fair rival. README.md
+ * of montecarlo-bench says why each setting is what it is.
  */
 public final class Allocators {
 

@@ -8,8 +8,8 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * What a program's time goes into, from samples of its call chains in the kernel: how many in each kind of work on memory, and how
- * many in all.
+ * What a program's time goes into, from samples of its call chains in the kernel: how many in each kind of work on
+ * memory, and how many in all.
  *
  * @param samples by kind of work; kinds without any are left out
  * @param total all samples, in user mode and in the kernel
@@ -95,8 +95,8 @@ public record KernelShare(Map<KernelShare.Work, Long> samples, long total) {
     }
 
     /**
-     * Reads what {@code perf script -F comm,ip,sym} prints: a line with the name of the process, then one per function, then an
-     * empty one.
+     * Reads what {@code perf script -F comm,ip,sym} prints: a line with the name of the process, then one per function,
+     * then an empty one.
      *
      * @param lines of output
      * @param ignored a process that does not count

@@ -22,8 +22,9 @@ import upa.measure.allocator.Allocator;
 import upa.measure.allocator.Allocators;
 
 /**
- * Finds out why: which share of a program's time the kernel spends on memory, from one run each under the base line and under UPA
- * with {@code perf record}, and what pages the program asks for, from one run under UPA that records them. None of these is timed.
+ * Finds out why: which share of a program's time the kernel spends on memory, from one run each under the base line and
+ * under UPA with {@code perf record}, and what pages the program asks for, from one run under UPA that records them.
+ * None of these is timed.
  */
 public final class Profiler {
 

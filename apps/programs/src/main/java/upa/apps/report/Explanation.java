@@ -14,8 +14,8 @@ import upa.measure.report.Units;
 import upa.measure.stats.Interval;
 
 /**
- * Two sentences on a program: what pages it asks for and what that costs under glibc, and why it gains on UPA or not. Every word
- * of them follows from what was measured.
+ * Two sentences on a program: what pages it asks for and what that costs under glibc, and why it gains on UPA or not.
+ * Every word of them follows from what was measured.
  */
 final class Explanation {
 

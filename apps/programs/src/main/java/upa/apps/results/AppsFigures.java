@@ -14,7 +14,9 @@ import upa.measure.allocator.Allocators;
 import upa.measure.report.Units;
 import upa.measure.stats.Interval;
 
-/** The figures that real programs shall reach, held against what was measured: of several programs the worst one counts. */
+/**
+ * The figures that real programs shall reach, held against what was measured: of several programs the worst one counts.
+ */
 public final class AppsFigures {
 
     private static final double OVER_GLIBC = 1.10;

@@ -84,16 +84,19 @@ public final class Results {
         return ratio(workload, contestant, base, Run::speed);
     }
 
-    /** How many times as much a contestant has of something as another; empty without a round of both in which both are above 0. */
+    /**
+     * How many times as much a contestant has of something as another; empty without a round of both in which both are
+     * above 0.
+     */
     public Optional<Interval> ratio(Workload workload, String contestant, String base, ToDoubleFunction<Run> what) {
         double[] ratios = ratios(workload, contestant, base, what);
         return ratios.length == 0 ? Optional.empty() : Optional.of(Statistics.ratio(ratios));
     }
 
     /**
-     * Whether more rounds would say little about how much faster a contestant is than another: the interval is no wider than
-     * 4 %, or than its own distance from 1. Not whether it excludes 1, which chance does in a quarter of all cases with 3 rounds.
-     * A failed contestant is settled.
+     * Whether more rounds would say little about how much faster a contestant is than another: the interval is no wider
+     * than 4 %, or than its own distance from 1. Not whether it excludes 1, which chance does in a quarter of all cases
+     * with 3 rounds. A failed contestant is settled.
      */
     public boolean isSettled(Workload workload, String base, String contestant) {
         return speedUp(workload, base, contestant)
@@ -133,8 +136,9 @@ public final class Results {
     }
 
     /**
-     * The geometric mean over workloads of how many times faster a contestant is than the fastest of the rivals at each. Whom a round counts
-     * against is told from the other rounds: the fastest of several in the same rounds owes a part of its lead to chance.
+     * The geometric mean over workloads of how many times faster a contestant is than the fastest of the rivals at
+     * each. Whom a round counts against is told from the other rounds: the fastest of several in the same rounds owes a
+     * part of its lead to chance.
      */
     public Optional<Interval> speedUpOverBest(List<Workload> among, String contestant) {
         return mean(among, workload -> overBest(workload, contestant));

@@ -8,7 +8,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** Runs the commands around a measurement: preparation, checks, load generators, installation. {@link #stop} ends what runs. */
+/**
+ * Runs the commands around a measurement: preparation, checks, load generators, installation. {@link #stop} ends what
+ * runs.
+ */
 public final class Commands {
 
     private static final int LINE = 300;

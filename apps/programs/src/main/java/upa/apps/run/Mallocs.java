@@ -13,9 +13,9 @@ import java.util.regex.Pattern;
 import upa.measure.allocator.Allocator;
 
 /**
- * Whose malloc a program calls. The dynamic linker takes the first that exports it of the program, what is preloaded, and the
- * libraries that the program is linked with, in the order of {@code ldd}. Looked for is free(): UPA's library has a malloc() that
- * passes requests on.
+ * Whose malloc a program calls. The dynamic linker takes the first that exports it of the program, what is preloaded,
+ * and the libraries that the program is linked with, in the order of {@code ldd}. Looked for is free(): UPA's library
+ * has a malloc() that passes requests on.
  */
 public final class Mallocs {
 
@@ -41,7 +41,9 @@ public final class Mallocs {
         this.libraries = libraries;
     }
 
-    /** The library whose malloc programs call under a contestant, unless they have their own; empty if it preloads none. */
+    /**
+     * The library whose malloc programs call under a contestant, unless they have their own; empty if it preloads none.
+     */
     public Optional<String> of(Allocator contestant) {
         return first(contestant.preloaded(libraries)).map(Mallocs::name);
     }

@@ -14,7 +14,10 @@ import upa.measure.Console;
 import upa.measure.Machine;
 import upa.measure.MeasureException;
 
-/** Makes a workload ready to run: packages, disk, memory, data. What cannot be made ready is left out, with a line that says why. */
+/**
+ * Makes a workload ready to run: packages, disk, memory, data. What cannot be made ready is left out, with a line that
+ * says why.
+ */
 public final class Preparation {
 
     private static final long MIB = 1 << 20;

@@ -20,9 +20,10 @@ import upa.measure.allocator.Allocator;
 import upa.measure.allocator.Allocators;
 
 /**
- * Runs all workloads in rounds. Within a round the workloads come in random order, and within a workload the contestants, so that
- * whatever disturbs the machine for a while hits them alike and the data of a workload are equally warm for all. One run of
- * each workload under the base line comes first and counts only as the output that the others have to repeat.
+ * Runs all workloads in rounds. Within a round the workloads come in random order, and within a workload the
+ * contestants, so that whatever disturbs the machine for a while hits them alike and the data of a workload are equally
+ * warm for all. One run of each workload under the base line comes first and counts only as the output that the others
+ * have to repeat.
  */
 public final class Runner {
 
@@ -239,7 +240,10 @@ public final class Runner {
         return blocks;
     }
 
-    /** Who runs a workload in a round: warm-ups the base line, all in the rounds there are to be, then those not settled. */
+    /**
+     * Who runs a workload in a round: warm-ups the base line, all in the rounds there are to be, then those not
+     * settled.
+     */
     private List<Allocator> participants(Workload workload, List<Allocator> contestants, int round) {
         return round == Run.WARM_UP
                 ? contestants.subList(0, 1)

@@ -50,7 +50,10 @@ public enum LoadFormat {
             return load.has(name) ? load.get(name).getAsDouble() * 1000 : 0;
         }
     },
-    /** {@code redis-benchmark --csv}: the last test counts. Its columns: test, rps, avg, min, p50, p95, p99, max (milliseconds). */
+    /**
+     * {@code redis-benchmark --csv}: the last test counts. Its columns: test, rps, avg, min, p50, p95, p99, max
+     * (milliseconds).
+     */
     REDIS_BENCHMARK("redis-benchmark") {
         @Override
         public Optional<Load> parse(String output) {

@@ -21,7 +21,9 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import upa.measure.MeasureException;
 
-/** Reads workload.json files, strictly: an unknown field is an error, so that a misspelt one is not silently ignored. */
+/**
+ * Reads workload.json files, strictly: an unknown field is an error, so that a misspelt one is not silently ignored.
+ */
 public final class WorkloadFile {
 
     private static final String FILE = "workload.json";

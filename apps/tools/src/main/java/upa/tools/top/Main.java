@@ -17,7 +17,8 @@ import upa.tools.top.TopException.Reason;
 /**
  * {@code upa top}: running programs under UPA, live on a terminal, else a table at each interval.
  *
- * <p>Exit status: 0 done, 1 there is no such process, it does not run under UPA or may not be read, 2 the command line is wrong.
+ * <p>Exit status: 0 done, 1 there is no such process, it does not run under UPA or may not be read, 2 the command line
+ * is wrong.
  */
 public final class Main {
 

@@ -26,8 +26,9 @@ import upa.llfree.LlFreeStats;
 import upa.tools.top.TopException.Reason;
 
 /**
- * Reads processes under UPA out of /proc: finds the library's view in the process's memory, and by it the region's counters and
- * allocation state, of which it copies no more than has been used. The processes notice nothing. Nothing read is trusted.
+ * Reads processes under UPA out of /proc: finds the library's view in the process's memory, and by it the region's
+ * counters and allocation state, of which it copies no more than has been used. The processes notice nothing. Nothing
+ * read is trusted.
  */
 public final class Processes {
 
@@ -257,7 +258,10 @@ public final class Processes {
                 puts);
     }
 
-    /** Its counters: of a state of our own that is no larger than what has been used of the process's, into which that is copied. */
+    /**
+     * Its counters: of a state of our own that is no larger than what has been used of the process's, into which that
+     * is copied.
+     */
     private static LlFreeStats llfree(long pid, FileChannel memory, long state, int slots)
             throws IOException, TopException {
         ByteBuffer header = bytes(memory, state, LlFreeDescriptor.TOUCHED_CHILDREN_OFFSET + Long.BYTES);

@@ -4,8 +4,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Which addresses are mapped by which request, as requests come and go. A block lives until its last page is unmapped; what is
- * mapped over it by force ends it there. A resize ends one block and begins another.
+ * Which addresses are mapped by which request, as requests come and go. A block lives until its last page is unmapped;
+ * what is mapped over it by force ends it there. A resize ends one block and begins another.
  */
 final class LiveBlocks {
 

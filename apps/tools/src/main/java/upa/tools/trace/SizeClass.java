@@ -10,7 +10,8 @@ package upa.tools.trace;
  * @param ended            how many of the blocks were unmapped or resized before the trace ended
  * @param medianLifetimeNs of the blocks that ended, in nanoseconds; 0 if none did
  * @param p90LifetimeNs    the 90th percentile of these
- * @param reuses           requests of this class that came after a block of this class had ended, each of which is taken by one
+ * @param reuses           requests of this class that came after a block of this class had ended, each of which is
+ *         taken by one
  * @param medianIdleNs     of these, the time since that end, the latest one taken first; 0 if there are none
  */
 public record SizeClass(

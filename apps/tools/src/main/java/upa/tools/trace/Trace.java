@@ -18,8 +18,8 @@ import java.util.function.Consumer;
 /**
  * A trace file. Nothing in it is trusted: what does not fit together is a {@link TraceException} that says where.
  *
- * <p>Not mapped but read, since a trace may be cut by its process at any time. One that is still being written ends where it
- * ended when it was opened. Not for several threads at once.
+ * <p>Not mapped but read, since a trace may be cut by its process at any time. One that is still being written ends
+ * where it ended when it was opened. Not for several threads at once.
  */
 public final class Trace implements AutoCloseable {
 
@@ -137,7 +137,9 @@ public final class Trace implements AutoCloseable {
         return Instant.ofEpochSecond(0, header.getLong(STARTED_UNIX_NS_OFFSET));
     }
 
-    /** {@return whether the process ended by exit(); if not, the last requests of a machine that crashed may be missing} */
+    /**
+     * {@return whether the process ended by exit(); if not, the last requests of a machine that crashed may be missing}
+     */
     public boolean ended() {
         return header.getLong(ENDED_NS_OFFSET) != 0;
     }

@@ -63,12 +63,16 @@ public record TraceRecord(long index, long ns, Kind kind, long address, long byt
         return (flags & flag) != 0;
     }
 
-    /** {@return whether it got private anonymous memory to read and write, where the kernel liked: what UPA can serve} */
+    /**
+     * {@return whether it got private anonymous memory to read and write, where the kernel liked: what UPA can serve}
+     */
     public boolean isMemoryRequest() {
         return kind == Kind.MAP && is(ANONYMOUS) && !is(SHARED | FIXED | STACK | FAILED) && detail == READ_WRITE;
     }
 
-    /** {@return whether it got such memory at an address of the program's, mostly within what it has reserved before} */
+    /**
+     * {@return whether it got such memory at an address of the program's, mostly within what it has reserved before}
+     */
     public boolean isCommit() {
         return kind == Kind.MAP && is(ANONYMOUS) && is(FIXED) && !is(SHARED | STACK | FAILED) && detail == READ_WRITE;
     }

@@ -12,8 +12,8 @@ import org.HdrHistogram.Histogram;
 import upa.tools.trace.LiveBlocks.Block;
 
 /**
- * What a trace says of a program: how much memory it asked for, in which sizes, how long it kept it, and how much of what it asked
- * for it had freed before. The last figure bounds what a page allocator in user mode can gain.
+ * What a trace says of a program: how much memory it asked for, in which sizes, how long it kept it, and how much of
+ * what it asked for it had freed before. The last figure bounds what a page allocator in user mode can gain.
  *
  * <p>Memory here is private, anonymous, readable and writable memory at addresses of the kernel's choice ({@link
  * TraceRecord#isMemoryRequest}); other mappings are counted and no more.
@@ -29,7 +29,8 @@ import upa.tools.trace.LiveBlocks.Block;
  * @param memoryRequests  mmap calls for memory
  * @param servedMemoryRequests of these, those that UPA served
  * @param memoryBytes     asked for by mmap and by growing resizes, in whole pages
- * @param refaultedBytes  of memoryBytes and heapGrownBytes, what had been freed before: at every instant at most what is free
+ * @param refaultedBytes  of memoryBytes and heapGrownBytes, what had been freed before: at every instant at most what
+ *         is free
  * @param commits         mmap calls with MAP_FIXED for such memory: runtimes open parts of what they have reserved so
  * @param committedBytes  by them
  * @param peakBytes       most memory mapped at once, heap left out
@@ -91,7 +92,10 @@ public record TraceSummary(
         return requests.values().stream().mapToLong(Long::longValue).sum();
     }
 
-    /** {@return page faults that the program's requests cost at most and UPA could spare it: refaultedBytes and purgedBytes in pages} */
+    /**
+     * {@return page faults that the program's requests cost at most and UPA could spare it: refaultedBytes and
+     * purgedBytes in pages}
+     */
     public long avoidableFaults() {
         return (refaultedBytes + purgedBytes) / PAGE_BYTES;
     }
@@ -139,7 +143,9 @@ public record TraceSummary(
         private final Map<TraceRecord.Kind, Long> requests = new EnumMap<>(TraceRecord.Kind.class);
         private final Sizes[] sizes = new Sizes[Long.SIZE];
         private final LiveBlocks live = new LiveBlocks(this::ended);
-        /** Per thread, the bytes mapped of the blocks that it is resizing: a signal handler may be in one over another. */
+        /**
+         * Per thread, the bytes mapped of the blocks that it is resizing: a signal handler may be in one over another.
+         */
         private final Map<Integer, Deque<Long>> resizes = new HashMap<>();
 
         private final Map<Integer, Boolean> threads = new HashMap<>();

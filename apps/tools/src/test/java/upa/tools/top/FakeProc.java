@@ -69,8 +69,8 @@ final class FakeProc {
     }
 
     /**
-     * A region that has handed out 700 pages and 3, got 700 back, and cleared 5, moved 6 and given back 7; a get and two
-     * puts were its own.
+     * A region that has handed out 700 pages and 3, got 700 back, and cleared 5, moved 6 and given back 7; a get and
+     * two puts were its own.
      */
     void region() throws IOException {
         try (Arena arena = Arena.ofConfined()) {
