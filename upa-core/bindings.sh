@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 
 jextract=${JEXTRACT:-jextract}
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
-command -v "$jextract" >/dev/null || { echo "bindings.sh: no jextract: put it on PATH or set JEXTRACT=path" >&2; exit 1; }
+command -v "$jextract" >/dev/null ||
+  { echo "bindings.sh: no jextract: put it on PATH or set JEXTRACT=path" >&2; exit 1; }
 
 include=upa-mmap-shim/include
 kernel=kernel-ext/include
@@ -41,7 +42,8 @@ constants+='|MAP_(PRIVATE|SHARED|ANONYMOUS|FIXED|FIXED_NOREPLACE|NORESERVE|POPUL
 constants+='|MADV_(DONTNEED|REMOVE|FREE|HUGEPAGE|NOHUGEPAGE|POPULATE_READ|POPULATE_WRITE)'
 constants+='|O_(RDWR|CREAT|EXCL|CLOEXEC)|SEEK_END|PR_SET_VMA(_ANON_NAME)?'
 constants+='|E(PERM|NOENT|INTR|IO|BADF|AGAIN|NOMEM|ACCES|FAULT|BUSY|EXIST|INVAL|NOTTY|NXIO|NOSPC|RANGE|NOSYS|OVERFLOW|BADMSG|PROTO)'
-generate Libc "^--include-(function ($functions)|constant ($constants)) " sys/mman.h sys/prctl.h sys/ioctl.h fcntl.h unistd.h errno.h string.h
+generate Libc "^--include-(function ($functions)|constant ($constants)) " \
+  sys/mman.h sys/prctl.h sys/ioctl.h fcntl.h unistd.h errno.h string.h
 
 rm -rf "${sources:?}"
 mkdir -p "$sources" "$tests/resources/$directory"

@@ -1,10 +1,14 @@
 # doctor.sh: what this machine offers to UPA, and what each missing thing costs. Sourced by ./upa; builds nothing.
 
-# row NAME VALUE; cost TEXT: what the row above takes from the user
+# row NAME VALUE; cost TEXT...: what the row above takes from the user
 row() { printf '%-22s %s\n' "$1" "$2"; }
-cost() { printf '%-22s   -> %s\n' '' "$1"; }
+cost() { printf '%-22s   -> %s\n' '' "$*"; }
 head_of() { [[ -r $1 ]] && head -n 1 "$1" || echo unknown; }
-selected() { local text; text=$(head_of "$1"); [[ $text =~ \[([^]]+)\] ]] && echo "${BASH_REMATCH[1]}" || echo unknown; }
+selected() {
+  local text
+  text=$(head_of "$1")
+  [[ $text =~ \[([^]]+)\] ]] && echo "${BASH_REMATCH[1]}" || echo unknown
+}
 meminfo() { awk -v key="$1:" '$1 == key { printf "%.1f GiB", $2 / 1048576 }' /proc/meminfo; }
 
 doctor() {
@@ -30,7 +34,8 @@ machine() {
     row "virtual machine" "yes"
     if free_page_reporting; then
       row "free page reporting" "on"
-      cost "the host takes freed memory back; its next first touch costs 5-7 us a page instead of about 1.3: measure with memory kept warm"
+      cost "the host takes freed memory back; its next first touch costs 5-7 us a page instead of about 1.3:" \
+        "measure with memory kept warm"
     else
       row "free page reporting" "off"
     fi
@@ -48,7 +53,8 @@ machine() {
 # Which it is, and what becomes of malloc's calls in it, which no symbol reaches.
 libc() {
   local name said library="$root/build/release/lib/libupa_mmap.so"
-  name=$(getconf GNU_LIBC_VERSION 2>/dev/null) || name=$(compgen -G '/lib/ld-musl-*' >/dev/null && echo musl) || name=unknown
+  name=$(getconf GNU_LIBC_VERSION 2>/dev/null) ||
+    name=$(compgen -G '/lib/ld-musl-*' >/dev/null && echo musl) || name=unknown
   row libc "$name"
   if [[ ! -e $library ]]; then
     cost "whether its own calls of mmap and brk can come to UPA is not known before ./upa build"
@@ -74,7 +80,10 @@ memory_policy() {
   row "huge pages (THP)" "enabled=$thp defrag=$(selected /sys/kernel/mm/transparent_hugepage/defrag)"
   case $thp in
     never | unknown) cost "huge-page options have no effect: every first touch is a 4 KiB fault" ;;
-    always) cost "the kernel's own mmap gets huge pages unasked: figures are not comparable with a machine on madvise" ;;
+    always)
+      cost "the kernel's own mmap gets huge pages unasked:" \
+        "figures are not comparable with a machine on madvise"
+      ;;
   esac
   overcommit=$(head_of /proc/sys/vm/overcommit_memory)
   row overcommit "mode $overcommit"
@@ -91,7 +100,8 @@ limits() {
   row "reading processes" "kernel.yama.ptrace_scope=$scope"
   [[ $scope == none || $scope == 0 ]] || cost "./upa top needs root, even for programs of your own"
   row "mappings per process" "$maps (vm.max_map_count)"
-  [[ $maps == unknown || $maps -ge 65530 ]] || cost "partial unmaps and protections of many ranges fail with ENOMEM sooner"
+  [[ $maps == unknown || $maps -ge 65530 ]] ||
+    cost "partial unmaps and protections of many ranges fail with ENOMEM sooner"
 }
 
 tools() {
@@ -101,11 +111,13 @@ tools() {
     row JDK "$(jdk_version "$jdk") in $jdk"
   else
     row JDK "none of version $java_needed or newer"
-    cost "nothing in Java builds, ./upa bench included; looked in JAVA_HOME, PATH, /usr/lib/jvm, /opt, ~/.sdkman, ~/.jdks"
+    cost "nothing in Java builds, ./upa bench included;" \
+      "looked in JAVA_HOME, PATH, /usr/lib/jvm, /opt, ~/.sdkman, ~/.jdks"
   fi
   mapfile -t absent < <(missing "${c_packages[@]}" "${java_packages[@]}")
   row "build packages" "${absent[*]:-all there}"
-  [[ ${#absent[@]} -eq 0 ]] || cost "missing, nothing builds; ./upa installs them if it may: apt-get install ${absent[*]}"
+  [[ ${#absent[@]} -eq 0 ]] ||
+    cost "missing, nothing builds; ./upa installs them if it may: apt-get install ${absent[*]}"
   mapfile -t absent < <(missing "${peers[@]}")
   row "allocators to compare" "${absent[*]:-all there}"
   [[ ${#absent[@]} -eq 0 ]] || cost "missing, left out of the comparison: apt-get install ${absent[*]}"
@@ -114,18 +126,18 @@ tools() {
 
 # What ./upa apps finds the kernel's share of a program's time with.
 perf_sees_the_kernel() {
-  local paranoid restrict
+  local paranoid restrict no_share="./upa apps reports no share of the kernel in a program's time:"
   paranoid=$(head_of /proc/sys/kernel/perf_event_paranoid)
   restrict=$(head_of /proc/sys/kernel/kptr_restrict)
   if ! command -v perf >/dev/null; then
     row perf "not installed"
-    cost "./upa apps reports no share of the kernel in a program's time: apt-get install linux-perf"
+    cost "$no_share apt-get install linux-perf"
   elif ! perf record -q -o /dev/null -e cpu-clock -- true >/dev/null 2>&1; then
     row perf "cannot record (kernel.perf_event_paranoid=$paranoid)"
-    cost "./upa apps reports no share of the kernel in a program's time: run it as root, or sysctl kernel.perf_event_paranoid=1"
+    cost "$no_share run it as root, or sysctl kernel.perf_event_paranoid=1"
   elif [[ $(id -u) -ne 0 && ($paranoid -gt 1 || $restrict -ne 0) || $restrict -gt 1 ]]; then
     row perf "records, but not the kernel (kernel.perf_event_paranoid=$paranoid, kernel.kptr_restrict=$restrict)"
-    cost "./upa apps reports no share of the kernel in a program's time: sysctl kernel.perf_event_paranoid=1 kernel.kptr_restrict=0"
+    cost "$no_share sysctl kernel.perf_event_paranoid=1 kernel.kptr_restrict=0"
   else
     row perf "records the kernel too"
   fi

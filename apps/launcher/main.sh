@@ -14,9 +14,11 @@ usage: ./upa COMMAND [ARGUMENT...]
                        run a program with its memory from UPA (./upa run --help says more)
   top [PID|all]        running programs under UPA, live: requests, memory in use and kept, what is reused and given back
   reclaim PID|all      memory that programs under UPA have freed goes back to the kernel now (./upa reclaim --help)
-  trace FILE...        what a program asked for, recorded by ./upa run --trace FILE: sizes, lifetimes, how much of it again
+  trace FILE...        what a program asked for, recorded by ./upa run --trace FILE: sizes, lifetimes, how much of
+                       it again
   policy list|simulate|new
-                       memory policies: those there are, how they do on a trace, a project of your own (./upa policy --help)
+                       memory policies: those there are, how they do on a trace, a project of your own
+                       (./upa policy --help says more)
   bench [ARGUMENT...]  measure page allocation and malloc: table, charts, data (./upa bench --help says more)
   apps [ARGUMENT...]   measure real programs on UPA and under other allocators (./upa apps --help says more)
   vm [OPTION...] -- COMMAND...
@@ -28,7 +30,8 @@ usage: ./upa COMMAND [ARGUMENT...]
   test --soak [MINUTES]
                        random memory calls and real programs under UPA side by side, for an hour unless told
   test --suites [OPTION...]
-                       tests that glibc, the kernel and LTP bring, with and without UPA (./upa test --suites --help says more)
+                       tests that glibc, the kernel and LTP bring, with and without UPA
+                       (./upa test --suites --help says more)
   test --systems [SYSTEM...]
                        the library on other releases of Debian and Ubuntu, in chroots, as root
   doctor               what this machine offers, and what each missing thing costs

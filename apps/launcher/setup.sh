@@ -10,10 +10,10 @@ peers=(libjemalloc2:libjemalloc.so.2 libmimalloc2.0:libmimalloc.so.2 libtcmalloc
 
 # Programs that the tests run under UPA; without one it is left out. About 250 MB to fetch, most of it ffmpeg,
 # PostgreSQL and node.
-programs=(python3:python3 git:git sqlite3:sqlite3 perl:perl nodejs:node redis-server:redis-server man-db:man memcached:memcached nginx-light:nginx
-  musl-tools:musl-gcc gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc
-  libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h qemu-user:qemu-aarch64 shellcheck:shellcheck clang-format-14:clang-format-14
-  pkg-config:pkg-config debhelper:dh dh-dkms:dh_dkms
+programs=(python3:python3 git:git sqlite3:sqlite3 perl:perl nodejs:node redis-server:redis-server man-db:man
+  memcached:memcached nginx-light:nginx musl-tools:musl-gcc gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc
+  libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h qemu-user:qemu-aarch64
+  shellcheck:shellcheck clang-format-14:clang-format-14 pkg-config:pkg-config debhelper:dh dh-dkms:dh_dkms
   imagemagick:convert ffmpeg:ffmpeg php-cli:php sbcl:sbcl postgresql:/usr/lib/postgresql
   fakeroot:fakeroot faketime:faketime libsocket-wrapper:libsocket_wrapper.so libeatmydata1:libeatmydata.so
   heaptrack:heaptrack)
@@ -77,7 +77,8 @@ not_downloaded() {
     echo "the Maven plugin ${BASH_REMATCH[2]}"
   elif [[ $text =~ Cannot\ access\ [^\ ]+\ .*in\ offline\ mode ]]; then
     echo "what Maven needs (it is in offline mode)"
-  elif [[ $text =~ (Temporary\ failure\ resolving|Could\ not\ resolve|Failed\ to\ fetch|Unable\ to\ fetch|Could\ not\ connect) ]]; then
+  elif [[ $text =~ (Temporary\ failure\ resolving|Could\ not\ resolve) ||
+    $text =~ (Failed\ to\ fetch|Unable\ to\ fetch|Could\ not\ connect) ]]; then
     echo "Debian packages"
   fi
 }
@@ -161,7 +162,10 @@ jdk_version() {
   local text=
   [[ -x $1/bin/javac && -x $1/bin/java ]] || return 0
   [[ ! -r $1/release ]] || text=$(<"$1/release")
-  [[ $text =~ JAVA_VERSION=\"([0-9]+) ]] || { text=$("$1/bin/java" -version 2>&1 || true); [[ $text =~ version\ \"([0-9]+) ]]; } || return 0
+  if [[ ! $text =~ JAVA_VERSION=\"([0-9]+) ]]; then
+    text=$("$1/bin/java" -version 2>&1 || true)
+    [[ $text =~ version\ \"([0-9]+) ]] || return 0
+  fi
   echo "${BASH_REMATCH[1]}"
 }
 
@@ -187,7 +191,8 @@ set_up_jdk() {
     (install "$package") && JAVA_HOME=$(find_jdk) || true
   fi
   [[ -n $JAVA_HOME ]] ||
-    fail "no JDK $java_needed or newer in JAVA_HOME, PATH, /usr/lib/jvm, /opt, ~/.sdkman or ~/.jdks: unpack one there (Eclipse Temurin, say)"
+    fail "no JDK $java_needed or newer in JAVA_HOME, PATH, /usr/lib/jvm, /opt, ~/.sdkman or ~/.jdks:" \
+      "unpack one there (Eclipse Temurin, say)"
   export JAVA_HOME
 }
 
@@ -247,7 +252,8 @@ c_step() {
 }
 
 no_dlmalloc() { # LOG
-  echo "upa: cannot download the source of dlmalloc, which is left out (log=${1#"$root"/}): all but --malloc dl works" >&2
+  echo "upa: cannot download the source of dlmalloc, which is left out (log=${1#"$root"/}):" \
+    "all but --malloc dl works" >&2
 }
 
 # cmake_build PRESET ON|OFF [OPTION...]: with or without dlmalloc, and options of the build. CMake knows presets of this
@@ -291,7 +297,8 @@ build_and_run() {
   touch "$root/build/stamp/begun"
   if [[ $dlmalloc == OFF || ${targets[*]} != *upa_malloc* ]]; then
     step run "building UPA for ./upa run" cmake_build release "$dlmalloc" --target "${targets[@]}" 9>&-
-  elif ! quietly run "building UPA and dlmalloc for ./upa run" cmake_build release ON --target "${targets[@]}" 9>&-; then
+  elif ! quietly run "building UPA and dlmalloc for ./upa run" \
+    cmake_build release ON --target "${targets[@]}" 9>&-; then
     [[ $(<"$log/run.log") == *'built on it, are left out'* ]] || step_failed "$log/run.log" "building UPA for ./upa run"
     fail "no --malloc dl: cannot download the source of dlmalloc (log=build/log/run.log): all else works"
   fi

@@ -11,7 +11,8 @@ run_tests() {
       programs+=("${full_programs[@]}")
       ;;
     --soak | --soak\ *)
-      [[ $# -le 2 && ${2-60} =~ ^[1-9][0-9]{0,4}$ ]] || usage_error "test --soak takes a number of minutes up to 99999, got argument=${*:2}"
+      [[ $# -le 2 && ${2-60} =~ ^[1-9][0-9]{0,4}$ ]] ||
+        usage_error "test --soak takes a number of minutes up to 99999, got argument=${*:2}"
       soak "${2-60}"
       return
       ;;
@@ -23,7 +24,10 @@ run_tests() {
       suites "${@:2}"
       return
       ;;
-    *) usage_error "test takes nothing, --full, --soak [MINUTES], --suites [OPTION...] or --systems [SYSTEM...], got argument=$1" ;;
+    *)
+      usage_error "test takes nothing, --full, --soak [MINUTES], --suites [OPTION...] or --systems [SYSTEM...]," \
+        "got argument=$1"
+      ;;
   esac
   need "${c_packages[@]}" "${java_packages[@]}"
   set_up_peers
@@ -80,7 +84,8 @@ java_format() {
 
 java_tests() {
   echo "Java tests (whole log: build/log/maven-test.log)"
-  maven test --fail-at-end 2>&1 | tee "$log/maven-test.log" | grep -E 'Tests run:|BUILD|^\[ERROR\] .*(\.java|<<<|::|:[0-9]+ )'
+  maven test --fail-at-end 2>&1 | tee "$log/maven-test.log" |
+    grep -E 'Tests run:|BUILD|^\[ERROR\] .*(\.java|<<<|::|:[0-9]+ )'
 }
 
 # The races between Java threads, in every way jcstress can compile and schedule them.
@@ -94,8 +99,9 @@ jcstress() {
     org.apache.maven.plugins:maven-dependency-plugin:build-classpath -Dmdep.outputFile="$results/classpath"
   class_path="$root/upa-core/target/jcstress-classes:$root/upa-core/target/classes:$(<"$results/classpath")"
   echo "Java concurrency tests: jcstress ${options[*]} (whole log: build/log/jcstress.log)"
-  (CDPATH='' cd -- "$results" && "$JAVA_HOME/bin/java" -cp "$class_path" org.openjdk.jcstress.Main "${options[@]}" -r "$results" \
-    -jvmArgsPrepend "--enable-native-access=ALL-UNNAMED -Dupa.library.path=$root/build/release/lib") 2>&1 |
+  (CDPATH='' cd -- "$results" &&
+    "$JAVA_HOME/bin/java" -cp "$class_path" org.openjdk.jcstress.Main "${options[@]}" -r "$results" \
+      -jvmArgsPrepend "--enable-native-access=ALL-UNNAMED -Dupa.library.path=$root/build/release/lib") 2>&1 |
     tee "$log/jcstress.log" | grep -E 'FAILED|FORBIDDEN|Results:'
 }
 
@@ -143,14 +149,14 @@ vm_interrupted() {
 # Adds up what ctest and Surefire report in XML, and jcstress and the module's tests in their last lines: the last line
 # printed.
 sum_up() {
+  local of_jcstress='.* ([0-9]+) passed, ([0-9]+) failed, .* ([0-9]+) hard errs.*'
+  local of_module='^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$' counts='tests="\1" tests="\2" failures="\2"'
   {
     grep -hoE '^[[:space:]]*(tests|failures|errors|skipped)="[0-9]+"|<testsuite [^>]*' \
       "$root"/build/test-results/*.xml "$root"/*/target/surefire-reports/TEST-*.xml \
       "$root"/*/*/target/surefire-reports/TEST-*.xml
-    sed -nE 's/.* ([0-9]+) passed, ([0-9]+) failed, .* ([0-9]+) hard errs.*/tests="\1" tests="\2" failures="\2" tests="\3" errors="\3"/p' \
-      "$log/jcstress.log" | tail -n 1
-    sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/tests="\1" tests="\2" failures="\2" tests="\3" skipped="\3"/p' \
-      "$log/vm-test.log"
+    sed -nE "s/$of_jcstress/$counts tests=\"\\3\" errors=\"\\3\"/p" "$log/jcstress.log" | tail -n 1
+    sed -nE "s/$of_module/$counts tests=\"\\3\" skipped=\"\\3\"/p" "$log/vm-test.log"
   } | awk '
     { while (match($0, /(tests|failures|errors|skipped)="[0-9]+"/)) {
         split(substr($0, RSTART, RLENGTH), pair, /="|"/)

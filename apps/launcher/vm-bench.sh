@@ -4,9 +4,9 @@ vm_bench_usage() {
   cat <<'END'
 usage: ./upa vm bench [OPTION...]
 
-Counts, in a virtual machine with the kernel module, the instructions that a page costs through the kernel's mmap and through
-each mode of the module, and under dlmalloc on each back end, and reports: table, charts, data. Takes about a minute; the first
-time, what setting up takes as well.
+Counts, in a virtual machine with the kernel module, the instructions that a page costs through the kernel's mmap and
+through each mode of the module, and under dlmalloc on each back end, and reports: table, charts, data. Takes about a
+minute; the first time, what setting up takes as well.
 
   --full           every size and more rounds, and --profile
   --out DIR        folder of the results (build/vm/bench)
@@ -42,7 +42,8 @@ vm_bench() {
   mkdir -p "$work" || fail "cannot write results: folder=$out"
   rm -rf "$work"/*.csv "$work/driver"
   step vm-bench "counting instructions in the virtual machine" count_instructions "$work" "${full[@]}" "${kernel[@]}"
-  [[ -z $profile ]] || step vm-profile "tracing single operations" "$root/montecarlo-bench/counts/run-profile" "${kernel[@]}" --out "$work"
+  [[ -z $profile ]] || step vm-profile "tracing single operations" \
+    "$root/montecarlo-bench/counts/run-profile" "${kernel[@]}" --out "$work"
   [[ -z $host ]] || step vm-bench-host "timing the stock kernel on this machine" time_host "$work"
   "$JAVA_HOME/bin/java" -cp "$root/montecarlo-bench/target/montecarlo-bench.jar:$root/montecarlo-bench/target/lib/*" \
     upa.counts.Main "$work" "$out"

@@ -51,14 +51,16 @@ vm_test_java() {
     return
   fi
   vm_sum "$root/kernel-ext/vm/run-tap" "${options[@]}" --params raw=1 --java --env "UPA_FULL=${UPA_FULL:-}" \
-    --add "$root/apps/launcher/vm/java.sh" --add "$built/classes:/java/classes" --add "$built/test-classes:/java/test-classes" \
-    --add "$built/test-lib:/java/lib" --add "$root/upa-mmap-shim/tests/vectors/region:/vectors" -- sh /java.sh
+    --add "$root/apps/launcher/vm/java.sh" --add "$built/classes:/java/classes" \
+    --add "$built/test-classes:/java/test-classes" --add "$built/test-lib:/java/lib" \
+    --add "$root/upa-mmap-shim/tests/vectors/region:/vectors" -- sh /java.sh
 }
 
 # The C library's tests, compiled here with its sources, which check their invariants; with dlmalloc and the preloaded
 # library if they have been built.
 vm_test_library() {
-  local shim=$root/upa-mmap-shim built=$root/build/release dlmalloc=$root/build/deps/dlmalloc/malloc.c work=$root/build/vm/library
+  local shim=$root/upa-mmap-shim built=$root/build/release work=$root/build/vm/library
+  local dlmalloc=$root/build/deps/dlmalloc/malloc.c
   local sources test additions=()
   local compile=(gcc -std=gnu11 -D_GNU_SOURCE= -DUPA_CHECKED -O2 -static -pthread
     "-I$shim/include" "-I$shim/lib" "-I$shim/tests" '-DUPA_REGION_VECTORS="/vectors"')
@@ -70,9 +72,11 @@ vm_test_library() {
     "${compile[@]}" -Wall -Wextra -Werror -o "$work/programs/${test##*/}" "$shim/tests/$test.c" "${sources[@]}"
   done
   if [[ -r $dlmalloc ]]; then
-    "${compile[@]}" -D__wasilibc_unmodified_upstream -DUSE_DL_PREFIX -DUSE_LOCKS=1 -DHAVE_MORECORE=0 -DMMAP_CLEARS=1 -w \
+    "${compile[@]}" -D__wasilibc_unmodified_upstream \
+      -DUSE_DL_PREFIX -DUSE_LOCKS=1 -DHAVE_MORECORE=0 -DMMAP_CLEARS=1 -w \
       -include "$shim/malloc/dlmalloc-on-upa.h" -c -o "$work/dlmalloc.o" "$dlmalloc"
-    "${compile[@]}" -DON_UPA=1 -o "$work/programs/dlmalloc_stress" "$shim/tests/malloc/dlmalloc_stress.c" "${sources[@]}" "$work/dlmalloc.o"
+    "${compile[@]}" -DON_UPA=1 -o "$work/programs/dlmalloc_stress" \
+      "$shim/tests/malloc/dlmalloc_stress.c" "${sources[@]}" "$work/dlmalloc.o"
   fi
   if [[ -x $built/tests/preload_conformance ]]; then
     cp "$built/lib/libupa_mmap.so" "$(command -v bash)" "$(command -v sort)" "$work/preload"

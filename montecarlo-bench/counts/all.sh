@@ -4,7 +4,8 @@
 # which failed ends in .failed.
 echo "# fact Kernel $(uname -sr), $(uname -v)"
 echo "# fact Command_line $(cat /proc/cmdline)"
-echo "# fact Processor $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), software emulation, one instruction a nanosecond"
+echo "# fact Processor $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)," \
+	"software emulation, one instruction a nanosecond"
 echo "# fact Memory $(sed -n 's/^MemTotal: *//p' /proc/meminfo)"
 # Huge pages for who asks for them.
 echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
@@ -30,7 +31,8 @@ mkdir -p /out/driver
 measure() { # CONTESTANT WORKLOAD OPTION...
 	local contestant=$1 workload=$2 output=/out/driver/$1-$2
 	shift 2
-	/driver/bin/upa-driver --contestant $contestant --workload $workload "$@" >$output 2>&1 || mv $output $output.failed
+	/driver/bin/upa-driver --contestant $contestant --workload $workload "$@" >$output 2>&1 ||
+		mv $output $output.failed
 }
 # One nanosecond is one instruction here, so that budgets are of instructions too.
 largest=,16M live=64

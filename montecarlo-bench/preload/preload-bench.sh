@@ -15,7 +15,8 @@ bin=$root/build/release/bin
 upa=$root/build/release/lib/libupa_mmap.so
 rounds=${1:-5} blocks=${2:-3000}
 for number in "$rounds" "$blocks"; do
-  [[ $number =~ ^[1-9][0-9]{0,6}$ ]] || { echo "preload-bench.sh: $number is not a number from 1 to 9999999" >&2; exit 2; }
+  [[ $number =~ ^[1-9][0-9]{0,6}$ ]] ||
+    { echo "preload-bench.sh: $number is not a number from 1 to 9999999" >&2; exit 2; }
 done
 for file in "$bin/upa-preload-bench" "$bin/upa-measure" "$upa"; do
   [[ -e $file ]] || { echo "preload-bench.sh: no $file: run ./upa build" >&2; exit 1; }
@@ -25,17 +26,25 @@ trap 'rm -rf "$work"' EXIT
 
 # churn PRELOAD: "seconds MiB faults"
 churn() {
-  "$bin/upa-measure" --report "$work/report" --set LD_PRELOAD="$1" "$bin/upa-preload-bench" churn 5242880 26214400 16 "$blocks"
+  "$bin/upa-measure" --report "$work/report" --set LD_PRELOAD="$1" \
+    "$bin/upa-preload-bench" churn 5242880 26214400 16 "$blocks"
   awk '$1 == "status" && $2 { exit 1 } { v[$1] = $2 }
-       END { print (v["user_ns"] + v["system_ns"]) / 1e9, v["largest_process_bytes"] / 1048576, v["minor_faults"] }' "$work/report"
+       END {
+         print (v["user_ns"] + v["system_ns"]) / 1e9, v["largest_process_bytes"] / 1048576, v["minor_faults"]
+       }' "$work/report"
 }
 
 # Of numbers, one a line: "median (least-greatest)"
 spread() {
-  sort -n | awk -v format="$1" '{ v[NR] = $1 } END { printf format " (" format "-" format ")", NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2, v[1], v[NR] }'
+  sort -n | awk -v format="$1" '{ v[NR] = $1 }
+    END {
+      printf format " (" format "-" format ")",
+        NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2, v[1], v[NR]
+    }'
 }
 
-echo "churn of $blocks blocks, $rounds rounds | s without | s with | times faster | peak memory, with / without | faults without | with"
+echo "churn of $blocks blocks, $rounds rounds | s without | s with | times faster |" \
+  "peak memory, with / without | faults without | with"
 for malloc in '' libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   if [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]]; then
     echo "$malloc | not installed"
@@ -43,11 +52,16 @@ for malloc in '' libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   fi
   : >"$work/rounds"
   for ((i = 0; i < rounds; i++)); do
-    if ((i % 2)); then with=$(churn "$upa $malloc") without=$(churn "$malloc"); else without=$(churn "$malloc") with=$(churn "$upa $malloc"); fi
+    if ((i % 2)); then
+      with=$(churn "$upa $malloc") without=$(churn "$malloc")
+    else
+      without=$(churn "$malloc") with=$(churn "$upa $malloc")
+    fi
     echo "$without $with" >>"$work/rounds"
   done
   column() { awk "{ print $1 }" "$work/rounds" | spread "$2"; }
-  echo "${malloc:-glibc} | $(column '$1' %.2f) | $(column '$4' %.2f) | $(column '$1 / $4' %.2f) | $(column '$5 / $2' %.2f) | $(column '$3' %.0f) | $(column '$6' %.0f)"
+  echo "${malloc:-glibc} | $(column '$1' %.2f) | $(column '$4' %.2f) | $(column '$1 / $4' %.2f) |" \
+    "$(column '$5 / $2' %.2f) | $(column '$3' %.0f) | $(column '$6' %.0f)"
 done
 
 # pairs PRELOAD BYTES COUNT THREADS HOW: "ns pairs-a-second"
@@ -56,7 +70,8 @@ pairs() {
 }
 
 echo
-echo "mmap + munmap, $rounds rounds | kernel ns | UPA ns | UPA, two threads to one: by the clock | by their processor time | memset alone: by the clock"
+echo "mmap + munmap, $rounds rounds | kernel ns | UPA ns | UPA, two threads to one: by the clock |" \
+  "by their processor time | memset alone: by the clock"
 for bytes in 4096 65536 1048576; do
   for how in untouched touched uncleared; do
     # A tenth of a second or more of each.
@@ -75,6 +90,7 @@ for bytes in 4096 65536 1048576; do
       echo "$kernel $ns $(awk "BEGIN { print $two / $one, 2 * $ns / $ns2, $memset_two / $memset_one }")"
     done >"$work/rounds"
     column() { awk "{ print $1 }" "$work/rounds" | spread "$2"; }
-    echo "$bytes bytes, $how | $(column '$1' %.0f) | $(column '$2' %.0f) | $(column '$3' %.2f) | $(column '$4' %.2f) | $(column '$5' %.2f)"
+    echo "$bytes bytes, $how | $(column '$1' %.0f) | $(column '$2' %.0f) |" \
+      "$(column '$3' %.2f) | $(column '$4' %.2f) | $(column '$5' %.2f)"
   done
 done

@@ -25,13 +25,15 @@ archive_of() {
     [[ $1 == ubuntu ]] && script=gutsy variable=default_mirror || script=../../../sbin/debootstrap variable=DEF_MIRROR=
     if ! [[ -e /usr/share/debootstrap/scripts/$script ]]; then
       [[ -e $3/debootstrap/usr/share/debootstrap/scripts ]] || {
-        mkdir -p "$3/debootstrap" && (cd "$3/debootstrap" && apt-get -qq download debootstrap && dpkg-deb -x debootstrap_*.deb .) >&2 || return 1
+        mkdir -p "$3/debootstrap" && (cd "$3/debootstrap" &&
+          apt-get -qq download debootstrap && dpkg-deb -x debootstrap_*.deb .) >&2 || return 1
       }
       script=$3/debootstrap/usr/share/debootstrap/scripts/$script
     else
       script=/usr/share/debootstrap/scripts/$script
     fi
-    uri=$(grep -oE "$variable *\"?http[^\" ]*" "$script" | grep -v -e old-releases -e ports | head -n 1 | grep -oE 'http.*')
+    uri=$(grep -oE "$variable *\"?http[^\" ]*" "$script" | grep -v -e old-releases -e ports |
+      head -n 1 | grep -oE 'http.*')
   fi
   [[ -n $uri ]] && echo "${uri%/}"
 }
@@ -76,12 +78,15 @@ archive_open() {
   fi
   [[ $distribution == debian ]] || components="main universe"
   echo "$type [arch=$architecture $keys] $uri $suite $components" >"$state/sources.list"
-  archive_apt=(-qq -o "Dir::Etc::SourceList=$state/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
+  archive_apt=(-qq -o "Dir::Etc::SourceList=$state/sources.list"
+    -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
     -o "Dir::State=$state" -o "Dir::State::Lists=$state/lists" -o Dir::State::Status=/dev/null -o "Dir::Cache=$state"
-    -o "APT::Architecture=$architecture" -o "APT::Architectures::=$architecture" -o Acquire::Languages=none -o APT::Sandbox::User=root
-    -o Acquire::Retries=2 -o APT::Update::Error-Mode=any -o APT::Update::Post-Invoke-Success::= -o APT::Update::Post-Invoke::=)
+    -o "APT::Architecture=$architecture" -o "APT::Architectures::=$architecture"
+    -o Acquire::Languages=none -o APT::Sandbox::User=root -o Acquire::Retries=2
+    -o APT::Update::Error-Mode=any -o APT::Update::Post-Invoke-Success::= -o APT::Update::Post-Invoke::=)
   if [[ -z $(find "$state/done" -mtime -1 2>/dev/null) ]]; then
-    apt-get "${archive_apt[@]}" update >&2 || { archive_fail "the package lists of $distribution $suite are not to be had"; return 1; }
+    apt-get "${archive_apt[@]}" update >&2 ||
+      { archive_fail "the package lists of $distribution $suite are not to be had"; return 1; }
     touch "$state/done"
   fi
 }
@@ -93,7 +98,8 @@ archive_unpack() {
   shift
   rm -rf "$directory"
   mkdir -p "$directory.part/debs"
-  (cd "$directory.part/debs" && apt-get "${archive_apt[@]}" download "$@" >&2) || { archive_fail "package $* is not to be had"; return 1; }
+  (cd "$directory.part/debs" && apt-get "${archive_apt[@]}" download "$@" >&2) ||
+    { archive_fail "package $* is not to be had"; return 1; }
   for package in "$directory".part/debs/*.deb; do
     dpkg-deb -x "$package" "$directory.part" || return 1
   done

@@ -36,8 +36,8 @@ fetch_from() {
     archive_fail "tarball=$(basename "${tarballs[0]}") has no file=$file" || return 1
   tar --extract --to-stdout --file "${tarballs[0]}" "$member" >"$work/malloc.c"
   verified "$work/malloc.c" ||
-    archive_fail "file=$file of tarball=$(basename "${tarballs[0]}") is not dlmalloc 2.8.6 as pinned: expected sha256=$sha256, found" \
-      "$(sha256sum "$work/malloc.c" | cut -d' ' -f1)" || return 1
+    archive_fail "file=$file of tarball=$(basename "${tarballs[0]}") is not dlmalloc 2.8.6 as pinned:" \
+      "expected sha256=$sha256, found $(sha256sum "$work/malloc.c" | cut -d' ' -f1)" || return 1
   mv "${tarballs[0]}" "$directory/"
   mv "$work/malloc.c" "$directory/malloc.c"
 }

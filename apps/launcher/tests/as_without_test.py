@@ -91,7 +91,7 @@ class AsWithout(unittest.TestCase):
 
 
 class Terminal(unittest.TestCase):
-    """A session with a terminal, whose leader runs the program as a job in the foreground and tells what comes of it."""
+    """A session with a terminal, whose leader runs the program as a foreground job and tells what comes of it."""
 
     def setUp(self):
         self.reports, report = os.pipe()

@@ -16,7 +16,8 @@ says() {
   "$@" >"$work/out" 2>"$work/err" || status=$?
   grep -v '^upa: building' "$work/err" >"$work/said" || true
   said=$(grep '^upa: ' "$work/said" || true)
-  if [[ $status -ne 0 || ($text == '' && $said != '') || ($text != '' && $said != "upa: $text"*) || $said == *$'\n'* ]]; then
+  if [[ $status -ne 0 || ($text == '' && $said != '') || ($text != '' && $said != "upa: $text"*) ||
+    $said == *$'\n'* ]]; then
     printf 'FAILED: %s: status %d, said: %s\n' "$*" "$status" "$(<"$work/said")"
     failed=1
   fi
@@ -26,12 +27,21 @@ says() {
 compiled() {
   local name=$1
   shift
-  cc -O0 -o "$work/$name" "$@" "$work/program.c" 2>"$work/err" || { echo "left out: $name: $(head -n 1 "$work/err")"; return 1; }
+  cc -O0 -o "$work/$name" "$@" "$work/program.c" 2>"$work/err" ||
+    { echo "left out: $name: $(head -n 1 "$work/err")"; return 1; }
 }
 cat >"$work/program.c" <<'END'
 #include <stdlib.h>
 #include <string.h>
-int main(void) { char *block = malloc(8 << 20); if (!block) return 1; memset(block, 1, 8 << 20); free(block); return 0; }
+int main(void)
+{
+	char *block = malloc(8 << 20);
+	if (!block)
+		return 1;
+	memset(block, 1, 8 << 20);
+	free(block);
+	return 0;
+}
 END
 
 compiled dynamic
@@ -41,20 +51,26 @@ printf '#!/usr/bin/env -S sh\nexec %s\n' "$work/dynamic" >"$work/script"
 chmod +x "$work/script"
 says '' "$upa" run -- "$work/script"
 says '' "$upa" run --no-upa -- "$work/dynamic"
-! compiled static -static || says "nothing comes from UPA: program=$work/static: it is linked statically" "$upa" run -- "$work/static"
+! compiled static -static ||
+  says "nothing comes from UPA: program=$work/static: it is linked statically" "$upa" run -- "$work/static"
 ! compiled sanitized -fsanitize=address ||
-  says 'nothing comes from UPA: the program runs under a sanitizer' env ASAN_OPTIONS=detect_leaks=0 "$upa" run -- "$work/sanitized"
-! compiled other -m32 || says "nothing comes from UPA: program=$work/other: it is for another processor" "$upa" run -- "$work/other"
+  says 'nothing comes from UPA: the program runs under a sanitizer' \
+    env ASAN_OPTIONS=detect_leaks=0 "$upa" run -- "$work/sanitized"
+! compiled other -m32 ||
+  says "nothing comes from UPA: program=$work/other: it is for another processor" "$upa" run -- "$work/other"
 if [[ $(id -u) -eq 0 ]]; then
   cp "$work/dynamic" "$work/set-user-id"
   chown nobody "$work/set-user-id"
   chmod 4755 "$work/set-user-id"
-  says "nothing comes from UPA: program=$work/set-user-id: it is set-user-id or set-group-id" "$upa" run -- "$work/set-user-id"
+  says "nothing comes from UPA: program=$work/set-user-id: it is set-user-id or set-group-id" \
+    "$upa" run -- "$work/set-user-id"
 fi
-says 'nothing comes from UPA: the address space is limited' bash -c "ulimit -v 8000000; exec '$upa' run -- '$work/dynamic'"
+says 'nothing comes from UPA: the address space is limited' \
+  bash -c "ulimit -v 8000000; exec '$upa' run -- '$work/dynamic'"
 says 'nothing comes from UPA: the data size is limited' bash -c "ulimit -d 8000000; exec '$upa' run -- '$work/dynamic'"
 # Children say nothing more.
-says 'nothing comes from UPA: the address space is limited' bash -c "ulimit -v 8000000; exec '$upa' run -- sh -c '$work/dynamic; $work/dynamic'"
+says 'nothing comes from UPA: the address space is limited' \
+  bash -c "ulimit -v 8000000; exec '$upa' run -- sh -c '$work/dynamic; $work/dynamic'"
 if command -v musl-gcc >/dev/null; then
   musl-gcc -O0 -o "$work/musl" "$work/program.c"
   says "only part comes from UPA: libc's own calls go to the kernel: there is no libc.so.6" "$upa" run -- "$work/musl"
@@ -75,7 +91,8 @@ if [[ -n $libc && $(uname -m) == x86_64 ]] && command -v readelf >/dev/null; the
     printf '\xff\xe0\x90\x90\x90' | dd of="$work/libc/libc.so.6" bs=1 seek=$at conv=notrunc status=none
     says "only part comes from UPA: libc's own calls go to the kernel: mremap has an instruction that is not known" \
       env LD_LIBRARY_PATH="$work/libc" "$upa" run -- "$work/dynamic"
-    LD_LIBRARY_PATH="$work/libc" UPA_STATS=1 "$upa" run -- "$work/dynamic" 2>&1 | grep -qE '^ *mmap, under .* [1-9][0-9]* ' ||
+    LD_LIBRARY_PATH="$work/libc" UPA_STATS=1 "$upa" run -- "$work/dynamic" 2>&1 |
+      grep -qE '^ *mmap, under .* [1-9][0-9]* ' ||
       { echo "FAILED: a large block is not served where libc is not understood"; failed=1; }
   fi
 fi

@@ -19,7 +19,8 @@ says() {
   env "${variables[@]}" "$upa" run "${@:2}" >"$work/out" 2>"$work/err" || status=$?
   # What is built first says so.
   grep -v '^upa: building' "$work/err" >"$work/said" || true
-  if [[ $status -ne $wanted || $(wc -l <"$work/said") -ne 1 || $(<"$work/said") != "upa: $text"* || -s $work/out ]]; then
+  if [[ $status -ne $wanted || $(wc -l <"$work/said") -ne 1 || $(<"$work/said") != "upa: $text"* ||
+    -s $work/out ]]; then
     printf 'FAILED: %s: status %d, said: %s\n' "$*" "$status" "$(<"$work/said")"
     failed=1
   fi
@@ -43,6 +44,8 @@ says 2 'variable UPA_SETTINGS=all is not print' UPA_SETTINGS=all -- true
 # Every variable of the library's own list, and no other, is in the help.
 "$upa" run --help >"$work/help"
 listed=$(UPA_SETTINGS=print LD_PRELOAD="${upa%/*}/build/release/lib/libupa_mmap.so" /bin/true | grep -o '^UPA_[A-Z_]*')
-[[ -n $listed && $listed == "$(grep -o '^  UPA_[A-Z_]*' "$work/help" | tr -d ' ')" ]] || { echo "FAILED: variables in the help"; failed=1; }
-UPA_RETAIN=50 UPA_FULL='' "$upa" run -- sh -c 'exit 7' 2>"$work/err" || [[ $? -eq 7 ]] || { echo "FAILED: status of the program"; failed=1; }
+[[ -n $listed && $listed == "$(grep -o '^  UPA_[A-Z_]*' "$work/help" | tr -d ' ')" ]] ||
+  { echo "FAILED: variables in the help"; failed=1; }
+UPA_RETAIN=50 UPA_FULL='' "$upa" run -- sh -c 'exit 7' 2>"$work/err" || [[ $? -eq 7 ]] ||
+  { echo "FAILED: status of the program"; failed=1; }
 exit "$failed"

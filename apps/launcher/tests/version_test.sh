@@ -27,7 +27,8 @@ while IFS= read -r pom; do
   text=$(sed -nE '/<groupId>io\.github\.upa-allocator</,/<\/version>/ s/^.*<version>([^<$]*)<\/version>.*$/\1/p' \
     "$pom" | sort -u)
   is "${pom#"$root"/}" "${text%-SNAPSHOT}"
-done < <(find "$root/pom.xml" "$root"/*/pom.xml "$root"/*/*/pom.xml "$root"/*/*/*/pom.xml -not -path '*/target/*' 2>/dev/null)
+done < <(find "$root/pom.xml" "$root"/*/pom.xml "$root"/*/*/pom.xml "$root"/*/*/*/pom.xml \
+  -not -path '*/target/*' 2>/dev/null)
 
 if grep -q MODULE_VERSION "$root"/kernel-ext/module/*.c; then
   is "the kernel module" "$(cat "$root"/kernel-ext/module/*.c | sed -nE 's/^MODULE_VERSION\("([^"]*)"\).*/\1/p')"

@@ -16,7 +16,9 @@ cat /tmp/root /tmp/nobody | awk '
 	/ :: STARTED$/ || / (containers|tests) / || /^$/ { next }
 	/ :: SUCCESSFUL$/ { sub(/ :: SUCCESSFUL$/, ""); print "ok " ++n " - " $0; next }
 	/ :: FAILED$/ { sub(/ :: FAILED$/, ""); print "not ok " ++n " - " $0; failed = 1; next }
-	/ :: (SKIPPED|ABORTED)$/ { how = $NF; sub(/ :: (SKIPPED|ABORTED)$/, ""); print "ok " ++n " - " $0 " # SKIP " tolower(how); next }
+	/ :: (SKIPPED|ABORTED)$/ {
+		how = $NF; sub(/ :: (SKIPPED|ABORTED)$/, ""); print "ok " ++n " - " $0 " # SKIP " tolower(how); next
+	}
 	# A JVM that died, or tests that could not begin.
 	/^exit status 0 of / { next }
 	/^exit status / { if (!failed) print "not ok " ++n " - " $0; failed = 1; next }

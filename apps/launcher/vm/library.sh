@@ -27,7 +27,8 @@ conformance() {
 shell() {
 	LD_PRELOAD=/preload/libupa_mmap.so UPA_STATS=1 /preload/bash -c '
 		x=$(printf "%0200000d" 7); x=$x$x$x; y=$x$x$x
-		[ "${#y}" = 1800000 ] && [ "$(echo ${#x})" = 600000 ] && (z=$y$y; [ "${z:3599999}" = 7 ]) && /bin/true' 2>&1 || return 1
+		[ "${#y}" = 1800000 ] && [ "$(echo ${#x})" = 600000 ] &&
+			(z=$y$y; [ "${z:3599999}" = 7 ]) && /bin/true' 2>&1 || return 1
 }
 used_device() { shell | grep "memory comes from /dev/upa"; }
 # A program as Debian ships it, whose output has to be that of a run without the library; its memory comes from the
@@ -35,7 +36,8 @@ used_device() { shell | grep "memory comes from /dev/upa"; }
 sorted() {
 	seq 1 20000 | awk '{ print ($1 * 7919) % 20011 }' >/tmp/numbers
 	/preload/sort -n /tmp/numbers >/tmp/expected || return 1
-	LD_PRELOAD=/preload/libupa_mmap.so UPA_STATS=1 /preload/sort -n /tmp/numbers >/tmp/sorted 2>/tmp/said || return 1
+	LD_PRELOAD=/preload/libupa_mmap.so UPA_STATS=1 \
+		/preload/sort -n /tmp/numbers >/tmp/sorted 2>/tmp/said || return 1
 	[ -s /tmp/expected ] && cmp /tmp/expected /tmp/sorted && grep "memory comes from /dev/upa" /tmp/said
 }
 for UPA_BACKEND in pte pte-raw; do

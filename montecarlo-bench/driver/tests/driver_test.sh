@@ -51,7 +51,8 @@ le() {
 # The header of a trace (upa/trace.h) of so many records, 0 of a process that was killed; and records: KIND ADDRESS
 # BYTES FLAGS DETAIL THREAD.
 trace_header() { # RECORDS [VERSION]
-    printf UPATRAC1 && le 4 "${2:-1}" 4096 32 4711 && le 8 0 "$((${1:-0} ? 1 : 0))" "${1:-0}" 0 && head -c 4040 /dev/zero
+    printf UPATRAC1 && le 4 "${2:-1}" 4096 32 4711 && le 8 0 "$((${1:-0} ? 1 : 0))" "${1:-0}" 0 &&
+        head -c 4040 /dev/zero
 }
 trace_record() { le 8 0 "$2" "$3" && le 4 "${6:-1}" && le 1 "$1" "$4" && le 2 "$5"; }
 
@@ -86,13 +87,17 @@ usage)
 reproducible)
     requests() { "$driver" --print-requests 2000 "$@"; }
     for sampler in douglas log-uniform; do
-        [[ $(requests --sampler $sampler --seed 7) == "$(requests --sampler $sampler --seed 7)" ]] || fail "$sampler: same seed differs"
-        [[ $(requests --sampler $sampler --seed 7) != "$(requests --sampler $sampler --seed 8)" ]] || fail "$sampler: seeds do not matter"
+        [[ $(requests --sampler $sampler --seed 7) == "$(requests --sampler $sampler --seed 7)" ]] ||
+            fail "$sampler: same seed differs"
+        [[ $(requests --sampler $sampler --seed 7) != "$(requests --sampler $sampler --seed 8)" ]] ||
+            fail "$sampler: seeds do not matter"
     done
     requests --sampler douglas | awk '$1 < 4096 || $1 >= 2^23 || $1 % 4096 { exit 1 } $1 >= 2^20 { large++ }
         END { exit !(NR == 2000 && large > 1000) }' || fail "douglas: out of range, or not mostly large"
-    requests --sampler log-uniform --largest 1G | awk '$1 < 4096 || $1 > 2^30 || $1 % 4096 { exit 1 } $1 < 2^21 { small++ }
-        END { exit !(NR == 2000 && small > 850 && small < 1150) }' || fail "log-uniform: out of range, or the median is not in the middle"
+    requests --sampler log-uniform --largest 1G |
+        awk '$1 < 4096 || $1 > 2^30 || $1 % 4096 { exit 1 } $1 < 2^21 { small++ }
+            END { exit !(NR == 2000 && small > 850 && small < 1150) }' ||
+        fail "log-uniform: out of range, or the median is not in the middle"
     [[ $(requests --sampler fixed:12K | sort -u) == 12288 ]] || fail "fixed: another size"
     ;;
 replay)
@@ -118,11 +123,12 @@ replay)
     } >"$output.trace"
     trap 'rm -f "$output" "$output.trace"' EXIT
     measures --workload replay --sampler "trace:$output.trace"
-    for fact in "blocks 4" "resizes 2" "releases 3" "heap_moves 3" "parts_left_out 2" "purges_left_out 1" "others_left_out 2" \
-        "untouched_blocks 0" "peak_bytes $(((8 << 20) + 1003520 + 4096 + 12288))"; do
+    for fact in "blocks 4" "resizes 2" "releases 3" "heap_moves 3" "parts_left_out 2" "purges_left_out 1" \
+        "others_left_out 2" "untouched_blocks 0" "peak_bytes $(((8 << 20) + 1003520 + 4096 + 12288))"; do
         grep -qx "fact trace_$fact" "$output" || fail "replay: expected $fact, got $(grep trace_ "$output")"
     done
-    awk '$1 == "point" { n[$3] = $5 } END { exit !(n[0] == 4 && n[8388608] == 1 && n[16384] == 1 && n[4096] == 1 && n[8192] == 1) }' \
+    awk '$1 == "point" { n[$3] = $5 }
+        END { exit !(n[0] == 4 && n[8388608] == 1 && n[16384] == 1 && n[4096] == 1 && n[8192] == 1) }' \
         "$output" || fail "replay: blocks under the wrong sizes: $(grep ^point "$output")"
     [[ $("$driver" --print-requests 9 --sampler "trace:$output.trace") == "allocate 0 20480
 allocate 1 8388608
@@ -166,7 +172,8 @@ replay-refused)
     replay 1 "it is not a trace"
     ;;
 hold)
-    [[ $("$driver" --hold 16M </dev/null) =~ ^held\ 16777216\ ns_per_page\ [1-9][0-9]*\ again\ [1-9][0-9]*$ ]] || fail "hold: unexpected output"
+    [[ $("$driver" --hold 16M </dev/null) =~ ^held\ 16777216\ ns_per_page\ [1-9][0-9]*\ again\ [1-9][0-9]*$ ]] ||
+        fail "hold: unexpected output"
     ;;
 pages)
     measures --workload touch --sizes 4K,20K,64K,2M,5M

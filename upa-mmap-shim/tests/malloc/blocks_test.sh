@@ -31,7 +31,8 @@ if command -v musl-gcc >/dev/null; then
   musl-gcc -O2 -fno-builtin -D_GNU_SOURCE "$sources/malloc/blocks_test.c" -o "$work/blocks_test"
   "$work/blocks_test"
   under musl "$work/blocks_test" blocks
-  UPA_STATS=1 LD_PRELOAD="$libraries/libupa_mmap.so" "$work/blocks_test" 2>"$work/said" || { echo "FAILED: musl: does not start"; failed=1; }
+  UPA_STATS=1 LD_PRELOAD="$libraries/libupa_mmap.so" "$work/blocks_test" 2>"$work/said" ||
+    { echo "FAILED: musl: does not start"; failed=1; }
   grep -q "note: libc's own calls go to the kernel: there is no libc.so.6" "$work/said" ||
     { echo "FAILED: musl: says nothing: $(<"$work/said")"; failed=1; }
 else

@@ -36,8 +36,10 @@ compare retain-nothing kernel env LD_PRELOAD="$upa" UPA_RETAIN=0 UPA_DECAY_MS=0 
 compare retain-all kernel env LD_PRELOAD="$upa" UPA_RETAIN=1000 "$conformance"
 compare small-region kernel env LD_PRELOAD="$upa" UPA_REGION_BYTES=16M "$conformance"
 compare off kernel env LD_PRELOAD="$upa" UPA_OFF=1 "$conformance"
-[[ ! -e $libraries/libupa_malloc.so ]] || compare dl kernel env LD_PRELOAD="$upa:$libraries/libupa_malloc.so" "$conformance"
-[[ ! -e $libraries/libupa_malloc.so ]] || compare dl-no-upa kernel env LD_PRELOAD="$libraries/libupa_malloc.so" "$conformance"
+if [[ -e $libraries/libupa_malloc.so ]]; then
+  compare dl kernel env LD_PRELOAD="$upa:$libraries/libupa_malloc.so" "$conformance"
+  compare dl-no-upa kernel env LD_PRELOAD="$libraries/libupa_malloc.so" "$conformance"
+fi
 for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   if [[ -z $(LD_PRELOAD=$malloc true 2>&1) ]]; then
     LD_PRELOAD=$malloc "$conformance" >"$work/$malloc-kernel"
@@ -54,9 +56,11 @@ compare state-libc state-kernel env LD_PRELOAD="$upa" "$state"
 compare state-strict state-kernel env LD_PRELOAD="$upa" UPA_STRICT=1 "$state"
 compare state-retain-nothing state-kernel env LD_PRELOAD="$upa" UPA_RETAIN=0 UPA_DECAY_MS=0 "$state"
 compare state-off state-kernel env LD_PRELOAD="$upa" UPA_OFF=1 "$state"
-[[ ! -e $libraries/libupa_malloc.so ]] || compare state-dl state-kernel env LD_PRELOAD="$upa:$libraries/libupa_malloc.so" "$state"
+[[ ! -e $libraries/libupa_malloc.so ]] ||
+  compare state-dl state-kernel env LD_PRELOAD="$upa:$libraries/libupa_malloc.so" "$state"
 for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
-  [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] || compare "state-$malloc" state-kernel env LD_PRELOAD="$upa:$malloc" "$state"
+  [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] ||
+    compare "state-$malloc" state-kernel env LD_PRELOAD="$upa:$malloc" "$state"
 done
 
 # How much of the caller's stack a call takes.
@@ -88,7 +92,8 @@ filtered retain-nothing UNDER_FILTER="$upa" UPA_RETAIN=0 UPA_DECAY_MS=0
 random() {
   local name=$1
   shift
-  timeout 1800 env LD_PRELOAD="$upa" UPA_REGION_BYTES=4M "$@" "$differential" 1 "$([[ -z ${UPA_FULL:-} ]] && echo 40 || echo 3000)" ||
+  timeout 1800 env LD_PRELOAD="$upa" UPA_REGION_BYTES=4M "$@" \
+    "$differential" 1 "$([[ -z ${UPA_FULL:-} ]] && echo 40 || echo 3000)" ||
     { echo "FAILED: random calls, $name"; failed=1; }
 }
 random libc
@@ -99,7 +104,8 @@ random strict UPA_STRICT=1
 threads() {
   local name=$1 preload=$2
   shift 2
-  timeout 1800 env LD_PRELOAD="$preload" "$@" "$test_directory/preload_threads" --rounds "$([[ -z ${UPA_FULL:-} ]] && echo 8 || echo 500)" ||
+  timeout 1800 env LD_PRELOAD="$preload" "$@" \
+    "$test_directory/preload_threads" --rounds "$([[ -z ${UPA_FULL:-} ]] && echo 8 || echo 500)" ||
     { echo "FAILED: random calls of threads, $name"; failed=1; }
 }
 threads libc "$upa"
@@ -115,7 +121,8 @@ zeros() {
   local name=$1 preload=$2
   shift 2
   for seed in 1 2 3 4; do
-    timeout 300 env LD_PRELOAD="$preload" "$@" "$test_directory/preload_malloc_zeros" "$seed" "$([[ -z ${UPA_FULL:-} ]] && echo 3000 || echo 100000)" ||
+    timeout 300 env LD_PRELOAD="$preload" "$@" \
+      "$test_directory/preload_malloc_zeros" "$seed" "$([[ -z ${UPA_FULL:-} ]] && echo 3000 || echo 100000)" ||
       { echo "FAILED: who is promised zeros, $name"; failed=1; }
   done
 }
@@ -132,8 +139,10 @@ done
 # What jemalloc is told, unless somebody else tells it.
 retains() {
   local expected=$1 preload=$2 conf=$3 found
-  found=$(MALLOC_CONF=${conf}stats_print:true LD_PRELOAD=$preload bash -c : 2>&1 | awk '$1 == "opt.retain:" { print $2 }')
-  [[ $found == "$expected" ]] || { echo "FAILED: jemalloc's retain is '$found', not $expected (LD_PRELOAD=$preload, $conf)"; failed=1; }
+  found=$(MALLOC_CONF=${conf}stats_print:true LD_PRELOAD=$preload bash -c : 2>&1 |
+    awk '$1 == "opt.retain:" { print $2 }')
+  [[ $found == "$expected" ]] ||
+    { echo "FAILED: jemalloc's retain is '$found', not $expected (LD_PRELOAD=$preload, $conf)"; failed=1; }
 }
 if [[ -z $(LD_PRELOAD=libjemalloc.so.2 true 2>&1) ]]; then
   retains true libjemalloc.so.2 ''
@@ -158,7 +167,8 @@ again $'by mmap: zeros\nby brk: *' UPA_STRICT=1
 
 # Without --strict, what UPA serves can be read after munmap, and only that.
 (LD_PRELOAD=$upa "$conformance" strict || true) | grep '^after_munmap' >"$work/touched"
-if grep ' served' "$work/touched" | grep -e '-11' || [[ $(grep -c 'passed on: after munmap -11' "$work/touched") -ne 3 ]]; then
+if grep ' served' "$work/touched" | grep -e '-11' ||
+  [[ $(grep -c 'passed on: after munmap -11' "$work/touched") -ne 3 ]]; then
   echo "FAILED: what faults after munmap without --strict"
   failed=1
 fi
@@ -166,7 +176,8 @@ fi
 # Limits that are there from the start, variables that make no sense.
 LD_PRELOAD=$upa UPA_RETAIN=lots "$conformance" >"$work/nonsense" 2>"$work/said"
 said=$(head -n 1 "$work/said")
-[[ $said == "upa: UPA_RETAIN=lots is not a percentage from 0 to 1000; its default holds" ]] || { echo "FAILED: said=$said"; failed=1; }
+[[ $said == "upa: UPA_RETAIN=lots is not a percentage from 0 to 1000; its default holds" ]] ||
+  { echo "FAILED: said=$said"; failed=1; }
 diff "$work/kernel" "$work/nonsense" || failed=1
 (ulimit -v 4000000 && exec "$conformance" >"$work/limited-kernel")
 (ulimit -v 4000000 && LD_PRELOAD=$upa exec "$conformance" >"$work/limited")

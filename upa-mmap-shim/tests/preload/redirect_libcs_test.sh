@@ -8,8 +8,8 @@ set -euo pipefail
 upa=$1/libupa_mmap.so
 tests=$2
 libcs=$3/libc
-suites=("debian bullseye" "debian bookworm" "debian trixie" "debian sid" "ubuntu focal" "ubuntu jammy" "ubuntu noble" "ubuntu questing"
-  "ubuntu resolute")
+suites=("debian bullseye" "debian bookworm" "debian trixie" "debian sid"
+  "ubuntu focal" "ubuntu jammy" "ubuntu noble" "ubuntu questing" "ubuntu resolute")
 source "$(dirname "${BASH_SOURCE[0]}")/../../cmake/archives.sh"
 
 mkdir -p "$libcs/apt"
@@ -42,7 +42,8 @@ runs() {
   mapped=$(awk '/^ *mmap, under/ { print $(NF - 3) }' <<<"$said")
   brk=$(awk '$1 == "brk" { print $2 }' <<<"$said")
   heap=$(awk '/heap reused/ { print $(NF - 1) }' <<<"$said")
-  ! grep -qE 'go to the kernel|the kernel.s$' <<<"$said" && [[ ${mapped:-0} -ge 20 && ${brk:-0} -ge 5 && ${heap:-0} -ge 20000 ]] ||
+  ! grep -qE 'go to the kernel|the kernel.s$' <<<"$said" &&
+    [[ ${mapped:-0} -ge 20 && ${brk:-0} -ge 5 && ${heap:-0} -ge 20000 ]] ||
     { echo "FAILED: what was served, $name: $said"; return 1; }
   echo " redirect_blocks: $mapped mmap and $brk brk served, $heap KiB of the heap reused"
 }
@@ -57,14 +58,16 @@ for suite in "${suites[@]}"; do
     [[ $architecture != arm64 ]] || disassemble "$libc" || failed=1
     folder=${libc%/*}
     [[ $architecture != amd64 || $(uname -m) != x86_64 ]] ||
-      runs "$suite" "$folder/ld-linux-x86-64.so.2" --library-path "$folder" --preload "$upa" "$tests/redirect_blocks" || failed=1
+      runs "$suite" "$folder/ld-linux-x86-64.so.2" --library-path "$folder" --preload "$upa" \
+        "$tests/redirect_blocks" || failed=1
   done
 done
 
 # On this machine's libc, and where its code cannot be made writable.
 runs "here" env LD_PRELOAD="$upa" "$tests/redirect_blocks" || failed=1
 if "$tests/redirect_test" under-mdwe /bin/true; then
-  runs "text that stays protected" env LD_PRELOAD="$upa" "$tests/redirect_test" under-mdwe "$tests/redirect_blocks" || failed=1
+  runs "text that stays protected" \
+    env LD_PRELOAD="$upa" "$tests/redirect_test" under-mdwe "$tests/redirect_blocks" || failed=1
 else
   echo "left out: text that stays protected, since this kernel has no PR_SET_MDWE"
 fi

@@ -56,7 +56,8 @@ for mode in "${modes[@]}"; do
     *) preload="$upa:$mode" ;;
   esac
   # Heaps of their own come on top of a quarter.
-  said=$(LD_PRELOAD=$preload UPA_STRICT=$strict "$threads" --seconds "$share" --seed "$seed" --resident $((peak * 5 / 4 + 24576)) 2>&1) ||
+  said=$(LD_PRELOAD=$preload UPA_STRICT=$strict \
+    "$threads" --seconds "$share" --seed "$seed" --resident $((peak * 5 / 4 + 24576)) 2>&1) ||
     { failed=1 && said="FAILED: $said"; }
   echo "$mode: $said"
 done

@@ -55,7 +55,8 @@ for case in fork fork-by-system-call; do
   record "$case"
   expect "$case, parent" "2 of 5, 0 of 7" "$("$trace_case" count "$case.trace")"
   expect "$case, child" "0 of 5, 3 of 7" "$("$trace_case" count "$case.trace".*)"
-  expect "$case, child's end" "$([[ $case == fork ]] && echo ended || echo not ended), lost none" "$("$trace_case" header "$case.trace".*)"
+  expect "$case, child's end" "$([[ $case == fork ]] && echo ended || echo not ended), lost none" \
+    "$("$trace_case" header "$case.trace".*)"
 done
 record kill
 expect "kill, status" 137 "$status"
@@ -81,10 +82,12 @@ done
 
 # Files that cannot be written, or belong to somebody else.
 run() { LD_PRELOAD=$upa UPA_TRACE=$1 "$trace_case" plain 2>&1; }
-expect "no directory" "upa: cannot write trace file=no/t: No such file or directory; the program runs without a trace" "$(run no/t)"
-expect "no room" "upa: cannot write trace file=/dev/full/t: Not a directory; the program runs without a trace" "$(run /dev/full/t)"
-expect "too long" "upa: cannot write trace file=\$UPA_TRACE: the path is too long; the program runs without a trace" "$(run "$(printf '%5000s' '' | tr ' ' x)")"
-expect "limited" "upa: cannot write trace file=limited: the address space is limited (ulimit -v); the program runs without a trace" \
+untraced="the program runs without a trace"
+expect "no directory" "upa: cannot write trace file=no/t: No such file or directory; $untraced" "$(run no/t)"
+expect "no room" "upa: cannot write trace file=/dev/full/t: Not a directory; $untraced" "$(run /dev/full/t)"
+expect "too long" "upa: cannot write trace file=\$UPA_TRACE: the path is too long; $untraced" \
+  "$(run "$(printf '%5000s' '' | tr ' ' x)")"
+expect "limited" "upa: cannot write trace file=limited: the address space is limited (ulimit -v); $untraced" \
   "$(ulimit -v 4000000 && run limited)"
 echo mine >occupied
 run occupied

@@ -19,7 +19,11 @@ end_servers() { xargs -r kill -9 <"$servers" 2>/dev/null || true; }
 trap 'end_servers; rm -rf "$work"' EXIT
 others=(dl)
 for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
-  if [[ -z $(LD_PRELOAD=$malloc true 2>&1) ]]; then others+=("$malloc"); else echo "left out: $malloc is not installed"; fi
+  if [[ -z $(LD_PRELOAD=$malloc true 2>&1) ]]; then
+    others+=("$malloc")
+  else
+    echo "left out: $malloc is not installed"
+  fi
 done
 next=0
 scale=$([[ -z $full ]] && echo 1 || echo 8)
@@ -79,14 +83,18 @@ program() {
   for mode in "${modes[@]}"; do
     mkdir -p "$work/$name/$mode"
     status=0
-    (cd "$work/$name/$mode" && export LD_PRELOAD && LD_PRELOAD=$(preload "$mode") && "$3" >../"$mode.out" 2>../"$mode.err") || status=$?
+    (cd "$work/$name/$mode" && export LD_PRELOAD && LD_PRELOAD=$(preload "$mode") &&
+      "$3" >../"$mode.out" 2>../"$mode.err") || status=$?
     if [[ $status -ne 0 ]] || ! cmp -s "$work/$name/kernel.out" "$work/$name/$mode.out"; then
       # Any malloc library is too much for PHP, which binds its modules to libc's.
-      if [[ $mode == lib* ]] && ! (mkdir "$work/$name/alone" && cd "$work/$name/alone" && export LD_PRELOAD="$mode" && "$3") >/dev/null 2>&1; then
+      if [[ $mode == lib* ]] && ! (mkdir "$work/$name/alone" && cd "$work/$name/alone" &&
+        export LD_PRELOAD="$mode" && "$3") >/dev/null 2>&1; then
         echo "left out: $name fails under $mode without UPA too"
         continue
       fi
-      echo "FAILED: $name under $mode, status $status: $(diff "$work/$name/kernel.out" "$work/$name/$mode.out" | head -n 3) $(tail -n 2 "$work/$name/$mode.err")"
+      echo "FAILED: $name under $mode, status $status:" \
+        "$(diff "$work/$name/kernel.out" "$work/$name/$mode.out" | head -n 3)" \
+        "$(tail -n 2 "$work/$name/$mode.err")"
       failed=1
     else
       echo "same: $name under $mode"
@@ -144,7 +152,8 @@ PROGRAM
 in_gcc() {
   python3 -c "
 for i in range(400 * $scale):
-    print(f'int f{i}(int *a, int n) {{ int s = {i}; for (int i = 0; i < n; i++) s += a[i] * {i} ^ (s >> 3); return s % {i + 1}; }}')
+    print(f'int f{i}(int *a, int n) {{ int s = {i}; for (int i = 0; i < n; i++) s += a[i] * {i} ^ (s >> 3);'
+          f' return s % {i + 1}; }}')
 " >large.c
   gcc -O2 -c large.c -o large.o
   sha256sum <large.o
@@ -168,20 +177,24 @@ in_git() {
 
 in_sqlite() {
   sqlite3 t.db "create table t(a integer primary key, b text);
-    with recursive c(x) as (select 1 union all select x + 1 from c where x < $((100000 * scale))) insert into t select x, printf('%08d', x * 7919 % 100003) from c;
+    with recursive c(x) as (select 1 union all select x + 1 from c where x < $((100000 * scale)))
+      insert into t select x, printf('%08d', x * 7919 % 100003) from c;
     create index i on t(b); delete from t where a % 7 = 0; vacuum;
-    select count(*), sum(length(b)), min(b), max(b) from t; select group_concat(b) from (select b from t order by b limit 500); pragma integrity_check;"
+    select count(*), sum(length(b)), min(b), max(b) from t;
+    select group_concat(b) from (select b from t order by b limit 500); pragma integrity_check;"
 }
 
 in_perl() {
-  perl -e 'my %h; for my $i (1 .. 200000 * shift) { push @{ $h{ $i % 1000 } }, "v" x ($i % 60); } my $n = 0; $n += length for map { @$_ } values %h; print "$n\n";
+  perl -e 'my %h; for my $i (1 .. 200000 * shift) { push @{ $h{ $i % 1000 } }, "v" x ($i % 60); }
+    my $n = 0; $n += length for map { @$_ } values %h; print "$n\n";
     my $s = ""; $s .= chr(65 + $_ % 26) x 1000 for 1 .. 20000; print length($s), " ", ($s =~ tr/A//), "\n";' "$scale"
 }
 
 in_sort() {
   lines | sort -R --random-source=<(yes) | sort -n --parallel=2 | sha256sum
   # A gigabyte of lines of 101 bytes, as far as possible in memory.
-  [[ -z $full ]] || awk 'BEGIN { for (; i < 10000000; i++) printf "%010d %089d\n", n = (n * 16807 + 12345) % 2147483647, i }' |
+  [[ -z $full ]] ||
+    awk 'BEGIN { for (; i < 10000000; i++) printf "%010d %089d\n", n = (n * 16807 + 12345) % 2147483647, i }' |
     LC_ALL=C sort --parallel=2 | sha256sum
 }
 
@@ -207,7 +220,8 @@ public class Work {
       if (list.size() > 200) list.subList(0, 150).clear();
     }
     System.out.println(map.values().stream().flatMap(List::stream).mapToLong(b -> b.length).sum());
-    System.out.println(IntStream.range(0, 2_000_000).parallel().mapToObj(Integer::toString).mapToInt(String::hashCode).asLongStream().sum());
+    System.out.println(IntStream.range(0, 2_000_000).parallel().mapToObj(Integer::toString)
+        .mapToInt(String::hashCode).asLongStream().sum());
     Thread[] threads = new Thread[8];
     long[] sums = new long[threads.length];
     for (int t = 0; t < threads.length; t++) {
@@ -227,7 +241,8 @@ PROGRAM
 in_node() {
   node -e 'const m = new Map(); for (let i = 0; i < 300000; i++) m.set("k" + i % 5000, Buffer.alloc(i % 3000, i % 256));
     let n = 0; for (const b of m.values()) n += b.length + (b[0] || 0); console.log(n);
-    const a = []; for (let i = 0; i < 1e6; i++) a.push({ i, s: "x" + i }); console.log(a.reduce((s, o) => s + o.s.length, 0));
+    const a = []; for (let i = 0; i < 1e6; i++) a.push({ i, s: "x" + i });
+    console.log(a.reduce((s, o) => s + o.s.length, 0));
     const w = new WebAssembly.Memory({ initial: 10, maximum: 1000 }); w.grow(100); console.log(w.buffer.byteLength);'
 }
 
@@ -240,7 +255,8 @@ in_redis() {
     sleep 0.1
   done
   redis-cli -p "$port" debug populate $((50000 * scale)) key 200
-  seq 1 $((20000 * scale)) | awk '{ printf "SET k%d v%d\r\n", $1, $1 * 7919 }' | redis-cli -p "$port" --pipe | grep errors
+  seq 1 $((20000 * scale)) | awk '{ printf "SET k%d v%d\r\n", $1, $1 * 7919 }' |
+    redis-cli -p "$port" --pipe | grep errors
   redis-cli -p "$port" bgsave >/dev/null
   seq 1 2 $((20000 * scale)) | awk '{ printf "DEL k%d\r\n", $1 }' | redis-cli -p "$port" --pipe | grep errors
   while redis-cli -p "$port" info persistence | grep -q 'rdb_bgsave_in_progress:1'; do sleep 0.1; done
@@ -305,10 +321,13 @@ in_postgres() {
   serve "${as[@]}" "$bin/postgres" -D data -p "$port" -k "$PWD" -c listen_addresses= -c fsync=off -c shared_buffers=32MB
   answers "$bin/pg_isready" -h "$PWD" -p "$port"
   "${as[@]}" "$bin/pgbench" -h "$PWD" -p "$port" -U postgres -i -s "$scale" postgres >/dev/null 2>&1
-  "${as[@]}" "$bin/pgbench" -h "$PWD" -p "$port" -U postgres -c 4 -j 2 -t $((100 * scale)) --random-seed=1 postgres | grep 'actually processed'
+  "${as[@]}" "$bin/pgbench" -h "$PWD" -p "$port" -U postgres -c 4 -j 2 -t $((100 * scale)) --random-seed=1 postgres |
+    grep 'actually processed'
   "${as[@]}" "$bin/psql" -h "$PWD" -p "$port" -U postgres -At <<'SQL'
 select sum(abalance) = (select sum(delta) from pgbench_history), (select count(*) from pgbench_history),
-  sum(abalance) = (select sum(bbalance) from pgbench_branches), sum(abalance) = (select sum(tbalance) from pgbench_tellers) from pgbench_accounts;
+  sum(abalance) = (select sum(bbalance) from pgbench_branches),
+  sum(abalance) = (select sum(tbalance) from pgbench_tellers)
+  from pgbench_accounts;
 create table t as select i, md5(i::text) as m from generate_series(1, 100000) i;
 create index on t(m);
 select md5(string_agg(m, '' order by m)), count(distinct left(m, 3)) from t;
@@ -329,7 +348,8 @@ daemon off; worker_processes 2; pid $PWD/pid; error_log $PWD/errors;
 events { worker_connections 64; }
 http {
   access_log off; gzip on; gzip_min_length 1; default_type text/plain; sendfile off;
-  client_body_temp_path temporary; proxy_temp_path temporary; fastcgi_temp_path temporary; uwsgi_temp_path temporary; scgi_temp_path temporary;
+  client_body_temp_path temporary; proxy_temp_path temporary; fastcgi_temp_path temporary;
+  uwsgi_temp_path temporary; scgi_temp_path temporary;
   server { listen 127.0.0.1:$port; root $PWD/files; }
 }
 CONFIGURATION
@@ -338,7 +358,8 @@ CONFIGURATION
 import concurrent.futures, gzip, hashlib, sys, time, urllib.request
 base = "http://127.0.0.1:%s/" % sys.argv[1]
 def get(name, encoding):
-    answer = urllib.request.urlopen(urllib.request.Request(base + name, headers={"Accept-Encoding": encoding}), timeout=20)
+    request = urllib.request.Request(base + name, headers={"Accept-Encoding": encoding})
+    answer = urllib.request.urlopen(request, timeout=20)
     body = answer.read()
     if encoding == "gzip":
         assert answer.headers["Content-Encoding"] == "gzip"
@@ -361,7 +382,8 @@ PROGRAM
 
 in_imagemagick() {
   convert -size 400x300 plasma:red-blue -seed 7 -depth 8 noise.ppm
-  convert -seed 7 -size 400x300 gradient:red-blue -depth 8 -resize 150% -blur 0x3 -rotate 17 -sharpen 0x1 -quantize RGB +dither -colors 64 picture.ppm
+  convert -seed 7 -size 400x300 gradient:red-blue -depth 8 -resize 150% -blur 0x3 -rotate 17 -sharpen 0x1 \
+    -quantize RGB +dither -colors 64 picture.ppm
   sha256sum <picture.ppm
   convert picture.ppm \( +clone -negate \) -append -strip -define png:exclude-chunks=date,time out.png
   convert out.png -crop 300x300 -depth 8 rgb:- | sha256sum
@@ -369,16 +391,21 @@ in_imagemagick() {
 }
 
 in_ffmpeg() {
-  ffmpeg -v error -nostdin -threads 2 -f lavfi -i testsrc2=size=640x360:rate=25:duration=$((3 * scale)) -f lavfi -i sine=frequency=440:duration=$((3 * scale)) \
+  ffmpeg -v error -nostdin -threads 2 -f lavfi -i testsrc2=size=640x360:rate=25:duration=$((3 * scale)) \
+    -f lavfi -i sine=frequency=440:duration=$((3 * scale)) \
     -c:v mpeg4 -q:v 5 -c:a flac -flags bitexact -fflags bitexact -y out.mkv
   sha256sum <out.mkv
   ffmpeg -v error -nostdin -threads 2 -i out.mkv -vf scale=320:-2,hflip -f framemd5 - | sha256sum
 }
 
 in_php() {
-  php -d memory_limit=1G -r '$a = []; for ($i = 0; $i < 200000 * $argv[1]; $i++) { $a[] = str_repeat(chr(65 + $i % 26), $i % 400); if ($i % 1000 == 999) $a = array_slice($a, 500); }
-    echo count($a), " ", array_sum(array_map("strlen", $a)), "\n"; $s = ""; for ($i = 0; $i < 300000; $i++) $s .= "$i,"; echo md5($s), "\n";
-    $m = []; for ($i = 0; $i < 300000; $i++) $m["k$i"] = $i * 2; ksort($m); echo md5(json_encode($m)), "\n";' -- "$scale"
+  php -d memory_limit=1G -r '$a = []; for ($i = 0; $i < 200000 * $argv[1]; $i++) {
+      $a[] = str_repeat(chr(65 + $i % 26), $i % 400); if ($i % 1000 == 999) $a = array_slice($a, 500);
+    }
+    echo count($a), " ", array_sum(array_map("strlen", $a)), "\n";
+    $s = ""; for ($i = 0; $i < 300000; $i++) $s .= "$i,"; echo md5($s), "\n";
+    $m = []; for ($i = 0; $i < 300000; $i++) $m["k$i"] = $i * 2; ksort($m); echo md5(json_encode($m)), "\n";' \
+    -- "$scale"
 }
 
 in_sbcl() {
@@ -397,8 +424,12 @@ PROGRAM
 
 in_octave() {
   octave-cli --no-gui --quiet --eval "
-    rand('twister', 1); s = 0; for i = 1:(20 * $scale), a = rand(300 + mod(i, 50)); b = a * a' + eye(size(a)); s += trace(b) + numel(find(b > 50)); end;
-    printf('%.6f\n', s); c = {}; for i = 1:3000, c{end + 1} = repmat('x', 1, mod(i, 500)); end; printf('%d\n', numel([c{:}]));"
+    rand('twister', 1); s = 0;
+    for i = 1:(20 * $scale),
+      a = rand(300 + mod(i, 50)); b = a * a' + eye(size(a)); s += trace(b) + numel(find(b > 50));
+    end;
+    printf('%.6f\n', s); c = {}; for i = 1:3000, c{end + 1} = repmat('x', 1, mod(i, 500)); end;
+    printf('%d\n', numel([c{:}]));"
 }
 
 in_seccomp() { man -P cat man | sha256sum; }

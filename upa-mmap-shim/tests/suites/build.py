@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""build.py: brings the suites' sources here and compiles their tests, each a program of its own against the system's libc.
+"""build.py: brings the suites' sources here and compiles their tests, each a program of its own with the system's libc.
 
-What does not compile that way (tests of glibc's internals, for instance) is left out; the number of programs is printed.
+What does not compile that way (tests of glibc's internals, for instance) is left out; the number of programs is
+printed.
 """
 import concurrent.futures
 import os
@@ -53,8 +54,9 @@ def debian_source(package, work):
         if path.exists():
             lines = ["deb-src" + line[3:] for line in path.read_text().splitlines() if line.startswith("deb ")]
             (state / "sources" / path.name).write_text("\n".join(lines) + "\n")
-    apt = ["apt-get", "-qq", "-o", f"Dir::State={state}/state", "-o", f"Dir::Cache={state}/cache", "-o", "Dir::Etc::SourceList=/dev/null",
-           "-o", f"Dir::Etc::SourceParts={state}/sources", "-o", "APT::Sandbox::User=root"]
+    apt = ["apt-get", "-qq", "-o", f"Dir::State={state}/state", "-o", f"Dir::Cache={state}/cache",
+           "-o", "Dir::Etc::SourceList=/dev/null", "-o", f"Dir::Etc::SourceParts={state}/sources",
+           "-o", "APT::Sandbox::User=root"]
     quiet([*apt, "update"])
     quiet([*apt, "source", "--download-only", package], cwd=folder)
     return next(iter(folder.glob("*.orig.tar.*")), None)
@@ -93,13 +95,14 @@ def compile_tests(sources, folder, name_of, flags, libraries=(), near=False):
 
 
 class Glibc:
-    """Tests of malloc, threads, processes and memory calls, with glibc's own support library compiled from its source."""
+    """Tests of malloc, threads, processes and memory calls, with glibc's own support library, compiled from source."""
     name = "glibc"
-    folders = ("malloc", "nptl", "sysdeps/pthread", "posix", "misc", "stdlib", "io", "rt", "signal", "setjmp", "dlfcn", "libio",
-               "sysdeps/unix/sysv/linux")
+    folders = ("malloc", "nptl", "sysdeps/pthread", "posix", "misc", "stdlib", "io", "rt", "signal", "setjmp", "dlfcn",
+               "libio", "sysdeps/unix/sysv/linux")
     # Headers of its own that the support library and the tests include.
     headers = ("array_length.h", "intprops.h", "intprops-internal.h", "verify.h", "libc-diag.h", "libc-pointer-arith.h",
-               "alloc_buffer.h", "scratch_buffer.h", "file_change_detection.h", "libc-misc.h", "stap-probe.h", "dynarray.h")
+               "alloc_buffer.h", "scratch_buffer.h", "file_change_detection.h", "libc-misc.h", "stap-probe.h",
+               "dynarray.h")
     # What its build would define.
     definitions = """
 #include <limits.h>
@@ -115,8 +118,8 @@ class Glibc:
 #define DEFAULT_STACK_PERMS (PF_R | PF_W)
 #define PREPARE_TIME64 1
 """
-    paths = ("SRCDIR", "SLIBDIR", "SBINDIR", "ROOTSBINDIR", "OBJDIR", "OBJDIR_ELF_LDSO", "LIBDIR", "BINDIR", "COMPLOCALEDIR",
-             "SYSCONFDIR", "INSTDIR")
+    paths = ("SRCDIR", "SLIBDIR", "SBINDIR", "ROOTSBINDIR", "OBJDIR", "OBJDIR_ELF_LDSO", "LIBDIR", "BINDIR",
+             "COMPLOCALEDIR", "SYSCONFDIR", "INSTDIR")
 
     def build(self, work, _):
         tarball = debian_source("glibc", work)
@@ -128,7 +131,8 @@ class Glibc:
         flags = ["-std=gnu11", f"-I{overlay}", f"-I{source}/support", "-include", overlay / "definitions.h",
                  *(f'-D{path}_PATH="/nonexistent"' for path in self.paths)]
         library = self.support(source, work / "glibc-support", flags)
-        sources = [path for folder in self.folders for pattern in ("tst-*.c", "bug-*.c") for path in (source / folder).glob(pattern)]
+        sources = [path for folder in self.folders for pattern in ("tst-*.c", "bug-*.c")
+                   for path in (source / folder).glob(pattern)]
         flags += ["-I.", f"-I{source}/sysdeps/pthread", f"-I{source}/sysdeps/unix/sysv/linux/x86"]
 
         def name_of(path):
@@ -157,11 +161,14 @@ class Glibc:
 
         def one(path):
             built = folder / (path.stem + ".o")
-            return built if built.exists() or quiet(["gcc", "-O2", "-w", "-D_GNU_SOURCE", *flags, "-c", path, "-o", built]) else None
+            command = ["gcc", "-O2", "-w", "-D_GNU_SOURCE", *flags, "-c", path, "-o", built]
+            return built if built.exists() or quiet(command) else None
 
         left_out = ("tst-", "README", "support-", "test-driver", "links-dso")
-        objects = in_parallel(one, [path for path in (source / "support").glob("*.c") if not path.name.startswith(left_out)
-                                    and not path.stem.endswith(("-container", "_main")) or path.stem == "support_test_main"])
+        objects = in_parallel(one, [path for path in (source / "support").glob("*.c")
+                                    if not path.name.startswith(left_out)
+                                    and not path.stem.endswith(("-container", "_main"))
+                                    or path.stem == "support_test_main"])
         library = folder / "libsupport.a"
         library.unlink(missing_ok=True)
         if not quiet(["ar", "rcs", library, *objects]):
@@ -172,10 +179,10 @@ class Glibc:
 class Selftests:
     """The kernel's own tests of what concerns memory and processes; none that set clocks or machine-wide values."""
     name = "selftests"
-    folders = ("vm", "mincore", "futex/functional", "sigaltstack", "clone3", "exec", "kcmp", "membarrier", "memfd", "pidfd",
-               "pid_namespace", "proc", "ptrace", "rlimits", "seccomp", "splice", "core")
-    left_out = ("compaction_test", "hugepage-*", "hugetlb-*", "map_hugetlb", "thuge-gen", "transhuge-stress", "write_to_hugetlbfs",
-                "seccomp_benchmark", "ksm_tests", "charge_reserved_hugetlb")
+    folders = ("vm", "mincore", "futex/functional", "sigaltstack", "clone3", "exec", "kcmp", "membarrier", "memfd",
+               "pidfd", "pid_namespace", "proc", "ptrace", "rlimits", "seccomp", "splice", "core")
+    left_out = ("compaction_test", "hugepage-*", "hugetlb-*", "map_hugetlb", "thuge-gen", "transhuge-stress",
+                "write_to_hugetlbfs", "seccomp_benchmark", "ksm_tests", "charge_reserved_hugetlb")
 
     def build(self, work, _):
         folder = work / "sources" / "linux"
@@ -188,7 +195,8 @@ class Selftests:
             if not quiet(["dpkg-deb", "-x", package, folder / "package"]):
                 raise Failure(f"cannot unpack package={package.name}")
             unpack(next((folder / "package").glob("usr/src/linux-source-*.tar.xz")), source,
-                   ("Makefile", "scripts/", "include/", "arch/x86/", "usr/include/", "tools/testing/selftests/", "tools/include/"))
+                   ("Makefile", "scripts/", "include/", "arch/x86/", "usr/include/", "tools/testing/selftests/",
+                    "tools/include/"))
             shutil.rmtree(folder / "package")
         if not (source / "usr/include/linux/mman.h").exists() and \
                 not quiet(["make", "-s", "headers_install", f"INSTALL_HDR_PATH={source}/usr"], cwd=source):
@@ -205,17 +213,18 @@ class Selftests:
 
 
 class OpenPosix:
-    """The Open POSIX test suite, which LTP carries: conformance of memory calls, threads, processes, asynchronous I/O."""
+    """The Open POSIX test suite, which LTP carries: memory calls, threads, processes, asynchronous I/O."""
     name = "posix"
-    interfaces = ("mmap", "munmap", "mlock", "mlockall", "munlock", "munlockall", "shm_open", "fork", "pthread_*", "sig*", "aio_*",
-                  "lio_listio", "sem_*", "mq_*", "timer_*")
+    interfaces = ("mmap", "munmap", "mlock", "mlockall", "munlock", "munlockall", "shm_open", "fork", "pthread_*",
+                  "sig*", "aio_*", "lio_listio", "sem_*", "mq_*", "timer_*")
 
     def build(self, work, ltp):
         if not ltp:
             return "no checkout named: --ltp DIR", []
         suite = ltp / "testcases/open_posix_testsuite"
         root = suite / "conformance/interfaces"
-        sources = [path for pattern in self.interfaces for folder in root.glob(pattern) for path in folder.glob("[0-9]*.c")
+        sources = [path for pattern in self.interfaces for folder in root.glob(pattern)
+                   for path in folder.glob("[0-9]*.c")
                    if "buildonly" not in path.name]
         flags = ["-std=gnu99", "-D_POSIX_C_SOURCE=200809L", "-D_XOPEN_SOURCE=700", f"-I{suite}/include"]
         libraries = sorted((suite / "lib").glob("*.c"))
@@ -229,17 +238,19 @@ class OpenPosix:
 class Ltp:
     """LTP's tests of system calls that concern memory, processes and threads."""
     name = "ltp"
-    calls = ("arch_prctl brk clone clone3 execl execle execlp execv execve execveat execvp exit exit_group fork futex get_mempolicy "
-             "getrlimit getrusage io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit io_uring kcmp madvise mallinfo "
-             "mallinfo2 mallopt mbind membarrier memcmp memcpy memfd_create memset migrate_pages mincore mlock mlock2 mlockall mmap "
-             "move_pages mprotect mremap mseal msync munlock munlockall munmap personality pidfd_getfd pidfd_open pipe pkeys prctl "
-             "process_madvise process_vm_readv process_vm_writev ptrace read readv remap_file_pages sbrk seccomp sendfile "
-             "set_mempolicy set_robust_list setrlimit shmat shmctl shmdt shmget sigaltstack signal splice tee unshare userfaultfd "
+    calls = ("arch_prctl brk clone clone3 execl execle execlp execv execve execveat execvp exit exit_group fork futex "
+             "get_mempolicy getrlimit getrusage io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit "
+             "io_uring kcmp madvise mallinfo mallinfo2 mallopt mbind membarrier memcmp memcpy memfd_create memset "
+             "migrate_pages mincore mlock mlock2 mlockall mmap move_pages mprotect mremap mseal msync munlock "
+             "munlockall munmap personality pidfd_getfd pidfd_open pipe pkeys prctl process_madvise process_vm_readv "
+             "process_vm_writev ptrace read readv remap_file_pages sbrk seccomp sendfile set_mempolicy "
+             "set_robust_list setrlimit shmat shmctl shmdt shmget sigaltstack signal splice tee unshare userfaultfd "
              "vfork vmsplice wait wait4 waitid waitpid write writev").split()
     memory = ("mmapstress", "mtest01", "mtest05", "mtest06", "mtest07", "page", "shmt", "vma", "mem", "../../misc/math")
     # Machine-wide settings, swap, huge pages, or no end without arguments.
-    left_out = ("*hugetlb*", "*_child", "*helper*", "max_map_count", "min_free_kbytes", "overcommit_memory", "*swap*", "mmap1", "mmap3",
-                "mallocstress", "data_space", "stack_space", "mtest01", "mmapstress04", "userfaultfd06", "move_pages*")
+    left_out = ("*hugetlb*", "*_child", "*helper*", "max_map_count", "min_free_kbytes", "overcommit_memory", "*swap*",
+                "mmap1", "mmap3", "mallocstress", "data_space", "stack_space", "mtest01", "mmapstress04",
+                "userfaultfd06", "move_pages*")
 
     def build(self, work, ltp):
         if not ltp:
@@ -247,12 +258,14 @@ class Ltp:
         if not (ltp / "include/mk/config.mk").exists() and not (
                 quiet(["make", "autotools"], cwd=ltp) and quiet(["./configure"], cwd=ltp)):
             return f"ltp={ltp} cannot be configured: autoconf, automake and pkg-config are needed", []
-        folders = [ltp / "testcases/kernel/syscalls" / name for name in self.calls] + [ltp / "testcases/kernel/mem" / name for name in self.memory]
+        folders = [ltp / "testcases/kernel/syscalls" / name for name in self.calls]
+        folders += [ltp / "testcases/kernel/mem" / name for name in self.memory]
         folders = [folder for folder in folders if (folder / "Makefile").exists()]
         programs = []
         for folder in folders:
             quiet(["make", "-k", f"-j{os.cpu_count()}"], cwd=folder)
-            programs += [path for path in sorted(folder.iterdir()) if path.is_file() and os.access(path, os.X_OK) and not path.suffix
+            programs += [path for path in sorted(folder.iterdir())
+                         if path.is_file() and os.access(path, os.X_OK) and not path.suffix
                          and not any(path.match(pattern) for pattern in self.left_out)]
         return None, programs
 

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """suites.py: test suites that other people wrote, run with and without UPA, verdict by verdict.
 
-Each test program runs alone (with prime.c only) and in each mode of the preloaded library. What it says must be the same. A test
-whose verdict differs is repeated, alone and in that mode: it counts as a difference if the mode's verdict came at least twice
-in three runs and never alone. intended.txt lists the differences that are meant, with their reasons.
+Each test program runs alone (with prime.c only) and in each mode of the preloaded library. What it says must be the
+same. A test whose verdict differs is repeated, alone and in that mode: it counts as a difference if the mode's verdict
+came at least twice in three runs and never alone. intended.txt lists the differences that are meant, with their
+reasons.
 
-Nothing of the suites is in this repository. glibc's tests and the kernel's selftests come from Debian's packages, LTP and its
-Open POSIX suite from a checkout that the caller names.
+Nothing of the suites is in this repository. glibc's tests and the kernel's selftests come from Debian's packages, LTP
+and its Open POSIX suite from a checkout that the caller names.
 """
 import argparse
 import concurrent.futures
@@ -115,13 +116,17 @@ def read_intended(path):
 
 
 def intended(rows, name, mode):
-    return next((reason for test, modes, reason in rows if fnmatch.fnmatch(name, test) and fnmatch.fnmatch(mode, modes)), None)
+    return next((reason for test, modes, reason in rows
+                 if fnmatch.fnmatch(name, test) and fnmatch.fnmatch(mode, modes)), None)
 
 
 def arguments(words):
-    parser = argparse.ArgumentParser(prog="upa test --suites", description="Other people's test suites with and without UPA.")
-    parser.add_argument("--ltp", metavar="DIR", type=pathlib.Path, help="a checkout of the Linux Test Project, configured and built here")
-    parser.add_argument("--only", metavar="PATTERN", default="*", help="tests whose suite/name match, e.g. 'glibc/malloc__*'")
+    parser = argparse.ArgumentParser(prog="upa test --suites",
+                                     description="Other people's test suites with and without UPA.")
+    parser.add_argument("--ltp", metavar="DIR", type=pathlib.Path,
+                        help="a checkout of the Linux Test Project, configured and built here")
+    parser.add_argument("--only", metavar="PATTERN", default="*",
+                        help="tests whose suite/name match, e.g. 'glibc/malloc__*'")
     parser.add_argument("--modes", default=",".join(MODES), help="some of %(default)s")
     parser.add_argument("--seconds", type=int, default=120, help="a test that runs longer has no end (%(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="tests at once (%(default)s)")

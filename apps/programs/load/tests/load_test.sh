@@ -31,20 +31,24 @@ right() { # CHECK PROTOCOL OPTION...
   local first
   with_server "$1" "" "${@:2}"
   first=$output
-  [[ $status -eq 0 && $output == '{"requests":'*'"seconds":'*'"throughput":'*'"p50_us":'*'"p99_us":'*'"check":"'*'"}' ]] || problem "$*: status=$status $output"
+  [[ $status -eq 0 &&
+    $output == '{"requests":'*'"seconds":'*'"throughput":'*'"p50_us":'*'"p99_us":'*'"check":"'*'"}' ]] ||
+    problem "$*: status=$status $output"
   with_server "$1" "" "${@:2}"
   [[ ${first##*check} == "${output##*check}" ]] || problem "$*: not the same requests twice: $first $output"
 }
 
 wrong() { # MESSAGE PROTOCOL FAULT OPTION...
   with_server "${@:2}"
-  [[ $status -eq 1 && $output == "upa-load: "*"$1"* && $(wc -l <<<"$output") -eq 1 ]] || problem "$*: status=$status $output"
+  [[ $status -eq 1 && $output == "upa-load: "*"$1"* && $(wc -l <<<"$output") -eq 1 ]] ||
+    problem "$*: status=$status $output"
 }
 
 misuse() { # MESSAGE ARGUMENT...
   status=0
   output=$("$load" "${@:2}" 2>&1) || status=$?
-  [[ $status -eq 2 && $output == "upa-load: "*"$1"* && $(wc -l <<<"$output") -eq 1 ]] || problem "$*: status=$status $output"
+  [[ $status -eq 2 && $output == "upa-load: "*"$1"* && $(wc -l <<<"$output") -eq 1 ]] ||
+    problem "$*: status=$status $output"
 }
 
 right redis --least 0 --most 70000 --pipeline 4 --removals 10

@@ -24,7 +24,9 @@ class Handler(socketserver.StreamRequestHandler):
 
     def redis(self, line):
         global saves
-        words = [line] if not line.startswith(b"*") else [self.rfile.read(int(self.line()[1:]) + 2)[:-2] for _ in range(int(line[1:]))]
+        words = [line]
+        if line.startswith(b"*"):
+            words = [self.rfile.read(int(self.line()[1:]) + 2)[:-2] for _ in range(int(line[1:]))]
         name = words[0].split()[0]
         if name == b"SET":
             store[words[1]] = words[2]
@@ -37,7 +39,8 @@ class Handler(socketserver.StreamRequestHandler):
         if name == b"BGSAVE":
             saves += 1
             return b"+Background saving started\r\n"
-        return b"$60\r\nrdb_bgsave_in_progress:0\r\nrdb_last_bgsave_status:" + (b"err" if fault == "save" else b"ok") + b"\r\n"
+        saved = b"err" if fault == "save" else b"ok"
+        return b"$60\r\nrdb_bgsave_in_progress:0\r\nrdb_last_bgsave_status:" + saved + b"\r\n"
 
     def memcached(self, line):
         words = line.split()
@@ -60,7 +63,8 @@ class Handler(socketserver.StreamRequestHandler):
         if len(name) % 2:
             return status + b"Content-Length: %d\r\n\r\n" % len(body) + body
         middle = len(body) // 3
-        return status + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (middle, body[:middle], len(body) - middle, body[middle:])
+        chunks = (middle, body[:middle], len(body) - middle, body[middle:])
+        return status + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % chunks
 
     def handle(self):
         count = 0

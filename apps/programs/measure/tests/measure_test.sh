@@ -68,7 +68,9 @@ run sh -c 'sleep 30 & exit 0'
 is left_behind 1
 
 # a server: stopped by its signal, status kept
-"$measure" --report "$folder/report" --output "$folder/output" --stop 2 perl -e '$SIG{INT} = sub { print "bye\n"; exit 3 }; open(my $f, ">", $ARGV[0]); close $f; sleep 1 while 1' "$folder/ready" &
+"$measure" --report "$folder/report" --output "$folder/output" --stop 2 \
+  perl -e '$SIG{INT} = sub { print "bye\n"; exit 3 };
+    open(my $f, ">", $ARGV[0]); close $f; sleep 1 while 1' "$folder/ready" &
 while [[ ! -e $folder/ready ]]; do sleep 0.02; done
 kill "$!"
 wait "$!"

@@ -6,7 +6,12 @@ ROUNDS = 3
 ROWS = 400_000
 rng = numpy.random.default_rng(3)
 sales = pandas.DataFrame(
-    {"shop": rng.integers(0, 2000, ROWS), "item": rng.integers(0, 500, ROWS), "count": rng.integers(1, 20, ROWS), "price": rng.integers(100, 9999, ROWS)}
+    {
+        "shop": rng.integers(0, 2000, ROWS),
+        "item": rng.integers(0, 500, ROWS),
+        "count": rng.integers(1, 20, ROWS),
+        "price": rng.integers(100, 9999, ROWS),
+    }
 )
 shops = pandas.DataFrame({"shop": numpy.arange(2000), "region": rng.integers(0, 40, 2000)})
 for i in range(ROUNDS):

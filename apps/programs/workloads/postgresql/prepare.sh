@@ -5,7 +5,8 @@ set -euo pipefail
 data=$1
 rm -rf "$data/cluster"
 (umask 077 && head -c 18 /dev/urandom | base64 >"$data/password")
-"${as_user[@]}" "$bin/initdb" -D "$data/cluster" -U upa --pwfile="$data/password" -A scram-sha-256 -E UTF8 --locale=C --no-sync >"$data/initdb.log"
+"${as_user[@]}" "$bin/initdb" -D "$data/cluster" -U upa --pwfile="$data/password" -A scram-sha-256 \
+  -E UTF8 --locale=C --no-sync >"$data/initdb.log"
 cat >>"$data/cluster/postgresql.conf" <<'END'
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -18,11 +19,16 @@ autovacuum = off
 jit = off
 logging_collector = off
 END
-# single-user mode: one statement a line
+# single-user mode: with -j a semicolon and an empty line end a statement
 "${as_user[@]}" "$bin/postgres" --single -j -D "$data/cluster" postgres >"$data/fill.log" <<'END'
-create table customers as select i as id, 'customer ' || (i::bigint * 7919 % 30011) as name, (i::bigint * 31 % 97)::int as region from generate_series(1, 30000) i;
+create table customers as
+  select i as id, 'customer ' || (i::bigint * 7919 % 30011) as name, (i::bigint * 31 % 97)::int as region
+  from generate_series(1, 30000) i;
 
-create table orders as select i as id, (i::bigint * 48271 % 30000 + 1)::int as customer, (i::bigint * 7919 % 100003)::int as amount, md5(i::text) as note from generate_series(1, 300000) i;
+create table orders as
+  select i as id, (i::bigint * 48271 % 30000 + 1)::int as customer, (i::bigint * 7919 % 100003)::int as amount,
+    md5(i::text) as note
+  from generate_series(1, 300000) i;
 
 vacuum analyze;
 

@@ -6,7 +6,11 @@ sys.setrecursionlimit(10_000)
 
 
 def tree(depth, seed):
-    return {"id": seed, "name": f"n{seed}", "children": [tree(depth - 1, (seed * 31 + i) % 1_000_003) for i in range(4)] if depth else []}
+    return {
+        "id": seed,
+        "name": f"n{seed}",
+        "children": [tree(depth - 1, (seed * 31 + i) % 1_000_003) for i in range(4)] if depth else [],
+    }
 
 
 def weigh(node):
@@ -16,4 +20,8 @@ def weigh(node):
 words = {}
 for i in range(300_000):
     words.setdefault(str(i * 7919 % 50_021), []).append((i, i % 7))
-print(sum(weigh(tree(7, i)) for i in range(20)) % 1_000_000_007, len(words), sum(len(v) * v[-1][1] for v in words.values()))
+print(
+    sum(weigh(tree(7, i)) for i in range(20)) % 1_000_000_007,
+    len(words),
+    sum(len(v) * v[-1][1] for v in words.values()),
+)
