@@ -166,8 +166,9 @@ static void help(void)
 {
 	puts("upa-driver --contestant NAME --workload NAME [option...]   measures and prints samples\n"
 	     "upa-driver --list                                          names contestants and workloads\n"
-	     "upa-driver --print-requests N [--sampler, --seed, ...]     prints the first N request sizes; of a trace,\n"
-	     "                                                           the operations with their block and its bytes\n"
+	     "upa-driver --print-requests N [--sampler, --seed, ...]     prints the first N request sizes;\n"
+	     "                                                           of a trace, the operations with their\n"
+	     "                                                           block and its bytes\n"
 	     "upa-driver --hold BYTES                                    makes memory host-warm until stdin closes\n"
 	     "\n"
 	     "  --sizes A,B,...      block sizes of workloads touch, alloc and resize; suffixes K M G T\n"
@@ -177,7 +178,8 @@ static void help(void)
 	     "  --sampler S          of ring: douglas, log-uniform or fixed:SIZE (douglas); of replay: trace:FILE\n"
 	     "  --smallest B --largest B   bounds of the sampler, powers of two (4K, 8M)\n"
 	     "  --steps N            of ring: blocks measured in the steady state (512)\n"
-	     "  --max-live BYTES     of ring: releases the oldest blocks rather than exceed it (2G); of replay: touches no more\n"
+	     "  --max-live BYTES     of ring: releases the oldest blocks rather than exceed it (2G);\n"
+	     "                       of replay: touches no more\n"
 	     "  --seed N             (1)\n"
 	     "  --threads N          threads that run at once, each on a CPU of its own (1)\n"
 	     "  --cpu N              CPU of the first thread (the last one); the others follow downwards\n"
@@ -207,8 +209,8 @@ static uint64_t first_touch_ns(uint64_t bytes)
 
 /* Host-warm memory: a hypervisor may have taken free memory back, and then the first touch of it
  * costs several times as much. Touches `bytes`, then frees all but one page in every 64 KiB: what is free
- * is then in blocks too small to be taken back, as long as this process holds the rest. Prints what the first touch of a
- * page has cost, and what it costs from now on. */
+ * is then in blocks too small to be taken back, as long as this process holds the rest. Prints what the
+ * first touch of a page has cost, and what it costs from now on. */
 static int hold(uint64_t bytes)
 {
 	uint64_t start, ns, again;

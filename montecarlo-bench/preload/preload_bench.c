@@ -167,7 +167,8 @@ int main(int argc, char **argv)
 			return pairs((unsigned)number(argv[4], 1, MOST_THREADS));
 		}
 	}
-	fputs("usage: upa-preload-bench churn LEAST MOST LIVE COUNT\n       upa-preload-bench pairs BYTES COUNT THREADS untouched|touched|uncleared|memset\n",
+	fputs("usage: upa-preload-bench churn LEAST MOST LIVE COUNT\n"
+	      "       upa-preload-bench pairs BYTES COUNT THREADS untouched|touched|uncleared|memset\n",
 	      stderr);
 	return 2;
 }

@@ -156,9 +156,8 @@ char *libraries_plain(const char *library)
 	for (size_t i = 0; i < sizeof(parents) / sizeof(*parents); i++)
 		if (parents[i] && *parents[i] == '/' && is_plain(parents[i]) && (link = link_to(parents[i], path)))
 			return link;
-	say_and_exit(
-		STATUS_FAILURE,
-		"cannot preload library=%s: the dynamic linker takes no path with a space, a colon or a $, and there is "
-		"no folder of your own for a link: set XDG_RUNTIME_DIR",
-		path);
+	say_and_exit(STATUS_FAILURE,
+		     "cannot preload library=%s: the dynamic linker takes no path with a space, a colon or a $, "
+		     "and there is no folder of your own for a link: set XDG_RUNTIME_DIR",
+		     path);
 }

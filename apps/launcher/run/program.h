@@ -18,7 +18,7 @@ enum program_kind {
 struct program_look {
 	enum program_kind kind;
 	const char *why;               /* of the last two: a clause */
-	char name[PROGRAM_NAME_BYTES]; /* of glibc and musl: the executable, which is the file or what "#!" in it names */
+	char name[PROGRAM_NAME_BYTES]; /* of glibc and musl: the executable (the file, or what its "#!" names) */
 };
 
 struct program_look program_look(const char *file);

@@ -594,8 +594,8 @@ static void parse(int count, char **arguments)
 		*numbers[option].value = number(numbers[option].name, optarg, numbers[option].from, numbers[option].to);
 	}
 	if (count - optind != 2)
-		stop(2,
-		     "usage: upa-load redis|memcached|http PORT [--OPTION NUMBER]...; options are at the top of load.c");
+		stop(2, "usage: upa-load redis|memcached|http PORT [--OPTION NUMBER]...; "
+			"options are at the top of load.c");
 	if (!strcmp(arguments[optind], "redis"))
 		protocol = REDIS;
 	else if (!strcmp(arguments[optind], "memcached"))

@@ -84,7 +84,8 @@ static int fail(const char *what, const char *which)
 static int usage(const char *problem)
 {
 	fprintf(stderr,
-		"upa-measure: %s\nusage: upa-measure --report FILE [--output FILE] [--errors FILE] [--set NAME=VALUE]... "
+		"upa-measure: %s\n"
+		"usage: upa-measure --report FILE [--output FILE] [--errors FILE] [--set NAME=VALUE]... "
 		"[--expect LIBRARY]... [--timeout SECONDS] [--stop SIGNAL] [--] PROGRAM [ARGUMENT...]\n",
 		problem);
 	return 2;

@@ -381,7 +381,8 @@ class MainTest {
         Files.writeString(s.resolve("server.pl"), """
                 use IO::Socket::INET;
                 $SIG{TERM} = sub { %s };
-                my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 5, ReuseAddr => 1) or die "port: $!";
+                my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 5,
+                    ReuseAddr => 1) or die "port: $!";
                 while (1) { my $c = $s->accept or next; close $c }
                 """.formatted(atEnd));
         Files.writeString(s.resolve("workload.json"), """

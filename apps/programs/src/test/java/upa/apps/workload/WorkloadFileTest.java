@@ -22,7 +22,8 @@ class WorkloadFileTest {
          "environment": {"LC_ALL": "C"}, "check": "stdout", "timeoutSeconds": 9}
         """;
     private static final String SERVER = """
-        {"title": "a server", "kind": "server", "pageAllocationMatters": true, "run": ["server", "{port}"], "check": "load",
+        {"title": "a server", "kind": "server", "pageAllocationMatters": true,
+         "run": ["server", "{port}"], "check": "load",
          "ready": ["probe"], "load": ["load", "{port}"], "loadFormat": "psql-timing", "stop": "SIGINT", "port": 7000}
         """;
 
