@@ -32,7 +32,6 @@
 #endif
 
 #define PAGE 4096ull
-#define STACK_BYTES (128ul << 10)
 /* Memory in use grows by no more than this in a second, for certain. */
 #define MOST_GROWTH (4ull << 30)
 #define LEAST_WAIT 1000000ull
@@ -192,19 +191,16 @@ static void *execute(void *unused)
 
 static bool start_thread(void *(*function)(void *))
 {
-	pthread_attr_t attributes;
-	sigset_t all, before;
+	const uint64_t all = ~0ull;
+	uint64_t before;
 	pthread_t thread;
 	int error;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	error = pthread_create(&thread, &attributes, function, NULL);
-	pthread_attr_destroy(&attributes);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, sizeof(before), 0, 0);
+	error = pthread_create(&thread, NULL, function, NULL);
+	if (!error)
+		pthread_detach(thread);
+	os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before), 0, 0);
 	return !error;
 }
 
@@ -302,6 +298,8 @@ void pager_start(void)
 	atomic_store(&phase, WANTED);
 	pthread_atfork(freeze, thaw, in_child);
 	upa_leaving = (struct upa_leaving){ .begin = freeze, .end = thaw };
-	if (!start_thread(watch))
+	if (!start_thread(watch)) {
+		say(" is not paged, its memory has no bound: ", "there can be no thread", -EAGAIN);
 		pager_left();
+	}
 }

@@ -36,13 +36,21 @@ void pressure_answer(struct pressure *p, int64_t now, bool stalls)
 	p->stalls = stalls;
 }
 
+/* Behind what parts a name from its number. */
+static const char *behind(const char *text)
+{
+	while (*text == ' ' || *text == ':')
+		text++;
+	return text;
+}
+
 int64_t pressure_field(const char *text, const char *name)
 {
 	size_t length = strlen(name);
 
 	while (text) {
 		if (!strncmp(text, name, length) && (text[length] == ' ' || text[length] == ':'))
-			return pressure_number(text + length + strspn(text + length, ": "));
+			return pressure_number(behind(text + length));
 		text = strchr(text, '\n');
 		text += !!text;
 	}
