@@ -32,11 +32,18 @@ def processes_of(session):
     return alive
 
 
+def heed_signals():
+    """What was started in the background, or by nohup, ignores some, and so would all that it starts."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Interrupted(unittest.TestCase):
     def interrupt(self, number, whole_group, delay):
         # The group is the session's, as that of a shell's job in the foreground.
         with subprocess.Popen([UPA, "vm", "--", "sleep", "1000"], start_new_session=True, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              preexec_fn=heed_signals) as process:
             time.sleep(delay)
             self.assertIsNone(process.poll(), "it has ended by itself")
             (os.killpg if whole_group else os.kill)(process.pid, number)
