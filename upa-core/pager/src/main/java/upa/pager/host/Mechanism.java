@@ -9,6 +9,7 @@ import upa.policy.Pressure;
 /**
  * The pages of one region, as a host of policies sees them. Called by the host's thread only; what it asks for may be
  * done later and by others. Page numbers are in range, places are indices of {@link #places()} or {@link #ANY_PLACE}.
+ * What a mechanism cannot do it refuses: that is the default.
  */
 public interface Mechanism {
 
@@ -86,7 +87,9 @@ public interface Mechanism {
      * @param firstPage a multiple of the pages of a block
      * @return whether it will be tried
      */
-    boolean collapse(int firstPage);
+    default boolean collapse(int firstPage) {
+        return false;
+    }
 
     /**
      * Populates pages that have never been touched.
@@ -95,7 +98,9 @@ public interface Mechanism {
      * @param count how many, in range
      * @return whether it will be tried
      */
-    boolean populate(int first, int count);
+    default boolean populate(int first, int count) {
+        return false;
+    }
 
     /**
      * Clears free pages that hold old bytes.
@@ -103,7 +108,9 @@ public interface Mechanism {
      * @param count at most how many
      * @return whether it will be tried
      */
-    boolean clearAhead(int count);
+    default boolean clearAhead(int count) {
+        return false;
+    }
 
     /**
      * Moves a page between places.
@@ -112,7 +119,9 @@ public interface Mechanism {
      * @param place where to
      * @return false if it is in no other place, or claimed already
      */
-    boolean migrate(int page, int place);
+    default boolean migrate(int page, int place) {
+        return false;
+    }
 
     /**
      * Gives free memory back to the kernel.
@@ -120,7 +129,9 @@ public interface Mechanism {
      * @param keepPages how many free pages keep theirs
      * @return whether it will be tried
      */
-    boolean giveBack(int keepPages);
+    default boolean giveBack(int keepPages) {
+        return false;
+    }
 
     /**
      * Lowers or raises the bound, within what the user allows.
@@ -136,5 +147,7 @@ public interface Mechanism {
      * @param rule for sizes that no earlier rule covers
      * @return whether the machine can do it
      */
-    boolean place(PlacementRule rule);
+    default boolean place(PlacementRule rule) {
+        return false;
+    }
 }

@@ -7,7 +7,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import upa.pager.host.Mechanism;
 import upa.pager.place.PlaceWord;
 import upa.policy.Place;
-import upa.policy.PlacementRule;
 import upa.policy.PolicyStatistics;
 import upa.policy.Pressure;
 
@@ -158,26 +157,6 @@ final class LiveMechanism implements Mechanism {
     }
 
     @Override
-    public boolean collapse(int firstPage) {
-        return false;
-    }
-
-    @Override
-    public boolean populate(int first, int count) {
-        return false;
-    }
-
-    @Override
-    public boolean clearAhead(int count) {
-        return false;
-    }
-
-    @Override
-    public boolean migrate(int page, int place) {
-        return false;
-    }
-
-    @Override
     public boolean giveBack(int keepPages) {
         giveBack = true;
         wake.run();
@@ -188,10 +167,5 @@ final class LiveMechanism implements Mechanism {
     public int bound(int pages) {
         bound = Math.clamp(pages, Math.min(mostPages, Wire.ORDER_PAGES), mostPages);
         return bound;
-    }
-
-    @Override
-    public boolean place(PlacementRule rule) {
-        return false;
     }
 }

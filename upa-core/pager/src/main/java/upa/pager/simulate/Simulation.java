@@ -15,7 +15,6 @@ import upa.pager.host.PolicyWatch;
 import upa.policy.FaultBatch;
 import upa.policy.PageBatch.Cause;
 import upa.policy.Place;
-import upa.policy.PlacementRule;
 import upa.policy.PolicyException;
 import upa.policy.PolicyStatistics;
 import upa.policy.Pressure;
@@ -347,38 +346,8 @@ public final class Simulation implements Mechanism {
     }
 
     @Override
-    public boolean collapse(int firstPage) {
-        return false;
-    }
-
-    @Override
-    public boolean populate(int first, int count) {
-        return false;
-    }
-
-    @Override
-    public boolean clearAhead(int count) {
-        return false;
-    }
-
-    @Override
-    public boolean migrate(int page, int place) {
-        return false;
-    }
-
-    @Override
-    public boolean giveBack(int keepPages) {
-        return false;
-    }
-
-    @Override
     public int bound(int pages) {
         bound = Math.min(pages, settings.boundPages() - settings.stagingPages());
         return bound;
-    }
-
-    @Override
-    public boolean place(PlacementRule rule) {
-        return false;
     }
 }
