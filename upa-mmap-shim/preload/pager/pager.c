@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -20,7 +19,7 @@
 #include "observe/statistics.h"
 #include "os/message.h"
 #include "os/os.h"
-#include "pager/agent.h"
+#include "pager/client.h"
 #include "region/region_private.h"
 #include "settings.h"
 
@@ -185,7 +184,7 @@ static void sleep_until_woken(uint32_t seen, uint64_t nanoseconds)
 
 static void *execute(void *unused)
 {
-	agent_execute();
+	client_execute();
 	return unused;
 }
 
@@ -219,8 +218,8 @@ static bool await_region(void)
 		struct upa_region *region = gate_region();
 
 		if (region) {
-			agent.region = upa_region_base(region);
-			agent.region_bytes = atomic_load(upa_region_extent(region));
+			client.region = upa_region_base(region);
+			client.region_bytes = atomic_load(upa_region_extent(region));
 			return true;
 		}
 		sleep_until_woken(seen, MOST_WAIT / 5);
@@ -234,20 +233,20 @@ static void pass_on(uint32_t *freezes, uint32_t *thaws, bool *leaves)
 	uint32_t tickets = atomic_load(&asked), ends = atomic_load(&thawed);
 
 	if (tickets != *freezes)
-		agent_say(PAGER_FREEZE, tickets - *freezes, tickets);
+		client_say(PAGER_FREEZE, tickets - *freezes, tickets);
 	*freezes = tickets;
 	if (ends != *thaws)
-		agent_say(PAGER_THAW, ends - *thaws, 0);
+		client_say(PAGER_THAW, ends - *thaws, 0);
 	*thaws = ends;
 	if (atomic_load(&leaving) && !*leaves) {
 		*leaves = true;
-		agent_say(PAGER_LEAVE, 0, 0);
+		client_say(PAGER_LEAVE, 0, 0);
 	}
 }
 
 static void look_after(int statm)
 {
-	uint64_t limit = agent.bound - agent.bound / 4;
+	uint64_t limit = client.bound - client.bound / 4;
 	uint32_t freezes = 0, thaws = 0;
 	bool active = false, leaves = false;
 
@@ -256,7 +255,7 @@ static void look_after(int statm)
 		uint64_t resident = active ? 0 : resident_bytes(statm);
 
 		if (!active && resident >= limit) {
-			agent_say(PAGER_ACTIVATE, 0, 0);
+			client_say(PAGER_ACTIVATE, 0, 0);
 			active = true;
 		}
 		pass_on(&freezes, &thaws, &leaves);
@@ -270,7 +269,7 @@ static void *watch(void *unused)
 	int now = WANTED, error = -EINVAL, statm;
 
 	if (own_descriptors() && await_region())
-		error = agent_connect(path, &what);
+		error = client_connect(path, &what);
 	if (!error && !start_thread(execute))
 		error = -EAGAIN;
 	if (error) {

@@ -3,7 +3,7 @@
  * pager.h - the process's half of paging by policy (`upa run --policy`): the region is held within a bound, and what is
  * over it lies in the pager's stores. Only in a process that was started with UPA_PAGER.
  *
- * The agent is two threads of the process. They share a table of descriptors of their own, so that the program neither
+ * The client is two threads of the process. They share a table of descriptors of their own, so that the program neither
  * sees nor closes the userfaultfd, and no child inherits it. They take no lock and never allocate: whoever they
  * interrupt or outlive may hold any lock.
  *
@@ -20,7 +20,7 @@
  *                            the kernel tells the pager, and stops the caller until it knows. The executor moves pages
  *                            only while no such event is unread: UFFDIO_MOVE is EAGAIN then
  *   the last userfaultfd is closed
- *                            the agent holds one as long as the process lives
+ *                            the client holds one as long as the process lives
  *   the pager dies           if content is outside of memory, the process is killed at once, and says why
  *   pinned, locked, shared pages
  *                            UFFDIO_MOVE refuses them
@@ -38,7 +38,7 @@
 /* Is this process to be paged? From pager_start() on, until the pager has left. */
 bool pager_wanted(void);
 
-/* Starts the agent if UPA_PAGER says so. For a process with one thread, before its region is made. */
+/* Starts the client if UPA_PAGER says so. For a process with one thread, before its region is made. */
 void pager_start(void);
 
 /* All comes back into memory and stays there: what the program is about to do does not go with paging. Waits. */

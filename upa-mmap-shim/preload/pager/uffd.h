@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* uffd.h - userfaultfd(2) as far as the agent needs it, also where the kernel's header is older than the kernel. */
+/* uffd.h - userfaultfd(2) as far as the client needs it, also where the kernel's header is older than the kernel. */
 #ifndef UPA_PAGER_UFFD_H
 #define UPA_PAGER_UFFD_H
 

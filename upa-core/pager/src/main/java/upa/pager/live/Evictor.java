@@ -13,7 +13,7 @@ import upa.policy.PageBatch.Cause;
 /**
  * How the pages of one session leave. Belongs to the session's thread, but for what writes to stores.
  *
- * <p>A page leaves in five steps: a policy chooses it; the agent moves it to the staging area, which fails if it is
+ * <p>A page leaves in five steps: a policy chooses it; the client moves it to the staging area, which fails if it is
  * pinned, locked or shared; it is copied to a store; its word then names the store; its staging slot is free again. Who
  * touches it before that has it back from the staging area at once, and what the store has got is freed.
  */

@@ -198,7 +198,7 @@ final class Session implements Runnable {
         }
     }
 
-    // ---- what the agent says ------------------------------------------------------------------------
+    // ---- what the client says -----------------------------------------------------------------------
 
     private void take(Client.Message m) throws Client.GoneException {
         switch (m.kind()) {
@@ -740,7 +740,7 @@ final class Session implements Runnable {
         try {
             while (!isDead()) {
                 if (System.nanoTime() - deadline > 0) {
-                    log.accept("its agent is gone: its memory has no bound any more");
+                    log.accept("its client is gone: its memory has no bound any more");
                     told = false;
                     freezes++;
                     while (states.outside() > 0 && !isDead()) {

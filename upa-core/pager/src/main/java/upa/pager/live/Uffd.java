@@ -26,7 +26,7 @@ final class Uffd implements AutoCloseable {
     private static final long POISON = 0xc020aa08L;
     /** API version 0xaa, in the first field. */
     private static final long API_VERSION = 0xaa;
-    /** Events of fork, remap, remove and unmap, thread numbers, poison, move: as the agent asks for. */
+    /** Events of fork, remap, remove and unmap, thread numbers, poison, move: as the client asks for. */
     private static final long FEATURES = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 6 | 1 << 8 | 1 << 14 | 1 << 16;
 
     private static final long MODE_MISSING = 1;

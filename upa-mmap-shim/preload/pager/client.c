@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
-#include "pager/agent.h"
+#include "pager/client.h"
 
 #include <signal.h>
 #include <string.h>
@@ -22,7 +22,7 @@
 #define MFD_CLOEXEC 1u
 #endif
 
-struct agent agent = { .socket = -1, .uffd = -1 };
+struct client client = { .socket = -1, .uffd = -1 };
 
 static int close_fd(int fd)
 {
@@ -38,7 +38,7 @@ static int map(char **out, size_t bytes, int flags, int fd)
 	if (os_failed(made))
 		return (int)made;
 	*out = (char *)made;
-	/* A forked child has no agent. */
+	/* A forked child has no client. */
 	return os_madvise(*out, bytes, MADV_DONTFORK);
 }
 
@@ -51,13 +51,13 @@ static int make_memory(void)
 	if (fd >= 0)
 		error = (int)os_call(SYS_ftruncate, fd, PAGER_FILE_BYTES, 0, 0, 0, 0);
 	if (error >= 0)
-		error = map(&agent.file, PAGER_FILE_BYTES, MAP_SHARED, fd);
+		error = map(&client.file, PAGER_FILE_BYTES, MAP_SHARED, fd);
 	if (error >= 0)
-		error = map(&agent.staging, STAGING_SLOTS * PAGE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+		error = map(&client.staging, STAGING_SLOTS * PAGE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 	if (error >= 0)
-		os_madvise(agent.staging, STAGING_SLOTS * PAGE, MADV_NOHUGEPAGE);
+		os_madvise(client.staging, STAGING_SLOTS * PAGE, MADV_NOHUGEPAGE);
 	if (error >= 0)
-		error = uffd_register(agent.uffd, agent.staging, STAGING_SLOTS * PAGE);
+		error = uffd_register(client.uffd, client.staging, STAGING_SLOTS * PAGE);
 	if (error < 0 && fd >= 0)
 		close_fd(fd);
 	return error < 0 ? error : fd;
@@ -69,8 +69,8 @@ static int say_hello(int file)
 		.magic = PAGER_MAGIC,
 		.version = PAGER_VERSION,
 		.pid = (uint32_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0),
-		.base = (uintptr_t)agent.region,
-		.bytes = agent.region_bytes,
+		.base = (uintptr_t)client.region,
+		.bytes = client.region_bytes,
 	};
 	union {
 		char bytes[CMSG_SPACE(2 * sizeof(int))];
@@ -84,7 +84,7 @@ static int say_hello(int file)
 		.msg_controllen = sizeof(control.bytes),
 	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-	int fds[2] = { agent.uffd, file };
+	int fds[2] = { client.uffd, file };
 	long sent;
 
 	/* The name that the program goes by: this thread's is its own. */
@@ -93,7 +93,7 @@ static int say_hello(int file)
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(fds));
 	memcpy(CMSG_DATA(c), fds, sizeof(fds));
-	sent = os_call(SYS_sendmsg, agent.socket, (long)&m, MSG_NOSIGNAL, 0, 0, 0);
+	sent = os_call(SYS_sendmsg, client.socket, (long)&m, MSG_NOSIGNAL, 0, 0, 0);
 	return sent < 0 ? (int)sent : 0;
 }
 
@@ -102,7 +102,7 @@ static int receive(struct pager_message *m)
 	long n;
 
 	do {
-		n = os_call(SYS_recvfrom, agent.socket, (long)m, sizeof(*m), 0, 0, 0);
+		n = os_call(SYS_recvfrom, client.socket, (long)m, sizeof(*m), 0, 0, 0);
 	} while (n == -EINTR);
 	return n == (long)sizeof(*m) ? 0 : n < 0 ? (int)n : -EPIPE;
 }
@@ -118,12 +118,12 @@ static int connect_to(const char *path)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, path, strlen(path));
-	agent.socket = (int)os_call(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, 0, 0, 0);
-	if (agent.socket < 0)
-		return agent.socket;
-	error = (int)os_call(SYS_connect, agent.socket, (long)&address, sizeof(address), 0, 0, 0);
+	client.socket = (int)os_call(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, 0, 0, 0);
+	if (client.socket < 0)
+		return client.socket;
+	error = (int)os_call(SYS_connect, client.socket, (long)&address, sizeof(address), 0, 0, 0);
 	if (!error)
-		error = (int)os_call(SYS_getsockopt, agent.socket, SOL_SOCKET, SO_PEERCRED, (long)&peer, (long)&size,
+		error = (int)os_call(SYS_getsockopt, client.socket, SOL_SOCKET, SO_PEERCRED, (long)&peer, (long)&size,
 				     0);
 	if (!error && peer.uid != (uid_t)os_call(SYS_geteuid, 0, 0, 0, 0, 0, 0))
 		error = -EPERM;
@@ -132,20 +132,20 @@ static int connect_to(const char *path)
 
 static int disconnect(int error)
 {
-	if (agent.socket >= 0)
-		close_fd(agent.socket);
-	if (agent.uffd >= 0)
-		close_fd(agent.uffd);
-	if (agent.file)
-		os_munmap(agent.file, PAGER_FILE_BYTES);
-	if (agent.staging)
-		os_munmap(agent.staging, STAGING_SLOTS * PAGE);
-	agent.socket = agent.uffd = -1;
-	agent.file = agent.staging = NULL;
+	if (client.socket >= 0)
+		close_fd(client.socket);
+	if (client.uffd >= 0)
+		close_fd(client.uffd);
+	if (client.file)
+		os_munmap(client.file, PAGER_FILE_BYTES);
+	if (client.staging)
+		os_munmap(client.staging, STAGING_SLOTS * PAGE);
+	client.socket = client.uffd = -1;
+	client.file = client.staging = NULL;
 	return error;
 }
 
-int agent_connect(const char *path, const char **what)
+int client_connect(const char *path, const char **what)
 {
 	struct pager_message welcome;
 	int error, file;
@@ -155,9 +155,9 @@ int agent_connect(const char *path, const char **what)
 	if (error)
 		return disconnect(error);
 	*what = "no userfaultfd with events, kernel faults and moves";
-	agent.uffd = uffd_open();
-	if (agent.uffd < 0)
-		return disconnect(agent.uffd);
+	client.uffd = uffd_open();
+	if (client.uffd < 0)
+		return disconnect(client.uffd);
 	*what = "no memory to stage pages";
 	file = make_memory();
 	if (file < 0)
@@ -169,17 +169,17 @@ int agent_connect(const char *path, const char **what)
 		error = receive(&welcome);
 	if (!error && welcome.kind != PAGER_WELCOME)
 		error = -EPROTO;
-	agent.bound = error ? 0 : welcome.argument;
+	client.bound = error ? 0 : welcome.argument;
 	return error ? disconnect(error) : 0;
 }
 
-int agent_say(uint32_t kind, uint32_t count, uint32_t ticket)
+int client_say(uint32_t kind, uint32_t count, uint32_t ticket)
 {
 	struct pager_message m = { .kind = kind, .count = count, .ticket = ticket };
 	long n;
 
 	do {
-		n = os_call(SYS_sendto, agent.socket, (long)&m, sizeof(m), MSG_NOSIGNAL, 0, 0);
+		n = os_call(SYS_sendto, client.socket, (long)&m, sizeof(m), MSG_NOSIGNAL, 0, 0);
 	} while (n == -EINTR);
 	return n < 0 ? (int)n : 0;
 }
@@ -188,12 +188,12 @@ int agent_say(uint32_t kind, uint32_t count, uint32_t ticket)
 
 static uint32_t *order_pages(void)
 {
-	return (uint32_t *)(void *)(agent.file + PAGER_PAGES_OFFSET);
+	return (uint32_t *)(void *)(client.file + PAGER_PAGES_OFFSET);
 }
 
 static int32_t *results(void)
 {
-	return (int32_t *)(void *)(agent.file + PAGER_RESULTS_OFFSET);
+	return (int32_t *)(void *)(client.file + PAGER_RESULTS_OFFSET);
 }
 
 /* How many neighbours follow each other from page i of an order on. */
@@ -209,13 +209,13 @@ static uint32_t run_of(const uint32_t *pages, uint32_t i, uint32_t count)
 /* Empties the staging area. Unregistered meanwhile: dropping memory is else an event, which nobody reads now. */
 static int empty_staging(void)
 {
-	int error = uffd_unregister(agent.uffd, agent.staging, STAGING_SLOTS * PAGE);
+	int error = uffd_unregister(client.uffd, client.staging, STAGING_SLOTS * PAGE);
 
 	if (!error)
-		error = os_madvise(agent.staging, STAGING_SLOTS * PAGE, MADV_DONTNEED);
+		error = os_madvise(client.staging, STAGING_SLOTS * PAGE, MADV_DONTNEED);
 	if (!error)
-		error = uffd_register(agent.uffd, agent.staging, STAGING_SLOTS * PAGE);
-	agent.used = error ? STAGING_SLOTS : 0;
+		error = uffd_register(client.uffd, client.staging, STAGING_SLOTS * PAGE);
+	client.used = error ? STAGING_SLOTS : 0;
 	return error;
 }
 
@@ -226,8 +226,8 @@ static void move_run(uint32_t first, uint32_t n, uint32_t to, int32_t *result)
 	int tries = 0;
 
 	while (done < n) {
-		long moved = uffd_move(agent.uffd, agent.staging + (to + done) * PAGE,
-				       agent.region + (first + done) * PAGE, (n - done) * PAGE);
+		long moved = uffd_move(client.uffd, client.staging + (to + done) * PAGE,
+				       client.region + (first + done) * PAGE, (n - done) * PAGE);
 
 		if (moved > 0) {
 			for (uint32_t k = 0; k < (uint64_t)moved / PAGE; k++)
@@ -246,20 +246,20 @@ static void stage(uint32_t count)
 	int32_t *result = results();
 	uint32_t n;
 
-	if (agent.used + count > STAGING_SLOTS && empty_staging()) {
+	if (client.used + count > STAGING_SLOTS && empty_staging()) {
 		for (uint32_t i = 0; i < count; i++)
 			result[i] = -ENOMEM;
 		return;
 	}
 	for (uint32_t i = 0; i < count; i += n) {
 		n = run_of(pages, i, count);
-		move_run(pages[i], n, agent.used + i, result + i);
+		move_run(pages[i], n, client.used + i, result + i);
 	}
 	for (uint32_t i = 0; i < count; i++)
 		if (!result[i])
-			memcpy(agent.file + PAGER_STAGING_OFFSET + slots[i] * PAGE,
-			       agent.staging + (agent.used + i) * PAGE, PAGE);
-	agent.used += count;
+			memcpy(client.file + PAGER_STAGING_OFFSET + slots[i] * PAGE,
+			       client.staging + (client.used + i) * PAGE, PAGE);
+	client.used += count;
 }
 
 /* Faults on pages that are not there are the pager's to serve, as always: it does not wait for this order. */
@@ -270,7 +270,7 @@ static void unshare_pages(uint32_t count)
 
 	for (uint32_t i = 0; i < count; i += n) {
 		n = run_of(pages, i, count);
-		os_madvise(agent.region + pages[i] * PAGE, n * PAGE, MADV_POPULATE_WRITE);
+		os_madvise(client.region + pages[i] * PAGE, n * PAGE, MADV_POPULATE_WRITE);
 	}
 }
 
@@ -290,14 +290,14 @@ static bool in_range(uint32_t count)
 	if (count > PAGER_ORDER_PAGES)
 		return false;
 	for (uint32_t i = 0; i < count; i++)
-		if (pages[i] >= agent.region_bytes / PAGE || slots[i] >= PAGER_STAGING_SLOTS)
+		if (pages[i] >= client.region_bytes / PAGE || slots[i] >= PAGER_STAGING_SLOTS)
 			return false;
 	return true;
 }
 
 static bool scan_in_range(const struct pager_message *m)
 {
-	uint64_t pages = agent.region_bytes / PAGE;
+	uint64_t pages = client.region_bytes / PAGE;
 
 	return m->count <= PAGER_SCAN_PAGES && m->argument <= pages && m->count <= pages - m->argument;
 }
@@ -316,20 +316,20 @@ static void carry_out(const struct pager_message *m)
 			unshare_pages(m->count);
 		break;
 	case PAGER_SCAN:
-		if (!scan_in_range(m) || os_mincore(agent.region + m->argument * PAGE, m->count * PAGE,
-						    (unsigned char *)agent.file + PAGER_PRESENT_OFFSET))
+		if (!scan_in_range(m) || os_mincore(client.region + m->argument * PAGE, m->count * PAGE,
+						    (unsigned char *)client.file + PAGER_PRESENT_OFFSET))
 			result = 1;
 		break;
 	case PAGER_GIVE_BACK: result = give_back(m->argument); break;
-	case PAGER_EVICTED: atomic_store(&agent.evicted, m->argument != 0); return;
+	case PAGER_EVICTED: atomic_store(&client.evicted, m->argument != 0); return;
 	case PAGER_GRANTED: pager_granted(m->ticket); return;
 	case PAGER_LEFT:
-		atomic_store(&agent.left, true);
+		atomic_store(&client.left, true);
 		pager_left();
 		return;
 	default: break;
 	}
-	agent_say(PAGER_DONE, result, 0);
+	client_say(PAGER_DONE, result, 0);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------- */
@@ -347,20 +347,20 @@ static void say(const char *what)
 /* With content that nobody can bring back, the program must not read on: what it would read are zeros. */
 static void pager_is_gone(void)
 {
-	if (atomic_load(&agent.evicted)) {
+	if (atomic_load(&client.evicted)) {
 		say(": the pager is gone, and with it pages of this program, which is killed\n");
 		os_call(SYS_kill, os_call(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0, 0);
 	}
 	say(": the pager is gone: memory has no bound any more\n");
 }
 
-void agent_execute(void)
+void client_execute(void)
 {
 	struct pager_message m;
 
-	while (!atomic_load(&agent.left) && !receive(&m))
+	while (!atomic_load(&client.left) && !receive(&m))
 		carry_out(&m);
-	if (!atomic_load(&agent.left))
+	if (!atomic_load(&client.left))
 		pager_is_gone();
 	/* Closing ends all registrations: threads that wait for a page go on with what the kernel has, or zeros. */
 	disconnect(0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agent.h - what the two threads of the agent share (pager.h says what they are). */
-#ifndef UPA_PAGER_AGENT_H
-#define UPA_PAGER_AGENT_H
+/* client.h - what the two threads of the client share (pager.h says what they are). */
+#ifndef UPA_PAGER_CLIENT_H
+#define UPA_PAGER_CLIENT_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 
 #include "pager/wire.h"
 
-struct agent {
+struct client {
 	int socket;
 	int uffd;
 	char *region;
@@ -22,16 +22,16 @@ struct agent {
 	_Atomic bool left;
 };
 
-extern struct agent agent;
+extern struct client client;
 
 /* Connects to the pager and says hello. 0 or -errno; *what is then what failed. */
-int agent_connect(const char *path, const char **what);
+int client_connect(const char *path, const char **what);
 
 /* 0, or -errno if the pager is gone. */
-int agent_say(uint32_t kind, uint32_t count, uint32_t ticket);
+int client_say(uint32_t kind, uint32_t count, uint32_t ticket);
 
 /* Carries out orders until the pager is gone or has left. */
-void agent_execute(void);
+void client_execute(void);
 
 /* Is told by the executor what threads of the program wait for. */
 void pager_granted(uint32_t ticket);
