@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-KINDS = (".c", ".h", ".java", ".md", ".sh", ".py", ".cmake", ".awk", "CMakeLists.txt", "/upa")
+KINDS = (".c", ".h", ".java", ".md", ".sh", ".py", ".js", ".css", ".cmake", ".awk", "CMakeLists.txt")
 # The bindings are jextract's work, the vectors are data.
 GENERATED = ("upa-core/src/main/java/upa/internal/bindings/", "upa-mmap-shim/tests/vectors/")
 WIDTH = 120
@@ -25,17 +25,23 @@ def is_wide(line, name):
     return len(line.expandtabs(8)) > width
 
 
+def is_kind(name, lines):
+    """Whether a file is code or prose: by its name, or, without a suffix, a script by its first line."""
+    return name.endswith(KINDS) or "." not in os.path.basename(name) and lines[:1] and lines[0].startswith("#!")
+
+
 def wide_lines(root):
     """The numbers of wide lines by file, of those that have one."""
     listed = subprocess.run(["git", "-C", root, "ls-files", "-z"], stdout=subprocess.PIPE, check=True).stdout
     found = {}
     for name in filter(None, listed.decode().split("\0")):
         path = os.path.join(root, name)
-        if not ("/" + name).endswith(KINDS) or name.startswith(GENERATED) or not os.path.exists(path):
+        if name.startswith(GENERATED) or not os.path.isfile(path):
             continue
-        with open(path, encoding="utf-8") as file:
-            numbers = [n for n, line in enumerate(file, 1) if is_wide(line.rstrip("\n"), name)]
-        if numbers:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.read().split("\n")
+        numbers = [n for n, line in enumerate(lines, 1) if is_wide(line, name)]
+        if numbers and is_kind(name, lines):
             found[name] = numbers
     return found
 

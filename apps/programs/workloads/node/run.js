@@ -12,7 +12,9 @@ for (let i = 0; i < 3000; i++) {
 }
 for (let round = 0; round < 12; round++) {
   const rows = [];
-  for (let i = 0; i < 20000; i++) rows.push({ id: i, name: 'n' + random(10000), tags: [random(10), random(10)], at: { x: i / 2, y: round } });
+  for (let i = 0; i < 20000; i++) {
+    rows.push({ id: i, name: 'n' + random(10000), tags: [random(10), random(10)], at: { x: i / 2, y: round } });
+  }
   const text = JSON.stringify(rows);
   const back = JSON.parse(text).filter((row) => row.tags[0] > row.tags[1]);
   check = (check * 31 + text.length + back.length) % 1000000007;
