@@ -127,24 +127,3 @@ void upa_mman_stop(void)
 {
 	atomic_store(&upa_default_region.stopped, true);
 }
-
-void upa_mman_retire(void)
-{
-	struct upa_region *r = made_region();
-	struct range gap;
-	char *at, *end;
-
-	upa_mman_stop();
-	if (!r)
-		return;
-	/* Of the device, its mapping stays as a whole. */
-	if (upa_region_make_ordinary(r)) {
-		upa_region_give_back(r, 0);
-		return;
-	}
-	at = upa_region_base(r);
-	end = at + atomic_load(upa_region_extent(r));
-	for (; at < end && upa_region_next(r, at, (size_t)(end - at), true, &gap); at = gap.address + gap.bytes)
-		if (!upa_region_claim(r, gap.address, gap.bytes))
-			os_munmap(gap.address, gap.bytes);
-}

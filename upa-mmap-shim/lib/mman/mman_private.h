@@ -25,12 +25,6 @@ void *upa_mman_map(size_t length, size_t alignment, int protection, int flags, o
 /* From now on the kernel serves every request; what lies in the region stays there until it is unmapped. */
 void upa_mman_stop(void);
 
-/*
- * Stops, and gives every free address of the region back to the kernel, for a process about to be limited or locked as
- * a whole.
- */
-void upa_mman_retire(void);
-
 /* A call to the kernel on a range, with one more argument: 0 or -errno. */
 typedef int upa_call_on_range(char *address, size_t length, long argument);
 

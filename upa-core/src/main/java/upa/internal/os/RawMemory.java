@@ -94,11 +94,6 @@ public final class RawMemory {
         long ignored = (long) LONG.getAndAdd(ALL, address, delta);
     }
 
-    /** Sets bits of an int. */
-    public static void getAndBitwiseOrIntVolatile(long address, int mask) {
-        int ignored = (int) INT.getAndBitwiseOr(ALL, address, mask);
-    }
-
     /** Clears the bits of an int that are not in the mask. */
     public static void getAndBitwiseAndIntVolatile(long address, int mask) {
         int ignored = (int) INT.getAndBitwiseAnd(ALL, address, mask);

@@ -20,10 +20,6 @@ final class Column implements PageColumn {
         chunks = new byte[(pages + CHUNK_MASK) >>> CHUNK_SHIFT][];
     }
 
-    int bytesPerPage() {
-        return bytes;
-    }
-
     @Override
     public int get(int page) {
         if (page < 0 || page >= pages) {
