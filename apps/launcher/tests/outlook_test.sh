@@ -53,9 +53,18 @@ says '' "$upa" run -- "$work/script"
 says '' "$upa" run --no-upa -- "$work/dynamic"
 ! compiled static -static ||
   says "nothing comes from UPA: program=$work/static: it is linked statically" "$upa" run -- "$work/static"
-! compiled sanitized -fsanitize=address ||
+# They ask for memory before they can serve any.
+for sanitizer in address thread; do
+  compiled "$sanitizer" "-fsanitize=$sanitizer" || continue
   says 'nothing comes from UPA: the program runs under a sanitizer' \
-    env ASAN_OPTIONS=detect_leaks=0 "$upa" run -- "$work/sanitized"
+    env ASAN_OPTIONS=detect_leaks=0 "$upa" run -- "$work/$sanitizer"
+  says '' env ASAN_OPTIONS=detect_leaks=0 "$upa" run -- sh -c "$work/$sanitizer"
+done
+# These leave addresses alone.
+for sanitizer in undefined leak; do
+  ! compiled "$sanitizer" "-fsanitize=$sanitizer" ||
+    says '' env LSAN_OPTIONS=detect_leaks=0 "$upa" run -- "$work/$sanitizer"
+done
 ! compiled other -m32 ||
   says "nothing comes from UPA: program=$work/other: it is for another processor" "$upa" run -- "$work/other"
 if [[ $(id -u) -eq 0 ]]; then

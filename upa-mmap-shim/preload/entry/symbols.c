@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "entry/symbols.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -9,6 +10,23 @@
 static const void *pointer(const struct object *o, ElfW(Addr) address)
 {
 	return (const void *)(address < o->base ? o->base + address : address);
+}
+
+static bool read_dynamic(struct object *o, const ElfW(Dyn) * dynamic)
+{
+	for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
+		const void *at = pointer(o, dynamic->d_un.d_ptr);
+
+		switch (dynamic->d_tag) {
+		case DT_SYMTAB: o->symbols = at; break;
+		case DT_STRTAB: o->names = at; break;
+		case DT_VERSYM: o->versions = at; break;
+		case DT_VERDEF: o->definitions = at; break;
+		case DT_GNU_HASH: o->gnu_hash = at; break;
+		case DT_HASH: o->hash = at; break;
+		}
+	}
+	return o->symbols && o->names && (o->gnu_hash || o->hash);
 }
 
 bool object_open(struct object *o, uintptr_t base, const ElfW(Phdr) * headers, size_t n)
@@ -24,19 +42,7 @@ bool object_open(struct object *o, uintptr_t base, const ElfW(Phdr) * headers, s
 			o->code_bytes = headers[i].p_filesz;
 		}
 	}
-	for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
-		const void *at = pointer(o, dynamic->d_un.d_ptr);
-
-		switch (dynamic->d_tag) {
-		case DT_SYMTAB: o->symbols = at; break;
-		case DT_STRTAB: o->names = at; break;
-		case DT_VERSYM: o->versions = at; break;
-		case DT_VERDEF: o->definitions = at; break;
-		case DT_GNU_HASH: o->gnu_hash = at; break;
-		case DT_HASH: o->hash = at; break;
-		}
-	}
-	return o->symbols && o->names && (o->gnu_hash || o->hash);
+	return read_dynamic(o, dynamic);
 }
 
 #define HIDDEN_VERSION 0x8000
@@ -140,6 +146,42 @@ void *object_address(const struct object *o, const ElfW(Sym) * symbol)
 	return at;
 }
 
+typedef int iterate_fn(int (*each)(struct dl_phdr_info *, size_t, void *), void *context);
+
+/* Of the dynamic linker; musl has none by this name. */
+extern struct r_debug _r_debug __attribute__((weak));
+
+/*
+ * libc's own dl_iterate_phdr(). A sanitizer puts its own in front, which crashes until the sanitizer has started, and
+ * it allocates before it has. The list is read without a lock: this is done once, before there can be threads.
+ */
+static iterate_fn *libc_iterate(void)
+{
+	const struct link_map *map = &_r_debug ? _r_debug.r_map : NULL;
+
+	for (; map; map = map->l_next) {
+		struct object o = { .base = map->l_addr };
+		const ElfW(Sym) * symbol;
+
+		if (read_dynamic(&o, map->l_ld) && object_symbol(&o, "__libc_start_main") &&
+		    (symbol = object_symbol(&o, "dl_iterate_phdr")))
+			return (iterate_fn *)object_address(&o, symbol);
+	}
+	return dl_iterate_phdr;
+}
+
+static int iterate(int (*each)(struct dl_phdr_info *, size_t, void *), void *context)
+{
+	static iterate_fn *_Atomic found;
+	iterate_fn *its = atomic_load_explicit(&found, memory_order_relaxed);
+
+	if (!its) {
+		its = libc_iterate();
+		atomic_store_explicit(&found, its, memory_order_relaxed);
+	}
+	return its(each, context);
+}
+
 struct search {
 	const char *name; /* of a file, or of a symbol */
 	struct object object;
@@ -160,7 +202,7 @@ bool object_find(struct object *o, const char *file)
 {
 	struct search s = { .name = file };
 
-	if (!dl_iterate_phdr(is_file, &s))
+	if (!iterate(is_file, &s))
 		return false;
 	*o = s.object;
 	return true;
@@ -207,7 +249,7 @@ int objects_after(const void *self, int (*each)(const struct object *o, void *co
 {
 	struct walk w = { self, each, context };
 
-	return dl_iterate_phdr(visit, &w);
+	return iterate(visit, &w);
 }
 
 static int has_symbol(const struct object *o, void *search)
