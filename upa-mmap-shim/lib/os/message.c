@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/message.h"
 
+#include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include "os/os.h"
 
@@ -43,7 +45,24 @@ void message_number(struct message *m, uint64_t n, int width)
 	append(m, digits + at, sizeof(digits) - at);
 }
 
-void message_send(const struct message *m, int fd)
+/* In a set of signals as the kernel has it; libc's functions for sets may be a program's own. */
+#define IN_SET(signal) (1ull << ((signal)-1))
+
+int message_send(const struct message *m, int fd)
 {
-	os_call(SYS_write, fd, (long)m->text, (long)m->length, 0, 0, 0);
+	const uint64_t held = IN_SET(SIGPIPE) | IN_SET(SIGXFSZ);
+	uint64_t before = 0, pending = 0, raised;
+	const struct timespec at_once = { 0 };
+	bool holds = !os_call(SYS_rt_sigprocmask, SIG_BLOCK, (long)&held, (long)&before, sizeof(held), 0, 0);
+	long n;
+
+	os_call(SYS_rt_sigpending, (long)&pending, sizeof(pending), 0, 0, 0, 0);
+	n = os_call(SYS_write, fd, (long)m->text, (long)m->length, 0, 0, 0);
+	raised = n == -EPIPE ? IN_SET(SIGPIPE) : n == -EFBIG ? IN_SET(SIGXFSZ) : 0;
+	/* The write has raised it in this thread; what was pending before is the program's. */
+	if (holds && raised & ~pending)
+		os_call(SYS_rt_sigtimedwait, (long)&raised, 0, (long)&at_once, sizeof(raised), 0, 0);
+	if (holds)
+		os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before), 0, 0);
+	return n < 0 ? (int)n : (size_t)n < m->length ? -ENOSPC : 0;
 }

@@ -27,7 +27,10 @@ void message_text(struct message *m, const char *text);
 void message_pad(struct message *m, const char *text, int width);
 void message_number(struct message *m, uint64_t n, int width);
 
-/* Writes it in one piece, so that processes that share a terminal do not mix their lines. */
-void message_send(const struct message *m, int fd);
+/*
+ * Writes it in one piece, so that processes that share a terminal do not mix their lines. Returns 0 or -errno; a reader
+ * that has gone, or a limit on the size of files, raises no signal: the program that we are in has written nothing.
+ */
+int message_send(const struct message *m, int fd);
 
 #endif

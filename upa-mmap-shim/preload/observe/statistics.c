@@ -109,24 +109,66 @@ static bool is_out(int fd)
 	       now.st_rdev == out_file.st_rdev && (now.st_mode & S_IFMT) == (out_file.st_mode & S_IFMT);
 }
 
-/*
- * To the file that UPA_STATS names; else to a descriptor that still is what standard error was, and to none where the
- * program has closed it: its files are its own.
- */
+/* To a descriptor that still is what standard error was; to none where the program has closed it. */
+static void send_to_error(const struct message *m)
+{
+	message_send(m, is_out(out) ? out : is_out(2) ? 2 : -1);
+}
+
+/* Returns 0 or -errno. A pipe with no reader is an error, and nothing to wait for. */
+static int send_to_file(const struct message *m, const char *file)
+{
+	const int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+	int fd = (int)os_call(SYS_openat, AT_FDCWD, (long)file, flags, 0644, 0, 0), error;
+
+	if (os_failed(fd))
+		return fd;
+	error = message_send(m, fd);
+	file_close(fd);
+	return error;
+}
+
+/* strerror() may wait for a lock that nobody will let go: this may be the child of a process with threads. */
+static const char *reason(int error)
+{
+	switch (error) {
+	case -ENOENT: return "there is no such folder";
+	case -EACCES:
+	case -EPERM: return "permission denied";
+	case -ENOSPC:
+	case -EDQUOT: return "no room";
+	case -EFBIG: return "the size of files is limited (ulimit -f)";
+	case -EROFS: return "read-only file system";
+	case -EISDIR: return "it is a directory";
+	case -ENXIO:
+	case -EPIPE: return "nobody reads it";
+	default: return NULL;
+	}
+}
+
 static void send(const struct message *m)
 {
-	int fd;
+	struct message failed = { .length = 0 };
+	int error;
 
 	if (!settings.stats_file) {
-		message_send(m, is_out(out) ? out : is_out(2) ? 2 : -1);
+		send_to_error(m);
 		return;
 	}
-	fd = (int)os_call(SYS_openat, AT_FDCWD, (long)settings.stats_file,
-			  O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC, 0644, 0, 0);
-	if (os_failed(fd))
+	error = send_to_file(m, settings.stats_file);
+	if (!error)
 		return;
-	message_send(m, fd);
-	file_close(fd);
+	message_text(&failed, "upa: cannot write statistics file=");
+	message_text(&failed, settings.stats_file);
+	message_text(&failed, ": ");
+	if (reason(error)) {
+		message_text(&failed, reason(error));
+	} else {
+		message_text(&failed, "errno=");
+		message_number(&failed, (uint64_t)-error, 0);
+	}
+	message_text(&failed, "\n");
+	send_to_error(&failed);
 }
 
 void statistics_start(void)

@@ -2,7 +2,12 @@
 /* os_message.c - what is appended, how it is padded, what is dropped, and that it arrives in one piece. */
 #include "os/message.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -11,6 +16,58 @@ static void expect(const struct message *m, const char *expected)
 {
 	CHECK(m->length == strlen(expected) && !memcmp(m->text, expected, m->length), "text=%.*s expected=%s",
 	      (int)m->length, m->text, expected);
+}
+
+static volatile sig_atomic_t signals;
+
+static void count(int signal)
+{
+	(void)signal;
+	signals++;
+}
+
+static bool is_held_back(int signal)
+{
+	sigset_t set;
+
+	return !sigpending(&set) && sigismember(&set, signal);
+}
+
+/* What a program gets told of a write is for its own writes. */
+static void without_a_signal(const struct message *m)
+{
+	const struct rlimit none = { 0, RLIM_INFINITY };
+	struct rlimit limit;
+	char name[] = "/tmp/os_message-XXXXXX";
+	sigset_t held, before, after;
+	int ends[2], fd = mkstemp(name);
+
+	CHECK(fd >= 0 && !unlink(name) && !pipe(ends), "errno=%d", errno);
+	CHECK(signal(SIGPIPE, count) != SIG_ERR && signal(SIGXFSZ, count) != SIG_ERR, "errno=%d", errno);
+	CHECK(!sigprocmask(SIG_SETMASK, NULL, &before), "errno=%d", errno);
+	CHECK(message_send(m, -1) == -EBADF, "no descriptor");
+
+	close(ends[0]);
+	CHECK(message_send(m, ends[1]) == -EPIPE, "a pipe without a reader");
+	CHECK(!getrlimit(RLIMIT_FSIZE, &limit) && !setrlimit(RLIMIT_FSIZE, &none), "errno=%d", errno);
+	CHECK(message_send(m, fd) == -EFBIG, "a file that may not grow");
+	CHECK(signals == 0, "signals=%d", (int)signals);
+	CHECK(!sigprocmask(SIG_SETMASK, NULL, &after) && !sigismember(&after, SIGPIPE) && !sigismember(&after, SIGXFSZ),
+	      "the mask has changed");
+	/* The program's own writes raise it, as before. */
+	CHECK(write(ends[1], "x", 1) < 0 && signals == 1, "signals=%d", (int)signals);
+
+	/* What is pending stays so, and what is held stays held. */
+	sigemptyset(&held);
+	sigaddset(&held, SIGPIPE);
+	CHECK(!sigprocmask(SIG_BLOCK, &held, NULL) && !raise(SIGPIPE), "errno=%d", errno);
+	CHECK(message_send(m, ends[1]) == -EPIPE && is_held_back(SIGPIPE), "what was pending has gone");
+	CHECK(message_send(m, fd) == -EFBIG && is_held_back(SIGPIPE) && !is_held_back(SIGXFSZ),
+	      "what was pending has gone");
+	CHECK(!sigprocmask(SIG_SETMASK, &before, NULL) && signals == 2, "signals=%d", (int)signals);
+	CHECK(!setrlimit(RLIMIT_FSIZE, &limit) && !message_send(m, fd), "without a limit");
+	close(ends[1]);
+	close(fd);
 }
 
 int main(void)
@@ -36,7 +93,7 @@ int main(void)
 	expect(&m, "  71234  1844674407370955161510");
 
 	CHECK(!pipe(ends), "pipe");
-	message_send(&m, ends[1]);
+	CHECK(!message_send(&m, ends[1]), "errno=%d", errno);
 	CHECK(read(ends[0], read_back, sizeof(read_back)) == (ssize_t)m.length && !memcmp(read_back, m.text, m.length),
 	      "read back");
 
@@ -52,5 +109,6 @@ int main(void)
 	CHECK(m.length == sizeof(m.text) && m.text[m.length - 1] == 'c', "length=%zu", m.length);
 	message_send(&m, ends[1]);
 	CHECK(read(ends[0], read_back, sizeof(read_back)) == (ssize_t)sizeof(m.text), "read back");
+	without_a_signal(&m);
 	return 0;
 }
