@@ -20,7 +20,10 @@ files() {
 libc=$(dpkg-query -W -f '${Version}' libc6)
 needed=$(dpkg-deb -f "$packages"/upa_*.deb Depends | sed -n 's/.*libc6 (>= \([0-9.]*\)).*/\1/p')
 if dpkg --compare-versions "$libc" lt "${needed:-0}"; then
-  ! dpkg --dry-run -i "$packages"/upa_*.deb "$packages"/libupa1_*.deb >&2 || failed "installs on an older libc"
+  # apt-get reads dependencies where dpkg --dry-run does not.
+  refused=$(apt-get --simulate install "$packages"/upa_*.deb "$packages"/libupa1_*.deb 2>&1) &&
+    failed "installs on an older libc"
+  [[ $refused == *"Depends: libc6"* ]] || { echo "$refused" >&2; failed "is refused for another reason"; }
   echo "no: libc6 $needed"
   exit
 fi

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "report_target.h"
 #include "os/message.h"
 #include "os/os.h"
 #include "region/backend_name.h"
@@ -188,14 +189,13 @@ static const struct setting *find(const char *name, size_t length)
 
 static bool take_report(const char *value)
 {
-	bool json = !strncmp(value, "json", 4) && (!value[4] || value[4] == ':');
-	const char *file = json ? value + 4 + (value[4] == ':') : value;
+	struct report_target target;
 
-	if (*file != '/' && !(json && !value[4]) && strcmp(value, "0") && strcmp(value, "1"))
+	if (!report_target_parse(value, &target))
 		return false;
-	settings.stats = strcmp(value, "0") != 0;
-	settings.stats_json = json;
-	settings.stats_file = *file == '/' ? file : NULL;
+	settings.stats = target.wanted;
+	settings.stats_json = target.json;
+	settings.stats_file = target.file;
 	return true;
 }
 

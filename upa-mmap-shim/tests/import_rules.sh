@@ -50,7 +50,7 @@ folder_of() {
     upa/mman.h) echo mman ;;
     upa/trace.h | upa/view.h) echo preload/observe ;;
     */*) ;;
-    settings.[ch] | clock.[ch]) echo preload/base ;;
+    settings.[ch] | clock.[ch] | report_target.h) echo preload/base ;;
     gate.[ch] | stand_aside.[ch]) echo "preload/${1%.?}" ;;
     *) echo preload ;;
   esac

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "report_target.h"
 #include "say.h"
 
 #define SAID_BYTES 16384
@@ -47,6 +48,8 @@ char *libraries_own(const char *name)
 char *libraries_probe(const char *preload, int descriptor)
 {
 	static char said[SAID_BYTES];
+	const char *stats = getenv("UPA_STATS");
+	struct report_target target;
 	size_t length = 0;
 	ssize_t n;
 	int ends[2];
@@ -57,7 +60,9 @@ char *libraries_probe(const char *preload, int descriptor)
 	if (pid == 0) {
 		setenv("LD_PRELOAD", preload, 1);
 		setenv("UPA_TRACE", "", 1);
-		setenv("UPA_STATS", "0", 1);
+		/* What makes no sense stays, to be complained of. */
+		if (!stats || report_target_parse(stats, &target))
+			setenv("UPA_STATS", "0", 1);
 		setenv("UPA_LAUNCHED", "0", 1);
 		if (dup2(ends[1], descriptor) >= 0) {
 			close(ends[0]);

@@ -4,6 +4,7 @@
  * terminal, signals and exit status. `./upa run` has it built, and `upa-run --help` says the rest.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,6 +167,30 @@ static void print_usage(void)
 	exit(fflush(stdout) ? STATUS_FAILURE : 0);
 }
 
+/*
+ * What we write must not end us: a reader that has gone, or a limit on the size of files, is no reason not to run the
+ * program. It gets the signals as we have got them.
+ */
+static const int raised_by_writing[] = { SIGPIPE, SIGXFSZ };
+
+#define RAISED (sizeof(raised_by_writing) / sizeof(*raised_by_writing))
+
+static struct sigaction as_given[RAISED];
+
+static void ignore_signals(void)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	for (size_t i = 0; i < RAISED; i++)
+		sigaction(raised_by_writing[i], &ignore, &as_given[i]);
+}
+
+static void take_signals_again(void)
+{
+	for (size_t i = 0; i < RAISED; i++)
+		sigaction(raised_by_writing[i], &as_given[i], NULL);
+}
+
 /* Has what is missing or older than its sources built, by `./upa`, which then runs this program again. */
 static void build(const char *root, char **words)
 {
@@ -180,6 +205,7 @@ static void build(const char *root, char **words)
 	again[0] = upa;
 	again[1] = "build-and-run";
 	memcpy(again + 2, words, count * sizeof(*words));
+	take_signals_again();
 	execv(upa, again);
 	say_and_exit(STATUS_FAILURE, "cannot build: %s: %s", upa, strerror(errno));
 }
@@ -217,6 +243,8 @@ static void prepare(const struct options *options, const char *name, const struc
 	char *upa = NULL, *other = NULL;
 	bool blocks = look->kind == PROGRAM_MUSL;
 
+	if (options->stats)
+		unsetenv("UPA_STATS");
 	if (!options->no_upa) {
 		upa = libraries_plain(libraries_own("libupa_mmap.so"));
 		blocks |= probe(upa);
@@ -273,9 +301,11 @@ static void check_policy(const struct options *options)
 int main(int argc, char **argv)
 {
 	struct options options = { .malloc = "libc" };
-	char **command = read_options(argv + (argc > 0), &options), *path;
+	char **command, *path;
 	struct program_look look;
 
+	ignore_signals();
+	command = read_options(argv + (argc > 0), &options);
 	if (options.help) {
 		if (options.source && !fresh(options.source))
 			build(options.source, argv + 3);
@@ -295,6 +325,7 @@ int main(int argc, char **argv)
 		take_back_privileged();
 	look = program_look(path);
 	prepare(&options, path, &look);
+	take_signals_again();
 	execv(path, command);
 	if (errno == ENOEXEC)
 		run_as_script(path, command);

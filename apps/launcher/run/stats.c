@@ -17,6 +17,26 @@
 
 #define REST_NAME "upa-stats-"
 
+/*
+ * What the program writes to, or a pipe, is none: tables would be written over what it has written, and every process
+ * opens the file anew.
+ */
+static void check_target(const char *file)
+{
+	static const char *const streams[] = { "input", "output", "error" };
+	struct stat target, stream;
+
+	if (stat(file, &target))
+		return;
+	if (S_ISFIFO(target.st_mode) || S_ISSOCK(target.st_mode))
+		say_and_exit(STATUS_FAILURE, "cannot write statistics file=%s: it is a pipe or a socket", file);
+	for (int fd = 0; fd < 3 && S_ISREG(target.st_mode); fd++)
+		if (!fstat(fd, &stream) && stream.st_dev == target.st_dev && stream.st_ino == target.st_ino)
+			say_and_exit(STATUS_FAILURE,
+				     "cannot write statistics file=%s: it is the standard %s of the program", file,
+				     streams[fd]);
+}
+
 char *stats_target(const char *target)
 {
 	static const char json[] = "json";
@@ -34,6 +54,7 @@ char *stats_target(const char *target)
 	if (!*file)
 		say_and_exit(STATUS_USAGE,
 			     "option --stats needs json, json:FILE or FILE behind the =, if there is one");
+	check_target(file);
 	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		say_and_exit(STATUS_FAILURE, "cannot write statistics file=%s: %s", file, strerror(errno));

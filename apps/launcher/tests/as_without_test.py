@@ -7,6 +7,7 @@ UPA is not built, since it would be now.
 import json
 import os
 import pty
+import resource
 import select
 import shutil
 import signal
@@ -58,6 +59,62 @@ class AsWithout(unittest.TestCase):
             given.seek(0)
             result = run("--", "sh", "-c", "cat; echo out; echo err >&2", stdin=given)
         self.assertEqual((result.stdout, result.stderr), ("given\nout\n", "err\n"))
+
+    def test_closed_streams(self):
+        """What is closed stays closed: the launcher's shell must not leave its script there."""
+        # Standard error goes to a file, so that it can be closed as well.
+        script = "import os; os.write(9, repr([fd for fd in range(9) if os.path.lexists('/proc/self/fd/%d' % fd)])" \
+                 ".encode())"
+        for closed in ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)):
+            with tempfile.TemporaryFile("w+") as open_ones:
+                redirections = "".join(" %d>&-" % fd for fd in closed)
+                for command in ("/usr/bin/python3", "'%s' run -- /usr/bin/python3" % UPA):
+                    subprocess.run(["sh", "-c", "%s -c \"$1\" 9>&%d%s" % (command, open_ones.fileno(), redirections),
+                                    "sh", script], pass_fds=[open_ones.fileno()], timeout=SECONDS, check=True)
+                open_ones.seek(0)
+                said = open_ones.read()
+            self.assertEqual(said[:len(said) // 2], said[len(said) // 2:], closed)
+
+    def test_reader_that_has_gone(self):
+        """What UPA writes raises no signal, and the program's own writes raise theirs."""
+        for options, command, status in (((), ["sh", "-c", "exit 3"], 3), (("--stats",), ["sh", "-c", "exit 3"], 3),
+                                         (("--stats",), ["sh", "-c", "ulimit -v 8000000; exec perl -e 'exit 4'"], 4),
+                                         ((), ["sh", "-c", "echo text >&2; exit 5"], -signal.SIGPIPE)):
+            reader, writer = os.pipe()
+            os.close(reader)
+            result = subprocess.run([UPA, "run", *options, "--", *command], stdin=subprocess.DEVNULL, stderr=writer,
+                                    timeout=SECONDS, check=False)
+            os.close(writer)
+            self.assertEqual(result.returncode, status, (options, command))
+
+    def test_limit_on_files(self):
+        """Programs that write no file run under a limit of nothing, statistics or not."""
+        with tempfile.TemporaryDirectory() as folder:
+            target = os.path.join(folder, "stats")
+            for options, said in ((("--stats",), "^upa: sh, process"),
+                                  (("--stats=" + target,), "^upa: cannot write statistics file=.*ulimit -f"),
+                                  ((), "^$")):
+                result = run(*options, "--", "sh", "-c", "exit 6", preexec_fn=lambda: resource.setrlimit(
+                    resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY)))
+                self.assertEqual(result.returncode, 6, (options, result.stderr))
+                self.assertRegex(result.stderr, said)
+
+    def test_ignored_signals_stay_ignored(self):
+        script = "grep SigIgn /proc/self/status"
+        for ignored in ((), (signal.SIGPIPE,), (signal.SIGXFSZ,), (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP)):
+            def ignore(ignored=ignored):
+                for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP):
+                    signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+            with_upa = run("--", "sh", "-c", script, restore_signals=False, preexec_fn=ignore).stdout
+            without = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, restore_signals=False,
+                                     preexec_fn=ignore, check=True).stdout
+            self.assertEqual(with_upa, without, ignored)
+
+    def test_started_by_another_shell(self):
+        for shell in ("sh", "bash"):
+            result = subprocess.run([shell, UPA, "run", "--", "echo", "ran"], stdout=subprocess.PIPE, text=True,
+                                    timeout=SECONDS, check=True)
+            self.assertEqual(result.stdout, "ran\n", shell)
 
     def test_environment(self):
         script = "import os; print(sorted(k + '=' + v for k, v in os.environ.items() if k not in %r))"
@@ -236,6 +293,33 @@ class Statistics(unittest.TestCase):
             result = run("--stats=" + target, "--", "true")
             self.assertEqual(result.returncode, status)
             self.assertRegex(result.stderr, "^upa: " + text + "[^\n]*\n$")
+
+    def test_what_is_the_programs(self):
+        """Its output, a pipe: nothing is emptied, nothing written there, and the program is not run."""
+        output = os.path.join(self.folder, "output")
+        with open(output, "w", encoding="utf-8") as file:
+            file.write("kept\n")
+        os.mkfifo(os.path.join(self.folder, "pipe"))
+        for target in (output, "json:" + output, "/dev/stdout", "/dev/fd/1", os.path.join(self.folder, "pipe")):
+            with open(output, "a", encoding="utf-8") as file:
+                result = subprocess.run([UPA, "run", "--stats=" + target, "--", "echo", "ran"], stdout=file,
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=SECONDS,
+                                        check=False)
+            self.assertEqual(result.returncode, 1, target)
+            self.assertRegex(result.stderr,
+                             r"^upa: cannot write statistics file=\S+: it is (a pipe|the standard)[^\n]*\n$")
+        result = run("--stats=/dev/stdout", "--", "echo", "ran")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        with open(output, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "kept\n")
+
+    def test_what_cannot_be_written_is_said(self):
+        for options, variables, text in ((["--stats=/dev/full"], {}, "file=/dev/full: no room"),
+                                         ([], {"UPA_STATS": "/no/such/file"}, "file=/no/such/file: there is no such"),
+                                         ([], {"UPA_STATS": "json:/"}, "file=/: it is a directory")):
+            result = run(*options, "--", "/usr/bin/env", "true", env={**os.environ, **variables})
+            self.assertEqual(result.returncode, 0)
+            self.assertIn("upa: cannot write statistics " + text, result.stderr)
 
     def test_what_was_killed_leaves_nothing_for_ever(self):
         script = "echo $UPA_STATS_REST; kill -9 $$"

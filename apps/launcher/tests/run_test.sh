@@ -41,6 +41,12 @@ says 2 'variable UPA_RETAIN=much is not a percentage from 0 to 1000: see ./upa r
 says 2 'variable UPA_REGION_BYTES=1 is not a size from 2M to 16T' UPA_REGION_BYTES=1 UPA_STATS=1 -- true
 says 2 "variable UPA_RETIAN is none of UPA's variables: see ./upa run --help" UPA_RETIAN=5 -- true
 says 2 'variable UPA_SETTINGS=all is not print' UPA_SETTINGS=all -- true
+for value in 2 yes table json:; do
+  says 2 "variable UPA_STATS=$value is not 0, 1, json, the absolute path" "UPA_STATS=$value" -- true
+done
+# The option takes its place.
+UPA_STATS=2 "$upa" run --stats="$work/stats" -- true 2>"$work/err" ||
+  { echo "FAILED: --stats over UPA_STATS"; failed=1; }
 # Every variable of the library's own list, and no other, is in the help.
 "$upa" run --help >"$work/help"
 listed=$(UPA_SETTINGS=print LD_PRELOAD="${upa%/*}/build/release/lib/libupa_mmap.so" /bin/true | grep -o '^UPA_[A-Z_]*')
