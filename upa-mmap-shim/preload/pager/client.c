@@ -169,7 +169,7 @@ int client_connect(const char *path, const char **what)
 		error = receive(&welcome);
 	if (!error && welcome.kind != PAGER_WELCOME)
 		error = -EPROTO;
-	client.bound = error ? 0 : welcome.argument;
+	atomic_store(&client.bound, error ? 0 : welcome.argument);
 	return error ? disconnect(error) : 0;
 }
 
@@ -323,6 +323,7 @@ static void carry_out(const struct pager_message *m)
 	case PAGER_GIVE_BACK: result = give_back(m->argument); break;
 	case PAGER_EVICTED: atomic_store(&client.evicted, m->argument != 0); return;
 	case PAGER_GRANTED: pager_granted(m->ticket); return;
+	case PAGER_WELCOME: atomic_store(&client.bound, m->argument); return;
 	case PAGER_LEFT:
 		atomic_store(&client.left, true);
 		pager_left();

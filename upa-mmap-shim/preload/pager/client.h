@@ -17,7 +17,7 @@ struct client {
 	char *file;    /* shared with the pager */
 	char *staging; /* pages out of the region, until their content is in the file; one slot for each of an order */
 	unsigned used; /* slots of it that have been used since it was emptied */
-	uint64_t bound;
+	_Atomic uint64_t bound;
 	_Atomic bool evicted; /* content is outside of memory */
 	_Atomic bool left;
 };

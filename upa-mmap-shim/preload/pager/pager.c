@@ -246,12 +246,12 @@ static void pass_on(uint32_t *freezes, uint32_t *thaws, bool *leaves)
 
 static void look_after(int statm)
 {
-	uint64_t limit = client.bound - client.bound / 4;
 	uint32_t freezes = 0, thaws = 0;
 	bool active = false, leaves = false;
 
 	while (!atomic_load(&gone)) {
 		uint32_t seen = atomic_load(&wake);
+		uint64_t bound = atomic_load(&client.bound), limit = bound - bound / 4;
 		uint64_t resident = active ? 0 : resident_bytes(statm);
 
 		if (!active && resident >= limit) {

@@ -48,7 +48,7 @@ enum pager_kind {
 	PAGER_THAW,     /* pages may leave again */
 	PAGER_LEAVE,    /* bring all in and go; answered by PAGER_LEFT */
 	/* The pager orders. */
-	PAGER_WELCOME = 16, /* the first; `argument` is the bound in bytes */
+	PAGER_WELCOME = 16, /* the first, and later if the bound changes; `argument` is the bound in bytes */
 	PAGER_STAGE,        /* pages[] out of the region; page i to staging slot pages[ORDER_PAGES + i]; results[] */
 	PAGER_UNSHARE,      /* pages[] are written to as they are, so that they are shared with no child */
 	PAGER_SCAN,         /* which of `count` pages from `argument` on are present: present[] */

@@ -95,6 +95,20 @@ grep -q ' wrong 0$' "$work/out" || fail "checker: $(<"$work/out") $(<"$work/err"
 "$upa" policy stats "$program" 2>"$work/said" && fail "stats of a process that has ended"
 grep -q "^upa: no pager of this user has pid=$program" "$work/said" || fail "stats: $(<"$work/said")"
 
+# From store to store while threads touch them, with less memory than before.
+begin clock --memory 24M --store lz4:8M,file:/var/tmp:1G -- "$tests/pager_checker" 64 2 40
+for ((i = 0; i < 100; i++)); do
+  "$upa" policy limit "$program" --memory 20M --rate 256M || fail "policy limit: status=$?"
+  "$upa" policy move "$program" --from lz4 --to file >"$work/said" || fail "policy move: status=$?"
+  [[ $(<"$work/said") == 'moved pages=0' ]] || break
+done
+[[ $(<"$work/said") =~ ^moved\ pages=[1-9][0-9]*$ ]] || fail "policy move: $(<"$work/said")"
+"$upa" policy stats "$program" >"$work/stats" || fail "policy stats: status=$?"
+grep -q '^moved from lz4 to file: pages [1-9]' "$work/stats" || fail "nothing was moved: $(<"$work/stats")"
+grep -q '^bound, pages  *5120$' "$work/stats" || fail "another bound: $(<"$work/stats")"
+wait "$program" || fail "checker: status=$?: $(<"$work/err")"
+grep -q ' wrong 0$' "$work/out" || fail "checker: $(<"$work/out") $(<"$work/err")"
+
 # No room: pages stay in memory.
 paged clock --memory 16M --store lz4:1M -- "$tests/pager_checker" 48 2 4 >"$work/out" 2>"$work/err" ||
   fail "full: status=$?: $(<"$work/out") $(<"$work/err")"

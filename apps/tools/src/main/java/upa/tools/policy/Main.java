@@ -32,6 +32,11 @@ public final class Main {
             "  status [PID]           processes under ./upa run --policy: their policy, bound and memory",
             "  stats PID              what its pages did, and what the stores hold",
             "  set PID NAME[,...]     other policies for it, from now on",
+            "  move PID --from STORE --to STORE",
+            "                         all its pages in one store to another, while it runs",
+            "  limit PID [--memory SIZE] [--rate SIZE|none]",
+            "                         another bound for it; most that goes from store to store in a second, of all",
+            "                         processes of its pager",
             "",
             "A policy is NAME[,key=value...], or file.jar:class; several beside each other are joined by +, as in",
             "stride+s3-fifo. It can also be a rule: 'when age>30s and not written: move to compressed; quota 64MiB/s'.",
@@ -72,6 +77,8 @@ public final class Main {
                 case "status" -> status(rest, out);
                 case "stats" -> out.print(PagerCommand.ask(pid(rest, 1, "stats PID"), "stats", ""));
                 case "set" -> PagerCommand.ask(pid(rest, 2, "set PID NAME[,key=value...]"), "set", spec(rest[1]));
+                case "move" -> out.print(MoveCommand.parse(rest).run());
+                case "limit" -> LimitCommand.parse(rest).run();
                 case "serve" -> {
                     return ServeCommand.parse(rest).run(out, err);
                 }
@@ -100,10 +107,14 @@ public final class Main {
         if (rest.length != count) {
             throw new UsageException("the command is: " + needs + "; got arguments=" + rest.length);
         }
-        if (!rest[0].matches("[1-9][0-9]{0,8}")) {
-            throw new UsageException("a process has a number, got pid=" + rest[0]);
+        return pid(rest[0]);
+    }
+
+    static int pid(String text) throws UsageException {
+        if (!text.matches("[1-9][0-9]{0,8}")) {
+            throw new UsageException("a process has a number, got pid=" + text);
         }
-        return Integer.parseInt(rest[0]);
+        return Integer.parseInt(text);
     }
 
     private static String spec(String text) throws UsageException {

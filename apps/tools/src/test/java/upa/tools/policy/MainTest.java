@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class MainTest {
     @TempDir
@@ -118,25 +119,34 @@ class MainTest {
 
     @ParameterizedTest
     @CsvSource(
-            delimiter = '|',
+            delimiter = '^',
             value = {
-                "''|no command given",
-                "bake|there is no command=bake",
-                "list x|list takes no argument, got argument=x",
-                "simulate|simulate needs one trace, got traces=0",
-                "simulate a b|simulate needs one trace, got traces=2",
-                "simulate a --polic x|simulate: Unrecognized option: --polic",
-                "simulate a --policy +x|not a name of a policy: name= in policy=+x",
-                "simulate a --memory 3X|option --memory needs a size up to 1T as 64M, or a part as 50%, got value=3X",
-                "simulate a --memory 150%|option --memory needs a size up to 1T as 64M, or a part as 50%, got"
+                "''^no command given",
+                "bake^there is no command=bake",
+                "list x^list takes no argument, got argument=x",
+                "simulate^simulate needs one trace, got traces=0",
+                "simulate a b^simulate needs one trace, got traces=2",
+                "simulate a --polic x^simulate: Unrecognized option: --polic",
+                "simulate a --policy +x^not a name of a policy: name= in policy=+x",
+                "simulate a --memory 3X^option --memory needs a size up to 1T as 64M, or a part as 50%, got value=3X",
+                "simulate a --memory 150%^option --memory needs a size up to 1T as 64M, or a part as 50%, got"
                         + " value=150%",
-                "simulate a --evidence all|option --evidence needs accesses or faults, got value=all",
-                "simulate a --batch 0|option --batch needs a number of pages, got value=0",
-                "new|new needs a name of lower-case letters, digits and hyphens, got name=null",
-                "new Big|new needs a name of lower-case letters, digits and hyphens, got name=Big",
-                "new a b|new takes one name, got name=b too",
-                "new --in|option --in needs a folder",
-                "new --out x|new has no option=--out"
+                "simulate a --evidence all^option --evidence needs accesses or faults, got value=all",
+                "simulate a --batch 0^option --batch needs a number of pages, got value=0",
+                "new^new needs a name of lower-case letters, digits and hyphens, got name=null",
+                "new Big^new needs a name of lower-case letters, digits and hyphens, got name=Big",
+                "new a b^new takes one name, got name=b too",
+                "new --in^option --in needs a folder",
+                "new --out x^new has no option=--out",
+                "move^the command is: move PID --from STORE --to STORE; got processes=0",
+                "move 1 --from file^option --to needs a store of the process as lz4, file or redis, got value=",
+                "move 1 --from a/b --to file^option --from needs a store of the process as lz4, file or redis, got"
+                        + " value=a/b",
+                "move x --from lz4 --to file^a process has a number, got pid=x",
+                "limit 1^the command is: limit PID [--memory SIZE] [--rate SIZE|none]; got processes=1, limits=0",
+                "limit 1 --memory 1M^option --memory needs a size from 4M to 1T as 512M, got value=1M",
+                "limit 1 --rate fast^option --rate needs bytes a second from 64K to 1T as 64M, or none, got value=fast",
+                "limit 0 --rate none^a process has a number, got pid=0"
             })
     void saysWhatIsWrongWithACommandLine(String arguments, String message) {
         assertEquals(2, run(arguments.isEmpty() ? new String[0] : arguments.split(" ")));
@@ -154,6 +164,16 @@ class MainTest {
         assertEquals("upa: policy=clock has no option=chance; it has chances\n", err());
         assertEquals(1, run("simulate", trace.toString(), "--memory", "0%"));
         assertEquals("upa: nothing to simulate: memory of pages=0, of these staging pages=0\n", err());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"stats 4194305", "move 4194305 --from lz4 --to file", "limit 4194305 --rate none"})
+    void saysThatNobodyPagesTheProcess(String arguments) {
+        assertEquals(1, run(arguments.split(" ")));
+        assertEquals(
+                "upa: no pager of this user has pid=4194305: it is gone, or was not started with"
+                        + " ./upa run --policy\n",
+                err());
     }
 
     /** The project that is made builds, passes its test, and its jar runs in the simulator. */

@@ -272,6 +272,7 @@ final class Evictor {
             }
             if (still) {
                 states.set(slotOwner[slot], batch.words[i]);
+                session.mover.arrived(slotOwner[slot], batch.words[i]);
                 counters.evictions++;
             } else {
                 stores.free(batch.words[i]);

@@ -17,12 +17,13 @@ import upa.policy.Pressure;
 final class LiveMechanism implements Mechanism {
     private static final int MOST_VICTIMS = 1 << 14;
     private static final int MOST_FETCHES = 64;
+    private static final int MOST_MIGRATIONS = 1 << 14;
 
     private final PageStates states;
     private final Counters counters;
     private final List<Place> places;
     private final Runnable wake;
-    private final int mostPages;
+    private volatile int mostPages;
     private volatile int bound;
     /** Place in the upper half. */
     private final Queue<Long> victims = new ConcurrentLinkedQueue<>();
@@ -30,7 +31,12 @@ final class LiveMechanism implements Mechanism {
     private final AtomicInteger victimCount = new AtomicInteger();
     private final Queue<Integer> fetches = new ConcurrentLinkedQueue<>();
     private final AtomicInteger fetchCount = new AtomicInteger();
+    /** Place in the upper half. */
+    private final Queue<Long> migrations = new ConcurrentLinkedQueue<>();
+
+    private final AtomicInteger migrationCount = new AtomicInteger();
     private volatile boolean giveBack;
+    private volatile boolean limited;
 
     LiveMechanism(PageStates states, StoreChain stores, Counters counters, int boundPages, Runnable wake) {
         this.states = states;
@@ -66,6 +72,37 @@ final class LiveMechanism implements Mechanism {
         }
         fetchCount.decrementAndGet();
         return page;
+    }
+
+    /** The user allows so many pages from now on. */
+    void limit(int pages) {
+        mostPages = pages;
+        bound = pages;
+        limited = true;
+        wake.run();
+    }
+
+    /** Whether the user has changed the limit since this was asked. */
+    boolean takeLimited() {
+        boolean was = limited;
+        limited = false;
+        return was;
+    }
+
+    boolean hasMigrations() {
+        return migrationCount.get() > 0;
+    }
+
+    /** The next page that a policy wants in another store, the store in the upper half; -1: none. */
+    long peekMigration() {
+        Long next = migrations.peek();
+        return next == null ? -1 : next;
+    }
+
+    void takeMigration() {
+        if (migrations.poll() != null) {
+            migrationCount.decrementAndGet();
+        }
     }
 
     boolean takeGiveBack() {
@@ -153,6 +190,22 @@ final class LiveMechanism implements Mechanism {
         fetches.add(page);
         fetchCount.incrementAndGet();
         wake.run();
+        return true;
+    }
+
+    @Override
+    public boolean migrate(int page, int place) {
+        long word = states.get(page);
+        if (!StoreChain.isStored(word)
+                || PlaceWord.claim(word) != PlaceWord.FREE
+                || placeOf(page) == place
+                || migrationCount.get() >= MOST_MIGRATIONS) {
+            return false;
+        }
+        migrations.add((long) place << Integer.SIZE | page);
+        if (migrationCount.incrementAndGet() == 1) {
+            wake.run();
+        }
         return true;
     }
 

@@ -3,15 +3,17 @@ package upa.pager.live;
 import java.util.Arrays;
 import java.util.BitSet;
 import upa.pager.place.PlaceWord;
+import upa.pager.place.Words;
 
 /**
  * Where each page of a process is: its {@link PlaceWord}. A page in memory that is {@link PlaceWord#MOVING} has been
- * chosen as a victim; one in a store that is {@link PlaceWord#WANTED} is being read. {@link #LOST} has no content any
+ * chosen as a victim; one in a store that is {@link PlaceWord#WANTED} is being read, and one that is MOVING is on its
+ * way to another store. {@link #LOST} has no content any
  * more that could be trusted.
  *
  * <p>Changed by the session's thread; the policy's thread chooses victims, and reads.
  */
-final class PageStates {
+final class PageStates implements Words {
     /** No place, and yet not zero: its store has lost it. */
     static final long LOST = PlaceWord.claimed(0, PlaceWord.WANTED);
 
@@ -28,8 +30,18 @@ final class PageStates {
         return words.length;
     }
 
-    synchronized long get(int page) {
+    @Override
+    public synchronized long get(int page) {
         return words[page];
+    }
+
+    @Override
+    public synchronized boolean change(int page, long from, long to) {
+        if (words[page] != from) {
+            return false;
+        }
+        set(page, to);
+        return true;
     }
 
     static boolean isOutside(long word) {

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -220,6 +221,16 @@ public final class Pager implements AutoCloseable {
                         .map(s -> set(s, words.length > 2 ? words[2] : ""))
                         .orElse("1\nno such process");
             }
+            case "move" -> {
+                return find(words)
+                        .map(s -> move(s, words.length > 2 ? words[2] : ""))
+                        .orElse("1\nno such process");
+            }
+            case "limit" -> {
+                return find(words)
+                        .map(s -> limit(s, words.length > 2 ? words[2] : ""))
+                        .orElse("1\nno such process");
+            }
             default -> {
                 return "1\nunknown command";
             }
@@ -239,6 +250,35 @@ public final class Pager implements AutoCloseable {
         } catch (PolicyException e) {
             return "1\n" + e.getMessage();
         }
+    }
+
+    private String move(Session session, String stored) {
+        String[] names = stored.split(" ", 2);
+        try {
+            int from = stores.index(names[0]);
+            int to = stores.index(names.length > 1 ? names[1] : "");
+            if (from == to) {
+                return "1\nstore=" + names[0] + " is where they are";
+            }
+            return "0\n" + session.move(from, to).join() + "\n";
+        } catch (PagerException e) {
+            return "1\n" + e.getMessage();
+        } catch (CompletionException e) {
+            return "1\n" + e.getCause().getMessage();
+        }
+    }
+
+    /** {@code memory=BYTES} is the session's, {@code rate=BYTES} the pager's. */
+    private String limit(Session session, String text) {
+        for (String part : text.split(" ")) {
+            long bytes = Long.parseLong(part.substring(part.indexOf('=') + 1));
+            if (part.startsWith("memory=")) {
+                session.mechanism.limit((int) Math.min(bytes >> PAGE_SHIFT, Integer.MAX_VALUE));
+            } else {
+                stores.rate().set(bytes);
+            }
+        }
+        return "0\n";
     }
 
     @Override

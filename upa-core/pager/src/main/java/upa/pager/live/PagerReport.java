@@ -2,6 +2,7 @@ package upa.pager.live;
 
 import java.util.Locale;
 import upa.pager.host.PolicyThread;
+import upa.pager.place.MoveCounters;
 import upa.pager.store.StoreStatistics;
 import upa.policy.PolicyStatistics;
 
@@ -61,7 +62,27 @@ final class PagerReport {
                     t.refused(),
                     t.failed()));
         }
+        moves(text, s.mover, stores);
         return text.toString();
+    }
+
+    private static void moves(StringBuilder text, Mover mover, StoreChain stores) {
+        for (int from = 0; from < stores.size(); from++) {
+            for (int to = 0; to < stores.size(); to++) {
+                MoveCounters m = mover.counters(from, to);
+                if (m.moved() + m.taken() + m.refused() + m.failed() > 0) {
+                    text.append(String.format(
+                            Locale.ROOT,
+                            "moved from %s to %s: pages %d, touched meanwhile %d, refused %d, failed %d%n",
+                            stores.store(from).name(),
+                            stores.store(to).name(),
+                            m.moved(),
+                            m.taken() + m.stale(),
+                            m.refused(),
+                            m.failed()));
+                }
+            }
+        }
     }
 
     private static void line(StringBuilder text, String what, long n) {

@@ -62,6 +62,7 @@ final class Session implements Runnable {
     final LiveMechanism mechanism;
     final Counters counters = new Counters();
     private final Evictor evictor;
+    final Mover mover;
     private volatile PolicyThread policies;
     private volatile String problem = "";
 
@@ -115,6 +116,7 @@ final class Session implements Runnable {
         ready = Linux.pollSet(arena, uffd.fd(), wake, client.fd());
         woken = Linux.pollSet(arena, wake);
         evictor = new Evictor(this, client, stores, writers);
+        mover = new Mover(stores, states, mechanism, this::later);
     }
 
     int pid() {
@@ -154,7 +156,7 @@ final class Session implements Runnable {
         try {
             client.send(Wire.WELCOME, 0, 0, (long) mechanism.boundPages() << PAGE_SHIFT);
             while (!over) {
-                turn(IDLE_MILLIS);
+                turn(mover.waitsForRate() ? 1 : IDLE_MILLIS);
             }
         } catch (Client.GoneException e) {
             end();
@@ -185,10 +187,14 @@ final class Session implements Runnable {
         for (Client.Message m = client.next(); m != null && !over; m = client.next()) {
             take(m);
         }
+        if (mechanism.takeLimited()) {
+            client.send(Wire.WELCOME, 0, 0, (long) mechanism.boundPages() << PAGE_SHIFT);
+        }
         if (active && !over) {
             serveFetches();
             evictor.putBackRefused();
             evictor.balance();
+            mover.step();
         }
     }
 
@@ -552,8 +558,10 @@ final class Session implements Runnable {
         tell(Cause.FIRST_TOUCH, touched, made);
     }
 
-    private void fetch(int page, long word, Cause cause, int damaged) {
+    private void fetch(int page, long found, Cause cause, int damaged) {
         PageIo io = reader();
+        // Who moves it to another store loses his claim.
+        long word = PlaceWord.claimed(found, PlaceWord.FREE);
         long claimed = PlaceWord.claimed(word, PlaceWord.WANTED);
         states.set(page, claimed);
         var read = stores.read(word, io);
@@ -773,7 +781,7 @@ final class Session implements Runnable {
         }
         ended.ended(this);
         // They read the staging area.
-        while (evictor.isWriting()) {
+        while (evictor.isWriting() || mover.isMoving()) {
             Linux.poll(woken, IDLE_MILLIS);
             Linux.read(wake, scratch.asSlice(0, Long.BYTES));
             complete();
@@ -787,7 +795,24 @@ final class Session implements Runnable {
         synchronized (this) {
             closed = true;
             Posix.close(wake);
+            mover.end();
         }
+    }
+
+    /**
+     * Moves all pages in one store to another, from any thread.
+     *
+     * @return what came of it, in a line; or fails with a {@link PagerException}
+     */
+    java.util.concurrent.CompletableFuture<String> move(int from, int to) {
+        var done = mover.request(from, to);
+        wake();
+        synchronized (this) {
+            if (closed) {
+                mover.end();
+            }
+        }
+        return done;
     }
 
     /**

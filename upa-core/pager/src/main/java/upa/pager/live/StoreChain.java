@@ -7,7 +7,13 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import upa.pager.place.Migration;
 import upa.pager.place.PlaceWord;
+import upa.pager.place.StoreTier;
+import upa.pager.place.Words;
 import upa.pager.posix.Linux;
 import upa.pager.store.CompressedStore;
 import upa.pager.store.FileStore;
@@ -24,6 +30,10 @@ final class StoreChain implements AutoCloseable {
 
     private final List<Store> stores;
     private final List<MemorySegment> memories;
+    private final MoveRate rate = new MoveRate(System::nanoTime);
+    /** Compresses what goes from store to store, so that no session has to. */
+    private final ExecutorService movers = Executors.newSingleThreadExecutor(
+            task -> Thread.ofPlatform().daemon().name("mover").unstarted(task));
 
     private StoreChain(List<Store> stores, List<MemorySegment> memories) {
         this.stores = stores;
@@ -79,6 +89,36 @@ final class StoreChain implements AutoCloseable {
             places.add(new Place(places.size(), store.name(), store.kind()));
         }
         return List.copyOf(places);
+    }
+
+    /** How fast pages go from store to store, of all programs together. */
+    MoveRate rate() {
+        return rate;
+    }
+
+    /** What moves pages of a process between these stores; the owner runs what changes its words. */
+    Migration migration(Words words, Executor owner) {
+        Migration migration = new Migration(words, owner);
+        for (int i = 0; i < stores.size(); i++) {
+            migration.tier(PlaceWord.FIRST_TIER + i, new StoreTier(stores.get(i), movers));
+        }
+        return migration;
+    }
+
+    /**
+     * Finds a store.
+     *
+     * @return its index
+     * @throws PagerException if there is none of that name
+     */
+    int index(String name) throws PagerException {
+        for (int i = 0; i < stores.size(); i++) {
+            if (stores.get(i).name().equals(name)) {
+                return i;
+            }
+        }
+        throw new PagerException("there is no store=" + name + "; there are "
+                + String.join(", ", stores.stream().map(Store::name).toList()));
     }
 
     Store store(int index) {
@@ -170,6 +210,7 @@ final class StoreChain implements AutoCloseable {
 
     @Override
     public void close() {
+        movers.shutdown();
         for (Store store : stores) {
             store.discard();
             store.close();

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.BitSet;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLongArray;
 import upa.pager.store.PageIo;
 
@@ -29,18 +30,41 @@ public final class Migration {
     private static final int FAILED = 4;
     private static final int KINDS = 5;
 
-    private final PlaceTable table;
+    private final Words table;
+    private final Executor owner;
     private final Tier[] tiers = new Tier[PlaceWord.MOST_PLACES];
     private final BitSet underWay = new BitSet();
     private final AtomicLongArray counters = new AtomicLongArray(PlaceWord.MOST_PLACES * PlaceWord.MOST_PLACES * KINDS);
 
-    Migration(PlaceTable table, Tier memory) {
-        this.table = table;
+    /**
+     * Makes a migration whose words anybody may change, each by compare-and-swap.
+     *
+     * @param table  words of the pages
+     * @param memory where a program sees them
+     */
+    public Migration(Words table, Tier memory) {
+        this(table, Runnable::run);
         tiers[PlaceWord.MEMORY] = memory;
     }
 
-    /** Adds a place behind those there are. */
-    void tier(int place, Tier tier) {
+    /**
+     * Makes a migration between stores, whose words one thread changes.
+     *
+     * @param table words of the pages
+     * @param owner runs what changes words: the only thread that does, and the one that calls {@link #move}
+     */
+    public Migration(Words table, Executor owner) {
+        this.table = table;
+        this.owner = owner;
+    }
+
+    /**
+     * Adds a place behind those there are.
+     *
+     * @param place its index
+     * @param tier  what it is
+     */
+    public void tier(int place, Tier tier) {
         tiers[place] = tier;
     }
 
@@ -93,7 +117,7 @@ public final class Migration {
      * @param io    for content; the migration's until it is done
      * @return how many were moved, when all is done
      */
-    CompletableFuture<Integer> move(int[] pages, int count, int from, int to, PageIo io) {
+    public CompletableFuture<Integer> move(int[] pages, int count, int from, int to, PageIo io) {
         return run(claim(pages, count, from, to, PlaceWord.MOVING), io);
     }
 
@@ -161,7 +185,7 @@ public final class Migration {
         if (batch.count == 0) {
             return CompletableFuture.completedFuture(0);
         }
-        return detach(batch, io).thenCompose(detached -> copy(batch, detached));
+        return detach(batch, io).thenComposeAsync(detached -> copy(batch, detached), owner);
     }
 
     /** Second step. */
@@ -220,7 +244,9 @@ public final class Migration {
             io.computeCheck(i);
         }
         int already = moved;
-        return tiers[batch.to].accept(batch.pages, io).thenApply(accepted -> already + publish(batch, accepted));
+        return tiers[batch.to]
+                .accept(batch.pages, io)
+                .thenApplyAsync(accepted -> already + publish(batch, accepted), owner);
     }
 
     /** Makes a claim one that nobody can take. */

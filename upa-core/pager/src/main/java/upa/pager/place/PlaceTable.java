@@ -5,7 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 
 /** The words of all pages, in memory that outlives the pager. Safe for use by several threads and processes. */
-public final class PlaceTable {
+public final class PlaceTable implements Words {
     private static final VarHandle WORD = ValueLayout.JAVA_LONG.varHandle();
 
     private final MemorySegment words;
@@ -26,11 +26,13 @@ public final class PlaceTable {
         return pages;
     }
 
-    long get(int page) {
+    @Override
+    public long get(int page) {
         return (long) WORD.getAcquire(words, (long) page * Long.BYTES);
     }
 
-    boolean change(int page, long from, long to) {
+    @Override
+    public boolean change(int page, long from, long to) {
         return WORD.compareAndSet(words, (long) page * Long.BYTES, from, to);
     }
 }

@@ -4,7 +4,7 @@ import java.util.concurrent.CompletableFuture;
 import upa.pager.store.PageIo;
 
 /** A place for pages: memory, or a store. Each of the methods takes a whole batch. */
-interface Tier {
+public interface Tier {
 
     /**
      * Second step: makes pages stand still, and their content readable. Afterwards, whatever the result, exactly one of

@@ -96,6 +96,16 @@ class StoreChainTest {
     }
 
     @Test
+    void storesAreFoundByName() throws Exception {
+        try (StoreChain chain = StoreChain.open(StoreSpec.parse("lz4:1M,zstd:1M,lz4:1M"))) {
+            assertEquals(1, chain.index("zstd"));
+            assertEquals(2, chain.index("lz42"));
+            PagerException e = assertThrows(PagerException.class, () -> chain.index("tape"));
+            assertEquals("there is no store=tape; there are lz4, zstd, lz42", e.getMessage());
+        }
+    }
+
+    @Test
     void aStoreThatCannotBeHadIsSaid() {
         StoreException e = assertThrows(
                 StoreException.class, () -> StoreChain.open(StoreSpec.parse("lz4:1M,file:/no/such/folder:16M")));

@@ -187,8 +187,8 @@ class MigrationTest {
     }
 
     private void makePlaces() throws Exception {
-        migration.tier(FAST, new StoreTier(compressed(CompressedStore.Method.LZ4, 8)));
-        migration.tier(COLD, new StoreTier(compressed(CompressedStore.Method.ZSTD, 40)));
+        migration.tier(FAST, new StoreTier(compressed(CompressedStore.Method.LZ4, 8), Runnable::run));
+        migration.tier(COLD, new StoreTier(compressed(CompressedStore.Method.ZSTD, 40), Runnable::run));
         Path folder = Path.of(MigrationTest.class
                 .getProtectionDomain()
                 .getCodeSource()
@@ -196,8 +196,8 @@ class MigrationTest {
                 .getPath());
         Store file = FileStore.create("file", folder, 8 << 20);
         stores.add(file);
-        migration.tier(FILE, new StoreTier(file));
-        migration.tier(FLAKY, new Flaky(new StoreTier(compressed(CompressedStore.Method.LZ4, 40))));
+        migration.tier(FILE, new StoreTier(file, Runnable::run));
+        migration.tier(FLAKY, new Flaky(new StoreTier(compressed(CompressedStore.Method.LZ4, 40), Runnable::run)));
         for (int page = 0; page < PAGES; page++) {
             EXPECTED[page] = 0;
             memory.first(page);
@@ -387,7 +387,7 @@ class MigrationTest {
         assertEquals(
                 1,
                 migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io(1)).join());
-        Held held = new Held(new StoreTier(store));
+        Held held = new Held(new StoreTier(store, Runnable::run));
         migration.tier(COLD, held);
         CompletableFuture<Integer> prefetch = migration.move(new int[] {1}, 1, COLD, PlaceWord.MEMORY, io(1));
         assertTrue(migration.fetch(1, io(1)).join());
@@ -414,7 +414,7 @@ class MigrationTest {
         memory.write(1, 7);
         EXPECTED[1] = 7;
         Store store = stores.get(1);
-        Held held = new Held(new StoreTier(store));
+        Held held = new Held(new StoreTier(store, Runnable::run));
         migration.tier(COLD, held);
         CompletableFuture<Integer> eviction = migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io(1));
         assertEquals(null, memory.read(1));

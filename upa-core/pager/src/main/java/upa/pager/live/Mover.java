@@ -1,0 +1,275 @@
+package upa.pager.live;
+
+import java.lang.foreign.Arena;
+import java.util.ArrayDeque;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+import upa.pager.place.Migration;
+import upa.pager.place.MoveCounters;
+import upa.pager.place.PlaceWord;
+import upa.pager.store.PageIo;
+import upa.pager.store.StoreStatistics;
+
+/**
+ * Moves pages of one session from store to store: those that a policy proposes, those that the user has asked for, and
+ * those that came first to a store that is nearly full, so that pages evicted later find room near by. Belongs to the
+ * session's thread. One batch is under way at a time, in the five steps of {@link Migration}; a thread that touches a
+ * page of it does not wait for it.
+ */
+final class Mover {
+    private static final int BATCH = 64;
+    /** A store is relieved when it is fuller than 15/16, until it is no fuller than 7/8. */
+    private static final int PARTS = 16;
+
+    private static final int HIGH = 15;
+    private static final int LOW = 14;
+    private static final long LOOK_NANOS = 5_000_000;
+    private static final long RETRY_NANOS = 500_000_000;
+
+    /** What the user has asked for. Indices are of the chain. */
+    static final class Request {
+        private final int from;
+        private final int to;
+        private final CompletableFuture<String> done = new CompletableFuture<>();
+        private int cursor;
+        private long moved;
+
+        Request(int from, int to) {
+            this.from = from;
+            this.to = to;
+        }
+    }
+
+    private record Batch(int[] pages, int count, int from, int to, Request request) {}
+
+    private final StoreChain stores;
+    private final PageStates states;
+    private final LiveMechanism mechanism;
+    private final Migration migration;
+    private final PageIo io = new PageIo(Arena.ofAuto(), BATCH);
+    private final ColdQueue[] queues;
+    private final boolean[] relieving;
+    private final Queue<Request> incoming = new ConcurrentLinkedQueue<>();
+    private final ArrayDeque<Request> requests = new ArrayDeque<>();
+    private boolean moving;
+    private boolean waitsForRate;
+    private long nextLook;
+
+    Mover(StoreChain stores, PageStates states, LiveMechanism mechanism, Executor owner) {
+        this.stores = stores;
+        this.states = states;
+        this.mechanism = mechanism;
+        migration = stores.migration(states, owner);
+        queues = new ColdQueue[stores.size()];
+        relieving = new boolean[stores.size()];
+        for (int i = 0; i < queues.length; i++) {
+            queues[i] = new ColdQueue();
+        }
+    }
+
+    boolean isMoving() {
+        return moving;
+    }
+
+    /** Whether it has work, and only the rate holds it up: then it should be asked again soon. */
+    boolean waitsForRate() {
+        return waitsForRate;
+    }
+
+    /** The counts of moves between two stores of the chain. */
+    MoveCounters counters(int from, int to) {
+        return migration.counters(PlaceWord.FIRST_TIER + from, PlaceWord.FIRST_TIER + to);
+    }
+
+    /** Asks for all pages in one store to be moved to another, from any thread. */
+    CompletableFuture<String> request(int from, int to) {
+        Request request = new Request(from, to);
+        incoming.add(request);
+        return request.done;
+    }
+
+    /** The session is over: nobody waits any longer. */
+    void end() {
+        for (Request r = incoming.poll(); r != null; r = incoming.poll()) {
+            r.done.completeExceptionally(new PagerException("the process has ended"));
+        }
+        requests.forEach(r -> r.done.completeExceptionally(new PagerException("the process has ended")));
+    }
+
+    /** A page has come to a store. */
+    void arrived(int page, long word) {
+        if (StoreChain.isStored(word)) {
+            int store = PlaceWord.place(word) - PlaceWord.FIRST_TIER;
+            if (store < queues.length - 1) {
+                queues[store].add(page);
+            }
+        }
+    }
+
+    /** Begins the next batch, if none is under way and there is something to move. */
+    void step() {
+        for (Request r = incoming.poll(); r != null; r = incoming.poll()) {
+            requests.add(r);
+        }
+        waitsForRate = false;
+        if (moving) {
+            return;
+        }
+        int most = Math.min(BATCH, stores.rate().take(BATCH));
+        Batch batch = most == 0 ? null : next(most);
+        if (batch == null) {
+            waitsForRate = most == 0 && hasWork();
+            stores.rate().giveBack(most);
+            return;
+        }
+        stores.rate().giveBack(most - batch.count);
+        begin(batch);
+    }
+
+    private boolean hasWork() {
+        boolean full = false;
+        for (boolean r : relieving) {
+            full |= r;
+        }
+        return full || !requests.isEmpty() || mechanism.hasMigrations();
+    }
+
+    private Batch next(int most) {
+        Batch batch = proposed(most);
+        if (batch == null) {
+            batch = asked(most);
+        }
+        return batch == null ? relief(most) : batch;
+    }
+
+    private boolean isIn(int page, int store) {
+        long word = states.get(page);
+        return PlaceWord.place(word) == PlaceWord.FIRST_TIER + store && PlaceWord.claim(word) == PlaceWord.FREE;
+    }
+
+    /** Pages in a row that a policy wants moved from one store to one other. */
+    private Batch proposed(int most) {
+        int[] pages = new int[most];
+        int count = 0;
+        int from = -1;
+        int to = -1;
+        while (count < most) {
+            long next = mechanism.peekMigration();
+            if (next < 0) {
+                break;
+            }
+            int page = (int) next;
+            long word = states.get(page);
+            int target = (int) (next >>> Integer.SIZE);
+            int source = PlaceWord.place(word) - PlaceWord.FIRST_TIER;
+            if (!StoreChain.isStored(word) || source == target) {
+                mechanism.takeMigration();
+            } else if (count == 0 || source == from && target == to) {
+                from = source;
+                to = target;
+                pages[count++] = page;
+                mechanism.takeMigration();
+            } else {
+                break;
+            }
+        }
+        return count == 0 ? null : new Batch(pages, count, from, to, null);
+    }
+
+    private Batch asked(int most) {
+        while (!requests.isEmpty()) {
+            Request r = requests.peek();
+            int[] pages = new int[most];
+            int count = 0;
+            while (count < most && r.cursor >= 0) {
+                int page = states.nextOutside(r.cursor);
+                r.cursor = page < 0 ? -1 : page + 1;
+                if (page >= 0 && isIn(page, r.from)) {
+                    pages[count++] = page;
+                }
+            }
+            if (count > 0) {
+                return new Batch(pages, count, r.from, r.to, r);
+            }
+            requests.remove().done.complete("moved pages=" + r.moved);
+        }
+        return null;
+    }
+
+    /** The oldest pages of the first store that is nearly full, to the next that is not. */
+    private Batch relief(int most) {
+        long now = System.nanoTime();
+        if (now - nextLook < 0) {
+            return null;
+        }
+        for (int from = 0; from < queues.length - 1; from++) {
+            relieving[from] = isFuller(from, relieving[from] ? LOW : HIGH);
+            int to = from + 1;
+            while (relieving[from] && to < queues.length && isFuller(to, HIGH)) {
+                to++;
+            }
+            if (!relieving[from] || to == queues.length) {
+                relieving[from] = false;
+                continue;
+            }
+            int[] pages = new int[most];
+            int count = 0;
+            for (int page = queues[from].poll(); page >= 0; page = queues[from].poll()) {
+                if (isIn(page, from)) {
+                    pages[count++] = page;
+                    if (count == most) {
+                        break;
+                    }
+                }
+            }
+            if (count > 0) {
+                return new Batch(pages, count, from, to, null);
+            }
+            relieving[from] = false;
+        }
+        nextLook = now + LOOK_NANOS;
+        return null;
+    }
+
+    private boolean isFuller(int store, int parts) {
+        StoreStatistics s = stores.store(store).statistics();
+        return s.bytesUsed() / parts > s.bytesLimit() / PARTS;
+    }
+
+    private void begin(Batch batch) {
+        moving = true;
+        MoveCounters before = counters(batch.from, batch.to);
+        migration
+                .move(batch.pages, batch.count, PlaceWord.FIRST_TIER + batch.from, PlaceWord.FIRST_TIER + batch.to, io)
+                .whenComplete((moved, failure) -> ended(batch, before, moved == null ? 0 : moved));
+    }
+
+    private void ended(Batch batch, MoveCounters before, int moved) {
+        moving = false;
+        for (int i = 0; i < batch.count; i++) {
+            arrived(batch.pages[i], states.get(batch.pages[i]));
+        }
+        if (moved > 0 && batch.request != null) {
+            batch.request.moved += moved;
+        }
+        MoveCounters now = counters(batch.from, batch.to);
+        boolean failed = now.failed() > before.failed();
+        if (moved > 0 || !failed && now.refused() == before.refused()) {
+            return;
+        }
+        if (batch.request == null) {
+            // Nobody waits for it: later, there may be room.
+            nextLook = System.nanoTime() + RETRY_NANOS;
+        } else {
+            requests.remove(batch.request);
+            batch.request.done.completeExceptionally(new PagerException(
+                    failed
+                            ? "moved pages=" + batch.request.moved + ": store="
+                                    + stores.store(batch.from).name() + " does not return the others"
+                            : "moved pages=" + batch.request.moved + ": store="
+                                    + stores.store(batch.to).name() + " takes no more, or does not answer"));
+        }
+    }
+}

@@ -1,0 +1,277 @@
+package upa.pager.live;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import upa.pager.place.PlaceWord;
+import upa.pager.store.CompressedStore;
+import upa.pager.store.PageIo;
+import upa.pager.store.Store;
+import upa.pager.store.StoreStatistics;
+import upa.policy.Place;
+
+/** The test's thread is the session's. */
+@Timeout(60)
+class MoverTest {
+    private static final int PAGES = 3000;
+
+    private final Arena arena = Arena.ofShared();
+    private final Valve far = new Valve(compressed("far", 16 << 20));
+    private final StoreChain chain = StoreChain.of(compressed("near", 1 << 20), far, compressed("farthest", 16 << 20));
+    private final PageStates states = new PageStates(PAGES);
+    private final LiveMechanism mechanism = new LiveMechanism(states, chain, new Counters(), 100, () -> {});
+    private final LinkedBlockingQueue<Runnable> turns = new LinkedBlockingQueue<>();
+    private final Mover mover = new Mover(chain, states, mechanism, turns::add);
+
+    private Store compressed(String name, int bytes) {
+        return new CompressedStore(name, CompressedStore.Method.LZ4, arena.allocate(bytes, 4096), offset -> {});
+    }
+
+    /** A store that can be shut: it then answers nothing until it is opened, or that it cannot be reached. */
+    private static final class Valve implements Store {
+        private final Store store;
+        private volatile CompletableFuture<Void> open = CompletableFuture.completedFuture(null);
+        private volatile boolean refuses;
+
+        Valve(Store store) {
+            this.store = store;
+        }
+
+        @Override
+        public CompletableFuture<PageIo> write(PageIo io) {
+            return open.thenCompose(done -> refuses ? CompletableFuture.completedFuture(refused(io)) : store.write(io));
+        }
+
+        private static PageIo refused(PageIo io) {
+            for (int i = 0; i < io.count(); i++) {
+                io.result(i, PageIo.Result.UNREACHABLE);
+            }
+            return io;
+        }
+
+        @Override
+        public CompletableFuture<PageIo> read(PageIo io) {
+            return open.thenCompose(done -> store.read(io));
+        }
+
+        @Override
+        public String name() {
+            return store.name();
+        }
+
+        @Override
+        public Place.Kind kind() {
+            return store.kind();
+        }
+
+        @Override
+        public void free(int[] slots, int count) {
+            store.free(slots, count);
+        }
+
+        @Override
+        public void adopt(int[] slots, int count) {
+            store.adopt(slots, count);
+        }
+
+        @Override
+        public int sparse(int[] slots) {
+            return store.sparse(slots);
+        }
+
+        @Override
+        public StoreStatistics statistics() {
+            return store.statistics();
+        }
+
+        @Override
+        public void discard() {
+            store.discard();
+        }
+
+        @Override
+        public void close() {
+            store.close();
+        }
+    }
+
+    @AfterEach
+    void close() {
+        chain.close();
+        arena.close();
+    }
+
+    private static void fill(MemorySegment page, int number) {
+        for (int at = 0; at < PageIo.PAGE_BYTES; at += Integer.BYTES) {
+            page.set(ValueLayout.JAVA_INT, at, number << 10 | at / 4 % 300);
+        }
+    }
+
+    private void store(int first, int count, int store) {
+        PageIo io = new PageIo(arena, 1);
+        for (int page = first; page < first + count; page++) {
+            io.begin(1);
+            fill(io.page(0), page);
+            long[] word = new long[1];
+            chain.write(io, word, store);
+            assertEquals(PlaceWord.FIRST_TIER + store, PlaceWord.place(word[0]));
+            states.set(page, word[0]);
+            mover.arrived(page, word[0]);
+        }
+    }
+
+    private void check(int page, int store) {
+        long word = states.get(page);
+        assertEquals(PlaceWord.FIRST_TIER + store, PlaceWord.place(word), "page=" + page);
+        assertEquals(PlaceWord.FREE, PlaceWord.claim(word), "page=" + page);
+        PageIo io = new PageIo(arena, 1);
+        assertEquals(PageIo.Result.OK, chain.read(word, io).join().result(0), "page=" + page);
+        MemorySegment expected = arena.allocate(PageIo.PAGE_BYTES, 8);
+        fill(expected, page);
+        assertEquals(-1, expected.mismatch(io.page(0)), "page=" + page);
+    }
+
+    private void turn() throws InterruptedException {
+        Runnable next = turns.poll(mover.isMoving() ? 10_000 : 5, TimeUnit.MILLISECONDS);
+        if (next != null) {
+            next.run();
+        }
+        mover.step();
+    }
+
+    private void turnUntil(CompletableFuture<?> done) throws InterruptedException {
+        while (!done.isDone()) {
+            turn();
+        }
+    }
+
+    private void rest() throws InterruptedException {
+        for (int quiet = 0; quiet < 10; quiet = mover.isMoving() ? 0 : quiet + 1) {
+            turn();
+        }
+    }
+
+    @Test
+    void allPagesOfAStoreGoWhereTheUserWants() throws Exception {
+        store(0, 200, 1);
+        store(200, 50, 2);
+        CompletableFuture<String> done = mover.request(1, 2);
+        turnUntil(done);
+        assertEquals("moved pages=200", done.join());
+        for (int page = 0; page < 250; page++) {
+            check(page, 2);
+        }
+        assertEquals(200, mover.counters(1, 2).moved());
+        assertEquals(0, chain.store(1).statistics().pages());
+        assertEquals(250, chain.store(2).statistics().pages());
+    }
+
+    @Test
+    void whatAPolicyProposesMovesAndTheRestStays() throws Exception {
+        store(0, 100, 2);
+        for (int page = 0; page < 100; page += 2) {
+            assertTrue(mechanism.migrate(page, 1));
+        }
+        assertFalse(mechanism.migrate(1, 2), "it is there");
+        assertFalse(mechanism.migrate(500, 1), "it has no content");
+        rest();
+        for (int page = 0; page < 100; page++) {
+            check(page, page % 2 == 0 ? 1 : 2);
+        }
+    }
+
+    @Test
+    void theOldestLeaveAStoreThatIsNearlyFull() throws Exception {
+        int pages = 0;
+        StoreStatistics s = chain.store(0).statistics();
+        while (s.bytesUsed() / 15 <= s.bytesLimit() / 16) {
+            store(pages++, 1, 0);
+            s = chain.store(0).statistics();
+        }
+        rest();
+        assertTrue(chain.store(0).statistics().bytesUsed() / 14 <= s.bytesLimit() / 16);
+        long moved = mover.counters(0, 1).moved();
+        assertTrue(moved > 0 && moved < pages / 2, "moved=" + moved + " of=" + pages);
+        for (int page = 0; page < pages; page++) {
+            check(page, page < moved ? 1 : 0);
+        }
+    }
+
+    /** Whoever touches a page does not wait for its mover, and what the mover has written is freed. */
+    @Test
+    void aThreadTakesThePageFromItsMover() throws Exception {
+        store(0, 10, 0);
+        far.open = new CompletableFuture<>();
+        CompletableFuture<String> done = mover.request(0, 1);
+        mover.step();
+        turns.take().run();
+        long word = states.get(3);
+        assertEquals(PlaceWord.MOVING, PlaceWord.claim(word));
+        states.set(3, PageStates.memory());
+        chain.free(word);
+        states.set(4, PlaceWord.claimed(states.get(4), PlaceWord.WANTED));
+        far.open.complete(null);
+        turnUntil(done);
+        assertEquals("moved pages=8", done.join());
+        assertEquals(2, mover.counters(0, 1).taken());
+        assertEquals(PageStates.memory(), states.get(3));
+        states.set(4, PlaceWord.claimed(states.get(4), PlaceWord.FREE));
+        check(4, 0);
+        check(5, 1);
+        assertEquals(8, chain.store(1).statistics().pages());
+        assertEquals(1, chain.store(0).statistics().pages());
+    }
+
+    @Test
+    void aStoreThatDoesNotAnswerLeavesThePagesWhereTheyAre() throws Exception {
+        store(0, 100, 0);
+        far.refuses = true;
+        CompletableFuture<String> done = mover.request(0, 1);
+        turnUntil(done);
+        CompletionException e = assertThrows(CompletionException.class, done::join);
+        assertEquals(
+                "moved pages=0: store=far takes no more, or does not answer",
+                e.getCause().getMessage());
+        for (int page = 0; page < 100; page++) {
+            check(page, 0);
+        }
+        assertEquals(0, chain.store(1).statistics().pages());
+        far.refuses = false;
+        CompletableFuture<String> again = mover.request(0, 1);
+        turnUntil(again);
+        assertEquals("moved pages=100", again.join());
+    }
+
+    @Test
+    void whoWaitsIsToldWhenTheProcessHasEnded() {
+        CompletableFuture<String> done = mover.request(0, 1);
+        mover.end();
+        assertEquals(
+                "the process has ended",
+                assertThrows(CompletionException.class, done::join).getCause().getMessage());
+    }
+
+    @Test
+    void theRateHoldsForMoves() throws Exception {
+        store(0, 600, 1);
+        chain.rate().set(1 << 20);
+        long begun = System.nanoTime();
+        CompletableFuture<String> done = mover.request(1, 2);
+        turnUntil(done);
+        // Never faster, whatever the machine does; 26 pages may have been saved up.
+        assertTrue(System.nanoTime() - begun >= 2_000_000_000L);
+        assertEquals("moved pages=600", done.join());
+    }
+}
