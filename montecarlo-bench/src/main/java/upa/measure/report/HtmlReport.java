@@ -8,9 +8,11 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Properties;
 import upa.measure.report.Report.Cell;
 import upa.measure.report.Report.Chart;
+import upa.measure.report.Report.HeatMap;
 import upa.measure.report.Report.Highlight;
 import upa.measure.report.Report.Mark;
 import upa.measure.report.Report.Section;
@@ -25,6 +27,11 @@ public final class HtmlReport {
 
     private static final String ECHARTS = "/META-INF/resources/webjars/echarts/%s/echarts.min.js";
     private static final String ECHARTS_PROPERTIES = "/META-INF/maven/org.webjars/echarts/pom.properties";
+
+    private static final int NAMES_WIDTH = 110;
+    private static final int CELL_WIDTH = 8;
+    private static final int CELL_HEIGHT = 10;
+    private static final double FAINTEST = 0.15;
 
     private final StringBuilder out = new StringBuilder();
     private final List<Chart> charts = new ArrayList<>();
@@ -84,6 +91,7 @@ public final class HtmlReport {
                 case Text text -> text(text);
                 case Table table -> table(table);
                 case Chart chart -> chart(chart);
+                case HeatMap map -> heatMap(map);
             }
         }
         out.append("</section>\n");
@@ -124,6 +132,51 @@ public final class HtmlReport {
                 .append(charts.size());
         out.append("\"></div></figure>\n");
         charts.add(chart);
+    }
+
+    /** Drawn here: it needs no scale that a reader could choose. */
+    private void heatMap(HeatMap map) {
+        int columns = map.values().isEmpty() ? 1 : map.values().getFirst().size();
+        long most = map.values().stream()
+                .flatMap(List::stream)
+                .mapToLong(Long::longValue)
+                .max()
+                .orElse(0);
+        int width = NAMES_WIDTH + columns * CELL_WIDTH;
+        out.append("<figure><figcaption><b>").append(escape(map.title())).append("</b> ");
+        out.append(escape(map.note())).append("</figcaption>");
+        out.append(String.format(
+                Locale.ROOT,
+                "<svg class=\"heat\" viewBox=\"0 0 %d %d\" width=\"100%%\" font-size=\"9\" fill=\"currentColor\">%n",
+                width,
+                (map.rows().size() + 2) * CELL_HEIGHT));
+        for (int r = 0; r < map.rows().size(); r++) {
+            text(0, r, map.rows().get(r));
+            for (int c = 0; c < columns; c++) {
+                long value = map.values().get(r).get(c);
+                if (value > 0) {
+                    out.append(String.format(
+                            Locale.ROOT,
+                            "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#d62728\" opacity=\"%.2f\">"
+                                    + "<title>%s: %d</title></rect>%n",
+                            NAMES_WIDTH + c * CELL_WIDTH,
+                            r * CELL_HEIGHT,
+                            CELL_WIDTH,
+                            CELL_HEIGHT,
+                            FAINTEST + (1 - FAINTEST) * Math.log1p(value) / Math.log1p(most),
+                            escape(map.rows().get(r)),
+                            value));
+                }
+            }
+        }
+        text(NAMES_WIDTH, map.rows().size() + 1, map.columns());
+        out.append("</svg></figure>\n");
+    }
+
+    private void text(int x, int row, String text) {
+        out.append("<text x=\"" + x + "\" y=\"" + ((row + 1) * CELL_HEIGHT - 2) + "\">")
+                .append(escape(text))
+                .append("</text>\n");
     }
 
     private void element(String name, String text) {

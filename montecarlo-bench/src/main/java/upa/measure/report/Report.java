@@ -30,7 +30,7 @@ public record Report(String title, List<String> introduction, List<Highlight> hi
     public record Section(String id, String title, List<Block> blocks) {}
 
     /** A part of a section. */
-    public sealed interface Block permits Text, Table, Chart {}
+    public sealed interface Block permits Text, Table, Chart, HeatMap {}
 
     /**
      * A paragraph.
@@ -133,6 +133,28 @@ public record Report(String title, List<String> introduction, List<Highlight> hi
             List<Series> series,
             List<Reference> references)
             implements Block {}
+
+    /**
+     * A plane of cells, the darker the more: their shade grows with the logarithm.
+     *
+     * @param title   says what is shown
+     * @param note    what to look at; may be empty
+     * @param columns what the x axis is, from where to where
+     * @param rows    a name for each row, the first uppermost
+     * @param values  of each row as many, 0 for nothing
+     */
+    public record HeatMap(String title, String note, String columns, List<String> rows, List<List<Long>> values)
+            implements Block {
+
+        /** Rejects rows of different length. */
+        public HeatMap {
+            if (rows.size() != values.size()
+                    || values.stream().mapToInt(List::size).distinct().count() > 1) {
+                throw new IllegalArgumentException("a plane of rows=" + rows.size() + " with values of rows="
+                        + values.stream().map(List::size).toList());
+            }
+        }
+    }
 
     /**
      * A line, or the bars of one colour.

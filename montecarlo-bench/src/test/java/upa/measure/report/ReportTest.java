@@ -128,4 +128,25 @@ class ReportTest {
                                 () -> new Table("", false, List.of("a", "b"), List.of(List.of(Cell.of("x")))))
                         .getMessage());
     }
+
+    @Test
+    void aHeatMapHasACellForEachValueAndNoneForZero() {
+        Report.HeatMap map = new Report.HeatMap(
+                "heat", "a note", "time", List.of("page <0>", "page 512"), List.of(List.of(0L, 1L), List.of(100L, 0L)));
+        Report report = new Report("t", List.of(), List.of(), List.of(new Report.Section("s", "S", List.of(map))));
+        String html = HtmlReport.format(report);
+        assertEquals(3, html.split("<rect ", -1).length);
+        assertTrue(html.contains("<title>page &lt;0&gt;: 1</title>"), html);
+        assertTrue(html.contains("opacity=\"1.00\"><title>page 512: 100</title>"), html);
+        assertTrue(html.contains(">time</text>"));
+        assertEquals("\nS\n=\n", new TextReport(false).format(report));
+    }
+
+    @Test
+    void aHeatMapThatIsNoPlaneIsRefused() {
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> new Report.HeatMap("t", "", "", List.of("a", "b"), List.of(List.of(1L), List.of(1L, 2L))));
+        assertThrows(IllegalArgumentException.class, () -> new Report.HeatMap("t", "", "", List.of("a"), List.of()));
+    }
 }

@@ -37,6 +37,11 @@ public final class Main {
             "  limit PID [--memory SIZE] [--rate SIZE|none]",
             "                         another bound for it; most that goes from store to store in a second, of all",
             "                         processes of its pager",
+            "  record PID FILE [--seconds 10]",
+            "                         what happens to its pages: a trace for simulate, and for report",
+            "  report FILE [--html PAGE]",
+            "                         what a recording shows: memory, hot and cold by address and time, working set,",
+            "                         how long faults take; with charts on a page",
             "",
             "A policy is NAME[,key=value...], or file.jar:class; several beside each other are joined by +, as in",
             "stride+s3-fifo. It can also be a rule: 'when age>30s and not written: move to compressed; quota 64MiB/s'.",
@@ -78,6 +83,8 @@ public final class Main {
                 case "stats" -> out.print(PagerCommand.ask(pid(rest, 1, "stats PID"), "stats", ""));
                 case "set" -> PagerCommand.ask(pid(rest, 2, "set PID NAME[,key=value...]"), "set", spec(rest[1]));
                 case "move" -> out.print(MoveCommand.parse(rest).run());
+                case "record" -> out.print(RecordCommand.parse(rest).run());
+                case "report" -> ReportCommand.parse(rest).run(out);
                 case "limit" -> LimitCommand.parse(rest).run();
                 case "serve" -> {
                     return ServeCommand.parse(rest).run(out, err);

@@ -146,6 +146,10 @@ class MainTest {
                 "limit 1^the command is: limit PID [--memory SIZE] [--rate SIZE|none]; got processes=1, limits=0",
                 "limit 1 --memory 1M^option --memory needs a size from 4M to 1T as 512M, got value=1M",
                 "limit 1 --rate fast^option --rate needs bytes a second from 64K to 1T as 64M, or none, got value=fast",
+                "record 1^the command is: record PID FILE [--seconds 10]; got arguments=1",
+                "record 1 f --seconds 0^option --seconds needs a number from 1 to 3600, got value=0",
+                "record 0 f^a process has a number, got pid=0",
+                "report^the command is: report FILE [--html PAGE]; got files=0",
                 "limit 0 --rate none^a process has a number, got pid=0"
             })
     void saysWhatIsWrongWithACommandLine(String arguments, String message) {
@@ -164,6 +168,49 @@ class MainTest {
         assertEquals("upa: policy=clock has no option=chance; it has chances\n", err());
         assertEquals(1, run("simulate", trace.toString(), "--memory", "0%"));
         assertEquals("upa: nothing to simulate: memory of pages=0, of these staging pages=0\n", err());
+    }
+
+    @Test
+    void saysWhereNoRecordingCanBe() {
+        assertEquals(1, run("record", "4194305", folder.toString()));
+        assertEquals("upa: cannot write file=" + folder + ": it is a directory\n", err());
+        Path none = folder.resolve("no/such");
+        assertEquals(1, run("record", "4194305", none.toString()));
+        assertEquals("upa: cannot write file=" + none + ": there is no such folder\n", err());
+        assertEquals(1, run("report", trace.toString()));
+        assertEquals("upa: cannot read recording file=" + trace + ": it is none of upa policy record\n", err());
+    }
+
+    /** Two pages by turns within 1 s, a third at the end; each access of the two after the first is a fault of 20 µs. */
+    @Test
+    void reportsARecording() throws IOException {
+        StringBuilder text = new StringBuilder("# upa recording 1 pid=7 name=<loop>\nt 0 0 1\nt 1 2000 1\n");
+        for (int i = 1; i <= 100; i++) {
+            int page = i % 2 * 2000;
+            text.append("f " + i * 10_000 + " " + page + " w 71\ni " + (i * 10_000 + 20) + " " + page + " 20000\n");
+        }
+        text.append("s 1000000 2 1 3 100 100\nt 2000000 5 1\n");
+        Path recording = Files.writeString(folder.resolve("r"), text);
+        Path page = folder.resolve("page.html");
+        assertEquals(0, run("report", recording.toString(), "--html", page.toString()), err());
+        assertTrue(out().startsWith("\nEvents of 2.0 s\n"), out());
+        for (String line : List.of(
+                "first touches +3",
+                "faults on pages that had left +100",
+                "of these writes +100",
+                "71 +100",
+                // Two pages for 1 s of 2, then for as long as the window.
+                "1.000 s +8.0 KiB",
+                "50.0 % +20\\.[0-9] µs",
+                "longest +20\\.[0-9] µs")) {
+            assertTrue(out().lines().anyMatch(l -> l.strip().matches(line)), line + " in " + out());
+        }
+        String html = Files.readString(page);
+        assertTrue(html.contains("<h1>Pages of pid=7 name=&lt;loop&gt;</h1>"));
+        assertTrue(html.contains("<svg class=\"heat\""));
+        assertTrue(html.contains("<title>page 1536: "), "page 2000 is in the block from 1536 on");
+        assertEquals(1, run("report", recording.toString(), "--html", folder.toString()));
+        assertTrue(err().startsWith("upa: cannot write file=" + folder), err());
     }
 
     @ParameterizedTest

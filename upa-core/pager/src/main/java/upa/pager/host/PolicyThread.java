@@ -5,6 +5,7 @@ import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import upa.policy.FaultBatch;
@@ -27,6 +28,27 @@ import upa.policy.Pressure;
 public final class PolicyThread implements AutoCloseable {
     /** Events that may wait before evidence of use is dropped. */
     public static final int MOST_EVENTS = 1 << 20;
+
+    /** Is told what the policies are told, by the threads that tell it: must be fast, and safe for several. */
+    public interface Observer {
+        /**
+         * Something has happened to pages.
+         *
+         * @param cause what
+         * @param pages their numbers
+         * @param count how many of the array
+         */
+        void told(Cause cause, int[] pages, int count);
+
+        /**
+         * A thread waits for a page.
+         *
+         * @param page   its number
+         * @param thread of the program
+         * @param write  whether it is a write
+         */
+        void fault(int page, int thread, boolean write);
+    }
 
     private static final Cause[] CAUSES = Cause.values();
     private static final int FAULT = CAUSES.length;
@@ -51,6 +73,7 @@ public final class PolicyThread implements AutoCloseable {
     private boolean urgent;
     private boolean closed;
     private volatile Worker worker;
+    private final AtomicReference<Observer> observer = new AtomicReference<>();
     private final AtomicLong dropped = new AtomicLong();
     private volatile String replacedBecause = "";
 
@@ -146,6 +169,10 @@ public final class PolicyThread implements AutoCloseable {
      * @param count how many of the array
      */
     public void tell(Cause cause, int[] pages, int count) {
+        Observer also = observer.get();
+        if (also != null) {
+            also.told(cause, pages, count);
+        }
         tell(cause.ordinal(), pages, count, 0, false);
     }
 
@@ -157,7 +184,26 @@ public final class PolicyThread implements AutoCloseable {
      * @param write  whether it is a write
      */
     public void fault(int page, int thread, boolean write) {
+        Observer also = observer.get();
+        if (also != null) {
+            also.fault(page, thread, write);
+        }
         tell(FAULT, new int[] {page}, 1, thread, write);
+    }
+
+    /**
+     * Lets somebody listen.
+     *
+     * @param by who
+     * @return false if somebody listens already
+     */
+    public boolean observe(Observer by) {
+        return observer.compareAndSet(null, by);
+    }
+
+    /** Ends that. */
+    public void stopObserving() {
+        observer.set(null);
     }
 
     /**

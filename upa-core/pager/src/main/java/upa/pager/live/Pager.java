@@ -23,6 +23,7 @@ import upa.pager.store.StoreException;
 import upa.pager.store.StoreSpec;
 import upa.policy.PolicyContext;
 import upa.policy.PolicyException;
+import upa.policy.PolicyStatistics;
 
 /**
  * A pager: listens for processes of its user, and has a {@link Session} for each. It ends when the process for which it
@@ -35,6 +36,7 @@ public final class Pager implements AutoCloseable {
     private static final int PAGE_SHIFT = 12;
     private static final int POLL_MILLIS = 200;
     private static final int LINGER_POLLS = 5;
+    private static final int SAMPLE_MILLIS = 100;
     private static final int MOST_COMMAND_BYTES = 4096;
 
     private final Path path;
@@ -226,6 +228,11 @@ public final class Pager implements AutoCloseable {
                         .map(s -> move(s, words.length > 2 ? words[2] : ""))
                         .orElse("1\nno such process");
             }
+            case "record" -> {
+                return find(words)
+                        .map(s -> record(s, words.length > 2 ? words[2] : ""))
+                        .orElse("1\nno such process");
+            }
             case "limit" -> {
                 return find(words)
                         .map(s -> limit(s, words.length > 2 ? words[2] : ""))
@@ -265,6 +272,41 @@ public final class Pager implements AutoCloseable {
             return "1\n" + e.getMessage();
         } catch (CompletionException e) {
             return "1\n" + e.getCause().getMessage();
+        }
+    }
+
+    /** {@code SECONDS FILE}: takes as long, or until the process ends. */
+    private String record(Session session, String text) {
+        String[] words = text.split(" ", 2);
+        PolicyThread policies = session.policies();
+        if (policies == null) {
+            return "1\npid=" + session.pid() + " is far below its bound: there is nothing to record yet";
+        }
+        Path file = Path.of(words[1]);
+        try (Recorder recorder = new Recorder(file, "pid=" + session.pid() + " name=" + session.name())) {
+            if (!policies.observe(recorder)) {
+                return "1\npid=" + session.pid() + " is being recorded already";
+            }
+            long end = System.nanoTime() + Integer.parseInt(words[0]) * 1_000_000_000L;
+            while (System.nanoTime() - end < 0 && recorder.failure().isEmpty() && sessions.contains(session)) {
+                PolicyStatistics now = policies.statistics();
+                recorder.sample(
+                        session.states.resident(),
+                        session.states.outside(),
+                        session.mechanism.boundPages(),
+                        now.faults(),
+                        now.evictions());
+                Thread.sleep(SAMPLE_MILLIS);
+            }
+            policies.stopObserving();
+            return recorder.failure().isEmpty()
+                    ? "0\nrecorded events=" + recorder.events() + " in file=" + file + "\n"
+                    : "1\ncannot write file=" + file + ": " + recorder.failure();
+        } catch (IOException e) {
+            return "1\ncannot write file=" + file + ": " + e.getMessage();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return "1\nthe pager ends";
         }
     }
 

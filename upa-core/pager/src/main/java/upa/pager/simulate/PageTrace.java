@@ -1,18 +1,15 @@
 package upa.pager.simulate;
 
-import java.io.BufferedInputStream;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
-import java.io.PushbackInputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.BitSet;
-import java.util.zip.GZIPInputStream;
 import upa.policy.PolicyContext;
 
 /**
@@ -24,7 +21,7 @@ import upa.policy.PolicyContext;
  * <li>what {@code valgrind --tool=lackey --trace-mem=yes} prints; instruction fetches and other lines are left out, and
  * of accesses to one page in a row only the first counts.
  * </ul>
- * Empty lines and those that begin with {@code #} or {@code *} mean nothing.
+ * A {@link Recording} is read as well. Empty lines and those that begin with {@code #} or {@code *} mean nothing.
  *
  * <p>Pages are numbered anew by blocks of 512, without the gaps: neighbours stay neighbours, others do not become such.
  */
@@ -32,6 +29,7 @@ public final class PageTrace {
     private static final int BLOCK = PolicyContext.BLOCK_PAGES;
     private static final int PAGE_SHIFT = 12;
     private static final int WRITE = 1 << 31;
+    private static final int MOST_ROW = 1 << 24;
     private static final int MOST_ACCESSES = 1 << 30;
 
     /** Page in the lower bits, write in the uppermost. */
@@ -72,13 +70,15 @@ public final class PageTrace {
             throw new TraceException("cannot read trace file=" + file + ": it is a directory");
         }
         int line = 0;
+        boolean recorded = false;
         Builder builder = new Builder();
         try (InputStream raw = Files.newInputStream(file);
-                BufferedReader in =
-                        new BufferedReader(new InputStreamReader(unpacked(raw), StandardCharsets.ISO_8859_1))) {
+                BufferedReader in = new BufferedReader(
+                        new InputStreamReader(Recording.unpacked(raw), StandardCharsets.ISO_8859_1))) {
             for (String text = in.readLine(); text != null; text = in.readLine()) {
                 line++;
-                if (!parse(text, builder)) {
+                recorded |= line == 1 && text.startsWith(Recording.HEADER);
+                if (line > 1 && recorded ? !parseRecorded(text, builder) : !parse(text, builder)) {
                     throw new TraceException("cannot read trace file=" + file + ": line=" + line
                             + " is neither page number, address nor lackey's");
                 }
@@ -98,11 +98,22 @@ public final class PageTrace {
         }
     }
 
-    private static InputStream unpacked(InputStream raw) throws IOException {
-        PushbackInputStream in = new PushbackInputStream(new BufferedInputStream(raw, 1 << 16), 2);
-        byte[] magic = in.readNBytes(2);
-        in.unread(magic);
-        return magic.length == 2 && magic[0] == 0x1f && magic[1] == (byte) 0x8b ? new GZIPInputStream(in, 1 << 16) : in;
+    /** Of a recording counts what it shows of the program's accesses. */
+    private static boolean parseRecorded(String line, Builder to) {
+        Recording.Event event = Recording.parse(line);
+        if (event == null) {
+            return false;
+        }
+        if (event.isAccess()) {
+            long count = event.kind() == 't' ? event.count() : 1;
+            if (count > MOST_ROW) {
+                return false;
+            }
+            for (long i = 0; i < count; i++) {
+                to.add(event.page() + i, event.write() || event.kind() == 't');
+            }
+        }
+        return true;
     }
 
     private static boolean parse(String line, Builder to) {
@@ -133,7 +144,7 @@ public final class PageTrace {
         }
         long start = number(words[0], 10);
         long count = words.length > 1 ? number(words[1], 10) : 1;
-        if (start < 0 || count < 1 || count > 1 << 24 || start + count < 0) {
+        if (start < 0 || count < 1 || count > MOST_ROW || start + count < 0) {
             return false;
         }
         for (long i = 0; i < count; i++) {

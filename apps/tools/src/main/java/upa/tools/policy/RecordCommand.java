@@ -1,0 +1,47 @@
+package upa.tools.policy;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.DefaultParser;
+import org.apache.commons.cli.Option;
+import org.apache.commons.cli.Options;
+import org.apache.commons.cli.ParseException;
+import upa.pager.live.PagerCommand;
+import upa.pager.live.PagerException;
+
+/** {@code upa policy record}: has the pager write down what happens to the pages of a program, for some seconds. */
+record RecordCommand(int pid, Path file, int seconds) {
+    private static final int MOST_SECONDS = 3600;
+    private static final Options OPTIONS =
+            new Options().addOption(Option.builder().longOpt("seconds").hasArg().get());
+
+    static RecordCommand parse(String[] arguments) throws UsageException {
+        CommandLine line;
+        try {
+            line = new DefaultParser(false).parse(OPTIONS, arguments);
+        } catch (ParseException e) {
+            throw new UsageException("record: " + e.getMessage());
+        }
+        String seconds = line.getOptionValue("seconds", "10");
+        if (!seconds.matches("[1-9][0-9]{0,3}") || Integer.parseInt(seconds) > MOST_SECONDS) {
+            throw new UsageException("option --seconds needs a number from 1 to 3600, got value=" + seconds);
+        }
+        if (line.getArgList().size() != 2) {
+            throw new UsageException("the command is: record PID FILE [--seconds 10]; got arguments="
+                    + line.getArgList().size());
+        }
+        return new RecordCommand(
+                Main.pid(line.getArgList().getFirst()),
+                Path.of(line.getArgList().getLast()).toAbsolutePath().normalize(),
+                Integer.parseInt(seconds));
+    }
+
+    String run() throws PagerException, ProjectException {
+        if (Files.isDirectory(file) || !Files.isDirectory(file.getParent())) {
+            throw new ProjectException("cannot write file=" + file + ": "
+                    + (Files.isDirectory(file) ? "it is a directory" : "there is no such folder"));
+        }
+        return PagerCommand.ask(pid, "record", seconds + " " + file);
+    }
+}

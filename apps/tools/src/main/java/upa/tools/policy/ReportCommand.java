@@ -1,0 +1,52 @@
+package upa.tools.policy;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.DefaultParser;
+import org.apache.commons.cli.Option;
+import org.apache.commons.cli.Options;
+import org.apache.commons.cli.ParseException;
+import upa.measure.report.HtmlReport;
+import upa.measure.report.Report;
+import upa.measure.report.TextReport;
+import upa.pager.simulate.PageTrace;
+import upa.pager.simulate.Recording;
+import upa.pager.simulate.TraceException;
+
+/** {@code upa policy report}: what a recording shows, in the terminal and as a page with charts. */
+record ReportCommand(Path recording, Path html) {
+    private static final Options OPTIONS =
+            new Options().addOption(Option.builder().longOpt("html").hasArg().get());
+
+    static ReportCommand parse(String[] arguments) throws UsageException {
+        CommandLine line;
+        try {
+            line = new DefaultParser(false).parse(OPTIONS, arguments);
+        } catch (ParseException e) {
+            throw new UsageException("report: " + e.getMessage());
+        }
+        if (line.getArgList().size() != 1) {
+            throw new UsageException("the command is: report FILE [--html PAGE]; got files="
+                    + line.getArgList().size());
+        }
+        String html = line.getOptionValue("html");
+        return new ReportCommand(Path.of(line.getArgList().getFirst()), html == null ? null : Path.of(html));
+    }
+
+    void run(PrintStream out) throws TraceException, ProjectException {
+        Recording read = Recording.read(recording);
+        Report report = new RecordingReport(read, PageTrace.read(recording)).report();
+        out.print(new TextReport(false).format(report));
+        if (html != null) {
+            try {
+                Files.writeString(html, HtmlReport.format(report));
+            } catch (IOException e) {
+                throw new ProjectException("cannot write file=" + html + ": " + e);
+            }
+            out.println("page with charts: " + html);
+        }
+    }
+}
