@@ -62,7 +62,7 @@ public final class PageArena implements Arena {
      * @throws IllegalStateException if the region is closed
      */
     public static PageArena ofConfined(Region region) {
-        Region.checkNotNull("region", region);
+        Arguments.checkNotNull("region", region);
         region.hold();
         return new PageArena(region, Arena.ofConfined(), Thread.currentThread(), true);
     }
@@ -75,7 +75,7 @@ public final class PageArena implements Arena {
      * @throws IllegalStateException if the region is closed
      */
     public static PageArena ofConfinedUncleared(Region region) {
-        Region.checkNotNull("region", region);
+        Arguments.checkNotNull("region", region);
         region.hold();
         return new PageArena(region, Arena.ofConfined(), Thread.currentThread(), false);
     }
@@ -89,7 +89,7 @@ public final class PageArena implements Arena {
      * @throws IllegalStateException if the region is closed
      */
     public static PageArena ofShared(Region region) {
-        Region.checkNotNull("region", region);
+        Arguments.checkNotNull("region", region);
         region.hold();
         return new PageArena(region, Arena.ofShared(), null, true);
     }

@@ -1,7 +1,10 @@
 package upa.core;
 
+import static upa.core.Arguments.checkFlags;
+import static upa.core.Arguments.checkNotNegative;
+import static upa.core.Arguments.checkNotNull;
+import static upa.core.Arguments.checkSize;
 import static upa.core.RegionDescriptor.CHILD_BYTES;
-import static upa.core.RegionDescriptor.INTERNAL_FAILURES;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
 import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
@@ -12,7 +15,6 @@ import java.lang.ref.Reference;
 import java.nio.file.Path;
 import upa.internal.events.Events;
 import upa.internal.region.RegionBackEnd;
-import upa.internal.region.RegionState;
 import upa.internal.region.device.DeviceBackEnd;
 import upa.internal.region.linear.LinearBackEnd;
 import upa.llfree.LlFree;
@@ -49,7 +51,7 @@ import upa.llfree.LlFree;
  * segment of it. That is when the garbage collector finds out, which may be late; an address alone, or {@link #state},
  * keeps nothing. If an arena over it was never closed, it stays mapped for good.
  */
-public final class Region implements AutoCloseable {
+public final class Region extends RegionRuns implements AutoCloseable {
     /** Result of a map or resize for which there is no room. */
     public static final long NO_MEMORY = 0;
 
@@ -60,33 +62,12 @@ public final class Region implements AutoCloseable {
     /** Flag of resize: do not move. */
     public static final int IN_PLACE = 4;
 
-    private final RegionBackEnd backEnd;
-    private final RegionState state;
-    private final LlFree pages;
-    private final long base;
-    private final long bytes;
-    private final int slots;
-    private final Lifetime lifetime;
     private final MemorySegment all;
-    /** Private regions only, since other processes could neither see nor use them. */
-    private final Chunks chunks;
-
-    private final Idle idle;
-    private final Reclaim reclaim;
     private final Cleaner.Cleanable memory;
 
     private Region(RegionBackEnd backEnd) {
-        this.backEnd = backEnd;
-        state = backEnd.state();
-        pages = state.pages;
-        base = state.base;
-        bytes = state.bytes;
-        slots = pages.slots();
-        lifetime = new Lifetime(this, slots);
+        super(backEnd);
         all = lifetime.segment(base, bytes);
-        chunks = new Chunks(slots);
-        idle = new Idle(backEnd, lifetime);
-        reclaim = idle.reclaim;
         memory = DroppedRegions.register(this, backEnd, lifetime.uses());
     }
 
@@ -204,36 +185,6 @@ public final class Region implements AutoCloseable {
 
     // ---- map and unmap ----------------------------------------------------------------------------------------
 
-    /**
-     * Threads have slots by their numbers, which the JDK counts up: a thread then finds the pages again that it has
-     * freed.
-     */
-    private int slot() {
-        return (int) Thread.currentThread().threadId() & slots - 1;
-    }
-
-    private static long pagesOf(long bytes) {
-        return bytes + PAGE_BYTES - 1 >>> PAGE_SHIFT;
-    }
-
-    static void checkNotNull(String name, Object argument) {
-        if (argument == null) {
-            throw new NullPointerException(name + "=null");
-        }
-    }
-
-    private static void checkSize(String name, long bytes) {
-        if (bytes <= 0) {
-            throw new IllegalArgumentException("out of range: " + name + "=" + bytes + " (1 or more)");
-        }
-    }
-
-    private static void checkFlags(int flags, int known) {
-        if ((flags & ~known) != 0) {
-            throw new IllegalArgumentException("unknown flags: flags=" + flags + " known=" + known);
-        }
-    }
-
     /** The first page of a block that lies wholly in the region. */
     private long pageOf(long address, long bytes) {
         long offset = address - base;
@@ -335,7 +286,8 @@ public final class Region implements AutoCloseable {
         hold();
         try {
             long n = pagesOf(bytes);
-            boolean done = getAt(page, n) == 0 && prepare(page, n, flags, RegionBackEnd.ANYTHING);
+            int holds = getAt(page, n);
+            boolean done = holds >= 0 && prepare(page, n, flags, holds);
             if (done) {
                 mapped(page, bytes);
             }
@@ -343,114 +295,6 @@ public final class Region implements AutoCloseable {
         } finally {
             release();
         }
-    }
-
-    /** The address of pages just taken, after Flight Recorder has been told. */
-    private long mapped(long page, long bytes) {
-        long address = state.addressOf(page);
-        Events.map(base, address, bytes);
-        return address;
-    }
-
-    /** As {@link RegionBackEnd#get}. */
-    private long getRun(long n, int flags) {
-        long result = backEnd.get(slot(), n, flags);
-        return result >= 0 ? result : getRunAgain(n, flags, result);
-    }
-
-    private long getRunAgain(long n, int flags, long result) {
-        synchronized (idle) {
-            if (!freeWhatNobodyUses()) {
-                return result;
-            }
-            state.count(slot(), INTERNAL_FAILURES, 1);
-            return backEnd.get(slot(), n, flags);
-        }
-    }
-
-    private int getAt(long page, long n) {
-        int result = backEnd.getAt(slot(), page, n);
-        return result == 0 ? 0 : getAtAgain(page, n, result);
-    }
-
-    private int getAtAgain(long page, long n, int result) {
-        synchronized (idle) {
-            if (!freeWhatNobodyUses()) {
-                return result;
-            }
-            state.count(slot(), INTERNAL_FAILURES, result == LlFree.NO_MEMORY ? 1 : 0);
-            return backEnd.getAt(slot(), page, n);
-        }
-    }
-
-    /** For a holder of the region: n pages, or {@link #NO_MEMORY}. */
-    long take(long n, boolean zeros) {
-        long result = getRun(n, zeros ? LlFree.GET_ZEROS : 0);
-        return result < 0 ? NO_MEMORY : mapped(LlFree.pageOf(result), n << PAGE_SHIFT);
-    }
-
-    /** For a holder of the region: a chunk, or {@link #NO_MEMORY}. */
-    long takeChunk() {
-        long address = chunks.take(slot());
-        return address != 0 ? address : take(Chunks.PAGES, false);
-    }
-
-    /** For a holder of the region: frees a chunk of the holder's. */
-    void freeChunk(long address) {
-        if (backEnd.isShared() || !chunks.keep(slot(), address)) {
-            free(address, Chunks.PAGES);
-        }
-    }
-
-    /**
-     * Frees the chunks kept for later; with the monitor of {@link #idle} held, so that no look at idle memory has pages
-     * in its hands either. False if there was none, and none can have been.
-     */
-    private boolean freeWhatNobodyUses() {
-        return freeChunks() || idle.isOn();
-    }
-
-    /** Frees the chunks kept for later. False if there was none. */
-    private boolean freeChunks() {
-        boolean any = false;
-        for (int i = 0; i < slots; i++) {
-            long address = chunks.take(i);
-            if (address != 0) {
-                free(address, Chunks.PAGES);
-                any = true;
-            }
-        }
-        return any;
-    }
-
-    /** For a holder of the region: clears those of the holder's pages that may hold old bytes. */
-    void zero(long address, long n) {
-        backEnd.clear(slot(), address - base >> PAGE_SHIFT, n, RegionBackEnd.ANYTHING);
-    }
-
-    /** For a holder of the region: frees pages of the holder's. */
-    void free(long address, long n) {
-        backEnd.put(slot(), address - base >> PAGE_SHIFT, n);
-        reclaim.freed(n << PAGE_SHIFT);
-        Events.unmap(base, address, n << PAGE_SHIFT);
-    }
-
-    /** For a holder of the region: frees pages that nobody has used. */
-    void freeUnused(long address, long n) {
-        backEnd.putUnused(slot(), address - base >> PAGE_SHIFT, n);
-    }
-
-    /** Makes pages taken what the flags ask for; if that fails, they are free again. */
-    private boolean prepare(long page, long n, int flags, int holds) {
-        if ((flags & FAULTED) != 0 && !backEnd.populate(page, n)) {
-            backEnd.putBack(slot(), page, n);
-            state.countShortage(slot());
-            return false;
-        }
-        if ((flags & ZEROS) != 0) {
-            backEnd.clear(slot(), page, n, holds);
-        }
-        return true;
     }
 
     /**
@@ -564,42 +408,6 @@ public final class Region implements AutoCloseable {
         }
     }
 
-    private long grow(long page, long oldPages, long newPages, int flags) {
-        long gained = newPages - oldPages;
-        int result = newPages > pages.pages() - page ? LlFree.BUSY : getAt(page + oldPages, gained);
-        if (result == LlFree.BUSY && (flags & IN_PLACE) == 0) {
-            return relocate(page, oldPages, newPages, flags);
-        }
-        // For want of memory, none elsewhere either.
-        if (result < 0) {
-            return NO_MEMORY;
-        }
-        if ((flags & ZEROS) != 0) {
-            backEnd.clear(slot(), page + oldPages, gained, RegionBackEnd.ANYTHING);
-        }
-        return state.addressOf(page);
-    }
-
-    private long relocate(long from, long oldPages, long newPages, int flags) {
-        long to = backEnd.relocate(slot(), from, oldPages, newPages);
-        if (to < 0) {
-            synchronized (idle) {
-                if (freeWhatNobodyUses()) {
-                    state.count(slot(), INTERNAL_FAILURES, 1);
-                    to = backEnd.relocate(slot(), from, oldPages, newPages);
-                }
-            }
-        }
-        if (to < 0) {
-            return NO_MEMORY;
-        }
-        reclaim.freed(oldPages << PAGE_SHIFT);
-        if ((flags & ZEROS) != 0) {
-            backEnd.clear(slot(), to + oldPages, newPages - oldPages, RegionBackEnd.ANYTHING);
-        }
-        return state.addressOf(to);
-    }
-
     // ---- giving back, populating and clearing ahead ----------------------------------------------------------
 
     /**
@@ -635,9 +443,7 @@ public final class Region implements AutoCloseable {
      * @throws SystemCallException      if the kernel takes nothing back
      */
     public long giveBack(long retainBytes) {
-        if (retainBytes < 0) {
-            throw new IllegalArgumentException("out of range: retainBytes=" + retainBytes + " (0 or more)");
-        }
+        checkNotNegative("retainBytes", retainBytes);
         hold();
         try {
             freeChunks();
@@ -657,7 +463,7 @@ public final class Region implements AutoCloseable {
      * @throws SystemCallException      if there is no memory at all
      */
     public long populate(long bytes) {
-        long children = checkAmount(bytes);
+        long children = Arguments.children(bytes);
         hold();
         try {
             return Events.populate(base, () -> backEnd.populateAhead(slot(), children) * CHILD_BYTES);
@@ -675,20 +481,13 @@ public final class Region implements AutoCloseable {
      * @throws IllegalStateException    if the region is closed
      */
     public long clear(long bytes) {
-        long children = checkAmount(bytes);
+        long children = Arguments.children(bytes);
         hold();
         try {
             return backEnd.clearAhead(slot(), children) * CHILD_BYTES;
         } finally {
             release();
         }
-    }
-
-    private static long checkAmount(long bytes) {
-        if (bytes < 0) {
-            throw new IllegalArgumentException("out of range: bytes=" + bytes + " (0 or more)");
-        }
-        return bytes / CHILD_BYTES;
     }
 
     // ---- questions --------------------------------------------------------------------------------------------
