@@ -87,9 +87,10 @@ int upa_llfree_get_at(const struct upa_llfree *a, uint32_t slot, uint64_t first,
 	if (!in_range(a, first, pages))
 		return -EINVAL;
 	error = get_at(a, s, first, pages);
-	if (!error)
-		got(a, s, (int64_t)first, pages);
-	return error;
+	if (error)
+		return error;
+	got(a, s, (int64_t)first, pages);
+	return (int)search_contents(a, first, first + pages);
 }
 
 int upa_llfree_put_run(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages, uint32_t flags)

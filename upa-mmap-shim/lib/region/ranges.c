@@ -48,7 +48,7 @@ int upa_region_claim(struct upa_region *r, void *address, size_t bytes)
 	if (!region_block(r, address, bytes, &first, &pages))
 		return -EINVAL;
 	error = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
-	if (error)
+	if (error < 0)
 		return error;
 	error = r->backend->claim(r, first, pages);
 	UPA_ASSERT(error || held(r, first, pages));

@@ -167,12 +167,6 @@ static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_
 	return error;
 }
 
-/* UPA_HOLDS_* of held pages. */
-static uint32_t contents(const struct upa_region *r, uint64_t first, uint64_t pages)
-{
-	return (uint32_t)upa_llfree_contents(&r->llfree, first, pages);
-}
-
 void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags)
 {
 	uint64_t pages = pages_of(bytes);
@@ -204,12 +198,12 @@ void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags)
 int upa_region_map_at(struct upa_region *r, void *address, size_t bytes, uint32_t flags)
 {
 	uint64_t first, pages;
-	int error;
+	int holds;
 
 	if (!region_block(r, address, bytes, &first, &pages) || flags & ~(UPA_MAP_ZEROS | UPA_MAP_FAULTED))
 		return -EINVAL;
-	error = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
-	return error ? error : prepare(r, first, pages, flags, contents(r, first, pages));
+	holds = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
+	return holds < 0 ? holds : prepare(r, first, pages, flags, (uint32_t)holds);
 }
 
 int upa_region_unmap(struct upa_region *r, void *address, size_t bytes)
@@ -224,10 +218,11 @@ static int64_t grow(struct upa_region *r, uint64_t first, uint64_t old_pages, ui
 {
 	uint64_t more = new_pages - old_pages;
 	uint64_t behind = first + old_pages;
+	int holds = upa_llfree_get_at(&r->llfree, this_slot(), behind, more);
 
-	if (upa_llfree_get_at(&r->llfree, this_slot(), behind, more))
+	if (holds < 0)
 		return flags & UPA_MAP_INPLACE ? -ENOMEM : r->backend->relocate(r, first, old_pages, new_pages, flags);
-	if (prepare(r, behind, more, flags & UPA_MAP_ZEROS, contents(r, behind, more)))
+	if (prepare(r, behind, more, flags & UPA_MAP_ZEROS, (uint32_t)holds))
 		return -ENOMEM;
 	return (int64_t)first;
 }

@@ -36,12 +36,13 @@ uint32_t upa_default_slots(void);
 /* Takes exactly these pages to work on them: 0, -EBUSY. */
 static inline int take_free(struct upa_region *r, uint64_t first, uint64_t pages)
 {
-	int error = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
+	int holds = upa_llfree_get_at(&r->llfree, this_slot(), first, pages);
 
-	if (!error)
-		ADD(r, internal_gets, 1);
-	UPA_ASSERT(error || held(r, first, pages));
-	return error;
+	if (holds < 0)
+		return holds;
+	ADD(r, internal_gets, 1);
+	UPA_ASSERT(held(r, first, pages));
+	return 0;
 }
 
 /* Frees pages that were taken so, or for a request that failed. */

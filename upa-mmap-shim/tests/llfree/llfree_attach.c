@@ -132,7 +132,7 @@ static bool check_greatest(void)
 		return false;
 	CHECK(!upa_llfree_init(&a, state, bytes, UPA_MAX_PAGES, UPA_MAX_SLOTS), "init");
 	CHECK(upa_llfree_get(&a, 4095, 0, 0) == 0, "first page");
-	CHECK(!upa_llfree_get_at(&a, 1, UPA_MAX_PAGES - 1, 1), "last page");
+	CHECK(upa_llfree_get_at(&a, 1, UPA_MAX_PAGES - 1, 1) == UPA_HOLDS_ABSENT, "last page");
 	CHECK(upa_llfree_get_at(&a, 1, UPA_MAX_PAGES - 1, 1) == -EBUSY, "last page again");
 	CHECK(upa_llfree_get_at(&a, 1, UPA_MAX_PAGES - 1, 2) == -EINVAL, "beyond the last page");
 	CHECK(upa_llfree_get_run(&a, 1, UPA_MAX_PAGES, 0) == -ENOMEM, "all pages");

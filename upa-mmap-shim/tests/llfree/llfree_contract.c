@@ -94,6 +94,18 @@ static void say_got(char *out, size_t bytes, int64_t result, uint64_t flags)
 	say_contents(out + length, bytes - (size_t)length, upa_llfree_holds(result));
 }
 
+/* 0 or -errno: what the pages hold is what "contents" says of them. */
+static int get_at(uint32_t slot, uint64_t first, uint64_t pages)
+{
+	int holds = upa_llfree_get_at(&view, slot, first, pages);
+
+	if (holds < 0)
+		return holds;
+	CHECK(holds == upa_llfree_contents(&view, first, pages), "first=%" PRIu64 " pages=%" PRIu64 " holds=%#x", first,
+	      pages, (unsigned)holds);
+	return 0;
+}
+
 static int init(uint64_t pages, uint32_t slots)
 {
 	size_t bytes = upa_llfree_state_size(pages, slots);
@@ -216,7 +228,7 @@ static void run(const struct line *l, char *out, size_t bytes)
 	} else if (IS("run", 3)) {
 		say_got(out, bytes, upa_llfree_get_run(&view, (uint32_t)n[1], n[2], (uint32_t)n[3]), n[3]);
 	} else if (IS("at", 3)) {
-		say(out, bytes, upa_llfree_get_at(&view, (uint32_t)n[1], n[2], n[3]));
+		say(out, bytes, get_at((uint32_t)n[1], n[2], n[3]));
 	} else if (IS("fill", 3)) {
 		say(out, bytes, fill((uint32_t)n[1], (uint32_t)n[2], (uint32_t)n[3]));
 	} else if (IS("put", 4)) {

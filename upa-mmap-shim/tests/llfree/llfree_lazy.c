@@ -278,10 +278,10 @@ static void *mark(void *argument)
 			continue;
 		from = (uint64_t)first;
 		length = length < 2 * UPA_CHILD_PAGES ? length : UPA_CHILD_PAGES;
-		if (upa_llfree_get_at(&a, me, from, length))
+		contents = upa_llfree_get_at(&a, me, from, length);
+		if (contents < 0)
 			continue;
 		hold(me, from, length);
-		contents = upa_llfree_contents(&a, from, length);
 		CHECK(contents > 0, "contents=%d", contents);
 		look(from, length, (uint32_t)contents);
 		if (contents & UPA_HOLDS_STALE) {

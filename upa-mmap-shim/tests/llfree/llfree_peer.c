@@ -127,7 +127,7 @@ static void get(struct peer *p)
 		/* A page, or a whole child as a pager takes it. */
 		pages = kind == 14 ? 1 : UPA_CHILD_PAGES;
 		page = (int64_t)(random_below(&p->seed, p->view.pages / pages) * pages);
-		if (upa_llfree_get_at(&p->view, p->id, (uint64_t)page, pages))
+		if (upa_llfree_get_at(&p->view, p->id, (uint64_t)page, pages) < 0)
 			return;
 	}
 	if (page >= 0)

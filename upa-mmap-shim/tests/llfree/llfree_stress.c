@@ -232,7 +232,7 @@ static void *reclaimer(void *argument)
 				length = 0;
 			break;
 		}
-		if (length && !upa_llfree_get_at(&allocator, me, first, length)) {
+		if (length && upa_llfree_get_at(&allocator, me, first, length) >= 0) {
 			took(me, first, length);
 			give(me, me, first, length, random_below(&seed, 3) ? UPA_PUT_ABSENT : UPA_PUT_UNTOUCHED);
 		}

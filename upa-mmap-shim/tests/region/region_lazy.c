@@ -80,7 +80,7 @@ static void leave_lazy(char *p, size_t bytes)
 {
 	uint64_t first = page_of(p), pages = bytes / PAGE;
 
-	CHECK(!upa_llfree_get_at(&region->llfree, 1, first, pages), "offset=%zu", (size_t)(p - region->base));
+	CHECK(upa_llfree_get_at(&region->llfree, 1, first, pages) >= 0, "offset=%zu", (size_t)(p - region->base));
 	memset(p, OLD, bytes);
 	CHECK(!madvise(p, bytes, MADV_FREE), "errno=%d", errno);
 	CHECK(!upa_llfree_set_stale(&region->llfree, first, pages), "set_stale");

@@ -166,7 +166,7 @@ static int make(struct upa_region *r, const struct region_header *h, const struc
 	/* Frames that are not in the pool count as taken. */
 	if (!error && pool < most)
 		error = upa_llfree_get_at(&d->frames, 0, pool, most - pool);
-	return error;
+	return error < 0 ? error : 0;
 }
 
 static void close_region(struct upa_region *r)

@@ -132,7 +132,9 @@ static inline int64_t frames_get(struct device_region *d, uint64_t count, uint32
 
 static inline int frames_get_at(struct device_region *d, struct upa_frame_id first, uint64_t count)
 {
-	return upa_llfree_get_at(&d->frames, this_slot(), first.n, count);
+	int holds = upa_llfree_get_at(&d->frames, this_slot(), first.n, count);
+
+	return holds < 0 ? holds : 0;
 }
 
 static inline int frames_put(struct device_region *d, struct upa_frame_id first, uint64_t count, uint32_t flags)

@@ -44,7 +44,7 @@ public class FirstOldBytesRace {
 
     @Arbiter
     public void end(III_Result r) {
-        r.r2 = allocator.getAt(1, 7, 1) == 0 ? (int) allocator.nextStale(7, 1) : -16;
+        r.r2 = allocator.getAt(1, 7, 1) >= 0 ? (int) allocator.nextStale(7, 1) : -16;
         r.r3 = States.end(allocator, 100);
     }
 }

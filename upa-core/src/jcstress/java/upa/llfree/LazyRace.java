@@ -45,7 +45,7 @@ public class LazyRace {
 
     @Arbiter
     public void end(III_Result r) {
-        r.r2 = allocator.getAt(1, 7, 1) == 0 ? isLazy(allocator.contents(7, 1)) : -16;
+        r.r2 = allocator.getAt(1, 7, 1) >= 0 ? isLazy(allocator.contents(7, 1)) : -16;
         r.r3 = States.end(allocator, 100);
     }
 

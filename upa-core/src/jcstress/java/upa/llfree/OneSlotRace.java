@@ -26,7 +26,7 @@ public class OneSlotRace {
     @Actor
     public void at(III_Result r) {
         // Beyond what the run takes, wherever it begins: there is room for both.
-        r.r2 = allocator.getAt(0, 400, 100);
+        r.r2 = Math.min(allocator.getAt(0, 400, 100), 0);
     }
 
     @Arbiter

@@ -35,13 +35,13 @@ public class PartGivenBackRace {
 
     @Actor
     public void getAndPut(III_Result r) {
-        r.r1 = allocator.getAt(1, 300, 1) == 0 ? (int) allocator.nextStale(300, 1) : -16;
+        r.r1 = allocator.getAt(1, 300, 1) >= 0 ? (int) allocator.nextStale(300, 1) : -16;
         allocator.putRun(1, 100, 1, 0);
     }
 
     @Arbiter
     public void end(III_Result r) {
-        r.r2 = allocator.getAt(1, 100, 1) == 0 ? (int) allocator.nextStale(100, 1) : -16;
+        r.r2 = allocator.getAt(1, 100, 1) >= 0 ? (int) allocator.nextStale(100, 1) : -16;
         r.r3 = States.end(allocator, 100);
     }
 }

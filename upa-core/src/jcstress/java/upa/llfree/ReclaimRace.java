@@ -30,7 +30,7 @@ public class ReclaimRace {
 
     @Actor
     public void reclaim(III_Result r) {
-        r.r1 = allocator.getAt(0, 0, 512);
+        r.r1 = Math.min(allocator.getAt(0, 0, 512), 0);
         if (r.r1 == 0) {
             allocator.putRun(0, 0, 512, LlFree.PUT_ABSENT);
         }

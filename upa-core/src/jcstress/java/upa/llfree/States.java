@@ -27,7 +27,7 @@ final class States {
             state = Arena.global().allocate(BYTES, LlFreeDescriptor.LINE_BYTES);
         }
         LlFree allocator = LlFree.create(state.fill((byte) 0), PAGES, SLOTS);
-        if (free < PAGES && allocator.getAt(2, free, PAGES - free) != 0) {
+        if (free < PAGES && allocator.getAt(2, free, PAGES - free) < 0) {
             throw new AssertionError("free=" + free);
         }
         return allocator;

@@ -31,7 +31,7 @@ public class UndoneRunRace {
     public void pages() {
         for (int i = 0; i < 10; i++) {
             int page = i % 2 == 0 ? 440 : 10;
-            if (allocator.getAt(1, page, 1) == 0) {
+            if (allocator.getAt(1, page, 1) >= 0) {
                 allocator.putRun(1, page, 1, 0);
             }
         }

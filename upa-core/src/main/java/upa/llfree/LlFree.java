@@ -238,17 +238,19 @@ public final class LlFree extends State {
      * @param slot  any number, see above
      * @param first first page
      * @param pages how many, at least 1
-     * @return 0, or {@link #BUSY} if one of them is not free
+     * @return what they hold, the sum of those of {@link #HOLDS_ABSENT} and the like that hold; or {@link #BUSY} if one
+     *         of them is not free
      * @throws IllegalArgumentException if the range is not within the pages managed
      */
     public int getAt(int slot, long first, long pages) {
         checkRange(first, pages);
         long s = slotAt(slot);
         int error = Get.at(this, s, first, pages);
-        if (error == 0) {
-            Counters.got(s, first, pages);
+        if (error < 0) {
+            return error;
         }
-        return error;
+        Counters.got(s, first, pages);
+        return Search.contents(this, first, first + pages);
     }
 
     private static void checkGetFlags(int flags) {

@@ -149,7 +149,8 @@ final class BitSetModel {
         int first = random.nextInt(pages - length + 1);
         int held = allocated.nextSetBit(first);
         boolean free = held < 0 || held >= first + length;
-        assertEquals(free ? 0 : Twin.EBUSY, twin.getAt(slot, first, length), step);
+        int holds = twin.getAt(slot, first, length);
+        assertEquals(free ? twin.contents(first, length) : Twin.EBUSY, holds, step);
         if (free) {
             took(first, length, "at");
         }
@@ -159,7 +160,7 @@ final class BitSetModel {
     private void reclaim(int slot) {
         int first = random.nextInt((pages + 511) / 512) * 512;
         int length = Math.min(512, pages - first);
-        if (twin.getAt(slot, first, length) == 0) {
+        if (twin.getAt(slot, first, length) >= 0) {
             took(first, length, "reclaim");
             free(slot, first, length, LlFree.PUT_ABSENT);
         }

@@ -174,7 +174,7 @@ class LlFreeTest {
         assertEquals(5, allocator.length(10, 5, true));
         assertEquals(0, allocator.length(10, 5, false));
         assertEquals(LlFree.NONE, allocator.next(300, 700, false));
-        assertEquals(0, allocator.getAt(0, 10, 20));
+        assertEquals(LlFree.HOLDS_STALE, allocator.getAt(0, 10, 20));
         assertEquals(10, allocator.nextStale(0, 300));
         assertEquals(20, allocator.staleLength(10, 290));
         assertEquals(0, allocator.staleLength(30, 270));

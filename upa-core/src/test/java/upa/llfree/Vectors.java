@@ -1,5 +1,6 @@
 package upa.llfree;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static upa.llfree.LlFreeDescriptor.BITMAP_OFFSET;
 import static upa.llfree.LlFreeDescriptor.CHILD_OFFSET;
 import static upa.llfree.LlFreeDescriptor.GROUP_OFFSET;
@@ -118,7 +119,7 @@ final class Vectors {
             case "run":
                 return got(twin.getRun((int) n(w, 1, 3), n(w, 2, 3), (int) n(w, 3, 3)), n(w, 3, 3));
             case "at":
-                return say(twin.getAt((int) n(w, 1, 3), n(w, 2, 3), n(w, 3, 3)));
+                return at((int) n(w, 1, 3), n(w, 2, 3), n(w, 3, 3));
             case "fill":
                 return fill((int) n(w, 1, 3), (int) n(w, 2, 3), (int) n(w, 3, 3));
             case "put":
@@ -208,6 +209,15 @@ final class Vectors {
         return result < 0 || (flags & LlFree.GET_CONTENTS) == 0
                 ? say(result)
                 : LlFree.pageOf(result) + " " + contents(LlFree.holds(result));
+    }
+
+    /** What the pages hold is what "contents" says of them. */
+    private String at(int slot, long first, long pages) {
+        int holds = twin.getAt(slot, first, pages);
+        if (holds >= 0) {
+            assertEquals(twin.contents(first, pages), holds);
+        }
+        return say(Math.min(holds, 0));
     }
 
     private static String contents(int holds) {

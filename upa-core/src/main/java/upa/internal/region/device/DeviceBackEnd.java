@@ -110,7 +110,10 @@ public final class DeviceBackEnd implements RegionBackEnd {
     @Override
     public int getAt(int slot, long page, long n) {
         int result = pages.getAt(slot, page, n);
-        return result == 0 && !supply.toPages(slot, page, n, 0) ? LlFree.NO_MEMORY : result;
+        if (result < 0) {
+            return result;
+        }
+        return supply.toPages(slot, page, n, 0) ? ANYTHING : LlFree.NO_MEMORY;
     }
 
     @Override

@@ -71,7 +71,7 @@ final class Frames {
         long at = 0;
         while (at < end && taken.pages() - before < most && (at = all.next(at, end - at, true)) >= 0) {
             long length = all.length(at, Math.min(end - at, most - (taken.pages() - before)), true);
-            if (length > 0 && all.getAt(slot, at, length) == 0) {
+            if (length > 0 && all.getAt(slot, at, length) >= 0) {
                 taken.add(at, length);
             }
             at += Math.max(length, 1);
@@ -108,7 +108,7 @@ final class Frames {
      */
     long shrink(int slot, long wanted) {
         long end = pool;
-        while (end > 0 && pool - end < wanted && all.getAt(slot, end - CHILD_PAGES, CHILD_PAGES) == 0) {
+        while (end > 0 && pool - end < wanted && all.getAt(slot, end - CHILD_PAGES, CHILD_PAGES) >= 0) {
             end -= CHILD_PAGES;
         }
         long n = pool - end;

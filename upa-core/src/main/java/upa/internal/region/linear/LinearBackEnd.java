@@ -94,14 +94,14 @@ public final class LinearBackEnd implements RegionBackEnd {
 
     @Override
     public int getAt(int slot, long page, long n) {
-        int result = pages.getAt(slot, page, n);
-        if (result == 0) {
-            if ((pages.contents(page, n) & LlFree.HOLDS_LAZY) != 0) {
-                clear.settle(slot, page, n);
-            }
-            scavenge.into(slot, page, n);
+        int holds = pages.getAt(slot, page, n);
+        if (holds < 0) {
+            return holds;
         }
-        return result;
+        if ((holds & LlFree.HOLDS_LAZY) != 0) {
+            clear.settle(slot, page, n);
+        }
+        return (holds & LlFree.HOLDS_ABSENT) != 0 && scavenge.into(slot, page, n) ? ANYTHING : holds;
     }
 
     @Override
