@@ -83,7 +83,7 @@ built() {
     echo "no: CMake $version"
     return
   fi
-  local tests=(redirect_test symbols_test region_test mman_cases llfree_contract)
+  local tests=(redirect_test symbols_test region_test region_resize mman_cases mman_state llfree_contract)
   (cmake -S /upa/source -B "$work/build" -G Ninja &&
     cmake --build "$work/build" \
       --target upa upa_mmap upa_blocks upa-run symbols_peer_gnu symbols_peer_sysv "${tests[@]}") >&2 ||

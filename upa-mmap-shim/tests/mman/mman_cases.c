@@ -1,76 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mman_cases.c - where the mmap emulation meets the rest of a process: its configuration, its first call from odd
- * places, fork and vfork, signal handlers, threads, a full region, and pages with kernel state of their own. The region
- * is made once per process, so each case runs in one of its own.
+ * places, fork and vfork, signal handlers, threads, a full region.
+ *
+ *   mman_cases [CASE]
  */
-#include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <upa/mman.h>
-
-#include "backend.h"
-#include "check.h"
-
-#define KIB 1024ul
-#define MIB (1024 * KIB)
-#define PAGE 4096ul
-#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
-#define RW (PROT_READ | PROT_WRITE)
-
-static bool in_region(const void *p)
-{
-	struct upa_region *r = upa_mman_region();
-
-	return r && (uintptr_t)p - (uintptr_t)upa_region_base(r) < upa_region_bytes(r);
-}
-
-static char *map(size_t bytes)
-{
-	char *p = upa_mmap(NULL, bytes, RW, ANON, -1, 0);
-
-	CHECK(p != MAP_FAILED, "bytes=%zu errno=%d", bytes, errno);
-	return p;
-}
-
-static void unmap(void *p, size_t bytes)
-{
-	CHECK(!upa_munmap(p, bytes), "bytes=%zu errno=%d", bytes, errno);
-}
-
-static void check_zero(const char *p, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i += 8)
-		CHECK(!*(const uint64_t *)(p + i), "offset=%zu", i);
-}
-
-static uint64_t allocated(void)
-{
-	struct upa_region_stats st;
-
-	CHECK(!upa_region_get_stats(upa_mman_region(), &st), "stats");
-	return st.allocated_bytes;
-}
-
-static void check_region(void)
-{
-	char message[200] = "";
-
-	CHECK(!upa_region_validate(upa_mman_region(), message, sizeof(message)), "%s", message);
-}
+#include "mman/mman_harness.h"
 
 /* ---- configuration --------------------------------------------------------------------------- */
 
@@ -417,186 +359,6 @@ static void test_vfork(void)
 #endif
 }
 
-/* ---- pages with kernel state of their own ------------------------------------------------------- */
-
-/* Whatever has been done to pages, who gets them next can write them, finds zeros, and has them in a child. */
-static void test_state_ends_with_the_holder(void)
-{
-	static const int advices[] = { MADV_DONTFORK,     MADV_DONTDUMP,
-				       MADV_WIPEONFORK,   MADV_MERGEABLE,
-				       MADV_NOHUGEPAGE,   MADV_HUGEPAGE,
-				       MADV_RANDOM,       MADV_SEQUENTIAL,
-				       MADV_FREE,         MADV_DONTNEED,
-				       MADV_COLD,         MADV_PAGEOUT,
-				       25 /* COLLAPSE */, 102 };
-	char *base;
-
-	setenv("UPA_REGION_BYTES", "4M", 1);
-	base = map(4 * MIB);
-	for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]) + 3; i++) {
-		size_t bytes = i % 2 ? 4 * MIB : 20 * PAGE;
-		char *p = base + (i % 2 ? 0 : 2 * MIB - 10 * PAGE);
-		char line[400];
-		FILE *maps;
-		int mappings = 0, status;
-		pid_t child;
-
-		memset(base, 0x77, 4 * MIB);
-		switch (i) {
-		case 0: CHECK(!upa_mprotect(p, bytes, PROT_NONE), "errno=%d", errno); break;
-		case 1: CHECK(!upa_mprotect(p, bytes, PROT_READ), "errno=%d", errno); break;
-		case 2:
-			CHECK(upa_mmap(p, bytes, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p,
-			      "errno=%d", errno);
-			break;
-		default:
-			/* Not every kernel knows every advice. */
-			if (upa_madvise(p, bytes, advices[i - 3]))
-				CHECK(errno == EINVAL || errno == EBUSY, "advice=%d errno=%d", advices[i - 3], errno);
-		}
-		unmap(base, 4 * MIB);
-		CHECK(map(4 * MIB) == base, "pages have been lost");
-		check_zero(base, 4 * MIB);
-		memset(base, 1, 4 * MIB);
-		maps = fopen("/proc/self/maps", "re");
-		CHECK(maps, "errno=%d", errno);
-		while (fgets(line, sizeof(line), maps)) {
-			unsigned long start, end;
-			char how[5];
-
-			if (sscanf(line, "%lx-%lx %4s", &start, &end, how) != 3 || end <= (unsigned long)base ||
-			    start >= (unsigned long)base + 4 * MIB)
-				continue;
-			mappings++;
-			CHECK(!strcmp(how, "rw-p"), "case=%zu %s", i, line);
-		}
-		fclose(maps);
-		CHECK(mappings <= 4, "case=%zu mappings=%d", i, mappings);
-		child = fork();
-		CHECK(child >= 0, "errno=%d", errno);
-		if (!child) {
-			for (size_t at = 0; at < 4 * MIB; at += PAGE)
-				if (base[at] != 1)
-					_exit(1);
-			_exit(0);
-		}
-		CHECK(waitpid(child, &status, 0) == child && !status,
-		      "case=%zu: the child does not see all, status=%#x", i, status);
-	}
-	check_region();
-}
-
-/* Locked with the system call itself, which nobody has told the region of. */
-static void test_locked_pages(void)
-{
-	char *p = map(4 * MIB), *q;
-	int64_t given;
-
-	memset(p, 1, 4 * MIB);
-	if (mlock(p, MIB)) {
-		CHECK(errno == ENOMEM || errno == EPERM || errno == EAGAIN, "errno=%d", errno);
-		return;
-	}
-	q = upa_mremap(p, 4 * MIB, 64 * MIB, MREMAP_MAYMOVE);
-	CHECK(q != MAP_FAILED, "errno=%d", errno);
-	for (size_t i = 0; i < 4 * MIB; i += PAGE)
-		CHECK(q[i] == 1, "offset=%zu", i);
-	check_zero(q + 4 * MIB, 60 * MIB);
-	unmap(q, 64 * MIB);
-	q = map(64 * MIB);
-	check_zero(q, 64 * MIB);
-	memset(q, 1, 64 * MIB);
-	unmap(q, 64 * MIB);
-	given = upa_region_give_back(upa_mman_region(), 0);
-	CHECK(given >= 0 || given == -EINVAL, "given=%" PRId64, given);
-	check_region();
-}
-
-/* Ordinary memory made in two calls is one mapping to the program, whatever its neighbours in the region are. */
-static void test_growing_across_mappings(void)
-{
-	char *p = map(64 * KIB), *q = map(64 * KIB);
-
-	memset(p, 1, 64 * KIB);
-	CHECK(!upa_mprotect(q, 64 * KIB, PROT_READ), "errno=%d", errno);
-	CHECK(upa_mmap(p + 16 * KIB, 16 * KIB, RW, ANON | MAP_STACK | MAP_FIXED, -1, 0) == p + 16 * KIB, "errno=%d",
-	      errno);
-	memset(p + 16 * KIB, 1, 16 * KIB);
-	p = upa_mremap(p, 64 * KIB, MIB, MREMAP_MAYMOVE);
-	CHECK(p != MAP_FAILED, "errno=%d", errno);
-	for (size_t i = 0; i < 64 * KIB; i++)
-		CHECK(p[i] == 1, "offset=%zu", i);
-	check_zero(p + 64 * KIB, MIB - 64 * KIB);
-	/* Not so if a part of it may not be written: no kernel grows that. */
-	CHECK(!upa_mprotect(q, 16 * KIB, PROT_NONE), "errno=%d", errno);
-	errno = 0;
-	CHECK(upa_mremap(q, 64 * KIB, MIB, MREMAP_MAYMOVE) == MAP_FAILED && errno == EFAULT, "errno=%d", errno);
-	unmap(p, MIB);
-	unmap(q, 64 * KIB);
-	check_region();
-	CHECK(allocated() == 0, "allocated=%" PRIu64, allocated());
-}
-
-static void test_uncleared(void)
-{
-	char *p = map(MIB), *q;
-
-	memset(p, 0x5a, MIB);
-	unmap(p, MIB);
-	q = upa_mmap(NULL, MIB, RW, ANON | UPA_MAP_UNCLEARED, -1, 0);
-	CHECK(q == p && q[0] == 0x5a, "not the old bytes: it has been cleared in vain");
-	unmap(q + MIB / 2, MIB / 2);
-	CHECK(upa_mremap(q, MIB / 2, MIB, UPA_MAP_UNCLEARED) == q && q[MIB - 1] == 0x5a,
-	      "mremap has cleared in vain: errno=%d", errno);
-	unmap(q, MIB);
-	/* The kernel's mappings are grown by the kernel. */
-	q = upa_mmap(NULL, MIB, PROT_READ, ANON, -1, 0);
-	q = upa_mremap(q, MIB, 2 * MIB, MREMAP_MAYMOVE | UPA_MAP_UNCLEARED);
-	CHECK(q != MAP_FAILED && !in_region(q), "errno=%d", errno);
-	unmap(q, 2 * MIB);
-	/* Never passed on to the kernel, which would refuse or misread it. */
-	q = upa_mmap(NULL, MIB, PROT_READ, ANON | UPA_MAP_UNCLEARED, -1, 0);
-	CHECK(q != MAP_FAILED && !in_region(q), "errno=%d", errno);
-	unmap(q, MIB);
-	check_zero(map(MIB), MIB);
-}
-
-#ifndef MAP_32BIT /* x86 alone has it; elsewhere the bit means nothing */
-#define MAP_32BIT MAP_GROWSDOWN
-#endif
-
-/* Such calls never come from the region. */
-static void test_not_ours(void)
-{
-	static const struct {
-		int protection, flags;
-	} calls[] = {
-		{ PROT_READ, ANON },      { PROT_NONE, ANON | MAP_NORESERVE },
-		{ RW | PROT_EXEC, ANON }, { RW, MAP_SHARED | MAP_ANONYMOUS },
-		{ RW, ANON | MAP_STACK }, { RW, ANON | MAP_GROWSDOWN },
-		{ RW, ANON | MAP_32BIT }, { RW, MAP_SHARED_VALIDATE | MAP_ANONYMOUS },
-	};
-
-	map(PAGE);
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		void *p = upa_mmap(NULL, 4 * PAGE, calls[i].protection, calls[i].flags, -1, 0);
-
-		CHECK(p == MAP_FAILED ? calls[i].flags & MAP_SHARED && errno == EINVAL : !in_region(p),
-		      "call=%zu errno=%d", i, errno);
-		if (p != MAP_FAILED)
-			unmap(p, 4 * PAGE);
-	}
-	CHECK(allocated() == PAGE, "allocated=%" PRIu64, allocated());
-	errno = 0;
-	CHECK(upa_mmap(NULL, 0, RW, ANON, -1, 0) == MAP_FAILED && errno == EINVAL, "errno=%d", errno);
-	errno = 0;
-	CHECK(upa_mmap(NULL, SIZE_MAX, RW, ANON, -1, 0) == MAP_FAILED && errno == ENOMEM, "errno=%d", errno);
-	errno = 0;
-	CHECK(upa_mmap(NULL, PAGE, RW, MAP_PRIVATE, 12345, 0) == MAP_FAILED && errno == EBADF, "errno=%d", errno);
-	errno = 0;
-	CHECK(upa_mmap(NULL, PAGE, RW, ANON, -1, 1) == MAP_FAILED && errno == EINVAL, "errno=%d", errno);
-}
-
 /* ---- threads ----------------------------------------------------------------------------------- */
 
 /* ThreadSanitizer does not see our system calls, and hence not that the kernel gives an address to one thread after
@@ -686,51 +448,7 @@ static void test_threads(void)
 	CHECK(allocated() == 0, "allocated=%" PRIu64, allocated());
 }
 
-/* From here on the kernel neither empties memory nor replaces a mapping. False: it has no filters. */
-static bool refuse_replacing(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 3, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3])),
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MAP_FIXED, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
-
-	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-}
-
-/* A fixed address among free pages, where new pages are refused: the pages are free as before. */
-static void test_refused_at_an_address(void)
-{
-	char *p = map(MIB);
-	uint64_t before;
-
-	memset(p, 1, MIB);
-	unmap(p, MIB);
-	before = allocated();
-	if (on_device() || !refuse_replacing())
-		return;
-	for (int i = 0; i < 3; i++) {
-		errno = 0;
-		CHECK(upa_mmap(p, MIB, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED && errno == ENOMEM,
-		      "errno=%d", errno);
-		CHECK(allocated() == before, "allocated=%" PRIu64 " before=%" PRIu64, allocated(), before);
-	}
-	check_region();
-}
-
-static const struct {
-	const char *name;
-	void (*run)(void);
-} cases[] = {
-#define CASE(name)                                                                                                     \
-	{                                                                                                              \
-#name, test_##name                                                                                     \
-	}
+static const struct test_case cases[] = {
 	CASE(configuration),
 	CASE(impossible_region),
 	CASE(limited_process),
@@ -742,41 +460,14 @@ static const struct {
 	CASE(handlers),
 	CASE(fork),
 	CASE(vfork),
-	CASE(state_ends_with_the_holder),
-	CASE(locked_pages),
-	CASE(growing_across_mappings),
-	CASE(uncleared),
-	CASE(not_ours),
 	CASE(threads),
-	CASE(refused_at_an_address),
 };
 
 int main(int argc, char **argv)
 {
-	int failed = 0;
-
 	if (argc > 1 && !strcmp(argv[1], "constructed")) {
 		test_constructed();
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		pid_t child;
-		int status;
-
-		if (argc > 1 && strcmp(argv[1], cases[i].name))
-			continue;
-		child = fork();
-		CHECK(child >= 0, "errno=%d", errno);
-		if (!child) {
-			unsetenv("UPA_REGION_BYTES");
-			cases[i].run();
-			_exit(0);
-		}
-		CHECK(waitpid(child, &status, 0) == child, "errno=%d", errno);
-		if (status) {
-			fprintf(stderr, "case %s: status=%#x\n", cases[i].name, status);
-			failed = 1;
-		}
-	}
-	return failed;
+	return run_cases(cases, sizeof(cases) / sizeof(cases[0]), argc > 1 ? argv[1] : NULL);
 }

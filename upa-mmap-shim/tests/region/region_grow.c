@@ -124,6 +124,7 @@ static void test_neighbour(uint32_t flags)
 	char *base = upa_region_base(r);
 	char *end = base + extent(r);
 	char *other = mmap(end, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	struct upa_region_stats calls, now;
 	uint64_t before;
 	char *p;
 
@@ -133,12 +134,18 @@ static void test_neighbour(uint32_t flags)
 	CHECK(p && p + MIB <= end, "errno=%d", errno);
 	memset(p, 'p', MIB);
 	before = allocated(r);
+	CHECK(!upa_region_get_stats(r, &calls), "stats");
 	errno = 0;
 	CHECK(!upa_region_map(r, GIB, 0) && errno == ENOMEM, "errno=%d", errno);
 	CHECK(upa_region_map_at(r, other, PAGE, 0) == -ENOMEM, "map_at");
 	CHECK(!upa_region_resize(r, p, MIB, GIB, 0) && errno == ENOMEM, "errno=%d", errno);
 	CHECK(allocated(r) == before && *other == 'n' && p[MIB - 1] == 'p', "allocated=%zu", (size_t)allocated(r));
 	CHECK(extent(r) == (size_t)(end - base) + PAGE, "extent=%zu", extent(r));
+	/* A request that has found pages, but no addresses, has failed, and nothing else. */
+	CHECK(!upa_region_get_stats(r, &now), "stats");
+	CHECK(now.failures == calls.failures + 3 && now.maps == calls.maps && now.unmaps == calls.unmaps,
+	      "failures=%" PRIu64 " maps=%" PRIu64 " unmaps=%" PRIu64, now.failures - calls.failures,
+	      now.maps - calls.maps, now.unmaps - calls.unmaps);
 	/* Where it still has room, it serves. */
 	CHECK(upa_region_map(r, PAGE, UPA_MAP_ZEROS), "errno=%d", errno);
 	munmap(other, PAGE);
@@ -166,7 +173,7 @@ static void test_limit(void)
 
 	r = create(0);
 	CHECK(!getrlimit(RLIMIT_AS, &before), "getrlimit");
-	tight = (struct rlimit){ address_space() + 64 * MIB, before.rlim_max };
+	tight = (struct rlimit){ address_space() + 30 * MIB, before.rlim_max };
 	CHECK(!setrlimit(RLIMIT_AS, &tight), "setrlimit");
 	errno = 0;
 	CHECK(!upa_region_map(r, 200 * MIB, 0) && errno == ENOMEM, "errno=%d", errno);

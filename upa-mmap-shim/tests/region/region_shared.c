@@ -195,6 +195,25 @@ static void test_no_taint(void)
 	CHECK(!upa_region_destroy(r) && !unlink(path), "errno=%d", errno);
 }
 
+/* Of a shared region old bytes are overwritten, whoever left them, and counted. */
+static void test_cleared(void)
+{
+	struct upa_region *r = create();
+	struct upa_region_stats st;
+	char *p = upa_region_map(r, 16 * PAGE, 0);
+
+	CHECK(p, "errno=%d", errno);
+	memset(p, 1, 16 * PAGE);
+	CHECK(!upa_region_unmap(r, p, 16 * PAGE), "unmap");
+	p = upa_region_map(r, 16 * PAGE, UPA_MAP_ZEROS);
+	for (size_t i = 0; i < 16 * PAGE; i++)
+		CHECK(!p[i], "offset=%zu", i);
+	CHECK(!upa_region_unmap(r, p, 16 * PAGE) && !upa_region_map_at(r, p, 8 * PAGE, UPA_MAP_ZEROS), "a part");
+	CHECK(!upa_region_get_stats(r, &st) && st.cleared_bytes == 24 * PAGE, "cleared=%" PRIu64, st.cleared_bytes);
+	CHECK(!upa_region_destroy(r), "destroy");
+	unlink(path);
+}
+
 /* ---- several processes ------------------------------------------------------------------------- */
 
 struct entry {
@@ -417,6 +436,7 @@ int main(int argc, char **argv)
 	test_attach_errors();
 	test_contradictory_slots();
 	test_no_taint();
+	test_cleared();
 	test_processes(full && *full ? 200000 : 10000);
 	test_recovery(rounds);
 	CHECK(!rmdir(directory), "errno=%d", errno);
