@@ -22,6 +22,11 @@ static bool ordinary(int protection, int flags, off_t offset)
 	       flags & MAP_ANONYMOUS && offset % (off_t)PAGE == 0;
 }
 
+static long renew(char *address, size_t length, void *region)
+{
+	return upa_region_renew(region, address, length);
+}
+
 /* MAP_FIXED or MAP_FIXED_NOREPLACE over pages of the region. */
 static void *map_over(struct upa_region *r, void *address, size_t length, int protection, int flags, int fd,
 		      off_t offset)
@@ -36,12 +41,10 @@ static void *map_over(struct upa_region *r, void *address, size_t length, int pr
 	flags &= ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
 	/* A program's way to empty memory that it keeps. */
 	if (wholly_inside(r, address, length) && ordinary(protection, flags, offset)) {
-		error = upa_surrender(r, address, length);
-		if (!error)
-			error = upa_region_renew(r, address, length);
+		error = (int)upa_place(r, address, length, false, renew, r);
 		/* Free before, and so they stay. */
 		if (error && claimed)
-			upa_region_unmap_untouched(r, address, length);
+			upa_give_up(r, address, length);
 		if (!error && flags & MAP_POPULATE)
 			os_madvise(address, length, MADV_POPULATE_WRITE);
 		return error ? address_result(error) : address;
@@ -51,7 +54,7 @@ static void *map_over(struct upa_region *r, void *address, size_t length, int pr
 	if (os_failed(moved) && !os_failed(made))
 		os_munmap((void *)made, length);
 	if (os_failed(moved) && claimed)
-		upa_region_unmap_untouched(r, address, length);
+		upa_give_up(r, address, length);
 	return address_result(moved);
 }
 

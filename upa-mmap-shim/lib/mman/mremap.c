@@ -141,7 +141,7 @@ static bool grow_in_place(struct upa_region *r, char *from, size_t old_size, siz
 		return true;
 	if (!os_failed(made))
 		move_back(r, (void *)made, new_size, old_size, from);
-	upa_region_unmap_untouched(r, behind, new_size - old_size);
+	upa_give_up(r, behind, new_size - old_size);
 	return false;
 }
 

@@ -73,15 +73,22 @@ static inline bool all_allocated(const struct upa_region *r, const void *address
 	return !upa_region_next(r, address, length, true, &gap);
 }
 
-/*
- * Makes every page of a range inside the region the program's, and not ours to hand out, until it is unmapped. 0 or
- * -errno.
- */
-int upa_surrender(struct upa_region *r, char *address, size_t length);
+/* Frees pages that were claimed for a call that has then been refused. */
+void upa_give_up(struct upa_region *r, char *address, size_t length);
+
+/* Puts something of the program's at `to`, whatever is there: an address, or -errno. */
+typedef long upa_placing(char *to, size_t length, void *context);
 
 /*
- * Moves a mapping to `to`, a range that is partly or wholly in the region. Such mappings are made elsewhere first, so
- * that a refusal leaves everything as it was and no other thread's mmap can come between. Address or -errno.
+ * Has something put at a range that is partly or wholly in the region: its pages there are the program's from then on,
+ * and not ours to hand out, until they are unmapped. `marks`: as a mapping of its own. If it is refused, pages that
+ * were free before are free again. What `place` says, or -errno.
+ */
+long upa_place(struct upa_region *r, char *to, size_t length, bool marks, upa_placing *place, void *context);
+
+/*
+ * Moves a mapping so. Such mappings are made elsewhere first, so that a refusal leaves everything as it was and no
+ * other thread's mmap can come between. Address or -errno.
  */
 long upa_move_into(struct upa_region *r, void *made, size_t length, char *to);
 

@@ -284,6 +284,66 @@ static void test_refused_at_an_address(void)
 	check_region();
 }
 
+/* From here on the kernel moves no mapping to an address of our choice. False: it has no filters. */
+static bool refuse_moving(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mremap, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MREMAP_FIXED, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
+
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* A mapping over pages of which some are free, which the kernel refuses: what was free is, and the rest is kept. */
+static void refuse_over_free_pages(size_t bytes)
+{
+	char *p = map(bytes), *other;
+	uint64_t before;
+
+	memset(p, 1, bytes);
+	for (size_t at = PAGE; at < bytes; at += 5 * PAGE)
+		unmap(p + at, 2 * PAGE);
+	before = allocated();
+	errno = 0;
+	CHECK(upa_mmap(p, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED &&
+		      errno == ENOMEM,
+	      "errno=%d", errno);
+	CHECK(allocated() == before, "allocated=%" PRIu64 " before=%" PRIu64, allocated(), before);
+	other = mmap(NULL, bytes, RW, ANON, -1, 0);
+	CHECK(upa_mremap(other, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, p) == MAP_FAILED && errno == ENOMEM,
+	      "errno=%d", errno);
+	CHECK(allocated() == before, "allocated=%" PRIu64 " before=%" PRIu64, allocated(), before);
+	for (size_t at = 0; at < bytes; at += 5 * PAGE)
+		CHECK(p[at] == 1, "page=%zu holds %d", at / PAGE, p[at]);
+	for (size_t at = PAGE; at < bytes; at += 5 * PAGE) {
+		void *hole = upa_mmap(p + at, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+
+		CHECK(hole == p + at, "page=%zu errno=%d", at / PAGE, errno);
+		check_zero(hole, PAGE);
+	}
+	munmap(other, bytes);
+	unmap(p, bytes);
+	check_region();
+}
+
+static void test_refused_over_free_pages(void)
+{
+	char *p = map(PAGE);
+
+	if (on_device() || !refuse_moving())
+		return;
+	refuse_over_free_pages(MIB);
+	/* More pages than are noted on the stack. */
+	refuse_over_free_pages(12 * MIB);
+	unmap(p, PAGE);
+}
+
 static const struct test_case cases[] = {
 	CASE(state_ends_with_the_holder),
 	CASE(locked_pages),
@@ -294,6 +354,7 @@ static const struct test_case cases[] = {
 	CASE(advice_goes_past_holes),
 	CASE(growth_refused),
 	CASE(refused_at_an_address),
+	CASE(refused_over_free_pages),
 };
 
 int main(int argc, char **argv)
