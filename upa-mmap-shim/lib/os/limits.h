@@ -16,13 +16,4 @@ static inline bool os_limited(int resource)
 	return os_call(SYS_prlimit64, 0, resource, 0, (long)&limit, 0, 0) || limit.rlim_cur != RLIM64_INFINITY;
 }
 
-/*
- * May page tables not be moved to other addresses? The kernel unmaps the target before it finds that it has no room for
- * the move, and may then have none for what was there either.
- */
-static inline bool os_moves_limited(void)
-{
-	return os_limited(RLIMIT_AS) || os_limited(RLIMIT_DATA);
-}
-
 #endif

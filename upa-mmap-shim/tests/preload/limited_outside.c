@@ -179,6 +179,29 @@ static bool unmaps_protected(void)
 }
 
 /*
+ * Under a limit below what is in use, in which nothing more can be mapped, a block that is to grow, and be moved for
+ * it, is whole afterwards, wherever it is.
+ */
+static bool survives_below(void)
+{
+	limit(RLIMIT_AS, MIB);
+	limit(RLIMIT_DATA, MIB);
+	for (size_t bytes = 16 * MIB; bytes <= 48 * MIB; bytes += 8 * MIB) {
+		char *grown = mremap(kept, bytes, bytes + 8 * MIB, MREMAP_MAYMOVE);
+
+		if (grown == MAP_FAILED)
+			break;
+		kept = grown;
+		memset(kept + bytes, 'k', 8 * MIB);
+		for (size_t i = 0; i < bytes + 8 * MIB; i++)
+			CHECK(kept[i] == 'k', "contents at=%zu of=%zu", i, bytes);
+	}
+	for (size_t i = 0; i < 16 * MIB; i++)
+		CHECK(kept[i] == 'k', "contents at=%zu", i);
+	return true;
+}
+
+/*
  * Once the kernel has refused something, what is above the limit is refused as it would be without UPA; what was there
  * stays. (Before, UPA still has of what the process had.)
  */
@@ -211,6 +234,7 @@ static const struct {
 	{ "mmap over memory in use", maps_over_kept, true },
 	{ "mmap where memory was", maps_where_freed, true },
 	{ "munmap of what was protected", unmaps_protected, false },
+	{ "mremap below what is in use", survives_below, false },
 	{ "refused", refuses_more, false },
 };
 

@@ -50,7 +50,14 @@ void upa_linear_clear_as(struct upa_region *r, uint64_t first, uint64_t pages, u
 void upa_linear_settle(struct upa_region *r, uint64_t first, uint64_t pages);
 bool upa_linear_clear_child(struct upa_region *r, uint64_t first);
 
-/* move.c */
+/*
+ * move.c: moves what the kernel has as one mapping to held pages that have no memory. MOVED: the source has none then;
+ * MOVED_NOTHING: all is as it was; MOVED_AWAY: nothing is mapped at the source, which must stay held for good.
+ */
+enum moved { MOVED, MOVED_NOTHING, MOVED_AWAY };
+
+enum moved upa_linear_move(struct upa_region *r, uint64_t to, uint64_t from, uint64_t pages);
+
 int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_pages, uint64_t new_pages,
 			    uint32_t flags);
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "os/limits.h"
 #include "os/os.h"
 #include "region/linear/linear.h"
 #include "region/slots.h"
@@ -17,29 +16,44 @@
  */
 #define MAX_TABLE_MOVES 16384u
 
-/*
- * Moves memory to a range that has none: the page tables where the kernel can, else the bytes. True if all
- * of it went by page tables, so that no memory stays behind at the source.
- */
-static bool move_tables(const struct upa_region *r, uint64_t to, uint64_t from, uint64_t pages)
+enum moved upa_linear_move(struct upa_region *r, uint64_t to, uint64_t from, uint64_t pages)
 {
-	bool all = true;
+	void *target = address_of(r, to), *source = address_of(r, from);
+	uint64_t bytes = pages * PAGE_BYTES;
+
+	UPA_ASSERT(held(r, to, pages) && held(r, from, pages) && reached(r, to, pages));
+	if (!os_failed(os_mremap(source, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, target)))
+		return MOVED;
+	/* The kernel may have unmapped the target before it found that it had no room for the move. */
+	if (!upa_linear_restore(r, to, pages, PROT_READ | PROT_WRITE))
+		return MOVED_NOTHING;
+	/* A limit from outside, below what is mapped already: nothing can be mapped, but this takes no room. */
+	if (os_failed(os_mremap(source, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, target)))
+		return MOVED_NOTHING;
+	upa_llfree_taint(&r->llfree, from, pages);
+	return MOVED_AWAY;
+}
+
+/*
+ * Moves memory to a range that has none: the page tables where the kernel can, else the bytes. MOVED: all of it went by
+ * page tables, so that no memory stays behind at the source; MOVED_AWAY: nor do all addresses.
+ */
+static enum moved move_tables(struct upa_region *r, uint64_t to, uint64_t from, uint64_t pages)
+{
+	enum moved all = MOVED;
 	uint64_t n;
 
 	UPA_ASSERT(held(r, to, pages) && held(r, from, pages) && (to + pages <= from || from + pages <= to));
 	UPA_ASSERT(r->backend != &upa_shared && reached(r, to, pages));
 	for (; pages; pages -= n, to += n, from += n) {
-		long result;
+		enum moved part;
 
 		n = upa_region_one_mapping(r, address_of(r, from), pages * PAGE_BYTES) / PAGE_BYTES;
-		result = os_mremap(address_of(r, from), n * PAGE_BYTES, n * PAGE_BYTES,
-				   MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, address_of(r, to));
-		if (!os_failed(result))
-			continue;
-		/* Short of memory, the kernel may have left the target unmapped. */
-		upa_linear_restore(r, to, n, PROT_READ | PROT_WRITE);
-		memcpy(address_of(r, to), address_of(r, from), n * PAGE_BYTES);
-		all = false;
+		part = upa_linear_move(r, to, from, n);
+		if (part == MOVED_NOTHING)
+			memcpy(address_of(r, to), address_of(r, from), n * PAGE_BYTES);
+		/* The worst of all. */
+		all = part > all ? part : all;
 	}
 	return all;
 }
@@ -63,11 +77,13 @@ static bool swap_tables(struct upa_region *r, uint64_t to, uint64_t from, uint64
 		return false;
 	absent = upa_llfree_next_stale(&r->llfree, (uint64_t)aside, pages, &length) < 0;
 	if (absent) {
-		bool emptied = move_tables(r, (uint64_t)aside, to, pages);
+		enum moved there = move_tables(r, (uint64_t)aside, to, pages), back;
 
+		/* Whatever is missing of the first two, the next move fills. */
 		move_tables(r, to, from, pages);
-		emptied = move_tables(r, from, (uint64_t)aside, pages) && emptied;
-		put_back(r, (uint64_t)aside, pages, emptied ? UPA_PUT_ABSENT : 0);
+		back = move_tables(r, from, (uint64_t)aside, pages);
+		if (back != MOVED_AWAY)
+			put_back(r, (uint64_t)aside, pages, there == MOVED && back == MOVED ? UPA_PUT_ABSENT : 0);
 	} else {
 		put_back(r, (uint64_t)aside, pages, UPA_PUT_UNTOUCHED);
 	}
@@ -103,12 +119,11 @@ int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_p
 			    uint32_t flags)
 {
 	bool tables = old_pages >= UPA_CHILD_PAGES && upa_llfree_tainted(&r->llfree, first, old_pages) <= 0 &&
-		      atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES &&
-		      !os_moves_limited();
+		      atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES;
 	int64_t got = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, UPA_GET_CONTENTS);
 	uint64_t to = (uint64_t)upa_llfree_page(got);
 	uint64_t length;
-	bool emptied = false;
+	enum moved moved = MOVED_NOTHING;
 	int error;
 
 	if (got < 0)
@@ -125,15 +140,15 @@ int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_p
 	if (tables)
 		atomic_fetch_add_explicit(&r->table_moves, 1, memory_order_relaxed);
 	if (tables && upa_llfree_next_stale(&r->llfree, to, old_pages, &length) < 0)
-		emptied = move_tables(r, to, first, old_pages);
+		moved = move_tables(r, to, first, old_pages);
 	else if (!tables || !swap_tables(r, to, first, old_pages))
 		memcpy(address_of(r, to), address_of(r, first), old_pages * PAGE_BYTES);
 	upa_linear_scavenge(r, to + old_pages, new_pages - old_pages);
 	if (flags & UPA_MAP_ZEROS)
 		upa_linear_clear(r, to + old_pages, new_pages - old_pages);
-	if (emptied)
+	if (moved == MOVED)
 		upa_llfree_put_run(&r->llfree, this_slot(), first, old_pages, UPA_PUT_ABSENT);
-	else
+	else if (moved == MOVED_NOTHING)
 		r->backend->unmap(r, first, old_pages);
 	ADD(r, moved_pages, old_pages);
 	return (int64_t)to;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory of free children for a run that has none. */
 #define _GNU_SOURCE
-#include "os/limits.h"
-#include "os/os.h"
 #include "region/linear/linear.h"
 #include "region/slots.h"
 
@@ -35,23 +33,26 @@ static uint64_t take_populated(struct upa_region *r, uint64_t *from, uint64_t wa
 	return 0;
 }
 
-/* Moves memory of children to children that have none. How many, from the first on, have been moved. */
-static uint64_t move_children(struct upa_region *r, uint64_t to, uint64_t from, uint64_t children)
+/*
+ * Moves memory of children to children that have none. How many, from the first on, have been moved; in *lost, how
+ * many of these, the last, have no addresses left.
+ */
+static uint64_t move_children(struct upa_region *r, uint64_t to, uint64_t from, uint64_t children, uint64_t *lost)
 {
+	*lost = 0;
 	for (uint64_t moved = 0, n; moved < children; moved += n) {
 		char *source = address_of(r, (from + moved) * UPA_CHILD_PAGES);
-		char *target = address_of(r, (to + moved) * UPA_CHILD_PAGES);
+		enum moved part;
 
 		n = upa_region_one_mapping(r, source, (children - moved) * CHILD_BYTES) / CHILD_BYTES;
 		if (!n)
 			return moved;
-		if (os_failed(os_mremap(source, n * CHILD_BYTES, n * CHILD_BYTES,
-					MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, target))) {
-			/* Short of memory, the kernel may have left the target unmapped. */
-			upa_linear_restore(r, (to + moved) * UPA_CHILD_PAGES, n * UPA_CHILD_PAGES,
-					   PROT_READ | PROT_WRITE);
-			return moved;
-		}
+		part = upa_linear_move(r, (to + moved) * UPA_CHILD_PAGES, (from + moved) * UPA_CHILD_PAGES,
+				       n * UPA_CHILD_PAGES);
+		if (part == MOVED_AWAY)
+			*lost = n;
+		if (part != MOVED)
+			return moved + *lost;
 	}
 	return children;
 }
@@ -66,13 +67,13 @@ bool upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
 	uint64_t end = (first + pages) / UPA_CHILD_PAGES;
 	uint64_t from = upa_llfree_touched_children(&r->llfree);
 	uint64_t looks = child < end ? SCAVENGE_LOOKS * (end - child) : 0;
-	bool any = false, limited = false;
+	bool any = false;
 
 	UPA_ASSERT(!pages || held(r, first, pages));
 	if (from > SCAVENGE_CHILDREN)
 		return false;
 	while (child < end) {
-		uint64_t length, taken, moved;
+		uint64_t length, taken, moved, lost;
 		bool lazy;
 		int64_t absent = upa_llfree_next_state(&r->llfree, child * UPA_CHILD_PAGES,
 						       (end - child) * UPA_CHILD_PAGES, 1u << UPA_ABSENT, &length);
@@ -87,8 +88,7 @@ bool upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
 		UPA_ASSERT(taken <= length / UPA_CHILD_PAGES && (from + taken <= child || from >= end));
 		lazy = upa_llfree_contents(&r->llfree, from * UPA_CHILD_PAGES, taken * UPA_CHILD_PAGES) &
 		       UPA_HOLDS_LAZY;
-		limited = os_moves_limited();
-		moved = limited ? 0 : move_children(r, child, from, taken);
+		moved = move_children(r, child, from, taken, &lost);
 		UPA_ASSERT(moved <= taken);
 		if (moved) {
 			upa_llfree_set_stale(&r->llfree, child * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES);
@@ -96,13 +96,14 @@ bool upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages)
 			if (lazy)
 				upa_linear_settle(r, child * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES);
 			any = true;
-			put_back(r, from * UPA_CHILD_PAGES, moved * UPA_CHILD_PAGES, UPA_PUT_ABSENT);
+			if (moved > lost)
+				put_back(r, from * UPA_CHILD_PAGES, (moved - lost) * UPA_CHILD_PAGES, UPA_PUT_ABSENT);
 			ADD(r, moved_pages, moved * UPA_CHILD_PAGES);
 		}
 		if (moved < taken)
 			put_back(r, (from + moved) * UPA_CHILD_PAGES, (taken - moved) * UPA_CHILD_PAGES,
 				 UPA_PUT_UNTOUCHED);
-		if (limited)
+		if (lost)
 			break;
 		child += moved;
 	}
