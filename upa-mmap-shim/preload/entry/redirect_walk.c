@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define MOST_INSTRUCTIONS 256
+#define NEAR_BYTES 128 /* stubs are hardly longer */
 #define REGISTERS 32
 
 /* Which registers hold known numbers by the time an instruction runs: small ones, like those of system calls. */
@@ -25,6 +26,7 @@ struct walk {
 	size_t patch;
 	uint16_t number;
 	bool makes_it;
+	uint16_t near[NEAR_BYTES]; /* by the distance from the entry: 1 + the number of the step, or 0 */
 	size_t n;
 	struct step steps[MOST_INSTRUCTIONS];
 };
@@ -34,26 +36,46 @@ static bool forget(struct registers *into, const struct registers *from)
 {
 	uint32_t known = into->known & from->known;
 
-	for (int i = 0; i < REGISTERS; i++)
-		if (known >> i & 1 && into->value[i] != from->value[i])
+	for (uint32_t left = known; left; left &= left - 1) {
+		int i = __builtin_ctz(left);
+
+		if (into->value[i] != from->value[i])
 			known &= ~(1u << i);
+	}
 	if (known == into->known)
 		return false;
 	into->known = known;
 	return true;
 }
 
+/* The step at this place; NULL: there is none yet. */
+static struct step *step_at(struct walk *w, size_t at)
+{
+	if (at - w->entry < NEAR_BYTES)
+		return w->near[at - w->entry] ? &w->steps[w->near[at - w->entry] - 1] : NULL;
+	for (size_t i = 0; i < w->n; i++)
+		if (w->steps[i].at == at)
+			return &w->steps[i];
+	return NULL;
+}
+
 /* The walk comes to `at`: again, if it knows less than last time. */
 static enum refusal arrive(struct walk *w, size_t at, const struct registers *registers)
 {
-	for (size_t i = 0; i < w->n; i++)
-		if (w->steps[i].at == at) {
-			w->steps[i].pending |= forget(&w->steps[i].registers, registers);
-			return REDIRECT_FINE;
-		}
+	struct step *seen = step_at(w, at);
+
+	if (seen) {
+		seen->pending |= forget(&seen->registers, registers);
+		return REDIRECT_FINE;
+	}
 	if (w->n == MOST_INSTRUCTIONS)
 		return REDIRECT_TOO_LONG;
-	w->steps[w->n++] = (struct step){ .at = at, .pending = true, .registers = *registers };
+	if (at - w->entry < NEAR_BYTES)
+		w->near[at - w->entry] = (uint16_t)(w->n + 1);
+	seen = &w->steps[w->n++];
+	seen->at = at;
+	seen->pending = true;
+	seen->registers = *registers;
 	return REDIRECT_FINE;
 }
 
@@ -110,8 +132,10 @@ static enum refusal system_call(struct walk *w, struct registers *registers)
 	return REDIRECT_FINE;
 }
 
-static enum refusal step(struct walk *w, size_t at, struct registers registers)
+static enum refusal step(struct walk *w, const struct step *s)
 {
+	struct registers registers = s->registers;
+	size_t at = s->at;
 	struct instruction i = w->machine->decode(w->code.bytes + at, w->code.length - at);
 	enum refusal refusal;
 
@@ -144,7 +168,7 @@ static enum refusal walk(struct walk *w)
 			if (w->steps[i].pending) {
 				w->steps[i].pending = false;
 				again = true;
-				refusal = step(w, w->steps[i].at, w->steps[i].registers);
+				refusal = step(w, &w->steps[i]);
 			}
 	}
 	return refusal;
@@ -164,6 +188,7 @@ enum refusal redirect_walk(const struct redirect_machine *machine, struct code c
 	w.end = offset + size;
 	w.number = number;
 	w.makes_it = false;
+	memset(w.near, 0, sizeof(w.near));
 	w.n = 0;
 	if (size >= machine->landing_bytes && machine->is_landing(code.bytes + offset))
 		w.patch += machine->landing_bytes;
