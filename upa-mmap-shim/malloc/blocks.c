@@ -111,6 +111,10 @@ static size_t mapped_for(size_t bytes, size_t offset)
 	return bytes > PTRDIFF_MAX - 2 * PAGE ? 0 : (bytes + offset + PAGE - 1) & ~(PAGE - 1);
 }
 
+/* Of libupa_mmap.so, if that is there: as mmap(), and it heeds UPA_MAP_UNCLEARED. */
+extern void *__upa_mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
+	__attribute__((weak));
+
 /* NULL: not to be had, and whoever comes next may try. */
 static void *large(size_t bytes, size_t alignment, int zeros)
 {
@@ -122,8 +126,9 @@ static void *large(size_t bytes, size_t alignment, int zeros)
 
 	if (!mapped)
 		return NULL;
-	at = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | (zeros ? 0 : UPA_MAP_UNCLEARED),
-		  -1, 0);
+	at = (zeros || !__upa_mmap ? mmap : __upa_mmap)(NULL, mapped, PROT_READ | PROT_WRITE,
+							MAP_PRIVATE | MAP_ANONYMOUS | (zeros ? 0 : UPA_MAP_UNCLEARED),
+							-1, 0);
 	if (at == MAP_FAILED) {
 		errno = saved;
 		return NULL;

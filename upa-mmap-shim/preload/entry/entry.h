@@ -21,6 +21,7 @@
 #include "entry/next.h"
 #include "gate.h"
 #include "os/os.h"
+#include "region/region_private.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -60,6 +61,9 @@ ENTRY_OWN(ioctl);
 ENTRY_OWN(setsockopt);
 ENTRY_OWN(setrlimit64);
 ENTRY_OWN(prlimit64);
+ENTRY_OWN(personality);
+ENTRY_OWN(process_madvise);
+ENTRY_OWN(shmat);
 
 /*
  * A call that is not ours, as a system call's result: by the next library's function, if it is not libc's own and
@@ -74,6 +78,21 @@ ENTRY_OWN(prlimit64);
 
 /* Does another library come first, from which libc's own function will bring the call here? */
 #define ENTRY_RETURNS(name) (__builtin_expect(next_returns.name, 0) && !entry_by_number)
+
+/* Is this memory of the program's, readable? */
+static inline bool entry_readable(const void *address)
+{
+	/* The kernel copies the set before it looks at the first argument, which is none. */
+	return os_call(SYS_rt_sigprocmask, -1, (long)address, 0, 8, 0, 0) != -EFAULT;
+}
+
+/* Notes that pages are no longer as the region hands them out. False: they are not the region's. */
+static inline bool entry_taint(void *address, size_t length)
+{
+	struct upa_region *region = gate_of(address);
+
+	return region && length && !upa_region_taint(region, address, length);
+}
 
 /* A system call's result as libc returns it: -1 with errno. */
 static inline long entry_result(long result)

@@ -74,6 +74,8 @@ static void *map_at(void *address, size_t length, int protection, int flags, int
 
 	if (flags & MAP_FIXED)
 		heap_disturb(address, length, false);
+	else
+		heap_uncover(address, length);
 	if (!gate_touched(address, length))
 		return pass(address, length, protection, flags, fd, offset, asker);
 	result = upa_mmap(address, length, protection, flags, fd, offset);
@@ -91,10 +93,12 @@ static void *map_near(void *hint, size_t length, int protection, int flags, int 
 {
 	int saved = errno;
 	void *page = (char *)hint - (uintptr_t)hint % 4096;
-	void *result = gate_touched(page, length) ?
-			       map_at(page, length, protection, flags | MAP_FIXED_NOREPLACE, fd, offset, asker) :
-			       MAP_FAILED;
+	void *result;
 
+	heap_uncover(page, length);
+	result = gate_touched(page, length) ?
+			 map_at(page, length, protection, flags | MAP_FIXED_NOREPLACE, fd, offset, asker) :
+			 MAP_FAILED;
 	errno = saved;
 	return result == MAP_FAILED ? NULL : result;
 }
@@ -191,24 +195,26 @@ static void *map_counted(void *address, size_t length, int protection, int flags
 		result;                                                                                                \
 	})
 
+/* Our own flag is none of the kernel's: mmap() heeds no flag that it does not know, and mremap() refuses it. */
 EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
 	if (ENTRY_RETURNS(mmap))
 		return FOR_THE_PROGRAM(next.mmap(address, length, protection, flags, fd, offset));
-	return map_counted(address, length, protection, flags, fd, offset, ASKER(mmap));
+	return map_counted(address, length, protection, flags & ~UPA_MAP_UNCLEARED, fd, offset, ASKER(mmap));
 }
 
 EXPORT void *mmap64(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
 	if (ENTRY_RETURNS(mmap64))
 		return FOR_THE_PROGRAM(next.mmap64(address, length, protection, flags, fd, offset));
-	return map_counted(address, length, protection, flags, fd, offset, ASKER(mmap64));
+	return map_counted(address, length, protection, flags & ~UPA_MAP_UNCLEARED, fd, offset, ASKER(mmap64));
 }
 
 void *libc_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
 	int said = flags == (MAP_PRIVATE | MAP_ANONYMOUS) && uncleared(length) ? UPA_MAP_UNCLEARED : 0;
 
+	flags &= ~UPA_MAP_UNCLEARED;
 	return map_counted(address, length, protection, flags | said, fd, offset, ASKER(mmap));
 }
 
@@ -282,6 +288,8 @@ static void *kernel_resize(void *old_address, size_t old_size, size_t new_size, 
 
 static void *resize_now(void *old_address, size_t old_size, size_t new_size, int flags, void *to, int uncleared_flag)
 {
+	if (flags & UPA_MAP_UNCLEARED)
+		return kernel_resize(old_address, old_size, new_size, flags, to);
 	if (gate_touched(old_address, old_size) || (flags & MREMAP_FIXED && gate_touched(to, new_size)))
 		return upa_mremap(old_address, old_size, new_size, flags | uncleared_flag, to);
 	return kernel_resize(old_address, old_size, new_size, flags, to);

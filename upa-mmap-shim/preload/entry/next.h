@@ -19,8 +19,10 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -31,6 +33,10 @@ long mbind(void *address, unsigned long length, int mode, const unsigned long *n
 
 /* libcap has it in no header of libc's. */
 int capset(void *header, const void *data);
+
+#if !defined(__GLIBC__) || !__GLIBC_PREREQ(2, 36)
+ssize_t process_madvise(int pidfd, const struct iovec *vector, size_t count, int advice, unsigned flags);
+#endif
 
 /* One line for each name of exports.map that is a function. */
 #define NEXT_FUNCTIONS(F)                                                                                              \
@@ -56,6 +62,9 @@ int capset(void *header, const void *data);
 	F(prlimit64)                                                                                                   \
 	F(prctl)                                                                                                       \
 	F(setsockopt)                                                                                                  \
+	F(personality)                                                                                                 \
+	F(process_madvise)                                                                                             \
+	F(shmat)                                                                                                       \
 	F(ioctl)                                                                                                       \
 	F(_exit)                                                                                                       \
 	F(_Exit)                                                                                                       \

@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 
 #include <upa/mman.h>
 
@@ -136,6 +135,8 @@ static int apply(const void *address, size_t length, bool sticks, upa_call_on_ra
 
 	if (sticks)
 		heap_disturb(address, length, false);
+	else
+		heap_uncover(address, length);
 	if (!gate_touched(address, length))
 		return (int)entry_result(call((char *)address, length, argument));
 	return upa_mman_apply((char *)address - offset, length + offset, sticks, call, argument);
@@ -198,6 +199,7 @@ static int call_msync(char *address, size_t length, long flags)
 EXPORT int msync(void *address, size_t length, int flags)
 {
 	next_need();
+	heap_uncover(address, length);
 	/* The next one, which may be cancelled, for what may have to wait. */
 	if (!gate_touched(address, length) && next.msync)
 		return next.msync(address, length, flags);
@@ -212,17 +214,19 @@ static int call_mincore(char *address, size_t length, long pages)
 
 EXPORT int mincore(void *address, size_t length, unsigned char *pages)
 {
+	heap_uncover(address, length);
 	if (!gate_touched(address, length))
 		return (int)entry_result(call_mincore(address, length, (long)pages));
 	return upa_mman_apply(address, length, false, call_mincore, (long)pages);
 }
 
-/* Notes that pages are no longer as the region hands them out. False: they are not the region's. */
-static bool taint(void *address, size_t length)
+static int call_pkey_mprotect(char *address, size_t length, long protection_and_key)
 {
-	struct upa_region *region = gate_of(address);
+	int protection = (int)(protection_and_key >> 32), key = (int)protection_and_key;
 
-	return region && length && !upa_region_taint(region, address, length);
+	return (int)ENTRY_NEXT(pkey_mprotect,
+			       os_call(SYS_pkey_mprotect, (long)address, (long)length, protection, key, 0, 0), address,
+			       length, protection, key);
 }
 
 EXPORT int pkey_mprotect(void *address, size_t length, int protection, int key)
@@ -231,38 +235,45 @@ EXPORT int pkey_mprotect(void *address, size_t length, int protection, int key)
 		return libc_mprotect(address, length, protection);
 	stand_aside(ASIDE_KEYED);
 	heap_disturb(address, length, false);
-	taint(address, length);
-	return (int)entry_result(ENTRY_NEXT(
-		pkey_mprotect, os_call(SYS_pkey_mprotect, (long)address, (long)length, protection, key, 0, 0), address,
-		length, protection, key));
+	/* The kernel looks at the key first: where nothing is mapped, nor can be, it says what is wrong with that. */
+	if (gate_touched(address, length)) {
+		long refused = os_call(SYS_pkey_mprotect, -2 * 4096l, 4096, protection, key, 0, 0);
+
+		if (refused && refused != -ENOMEM)
+			return (int)entry_result(refused);
+	}
+	return upa_mman_apply(address, length, true, call_pkey_mprotect, (long)protection << 32 | (unsigned)key);
+}
+
+/* What the kernel looks at first: an empty range is good for that. */
+static long refused_policy(void *address, int mode, const unsigned long *nodes, unsigned long max_node, unsigned flags)
+{
+	return os_call(SYS_mbind, (long)address, 0, mode, (long)nodes, (long)max_node, flags);
+}
+
+/* Free pages are holes, in which only the default policy has no meaning, if there is anything else. */
+static bool binds_a_hole(void *address, size_t length, int mode)
+{
+	struct upa_region *region = gate_of(address);
+	struct range hole, other;
+
+	return region && length && upa_region_next(region, address, length, true, &hole) &&
+	       (mode || !upa_region_next(region, address, length, false, &other));
 }
 
 EXPORT long mbind(void *address, unsigned long length, int mode, const unsigned long *nodes, unsigned long max_node,
 		  unsigned flags)
 {
 	heap_disturb(address, length, false);
-	taint(address, length);
+	if (binds_a_hole(address, length, mode)) {
+		long error = refused_policy(address, mode, nodes, max_node, flags);
+
+		return entry_result(error ? error : -EFAULT);
+	}
+	entry_taint(address, length);
 	return entry_result(ENTRY_NEXT(
 		mbind, os_call(SYS_mbind, (long)address, (long)length, mode, (long)nodes, (long)max_node, flags),
 		address, length, mode, nodes, max_node, flags));
-}
-
-/*
- * Pages that sit in a pipe must be neither handed out again nor cleared: tainted, their memory is dropped when they
- * are unmapped; of others no mark is kept.
- */
-EXPORT ssize_t vmsplice(int fd, const struct iovec *vector, size_t count, unsigned flags)
-{
-	for (size_t i = 0; vector && i < count && i < 1024; i++) {
-		uintptr_t from = (uintptr_t)vector[i].iov_base & ~4095ul;
-		uintptr_t to = (uintptr_t)vector[i].iov_base + vector[i].iov_len;
-
-		heap_disturb((void *)from, to - from, false);
-		if (!taint((void *)from, to - from))
-			stand_aside(ASIDE_SPLICED);
-	}
-	return entry_result(ENTRY_NEXT(vmsplice, os_call(SYS_vmsplice, fd, (long)vector, (long)count, flags, 0, 0), fd,
-				       vector, count, flags));
 }
 
 ENTRY_IS_OWN(madvise);
@@ -272,6 +283,5 @@ ENTRY_IS_OWN(mlock2);
 ENTRY_IS_OWN(munlock);
 ENTRY_IS_OWN(mincore);
 ENTRY_IS_OWN(msync);
-ENTRY_IS_OWN(vmsplice);
 ENTRY_IS_OWN(pkey_mprotect);
 ENTRY_IS_OWN(mbind);

@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What concerns the process as a whole: limits, locks on all memory, filters, and its end. */
+/* What concerns the process as a whole: limits, locks on all memory, filters, its personality, and its end. */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <stdarg.h>
-#include <string.h>
-#include <sys/ioctl.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 
 #include "agent/agent.h"
 #include "entry/entry.h"
-#include "gate.h"
 #include "observe/observe.h"
 #include "os/filter.h"
 #include "stand_aside.h"
-
-#ifndef SOL_XDP
-#define SOL_XDP 283
-#endif
 
 /* The region would be locked, and populated, with everything else. */
 int libc_mlockall(int flags)
@@ -103,83 +95,16 @@ EXPORT int prctl(int option, ...)
 	return (int)entry_result(result);
 }
 
-/* Pages on their way out by MSG_ZEROCOPY belong to the network until it says so: no reuse can be safe. */
-EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_t length)
+/* From now on memory that may be read may be run as well, or no longer: the region's is as it was. */
+EXPORT int personality(unsigned long wanted)
 {
-	if (level == SOL_SOCKET && option == SO_ZEROCOPY)
-		stand_aside(ASIDE_ZEROCOPY);
-	if (level == SOL_XDP)
-		stand_aside(ASIDE_PINNED);
-	return (int)entry_result(ENTRY_NEXT(setsockopt,
-					    os_call(SYS_setsockopt, fd, level, option, (long)value, length, 0), fd,
-					    level, option, value, length));
-}
+	const unsigned long ask = 0xffffffff;
+	unsigned long now = (unsigned long)os_call(SYS_personality, (long)ask, 0, 0, 0, 0, 0);
 
-/* libaio's name. What is under way when its pages are unmapped goes on, and may be a read into them. */
-EXPORT int io_setup(int most, void *context)
-{
-	stand_aside(ASIDE_PINNED);
-	return (int)os_call(SYS_io_setup, most, (long)context, 0, 0, 0, 0);
-}
-
-/* Is this memory of the program's, readable? */
-static bool readable(const void *address)
-{
-	/* The kernel copies the set before it looks at the first argument, which is none. */
-	return os_call(SYS_rt_sigprocmask, -1, (long)address, 0, 8, 0, 0) != -EFAULT;
-}
-
-/*
- * Memory that was handed out from the region may be there, and read zero, though the program has never touched it:
- * the kernel's would be missing. A page to which the program has written zeros is taken for such a one.
- */
-static void empty_untouched(const struct uffdio_register *wanted)
-{
-	static const char zeros[4096];
-	char *at, *end, *from;
-
-	if (!readable(wanted) || !readable(&wanted->mode) || !(wanted->mode & UFFDIO_REGISTER_MODE_MISSING) ||
-	    (wanted->range.start | wanted->range.len) % sizeof(zeros))
-		return;
-	at = (char *)wanted->range.start;
-	end = at + wanted->range.len;
-	for (from = at; at < end; at += sizeof(zeros)) {
-		unsigned char resident = 0;
-
-		if (gate_knows(at) && !os_resident(at, sizeof(zeros), &resident) && resident && readable(at) &&
-		    !memcmp(at, zeros, sizeof(zeros)))
-			continue;
-		if (at > from)
-			os_madvise(from, (size_t)(at - from), MADV_DONTNEED);
-		from = at + sizeof(zeros);
-	}
-	if (at > from)
-		os_madvise(from, (size_t)(at - from), MADV_DONTNEED);
-}
-
-/* RDMA_VERBS_IOCTL is of this type: libibverbs makes such calls on a device that it has opened, the first at once. */
-#define RDMA_TYPE 0x1b
-
-/*
- * Who handles page faults himself wants the kernel's, from the first call of userfaultfd's on. Memory that is
- * registered with an RDMA device is the device's to write to until it is registered no more.
- */
-EXPORT int ioctl(int fd, unsigned long request, ...)
-{
-	va_list arguments;
-	unsigned long argument;
-
-	va_start(arguments, request);
-	argument = va_arg(arguments, unsigned long);
-	va_end(arguments);
-	if (request == UFFDIO_API || request == UFFDIO_REGISTER)
-		stand_aside(ASIDE_FAULTS);
-	if (_IOC_TYPE(request) == RDMA_TYPE && _IOC_DIR(request) == (_IOC_READ | _IOC_WRITE))
-		stand_aside(ASIDE_PINNED);
-	if (request == UFFDIO_REGISTER)
-		empty_untouched((const struct uffdio_register *)argument);
-	return (int)entry_result(ENTRY_NEXT(ioctl, os_call(SYS_ioctl, fd, (long)request, (long)argument, 0, 0, 0), fd,
-					    request, argument));
+	if (wanted != ask && (wanted ^ now) & READ_IMPLIES_EXEC)
+		stand_aside(ASIDE_EXECUTABLE);
+	return (int)entry_result(
+		ENTRY_NEXT(personality, os_call(SYS_personality, (long)wanted, 0, 0, 0, 0, 0), wanted));
 }
 
 /* A child of vfork() is none of ours. */
@@ -220,7 +145,6 @@ EXPORT _Noreturn void _Exit(int status)
 
 ENTRY_IS_OWN(mlockall);
 ENTRY_IS_OWN(prctl);
-ENTRY_IS_OWN(ioctl);
-ENTRY_IS_OWN(setsockopt);
+ENTRY_IS_OWN(personality);
 ENTRY_IS_OWN(setrlimit64);
 ENTRY_IS_OWN(prlimit64);

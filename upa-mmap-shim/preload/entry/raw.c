@@ -24,9 +24,13 @@
 #include "entry/entry.h"
 #include "entry/symbols.h"
 #include "stand_aside.h"
+#include "upkeep/heap.h"
 
 #ifndef SYS_mseal
 #define SYS_mseal 462
+#endif
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
 #endif
 #ifndef SYS_landlock_restrict_self
 #define SYS_landlock_restrict_self 446
@@ -45,6 +49,11 @@ HIDDEN const unsigned char raw_is_ours[512] = {
 	[SYS_mlock2] = 1,
 	[SYS_munlock] = 1,
 	[SYS_mlockall] = 1,
+	[SYS_brk] = 1,
+	[SYS_shmat] = 1,
+	[SYS_process_madvise] = 1,
+	[SYS_personality] = 1,
+	[SYS_exit] = 1,
 	[SYS_mincore] = 1,
 	[SYS_msync] = 1,
 	[SYS_mbind] = 1,
@@ -93,6 +102,14 @@ static long alone(long number, const long a[6])
 	return entry_result(result);
 }
 
+/* If it is the program's last thread, the process ends with it, and with what it says. */
+static long end_thread(const long a[6])
+{
+	agent_pause();
+	agent_resume();
+	return os_call(SYS_exit, a[0], 0, 0, 0, 0, 0);
+}
+
 _Thread_local bool entry_by_number __attribute__((tls_model("initial-exec")));
 
 static long by_number(long number, long a0, long a1, long a2, long a3, long a4, long a5)
@@ -114,6 +131,12 @@ static long by_number(long number, long a0, long a1, long a2, long a3, long a4, 
 	case SYS_msync: return own_msync(address, (size_t)a1, (int)a2);
 	case SYS_vmsplice: return own_vmsplice((int)a0, (const struct iovec *)a1, (size_t)a2, (unsigned)a3);
 	case SYS_pkey_mprotect: return own_pkey_mprotect(address, (size_t)a1, (int)a2, (int)a3);
+	case SYS_brk: return heap_by_number((uintptr_t)a0);
+	case SYS_shmat: return (long)own_shmat((int)a0, (const void *)a1, (int)a2);
+	case SYS_process_madvise:
+		return own_process_madvise((int)a0, (const struct iovec *)a1, (size_t)a2, (int)a3, (unsigned)a4);
+	case SYS_personality: return own_personality((unsigned long)a0);
+	case SYS_exit: return end_thread(a);
 	case SYS_prctl: return own_prctl((int)a0, a1, a2, a3, a4);
 	case SYS_ioctl: return own_ioctl((int)a0, (unsigned long)a1, a2);
 	case SYS_setsockopt: return own_setsockopt((int)a0, (int)a1, (int)a2, (const void *)a3, (socklen_t)a4);

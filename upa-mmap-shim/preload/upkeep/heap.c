@@ -205,16 +205,37 @@ void heap_after_fork(void)
 	atomic_flag_clear(&changing);
 }
 
+void heap_uncover(const void *address, size_t length)
+{
+	uintptr_t from = (uintptr_t)address, to = from + (length ? length : 1);
+
+	if (current && from < up(kernel_break) && (to < from || to > up((uintptr_t)*current)) &&
+	    up(kernel_break) > up((uintptr_t)*current))
+		heap_give_back(0);
+}
+
 void heap_disturb(const void *address, size_t length, bool only_contents)
 {
 	uintptr_t from = (uintptr_t)address;
 
+	heap_uncover(address, length);
 	if (!current || stopped || from >= up(kernel_break) || from + length <= lowest)
 		return;
-	if (only_contents)
+	if (only_contents) {
 		resident_from = resident_to = 0;
-	else
+	} else {
+		heap_give_back(0);
 		stopped = true;
+	}
+}
+
+long heap_by_number(uintptr_t wanted)
+{
+	heap_give_back(0);
+	/* Of what the program does behind libc's back, libc knows nothing, and neither do we. */
+	if (wanted)
+		stopped = true;
+	return (long)kernel_brk(wanted);
 }
 
 void heap_stop(void)

@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "gate.h"
+#include "mman/ranges.h"
 #include "observe/view.h"
 #include "os/filter.h"
 #include "os/os.h"
@@ -15,8 +16,6 @@
 #include "upkeep/facts.h"
 #include "upkeep/retention.h"
 #include "upkeep/zero.h"
-
-#define PAGE 4096ul
 
 static bool started;
 static _Atomic bool stopped;
@@ -49,6 +48,15 @@ static bool ordinary_in_region(const struct upa_region *region, uintptr_t from, 
 	return gate_knows((void *)from) && gate_knows((void *)(to - 1)) &&
 	       !upa_region_tainted(region, (void *)from, to - from) &&
 	       !upa_region_next(region, (void *)from, to - from, true, &hole);
+}
+
+/* Free pages of the region, which to the kernel are mapped like any others, are none to the program. */
+static bool has_hole(const struct upa_region *region, uintptr_t from, uintptr_t to)
+{
+	struct range part, hole;
+
+	return region && inside(region, (void *)from, to - from, &part) &&
+	       upa_region_next(region, part.address, part.bytes, true, &hole);
 }
 
 /* To be called before the pages go to the kernel, and only for pages whose advice is nobody else's. */
@@ -120,7 +128,7 @@ bool purging(const struct upa_region *region, void *address, size_t length)
 		return false;
 	any = purge_choose(&purge, &choice, from, to);
 	ours = region && ordinary_in_region(region, from, to);
-	if (any && (ours || ordinary(from, to))) {
+	if (any && (ours || (!has_hole(region, from, to) && ordinary(from, to)))) {
 		bool done = carry_out(&choice, from, to, ours);
 
 		show_idle();

@@ -49,18 +49,20 @@ for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   fi
 done
 
-# State that pages carry, pages that the kernel holds, addresses that the program chooses.
-state=$2/preload_state
-"$state" >"$work/state-kernel"
-compare state-libc state-kernel env LD_PRELOAD="$upa" "$state"
-compare state-strict state-kernel env LD_PRELOAD="$upa" UPA_STRICT=1 "$state"
-compare state-retain-nothing state-kernel env LD_PRELOAD="$upa" UPA_RETAIN=0 UPA_DECAY_MS=0 "$state"
-compare state-off state-kernel env LD_PRELOAD="$upa" UPA_OFF=1 "$state"
-[[ ! -e $libraries/libupa_malloc.so ]] ||
-  compare state-dl state-kernel env LD_PRELOAD="$upa:$libraries/libupa_malloc.so" "$state"
-for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
-  [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] ||
-    compare "state-$malloc" state-kernel env LD_PRELOAD="$upa:$malloc" "$state"
+# State that pages carry, pages that the kernel holds, addresses that the program chooses; calls that few make.
+for name in state rare_calls; do
+  program=$2/preload_$name
+  "$program" >"$work/$name-kernel"
+  compare "$name-libc" "$name-kernel" env LD_PRELOAD="$upa" "$program"
+  compare "$name-strict" "$name-kernel" env LD_PRELOAD="$upa" UPA_STRICT=1 "$program"
+  compare "$name-retain-nothing" "$name-kernel" env LD_PRELOAD="$upa" UPA_RETAIN=0 UPA_DECAY_MS=0 "$program"
+  compare "$name-off" "$name-kernel" env LD_PRELOAD="$upa" UPA_OFF=1 "$program"
+  [[ ! -e $libraries/libupa_malloc.so ]] ||
+    compare "$name-dl" "$name-kernel" env LD_PRELOAD="$upa:$libraries/libupa_malloc.so" "$program"
+  for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
+    [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] ||
+      compare "$name-$malloc" "$name-kernel" env LD_PRELOAD="$upa:$malloc" "$program"
+  done
 done
 
 # How much of the caller's stack a call takes.

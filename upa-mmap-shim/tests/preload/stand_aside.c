@@ -9,6 +9,7 @@
  *                        heap, purging, huge, files; "none" is no reason. stand_aside_test.sh knows the table
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -23,6 +24,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -153,6 +155,24 @@ static void pin_by_devices(void)
 	CHECK(ioctl(-1, _IOWR(0x1b, 1, char[24]), NULL) == -1);
 }
 
+static void pin_for_a_guest(void)
+{
+	CHECK(ioctl(-1, _IOW(0xae, 0x46, char[32]) /* KVM_SET_USER_MEMORY_REGION */, NULL) == -1);
+}
+
+/* liburing makes its system calls itself. Without UPA, and without liburing, there is no such function. */
+static void pin_by_a_library(void)
+{
+	int (*begin)(unsigned, void *, unsigned) = (__typeof__(begin))dlsym(RTLD_DEFAULT, "io_uring_queue_init");
+
+	CHECK(!begin || begin(0, NULL, 0) < 0);
+}
+
+static void make_data_executable(void)
+{
+	CHECK(personality(READ_IMPLIES_EXEC) != -1);
+}
+
 static void *page_of_a_file(void)
 {
 	int fd = open("/proc/self/exe", O_RDONLY);
@@ -210,6 +230,7 @@ static void harmless(void)
 	CHECK(!pipe(pipes) && !ioctl(pipes[0], FIONREAD, &bytes));
 	CHECK(ioctl(pipes[0], _IO(0x1b, 1), NULL) == -1); /* another driver's: of this type, but not both ways */
 	CHECK(!prctl(PR_SET_NAME, "harmless", 0, 0, 0));
+	CHECK(personality(0xffffffff) != -1 && personality((unsigned)personality(0xffffffff)) != -1);
 	CHECK(!madvise(page_of_a_file(), PAGE, MADV_WILLNEED));
 }
 
@@ -231,6 +252,9 @@ static const struct {
 	{ "pinned", pin },
 	{ "pinned-by-sockets", pin_by_sockets },
 	{ "pinned-by-devices", pin_by_devices },
+	{ "pinned-for-a-guest", pin_for_a_guest },
+	{ "pinned-by-a-library", pin_by_a_library },
+	{ "executable", make_data_executable },
 	{ "locked", lock_a_page },
 	{ "locked-on-fault", lock_a_page_on_fault },
 	{ "guarded", guard_a_page },
@@ -261,7 +285,7 @@ static bool heap_keeps(void)
 	CHECK(start != (void *)-1);
 	memset(start, 1, MIB);
 	CHECK(sbrk(-(intptr_t)MIB) != (void *)-1);
-	kept = (char *)syscall(SYS_brk, 0) > (char *)sbrk(0);
+	kept = (char *)bare(SYS_brk, 0, 0, 0, 0, 0, 0) > (char *)sbrk(0);
 	return kept;
 }
 

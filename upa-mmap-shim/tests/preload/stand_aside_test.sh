@@ -44,6 +44,9 @@ sealed||none
 pinned||none
 pinned-by-sockets||none
 pinned-by-devices||none
+pinned-for-a-guest||none
+pinned-by-a-library||none
+executable| purging files|none
 locked| region heap files|none
 locked-on-fault| region heap files|none
 guarded| region heap files|none
@@ -81,9 +84,12 @@ note zerocopy 'SO_ZEROCOPY: the kernel serves'
 note faults 'userfaultfd: the kernel serves'
 note faults-begun 'userfaultfd: the kernel serves'
 note sealed 'mseal(): the kernel serves'
-note pinned 'io_uring, AIO, AF_XDP or RDMA: the kernel serves'
-note pinned-by-devices 'io_uring, AIO, AF_XDP or RDMA: the kernel serves'
-note pinned-by-sockets 'io_uring, AIO, AF_XDP or RDMA: the kernel serves'
+note pinned 'io_uring, AIO, AF_XDP, RDMA or a device: the kernel serves'
+note pinned-by-devices 'io_uring, AIO, AF_XDP, RDMA or a device: the kernel serves'
+note pinned-for-a-guest 'io_uring, AIO, AF_XDP, RDMA or a device: the kernel serves'
+note pinned-by-a-library 'io_uring, AIO, AF_XDP, RDMA or a device: the kernel serves'
+note executable 'personality(READ_IMPLIES_EXEC): the kernel serves'
+note pinned-by-sockets 'io_uring, AIO, AF_XDP, RDMA or a device: the kernel serves'
 
 # mode NAME LIBRARIES [VARIABLE=VALUE...]
 "$program" calls >kernel

@@ -5,7 +5,6 @@
  * it, no addresses; what it says with and without the preloaded library must be the same (preload_test.sh).
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <linux/io_uring.h>
@@ -13,91 +12,21 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bare.h"
-
-#define PAGE 4096ul
-#define KIB 1024ul
-#define MIB (1024 * KIB)
-#define RW (PROT_READ | PROT_WRITE)
-#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+#include "scenarios.h"
 
 #ifndef SYS_mseal
 #define SYS_mseal 462
 #endif
 #define GUARD_INSTALL 102
-
-static const char *scenario;
-
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
-{
-	va_list arguments;
-
-	printf("%s: ", scenario);
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	putchar('\n');
-}
-
-#define CALL(expression)                                                                                               \
-	do {                                                                                                           \
-		long result_;                                                                                          \
-		errno = 0;                                                                                             \
-		result_ = (long)(expression);                                                                          \
-		say("%s = %s, %s", #expression, result_ == -1 ? "-1" : "ok", strerrorname_np(errno) ?: "0");           \
-	} while (0)
-
-static char *map(size_t bytes)
-{
-	char *block = mmap(NULL, bytes, RW, ANON, -1, 0);
-
-	if (block == MAP_FAILED) {
-		perror("mmap");
-		exit(1);
-	}
-	return block;
-}
-
-static bool is(const char *block, size_t bytes, char value)
-{
-	for (size_t i = 0; i < bytes; i++)
-		if (block[i] != value)
-			return false;
-	return true;
-}
-
-/* Takes much memory, checks that it reads zero and can be written, and frees it: whatever was unmapped is among it. */
-static void reuse(void)
-{
-	enum { BLOCKS = 40 };
-	char *blocks[BLOCKS];
-	int wrong = 0;
-
-	for (int i = 0; i < BLOCKS; i++) {
-		blocks[i] = map(MIB);
-		wrong += !is(blocks[i], MIB, 0);
-		memset(blocks[i], i + 1, MIB);
-	}
-	for (int i = 0; i < BLOCKS; i++) {
-		wrong += !is(blocks[i], MIB, (char)(i + 1));
-		munmap(blocks[i], MIB);
-	}
-	say("reused: %d wrong", wrong);
-}
 
 /* ---- addresses ---------------------------------------------------------------------------------- */
 
@@ -463,22 +392,9 @@ static void emptied_beyond(void)
 
 /* ---- running ------------------------------------------------------------------------------------ */
 
-static void use_memory(void)
+int main(int argc, char **argv)
 {
-	char *large = map(4 * MIB);
-
-	memset(large, 0x5a, 4 * MIB);
-	munmap(large, 4 * MIB);
-	reuse();
-}
-
-int main(void)
-{
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} scenarios[] = {
-#define SCENARIO(function) { #function, function }
+	static const struct scenario scenarios[] = {
 		SCENARIO(hint_into_freed),
 		SCENARIO(hints_far_away),
 		SCENARIO(missing_pages),
@@ -493,22 +409,5 @@ int main(void)
 		SCENARIO(emptied_beyond),
 	};
 
-	for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++) {
-		int status;
-		pid_t child;
-
-		fflush(stdout);
-		child = fork();
-		scenario = scenarios[i].name;
-		if (!child) {
-			use_memory();
-			scenarios[i].run();
-			fflush(stdout);
-			_exit(0);
-		}
-		if (child < 0 || waitpid(child, &status, 0) != child)
-			return 1;
-		say("ended with status %#x", (unsigned)status);
-	}
-	return 0;
+	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
 }

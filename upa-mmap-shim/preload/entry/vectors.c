@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls on several ranges at once: vmsplice(), process_madvise(). */
+#define _GNU_SOURCE
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "entry/entry.h"
+#include "gate.h"
+#include "os/file.h"
+#include "os/filter.h"
+#include "os/message.h"
+#include "stand_aside.h"
+#include "upkeep/heap.h"
+
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
+#endif
+
+#define MOST_RANGES 1024 /* UIO_MAXIOV */
+
+/* Could the kernel read these ranges? If not, it says so. */
+static bool legible(const struct iovec *vector, size_t count)
+{
+	uintptr_t at = (uintptr_t)vector;
+	uintptr_t end = at + count * sizeof(*vector);
+
+	if (!vector || !count || count > MOST_RANGES)
+		return false;
+	for (; at < end; at = (at & ~4095ul) + 4096)
+		if (!entry_readable((void *)at))
+			return false;
+	return entry_readable((void *)(end - sizeof(uint64_t)));
+}
+
+/*
+ * Pages that sit in a pipe must be neither handed out again nor cleared: tainted, their memory is dropped when they
+ * are unmapped; of others no mark is kept.
+ */
+EXPORT ssize_t vmsplice(int fd, const struct iovec *vector, size_t count, unsigned flags)
+{
+	for (size_t i = 0; legible(vector, count) && i < count; i++) {
+		uintptr_t from = (uintptr_t)vector[i].iov_base & ~4095ul;
+		uintptr_t to = (uintptr_t)vector[i].iov_base + vector[i].iov_len;
+
+		heap_disturb((void *)from, to - from, false);
+		if (!entry_taint((void *)from, to - from))
+			stand_aside(ASIDE_SPLICED);
+	}
+	return entry_result(ENTRY_NEXT(vmsplice, os_call(SYS_vmsplice, fd, (long)vector, (long)count, flags, 0, 0), fd,
+				       vector, count, flags));
+}
+
+/* Since Linux 6.14: this thread, this process. */
+#define PIDFD_SELF_LEAST (-10002)
+#define PIDFD_SELF_MOST (-10000)
+
+/* Does this descriptor stand for this process, or a thread of it? */
+static bool is_self(int pidfd)
+{
+	static const char key[] = "Pid:\t";
+	struct message path = { .length = 0 };
+	char text[512];
+	const char *line;
+
+	if (pidfd < 0)
+		return pidfd >= PIDFD_SELF_LEAST && pidfd <= PIDFD_SELF_MOST;
+	message_text(&path, "/proc/self/fdinfo/");
+	message_number(&path, (uint64_t)pidfd, 0);
+	path.text[path.length] = 0;
+	if (os_filtered() || !file_read(path.text, text, sizeof(text)))
+		return false;
+	line = strstr(text, key);
+	path.length = 0;
+	message_text(&path, "/proc/self/task/");
+	for (line = line ? line + sizeof(key) - 1 : "-"; *line >= '0' && *line <= '9'; line++)
+		path.text[path.length++] = *line;
+	path.text[path.length] = 0;
+	return path.text[path.length - 1] != '/' &&
+	       !os_call(SYS_faccessat, -100 /* AT_FDCWD */, (long)path.text, 0, 0, 0, 0);
+}
+
+/* Is any of it memory that the kernel has and the program has not, or must a mark be kept? */
+static bool concerns_us(const struct iovec *vector, size_t count)
+{
+	struct heap_breaks breaks = heap_breaks();
+
+	for (size_t i = 0; i < count; i++) {
+		uintptr_t from = (uintptr_t)vector[i].iov_base;
+
+		if (gate_touched(vector[i].iov_base, vector[i].iov_len) ||
+		    (from < breaks.kernel && from + vector[i].iov_len > breaks.program))
+			return true;
+	}
+	return false;
+}
+
+static long kernel_process_madvise(int pidfd, const struct iovec *vector, size_t count, int advice, unsigned flags)
+{
+	return os_call(SYS_process_madvise, pidfd, (long)vector, (long)count, advice, flags, 0);
+}
+
+EXPORT ssize_t process_madvise(int pidfd, const struct iovec *vector, size_t count, int advice, unsigned flags)
+{
+	ssize_t done = 0;
+	long refused;
+
+	if (!legible(vector, count) || !concerns_us(vector, count) || !is_self(pidfd))
+		return entry_result(ENTRY_NEXT(process_madvise,
+					       kernel_process_madvise(pidfd, vector, count, advice, flags), pidfd,
+					       vector, count, advice, flags));
+	/* Without ranges: what else may be wrong. */
+	refused = kernel_process_madvise(pidfd, vector, 0, advice, flags);
+	if (refused)
+		return entry_result(refused);
+	for (size_t i = 0; i < count; i++) {
+		if (own_madvise(vector[i].iov_base, vector[i].iov_len, advice))
+			return done ? done : -1;
+		done += (ssize_t)vector[i].iov_len;
+	}
+	return done;
+}
+
+ENTRY_IS_OWN(vmsplice);
+ENTRY_IS_OWN(process_madvise);

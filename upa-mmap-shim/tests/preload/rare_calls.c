@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls on memory that few programs make, and their numbers: process_madvise(), shmat(), remap_file_pages(), brk() by
+ * its number, personality(), exit of a thread, fork without handlers, flags that do not exist. Says what came of it
+ * (scenarios.h); it must be the same with and without the preloaded library (preload_test.sh).
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <stdint.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "scenarios.h"
+
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+/* As reuse(), and a child of fork() finds all of it: nothing is left of what had been advised. */
+static void reuse_and_fork(void)
+{
+	char *block = map(16 * MIB);
+	int status;
+	pid_t child;
+
+	memset(block, 'f', 16 * MIB);
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		alarm(20);
+		_exit(is(block, 16 * MIB, 'f') ? 0 : 1);
+	}
+	waitpid(child, &status, 0);
+	say("in a child: %#x", (unsigned)status);
+	munmap(block, 16 * MIB);
+	reuse();
+}
+
+/* ---- several ranges at once ------------------------------------------------------------------------- */
+
+static void advise_self(int self, int advice)
+{
+	char *block = map(4 * MIB);
+	struct iovec vector[2] = { { block, MIB }, { block + 2 * MIB, 2 * MIB } };
+
+	memset(block, 'a', 4 * MIB);
+	CALL(syscall(SYS_process_madvise, self, vector, 2, advice, 0));
+	say("advice %d", advice);
+	munmap(block, 4 * MIB);
+	reuse_and_fork();
+}
+
+static void advised_by_descriptor(void)
+{
+	static const int advice[] = { MADV_DONTFORK, MADV_WIPEONFORK, MADV_MERGEABLE,  MADV_DONTDUMP,
+				      MADV_FREE,     MADV_WILLNEED,   MADV_NOHUGEPAGE, 102 /* MADV_GUARD_INSTALL */ };
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	char *block = map(4 * MIB);
+	struct iovec vector[] = { { block, MIB }, { block + MIB, PAGE }, { block + 2 * MIB, MIB } };
+
+	if (self < 0)
+		return;
+	for (size_t i = 0; i < sizeof(advice) / sizeof(*advice); i++)
+		advise_self(self, advice[i]);
+	memset(block, 'b', 4 * MIB);
+	munmap(block + MIB, PAGE);
+	CALL(syscall(SYS_process_madvise, self, vector + 1, 1, MADV_DONTNEED, 0));
+	say("up to the hole: %ld", syscall(SYS_process_madvise, self, vector, 3, MADV_DONTNEED, 0));
+	say("emptied %d, kept %d", is(block, MIB, 0), is(block + 2 * MIB, 2 * MIB, 'b'));
+	CALL(syscall(SYS_process_madvise, self, vector, 1, MADV_DONTNEED, 1));
+	CALL(syscall(SYS_process_madvise, self, NULL, 1, MADV_DONTNEED, 0));
+	CALL(syscall(SYS_process_madvise, self, vector, 5000, MADV_DONTNEED, 0));
+	CALL(syscall(SYS_process_madvise, self, 16, 1, MADV_DONTNEED, 0));
+	CALL(syscall(SYS_process_madvise, self, vector, 1, 4711, 0));
+	CALL(syscall(SYS_process_madvise, 0, vector, 1, MADV_DONTNEED, 0));
+	munmap(block, 4 * MIB);
+	close(self);
+	reuse_and_fork();
+}
+
+/* Of another process, whose addresses are the same. */
+static void advised_elsewhere(void)
+{
+	char *block = map(MIB);
+	struct iovec vector = { block, MIB };
+	pid_t child;
+	int other;
+
+	memset(block, 'e', MIB);
+	fflush(stdout);
+	child = fork();
+	if (!child)
+		for (;;)
+			pause();
+	other = (int)syscall(SYS_pidfd_open, child, 0);
+	CALL(syscall(SYS_process_madvise, other, &vector, 1, MADV_DONTNEED, 0));
+	CALL(syscall(SYS_process_madvise, other, &vector, 1, MADV_COLD, 0));
+	say("kept %d", is(block, MIB, 'e'));
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+/* A purge that is served in place must not overlook what is not there. */
+static void purge_over_holes(void)
+{
+	char *block = map(4 * MIB);
+
+	for (int i = 0; i < 4; i++) {
+		memset(block, 'p', 4 * MIB);
+		CALL(madvise(block, 4 * MIB, MADV_DONTNEED));
+	}
+	munmap(block + MIB, 16 * PAGE);
+	for (int i = 0; i < 4; i++) {
+		memset(block + 2 * MIB, 'p', 2 * MIB);
+		CALL(madvise(block, 4 * MIB, MADV_DONTNEED));
+		say("emptied %d", is(block + 2 * MIB, 2 * MIB, 0));
+	}
+	munmap(block, 4 * MIB);
+}
+
+static void spliced_from_nowhere(void)
+{
+	int ends[2];
+
+	CALL(pipe(ends));
+	CALL(vmsplice(ends[1], (struct iovec *)16, 1, 0));
+	CALL(vmsplice(ends[1], (struct iovec *)16, 2000, 0));
+}
+
+/* ---- shared memory at addresses of the program's choice --------------------------------------------- */
+
+static void attached(void)
+{
+	int id = shmget(IPC_PRIVATE, MIB, 0600 | IPC_CREAT);
+	char *block = map(4 * MIB), *at;
+
+	if (id < 0)
+		return;
+	memset(block, 'a', 4 * MIB);
+	at = shmat(id, block + MIB, SHM_REMAP);
+	say("over pages in use: %d", at == block + MIB);
+	memset(at, 's', MIB);
+	CALL(munmap(block, 4 * MIB));
+	reuse();
+	at = shmat(id, NULL, 0);
+	say("intact %d", is(at, MIB, 's'));
+	CALL(shmdt(at));
+
+	block = map(4 * MIB);
+	CALL(shmat(id, block + MIB, 0));
+	munmap(block + MIB, MIB);
+	at = shmat(id, block + MIB + 7, SHM_RND);
+	say("where nothing is: %d %c", at == block + MIB, at[5]);
+	CALL(shmat(id, block + MIB, 0));
+	reuse();
+	say("intact %d", is(at, MIB, 's'));
+	CALL(shmdt(at));
+	CALL(mmap(block + MIB, MIB, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == block + MIB ? 0 : -1);
+	say("empty %d", is(block + MIB, MIB, 0));
+	munmap(block, 4 * MIB);
+	reuse();
+
+	block = map(4 * MIB);
+	memset(block, 'n', 4 * MIB);
+	munmap(block + MIB, 2 * MIB);
+	CALL(shmat(id + 1, block + 2 * MIB, 0));
+	CALL(shmat(id, block + MIB + 7, 0));
+	at = (char *)syscall(SYS_shmat, id, block + 3 * MIB / 2, SHM_REMAP);
+	say("by number %d", at == block + 3 * MIB / 2);
+	memset(at, 't', MIB);
+	munmap(block, 4 * MIB);
+	reuse();
+	at = shmat(id, NULL, 0);
+	say("intact %d", is(at, MIB, 't'));
+	CALL(shmctl(id, IPC_RMID, 0));
+}
+
+static void rearranged(void)
+{
+	int fd = memfd_create("file", 0);
+	char *block = map(MIB), *file;
+
+	memset(block, 'r', MIB);
+	CALL(ftruncate(fd, 4 * PAGE));
+	file = mmap(block, 4 * PAGE, RW, MAP_SHARED | MAP_FIXED, fd, 0);
+	for (int i = 0; i < 4; i++)
+		file[(size_t)i * PAGE] = (char)('0' + i);
+	CALL(remap_file_pages(file, PAGE, 0, 3, 0));
+	say("%c%c%c%c", file[0], file[PAGE], file[2 * PAGE], file[3 * PAGE]);
+	CALL(remap_file_pages(block + 8 * PAGE, PAGE, 0, 3, 0));
+	munmap(block, MIB);
+	CALL(remap_file_pages(block, PAGE, 0, 3, 0));
+	reuse();
+}
+
+/* ---- the heap beyond its end ------------------------------------------------------------------------ */
+
+/* A page that was the heap's a moment ago. */
+static char *behind_the_heap(void)
+{
+	char *was = sbrk(0);
+
+	if (sbrk(8 * (intptr_t)MIB) == was)
+		memset(was, 'h', 8 * MIB);
+	say("shrunk %d", sbrk(-8 * (intptr_t)MIB) == was + 8 * MIB);
+	return (char *)(((uintptr_t)was + 5 * PAGE) & ~(PAGE - 1));
+}
+
+static void behind_the_heap_is_nothing(void)
+{
+	unsigned char resident[1];
+	struct iovec vector = { NULL, PAGE };
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	CALL(mincore(behind_the_heap(), PAGE, resident));
+	CALL(msync(behind_the_heap(), PAGE, MS_ASYNC));
+	CALL(mprotect(behind_the_heap(), PAGE, RW));
+	CALL(madvise(behind_the_heap(), PAGE, MADV_NORMAL));
+	CALL(madvise(behind_the_heap(), PAGE, MADV_DONTNEED));
+	CALL(madvise(behind_the_heap(), PAGE, MADV_WILLNEED));
+	CALL(mlock(behind_the_heap(), PAGE));
+	CALL(munlock(behind_the_heap(), PAGE));
+	CALL(mremap(behind_the_heap(), PAGE, 2 * PAGE, MREMAP_MAYMOVE));
+	vector.iov_base = behind_the_heap();
+	if (self >= 0)
+		CALL(syscall(SYS_process_madvise, self, &vector, 1, MADV_WILLNEED, 0));
+	vector.iov_base = behind_the_heap();
+	CALL(mmap(vector.iov_base, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == vector.iov_base ? 0 : -1);
+	say("empty %d", is(vector.iov_base, PAGE, 0));
+	CALL(sbrk(MIB));
+}
+
+static void hint_behind_the_heap(void)
+{
+	char *page = behind_the_heap();
+	int id = shmget(IPC_PRIVATE, PAGE, 0600 | IPC_CREAT);
+
+	say("followed %d", mmap(page, PAGE, RW, ANON, -1, 0) == page);
+	munmap(page, PAGE);
+	page = behind_the_heap();
+	say("attached %d", id < 0 || shmat(id, page, 0) == page);
+	shmctl(id, IPC_RMID, 0);
+}
+
+static void break_by_number(void)
+{
+	char *was = sbrk(0);
+
+	behind_the_heap();
+	say("where it was: %d", (char *)syscall(SYS_brk, 0) == was);
+	behind_the_heap();
+	say("moved: %d", (char *)syscall(SYS_brk, was + 2 * MIB) == was + 2 * MIB);
+	say("zero: %d", is(was, 2 * MIB, 0));
+	memset(was, 'b', 2 * MIB);
+	say("to libc: %d", (char *)sbrk(0) == was);
+	CALL(sbrk(MIB));
+	say("kept: %d", is(was, MIB, 'b'));
+}
+
+/* ---- the process ------------------------------------------------------------------------------------ */
+
+static void run_code(char *page)
+{
+#ifdef __x86_64__
+	static const unsigned char code[] = { 0xb8, 42, 0, 0, 0, 0xc3 };
+#else
+	static const unsigned char code[] = { 0 };
+#endif
+	int status;
+	pid_t child;
+
+	if (sizeof(code) == 1)
+		return;
+	memcpy(page, code, sizeof(code));
+	fflush(stdout);
+	child = fork();
+	if (!child)
+		_exit(((int (*)(void))(uintptr_t)page)());
+	waitpid(child, &status, 0);
+	say("run: %#x", (unsigned)status);
+}
+
+static void code_in_data(void)
+{
+	char *before = map(MIB);
+
+	run_code(before);
+	CALL(personality(READ_IMPLIES_EXEC));
+	run_code(map(MIB));
+	CALL(mprotect(before, MIB, RW));
+	run_code(before);
+	run_code(behind_the_heap() - 4 * PAGE);
+	CALL(syscall(SYS_personality, 0));
+	run_code(map(MIB));
+}
+
+/* So much is kept that a thread of our own gives it back. */
+static void keep_much(void)
+{
+	char *block = malloc(16 * MIB);
+
+	memset(block, 1, 16 * MIB);
+	free(block);
+	block = map(32 * MIB);
+	memset(block, 1, 32 * MIB);
+	munmap(block, 32 * MIB);
+	usleep(50000);
+}
+
+static void last_thread_ends(void)
+{
+	alarm(20);
+	keep_much();
+	fflush(stdout);
+	syscall(SYS_exit, 7);
+}
+
+static void forked_by_number(void)
+{
+	int status;
+	pid_t child;
+
+	keep_much();
+	fflush(stdout);
+	child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (!child) {
+		struct rlimit64 limit = { 8ul << 30, 8ul << 30 };
+
+		alarm(20);
+		reuse();
+		CALL(setrlimit64(RLIMIT_AS, &limit));
+		CALL(setgid(getgid()));
+		reuse();
+		fflush(stdout);
+		_exit(3);
+	}
+	waitpid(child, &status, 0);
+	say("ended %#x", (unsigned)status);
+}
+
+static int use_shared_memory(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 50; i++) {
+		char *block = map(MIB);
+
+		if (!is(block, MIB, 0))
+			return 1;
+		memset(block, i + 1, MIB);
+		munmap(block, MIB);
+	}
+	return 5;
+}
+
+static void process_with_the_same_memory(void)
+{
+	char *stack = map(MIB);
+	int status;
+	pid_t child = clone(use_shared_memory, stack + MIB, CLONE_VM | SIGCHLD, NULL);
+
+	say("here %d", use_shared_memory(NULL));
+	waitpid(child, &status, 0);
+	say("there %#x", (unsigned)status);
+	munmap(stack, MIB);
+	reuse();
+}
+
+/* ---- flags that mmap() does not know and mremap() refuses ------------------------------------------- */
+
+static void unknown_flags(void)
+{
+	const int known = MAP_TYPE | MAP_FIXED | MAP_GROWSDOWN | MAP_LOCKED | MAP_HUGETLB | MAP_FIXED_NOREPLACE;
+
+	for (int bit = 0; bit < 31; bit++) {
+		char *block = map(MIB), *other;
+
+		errno = 0;
+		other = mremap(block, MIB, 2 * MIB, 1 << bit);
+		say("mremap, bit %d: %d", bit, other == MAP_FAILED ? errno : 0);
+		if ((1 << bit) & known)
+			continue;
+		other = mmap(NULL, MIB, RW, ANON | 1 << bit, -1, 0);
+		if (other != MAP_FAILED) {
+			say("mmap, bit %d: zero %d", bit, is(other, MIB, 0));
+			memset(other, 'u', MIB);
+			munmap(other, MIB);
+		}
+		other = (char *)syscall(SYS_mmap, block, MIB, RW, ANON | MAP_FIXED | 1 << bit, -1, 0);
+		if (other != MAP_FAILED) {
+			say("over it: zero %d", is(other, MIB, 0));
+			munmap(other, MIB);
+		}
+	}
+}
+
+static void bound_over_holes(void)
+{
+	char *block = map(4 * MIB);
+	unsigned long nodes = 1;
+
+	memset(block, 'b', 4 * MIB);
+	munmap(block + MIB, MIB);
+	CALL(syscall(SYS_mbind, block, 4 * MIB, 0, NULL, 0, 0));
+	CALL(syscall(SYS_mbind, block + MIB, PAGE, 0, NULL, 0, 0));
+	CALL(syscall(SYS_mbind, block, 4 * MIB, 2 /* MPOL_BIND */, &nodes, 8, 0));
+	CALL(syscall(SYS_mbind, block, 4 * MIB, 77, &nodes, 8, 0));
+	CALL(syscall(SYS_pkey_mprotect, block, 4 * MIB, PROT_READ, 0));
+	CALL(syscall(SYS_pkey_mprotect, block + MIB, PAGE, PROT_READ, 0));
+	munmap(block, 4 * MIB);
+	reuse();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct scenario scenarios[] = {
+		SCENARIO(advised_by_descriptor),
+		SCENARIO(advised_elsewhere),
+		SCENARIO(purge_over_holes),
+		SCENARIO(spliced_from_nowhere),
+		SCENARIO(attached),
+		SCENARIO(rearranged),
+		SCENARIO(behind_the_heap_is_nothing),
+		SCENARIO(hint_behind_the_heap),
+		SCENARIO(break_by_number),
+		SCENARIO(code_in_data),
+		SCENARIO(last_thread_ends),
+		SCENARIO(forked_by_number),
+		SCENARIO(process_with_the_same_memory),
+		SCENARIO(unknown_flags),
+		SCENARIO(bound_over_holes),
+	};
+
+	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
+}
