@@ -91,3 +91,19 @@ void close_bits(struct bitmap *b, uint32_t lo)
 	for (uint32_t i = lo / ROW_BITS + 1; i < ROWS; i++)
 		store_relaxed(&b->allocated[i], ALL);
 }
+
+int find_stale_in_rows(const struct bitmap *b, uint64_t flip, uint32_t pos, uint32_t n, uint32_t align)
+{
+	for (;;) {
+		uint32_t start = next_populated_bit(b, flip, true, true, pos, UPA_CHILD_PAGES);
+		uint32_t end;
+
+		start = (start + align - 1) & ~(align - 1);
+		if (start + n > UPA_CHILD_PAGES)
+			return -1;
+		end = next_populated_bit(b, flip, true, false, start, start + n);
+		if (end >= start + n)
+			return (int)start;
+		pos = end + 1;
+	}
+}

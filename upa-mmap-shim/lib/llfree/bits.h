@@ -41,6 +41,30 @@ static inline int find_free(const struct bitmap *b, uint64_t flip, uint32_t pos,
 	}
 }
 
+/*
+ * First position in pos .. end-1 whose page is free and has memory, or is not; some position >= end if none. Of a mixed
+ * child's free pages those that are stale have memory, of other children's all.
+ */
+static inline uint32_t next_populated_bit(const struct bitmap *b, uint64_t flip, bool mixed, bool populated,
+					  uint32_t pos, uint32_t end)
+{
+	const uint64_t toggle = populated ? ~0ull : 0;
+
+	while (pos < end) {
+		uint32_t i = pos / ROW_BITS;
+		uint64_t row = (load_relaxed(&b->allocated[i]) ^ flip) | (mixed ? ~load_relaxed(&b->stale[i]) : 0);
+
+		row = (row ^ toggle) >> pos % ROW_BITS;
+		if (row)
+			return pos + (uint32_t)__builtin_ctzll(row);
+		pos = (i + 1) * ROW_BITS;
+	}
+	return end;
+}
+
+/* As find_free(), of pages that are stale as well. */
+int find_stale_in_rows(const struct bitmap *b, uint64_t flip, uint32_t pos, uint32_t n, uint32_t align);
+
 /* Do bits lo .. hi-1 lie in one row? Mostly: a run of pages is short. */
 static inline bool in_one_row(uint32_t lo, uint32_t hi)
 {
@@ -86,6 +110,24 @@ static inline bool all_allocated(const struct bitmap *b, uint64_t flip, uint32_t
 	if (!in_one_row(lo, hi))
 		return rows_allocated(b, flip, lo, hi);
 	return !(~(load_relaxed(&b->allocated[lo / ROW_BITS]) ^ flip) & one_row_mask(lo, hi));
+}
+
+/* Are bits lo .. hi-1 all stale? */
+static inline bool all_stale(const struct bitmap *b, uint32_t lo, uint32_t hi)
+{
+	if (!in_one_row(lo, hi))
+		return next_bit(b->stale, ~0ull, lo, hi) >= hi;
+	return !(~load_relaxed(&b->stale[lo / ROW_BITS]) & one_row_mask(lo, hi));
+}
+
+/* The same from the start on: mostly the first free ones are stale. */
+static inline int find_stale(const struct bitmap *b, uint64_t flip, uint32_t n, uint32_t align)
+{
+	int pos = find_free(b, flip, 0, n, align);
+
+	if (pos < 0 || all_stale(b, (uint32_t)pos, (uint32_t)pos + n))
+		return pos;
+	return find_stale_in_rows(b, flip, (uint32_t)pos, n, align);
 }
 
 void set_stale_rows(struct bitmap *b, uint32_t lo, uint32_t hi);

@@ -161,7 +161,12 @@ static void give_back(child_t *child, uint64_t flip, uint32_t n)
 	} while (!cas_weak_acq_rel(child, &w, next));
 }
 
-int64_t child_get(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip, uint32_t n, uint32_t align)
+static inline int find(const struct bitmap *b, uint64_t flip, uint32_t n, uint32_t align, bool stale)
+{
+	return stale ? find_stale(b, flip, n, align) : find_free(b, flip, 0, n, align);
+}
+
+int64_t child_get(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip, uint32_t n, uint32_t align, bool stale)
 {
 	struct bitmap *b = bitmap_at(a, c);
 	uint32_t w = load_relaxed(child_at(a, c));
@@ -169,7 +174,7 @@ int64_t child_get(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip, ui
 	int pos;
 
 	/* Looks before it takes: to others, tickets taken in vain are pages less. */
-	pos = find_free(b, flip, 0, n, align);
+	pos = find(b, flip, n, align, stale);
 	if (pos < 0 || !take(child_at(a, c), w, tree_flip, n, &flip))
 		return -1;
 	do {
@@ -182,7 +187,7 @@ int64_t child_get(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip, ui
 		}
 		if (done)
 			undo(b, flip, lo, done);
-		pos = find_free(b, flip, 0, n, align);
+		pos = find(b, flip, n, align, stale);
 	} while (pos >= 0);
 	give_back(child_at(a, c), flip, n);
 	return -1;

@@ -13,8 +13,8 @@
 /* Beside the states of a child: what is known of the pages stays as it is. */
 #define UNCHANGED 4u
 
-/* Takes any n aligned pages, fewer than all: their first, or -1. */
-int64_t child_get(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip, uint32_t n, uint32_t align);
+/* Takes any n aligned pages, fewer than all, with `stale` only such whose stale bit is set: their first, or -1. */
+int64_t child_get(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip, uint32_t n, uint32_t align, bool stale);
 
 /* Takes exactly pages lo .. hi-1, fewer than all, or none. */
 bool child_get_part(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip, uint32_t lo, uint32_t hi);

@@ -6,6 +6,7 @@
 
 #include "llfree/child.h"
 #include "llfree/counters.h"
+#include "llfree/populated.h"
 #include "llfree/put.h"
 #include "llfree/search.h"
 #include "llfree/tickets.h"
@@ -171,50 +172,73 @@ static int64_t get_anywhere(const struct upa_llfree *a, struct slot *s, uint64_t
 
 /* ---- up to a child --------------------------------------------------------------------------- */
 
-/* How well a child suits a request, 0 best: what saves a fault first, then what saves or wastes clearing. */
-static uint32_t rank(uint32_t state, uint32_t flags)
+/* Children looked into, for pages that have memory, before a child without any is begun. */
+#define FRESH_LOOKS 512u
+
+/* Below so many pages, what is left of a child that has been begun is taken without looking elsewhere. */
+#define FEW_PAGES 8u
+
+/*
+ * The states of the children that suit a request, best first: what saves a fault, then what saves or wastes clearing.
+ * In the first two passes MIXED stands for pages that are stale.
+ */
+#define PASSES 4u
+
+/* Trees to change to for the sake of memory that is there; others may be quicker. */
+#define MOVE_TRIES 2
+
+static const uint8_t suits[][PASSES] = {
+	[0] = { ONLY(UPA_STALE) | ONLY(UPA_MIXED), ONLY(UPA_ZEROED), ONLY(UPA_MIXED), ONLY(UPA_ABSENT) },
+	[UPA_GET_ZEROS] = { ONLY(UPA_ZEROED), ONLY(UPA_STALE) | ONLY(UPA_MIXED), ONLY(UPA_MIXED), ONLY(UPA_ABSENT) },
+	[UPA_GET_ABSENT] = { ONLY(UPA_ABSENT), 0, ANY_STATE & ~ONLY(UPA_ABSENT), 0 },
+	[UPA_GET_ABSENT | UPA_GET_ZEROS] = { ONLY(UPA_ABSENT), 0, ANY_STATE & ~ONLY(UPA_ABSENT), 0 },
+};
+
+/* Takes n pages of a child, of whose word it is w; with `stale` only such whose stale bit is set. */
+static inline int64_t get_in_child(const struct upa_llfree *a, uint64_t c, uint64_t flip, uint32_t n, uint32_t align,
+				   bool stale)
 {
-	if (flags & UPA_GET_ABSENT)
-		return state == UPA_ABSENT ? 0 : 2;
-	if (state == UPA_ABSENT)
-		return 2;
-	return (state == UPA_ZEROED) != (flags & UPA_GET_ZEROS);
+	if (n < UPA_CHILD_PAGES)
+		return child_get(a, c, flip, n, align, stale);
+	if (stale && !all_stale(bitmap_at(a, c), 0, UPA_CHILD_PAGES))
+		return -1;
+	return child_get_whole(a, c, flip) ? (int64_t)(c * UPA_CHILD_PAGES) : -1;
 }
 
 /*
- * Takes n pages of the tree for which the caller has tickets of a slot's word, from the child where that begins; -1 if
- * none of its children has them.
+ * Takes n pages of the tree for which the caller has tickets of a slot's word, from the child where that begins, in
+ * passes from `pass` on; -1 if none of its children has them.
  */
-static int64_t get_in_tree(const struct upa_llfree *a, uint64_t word, uint32_t n, uint32_t align, uint32_t flags)
+static int64_t get_in_tree(const struct upa_llfree *a, uint64_t word, uint32_t n, uint32_t align, const uint8_t *sets,
+			   uint32_t pass)
 {
 	uint64_t hint = slot_child(word);
 	uint64_t flip = slot_flip(word);
 	uint64_t base = hint - hint % UPA_TREE_CHILDREN;
-	uint32_t ranks = 0;
+	uint32_t seen = ANY_STATE; /* states of those with n free pages */
 
-	for (uint32_t want = 0; want < 3; want++) {
-		if (want && !is_in(ranks, want))
+	for (uint32_t end = pass + PASSES / 2; pass < end; pass++) {
+		if (!(seen & sets[pass]))
 			continue;
-		for (uint32_t i = 0; i < UPA_TREE_CHILDREN; i++) {
+		seen = 0;
+		/* Twice round: those that are partly used come first, so that others stay whole for large runs. */
+		for (uint32_t i = 0; i < 2 * UPA_TREE_CHILDREN; i++) {
 			uint64_t c = base + (hint + i) % UPA_TREE_CHILDREN;
 			uint32_t w = load_relaxed(child_at(a, c));
-			uint32_t r = rank(child_state(w), flags);
+			uint32_t state = child_state(w);
 			int64_t page;
 
-			if (r != want) {
-				ranks |= 1u << r;
-				continue;
-			}
 			/*
 			 * A last tree may be short of children and pages. Its words say so, unless somebody has
 			 * overwritten them.
 			 */
 			if (child_free(w, child_flip(w, flip)) < n || c >= a->children)
 				continue;
-			if (n == UPA_CHILD_PAGES)
-				page = child_get_whole(a, c, flip) ? (int64_t)(c * UPA_CHILD_PAGES) : -1;
-			else
-				page = child_get(a, c, flip, n, align);
+			seen |= ONLY(state);
+			if (!is_in(sets[pass], state) ||
+			    (state == UPA_ABSENT || child_is_free(w, flip)) != (i >= UPA_TREE_CHILDREN))
+				continue;
+			page = get_in_child(a, c, flip, n, align, state == UPA_MIXED && pass < PASSES / 2);
 			if (page >= 0 && (uint64_t)page + n <= a->pages)
 				return page;
 		}
@@ -222,12 +246,28 @@ static int64_t get_in_tree(const struct upa_llfree *a, uint64_t word, uint32_t n
 	return -1;
 }
 
-int64_t get_small(const struct upa_llfree *a, struct slot *s, uint32_t n, uint32_t align, uint32_t flags)
+/* How many children to look into, for pages that have memory, if the slot's tree has none such. */
+static uint32_t looks_for(const struct upa_llfree *a, uint64_t word, uint32_t n)
 {
+	uint32_t w = load_relaxed(child_at(a, slot_child(word)));
+	uint32_t free = child_free(w, child_flip(w, slot_flip(word)));
+
+	if (free < n || free >= UPA_CHILD_PAGES || !is_in(ONLY(UPA_ABSENT) | ONLY(UPA_MIXED), child_state(w)))
+		return FRESH_LOOKS;
+	return n < FEW_PAGES ? 0 : n;
+}
+
+/* The rest of get_small(): the child where the slot's last get ended has not been enough. */
+static __attribute__((noinline)) int64_t get_beyond(const struct upa_llfree *a, struct slot *s, uint32_t n,
+						    uint32_t align, uint32_t flags)
+{
+	const uint8_t *sets = suits[flags & (UPA_GET_ZEROS | UPA_GET_ABSENT)];
+	int moves = flags & UPA_GET_ABSENT ? 0 : MOVE_TRIES;
 	uint64_t from = 0;
 
 	for (int tries = 0; tries < RESERVE_TRIES;) {
 		uint64_t w = slot_load(a, s);
+		int64_t better = -1;
 
 		if (w & SLOT_PRESENT) {
 			uint64_t hint = slot_child(w);
@@ -239,7 +279,11 @@ int64_t get_small(const struct upa_llfree *a, struct slot *s, uint32_t n, uint32
 			} else {
 				if (!cas_weak_acq_rel(&s->reservation, &w, w - n))
 					continue;
-				page = get_in_tree(a, w, n, align, flags);
+				page = get_in_tree(a, w, n, align, sets, 0);
+				if (page < 0 && moves)
+					better = search_populated(a, n, align, looks_for(a, w, n));
+				if (page < 0 && better < 0)
+					page = get_in_tree(a, w, n, align, sets, PASSES / 2);
 				if (page >= 0) {
 					uint64_t c = (uint64_t)page / UPA_CHILD_PAGES;
 
@@ -251,11 +295,43 @@ int64_t get_small(const struct upa_llfree *a, struct slot *s, uint32_t n, uint32
 				tickets_give(a, s, hint / UPA_TREE_CHILDREN, n);
 			}
 		}
+		if (moves) {
+			bool room = better >= 0; /* in the slot's tree too, if need be */
+
+			moves--;
+			if (!room)
+				better = search_populated(a, n, align, FRESH_LOOKS);
+			w = slot_load(a, s);
+			if (better >= 0 && (tickets_reserve_at(a, s, w, (uint64_t)better, n) || room))
+				continue;
+		}
 		tries++;
 		if (!tickets_reserve(a, s, w, n, &from))
 			break;
 	}
 	return get_anywhere(a, s, n, align);
+}
+
+int64_t get_small(const struct upa_llfree *a, struct slot *s, uint32_t n, uint32_t align, uint32_t flags)
+{
+	uint64_t w = slot_load(a, s);
+
+	/* Mostly the child where the slot's last get ended has what is wanted. */
+	if (w & SLOT_PRESENT && slot_free(w) >= n && cas_weak_acq_rel(&s->reservation, &w, w - n)) {
+		uint64_t c = slot_child(w);
+		uint32_t child = load_relaxed(child_at(a, c));
+		uint32_t state = child_state(child);
+
+		if (is_in(suits[flags & (UPA_GET_ZEROS | UPA_GET_ABSENT)][0], state) &&
+		    child_free(child, child_flip(child, slot_flip(w))) >= n) {
+			int64_t page = get_in_child(a, c, slot_flip(w), n, align, state == UPA_MIXED);
+
+			if (page >= 0 && (uint64_t)page + n <= a->pages)
+				return page;
+		}
+		tickets_give(a, s, c / UPA_TREE_CHILDREN, n);
+	}
+	return get_beyond(a, s, n, align, flags);
 }
 
 /* ---- more than a child ----------------------------------------------------------------------- */

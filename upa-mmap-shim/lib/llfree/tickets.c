@@ -41,6 +41,30 @@ bool tickets_take(const struct upa_llfree *a, struct slot *own, uint64_t tree, u
 	return tree_take(a, tree, n, overdraw, flip);
 }
 
+/* A tree just reserved, of which `w` was the word, takes the place of the one in the slot's word `old`. */
+static void move_to(const struct upa_llfree *a, struct slot *s, uint64_t old, uint64_t c, uint32_t w)
+{
+	uint64_t t = c / UPA_TREE_CHILDREN;
+
+	touch_children(a, (t + 1) * UPA_TREE_CHILDREN);
+	if (!cas_strong_acq_rel(&s->reservation, &old, with_child(reservation_of(t, w, tree_free(w)), c))) {
+		tree_release(a, t, tree_free(w));
+	} else if (old & SLOT_PRESENT) {
+		UPA_ASSERT(slot_tree(old) != t);
+		tree_release(a, slot_tree(old), slot_free(old));
+	}
+}
+
+bool tickets_reserve_at(const struct upa_llfree *a, struct slot *s, uint64_t old, uint64_t c, uint32_t n)
+{
+	uint32_t w;
+
+	if (!tree_reserve(a, c / UPA_TREE_CHILDREN, n, &w))
+		return false;
+	move_to(a, s, old, c, w);
+	return true;
+}
+
 bool tickets_reserve(const struct upa_llfree *a, struct slot *s, uint64_t old, uint32_t n, uint64_t *from)
 {
 	uint64_t used_trees = (touched_children(a) + UPA_TREE_CHILDREN - 1) / UPA_TREE_CHILDREN;
@@ -52,21 +76,13 @@ bool tickets_reserve(const struct upa_llfree *a, struct slot *s, uint64_t old, u
 
 		for (uint64_t t = *from; t < end; t++) {
 			uint32_t w = load_relaxed(tree_at(a, t));
-			uint64_t word;
 
 			if (pass == 0 && (!(w & TREE_OPEN) || !node_used(w)))
 				continue;
 			if (!tree_reserve(a, t, least, &w))
 				continue;
-			touch_children(a, (t + 1) * UPA_TREE_CHILDREN);
 			*from = t + 1;
-			word = reservation_of(t, w, tree_free(w));
-			if (!cas_strong_acq_rel(&s->reservation, &old, word)) {
-				tree_release(a, t, tree_free(w));
-			} else if (old & SLOT_PRESENT) {
-				UPA_ASSERT(slot_tree(old) != t);
-				tree_release(a, slot_tree(old), slot_free(old));
-			}
+			move_to(a, s, old, t * UPA_TREE_CHILDREN, w);
 			return true;
 		}
 	}

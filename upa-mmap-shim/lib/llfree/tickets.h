@@ -53,6 +53,12 @@ static inline bool tickets_split(const struct upa_llfree *a, uint64_t w, uint64_
  */
 bool tickets_reserve(const struct upa_llfree *a, struct slot *s, uint64_t old, uint32_t n, uint64_t *from);
 
+/*
+ * The same with the tree of child c, if it has at least n free pages and nobody reserves it. The slot's gets begin at
+ * that child.
+ */
+bool tickets_reserve_at(const struct upa_llfree *a, struct slot *s, uint64_t old, uint64_t c, uint32_t n);
+
 /* Fetches what others have freed in the tree of a slot's word. False if that does not make n. */
 bool tickets_fetch(const struct upa_llfree *a, struct slot *s, uint64_t word, uint32_t n);
 

@@ -96,6 +96,50 @@ final class Bits {
         return next(bits + BITMAP_STALE, stale ? 0 : -1L, pos);
     }
 
+    /** Are all bits of a range stale? */
+    static boolean allStale(long bits, int lo, int hi) {
+        return nextStale(bits, false, lo) >= hi;
+    }
+
+    /**
+     * First position >= pos whose page is free and has memory, or is not; CHILD_PAGES if none. Of a mixed child's free
+     * pages those that are stale have memory, of other children's all.
+     */
+    static int nextPopulated(long bits, long flip, boolean mixed, boolean populated, int pos) {
+        long toggle = populated ? -1L : 0;
+        while (pos < CHILD_PAGES) {
+            int i = pos / ROW_BITS;
+            long absent = mixed ? ~getLongOpaque(row(bits + BITMAP_STALE, i)) : 0;
+            long row = ((getLongOpaque(row(bits, i)) ^ flip | absent) ^ toggle) >>> pos;
+            if (row != 0) {
+                return pos + Long.numberOfTrailingZeros(row);
+            }
+            pos = (i + 1) * ROW_BITS;
+        }
+        return CHILD_PAGES;
+    }
+
+    /** First aligned position of n free pages, fewer than all, that are stale as well, or NONE. A snapshot. */
+    static int findStale(long bits, long flip, int n, int align) {
+        int pos = findFree(bits, flip, 0, n, align);
+        // Mostly the first free ones are stale.
+        if (pos < 0 || allStale(bits, pos, pos + n)) {
+            return pos;
+        }
+        for (; ; ) {
+            int start = nextPopulated(bits, flip, true, true, pos);
+            start = start + align - 1 & -align;
+            if (start + n > CHILD_PAGES) {
+                return NONE;
+            }
+            int end = nextPopulated(bits, flip, true, false, start);
+            if (end - start >= n) {
+                return start;
+            }
+            pos = end + 1;
+        }
+    }
+
     static int countStaleFree(long bits, long flip) {
         int n = 0;
         for (int i = 0; i < ROWS; i++) {

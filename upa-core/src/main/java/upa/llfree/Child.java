@@ -189,11 +189,18 @@ final class Child {
         return true;
     }
 
-    /** Takes any n aligned pages, fewer than all: their first, or NONE. */
-    static long get(State a, long c, long treeFlip, int n, int align) {
+    private static int find(long bits, long flip, int n, int align, boolean stale) {
+        return stale ? Bits.findStale(bits, flip, n, align) : Bits.findFree(bits, flip, 0, n, align);
+    }
+
+    /**
+     * Takes any n aligned pages, fewer than all, with {@code stale} only such whose stale bit is set: their first, or
+     * NONE.
+     */
+    static long get(State a, long c, long treeFlip, int n, int align, boolean stale) {
         // Looks before it takes: to others, tickets taken in vain are pages less.
         long bits = a.bitmapAt(c);
-        int lo = Bits.findFree(bits, childFlip(getIntOpaque(a.childAt(c)), treeFlip), 0, n, align);
+        int lo = find(bits, childFlip(getIntOpaque(a.childAt(c)), treeFlip), n, align, stale);
         if (lo < 0) {
             return NONE;
         }
@@ -209,7 +216,7 @@ final class Child {
             if (done != 0) {
                 Bits.flip(bits, flip, lo, lo + done, true);
             }
-            lo = Bits.findFree(bits, flip, 0, n, align);
+            lo = find(bits, flip, n, align, stale);
         } while (lo >= 0);
         giveBack(a.childAt(c), flip, n);
         return NONE;

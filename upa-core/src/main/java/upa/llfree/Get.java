@@ -117,43 +117,69 @@ final class Get {
 
     // ---- at most one child -----------------------------------------------------------------------------------
 
-    /** How well a child suits a request, 0 best: what saves a fault first, then what saves or wastes clearing. */
-    private static int rank(int state, int flags) {
+    /** Children looked into, for pages that have memory, before a child without any is begun. */
+    private static final int FRESH_LOOKS = 512;
+    /** Below so many pages, what is left of a child that has been begun is taken without looking elsewhere. */
+    private static final int FEW_PAGES = 8;
+    /** Trees to change to for the sake of memory that is there; others may be quicker. */
+    private static final int MOVE_TRIES = 2;
+
+    private static final int PASSES = 4;
+
+    /**
+     * The states of the children that suit a request, as sets of four bits, best first from the lowest bits on: what
+     * saves a fault, then what saves or wastes clearing. In the first two passes MIXED stands for pages that are stale.
+     */
+    private static int suits(int flags) {
         if ((flags & GET_ABSENT) != 0) {
-            return state == ABSENT ? 0 : 2;
+            return only(ABSENT) | (ANY_STATE & ~only(ABSENT)) << 8;
         }
-        if (state == ABSENT) {
-            return 2;
-        }
-        return (state == ZEROED) != ((flags & GET_ZEROS) != 0) ? 1 : 0;
+        int stale = only(STALE) | only(MIXED);
+        int populated = (flags & GET_ZEROS) != 0 ? only(ZEROED) | stale << 4 : stale | only(ZEROED) << 4;
+        return populated | only(MIXED) << 8 | only(ABSENT) << 12;
     }
 
-    /** Takes n pages of the tree for which the caller has tickets of a slot's word, from the child where it begins. */
-    private static long inTree(State a, long word, int n, int align, int flags) {
+    /** Takes n pages of a child; with {@code stale} only such whose stale bit is set. */
+    private static long inChild(State a, long c, long flip, int n, int align, boolean stale) {
+        if (n < CHILD_PAGES) {
+            return Child.get(a, c, flip, n, align, stale);
+        }
+        if (stale && !Bits.allStale(a.bitmapAt(c), 0, CHILD_PAGES)) {
+            return NONE;
+        }
+        return Child.getWhole(a, c, flip) ? c * CHILD_PAGES : NONE;
+    }
+
+    /**
+     * Takes n pages of the tree for which the caller has tickets of a slot's word, from the child where that begins, in
+     * passes from {@code pass} on; NONE if none of its children has them.
+     */
+    private static long inTree(State a, long word, int n, int align, int suits, int pass) {
         long hint = slotChild(word);
         long flip = slotFlip(word);
         long base = hint - hint % TREE_CHILDREN;
-        int ranks = 0;
-        for (int want = 0; want < 3; want++) {
-            if (want != 0 && !isIn(ranks, want)) {
+        int seen = ANY_STATE;
+        for (int end = pass + PASSES / 2; pass < end; pass++) {
+            int set = suits >> 4 * pass & ANY_STATE;
+            if ((seen & set) == 0) {
                 continue;
             }
-            for (int i = 0; i < TREE_CHILDREN; i++) {
+            seen = 0;
+            // Twice round: those that are partly used come first, so that others stay whole for large runs.
+            for (int i = 0; i < 2 * TREE_CHILDREN; i++) {
                 long c = base + (hint + i) % TREE_CHILDREN;
                 int w = getIntOpaque(a.childAt(c));
-                int r = rank(childState(w), flags);
-                if (r != want) {
-                    ranks |= only(r);
-                    continue;
-                }
+                int state = childState(w);
                 // A last tree may be short of children and pages. Its words say so, unless somebody has overwritten
                 // them.
                 if (childFree(w, childFlip(w, flip)) < n || c >= a.children) {
                     continue;
                 }
-                long page = n < CHILD_PAGES
-                        ? Child.get(a, c, flip, n, align)
-                        : Child.getWhole(a, c, flip) ? c * CHILD_PAGES : NONE;
+                seen |= only(state);
+                if (!isIn(set, state) || (state == ABSENT || isFree(w, flip)) != i >= TREE_CHILDREN) {
+                    continue;
+                }
+                long page = inChild(a, c, flip, n, align, state == MIXED && pass < PASSES / 2);
                 if (page >= 0 && page + n <= a.pages) {
                     return page;
                 }
@@ -162,13 +188,44 @@ final class Get {
         return NONE;
     }
 
+    /** How many children to look into, for pages that have memory, if the slot's tree has none such. */
+    private static int looks(State a, long word, int n) {
+        int w = getIntOpaque(a.childAt(slotChild(word)));
+        int free = childFree(w, childFlip(w, slotFlip(word)));
+        if (free < n || free >= CHILD_PAGES || !isIn(only(ABSENT) | only(MIXED), childState(w))) {
+            return FRESH_LOOKS;
+        }
+        return n < FEW_PAGES ? 0 : n;
+    }
+
     /** At most 512 pages, of one child wherever that can be. */
     static long small(State a, long s, int n, int align, int flags) {
+        long w = a.slotLoad(s);
+        // Mostly the child where the slot's last get ended has what is wanted.
+        if (isPresent(w) && slotFree(w) >= n && weakCompareAndSetLongVolatile(s, w, w - n)) {
+            long c = slotChild(w);
+            int child = getIntOpaque(a.childAt(c));
+            int state = childState(child);
+            if (isIn(suits(flags) & ANY_STATE, state) && childFree(child, childFlip(child, slotFlip(w))) >= n) {
+                long page = inChild(a, c, slotFlip(w), n, align, state == MIXED);
+                if (page >= 0 && page + n <= a.pages) {
+                    return page;
+                }
+            }
+            Tickets.give(a, s, c / TREE_CHILDREN, n);
+        }
+        return beyond(a, s, n, align, flags);
+    }
+
+    /** The rest of {@link #small}: the child where the slot's last get ended has not been enough. */
+    private static long beyond(State a, long s, int n, int align, int flags) {
+        int suits = suits(flags);
+        int moves = (flags & GET_ABSENT) != 0 ? 0 : MOVE_TRIES;
         long from = 0;
         for (int tries = 0; tries < RESERVE_TRIES; ) {
             long w = a.slotLoad(s);
+            long better = NONE;
             if (isPresent(w)) {
-                long hint = slotChild(w);
                 if (slotFree(w) < n) {
                     if (Tickets.fetch(a, s, w, n)) {
                         continue;
@@ -177,7 +234,14 @@ final class Get {
                     if (!weakCompareAndSetLongVolatile(s, w, w - n)) {
                         continue;
                     }
-                    long page = inTree(a, w, n, align, flags);
+                    long page = inTree(a, w, n, align, suits, 0);
+                    if (page < 0 && moves > 0) {
+                        better = Populated.child(a, n, align, looks(a, w, n));
+                    }
+                    if (page < 0 && better < 0) {
+                        page = inTree(a, w, n, align, suits, PASSES / 2);
+                    }
+                    long hint = slotChild(w);
                     if (page >= 0) {
                         long c = page / CHILD_PAGES;
                         if (c != hint) {
@@ -186,6 +250,17 @@ final class Get {
                         return page;
                     }
                     Tickets.give(a, s, hint / TREE_CHILDREN, n);
+                }
+            }
+            if (moves > 0) {
+                boolean room = better >= 0; // in the slot's tree too, if need be
+                moves--;
+                if (!room) {
+                    better = Populated.child(a, n, align, FRESH_LOOKS);
+                }
+                w = a.slotLoad(s);
+                if (better >= 0 && (Tickets.reserveAt(a, s, w, better, n) || room)) {
+                    continue;
                 }
             }
             tries++;

@@ -110,17 +110,36 @@ final class Tickets {
                 if (!Trees.isWord(taken)) {
                     continue;
                 }
-                a.touchChildren((t + 1) * TREE_CHILDREN);
-                int free = treeFree((int) taken);
-                if (!compareAndSetLongVolatile(s, old, reservation(t, (int) taken, free))) {
-                    Trees.release(a, t, free);
-                } else if (isPresent(old)) {
-                    Trees.release(a, slotTree(old), slotFree(old));
-                }
+                moveTo(a, s, old, t * TREE_CHILDREN, (int) taken);
                 return t + 1;
             }
         }
         return Words.NONE;
+    }
+
+    /**
+     * The same with the tree of child c, if it has at least n free pages and nobody reserves it. The slot's gets begin
+     * at that child.
+     */
+    static boolean reserveAt(State a, long s, long old, long c, int n) {
+        long taken = Trees.reserve(a, c / TREE_CHILDREN, n);
+        if (!Trees.isWord(taken)) {
+            return false;
+        }
+        moveTo(a, s, old, c, (int) taken);
+        return true;
+    }
+
+    /** A tree just reserved, of which {@code w} was the word, takes the place of the one in the slot's word. */
+    private static void moveTo(State a, long s, long old, long c, int w) {
+        long t = c / TREE_CHILDREN;
+        int free = treeFree(w);
+        a.touchChildren((t + 1) * TREE_CHILDREN);
+        if (!compareAndSetLongVolatile(s, old, withChild(reservation(t, w, free), c))) {
+            Trees.release(a, t, free);
+        } else if (isPresent(old)) {
+            Trees.release(a, slotTree(old), slotFree(old));
+        }
     }
 
     /** Fetches what others have freed in the tree that the slot reserves. False if that does not make n. */

@@ -49,6 +49,7 @@ class LayersTest {
             "Trees",
             "Tickets",
             "Search",
+            "Populated",
             "Counters",
             "Put",
             "Get",

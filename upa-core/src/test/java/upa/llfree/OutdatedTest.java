@@ -115,7 +115,7 @@ class OutdatedTest {
         }
         int before = childWord(0);
         long flip = Words.slotFlip(reservation(0));
-        assertEquals(Words.NONE, Child.get(allocator, 0, flip, 2, 1));
+        assertEquals(Words.NONE, Child.get(allocator, 0, flip, 2, 1, false));
         assertFalse(Child.getPart(allocator, 0, flip, 0, 2));
         assertEquals(before, childWord(0));
         assertFalse(Child.getWhole(allocator, 0, flip));
@@ -129,10 +129,10 @@ class OutdatedTest {
         int before = childWord(0);
         // 12 pages are free, and another thread has the tickets of 9.
         setChildWord(0, before + 9);
-        assertEquals(Words.NONE, Child.get(allocator, 0, flip, 4, 1));
+        assertEquals(Words.NONE, Child.get(allocator, 0, flip, 4, 1, false));
         assertFalse(Child.getPart(allocator, 0, flip, 500, 504));
         assertEquals(before + 9, childWord(0));
-        assertEquals(500, Child.get(allocator, 0, flip, 3, 1));
+        assertEquals(500, Child.get(allocator, 0, flip, 3, 1, false));
         assertEquals(before + 12, childWord(0));
         assertEquals(3, Child.putPart(allocator, 0, flip, 500, 503, Child.UNCHANGED));
         setChildWord(0, before);
@@ -150,7 +150,7 @@ class OutdatedTest {
         assertEquals(before + 1, childWord(0));
         assertTrue(Child.getPart(allocator, 0, flip, 60, 70));
         assertFalse(Child.getPart(allocator, 0, flip, 69, 70));
-        assertEquals(71, Child.get(allocator, 0, flip, 12, 1));
+        assertEquals(71, Child.get(allocator, 0, flip, 12, 1, false));
         assertEquals(before + 1 + 10 + 12, childWord(0));
         assertEquals(10, Child.putPart(allocator, 0, flip, 60, 70, Child.UNCHANGED));
         assertEquals(12, Child.putPart(allocator, 0, flip, 71, 83, Child.UNCHANGED));

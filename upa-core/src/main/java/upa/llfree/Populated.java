@@ -1,0 +1,62 @@
+package upa.llfree;
+
+import static upa.internal.os.RawMemory.*;
+import static upa.llfree.LlFreeDescriptor.*;
+import static upa.llfree.Words.*;
+
+/**
+ * Looks for free pages that have memory, which save whoever gets them a page fault each. What it finds is a snapshot.
+ * Of a child whose state is MIXED the stale pages have memory.
+ */
+final class Populated {
+    private Populated() {}
+
+    /** Has a child, of whose word it is w, n free aligned pages that have memory? */
+    private static boolean has(State a, long c, int w, long treeFlip, int n, int align) {
+        long bits = a.bitmapAt(c);
+        boolean mixed = childState(w) == MIXED;
+        if (n == CHILD_PAGES) {
+            return !mixed || Bits.allStale(bits, 0, n);
+        }
+        if (mixed) {
+            return Bits.findStale(bits, childFlip(w, treeFlip), n, align) >= 0;
+        }
+        return isFree(w, treeFlip) || Bits.findFree(bits, childFlip(w, treeFlip), 0, n, align) >= 0;
+    }
+
+    /**
+     * A child with n, at most 512, free aligned pages that have memory, of a tree that nobody reserves; NONE if none is
+     * found among so many children looked into. Partly used trees first, from the start of the state.
+     */
+    static long child(State a, int n, int align, int looks) {
+        long trees = (a.touched() + TREE_CHILDREN - 1) / TREE_CHILDREN;
+        long idle = NONE;
+        for (long t = 0; t < trees && looks > 0; t++) {
+            if (t % GROUP_TREES == 0 && nodeState(getIntOpaque(a.groupAt(t / GROUP_TREES))) == ABSENT) {
+                t += GROUP_TREES - 1;
+                continue;
+            }
+            int w = a.treeLoad(t);
+            if (isReserved(w) || treeFree(w) < n || nodeState(w) == ABSENT || nodeUsed(w) == 0 && idle >= 0) {
+                continue;
+            }
+            long end = Math.min((t + 1) * TREE_CHILDREN, a.children);
+            for (long c = t * TREE_CHILDREN; c < end && looks > 0; c++) {
+                int child = getIntOpaque(a.childAt(c));
+                if (childState(child) == ABSENT || childFree(child, childFlip(child, nodeFlip(w))) < n) {
+                    continue;
+                }
+                looks--;
+                if (!has(a, c, child, nodeFlip(w), n, align)) {
+                    continue;
+                }
+                if (nodeUsed(w) != 0) {
+                    return c;
+                }
+                idle = c;
+                break;
+            }
+        }
+        return idle;
+    }
+}

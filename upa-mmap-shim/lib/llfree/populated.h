@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * populated.h - looks for free pages that have memory, which save whoever gets them a page fault each. As search.h: what
+ * it finds is a snapshot. Of a child whose state is MIXED the stale pages have memory.
+ */
+#ifndef UPA_LLFREE_POPULATED_H
+#define UPA_LLFREE_POPULATED_H
+
+#include "llfree/words.h"
+
+/*
+ * A child with n <= 512 free aligned pages that have memory, of a tree that nobody reserves; -1 if none is found among
+ * so many children looked at. Partly used trees first, from the start of the state.
+ */
+int64_t search_populated(const struct upa_llfree *a, uint32_t n, uint32_t align, uint32_t looks);
+
+#endif
