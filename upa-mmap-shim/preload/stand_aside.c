@@ -61,6 +61,7 @@ static const struct row rows[ASIDE_REASONS] = {
 	[ASIDE_SEALED]        = { X, X, X, X, _, _, _, "mseal(): the kernel serves" },
 	[ASIDE_PINNED]        = { X, X, X, X, _, _, _, "io_uring, AIO, AF_XDP, RDMA or a device: the kernel serves" },
 	[ASIDE_EXECUTABLE]    = { X, X, _, _, _, _, _, "personality(READ_IMPLIES_EXEC): the kernel serves" },
+	[ASIDE_GROWING]       = { X, _, _, _, _, _, _, "MAP_GROWSDOWN at an address: the kernel serves" },
 	[ASIDE_LOCKED]        = { _, _, X, X, _, _, _, NULL },
 	[ASIDE_GUARDED]       = { _, _, X, X, _, _, _, NULL },
 	[ASIDE_KEYED]         = { _, _, X, X, _, _, _, NULL },

@@ -24,6 +24,7 @@ enum stand_aside_reason {
 	ASIDE_SEALED,        /* mseal(): munmap() is to be refused */
 	ASIDE_PINNED,        /* io_uring, Linux AIO, AF_XDP, RDMA, devices: pages are worked on after munmap() */
 	ASIDE_EXECUTABLE,    /* personality(): memory that may be read may be run, or no longer */
+	ASIDE_GROWING,       /* MAP_GROWSDOWN at an address: what grows below it is nobody else's */
 	ASIDE_LOCKED,        /* mlock() */
 	ASIDE_GUARDED,       /* MADV_GUARD_INSTALL: pages fault within a mapping that may be written to */
 	ASIDE_KEYED,         /* pkey_mprotect(), likewise */

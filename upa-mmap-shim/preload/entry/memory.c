@@ -171,6 +171,9 @@ static void *map_counted(void *address, size_t length, int protection, int flags
 	struct observation o = observe(false);
 	void *result;
 
+	/* It would grow over free pages of the region's, which are mapped already. */
+	if (__builtin_expect(!!(flags & MAP_GROWSDOWN), 0) && address)
+		stand_aside(ASIDE_GROWING);
 	if (__builtin_expect(is_ring(flags, fd, offset), 0))
 		stand_aside(ASIDE_PINNED);
 	result = map(address, length, protection, flags, fd, offset, asker);

@@ -173,6 +173,11 @@ static void make_data_executable(void)
 	CHECK(personality(READ_IMPLIES_EXEC) != -1);
 }
 
+static void begin_a_stack(void)
+{
+	CHECK(mmap((void *)(1ul << 44), PAGE, RW, ANON | MAP_GROWSDOWN, -1, 0) != MAP_FAILED);
+}
+
 static void *page_of_a_file(void)
 {
 	int fd = open("/proc/self/exe", O_RDONLY);
@@ -255,6 +260,7 @@ static const struct {
 	{ "pinned-for-a-guest", pin_for_a_guest },
 	{ "pinned-by-a-library", pin_by_a_library },
 	{ "executable", make_data_executable },
+	{ "growing", begin_a_stack },
 	{ "locked", lock_a_page },
 	{ "locked-on-fault", lock_a_page_on_fault },
 	{ "guarded", guard_a_page },

@@ -47,6 +47,7 @@ pinned-by-devices||none
 pinned-for-a-guest||none
 pinned-by-a-library||none
 executable| purging files|none
+growing| heap purging files|none
 locked| region heap files|none
 locked-on-fault| region heap files|none
 guarded| region heap files|none
@@ -89,6 +90,7 @@ note pinned-by-devices 'io_uring, AIO, AF_XDP, RDMA or a device: the kernel serv
 note pinned-for-a-guest 'io_uring, AIO, AF_XDP, RDMA or a device: the kernel serves'
 note pinned-by-a-library 'io_uring, AIO, AF_XDP, RDMA or a device: the kernel serves'
 note executable 'personality(READ_IMPLIES_EXEC): the kernel serves'
+note growing 'MAP_GROWSDOWN at an address: the kernel serves'
 note pinned-by-sockets 'io_uring, AIO, AF_XDP, RDMA or a device: the kernel serves'
 
 # mode NAME LIBRARIES [VARIABLE=VALUE...]

@@ -350,6 +350,50 @@ static void registered_buffers(void)
 	close(ring);
 }
 
+/* A stack of the program's own where memory was, which grows over addresses that were used, and no others. */
+static void grown_stack(int flags, bool before)
+{
+	char *block = map(16 * MIB), *stack;
+	int status;
+	pid_t child;
+
+	memset(block, 'g', 16 * MIB);
+	if (before)
+		munmap(block, 16 * MIB);
+	stack = mmap(block + 15 * MIB, PAGE, RW, ANON | MAP_GROWSDOWN | flags, -1, 0);
+	if (!before)
+		munmap(block, 15 * MIB);
+	say("there %d", stack == block + 15 * MIB);
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		for (long i = 0; i < 256; i++)
+			stack[-i * (long)PAGE] = 's';
+		reuse();
+		say("kept %d", stack[-255 * (long)PAGE]);
+		fflush(stdout);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	say("grown: %#x", (unsigned)status);
+	reuse();
+}
+
+static void stack_where_memory_was(void)
+{
+	grown_stack(MAP_FIXED, true);
+}
+
+static void stack_over_memory(void)
+{
+	grown_stack(MAP_FIXED, false);
+}
+
+static void stack_at_a_hint(void)
+{
+	grown_stack(0, true);
+}
+
 static void spliced(void)
 {
 	int ends[2];
@@ -405,6 +449,9 @@ int main(int argc, char **argv)
 		SCENARIO(calls_by_number),
 		SCENARIO(asynchronous_read),
 		SCENARIO(registered_buffers),
+		SCENARIO(stack_where_memory_was),
+		SCENARIO(stack_over_memory),
+		SCENARIO(stack_at_a_hint),
 		SCENARIO(spliced),
 		SCENARIO(emptied_beyond),
 	};
