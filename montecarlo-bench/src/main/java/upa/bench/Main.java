@@ -15,6 +15,7 @@ import upa.bench.driver.Contestant;
 import upa.bench.driver.Driver;
 import upa.bench.driver.Experiment;
 import upa.bench.driver.Job;
+import upa.bench.paging.PagingExperiment;
 import upa.bench.report.BenchReport;
 import upa.bench.report.CompareReport;
 import upa.bench.results.BenchFigures;
@@ -48,7 +49,12 @@ public final class Main {
                     + " Without options: a selection that takes about two minutes.",
             CommandLines.options(
                     flag("full", "measure everything, with 15 rounds: about two hours"),
-                    value("experiment", "A,B,...", "only these, by letter or name: " + Experiment.names()),
+                    value(
+                            "experiment",
+                            "A,B,...",
+                            "only these, by letter or name: " + Experiment.names()
+                                    + "; or paging, by itself: a program larger than its bound, under UPA's pager and"
+                                    + " under the kernel (root; sets up a cgroup, swap and zswap, and undoes it)"),
                     value(
                             "sampler",
                             "A,B,...",
@@ -69,6 +75,16 @@ public final class Main {
                                     + " OLD: a page compare.html in --out"),
                     value("driver", "FILE", "the C driver (build/release/bin/upa-driver)"),
                     flag("list", "list experiments and contestants, and measure nothing")));
+
+    private static final List<String> PAGING_OPTIONS =
+            List.of("experiment", "full", "rounds", "seed", "out", "driver", "no-warm");
+    private static final long PAGING_MIB = 256;
+    private static final long FULL_PAGING_MIB = 1024;
+    private static final int FULL_PAGING_ROUNDS = 7;
+    private static final long TOUCHES = 100_000;
+    private static final int SECONDS = 3;
+    private static final int FULL_SECONDS = 20;
+    private static final long FULL_TOUCHES = 400_000;
 
     private final Console console;
     private final Machine machine;
@@ -104,7 +120,39 @@ public final class Main {
         if (line.hasOption("compare")) {
             return compare(line);
         }
+        if (line.hasOption("experiment")
+                && CommandLines.list(line, "experiment").contains(PagingExperiment.ID)) {
+            return paging(line);
+        }
         return bench(SettingsReader.read(line, machine));
+    }
+
+    private int paging(CommandLine line) throws MeasureException {
+        for (Option option : line.getOptions()) {
+            if (!PAGING_OPTIONS.contains(option.getLongOpt())) {
+                throw MeasureException.usage("option=--" + option.getLongOpt() + " is not of experiment=paging, which"
+                        + " takes " + String.join(", ", PAGING_OPTIONS));
+            }
+        }
+        if (CommandLines.list(line, "experiment").size() > 1) {
+            throw MeasureException.usage("experiment=paging is measured by itself");
+        }
+        boolean full = line.hasOption("full");
+        Path driver = SettingsReader.driver(line);
+        Path root = SettingsReader.root();
+        return new PagingExperiment(
+                        console,
+                        machine,
+                        new PagingExperiment.Size(
+                                full ? FULL_PAGING_MIB : PAGING_MIB,
+                                (int) CommandLines.number(line, "rounds", 1, 100, full ? FULL_PAGING_ROUNDS : 3),
+                                full ? FULL_TOUCHES : TOUCHES,
+                                full ? FULL_SECONDS : SECONDS,
+                                CommandLines.number(line, "seed", 1, 1 << 30, 1)),
+                        driver.resolveSibling("upa-paging"),
+                        root.resolve("upa"),
+                        Path.of("/var/tmp"))
+                .run(SettingsReader.out(line));
     }
 
     private int compare(CommandLine line) throws MeasureException {

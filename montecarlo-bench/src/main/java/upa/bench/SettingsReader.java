@@ -55,9 +55,6 @@ final class SettingsReader {
             throw MeasureException.failure("too little memory for --full: available=" + Units.bytes(available)
                     + " needed=" + Units.bytes(Plan.MEMORY_NEEDED) + ": free some, or run without --full");
         }
-        String driver = System.getProperty(
-                "upa.driver",
-                library().resolveSibling("bin").resolve("upa-driver").toString());
         return new Settings(
                 full,
                 experiments(samplers),
@@ -68,8 +65,20 @@ final class SettingsReader {
                 fitting(asked, available),
                 line.hasOption("no-warm") ? 0 : Math.min(full ? FULL_HOLD : QUICK_HOLD, available / 2),
                 line.hasOption("jmh") || full && !line.hasOption("experiment"),
-                Path.of(line.getOptionValue("driver", driver)),
+                driver(line),
                 out(line));
+    }
+
+    static Path driver(CommandLine line) {
+        String driver = System.getProperty(
+                "upa.driver",
+                library().resolveSibling("bin").resolve("upa-driver").toString());
+        return Path.of(line.getOptionValue("driver", driver));
+    }
+
+    /** Where the launcher lies. */
+    static Path root() {
+        return library().resolve("../../..").normalize();
     }
 
     /** The folder of the results. */

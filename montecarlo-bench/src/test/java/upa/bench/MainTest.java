@@ -49,6 +49,13 @@ class MainTest {
         assertUsage("malloc=x=/nowhere.so: must be a name and a readable file", "--malloc", "x=/nowhere.so");
         assertUsage("--frobnicate", "--frobnicate");
         assertUsage("rounds", "--rounds");
+        assertUsage("experiment=paging is measured by itself", "--experiment", "paging,a");
+        assertUsage(
+                "option=--largest is not of experiment=paging, which takes experiment, full, ",
+                "--experiment",
+                "paging",
+                "--largest",
+                "64M");
         assertUsage("argument=extra is not understood", "extra");
         assertUsage(
                 "none of the contestants takes part in these experiments: contestants=llfree",
