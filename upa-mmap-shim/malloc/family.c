@@ -18,45 +18,18 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "entry/symbols.h"
-#include "os/message.h"
+#include "heaps.h"
 #include "os/os.h"
-#include "spaces.h"
 
-#define EXPORT __attribute__((visibility("default")))
-#define ALSO(name) __attribute__((alias(#name), copy(name)))
-
-#define MOST_SPACES 64u
-#define PAGE 4096ul
-
-/* dlmalloc's own names. */
-typedef void *mspace;
-mspace create_mspace(size_t capacity, int locked);
-void *mspace_malloc(mspace space, size_t bytes);
-void mspace_free(mspace space, void *block);
-void *mspace_calloc(mspace space, size_t count, size_t bytes);
-void *mspace_realloc(mspace space, void *block, size_t bytes);
-void *mspace_memalign(mspace space, size_t alignment, size_t bytes);
-size_t mspace_usable_size(const void *block);
-int mspace_trim(mspace space, size_t pad);
-int mspace_mallopt(int parameter, int value);
-size_t mspace_footprint(mspace space);
-struct mallinfo2 mspace_mallinfo(mspace space);
-
-struct heap {
-	_Atomic(mspace) space; /* NULL: not made yet */
-	int *lock;
-};
-
-static struct heap heaps[MOST_SPACES];
-static unsigned heap_count;
+struct heap heaps[MOST_SPACES];
+unsigned heap_count;
+int heaps_starting;
 static unsigned next_heap;
-static int starting; /* a lock: heaps are made one at a time */
 static _Thread_local mspace own __attribute__((tls_model("initial-exec")));
 static _Thread_local int *own_lock __attribute__((tls_model("initial-exec")));
 
@@ -79,7 +52,7 @@ static mspace choose(void)
 {
 	struct heap *h;
 
-	if (space_lock(&starting))
+	if (space_lock(&heaps_starting))
 		return NULL;
 	if (!heap_count)
 		heap_count = processors() > MOST_SPACES / 2 ? MOST_SPACES : 2 * processors();
@@ -88,7 +61,7 @@ static mspace choose(void)
 		h->space = create_mspace(0, 1);
 		h->lock = space_last_lock();
 	}
-	space_unlock(&starting);
+	space_unlock(&heaps_starting);
 	own = h->space;
 	own_lock = h->lock;
 	return own;
@@ -123,7 +96,7 @@ static mspace take_refuge(void)
 }
 
 /* Has a lock been refused to this thread? Asked once. */
-static enum space_refusal refused(void)
+enum space_refusal heaps_refused(void)
 {
 	enum space_refusal why = (enum space_refusal)space_refused;
 
@@ -140,7 +113,7 @@ static void free_put_off(void)
 
 		mspace_free(NULL, block);
 		/* Another fork: once more. */
-		if (refused() == SPACE_FORKING) {
+		if (heaps_refused() == SPACE_FORKING) {
 			void *rest = atomic_load(&put_off);
 
 			do
@@ -215,7 +188,7 @@ static void in_child(void)
 /* First of all, so that before a fork this comes last: other handlers may call malloc. */
 __attribute__((constructor(101))) static void start(void)
 {
-	space_lock_start(&starting);
+	space_lock_start(&heaps_starting);
 	pthread_atfork(before_fork, after_fork, in_child);
 	/* The first heap, before the program asks for memory by mmap(), so that it does not lie between such blocks. */
 	choose();
@@ -235,7 +208,7 @@ static void *shortage(void)
 /* What could not be had from the thread's own heap: because of a fork, it can be had from the refuge. */
 static __attribute__((noinline)) void *instead(size_t alignment, size_t bytes, int zeros)
 {
-	mspace space = refused() == SPACE_FORKING ? take_refuge() : NULL;
+	mspace space = heaps_refused() == SPACE_FORKING ? take_refuge() : NULL;
 	void *block = NULL;
 
 	if (space && zeros) {
@@ -245,7 +218,7 @@ static __attribute__((noinline)) void *instead(size_t alignment, size_t bytes, i
 	} else if (space) {
 		block = alignment ? mspace_memalign(space, alignment, bytes) : mspace_malloc(space, bytes);
 	}
-	refused();
+	heaps_refused();
 	return block ? block : shortage();
 }
 
@@ -263,7 +236,7 @@ static void release(void *block)
 
 	mspace_free(NULL, block);
 	if (__builtin_expect(space_refused, 0)) {
-		why = refused();
+		why = heaps_refused();
 		put_off_free(block, why);
 	}
 }
@@ -293,7 +266,7 @@ __attribute__((noinline)) static void freed_much(size_t bytes)
 	for (unsigned i = 0; i < heap_count; i++)
 		if (heaps[i].space)
 			mspace_trim(heaps[i].space, LEAST_UNTRIMMED / 2);
-	refused();
+	heaps_refused();
 }
 
 EXPORT void free(void *block)
@@ -377,14 +350,14 @@ EXPORT void *realloc(void *block, size_t bytes)
 	}
 	space = mine();
 	if (!space || aligned_mapping(block)) {
-		refused();
+		heaps_refused();
 		return move(block, bytes);
 	}
 	/* In the heap that the block is of, which may be another thread's. */
 	moved = mspace_realloc(space, block, bytes);
 	if (__builtin_expect(!space_refused, 1))
 		return moved ? moved : shortage();
-	why = refused();
+	why = heaps_refused();
 	if (!moved)
 		return move(block, bytes);
 	if (moved != block)
@@ -460,157 +433,6 @@ EXPORT void *__libc_valloc(size_t bytes) ALSO(valloc);
 EXPORT void *__libc_pvalloc(size_t bytes) ALSO(pvalloc);
 EXPORT void __libc_free(void *block) ALSO(free);
 EXPORT void cfree(void *block) ALSO(free);
-
-/* ---- what there is ------------------------------------------------------------------------------------------- */
-
-EXPORT int malloc_trim(size_t pad)
-{
-	int trimmed = 0;
-
-	for (unsigned i = 0; i < heap_count; i++)
-		if (heaps[i].space)
-			trimmed |= mspace_trim(heaps[i].space, pad);
-	refused();
-	return trimmed;
-}
-
-/* Of one heap as glibc has it: what is mapped apart is not in use in the heap. */
-static struct mallinfo2 info_of(mspace space)
-{
-	struct mallinfo2 m = mspace_mallinfo(space);
-
-	m.uordblks -= m.hblkhd;
-	refused();
-	return m;
-}
-
-EXPORT struct mallinfo2 mallinfo2(void)
-{
-	struct mallinfo2 sum = { 0 };
-
-	for (unsigned i = 0; i < heap_count; i++) {
-		struct mallinfo2 one;
-
-		if (!heaps[i].space)
-			continue;
-		one = info_of(heaps[i].space);
-		sum.arena += one.arena;
-		sum.ordblks += one.ordblks;
-		sum.hblkhd += one.hblkhd;
-		sum.usmblks += one.usmblks;
-		sum.uordblks += one.uordblks;
-		sum.fordblks += one.fordblks;
-		sum.keepcost += one.keepcost;
-	}
-	return sum;
-}
-
-/* As far as its numbers go. */
-EXPORT struct mallinfo mallinfo(void)
-{
-	struct mallinfo2 m = mallinfo2();
-
-	return (struct mallinfo){
-		.arena = (int)m.arena,
-		.ordblks = (int)m.ordblks,
-		.hblkhd = (int)m.hblkhd,
-		.usmblks = (int)m.usmblks,
-		.uordblks = (int)m.uordblks,
-		.fordblks = (int)m.fordblks,
-		.keepcost = (int)m.keepcost,
-	};
-}
-
-static void figure(struct message *m, const char *name, uint64_t bytes)
-{
-	message_pad(m, name, 17);
-	message_text(m, "= ");
-	message_number(m, bytes, 10);
-	message_text(m, "\n");
-}
-
-static void figures(struct message *m, const struct mallinfo2 *info)
-{
-	figure(m, "system bytes", info->arena);
-	figure(m, "in use bytes", info->uordblks);
-}
-
-EXPORT void malloc_stats(void)
-{
-	struct mallinfo2 sum = mallinfo2();
-	struct message m = { .length = 0 };
-
-	for (unsigned i = 0; i < heap_count; i++) {
-		struct mallinfo2 one;
-
-		if (!heaps[i].space)
-			continue;
-		one = info_of(heaps[i].space);
-		message_text(&m, "Arena ");
-		message_number(&m, i, 0);
-		message_text(&m, ":\n");
-		figures(&m, &one);
-	}
-	sum.arena += sum.hblkhd;
-	sum.uordblks += sum.hblkhd;
-	message_text(&m, "Total (incl. mmap):\n");
-	figures(&m, &sum);
-	figure(&m, "max system bytes", sum.usmblks);
-	/* What there is now: dlmalloc notes no peak of it. */
-	figure(&m, "max mmap bytes", sum.hblkhd);
-	message_send(&m, 2);
-}
-
-/* Only what an XML reader of glibc's looks for. */
-EXPORT int malloc_info(int options, FILE *out)
-{
-	struct mallinfo2 sum;
-
-	if (options) {
-		errno = EINVAL;
-		return -1;
-	}
-	fputs("<malloc version=\"1\">\n", out);
-	for (unsigned i = 0; i < heap_count; i++) {
-		struct mallinfo2 one;
-
-		if (!heaps[i].space)
-			continue;
-		one = info_of(heaps[i].space);
-		fprintf(out, "<heap nr=\"%u\">\n<total type=\"rest\" count=\"%zu\" size=\"%zu\"/>\n", i, one.ordblks,
-			one.fordblks);
-		fprintf(out, "<system type=\"current\" size=\"%zu\"/>\n<system type=\"max\" size=\"%zu\"/>\n</heap>\n",
-			one.arena, one.usmblks);
-	}
-	sum = mallinfo2();
-	fprintf(out, "<total type=\"rest\" count=\"%zu\" size=\"%zu\"/>\n", sum.ordblks, sum.fordblks);
-	fprintf(out, "<total type=\"mmap\" count=\"0\" size=\"%zu\"/>\n", sum.hblkhd);
-	fprintf(out, "<system type=\"current\" size=\"%zu\"/>\n<system type=\"max\" size=\"%zu\"/>\n</malloc>\n",
-		sum.arena, sum.usmblks);
-	return 0;
-}
-
-/*
- * Of glibc's parameters, those that dlmalloc has too, and the number of heaps; the others are taken and change
- * nothing.
- */
-EXPORT int mallopt(int parameter, int value)
-{
-	switch (parameter) {
-	case M_TRIM_THRESHOLD:
-	case M_MMAP_THRESHOLD:
-		/* dlmalloc has the same numbers; -1 is: never. */
-		return mspace_mallopt(parameter, value);
-	case M_ARENA_MAX:
-		if (value > 0 && !space_lock(&starting)) {
-			heap_count = (unsigned)value < MOST_SPACES ? (unsigned)value : MOST_SPACES;
-			space_unlock(&starting);
-		}
-		refused();
-		return value > 0;
-	default: return 1;
-	}
-}
 
 /*
  * A library opened with RTLD_DEEPBIND, as PHP opens its own, would find libc's free() before ours and give it our

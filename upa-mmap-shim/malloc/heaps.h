@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* heaps.h - dlmalloc's heaps, as the files share them in which libupa_malloc.so has malloc's names. */
+#ifndef UPA_MALLOC_HEAPS_H
+#define UPA_MALLOC_HEAPS_H
+
+#include <malloc.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "spaces.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define ALSO(name) __attribute__((alias(#name), copy(name)))
+
+#define MOST_SPACES 64u
+#define PAGE 4096ul
+
+/* dlmalloc's own names. */
+typedef void *mspace;
+mspace create_mspace(size_t capacity, int locked);
+void *mspace_malloc(mspace space, size_t bytes);
+void mspace_free(mspace space, void *block);
+void *mspace_calloc(mspace space, size_t count, size_t bytes);
+void *mspace_realloc(mspace space, void *block, size_t bytes);
+void *mspace_memalign(mspace space, size_t alignment, size_t bytes);
+size_t mspace_usable_size(const void *block);
+int mspace_trim(mspace space, size_t pad);
+int mspace_mallopt(int parameter, int value);
+size_t mspace_footprint(mspace space);
+struct mallinfo2 mspace_mallinfo(mspace space);
+
+struct heap {
+	_Atomic(mspace) space; /* NULL: not made yet */
+	int *lock;
+};
+
+extern struct heap heaps[MOST_SPACES];
+extern unsigned heap_count; /* so many of them are used, from the first on; 0: none yet */
+extern int heaps_starting;  /* a lock: heaps are made one at a time */
+
+/* Has a lock been refused to this thread? Asked once. */
+enum space_refusal heaps_refused(void);
+
+#endif
