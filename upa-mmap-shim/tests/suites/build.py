@@ -38,6 +38,31 @@ def prime(source, work):
     return library
 
 
+def debian_packages(names, folder):
+    """Unpacks binary packages of Debian's in `folder`, without installing them; False if one is not to be had."""
+    if folder.exists():
+        return True
+    fresh = folder.with_suffix(".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    if not quiet(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names], cwd=fresh):
+        return False
+    for package in fresh.glob("*.deb"):
+        if not quiet(["dpkg-deb", "-x", package, fresh]):
+            raise Failure(f"cannot unpack package={package.name}")
+        package.unlink()
+    fresh.rename(folder)
+    return True
+
+
+def script(path, text):
+    """A test that takes arguments, or more than one program."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
 def debian_source(package, work):
     """Downloads Debian's source package with an apt state of our own and returns its upstream tarball, or None."""
     folder = work / "sources" / package
@@ -72,7 +97,7 @@ def unpack(tarball, folder, wanted):
         members = []
         for member in archive:
             below = member.name.partition("/")[2]
-            if below.startswith(wanted):
+            if below and below.startswith(wanted):
                 member.name = below
                 members.append(member)
         archive.extractall(fresh, members)
@@ -270,4 +295,95 @@ class Ltp:
         return None, programs
 
 
-SUITES = (Glibc(), Selftests(), OpenPosix(), Ltp())
+class CPython:
+    """CPython's own tests of what maps memory, makes threads and processes, and moves large blocks."""
+    name = "cpython"
+    interpreter = "/usr/bin/python3"
+    modules = ("array buffer bytes bz2 capi concurrent_futures ctypes faulthandler fcntl fork1 gc hashlib io json "
+               "list lzma marshal memoryio memoryview mmap multiprocessing_fork multiprocessing_main_handling os pickle "
+               "posix queue resource select shelve signal sort struct subprocess thread threadedtempfile threading "
+               "threading_local threadsignals tracemalloc unicode wait3 wait4 weakref zlib").split()
+
+    def build(self, work, _):
+        if not pathlib.Path(self.interpreter).exists():
+            return f"no {self.interpreter}", []
+        said = subprocess.run([self.interpreter, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+                              capture_output=True, text=True, check=True)
+        version = said.stdout.strip()
+        names = [f"libpython{version}-{part}" for part in ("stdlib", "testsuite")]
+        folder = work / "sources" / "cpython"
+        if not debian_packages(names, folder):
+            return f"no packages {' '.join(names)} in this machine's package sources", []
+        library = folder / "usr/lib" / f"python{version}"
+        return None, [script(work / "cpython" / f"test_{module}",
+                             f"export PYTHONPATH={library} PYTHONDONTWRITEBYTECODE=1\n"
+                             f"exec {self.interpreter}{version[1:]} -m test -w test_{module}")
+                      for module in self.modules if (library / "test" / f"test_{module}.py").exists()
+                      or (library / "test" / f"test_{module}").is_dir()]
+
+
+class Mimalloc:
+    """The stress test that mimalloc brings, on malloc() as a program has it, with more and with fewer threads."""
+    name = "mimalloc"
+    arguments = ("1 50 20", "4 25 10", "16 10 10")
+
+    def build(self, work, _):
+        tarball = debian_source("mimalloc", work)
+        if not tarball:
+            return "no source package mimalloc in this machine's package sources", []
+        source = work / "sources" / "mimalloc" / "tree"
+        unpack(tarball, source, ("test/", "include/"))
+        programs = compile_tests([source / "test" / "test-stress.c"], work / "mimalloc", lambda path: ".stress",
+                                 ["-DUSE_STD_MALLOC", "-fno-builtin", f"-I{source}/include"])
+        return None, [script(work / "mimalloc" / f"stress-{words.replace(' ', '-')}", f"exec {program} {words}")
+                      for program in programs for words in self.arguments]
+
+
+class Jemalloc:
+    """jemalloc's own unit and integration tests, statically linked with it: its memory comes from mmap()."""
+    name = "jemalloc"
+
+    def build(self, work, _):
+        tarball = debian_source("jemalloc", work)
+        if not tarball:
+            return "no source package jemalloc in this machine's package sources", []
+        source = work / "sources" / "jemalloc" / "tree"
+        unpack(tarball, source, ("",))
+        if not (source / "Makefile").exists() and not quiet(["./configure", "--disable-cxx"], cwd=source):
+            return "jemalloc cannot be configured", []
+        quiet(["make", "-k", f"-j{os.cpu_count()}", "tests"], cwd=source)
+        return None, [path for kind in ("unit", "integration") for path in sorted((source / "test" / kind).iterdir())
+                      if path.is_file() and os.access(path, os.X_OK) and not path.suffix]
+
+
+class Redis:
+    """Redis' own tests, with the server of this machine's package."""
+    name = "redis"
+    server = pathlib.Path("/usr/bin/redis-server")
+    units = ("unit/type/string unit/type/list unit/type/hash unit/type/set unit/type/zset unit/type/stream unit/dump "
+             "unit/expire unit/scan unit/sort unit/multi unit/other unit/scripting unit/bitops unit/geo "
+             "unit/hyperloglog unit/info unit/maxmemory integration/rdb integration/aof "
+             "integration/replication").split()
+    ports = 32
+
+    def build(self, work, _):
+        if not self.server.exists() or not shutil.which("tclsh"):
+            return "the packages redis-server and tcl are needed", []
+        tarball = debian_source("redis", work)
+        if not tarball:
+            return "no source package redis in this machine's package sources", []
+        source = work / "sources" / "redis" / "tree"
+        unpack(tarball, source, ("tests/", "runtest", "redis.conf"))
+
+        def test(number, unit):
+            base = 23000 + number * self.ports
+            return script(work / "redis" / unit.replace("/", "_"),
+                          f"cp -r {source}/. . && mkdir -p src && ln -sf /usr/bin/redis-* src/ &&\n"
+                          f"exec tclsh tests/test_helper.tcl --single {unit} --clients 1 "
+                          f"--baseport {base} --portcount {self.ports}")
+
+        return None, [test(*numbered) for numbered in enumerate(self.units)
+                      if (source / "tests" / f"{numbered[1]}.tcl").exists()]
+
+
+SUITES = (Glibc(), Selftests(), OpenPosix(), Ltp(), CPython(), Mimalloc(), Jemalloc(), Redis())

@@ -7,8 +7,8 @@ same. A test whose verdict differs is repeated, alone and in that mode: it count
 came at least twice in three runs and never alone. intended.txt lists the differences that are meant, with their
 reasons.
 
-Nothing of the suites is in this repository. glibc's tests and the kernel's selftests come from Debian's packages, LTP
-and its Open POSIX suite from a checkout that the caller names.
+Nothing of the suites is in this repository. LTP and its Open POSIX suite come from a checkout that the caller names, all
+others from Debian's packages.
 """
 import argparse
 import concurrent.futures
@@ -147,6 +147,8 @@ def main(words):
     prime = build.prime(HERE / "prime.c", options.work)
     tests = []
     for suite in build.SUITES:
+        if not options.only.startswith(("*", "?", "[")) and not fnmatch.fnmatch(suite.name, options.only.split("/")[0]):
+            continue
         reason, programs = suite.build(options.work, options.ltp)
         print(f"{suite.name}: " + (f"skipped: {reason}" if reason else f"{len(programs)} tests"), flush=True)
         tests += [(f"{suite.name}/{program.name}", program) for program in programs]
