@@ -15,11 +15,19 @@ final class Bits {
         return bits + (long) i * Long.BYTES;
     }
 
-    /** Those bits of a range that lie in row i, as a mask. */
-    static long rowMask(int i, int lo, int hi) {
-        int from = Math.max(lo - i * ROW_BITS, 0);
-        int to = Math.min(hi - i * ROW_BITS, ROW_BITS);
-        return -1L >>> from - to << from;
+    /** Of a range that begins at lo, the bits of its first row. */
+    private static long head(int lo) {
+        return -1L << lo;
+    }
+
+    /** Of a range that ends before hi, the bits of its last row. */
+    private static long tail(int hi) {
+        return -1L >>> -hi;
+    }
+
+    /** Does a range lie in one row? Most do. */
+    private static boolean isOneRow(int lo, int hi) {
+        return lo / ROW_BITS == (hi - 1) / ROW_BITS;
     }
 
     /** First position >= pos whose bit, after xor with flip, is 1; CHILD_PAGES if none. */
@@ -61,33 +69,61 @@ final class Bits {
         return n;
     }
 
+    /** Inverts those bits of a row that are in the mask, if all of them are as expected. */
+    private static boolean flipRow(long at, long mask, long expected) {
+        long row;
+        do {
+            row = getLongOpaque(at);
+            if (((expected ^ row) & mask) != 0) {
+                return false;
+            }
+        } while (!weakCompareAndSetLongVolatile(at, row, row ^ mask));
+        return true;
+    }
+
     /**
      * Inverts a range, each of whose bits must be allocated (or, with {@code allocated} false, free). Returns how many
      * were inverted before the first that was not.
      */
     static int flip(long bits, long flip, int lo, int hi, boolean allocated) {
-        for (int i = lo / ROW_BITS; i <= (hi - 1) / ROW_BITS; i++) {
-            long mask = rowMask(i, lo, hi);
-            long expectedBits = (allocated ? ~flip : flip) & mask;
-            long row;
-            do {
-                row = getLongOpaque(row(bits, i));
-                if ((row & mask) != expectedBits) {
-                    return Math.max(i * ROW_BITS - lo, 0);
-                }
-            } while (!weakCompareAndSetLongVolatile(row(bits, i), row, row ^ mask));
+        long expected = allocated ? ~flip : flip;
+        if (isOneRow(lo, hi)) {
+            return flipRow(row(bits, lo / ROW_BITS), head(lo) & tail(hi), expected) ? hi - lo : 0;
         }
-        return hi - lo;
+        return flipRows(bits, expected, lo, hi);
+    }
+
+    private static int flipRows(long bits, long expected, int lo, int hi) {
+        int last = (hi - 1) / ROW_BITS;
+        long mask = head(lo);
+        for (int i = lo / ROW_BITS; i < last; i++) {
+            if (!flipRow(row(bits, i), mask, expected)) {
+                return Math.max(i * ROW_BITS - lo, 0);
+            }
+            mask = -1L;
+        }
+        return flipRow(row(bits, last), tail(hi), expected) ? hi - lo : last * ROW_BITS - lo;
     }
 
     /** Are all bits of a range allocated? */
     static boolean allAllocated(long bits, long flip, int lo, int hi) {
-        for (int i = lo / ROW_BITS; i <= (hi - 1) / ROW_BITS; i++) {
-            if ((~(getLongOpaque(row(bits, i)) ^ flip) & rowMask(i, lo, hi)) != 0) {
+        int last = (hi - 1) / ROW_BITS;
+        long mask = head(lo);
+        for (int i = lo / ROW_BITS; i < last; i++) {
+            if ((~(getLongOpaque(row(bits, i)) ^ flip) & mask) != 0) {
                 return false;
             }
+            mask = -1L;
         }
-        return true;
+        return (~(getLongOpaque(row(bits, last)) ^ flip) & mask & tail(hi)) == 0;
+    }
+
+    /** Marks bits from lo on as allocated, of a child of which there are no more pages; all are 0. */
+    static void close(long bits, int lo) {
+        putLongOpaque(row(bits, lo / ROW_BITS), head(lo));
+        for (int i = lo / ROW_BITS + 1; i < ROWS; i++) {
+            putLongOpaque(row(bits, i), -1L);
+        }
     }
 
     // ---- stale bits ------------------------------------------------------------------------------------------
@@ -150,20 +186,36 @@ final class Bits {
     }
 
     static void setStale(long bits, int lo, int hi) {
-        for (int i = lo / ROW_BITS; i <= (hi - 1) / ROW_BITS; i++) {
-            long mask = rowMask(i, lo, hi);
-            if ((getLongOpaque(row(bits + BITMAP_STALE, i)) & mask) != mask) {
-                getAndBitwiseOrLongVolatile(row(bits + BITMAP_STALE, i), mask);
-            }
+        long rows = bits + BITMAP_STALE;
+        int last = (hi - 1) / ROW_BITS;
+        long mask = head(lo);
+        for (int i = lo / ROW_BITS; i < last; i++) {
+            setBits(row(rows, i), mask);
+            mask = -1L;
+        }
+        setBits(row(rows, last), mask & tail(hi));
+    }
+
+    private static void setBits(long at, long mask) {
+        if ((~getLongOpaque(at) & mask) != 0) {
+            getAndBitwiseOrLongVolatile(at, mask);
         }
     }
 
     static void clearStale(long bits, int lo, int hi) {
-        for (int i = lo / ROW_BITS; i <= (hi - 1) / ROW_BITS; i++) {
-            long mask = rowMask(i, lo, hi);
-            if ((getLongOpaque(row(bits + BITMAP_STALE, i)) & mask) != 0) {
-                getAndBitwiseAndLongVolatile(row(bits + BITMAP_STALE, i), ~mask);
-            }
+        long rows = bits + BITMAP_STALE;
+        int last = (hi - 1) / ROW_BITS;
+        long mask = head(lo);
+        for (int i = lo / ROW_BITS; i < last; i++) {
+            clearBits(row(rows, i), mask);
+            mask = -1L;
+        }
+        clearBits(row(rows, last), mask & tail(hi));
+    }
+
+    private static void clearBits(long at, long mask) {
+        if ((getLongOpaque(at) & mask) != 0) {
+            getAndBitwiseAndLongVolatile(at, ~mask);
         }
     }
 }

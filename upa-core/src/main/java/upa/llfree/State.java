@@ -131,10 +131,7 @@ abstract class State {
         int missing = missing(children - 1);
         int treeMissing = (int) (trees * TREE_PAGES - pages);
         if (missing != 0) {
-            int lo = CHILD_PAGES - missing;
-            for (int i = lo / ROW_BITS; i < ROWS; i++) {
-                putLongOpaque(Bits.row(bitmapAt(children - 1), i), Bits.rowMask(i, lo, CHILD_PAGES));
-            }
+            Bits.close(bitmapAt(children - 1), CHILD_PAGES - missing);
             putIntOpaque(childAt(children - 1), missing);
         }
         for (long c = children; c < trees * TREE_CHILDREN; c++) {
