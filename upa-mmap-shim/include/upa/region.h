@@ -172,6 +172,15 @@ UPA_API int64_t upa_region_populate(struct upa_region *r, uint64_t bytes);
 /* Clears up to `bytes` of free pages with old bytes, ahead of need, by whole 2 MiB. Returns the bytes cleared. */
 UPA_API int64_t upa_region_clear(struct upa_region *r, uint64_t bytes);
 
+/*
+ * Has a thread of the region's own clear free pages with old bytes ahead of need, so that as much as `bytes` of free
+ * memory reads zero, by whole 2 MiB; with less than that it ends. Without this call there is none. It runs where no
+ * other thread wants to (SCHED_IDLE), takes no signals, and pauses while no processor is idle. While it is at work, up
+ * to 2 MiB of free pages are out of reach. Not to be called by two threads at once. 0; -EINVAL: free pages of this
+ * region cannot be touched; -EOPNOTSUPP: the process may use one processor only; errors of pthread_create(3).
+ */
+UPA_API int upa_region_clear_ahead(struct upa_region *r, uint64_t bytes);
+
 /* For a shared region none of whose other users is alive: see upa_llfree_recover(). */
 UPA_API int64_t upa_region_recover(struct upa_region *r);
 

@@ -200,16 +200,16 @@ static void test_cleared(void)
 {
 	struct upa_region *r = create();
 	struct upa_region_stats st;
-	char *p = upa_region_map(r, 16 * PAGE, 0);
+	char *p = upa_region_map(r, 64 * PAGE, 0);
 
 	CHECK(p, "errno=%d", errno);
-	memset(p, 1, 16 * PAGE);
-	CHECK(!upa_region_unmap(r, p, 16 * PAGE), "unmap");
-	p = upa_region_map(r, 16 * PAGE, UPA_MAP_ZEROS);
-	for (size_t i = 0; i < 16 * PAGE; i++)
+	memset(p, 1, 64 * PAGE);
+	CHECK(!upa_region_unmap(r, p, 64 * PAGE), "unmap");
+	p = upa_region_map(r, 64 * PAGE, UPA_MAP_ZEROS);
+	for (size_t i = 0; i < 64 * PAGE; i++)
 		CHECK(!p[i], "offset=%zu", i);
-	CHECK(!upa_region_unmap(r, p, 16 * PAGE) && !upa_region_map_at(r, p, 8 * PAGE, UPA_MAP_ZEROS), "a part");
-	CHECK(!upa_region_get_stats(r, &st) && st.cleared_bytes == 24 * PAGE, "cleared=%" PRIu64, st.cleared_bytes);
+	CHECK(!upa_region_unmap(r, p, 64 * PAGE) && !upa_region_map_at(r, p, 40 * PAGE, UPA_MAP_ZEROS), "a part");
+	CHECK(!upa_region_get_stats(r, &st) && st.cleared_bytes == 104 * PAGE, "cleared=%" PRIu64, st.cleared_bytes);
 	CHECK(!upa_region_destroy(r), "destroy");
 	unlink(path);
 }

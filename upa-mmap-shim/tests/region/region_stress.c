@@ -2,7 +2,7 @@
 /*
  * region_stress.c - threads that do everything to one region at once. Each block is filled with a pattern of its own
  * and checked before every call; a map of owners shows any page that two hold. Meanwhile other threads give memory
- * back, populate, clear, map ordinary memory of the kernel's and read statistics.
+ * back, populate, clear (also ahead of need), map ordinary memory of the kernel's and read statistics.
  *
  *   region_stress [STEPS [SEED]]
  */
@@ -235,6 +235,8 @@ int main(int argc, char **argv)
 									  .max_pool_bytes = POOL,
 									  .max_deferred_bytes = 16 * MIB });
 	CHECK(!error, "error=%d", error);
+	error = upa_region_clear_ahead(region, 16 * MIB);
+	CHECK(!error || error == -EOPNOTSUPP, "error=%d", error);
 	CHECK(!pthread_create(&behind, NULL, background, (void *)(uintptr_t)(seed + 100)), "thread");
 	for (uintptr_t i = 0; i < WORKERS; i++)
 		CHECK(!pthread_create(&workers[i], NULL, worker, (void *)(seed * WORKERS + i)), "thread");
@@ -243,6 +245,7 @@ int main(int argc, char **argv)
 	atomic_store(&stop, true);
 	CHECK(!pthread_join(behind, NULL), "join");
 
+	CHECK(!upa_region_clear_ahead(region, 0), "stop");
 	error = upa_region_validate(region, message, sizeof(message));
 	CHECK(!error, "%s", message);
 	{

@@ -2449,6 +2449,67 @@ public class Upa extends Upa$shared {
         }
     }
 
+    private static class upa_region_clear_ahead {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Upa.C_INT,
+            Upa.C_POINTER,
+            Upa.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("upa_region_clear_ahead");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int upa_region_clear_ahead(struct upa_region *r, uint64_t bytes)
+     * }
+     */
+    public static FunctionDescriptor upa_region_clear_ahead$descriptor() {
+        return upa_region_clear_ahead.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int upa_region_clear_ahead(struct upa_region *r, uint64_t bytes)
+     * }
+     */
+    public static MethodHandle upa_region_clear_ahead$handle() {
+        return upa_region_clear_ahead.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int upa_region_clear_ahead(struct upa_region *r, uint64_t bytes)
+     * }
+     */
+    public static MemorySegment upa_region_clear_ahead$address() {
+        return upa_region_clear_ahead.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int upa_region_clear_ahead(struct upa_region *r, uint64_t bytes)
+     * }
+     */
+    public static int upa_region_clear_ahead(MemorySegment r, long bytes) {
+        var mh$ = upa_region_clear_ahead.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("upa_region_clear_ahead", r, bytes);
+            }
+            return (int)mh$.invokeExact(r, bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class upa_region_recover {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Upa.C_LONG,
