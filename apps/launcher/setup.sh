@@ -239,7 +239,7 @@ build_c() {
   [[ -z ${2:-} ]] || output="$root/build/$1/lib/libdlmalloc_upa.so"
   sources=$(fingerprint '*.java' CMakeLists.txt CMakePresets.json kernel-ext/include upa-mmap-shim montecarlo-bench \
     apps/launcher/run apps/programs/measure apps/programs/load apps/programs/workloads/CMakeLists.txt \
-    apps/programs/workloads/churn)
+    apps/programs/workloads/{aging,arenas,churn})
   if_changed "c-$1" "$sources" "$output" c_step "$1"
 }
 

@@ -13,6 +13,7 @@
 
 #include "fresh.h"
 #include "libraries.h"
+#include "mallocs.h"
 #include "pager.h"
 #include "program.h"
 #include "say.h"
@@ -30,7 +31,8 @@ static const char usage_text[] =
 	"  --malloc libc   keep libc's malloc, or the one that the program is linked with; its calls of mmap and brk\n"
 	"                  come to UPA (default)\n"
 	"  --malloc dl     dlmalloc instead, several heaps for several threads\n"
-	"  --malloc PATH   any other malloc library (libjemalloc.so.2, say) instead\n"
+	"  --malloc NAME   jemalloc, mimalloc or tcmalloc, where it is installed; or the path of any malloc library\n"
+	"  --malloc auto   the malloc with which the program has been measured to be fastest, if it has been\n"
 	"  --no-upa        the same on the kernel's mmap, for comparison\n"
 	"  --backend NAME  where the memory comes from: linear (the kernel, default); pte or pte-raw: the module of\n"
 	"                  kernel-ext, for malloc's memory only, since it cannot protect or replace pages\n"
@@ -91,7 +93,7 @@ static char **read_options(char **words, struct options *options)
 	for (; *words && **words == '-'; words++) {
 		if (!strcmp(*words, "--"))
 			return words + 1;
-		if ((value = value_of("--malloc", "libc, dl or the path of a library", &words))) {
+		if ((value = value_of("--malloc", "libc, dl, auto, a name or the path of a library", &words))) {
 			options->malloc = value;
 		} else if ((value = value_of("--backend", "linear, pte or pte-raw", &words))) {
 			if (strcmp(value, "linear") && strcmp(value, "pte") && strcmp(value, "pte-raw"))
@@ -251,10 +253,17 @@ static void prepare(const struct options *options, const char *name, const struc
 	}
 	if (!strcmp(options->malloc, "dl")) {
 		other = libraries_plain(libraries_own("libupa_malloc.so"));
+	} else if (!strcmp(options->malloc, "auto")) {
+		const char *chosen = mallocs_choose(look);
+
+		other = chosen ? libraries_plain(chosen) : NULL;
 	} else if (strcmp(options->malloc, "libc")) {
-		libraries_check(options->malloc);
-		other = libraries_plain(options->malloc);
-	} else if (upa && blocks) {
+		const char *file = mallocs_find(options->malloc);
+
+		libraries_check(file);
+		other = libraries_plain(file);
+	}
+	if (!other && upa && blocks) {
 		other = libraries_plain(libraries_own("libupa_blocks.so"));
 	}
 	if (upa) {

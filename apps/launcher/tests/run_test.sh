@@ -30,7 +30,7 @@ says 2 'run needs a program' --
 says 2 'run has no option=--frobnicate: see ./upa run --help' -- --frobnicate true
 says 127 'there is no program=no-such-program' -- no-such-program
 says 126 'cannot execute program=/etc/passwd' -- /etc/passwd
-says 2 'option --malloc needs libc, dl or the path of a library' -- --malloc
+says 2 'option --malloc needs libc, dl, auto, a name or the path of a library' -- --malloc
 says 1 'cannot load malloc library=/no/such.so: cannot open shared object file' -- --malloc /no/such.so true
 says 1 'cannot load malloc library=/etc/passwd: invalid ELF header' -- --malloc /etc/passwd true
 says 1 'cannot write trace file=/no/such/file: there is no such directory' -- --trace /no/such/file true
@@ -47,6 +47,38 @@ done
 # The option takes its place.
 UPA_STATS=2 "$upa" run --stats="$work/stats" -- true 2>"$work/err" ||
   { echo "FAILED: --stats over UPA_STATS"; failed=1; }
+# A name that people know is found where it is installed, or the line says how to install it; so is a file.
+for malloc in jemalloc:libjemalloc.so.2 mimalloc:libmimalloc.so tcmalloc:libtcmalloc_minimal.so.4; do
+  if compgen -G "/usr/lib/*/${malloc#*:}*" >/dev/null; then
+    "$upa" run --malloc "${malloc%:*}" -- sh -c 'echo $LD_PRELOAD' >"$work/out" 2>"$work/err" ||
+      { echo "FAILED: --malloc ${malloc%:*}"; failed=1; }
+    [[ $(<"$work/out") == *libupa_mmap.so:*"${malloc#*:}"* && ! -s $work/err ]] ||
+      { echo "FAILED: --malloc ${malloc%:*}: $(cat "$work/out" "$work/err")"; failed=1; }
+  else
+    says 1 "malloc=${malloc%:*} is not installed: apt-get install lib" -- --malloc "${malloc%:*}" true
+  fi
+done
+says 1 'cannot load malloc library=no-such-malloc: cannot open shared object file' -- --malloc no-such-malloc true
+
+# chosen PROGRAM TEXT LIBRARY: what --malloc auto says of it, and what it preloads behind UPA; empty: nothing
+chosen() {
+  local program=$1 text=$2 library=$3
+  cp "$(command -v env)" "$work/$program"
+  "$upa" run --malloc auto -- "$work/$program" sh -c 'echo $LD_PRELOAD' >"$work/out" 2>"$work/err" ||
+    { echo "FAILED: auto: $program"; failed=1; }
+  [[ $(wc -l <"$work/err") -eq 1 && $(<"$work/err") == "upa: malloc=$text"* ]] ||
+    { echo "FAILED: auto: $program: said $(<"$work/err")"; failed=1; }
+  [[ $(<"$work/out") == *libupa_mmap.so"${library:+:*$library*}" ||
+    (-n $library && $(<"$work/out") == *libupa_mmap.so:*"$library"*) ]] ||
+    { echo "FAILED: auto: $program: preloaded $(<"$work/out")"; failed=1; }
+}
+if compgen -G '/usr/lib/*/libmimalloc.so*' >/dev/null; then
+  chosen perl5.36.0 'mimalloc for program=perl5.36.0: measured' libmimalloc.so
+else
+  chosen perl5.36.0 'libc for program=perl5.36.0: mimalloc, measured to be faster, is not installed' ''
+fi
+chosen python3.11 'libc for program=python3.11: no other has been measured' ''
+chosen perlish 'libc for program=perlish: it has not been measured' ''
 # Every variable of the library's own list, and no other, is in the help.
 "$upa" run --help >"$work/help"
 listed=$(UPA_SETTINGS=print LD_PRELOAD="${upa%/*}/build/release/lib/libupa_mmap.so" /bin/true | grep -o '^UPA_[A-Z_]*')

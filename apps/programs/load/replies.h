@@ -16,7 +16,7 @@ extern struct replies replies;
 /* Before the first of so many replies. */
 void replies_prepare(uint64_t wanted);
 
-/* What has come so far of a connection's replies, of redis or memcached, or of http. Ends with a line if it is wrong. */
+/* What has come so far of a connection's replies, of redis or memcached, or of http. Ends if it is wrong. */
 void check_expected(struct connection *connection);
 void check_http(struct connection *connection);
 

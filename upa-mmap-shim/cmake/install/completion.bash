@@ -24,7 +24,7 @@ _upa() {
     esac
   done
   case $previous in
-    --malloc) mapfile -t COMPREPLY < <(compgen -W 'libc dl' -- "$word"; compgen -f -- "$word") ;;
+    --malloc) mapfile -t COMPREPLY < <(compgen -W 'libc dl auto jemalloc mimalloc tcmalloc' -- "$word"; compgen -f -- "$word") ;;
     --backend) mapfile -t COMPREPLY < <(compgen -W 'linear pte pte-raw' -- "$word") ;;
     --trace) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     *)

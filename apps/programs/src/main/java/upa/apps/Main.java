@@ -54,7 +54,8 @@ public final class Main {
             "upa apps",
             "./upa apps [option...] | ./upa apps list",
             "Measures real programs with their memory from UPA, and under the allocators people would otherwise pick."
-                    + " Without options: all workloads, the main contestants, 3 rounds: about twenty minutes.",
+                    + " Without options: all workloads but optional ones, the main contestants, 3 rounds: about half an"
+                    + " hour.",
             CommandLines.options(
                     value("only", "A,B,...", "only these workloads; list names them"),
                     value(
@@ -69,7 +70,7 @@ public final class Main {
                                     + " whose speed"
                                     + " over glibc (over the same allocator without UPA) is not yet known to 4 % or to"
                                     + " its distance from 1"),
-                    flag("full", "all contestants, 7 rounds: hours"),
+                    flag("full", "all workloads and contestants, 7 rounds: hours"),
                     flag("quick", "one round of glibc, glibc-tuned and upa, without profiles: a glance, no intervals"),
                     flag("resume", "go on with the run whose results are in the folder, which was cut short"),
                     value("seed", "N", "of the order of runs (1)"),
@@ -121,15 +122,16 @@ public final class Main {
     }
 
     private void list(CommandLine line) throws MeasureException {
-        console.out().println("Workloads (* page allocation is expected to matter):");
+        console.out().println("Workloads (* page allocation is expected to matter; optional: if named, or --full):");
         for (Workload workload : WorkloadFile.all(SettingsReader.workloads(line, root))) {
             console.out()
                     .printf(
-                            "  %-20s %-8s %s %s%n",
+                            "  %-20s %-8s %s %s%s%n",
                             workload.name(),
                             workload.kind().id(),
                             workload.pageAllocationMatters() ? "*" : " ",
-                            workload.title());
+                            workload.title(),
+                            workload.optional() ? " (optional)" : "");
         }
         console.out().println("Contestants (* part of the default):");
         for (Allocator allocator : Allocators.all()) {

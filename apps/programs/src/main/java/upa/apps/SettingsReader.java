@@ -79,7 +79,7 @@ final class SettingsReader {
             throw MeasureException.failure("no workloads: folder=" + workloads(line, root));
         }
         if (!line.hasOption("only")) {
-            return all;
+            return all.stream().filter(w -> full || !w.optional()).toList();
         }
         List<String> names = CommandLines.list(line, "only");
         for (String name : names) {

@@ -81,6 +81,10 @@ class MainTest {
             assertTrue(text().contains(contestant.description()), text());
         }
         assertTrue(text().contains("counting"), text());
+        assertFalse(text().contains("(optional)"), text());
+        Fakes.shell(workloads(), "large", OK, ", \"optional\": true");
+        assertEquals(0, run("list"));
+        assertTrue(text().contains(" large (optional)"), text());
         assertEquals(0, run("--help"));
         assertTrue(text().contains("--resume"), text());
     }
@@ -214,6 +218,17 @@ class MainTest {
         Files.writeString(workloads().resolve("well/more"), "x");
         assertEquals(0, run("--rounds", "1", "--contestants", "upa", "--only", "well"));
         assertEquals(2, Files.readAllLines(count).size());
+    }
+
+    @Test
+    void anOptionalWorkloadRunsIfItIsNamed() throws IOException {
+        assumeBuilt();
+        Fakes.shell(workloads(), "large", OK, ", \"optional\": true");
+        Fakes.shell(workloads(), "small", OK, ", \"optional\": false");
+        assertEquals(0, run("--rounds", "1", "--contestants", "upa"), errors());
+        assertTrue(runs().stream().allMatch(r -> r.workload().equals("small")), runs().toString());
+        assertEquals(0, run("--rounds", "1", "--contestants", "upa", "--only", "large"), errors());
+        assertTrue(runs().stream().allMatch(r -> r.workload().equals("large")), runs().toString());
     }
 
     @Test

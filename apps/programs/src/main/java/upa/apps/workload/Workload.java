@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param title one line for the reader
  * @param kind what sort of program it is
  * @param pageAllocationMatters whether page allocation is expected to matter to it
+ * @param optional whether it runs only if it is named, or with --full: its packages take long to install
  * @param packages Debian packages it needs
  * @param diskMiB free disk it needs
  * @param memoryMiB free memory it needs
@@ -31,6 +32,7 @@ public record Workload(
         String title,
         Kind kind,
         boolean pageAllocationMatters,
+        boolean optional,
         List<String> packages,
         long diskMiB,
         long memoryMiB,

@@ -31,6 +31,7 @@ public final class WorkloadFile {
             "title",
             "kind",
             "pageAllocationMatters",
+            "optional",
             "packages",
             "needs",
             "prepare",
@@ -124,6 +125,7 @@ public final class WorkloadFile {
                                                 .map(Workload.Kind::id)
                                                 .collect(Collectors.joining(", ")))),
                 flag("pageAllocationMatters"),
+                json.has("optional") && flag("optional"),
                 command("packages", false),
                 number(needs, "needs.diskMiB", 0, 1 << 20, 0),
                 number(needs, "needs.memoryMiB", 0, 1 << 20, 0),

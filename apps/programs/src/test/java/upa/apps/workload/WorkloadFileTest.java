@@ -75,6 +75,7 @@ class WorkloadFileTest {
         assertWrong("field=titel is unknown", PROGRAM.replace("title", "titel"));
         assertWrong("field=kind must be one of server, data, ", PROGRAM.replace("\"data\"", "\"toy\""));
         assertWrong("field=pageAllocationMatters must be true or false", PROGRAM.replace("false", "\"no\""));
+        assertWrong("field=optional must be true or false", PROGRAM.replace("9}", "9, \"optional\": 1}"));
         assertWrong("field=needs.diskMiB must be a whole number", PROGRAM.replace("5,", "-5,"));
         assertWrong("field=needs.diskMib is unknown", PROGRAM.replace("diskMiB", "diskMib"));
         assertWrong("field=run is missing", PROGRAM.replace("[\"program\", \"{data}/x\"]", "[]"));
@@ -107,7 +108,8 @@ class WorkloadFileTest {
     @Test
     void theProjectsOwnWorkloadsAreReadableAndAsManyAsAskedFor() throws MeasureException {
         List<Workload> all = WorkloadFile.all(Path.of(System.getProperty("upa.root"), "apps/programs/workloads"));
-        assertTrue(all.size() >= 16, "workloads=" + all.size());
+        assertTrue(all.size() >= 40, "workloads=" + all.size());
+        assertTrue(all.stream().filter(w -> !w.optional()).count() >= 35, "too few without --full");
         long little = all.stream().filter(w -> !w.pageAllocationMatters()).count();
         assertTrue(
                 3 * little >= all.size(),
