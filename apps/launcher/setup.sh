@@ -19,7 +19,9 @@ programs=(python3:python3 git:git sqlite3:sqlite3 perl:perl nodejs:node redis-se
   heaptrack:heaptrack)
 
 # What full tests use besides.
-full_programs=(chromium-headless-shell:chromium-headless-shell lintian:lintian)
+full_programs=(chromium-headless-shell:chromium-headless-shell lintian:lintian r-base-core:R ruby:ruby
+  ocaml-nox:ocaml ghc:ghc emacs-nox:emacs libreoffice-writer-nogui:soffice mariadb-server:mariadbd
+  firefox-esr:firefox-esr gdb:gdb strace:strace valgrind:valgrind bubblewrap:bwrap)
 
 fail() { echo "upa: $*" >&2; exit 1; }
 help=./upa # and the command, if it has a --help of its own

@@ -87,7 +87,7 @@ program() {
       "$3" >../"$mode.out" 2>../"$mode.err") || status=$?
     if [[ $status -ne 0 ]] || ! cmp -s "$work/$name/kernel.out" "$work/$name/$mode.out"; then
       # Any malloc library is too much for PHP, which binds its modules to libc's.
-      if [[ $mode == lib* ]] && ! (mkdir "$work/$name/alone" && cd "$work/$name/alone" &&
+      if [[ $mode == lib* ]] && ! (mkdir "$work/$name/alone-$mode" && cd "$work/$name/alone-$mode" &&
         export LD_PRELOAD="$mode" && "$3") >/dev/null 2>&1; then
         echo "left out: $name fails under $mode without UPA too"
         continue
@@ -422,16 +422,6 @@ PROGRAM
   sbcl --noinform --no-userinit --no-sysinit --disable-debugger --load work.lisp --quit
 }
 
-in_octave() {
-  octave-cli --no-gui --quiet --eval "
-    rand('twister', 1); s = 0;
-    for i = 1:(20 * $scale),
-      a = rand(300 + mod(i, 50)); b = a * a' + eye(size(a)); s += trace(b) + numel(find(b > 50));
-    end;
-    printf('%.6f\n', s); c = {}; for i = 1:3000, c{end + 1} = repmat('x', 1, mod(i, 500)); end;
-    printf('%d\n', numel([c{:}]));"
-}
-
 in_seccomp() { man -P cat man | sha256sum; }
 
 program bash bash in_bash
@@ -451,7 +441,8 @@ program imagemagick convert in_imagemagick
 program ffmpeg ffmpeg in_ffmpeg
 program php php in_php
 program sbcl sbcl in_sbcl
-[[ -z $full ]] || program octave octave-cli in_octave
+# shellcheck source-path=SCRIPTDIR source=full_programs.sh
+[[ -z $full ]] || source "$(dirname "${BASH_SOURCE[0]}")/full_programs.sh"
 postgres=$(ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null | tail -n 1)
 program postgresql "${postgres:-postgres}" in_postgres
 for java in $(readlink -f /usr/lib/jvm/*/bin/java | sort -u); do
