@@ -173,13 +173,14 @@ UPA_API int64_t upa_region_populate(struct upa_region *r, uint64_t bytes);
 UPA_API int64_t upa_region_clear(struct upa_region *r, uint64_t bytes);
 
 /*
- * Has a thread of the region's own clear free pages with old bytes ahead of need, so that as much as `bytes` of free
- * memory reads zero, by whole 2 MiB; with less than that it ends. Without this call there is none. It runs where no
- * other thread wants to (SCHED_IDLE), takes no signals, and pauses while no processor is idle. While it is at work, up
- * to 2 MiB of free pages are out of reach. Not to be called by two threads at once. 0; -EINVAL: free pages of this
- * region cannot be touched; -EOPNOTSUPP: the process may use one processor only; errors of pthread_create(3).
+ * Clears free pages with old bytes ahead of need, by whole 2 MiB, until `bytes` of free memory read zero. Returns the
+ * bytes cleared, 0 if there is nothing to do; -EAGAIN as soon as the thread has had to wait for a processor.
+ *
+ * For a thread that the caller makes for it, has the kernel run where nobody else wants to (SCHED_IDLE), and lets call
+ * this again and again, after some milliseconds if there was nothing to do, and later if there was no processor. While
+ * it is at work, 2 MiB of free pages are out of reach.
  */
-UPA_API int upa_region_clear_ahead(struct upa_region *r, uint64_t bytes);
+UPA_API int64_t upa_region_clear_ahead(struct upa_region *r, uint64_t bytes);
 
 /* For a shared region none of whose other users is alive: see upa_llfree_recover(). */
 UPA_API int64_t upa_region_recover(struct upa_region *r);

@@ -145,8 +145,6 @@ int upa_region_destroy(struct upa_region *r)
 {
 	if (!r)
 		return -EINVAL;
-	if (r->clear_ahead.stop)
-		r->clear_ahead.stop(r);
 	r->backend->close(r);
 	os_munmap(r, PAGE_BYTES);
 	return 0;

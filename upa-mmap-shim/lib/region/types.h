@@ -16,7 +16,6 @@
 
 #include "os/assert.h"
 #include "os/page.h"
-#include "region/clear_ahead.h"
 #include "region/region_private.h"
 
 _Static_assert(PAGE_BYTES == 1ull << UPA_PAGE_SHIFT && BLOCK_PAGES == UPA_CHILD_PAGES, "units");
@@ -48,7 +47,6 @@ struct upa_region {
 	uint32_t flags;               /* UPA_REGION_*, as it was made */
 	_Atomic uint32_t table_moves; /* linear/ only: moves of page tables so far */
 	struct device_region *device; /* device/ only */
-	struct clear_ahead clear_ahead;
 };
 
 static inline char *address_of(const struct upa_region *r, uint64_t page)

@@ -2451,7 +2451,7 @@ public class Upa extends Upa$shared {
 
     private static class upa_region_clear_ahead {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            Upa.C_INT,
+            Upa.C_LONG,
             Upa.C_POINTER,
             Upa.C_LONG
         );
@@ -2464,7 +2464,7 @@ public class Upa extends Upa$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int upa_region_clear_ahead(struct upa_region *r, uint64_t bytes)
+     * int64_t upa_region_clear_ahead(struct upa_region *r, uint64_t bytes)
      * }
      */
     public static FunctionDescriptor upa_region_clear_ahead$descriptor() {
@@ -2474,7 +2474,7 @@ public class Upa extends Upa$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int upa_region_clear_ahead(struct upa_region *r, uint64_t bytes)
+     * int64_t upa_region_clear_ahead(struct upa_region *r, uint64_t bytes)
      * }
      */
     public static MethodHandle upa_region_clear_ahead$handle() {
@@ -2484,7 +2484,7 @@ public class Upa extends Upa$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int upa_region_clear_ahead(struct upa_region *r, uint64_t bytes)
+     * int64_t upa_region_clear_ahead(struct upa_region *r, uint64_t bytes)
      * }
      */
     public static MemorySegment upa_region_clear_ahead$address() {
@@ -2493,16 +2493,16 @@ public class Upa extends Upa$shared {
 
     /**
      * {@snippet lang=c :
-     * int upa_region_clear_ahead(struct upa_region *r, uint64_t bytes)
+     * int64_t upa_region_clear_ahead(struct upa_region *r, uint64_t bytes)
      * }
      */
-    public static int upa_region_clear_ahead(MemorySegment r, long bytes) {
+    public static long upa_region_clear_ahead(MemorySegment r, long bytes) {
         var mh$ = upa_region_clear_ahead.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("upa_region_clear_ahead", r, bytes);
             }
-            return (int)mh$.invokeExact(r, bytes);
+            return (long)mh$.invokeExact(r, bytes);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
