@@ -16,6 +16,8 @@ doctor() {
   echo
   memory_policy
   echo
+  paging
+  echo
   limits
   echo
   tools
@@ -48,6 +50,46 @@ machine() {
     row KVM "no"
     cost "kernel module tests run in an emulated machine: the same results, more slowly"
   fi
+}
+
+# What ./upa run --policy and ./upa bench --experiment paging need.
+paging() {
+  local swaps
+  if is_older "$(uname -r)" 6 8; then
+    row paging "no: kernel $(uname -r)"
+    cost "./upa run --policy needs Linux 6.8, which moves pages between addresses"
+  elif ! can_trace; then
+    row paging "no: CAP_SYS_PTRACE is missing"
+    cost "./upa run --policy needs it (root has it): without, userfaultfd tells neither of forks nor of kernel faults"
+  else
+    row paging "yes: ./upa run --policy holds programs within a bound"
+  fi
+  swaps=$(awk 'NR > 1 { printf "%s%s", NR > 2 ? ", " : "", $1 }' /proc/swaps 2>/dev/null)
+  row swap "${swaps:-none}"
+  [[ $swaps == /dev/zram* ]] ||
+    cost "./upa bench --experiment paging leaves zram out: it is measured where there is swap on zram alone"
+  if compgen -G '/sys/fs/cgroup/memory/cgroup.procs' >/dev/null ||
+    grep -qsw memory /sys/fs/cgroup/cgroup.controllers; then
+    row "memory cgroup" "yes"
+  else
+    row "memory cgroup" "no"
+    cost "./upa bench --experiment paging cannot bound the kernel's own ways"
+  fi
+  row zswap "$(head_of /sys/module/zswap/parameters/enabled)"
+}
+
+# is_older RELEASE MAJOR MINOR
+is_older() {
+  local major=${1%%.*} rest=${1#*.}
+  local minor=${rest%%[!0-9]*}
+  ((major < $2 || (major == $2 && minor < $3)))
+}
+
+# CAP_SYS_PTRACE is the 19th.
+can_trace() {
+  local effective
+  effective=$(awk '$1 == "CapEff:" { print $2 }' /proc/self/status)
+  (((16#$effective >> 19) & 1))
 }
 
 # Which it is, and what becomes of malloc's calls in it, which no symbol reaches.

@@ -16,9 +16,11 @@ usage: ./upa COMMAND [ARGUMENT...]
   reclaim PID|all      memory that programs under UPA have freed goes back to the kernel now (./upa reclaim --help)
   trace FILE...        what a program asked for, recorded by ./upa run --trace FILE: sizes, lifetimes, how much of
                        it again
-  policy list|simulate|new
-                       memory policies: those there are, how they do on a trace, a project of your own
-                       (./upa policy --help says more)
+  policy list|simulate|new|status|stats|set|move|limit|record|report
+                       memory policies: those there are, how they do on a trace, a project of your own; programs
+                       under ./upa run --policy (./upa policy --help says more)
+  pager --metrics [PORT]
+                       their figures as OpenMetrics, on loopback (./upa pager --help says more)
   bench [ARGUMENT...]  measure page allocation and malloc: table, charts, data (./upa bench --help says more)
   apps [ARGUMENT...]   measure real programs on UPA and under other allocators (./upa apps --help says more)
   vm [OPTION...] -- COMMAND...
@@ -84,6 +86,7 @@ case $command in
   top) tool upa.tools.top.Main "$@" ;;
   reclaim) tool upa.tools.reclaim.Main "$@" ;;
   trace) tool upa.tools.trace.Main "$@" ;;
+  pager) tool upa.tools.pager.Main "$@" ;;
   policy) tool upa.tools.policy.Main "$@" ;;
   bench) bench "$@" ;;
   apps) apps "$@" ;;

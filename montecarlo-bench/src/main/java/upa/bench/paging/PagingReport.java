@@ -117,8 +117,10 @@ final class PagingReport {
             List<Cell> line = new ArrayList<>(List.of(Cell.of(name)));
             List<Point> points = new ArrayList<>();
             for (int k = 0; k < kinds.size(); k++) {
-                Optional<Interval> ratio = ratio(way, rival.get(), kinds.get(k));
-                line.add(ratio.map(PagingReport::cell).orElse(Cell.of("-")));
+                String kind = kinds.get(k);
+                Optional<Interval> ratio = ratio(way, rival.get(), kind);
+                line.add(ratio.map(r -> cell(r, rounds(way, kind).size() < 2))
+.orElse(Cell.of("-")));
                 int at = k;
                 ratio.ifPresent(r -> points.add(new Point(at, r.estimate(), r.low(), r.high())));
             }
@@ -154,8 +156,9 @@ final class PagingReport {
         return ratios.length == 0 ? Optional.empty() : Optional.of(Statistics.ratio(ratios));
     }
 
-    private static Cell cell(Interval ratio) {
+    /** One round decides nothing. */
+    private static Cell cell(Interval ratio, boolean once) {
         Mark mark = ratio.low() > 1 ? Mark.GOOD : ratio.high() < 1 ? Mark.BAD : Mark.OPEN;
-        return new Cell(Units.ratio(ratio), mark);
+        return new Cell(Units.ratio(ratio), once ? Mark.OPEN : mark);
     }
 }

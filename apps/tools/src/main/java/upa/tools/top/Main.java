@@ -12,6 +12,7 @@ import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
+import upa.pager.live.PagerCommand;
 import upa.tools.top.TopException.Reason;
 
 /**
@@ -37,6 +38,7 @@ public final class Main {
             "  CLEARED/s   pages handed out populated, hence cleared, each a page fault spared; PURGED/s: pages"
                     + " purged in place",
             "  FAULTS/s    minor page faults of the process; GIVEN/s: pages given back to the kernel",
+            "  PAGED       programs under ./upa run --policy: policy, bound, resident and stored memory",
             "",
             "The output is a table at each interval if it does not go to a terminal.");
 
@@ -118,7 +120,7 @@ public final class Main {
     }
 
     private static long pid(String text) throws ParseException {
-        if (!text.matches("[1-9][0-9]{0,9}")) {
+        if (!text.matches("[1-9][0-9]{0,8}")) {
             throw new ParseException("process=" + text + " is neither a number nor all");
         }
         return Long.parseLong(text);
@@ -153,6 +155,7 @@ public final class Main {
                 return 0;
             }
             TopTable.lines(rows(before, now)).forEach(out::println);
+            paged(pid).forEach(out::println);
             out.flush();
             before = now;
         } while (!once && !out.checkError());
@@ -169,6 +172,7 @@ public final class Main {
                         + milliseconds / 1000.0 + " s; q ends it");
                 lines.add("");
                 lines.addAll(TopTable.lines(rows(before, now)));
+                lines.addAll(paged(pid));
                 screen.show(lines);
                 if (screen.wantsToEnd(milliseconds)) {
                     return;
@@ -179,6 +183,16 @@ public final class Main {
         } catch (TopException e) {
             throw e.reason() == Reason.GONE ? new TopException(Reason.GONE, "process=" + pid + " has ended") : e;
         }
+    }
+
+    /** Those that a pager of this user holds within a bound: their policy, bound, and what is where. */
+    private static List<String> paged(long pid) {
+        List<String> lines = new ArrayList<>(
+                PagerCommand.status(Math.toIntExact(pid)).lines().toList());
+        if (!lines.isEmpty()) {
+            lines.addAll(0, List.of("", "     PID  PAGED"));
+        }
+        return lines;
     }
 
     private static boolean sleep(long milliseconds) {
