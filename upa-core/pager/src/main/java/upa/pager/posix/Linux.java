@@ -1,12 +1,9 @@
 package upa.pager.posix;
 
-import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
+import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
 
 /** Calls on sockets, memory and other descriptors. Each returns what the kernel returns, or -errno. */
@@ -27,8 +24,12 @@ public final class Linux {
     public static final short POLLIN = 1;
     /** {@link #madvise}: the memory is given back, and reads zero. */
     public static final int MADV_DONTNEED = 4;
-    /** System call number of userfaultfd(2). */
-    private static final long SYS_USERFAULTFD = System.getProperty("os.arch").equals("aarch64") ? 282 : 323;
+    /** {@link #madvise}: the same of a file in memory. */
+    public static final int MADV_REMOVE = 9;
+    /** {@link #seek}: where the next content begins. */
+    public static final int SEEK_DATA = 3;
+    /** {@link #seek}: where it ends. */
+    public static final int SEEK_HOLE = 4;
 
     private static final int AF_UNIX = 1;
     private static final int SOCK_SEQPACKET_CLOEXEC = 5 | 02000000;
@@ -45,51 +46,12 @@ public final class Linux {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT;
-    private static final AddressLayout ADDRESS = ValueLayout.ADDRESS;
-
-    private static final MethodHandle SOCKET = Posix.handle("socket", FunctionDescriptor.of(INT, INT, INT, INT));
-    private static final MethodHandle BIND = Posix.handle("bind", FunctionDescriptor.of(INT, INT, ADDRESS, INT));
-    private static final MethodHandle CONNECT = Posix.handle("connect", FunctionDescriptor.of(INT, INT, ADDRESS, INT));
-    private static final MethodHandle LISTEN = Posix.handle("listen", FunctionDescriptor.of(INT, INT, INT));
-    private static final MethodHandle ACCEPT =
-            Posix.handle("accept4", FunctionDescriptor.of(INT, INT, ADDRESS, ADDRESS, INT));
-    private static final MethodHandle RECVMSG = Posix.handle("recvmsg", FunctionDescriptor.of(LONG, INT, ADDRESS, INT));
-    private static final MethodHandle SEND = Posix.handle("send", FunctionDescriptor.of(LONG, INT, ADDRESS, LONG, INT));
-    private static final MethodHandle GETSOCKOPT =
-            Posix.handle("getsockopt", FunctionDescriptor.of(INT, INT, INT, INT, ADDRESS, ADDRESS));
-    private static final MethodHandle POLL = Posix.handle("poll", FunctionDescriptor.of(INT, ADDRESS, LONG, INT));
-    private static final MethodHandle READ = Posix.handle("read", FunctionDescriptor.of(LONG, INT, ADDRESS, LONG));
-    private static final MethodHandle WRITE = Posix.handle("write", FunctionDescriptor.of(LONG, INT, ADDRESS, LONG));
-    private static final MethodHandle EVENTFD = Posix.handle("eventfd", FunctionDescriptor.of(INT, INT, INT));
-    private static final MethodHandle IOCTL =
-            Posix.handle("ioctl", FunctionDescriptor.of(INT, INT, LONG, ADDRESS), Linker.Option.firstVariadicArg(2));
-    private static final MethodHandle SYSCALL =
-            Posix.handle("syscall", FunctionDescriptor.of(LONG, LONG, LONG), Linker.Option.firstVariadicArg(1));
-    private static final MethodHandle MMAP =
-            Posix.handle("mmap", FunctionDescriptor.of(LONG, ADDRESS, LONG, INT, INT, INT, LONG));
-    private static final MethodHandle MUNMAP = Posix.handle("munmap", FunctionDescriptor.of(INT, ADDRESS, LONG));
-    private static final MethodHandle MADVISE = Posix.handle("madvise", FunctionDescriptor.of(INT, ADDRESS, LONG, INT));
-    private static final MethodHandle KILL = Posix.handle("kill", FunctionDescriptor.of(INT, INT, INT));
-    private static final MethodHandle GETUID = Posix.handle("geteuid", FunctionDescriptor.of(INT));
 
     private Linux() {}
 
-    private interface Call {
-        long make(MemorySegment state) throws Throwable;
-    }
-
-    private static long call(Call call) {
-        MemorySegment state = Posix.STATE.get();
-        try {
-            return Posix.result(call.make(state), state);
-        } catch (Throwable t) {
-            throw Posix.impossible(t);
-        }
-    }
-
     /** {@return the effective user of this process} */
     public static int uid() {
-        return (int) call(s -> (int) GETUID.invokeExact(s));
+        return (int) SystemCall.GETEUID.make();
     }
 
     /**
@@ -100,7 +62,15 @@ public final class Linux {
      * @return how many are ready
      */
     public static int poll(MemorySegment fds, int timeoutMillis) {
-        return (int) call(s -> (int) POLL.invokeExact(s, fds, fds.byteSize() / Long.BYTES, timeoutMillis));
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment timeout = timeoutMillis < 0
+                    ? MemorySegment.NULL
+                    : arena.allocateFrom(LONG, timeoutMillis / 1000, timeoutMillis % 1000 * 1_000_000L);
+            return (int)
+                    SystemCall.PPOLL.make(fds.address(), fds.byteSize() / Long.BYTES, timeout.address(), 0, Long.BYTES);
+        } finally {
+            Reference.reachabilityFence(fds);
+        }
     }
 
     /**
@@ -155,15 +125,15 @@ public final class Linux {
      * @return a descriptor or -errno
      */
     public static int listen(String path) {
-        int fd = (int) call(s -> (int) SOCKET.invokeExact(s, AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0));
+        int fd = (int) SystemCall.SOCKET.make(AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0);
         if (fd < 0) {
             return fd;
         }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment address = address(arena, path);
-            long error = call(s -> (int) BIND.invokeExact(s, fd, address, (int) address.byteSize()));
+            long error = SystemCall.BIND.make(fd, address.address(), address.byteSize());
             if (error == 0) {
-                error = call(s -> (int) LISTEN.invokeExact(s, fd, 64));
+                error = SystemCall.LISTEN.make(fd, 64);
             }
             if (error != 0) {
                 Posix.close(fd);
@@ -180,13 +150,13 @@ public final class Linux {
      * @return a descriptor or -errno
      */
     public static int connect(String path) {
-        int fd = (int) call(s -> (int) SOCKET.invokeExact(s, AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0));
+        int fd = (int) SystemCall.SOCKET.make(AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0);
         if (fd < 0) {
             return fd;
         }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment address = address(arena, path);
-            int error = (int) call(s -> (int) CONNECT.invokeExact(s, fd, address, (int) address.byteSize()));
+            int error = (int) SystemCall.CONNECT.make(fd, address.address(), address.byteSize());
             if (error != 0) {
                 Posix.close(fd);
                 return error;
@@ -202,7 +172,7 @@ public final class Linux {
      * @return a descriptor or -errno
      */
     public static int accept(int fd) {
-        return (int) call(s -> (int) ACCEPT.invokeExact(s, fd, MemorySegment.NULL, MemorySegment.NULL, 02000000));
+        return (int) SystemCall.ACCEPT4.make(fd, 0, 0, 02000000);
     }
 
     /**
@@ -215,7 +185,7 @@ public final class Linux {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment credentials = arena.allocate(INT, 3);
             MemorySegment size = arena.allocateFrom(INT, 3 * Integer.BYTES);
-            long error = call(s -> (int) GETSOCKOPT.invokeExact(s, fd, SOL_SOCKET, SO_PEERCRED, credentials, size));
+            long error = SystemCall.GETSOCKOPT.make(fd, SOL_SOCKET, SO_PEERCRED, credentials.address(), size.address());
             return error == 0 ? credentials.getAtIndex(INT, 1) : (int) error;
         }
     }
@@ -241,7 +211,7 @@ public final class Linux {
             message.setAtIndex(LONG, 3, 1);
             message.setAtIndex(LONG, 4, control.address());
             message.setAtIndex(LONG, 5, fds.length == 0 ? 0 : room);
-            long n = call(s -> (long) RECVMSG.invokeExact(s, fd, message, MSG_CMSG_CLOEXEC));
+            long n = SystemCall.RECVMSG.make(fd, message.address(), MSG_CMSG_CLOEXEC);
             if (n > 0
                     && message.getAtIndex(LONG, 5) >= 16
                     && control.get(INT, 8) == SOL_SOCKET
@@ -263,7 +233,69 @@ public final class Linux {
      * @return its bytes or -errno
      */
     public static long send(int fd, MemorySegment from) {
-        return call(s -> (long) SEND.invokeExact(s, fd, from, from.byteSize(), MSG_NOSIGNAL));
+        try {
+            return SystemCall.SENDTO.make(fd, from.address(), from.byteSize(), MSG_NOSIGNAL);
+        } finally {
+            Reference.reachabilityFence(from);
+        }
+    }
+
+    /**
+     * Sends a message with a descriptor.
+     *
+     * @param fd   connected
+     * @param from the message
+     * @param with a descriptor, of which the receiver gets one of its own
+     * @return its bytes or -errno
+     */
+    public static long send(int fd, MemorySegment from, int with) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment vector = arena.allocate(LONG, 2);
+            vector.setAtIndex(LONG, 0, from.address());
+            vector.setAtIndex(LONG, 1, from.byteSize());
+            MemorySegment control = arena.allocate(LONG, 3);
+            control.set(LONG, 0, 16 + Integer.BYTES);
+            control.set(INT, 8, SOL_SOCKET);
+            control.set(INT, 12, SCM_RIGHTS);
+            control.set(INT, 16, with);
+            MemorySegment message = arena.allocate(LONG, 7);
+            message.setAtIndex(LONG, 2, vector.address());
+            message.setAtIndex(LONG, 3, 1);
+            message.setAtIndex(LONG, 4, control.address());
+            message.setAtIndex(LONG, 5, control.byteSize());
+            return SystemCall.SENDMSG.make(fd, message.address(), MSG_NOSIGNAL);
+        }
+    }
+
+    /**
+     * Makes a file in memory, without content.
+     *
+     * @param name  for who looks into /proc
+     * @param bytes its size
+     * @return a descriptor or -errno
+     */
+    public static int memfd(String name, long bytes) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment text = arena.allocateFrom(name);
+            int fd = (int) SystemCall.MEMFD_CREATE.make(text.address(), 1);
+            int error = fd < 0 ? fd : Posix.ftruncate(fd, bytes);
+            if (error < 0 && fd >= 0) {
+                Posix.close(fd);
+            }
+            return error < 0 ? error : fd;
+        }
+    }
+
+    /**
+     * lseek(2).
+     *
+     * @param fd     a file
+     * @param offset where to begin
+     * @param whence as {@link #SEEK_DATA}
+     * @return an offset, or -errno
+     */
+    public static long seek(int fd, long offset, int whence) {
+        return SystemCall.SEEK.make(fd, offset, whence);
     }
 
     /**
@@ -274,11 +306,10 @@ public final class Linux {
      * @return bytes or -errno
      */
     public static long read(int fd, MemorySegment to) {
-        MemorySegment state = Posix.STATE.get();
         try {
-            return Posix.result((long) READ.invokeExact(state, fd, to, to.byteSize()), state);
-        } catch (Throwable t) {
-            throw Posix.impossible(t);
+            return SystemCall.READ.make(fd, to.address(), to.byteSize());
+        } finally {
+            Reference.reachabilityFence(to);
         }
     }
 
@@ -290,17 +321,21 @@ public final class Linux {
      * @return bytes or -errno
      */
     public static long write(int fd, MemorySegment from) {
-        return call(s -> (long) WRITE.invokeExact(s, fd, from, from.byteSize()));
+        try {
+            return SystemCall.WRITE.make(fd, from.address(), from.byteSize());
+        } finally {
+            Reference.reachabilityFence(from);
+        }
     }
 
     /** {@return a descriptor of eventfd(2) that does not block, or -errno} */
     public static int eventfd() {
-        return (int) call(s -> (int) EVENTFD.invokeExact(s, 0, 02000000 | 04000));
+        return (int) SystemCall.EVENTFD2.make(0, 02000000 | 04000);
     }
 
     /** {@return a descriptor of userfaultfd(2) that does not block, or -errno} */
     public static int userfaultfd() {
-        return (int) call(s -> (long) SYSCALL.invokeExact(s, SYS_USERFAULTFD, (long) (02000000 | 04000)));
+        return (int) SystemCall.USERFAULTFD.make(02000000 | 04000);
     }
 
     /**
@@ -312,11 +347,10 @@ public final class Linux {
      * @return what it returns, or -errno
      */
     public static int ioctl(int fd, long request, MemorySegment argument) {
-        MemorySegment state = Posix.STATE.get();
         try {
-            return Posix.result((int) IOCTL.invokeExact(state, fd, request, argument), state);
-        } catch (Throwable t) {
-            throw Posix.impossible(t);
+            return (int) SystemCall.IOCTL.make(fd, request, argument.address());
+        } finally {
+            Reference.reachabilityFence(argument);
         }
     }
 
@@ -342,7 +376,7 @@ public final class Linux {
     }
 
     private static MemorySegment map(int fd, long bytes, int flags) {
-        long at = call(s -> (long) MMAP.invokeExact(s, MemorySegment.NULL, bytes, PROT_READ_WRITE, flags, fd, 0L));
+        long at = SystemCall.MMAP.make(0, bytes, PROT_READ_WRITE, flags, fd, 0);
         return at < 0 && at > -4096 ? null : MemorySegment.ofAddress(at).reinterpret(bytes);
     }
 
@@ -352,7 +386,7 @@ public final class Linux {
      * @param memory as from {@link #map}; must not be used any more
      */
     public static void unmap(MemorySegment memory) {
-        call(s -> (int) MUNMAP.invokeExact(s, memory, memory.byteSize()));
+        SystemCall.MUNMAP.make(memory.address(), memory.byteSize());
     }
 
     /**
@@ -363,7 +397,7 @@ public final class Linux {
      * @return 0 or -errno
      */
     public static int madvise(MemorySegment memory, int advice) {
-        return (int) call(s -> (int) MADVISE.invokeExact(s, memory, memory.byteSize(), advice));
+        return (int) SystemCall.MADVISE.make(memory.address(), memory.byteSize(), advice);
     }
 
     /**
@@ -373,7 +407,7 @@ public final class Linux {
      * @return true also if it is a zombie
      */
     public static boolean exists(int pid) {
-        return call(s -> (int) KILL.invokeExact(s, pid, 0)) != -ESRCH;
+        return SystemCall.KILL.make(pid, 0) != -ESRCH;
     }
 
     /**
@@ -384,6 +418,6 @@ public final class Linux {
      * @return 0 or -errno
      */
     public static int kill(int pid, int signal) {
-        return (int) call(s -> (int) KILL.invokeExact(s, pid, signal));
+        return (int) SystemCall.KILL.make(pid, signal);
     }
 }
