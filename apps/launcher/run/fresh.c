@@ -21,7 +21,10 @@ static const char *const sources[] = {
 	"upa-mmap-shim/preload",
 };
 
-#define SOURCES (sizeof(sources) / sizeof(*sources))
+static const char *const pager_sources[] = {
+	"pom.xml",           "apps/tools/pom.xml",     "apps/tools/src/main",     "upa-core/pom.xml",
+	"upa-core/src/main", "upa-core/pager/pom.xml", "upa-core/pager/src/main",
+};
 
 static bool is_newer(const struct stat *file, const struct stat *stamp)
 {
@@ -29,24 +32,37 @@ static bool is_newer(const struct stat *file, const struct stat *stamp)
 							       file->st_mtim.tv_nsec > stamp->st_mtim.tv_nsec;
 }
 
-bool fresh(const char *root)
+static bool is_fresh(const char *root, const char *stamp_name, const char *const *list, size_t count)
 {
-	char *paths[SOURCES + 1] = { NULL };
+	char **paths = calloc(count + 1, sizeof(*paths));
 	struct stat stamp;
 	bool newer = false;
 	FTS *files;
 
-	if (stat(joined("%s/build/stamp/run", root), &stamp))
+	if (!paths || stat(joined("%s/build/stamp/%s", root, stamp_name), &stamp)) {
+		free(paths);
 		return false;
-	for (size_t i = 0; i < SOURCES; i++)
-		paths[i] = joined("%s/%s", root, sources[i]);
+	}
+	for (size_t i = 0; i < count; i++)
+		paths[i] = joined("%s/%s", root, list[i]);
 	files = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, NULL);
 	for (FTSENT *entry; files && !newer && (entry = fts_read(files));)
 		newer = entry->fts_info == FTS_DP ? false :
 						    entry->fts_info == FTS_NS || is_newer(entry->fts_statp, &stamp);
 	if (files)
 		fts_close(files);
-	for (size_t i = 0; i < SOURCES; i++)
+	for (size_t i = 0; i < count; i++)
 		free(paths[i]);
+	free(paths);
 	return files && !newer;
+}
+
+bool fresh(const char *root)
+{
+	return is_fresh(root, "run", sources, sizeof(sources) / sizeof(*sources));
+}
+
+bool fresh_pager(const char *root)
+{
+	return is_fresh(root, "pager", pager_sources, sizeof(pager_sources) / sizeof(*pager_sources));
 }

@@ -5,8 +5,9 @@
 
 /*
  * Starts a pager for this process, which is about to be the program, and returns the path of its socket. Ends with its
- * status if it fails: it has said why. `store` may be NULL. Sets UPA_REGION_BYTES, if it is not set.
+ * status if it fails: it has said why. `source` is `root` if the sources there may be newer than what was built, else
+ * NULL; so is `store` if none is named. Sets UPA_REGION_BYTES, if it is not set.
  */
-char *pager_start(const char *root, const char *policy, const char *memory, const char *store);
+char *pager_start(const char *root, const char *source, const char *policy, const char *memory, const char *store);
 
 #endif

@@ -281,7 +281,8 @@ static void prepare(const struct options *options, const char *name, const struc
 				put("UPA_STATS_REST", rest);
 		}
 		if (options->policy)
-			put("UPA_PAGER", pager_start(options->root, options->policy, options->memory, options->store));
+			put("UPA_PAGER", pager_start(options->root, options->source, options->policy, options->memory,
+						     options->store));
 		/* This process, which is about to be the program, says it if UPA can serve nothing or only part. */
 		put("UPA_LAUNCHED", joined("%ld", (long)getpid()));
 		if (look->why)

@@ -2,10 +2,13 @@
 #define _GNU_SOURCE
 #include "pager/client.h"
 
+#include <limits.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include <upa/region.h>
 
@@ -22,7 +25,34 @@
 #define MFD_CLOEXEC 1u
 #endif
 
-struct client client = { .socket = -1, .uffd = -1 };
+#define RETRY_NANOSECONDS 10000000l
+#define RETRIES 500u          /* until a program with all in memory is left alone */
+#define RETRIES_EVICTED 1500u /* until one with pages outside of memory is killed */
+
+struct client client = { .socket = -1, .uffd = -1, .memory = -1 };
+
+struct client_forks *client_forks;
+
+/* Of the two threads of the client: held while there is no connection. */
+static _Atomic bool socket_busy;
+
+static void nap(long nanoseconds)
+{
+	struct timespec t = { .tv_nsec = nanoseconds };
+
+	os_call(SYS_nanosleep, (long)&t, 0, 0, 0, 0, 0);
+}
+
+static void lock_socket(void)
+{
+	while (atomic_exchange_explicit(&socket_busy, true, memory_order_acquire))
+		nap(1000000);
+}
+
+static void unlock_socket(void)
+{
+	atomic_store_explicit(&socket_busy, false, memory_order_release);
+}
 
 static int close_fd(int fd)
 {
@@ -42,28 +72,42 @@ static int map(char **out, size_t bytes, int flags, int fd)
 	return os_madvise(*out, bytes, MADV_DONTFORK);
 }
 
-/* The file and the staging area. A descriptor of the file, or -errno. */
+static int make_forks(void)
+{
+	long made = os_mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (os_failed(made))
+		return (int)made;
+	client_forks = (struct client_forks *)made;
+	return 0;
+}
+
+static size_t file_bytes(void)
+{
+	return PAGER_WORDS_OFFSET + client.region_bytes / PAGE * sizeof(uint64_t);
+}
+
+/* The file and the staging area. 0 or -errno. */
 static int make_memory(void)
 {
 	int fd = (int)os_call(SYS_memfd_create, (long)"upa-pager", MFD_CLOEXEC, 0, 0, 0, 0);
 	int error = fd;
 
+	client.memory = fd < 0 ? -1 : fd;
 	if (fd >= 0)
-		error = (int)os_call(SYS_ftruncate, fd, PAGER_FILE_BYTES, 0, 0, 0, 0);
+		error = (int)os_call(SYS_ftruncate, fd, (long)file_bytes(), 0, 0, 0, 0);
 	if (error >= 0)
-		error = map(&client.file, PAGER_FILE_BYTES, MAP_SHARED, fd);
+		error = map(&client.file, file_bytes(), MAP_SHARED, fd);
 	if (error >= 0)
 		error = map(&client.staging, STAGING_SLOTS * PAGE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 	if (error >= 0)
 		os_madvise(client.staging, STAGING_SLOTS * PAGE, MADV_NOHUGEPAGE);
 	if (error >= 0)
 		error = uffd_register(client.uffd, client.staging, STAGING_SLOTS * PAGE);
-	if (error < 0 && fd >= 0)
-		close_fd(fd);
-	return error < 0 ? error : fd;
+	return error < 0 ? error : 0;
 }
 
-static int say_hello(int file)
+static int say_hello(int to)
 {
 	struct pager_hello hello = {
 		.magic = PAGER_MAGIC,
@@ -71,9 +115,12 @@ static int say_hello(int file)
 		.pid = (uint32_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0),
 		.base = (uintptr_t)client.region,
 		.bytes = client.region_bytes,
+		.again = atomic_load(&client.pagers) > 0,
 	};
+	int fds[2 + PAGER_MOST_KEPT] = { client.uffd, client.memory };
+	unsigned count = 2;
 	union {
-		char bytes[CMSG_SPACE(2 * sizeof(int))];
+		char bytes[CMSG_SPACE(sizeof(fds))];
 		struct cmsghdr align;
 	} control = { .bytes = { 0 } };
 	struct iovec vector = { &hello, sizeof(hello) };
@@ -81,96 +128,145 @@ static int say_hello(int file)
 		.msg_iov = &vector,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
 	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-	int fds[2] = { client.uffd, file };
+	struct cmsghdr *c = &control.align;
 	long sent;
 
+	for (unsigned i = 0; i < PAGER_MOST_KEPT; i++)
+		if (client.kept[i] >= 0) {
+			hello.kept |= 1u << i;
+			fds[count++] = client.kept[i];
+		}
 	/* The name that the program goes by: this thread's is its own. */
 	os_call(SYS_prctl, PR_GET_NAME, (long)hello.name, 0, 0, 0, 0);
+	m.msg_controllen = CMSG_SPACE(count * sizeof(int));
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(fds));
-	memcpy(CMSG_DATA(c), fds, sizeof(fds));
-	sent = os_call(SYS_sendmsg, client.socket, (long)&m, MSG_NOSIGNAL, 0, 0, 0);
+	c->cmsg_len = CMSG_LEN(count * sizeof(int));
+	memcpy(CMSG_DATA(c), fds, count * sizeof(int));
+	sent = os_call(SYS_sendmsg, to, (long)&m, MSG_NOSIGNAL, 0, 0, 0);
 	return sent < 0 ? (int)sent : 0;
 }
 
-static int receive(struct pager_message *m)
+/* A message of the pager, and the descriptor that comes with it, or -1. */
+static int receive(int from, struct pager_message *message, int *fd)
 {
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec vector = { message, sizeof(*message) };
+	struct msghdr m = { .msg_iov = &vector, .msg_iovlen = 1 };
+	const struct cmsghdr *c = &control.align;
 	long n;
 
 	do {
-		n = os_call(SYS_recvfrom, client.socket, (long)m, sizeof(*m), 0, 0, 0);
+		m.msg_control = control.bytes;
+		m.msg_controllen = sizeof(control.bytes);
+		n = os_call(SYS_recvmsg, from, (long)&m, MSG_CMSG_CLOEXEC, 0, 0, 0);
 	} while (n == -EINTR);
-	return n == (long)sizeof(*m) ? 0 : n < 0 ? (int)n : -EPIPE;
+	*fd = -1;
+	if (n > 0 && m.msg_controllen >= CMSG_LEN(sizeof(int)) && c->cmsg_level == SOL_SOCKET &&
+	    c->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(c), sizeof(int));
+	return n == (long)sizeof(*message) ? 0 : n < 0 ? (int)n : -EPIPE;
 }
 
-/* Asks who listens: nobody else's pager gets this process's memory. */
+/* Asks who listens: nobody else's pager gets this process's memory. A descriptor or -errno. */
 static int connect_to(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct ucred peer = { 0, 0, 0 };
 	socklen_t size = sizeof(peer);
-	int error;
+	int fd, error;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, path, strlen(path));
-	client.socket = (int)os_call(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, 0, 0, 0);
-	if (client.socket < 0)
-		return client.socket;
-	error = (int)os_call(SYS_connect, client.socket, (long)&address, sizeof(address), 0, 0, 0);
+	fd = (int)os_call(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, 0, 0, 0);
+	if (fd < 0)
+		return fd;
+	error = (int)os_call(SYS_connect, fd, (long)&address, sizeof(address), 0, 0, 0);
 	if (!error)
-		error = (int)os_call(SYS_getsockopt, client.socket, SOL_SOCKET, SO_PEERCRED, (long)&peer, (long)&size,
-				     0);
+		error = (int)os_call(SYS_getsockopt, fd, SOL_SOCKET, SO_PEERCRED, (long)&peer, (long)&size, 0);
 	if (!error && peer.uid != (uid_t)os_call(SYS_geteuid, 0, 0, 0, 0, 0, 0))
 		error = -EPERM;
-	return error;
+	if (error)
+		close_fd(fd);
+	return error ? error : fd;
+}
+
+static void close_all(void)
+{
+	int *fds[] = { &client.socket, &client.uffd, &client.memory };
+
+	for (unsigned i = 0; i < PAGER_MOST_KEPT; i++) {
+		if (client.kept[i] >= 0)
+			close_fd(client.kept[i]);
+		client.kept[i] = -1;
+	}
+	for (unsigned i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
+		if (*fds[i] >= 0)
+			close_fd(*fds[i]);
+		*fds[i] = -1;
+	}
 }
 
 static int disconnect(int error)
 {
-	if (client.socket >= 0)
-		close_fd(client.socket);
-	if (client.uffd >= 0)
-		close_fd(client.uffd);
+	close_all();
 	if (client.file)
-		os_munmap(client.file, PAGER_FILE_BYTES);
+		os_munmap(client.file, file_bytes());
 	if (client.staging)
 		os_munmap(client.staging, STAGING_SLOTS * PAGE);
-	client.socket = client.uffd = -1;
 	client.file = client.staging = NULL;
 	return error;
 }
 
-int client_connect(const char *path, const char **what)
+/* Says hello and waits for the answer. A connected descriptor or -errno. */
+static int greet(const char *path)
 {
 	struct pager_message welcome;
-	int error, file;
+	int fd = connect_to(path), error, with;
 
-	*what = "cannot reach the pager";
-	error = connect_to(path);
+	if (fd < 0)
+		return fd;
+	error = say_hello(fd);
+	if (!error)
+		error = receive(fd, &welcome, &with);
+	if (!error && welcome.kind != PAGER_WELCOME)
+		error = -EPROTO;
 	if (error)
-		return disconnect(error);
+		close_fd(fd);
+	else
+		atomic_store(&client.bound, welcome.argument);
+	return error ? error : fd;
+}
+
+int client_connect(const char *path, const char **what)
+{
+	int error;
+
+	client.path = path;
+	for (unsigned i = 0; i < PAGER_MOST_KEPT; i++)
+		client.kept[i] = -1;
 	*what = "no userfaultfd with events, kernel faults and moves";
 	client.uffd = uffd_open();
 	if (client.uffd < 0)
 		return disconnect(client.uffd);
 	*what = "no memory to stage pages";
-	file = make_memory();
-	if (file < 0)
-		return disconnect(file);
-	*what = "the pager does not answer";
-	error = say_hello(file);
-	close_fd(file);
+	error = make_memory();
 	if (!error)
-		error = receive(&welcome);
-	if (!error && welcome.kind != PAGER_WELCOME)
-		error = -EPROTO;
-	atomic_store(&client.bound, error ? 0 : welcome.argument);
-	return error ? disconnect(error) : 0;
+		error = make_forks();
+	if (error)
+		return disconnect(error);
+	*what = "the pager does not answer";
+	error = greet(path);
+	if (error < 0)
+		return disconnect(error);
+	client.socket = error;
+	atomic_store(&client.pagers, 1);
+	return 0;
 }
 
 int client_say(uint32_t kind, uint32_t count, uint32_t ticket)
@@ -178,9 +274,11 @@ int client_say(uint32_t kind, uint32_t count, uint32_t ticket)
 	struct pager_message m = { .kind = kind, .count = count, .ticket = ticket };
 	long n;
 
+	lock_socket();
 	do {
 		n = os_call(SYS_sendto, client.socket, (long)&m, sizeof(m), MSG_NOSIGNAL, 0, 0);
 	} while (n == -EINTR);
+	unlock_socket();
 	return n < 0 ? (int)n : 0;
 }
 
@@ -194,6 +292,11 @@ static uint32_t *order_pages(void)
 static int32_t *results(void)
 {
 	return (int32_t *)(void *)(client.file + PAGER_RESULTS_OFFSET);
+}
+
+static _Atomic uint64_t *words(void)
+{
+	return (_Atomic uint64_t *)(void *)(client.file + PAGER_WORDS_OFFSET);
 }
 
 /* How many neighbours follow each other from page i of an order on. */
@@ -256,9 +359,12 @@ static void stage(uint32_t count)
 		move_run(pages[i], n, client.used + i, result + i);
 	}
 	for (uint32_t i = 0; i < count; i++)
-		if (!result[i])
+		if (!result[i]) {
 			memcpy(client.file + PAGER_STAGING_OFFSET + slots[i] * PAGE,
 			       client.staging + (client.used + i) * PAGE, PAGE);
+			/* Here and not by the pager, which may be dead by now: the page is nowhere else. */
+			atomic_store_explicit(&words()[pages[i]], PAGER_STAGED(slots[i]), memory_order_release);
+		}
 	client.used += count;
 }
 
@@ -302,7 +408,38 @@ static bool scan_in_range(const struct pager_message *m)
 	return m->count <= PAGER_SCAN_PAGES && m->argument <= pages && m->count <= pages - m->argument;
 }
 
-static void carry_out(const struct pager_message *m)
+static void forked(bool lost)
+{
+	if (lost)
+		atomic_fetch_add(&client_forks->lost, 1);
+	atomic_fetch_add(&client_forks->heeded, 1);
+	os_call(SYS_futex, (long)&client_forks->heeded, FUTEX_WAKE, INT_MAX, 0, 0, 0);
+}
+
+static void keep(uint32_t number, int fd)
+{
+	if (number >= PAGER_MOST_KEPT) {
+		if (fd >= 0)
+			close_fd(fd);
+		return;
+	}
+	if (client.kept[number] >= 0)
+		close_fd(client.kept[number]);
+	client.kept[number] = fd;
+}
+
+void client_execute_slowly(const struct pager_message *m)
+{
+	uint32_t result = 0;
+
+	if (m->kind == PAGER_GIVE_BACK)
+		result = give_back(m->argument);
+	else if (in_range(m->count))
+		unshare_pages(m->count);
+	client_say(PAGER_DONE, result, m->ticket);
+}
+
+static void carry_out(const struct pager_message *m, int fd)
 {
 	uint32_t result = 0;
 
@@ -311,26 +448,27 @@ static void carry_out(const struct pager_message *m)
 		if (in_range(m->count))
 			stage(m->count);
 		break;
-	case PAGER_UNSHARE:
-		if (in_range(m->count))
-			unshare_pages(m->count);
-		break;
 	case PAGER_SCAN:
 		if (!scan_in_range(m) || os_mincore(client.region + m->argument * PAGE, m->count * PAGE,
 						    (unsigned char *)client.file + PAGER_PRESENT_OFFSET))
 			result = 1;
 		break;
-	case PAGER_GIVE_BACK: result = give_back(m->argument); break;
+	case PAGER_UNSHARE:
+	case PAGER_GIVE_BACK: pager_slow_order(m); return;
 	case PAGER_EVICTED: atomic_store(&client.evicted, m->argument != 0); return;
 	case PAGER_GRANTED: pager_granted(m->ticket); return;
 	case PAGER_WELCOME: atomic_store(&client.bound, m->argument); return;
+	case PAGER_KEEP: keep(m->count, fd); return;
+	case PAGER_FORKED: forked(m->count != 0); return;
 	case PAGER_LEFT:
 		atomic_store(&client.left, true);
 		pager_left();
 		return;
 	default: break;
 	}
-	client_say(PAGER_DONE, result, 0);
+	if (fd >= 0)
+		close_fd(fd);
+	client_say(PAGER_DONE, result, m->ticket);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------- */
@@ -349,20 +487,50 @@ static void say(const char *what)
 static void pager_is_gone(void)
 {
 	if (atomic_load(&client.evicted)) {
-		say(": the pager is gone, and with it pages of this program, which is killed\n");
+		say(": the pager is gone and no other has come: pages of this program are lost, and it is killed\n");
 		os_call(SYS_kill, os_call(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0, 0);
 	}
 	say(": the pager is gone: memory has no bound any more\n");
 }
 
+/*
+ * The pager is dead: who has started it starts another. Until then threads wait that touch a page which is not there;
+ * all others go on.
+ */
+static bool find_another(void)
+{
+	bool evicted = atomic_load(&client.evicted);
+	int fd = -1;
+
+	lock_socket();
+	close_fd(client.socket);
+	client.socket = -1;
+	for (unsigned i = 0; i < (evicted ? RETRIES_EVICTED : RETRIES) && fd < 0; i++) {
+		fd = greet(client.path);
+		if (fd < 0)
+			nap(RETRY_NANOSECONDS);
+	}
+	client.socket = fd;
+	unlock_socket();
+	return fd >= 0;
+}
+
 void client_execute(void)
 {
 	struct pager_message m;
+	int fd;
 
-	while (!atomic_load(&client.left) && !receive(&m))
-		carry_out(&m);
-	if (!atomic_load(&client.left))
-		pager_is_gone();
+	while (!atomic_load(&client.left)) {
+		while (!atomic_load(&client.left) && !receive(client.socket, &m, &fd))
+			carry_out(&m, fd);
+		if (atomic_load(&client.left))
+			break;
+		if (!find_another()) {
+			pager_is_gone();
+			break;
+		}
+		pager_changed();
+	}
 	/* Closing ends all registrations: threads that wait for a page go on with what the kernel has, or zeros. */
 	disconnect(0);
 	pager_left();

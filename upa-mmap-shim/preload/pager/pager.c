@@ -43,6 +43,8 @@ static _Atomic uint32_t wake;  /* a futex of the watch */
 static _Atomic uint32_t asked; /* tickets for PAGER_FREEZE */
 static _Atomic uint32_t thawed;
 static _Atomic uint32_t leaving;
+static struct pager_message slow_order;
+static _Atomic bool has_slow_order;
 static _Atomic uint32_t granted; /* a futex: tickets up to this */
 static _Atomic uint32_t gone;    /* a futex */
 static char path[108];
@@ -70,6 +72,20 @@ bool pager_wanted(void)
 	return now == WANTED || now == CONNECTED;
 }
 
+static void say(const char *what, const char *why, int error)
+{
+	struct message m = { .length = 0 };
+
+	message_text(&m, "upa: pid=");
+	message_number(&m, (uint64_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0), 0);
+	message_text(&m, what);
+	message_text(&m, why);
+	message_text(&m, ": errno=");
+	message_number(&m, (uint64_t)-error, 0);
+	message_text(&m, "\n");
+	message_send(&m, 2);
+}
+
 /* ---- threads of the program ---------------------------------------------------------------------- */
 
 void pager_granted(uint32_t ticket)
@@ -86,13 +102,31 @@ void pager_left(void)
 	futex_wake(&granted);
 }
 
+void pager_changed(void)
+{
+	atomic_fetch_add(&client.pagers, 1);
+	wake_watch();
+}
+
+void pager_slow_order(const struct pager_message *order)
+{
+	/* One of a pager that has died meanwhile is still under way. This one will ask again. */
+	if (atomic_load(&has_slow_order)) {
+		client_say(PAGER_DONE, 0, order->ticket);
+		return;
+	}
+	slow_order = *order;
+	atomic_store(&has_slow_order, true);
+	wake_watch();
+}
+
 /* In the order of tickets, which may wrap round. */
 static bool is_granted(uint32_t ticket)
 {
 	return (int32_t)(atomic_load(&granted) - ticket) >= 0;
 }
 
-/* All is in memory, and stays there: for a fork, and for pages that leave the region. */
+/* All is in memory, and stays there: for pages that leave the region. */
 static void freeze(void)
 {
 	const struct timespec most = { .tv_nsec = 100000000 };
@@ -114,10 +148,41 @@ static void thaw(void)
 	wake_watch();
 }
 
-/* All that was in memory is the child's, and the pager lets go of it: it is a process without a bound. */
+/* ---- fork() -------------------------------------------------------------------------------------- */
+
+static _Thread_local struct {
+	pid_t parent; /* 0: no pages are outside of memory */
+	uint32_t heeded;
+	uint32_t lost;
+} forking __attribute__((tls_model("initial-exec")));
+
+/* The kernel tells the pager of the child, and stops us until that is read. */
+static void before_fork(void)
+{
+	forking.parent = 0;
+	if (atomic_load(&phase) != CONNECTED || !atomic_load(&client.evicted))
+		return;
+	forking.parent = (pid_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+	forking.heeded = atomic_load(&client_forks->heeded);
+	forking.lost = atomic_load(&client_forks->lost);
+}
+
+/*
+ * The child has no client: nothing of it leaves memory. What its parent has outside of memory it gets from the pager
+ * when it touches it. It waits until the client of its parent keeps what another pager needs for that.
+ */
 static void in_child(void)
 {
+	const struct timespec most = { .tv_nsec = 10000000 };
+
 	atomic_store(&phase, OFF);
+	while (forking.parent && atomic_load(&client_forks->heeded) == forking.heeded &&
+	       os_call(SYS_getppid, 0, 0, 0, 0, 0, 0) == forking.parent)
+		os_call(SYS_futex, (long)&client_forks->heeded, FUTEX_WAIT, forking.heeded, (long)&most, 0, 0);
+	if (forking.parent && atomic_load(&client_forks->lost) != forking.lost) {
+		say(" was forked when the pager was killed: it would read zeros, and is killed", "", -EAGAIN);
+		os_call(SYS_kill, os_call(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0, 0);
+	}
 }
 
 void pager_leave(void)
@@ -134,20 +199,6 @@ void pager_leave(void)
 }
 
 /* ---- the watch ----------------------------------------------------------------------------------- */
-
-static void say(const char *what, const char *why, int error)
-{
-	struct message m = { .length = 0 };
-
-	message_text(&m, "upa: pid=");
-	message_number(&m, (uint64_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0), 0);
-	message_text(&m, what);
-	message_text(&m, why);
-	message_text(&m, ": errno=");
-	message_number(&m, (uint64_t)-error, 0);
-	message_text(&m, "\n");
-	message_send(&m, 2);
-}
 
 /* Resident memory of the process in bytes; all there could be if it cannot be read. */
 static uint64_t resident_bytes(int fd)
@@ -190,7 +241,8 @@ static void *execute(void *unused)
 
 static bool start_thread(void *(*function)(void *))
 {
-	const uint64_t all = ~0ull;
+	/* glibc's own signal for setuid() must be answered by every thread. */
+	const uint64_t all = ~(1ull << (33 - 1));
 	uint64_t before;
 	pthread_t thread;
 	int error;
@@ -227,27 +279,39 @@ static bool await_region(void)
 	return false;
 }
 
-/* Passes on what threads of the program ask for. */
-static void pass_on(uint32_t *freezes, uint32_t *thaws, bool *leaves)
-{
-	uint32_t tickets = atomic_load(&asked), ends = atomic_load(&thawed);
+/* What a pager has been told. */
+struct said {
+	uint32_t pager; /* which one */
+	uint32_t asked;
+	uint32_t frozen;
+	bool leaves;
+};
 
-	if (tickets != *freezes)
-		client_say(PAGER_FREEZE, tickets - *freezes, tickets);
-	*freezes = tickets;
-	if (ends != *thaws)
-		client_say(PAGER_THAW, ends - *thaws, 0);
-	*thaws = ends;
-	if (atomic_load(&leaving) && !*leaves) {
-		*leaves = true;
+/* Passes on what threads of the program ask for. */
+static void pass_on(struct said *said, bool active)
+{
+	uint32_t pager = atomic_load(&client.pagers);
+	uint32_t ends = atomic_load(&thawed), tickets = atomic_load(&asked), frozen = tickets - ends;
+
+	if (pager != said->pager) {
+		*said = (struct said){ .pager = pager };
+		if (active)
+			client_say(PAGER_ACTIVATE, 0, 0);
+	}
+	if (frozen != said->frozen || (frozen && tickets != said->asked))
+		client_say(PAGER_FREEZE, frozen, tickets);
+	said->asked = tickets;
+	said->frozen = frozen;
+	if (atomic_load(&leaving) && !said->leaves) {
+		said->leaves = true;
 		client_say(PAGER_LEAVE, 0, 0);
 	}
 }
 
 static void look_after(int statm)
 {
-	uint32_t freezes = 0, thaws = 0;
-	bool active = false, leaves = false;
+	struct said said = { .pager = atomic_load(&client.pagers) };
+	bool active = false;
 
 	while (!atomic_load(&gone)) {
 		uint32_t seen = atomic_load(&wake);
@@ -258,7 +322,14 @@ static void look_after(int statm)
 			client_say(PAGER_ACTIVATE, 0, 0);
 			active = true;
 		}
-		pass_on(&freezes, &thaws, &leaves);
+		pass_on(&said, active);
+		if (atomic_load(&has_slow_order)) {
+			struct pager_message order = slow_order;
+
+			client_execute_slowly(&order);
+			atomic_store(&has_slow_order, false);
+			continue;
+		}
 		sleep_until_woken(seen, active ? 999999999 : wait_below(resident, limit));
 	}
 }
@@ -295,7 +366,7 @@ void pager_start(void)
 	}
 	strcpy(path, settings.pager);
 	atomic_store(&phase, WANTED);
-	pthread_atfork(freeze, thaw, in_child);
+	pthread_atfork(before_fork, NULL, in_child);
 	upa_leaving = (struct upa_leaving){ .begin = freeze, .end = thaw };
 	if (!start_thread(watch)) {
 		say(" is not paged, its memory has no bound: ", "there can be no thread", -EAGAIN);

@@ -8,12 +8,13 @@
  * interrupt or outlive may hold any lock.
  *
  *   watch      connects when there is a region, tells the pager when memory in use comes near the bound, and passes on
- *              what threads of the program ask for
- *   executor   carries out the pager's orders, one at a time
+ *              what threads of the program ask for. Carries out orders that may wait for the pager themselves
+ *   executor   carries out all other orders, one at a time; finds the next pager when one has died
  *
  * Where zeros could be read in place of what a page held, and what prevents it:
- *   fork                     all is in memory when libc forks; of forks by other ways the kernel tells the pager
- *                            (EVENT_FORK), which fills the child
+ *   fork                     the kernel tells the pager (EVENT_FORK), which has the child's userfaultfd then, and gives
+ *                            the child what its parent had outside of memory. A child of libc's fork() waits until
+ *                            the client keeps that userfaultfd; one of clone() without libc does not
  *   mremap out of the region all is in memory first. Its addresses may be another thread's before the pager has read
  *                            of the move
  *   mremap within it, munmap, a mapping over it, MADV_DONTNEED
@@ -21,7 +22,11 @@
  *                            only while no such event is unread: UFFDIO_MOVE is EAGAIN then
  *   the last userfaultfd is closed
  *                            the client holds one as long as the process lives
- *   the pager dies           if content is outside of memory, the process is killed at once, and says why
+ *   the pager dies           the client connects to the next one, which goes on from what the client keeps (wire.h). If
+ *                            none comes and content is outside of memory, the process is killed, and says why
+ *   the pager dies with a page on its way
+ *                            the executor, not the pager, writes where a staged page is. A page that comes in is put to
+ *                            its address before its place is forgotten. Events are read into memory that is kept
  *   pinned, locked, shared pages
  *                            UFFDIO_MOVE refuses them
  *   a hole that is not registered

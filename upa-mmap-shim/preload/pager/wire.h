@@ -4,14 +4,23 @@
  * and order.
  *
  * They share a file in memory, which the process makes, and a socket (SOCK_SEQPACKET) of the pager's. The first message
- * of the process is `struct pager_hello`, with two descriptors: its userfaultfd, and the file. All others, both ways,
- * are `struct pager_message`. The pager gives one order at a time and waits for PAGER_DONE; the process never waits for
- * an answer to what it says, but for those of PAGER_FREEZE and PAGER_LEAVE.
+ * of the process is `struct pager_hello`, with descriptors: its userfaultfd, the file, and what it keeps for the pager.
+ * All others, both ways, are `struct pager_message`. The pager gives one order at a time and waits for PAGER_DONE, but
+ * for PAGER_UNSHARE and PAGER_GIVE_BACK, beside which it may give others. What the process says holds until it says
+ * otherwise, and is said again to the next pager.
+ *
+ * A pager may die at any instant, and another go on from what the process keeps:
  *
  *   the file:   pages[]     4 bytes each, numbers of pages for an order
  *               results[]   4 bytes each, 0 or -errno
  *               present[]   1 byte each, for PAGER_SCAN
+ *               kept        the pager's alone: what it has read of the userfaultfd and not yet heeded, the names under
+ *                           which it uses stores, the policy
  *               staging[]   4096 bytes each: content of staged pages, until it is in a store
+ *               words[]     8 bytes each: where each page of the region is (upa.pager.place.PlaceWord). The process
+ *                           writes those of pages that it stages, all others the pager
+ *   descriptors             of the memory and the files of its stores; of forked children that still have pages there:
+ *                           their userfaultfd, and a file with the words of these pages
  */
 #ifndef UPA_PAGER_WIRE_H
 #define UPA_PAGER_WIRE_H
@@ -19,17 +28,23 @@
 #include <stdint.h>
 
 #define PAGER_MAGIC 0x5041475241504755ull
-#define PAGER_VERSION 1u
+#define PAGER_VERSION 2u
 
 #define PAGER_ORDER_PAGES 256u  /* most pages of an order */
 #define PAGER_SCAN_PAGES 16384u /* most pages of a PAGER_SCAN */
 #define PAGER_STAGING_SLOTS 1024u
+#define PAGER_MOST_KEPT 32u /* descriptors: 16 of stores, then two of each forked child */
 
 #define PAGER_PAGES_OFFSET 0ul
 #define PAGER_RESULTS_OFFSET 4096ul
 #define PAGER_PRESENT_OFFSET 8192ul
-#define PAGER_STAGING_OFFSET (PAGER_PRESENT_OFFSET + PAGER_SCAN_PAGES)
-#define PAGER_FILE_BYTES (PAGER_STAGING_OFFSET + PAGER_STAGING_SLOTS * 4096ul)
+#define PAGER_KEPT_OFFSET (PAGER_PRESENT_OFFSET + PAGER_SCAN_PAGES)
+#define PAGER_KEPT_BYTES 8192ul
+#define PAGER_STAGING_OFFSET (PAGER_KEPT_OFFSET + PAGER_KEPT_BYTES)
+#define PAGER_WORDS_OFFSET (PAGER_STAGING_OFFSET + PAGER_STAGING_SLOTS * 4096ul)
+
+/* The word of a page in a staging slot. */
+#define PAGER_STAGED(slot) (15ull << 60 | (slot))
 
 struct pager_hello {
 	uint64_t magic;
@@ -37,15 +52,16 @@ struct pager_hello {
 	uint32_t pid;
 	uint64_t base;  /* address of page 0 */
 	uint64_t bytes; /* of the region */
+	uint32_t kept;  /* a bit for each descriptor that is kept: they follow in this order */
+	uint32_t again; /* 1: a pager was there before */
 	char name[32];  /* of the program, ends with 0 */
 };
 
 enum pager_kind {
 	/* The process says. */
-	PAGER_DONE = 1, /* an order has been carried out; `count` is its result */
+	PAGER_DONE = 1, /* the order of this `ticket` has been carried out; `count` is its result */
 	PAGER_ACTIVATE, /* memory in use comes near the bound */
-	PAGER_FREEZE,   /* bring all in and evict nothing; `ticket` comes back with PAGER_GRANTED */
-	PAGER_THAW,     /* pages may leave again */
+	PAGER_FREEZE,   /* while `count`: bring all in and evict nothing; `ticket` comes back with PAGER_GRANTED */
 	PAGER_LEAVE,    /* bring all in and go; answered by PAGER_LEFT */
 	/* The pager orders. */
 	PAGER_WELCOME = 16, /* the first, and later if the bound changes; `argument` is the bound in bytes */
@@ -56,6 +72,8 @@ enum pager_kind {
 	PAGER_EVICTED,      /* no order: from now on (argument 1) or no more (0) is there content outside of memory */
 	PAGER_GRANTED,      /* no order: all is in memory, and stays there, for tickets up to `ticket` */
 	PAGER_LEFT,         /* no order: nothing is the pager's any more */
+	PAGER_KEEP,         /* no order: the descriptor with it, or none, is kept as number `count` */
+	PAGER_FORKED,       /* no order: a forked child has its pages (`count` 0), or they are lost (1) */
 };
 
 struct pager_message {
@@ -66,7 +84,7 @@ struct pager_message {
 	uint64_t argument;
 };
 
-_Static_assert(sizeof(struct pager_hello) == 64 && sizeof(struct pager_message) == 24, "as upa.pager.live.Wire");
+_Static_assert(sizeof(struct pager_hello) == 72 && sizeof(struct pager_message) == 24, "as upa.pager.live.Wire");
 _Static_assert(2 * PAGER_ORDER_PAGES * sizeof(uint32_t) <= PAGER_RESULTS_OFFSET, "pages and slots of an order");
 
 #endif

@@ -3,7 +3,8 @@
  * Every page names its owner, its number and its version; what is elsewhere than it should be, is older than it was, or
  * reads zero is a fault. Threads write and read at random, by themselves and by system calls, while the pager evicts.
  *
- * Usage: checker MIB THREADS SECONDS [fork] [remap] [drop]     exit status 1 and a line if a page is wrong
+ * Usage: checker MIB THREADS SECONDS|until-input [fork] [remap] [drop]
+ * Exit status 1 and a line if a page is wrong.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -178,7 +179,7 @@ static void *work(void *argument)
 			drop(o, page);
 		} else if (with_remap && r < 35) {
 			remap(o, page);
-		} else if (with_fork && r == 999 && next(o) % 200 == 0) {
+		} else if (with_fork && r == 999 && next(o) % 20 == 0) {
 			fork_and_look(o);
 		} else {
 			check(o, at, page, o->version[page], "a touch");
@@ -195,6 +196,8 @@ static void *work(void *argument)
 
 int main(int argc, char **argv)
 {
+	ssize_t until_input = 0;
+	char end;
 	int count = argc > 3 ? atoi(argv[2]) : 0;
 	struct owner *owners = calloc((size_t)count + 1, sizeof(*owners));
 	pthread_t *threads = calloc((size_t)count + 1, sizeof(*threads));
@@ -218,11 +221,14 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < count; i++)
 		pthread_create(&threads[i], NULL, work, &owners[i]);
-	sleep((unsigned)seconds);
+	if (seconds)
+		sleep((unsigned)seconds);
+	else
+		until_input = read(0, &end, 1);
 	stop = true;
 	for (int i = 0; i < count; i++)
 		pthread_join(threads[i], NULL);
 	printf("touches %ld calls %ld forks %ld remaps %ld drops %ld wrong %ld\n", (long)touches, (long)calls,
 	       (long)forks, (long)remaps, (long)drops, (long)wrong);
-	return wrong != 0;
+	return wrong != 0 || until_input < 0;
 }

@@ -127,18 +127,56 @@ echo go >"$work/input"
 wait "$program" || fail "damage: status=$?: $(<"$work/err")"
 grep -q 'does not return what was written (DAMAGED)' "$work/err" || fail "damage is not said: $(<"$work/err")"
 
-# The pager is killed: with pages outside of memory the program must not read on.
-begin clock --memory 16M -- "$tests/pager_checker" 64 2 60
-sleep 5
+# Whether a pager has a client: the file in memory that they share.
+has_client() {
+  local fd
+  for fd in /proc/"$1"/fd/*; do
+    [[ $(readlink "$fd") != /memfd:upa-pager* ]] || return 0
+  done
+  return 1
+}
+
+# kill_pagers N: kills the pager N times, most often at random after it has a client, else as soon as it is there.
+kill_pagers() {
+  local killed=0
+  while ((killed < $1)) && kill -0 "$program" 2>/dev/null; do
+    pager=$(pager_of "$program")
+    if [[ -n $pager ]] && { ((killed % 4 == 3)) || has_client "$pager"; }; then
+      sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
+      kill -9 "$pager" 2>/dev/null && killed=$((killed + 1))
+    fi
+    sleep 0.02
+  done
+  [[ $killed -eq $1 ]] || fail "the program has ended after kills=$killed"
+}
+
+# The pager is killed again and again, also while one takes over: another goes on with its pages, and none is wrong.
+kills=20
+[[ -z ${UPA_FULL:-} ]] || kills=1000
+for way in '--store lz4:1G drop' '--store file:/var/tmp:1G'; do
+  read -r option store words <<<"$way"
+  begin clock --memory 24M "$option" "$store" -- "$tests/pager_checker" 64 2 until-input $words
+  kill_pagers $((kills / 2))
+  echo end >"$work/input"
+  wait "$program" || fail "killed pagers, $way: status=$?: $(<"$work/out") $(<"$work/err")"
+  cat "$work/out"
+  grep -q ' wrong 0$' "$work/out" || fail "killed pagers, $way: $(<"$work/out") $(<"$work/err")"
+done
+
+# No other comes, since who would start it is killed too: the program must not read on.
+begin clock --memory 16M -- "$tests/pager_checker" 64 2 100
+sleep 2
+kill -9 "$(ps -o ppid= -p "$pager" | tr -d ' ')"
 kill -9 "$pager"
 status=0
 wait "$program" || status=$?
-[[ $status -eq 137 ]] || fail "killed pager: status=$status"
-grep -q 'the pager is gone, and with it pages of this program, which is killed' "$work/err" || fail "$(<"$work/err")"
-grep -q 'wrong' "$work/err" && fail "killed pager: $(<"$work/err")"
+[[ $status -eq 137 ]] || fail "no pager: status=$status"
+grep -q 'the pager is gone and no other has come' "$work/err" || fail "$(<"$work/err")"
+grep -q 'wrong' "$work/err" && fail "no pager: $(<"$work/err")"
 
 # The same with all in memory: the program goes on.
 begin clock --memory 512M -- "$tests/pager_checker" 16 1 4
+kill -9 "$(ps -o ppid= -p "$pager" | tr -d ' ')"
 kill -9 "$pager"
 wait "$program" || fail "killed pager, all in memory: status=$?: $(<"$work/err")"
 exit "$failed"

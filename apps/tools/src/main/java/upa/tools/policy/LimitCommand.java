@@ -11,7 +11,7 @@ import upa.pager.live.Pager;
 import upa.pager.live.PagerCommand;
 import upa.pager.live.PagerException;
 
-/** {@code upa policy limit}: another bound for a running program, another rate for its pager. */
+/** {@code upa policy limit}: another bound for a running program, another rate for its moves. */
 record LimitCommand(int pid, String limits) {
     private static final long LEAST_RATE = 64 << 10;
     private static final Options OPTIONS = new Options()

@@ -18,12 +18,13 @@ import upa.policy.PolicyException;
  * {@code upa policy serve}, which {@code upa run --policy} starts: pages a process and what it starts. Says on standard
  * output where its socket is, or with which status it has failed, and no more.
  */
-record ServeCommand(PolicySpec policy, long bytes, StoreSpec stores, int process) {
+record ServeCommand(PolicySpec policy, long bytes, StoreSpec stores, int process, boolean warm) {
     private static final Options OPTIONS = new Options()
             .addOption(Option.builder().longOpt("policy").hasArg().get())
             .addOption(Option.builder().longOpt("memory").hasArg().get())
             .addOption(Option.builder().longOpt("store").hasArg().get())
-            .addOption(Option.builder().longOpt("for").hasArg().get());
+            .addOption(Option.builder().longOpt("for").hasArg().get())
+            .addOption(Option.builder().longOpt("warm").get());
 
     static ServeCommand parse(String[] arguments) throws UsageException {
         CommandLine line;
@@ -46,17 +47,22 @@ record ServeCommand(PolicySpec policy, long bytes, StoreSpec stores, int process
                     PolicySpec.parse(line.getOptionValue("policy", Policies.DEFAULT)),
                     bytes,
                     StoreSpec.parse(line.getOptionValue("store", StoreSpec.DEFAULT)),
-                    Integer.parseInt(process));
+                    Integer.parseInt(process),
+                    line.hasOption("warm"));
         } catch (PolicyException | StoreException e) {
             throw new UsageException(e.getMessage());
         }
     }
 
     int run(PrintStream out, PrintStream err) throws PagerException, UsageException {
-        try (Pager pager = Pager.start(policy, bytes, stores, line -> err.println("upa: " + line))) {
+        try (Pager pager = Pager.start(process, policy, bytes, stores, line -> err.println("upa: " + line))) {
             out.println("ready " + pager.path());
             out.close();
-            pager.run(process);
+            if (warm) {
+                pager.warm();
+            } else {
+                pager.run();
+            }
             return 0;
         } catch (StoreException e) {
             throw new PagerException(e.getMessage());

@@ -5,7 +5,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
-import java.util.Arrays;
 import java.util.Queue;
 import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
@@ -25,22 +24,59 @@ final class Client implements AutoCloseable {
         }
     }
 
-    /** What it says of itself. */
-    record Hello(int pid, String name, long base, long bytes, int uffd, int file) {}
+    /**
+     * What it says of itself.
+     *
+     * @param kept  descriptors that a former pager has left with it; -1: none
+     * @param again whether there was one
+     */
+    record Hello(int pid, String name, long base, long bytes, int uffd, int file, int[] kept, boolean again) {
+        int pages() {
+            return (int) (bytes / PageIo.PAGE_BYTES);
+        }
+
+        /** Closes all its descriptors. */
+        void close() {
+            Posix.close(uffd);
+            Posix.close(file);
+            for (int fd : kept) {
+                if (fd >= 0) {
+                    Posix.close(fd);
+                }
+            }
+        }
+    }
 
     /** A message of it. */
     record Message(int kind, int count, int ticket) {}
 
     private final int fd;
+    private final int fileFd;
     private final MemorySegment file;
+    /** Of the last order; those of a former pager have others. */
+    private int ticket = (int) System.nanoTime();
+
     private final Arena arena = Arena.ofShared();
     private final MemorySegment out = arena.allocate(Wire.MESSAGE_BYTES, Long.BYTES);
     private final MemorySegment in = arena.allocate(Wire.MESSAGE_BYTES, Long.BYTES);
     private final MemorySegment ready;
     private final Queue<Message> waiting = new ArrayDeque<>();
 
-    Client(int fd, MemorySegment file) {
+    /**
+     * Makes the client of a connection, which is its own from now on.
+     *
+     * @param fd   connected
+     * @param hello what was said there; the file is the client's now
+     * @return null if its memory cannot be mapped
+     */
+    static Client of(int fd, Hello hello) {
+        MemorySegment file = Linux.map(hello.file(), Wire.WORDS_OFFSET + (long) hello.pages() * Long.BYTES);
+        return file == null ? null : new Client(fd, hello.file(), file);
+    }
+
+    private Client(int fd, int fileFd, MemorySegment file) {
         this.fd = fd;
+        this.fileFd = fileFd;
         this.file = file;
         ready = Linux.pollSet(arena, fd);
     }
@@ -54,33 +90,86 @@ final class Client implements AutoCloseable {
                 || fds[1] < 0) {
             return null;
         }
-        byte[] name =
-                m.asSlice(Wire.HELLO_NAME, Wire.HELLO_BYTES - Wire.HELLO_NAME).toArray(ValueLayout.JAVA_BYTE);
-        int length = 0;
-        while (length < name.length && name[length] != 0) {
-            length++;
-        }
         long base = m.get(LONG, Wire.HELLO_BASE);
         long bytes = m.get(LONG, Wire.HELLO_LENGTH);
+        int mask = m.get(INT, Wire.HELLO_KEPT);
         if (bytes <= 0
                 || bytes % PageIo.PAGE_BYTES != 0
                 || base % PageIo.PAGE_BYTES != 0
-                || bytes / PageIo.PAGE_BYTES > upa.policy.PolicyContext.MAX_PAGES) {
+                || bytes / PageIo.PAGE_BYTES > upa.policy.PolicyContext.MAX_PAGES
+                || Integer.bitCount(mask) != known(fds) - 2) {
             return null;
         }
-        String text = new String(Arrays.copyOf(name, length), StandardCharsets.UTF_8).replaceAll("[^ -~]", "?");
-        return new Hello(m.get(INT, Wire.HELLO_PID), text, base, bytes, fds[0], fds[1]);
+        int[] kept = new int[Wire.MOST_KEPT];
+        int next = 2;
+        for (int i = 0; i < kept.length; i++) {
+            kept[i] = (mask & 1 << i) != 0 ? fds[next++] : -1;
+        }
+        return new Hello(
+                m.get(INT, Wire.HELLO_PID),
+                text(m.asSlice(Wire.HELLO_NAME, Wire.HELLO_BYTES - Wire.HELLO_NAME))
+                        .replaceAll("[^ -~]", "?"),
+                base,
+                bytes,
+                fds[0],
+                fds[1],
+                kept,
+                m.get(INT, Wire.HELLO_AGAIN) != 0);
+    }
+
+    private static int known(int[] fds) {
+        int n = 0;
+        while (n < fds.length && fds[n] >= 0) {
+            n++;
+        }
+        return n;
+    }
+
+    /** Text that ends with 0, or with the range. */
+    static String text(MemorySegment range) {
+        byte[] bytes = range.toArray(ValueLayout.JAVA_BYTE);
+        int length = 0;
+        while (length < bytes.length && bytes[length] != 0) {
+            length++;
+        }
+        return new String(bytes, 0, length, StandardCharsets.UTF_8);
     }
 
     int fd() {
         return fd;
     }
 
-    void send(int kind, int count, int ticket, long argument) throws GoneException {
+    /** Gives an order. */
+    void order(int kind, int count, long argument) throws GoneException {
+        send(kind, count, ++ticket, argument);
+    }
+
+    /** Whether this says that the last order has been carried out. */
+    boolean isDone(Message m) {
+        return m.kind() == Wire.DONE && m.ticket() == ticket;
+    }
+
+    /** Leaves a descriptor with the process, for the next pager; -1: none any more. */
+    void keep(int number, int descriptor) throws GoneException {
+        if (descriptor < 0) {
+            send(Wire.KEEP, number, 0, 0);
+            return;
+        }
+        write(Wire.KEEP, number, 0, 0);
+        if (Linux.send(fd, out, descriptor) != Wire.MESSAGE_BYTES) {
+            throw new GoneException();
+        }
+    }
+
+    private void write(int kind, int count, int ticket, long argument) {
         out.set(INT, 0, kind);
         out.set(INT, Wire.MESSAGE_COUNT, count);
         out.set(INT, Wire.MESSAGE_TICKET, ticket);
         out.set(LONG, Wire.MESSAGE_ARGUMENT, argument);
+    }
+
+    void send(int kind, int count, int ticket, long argument) throws GoneException {
+        write(kind, count, ticket, argument);
         long n;
         do {
             n = Linux.send(fd, out);
@@ -113,7 +202,7 @@ final class Client implements AutoCloseable {
     int await() throws GoneException {
         while (true) {
             Message m = read();
-            if (m.kind() == Wire.DONE) {
+            if (isDone(m)) {
                 return m.count();
             }
             waiting.add(m);
@@ -142,9 +231,31 @@ final class Client implements AutoCloseable {
         return file.asSlice(Wire.STAGING_OFFSET + (long) slot * PageIo.PAGE_BYTES, PageIo.PAGE_BYTES);
     }
 
+    /** What the pager keeps there for the next one. */
+    MemorySegment kept() {
+        return file.asSlice(Wire.KEPT_OFFSET, Wire.KEPT_BYTES);
+    }
+
+    MemorySegment words() {
+        return file.asSlice(Wire.WORDS_OFFSET);
+    }
+
+    /** The first page from there on whose word may have been written; -1: none. */
+    int nextWritten(int page) {
+        long at = Linux.seek(fileFd, Wire.WORDS_OFFSET + (long) page * Long.BYTES, Linux.SEEK_DATA);
+        return at < 0 ? -1 : (int) ((at - Wire.WORDS_OFFSET) / Long.BYTES);
+    }
+
+    /** The first page from there on whose word has not been written. */
+    int endOfWritten(int page) {
+        long at = Linux.seek(fileFd, Wire.WORDS_OFFSET + (long) page * Long.BYTES, Linux.SEEK_HOLE);
+        return (int) ((at - Wire.WORDS_OFFSET) / Long.BYTES);
+    }
+
     @Override
     public void close() {
         Posix.close(fd);
+        Posix.close(fileFd);
         Linux.unmap(file);
         arena.close();
     }

@@ -27,8 +27,8 @@ final class Evictor {
     private record Batch(int[] slots, long[] words, int from) {}
 
     private final Session session;
+    private final PagedProcess process;
     private final Client client;
-    private final StoreChain stores;
     private final ExecutorService writers;
     private final PageStates states;
     private final LiveMechanism mechanism;
@@ -51,16 +51,42 @@ final class Evictor {
     private long lastGiveBack;
     private int hand;
 
-    Evictor(Session session, Client client, StoreChain stores, ExecutorService writers) {
+    Evictor(Session session, PagedProcess process, ExecutorService writers) {
         this.session = session;
-        this.client = client;
-        this.stores = stores;
+        this.process = process;
         this.writers = writers;
-        states = session.states;
-        mechanism = session.mechanism;
-        counters = session.counters;
+        client = process.client;
+        states = process.states;
+        mechanism = process.mechanism;
+        counters = process.counters;
         for (int i = 0; i < freeSlots.length; i++) {
             freeSlots[freeSlotCount++] = freeSlots.length - 1 - i;
+        }
+    }
+
+    /** What a pager before has staged and not written, or not said so. */
+    void adoptStaged() {
+        int[] slots = new int[Wire.STAGING_SLOTS];
+        int count = 0;
+        boolean[] used = new boolean[Wire.STAGING_SLOTS];
+        for (int page = states.nextOutside(0); page >= 0; page = states.nextOutside(page + 1)) {
+            long word = states.get(page);
+            if (PlaceWord.place(word) == PlaceWord.STAGING) {
+                int slot = PlaceWord.slot(word);
+                slotOwner[slot] = page;
+                used[slot] = true;
+                slots[count++] = slot;
+            }
+        }
+        freeSlotCount = 0;
+        for (int slot = used.length - 1; slot >= 0; slot--) {
+            if (!used[slot]) {
+                freeSlots[freeSlotCount++] = slot;
+            }
+        }
+        for (int at = 0; at < count; at += WRITE_PAGES) {
+            int[] some = Arrays.copyOfRange(slots, at, Math.min(count, at + WRITE_PAGES));
+            write(new Batch(some, new long[some.length], 0));
         }
     }
 
@@ -98,7 +124,7 @@ final class Evictor {
             return;
         }
         if (mechanism.victims() < excess) {
-            session.policies().want(excess + WRITE_PAGES - mechanism.victims(), false);
+            process.policies().want(excess + WRITE_PAGES - mechanism.victims(), false);
         }
         if (mechanism.victims() >= WRITE_PAGES) {
             stage();
@@ -138,7 +164,7 @@ final class Evictor {
             }
         }
         counters.standIns += count;
-        session.tell(Cause.EVICTED, chosen, count);
+        process.tell(Cause.EVICTED, chosen, count);
     }
 
     /** Has victims moved to the staging area, and from there to a store. */
@@ -173,7 +199,7 @@ final class Evictor {
             client.page(i, (int) (victims[i] >>> 32), slots[i]);
         }
         long begun = System.nanoTime();
-        client.send(Wire.STAGE, distinct, 0, 0);
+        client.order(Wire.STAGE, distinct, 0);
         client.await();
         counters.stagingNanos += System.nanoTime() - begun;
         staged(victims, slots, distinct);
@@ -209,11 +235,11 @@ final class Evictor {
         single[0] = page;
         if (error == -Linux.ENOENT) {
             states.set(page, 0);
-            session.tell(Cause.FREED, single, 1);
+            process.tell(Cause.FREED, single, 1);
             return;
         }
         states.set(page, PageStates.memory());
-        session.tell(Cause.RESCUED, single, 1);
+        process.tell(Cause.RESCUED, single, 1);
         if (error == -Linux.EBUSY && shared.size() < Wire.ORDER_PAGES) {
             shared.add(page);
         }
@@ -241,9 +267,9 @@ final class Evictor {
                     store(batch);
                 } catch (Throwable t) {
                     // What has no word is not in a store.
-                    session.complain("a store has failed: " + t);
+                    process.complain("a store has failed: " + t);
                 }
-                session.later(() -> stored(batch));
+                process.later(() -> stored(batch));
             });
         } catch (RejectedExecutionException e) {
             stored(batch);
@@ -256,7 +282,7 @@ final class Evictor {
         for (int i = 0; i < batch.slots.length; i++) {
             io.page(i).copyFrom(client.staged(batch.slots[i]));
         }
-        stores.write(io, batch.words, batch.from);
+        process.stores().write(io, batch.words, batch.from);
     }
 
     private void stored(Batch batch) {
@@ -272,17 +298,17 @@ final class Evictor {
             }
             if (still) {
                 states.set(slotOwner[slot], batch.words[i]);
-                session.mover.arrived(slotOwner[slot], batch.words[i]);
+                process.mover().arrived(slotOwner[slot], batch.words[i]);
                 counters.evictions++;
             } else {
-                stores.free(batch.words[i]);
+                process.stores().free(batch.words[i]);
             }
             freeSlots[freeSlotCount++] = slot;
         }
         full = kept > 0;
         if (full) {
             fullUntil = System.nanoTime() + RETRY_NANOS;
-            session.complain("no store takes more pages: they stay in memory, over the bound");
+            process.complain("no store takes more pages: they stay in memory, over the bound");
         }
     }
 
@@ -304,7 +330,7 @@ final class Evictor {
                 }
                 states.set(page, PageStates.memory());
                 single[0] = page;
-                session.tell(Cause.RESCUED, single, 1);
+                process.tell(Cause.RESCUED, single, 1);
             }
             freeSlots[freeSlotCount++] = slot;
         }

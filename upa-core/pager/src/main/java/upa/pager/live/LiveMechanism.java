@@ -38,11 +38,11 @@ final class LiveMechanism implements Mechanism {
     private volatile boolean giveBack;
     private volatile boolean limited;
 
-    LiveMechanism(PageStates states, StoreChain stores, Counters counters, int boundPages, Runnable wake) {
+    LiveMechanism(PageStates states, List<Place> places, Counters counters, int boundPages, Runnable wake) {
         this.states = states;
         this.counters = counters;
         this.wake = wake;
-        places = stores.places();
+        this.places = places;
         mostPages = boundPages;
         bound = boundPages;
     }

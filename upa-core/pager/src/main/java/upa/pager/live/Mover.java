@@ -42,11 +42,18 @@ final class Mover {
         }
     }
 
+    /** Whether somebody else needs the slot of a page. */
+    interface Shared {
+        /** {@return whether its slot must stay} */
+        boolean isShared(int page, long word);
+    }
+
     private record Batch(int[] pages, int count, int from, int to, Request request) {}
 
     private final StoreChain stores;
     private final PageStates states;
     private final LiveMechanism mechanism;
+    private final Shared shared;
     private final Migration migration;
     private final PageIo io = new PageIo(Arena.ofAuto(), BATCH);
     private final ColdQueue[] queues;
@@ -57,10 +64,11 @@ final class Mover {
     private boolean waitsForRate;
     private long nextLook;
 
-    Mover(StoreChain stores, PageStates states, LiveMechanism mechanism, Executor owner) {
+    Mover(StoreChain stores, PageStates states, LiveMechanism mechanism, Shared shared, Executor owner) {
         this.stores = stores;
         this.states = states;
         this.mechanism = mechanism;
+        this.shared = shared;
         migration = stores.migration(states, owner);
         queues = new ColdQueue[stores.size()];
         relieving = new boolean[stores.size()];
@@ -144,9 +152,14 @@ final class Mover {
         return batch == null ? relief(most) : batch;
     }
 
+    /** Nobody reads it, and no child has inherited its slot. */
+    private boolean isFree(int page, long word) {
+        return PlaceWord.claim(word) == PlaceWord.FREE && !shared.isShared(page, word);
+    }
+
     private boolean isIn(int page, int store) {
         long word = states.get(page);
-        return PlaceWord.place(word) == PlaceWord.FIRST_TIER + store && PlaceWord.claim(word) == PlaceWord.FREE;
+        return PlaceWord.place(word) == PlaceWord.FIRST_TIER + store && isFree(page, word);
     }
 
     /** Pages in a row that a policy wants moved from one store to one other. */
@@ -164,7 +177,7 @@ final class Mover {
             long word = states.get(page);
             int target = (int) (next >>> Integer.SIZE);
             int source = PlaceWord.place(word) - PlaceWord.FIRST_TIER;
-            if (!StoreChain.isStored(word) || source == target) {
+            if (!StoreChain.isStored(word) || source == target || !isFree(page, word)) {
                 mechanism.takeMigration();
             } else if (count == 0 || source == from && target == to) {
                 from = source;

@@ -1,6 +1,8 @@
 package upa.pager.live;
 
-import java.util.Arrays;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
 import java.util.BitSet;
 import upa.pager.place.PlaceWord;
 import upa.pager.place.Words;
@@ -8,36 +10,55 @@ import upa.pager.place.Words;
 /**
  * Where each page of a process is: its {@link PlaceWord}. A page in memory that is {@link PlaceWord#MOVING} has been
  * chosen as a victim; one in a store that is {@link PlaceWord#WANTED} is being read, and one that is MOVING is on its
- * way to another store. {@link #LOST} has no content any
- * more that could be trusted.
+ * way to another store. {@link #LOST} has no content any more that could be trusted.
  *
- * <p>Changed by the session's thread; the policy's thread chooses victims, and reads.
+ * <p>The words outlive the pager: they lie in memory that the process keeps. All else is made anew from them. Changed
+ * by the session's thread; the policy's thread chooses victims, and reads.
  */
 final class PageStates implements Words {
     /** No place, and yet not zero: its store has lost it. */
     static final long LOST = PlaceWord.claimed(0, PlaceWord.WANTED);
 
-    private final long[] words;
+    private static final VarHandle WORD = ValueLayout.JAVA_LONG.varHandle();
+
+    private final MemorySegment words;
+    private final int pages;
+    /** Pages whose word is not 0: nothing is to be read of others, since that would take memory. */
+    private final BitSet known = new BitSet();
+
+    private final BitSet inMemory = new BitSet();
     private final BitSet eligible = new BitSet();
     private final BitSet outside = new BitSet();
     private int resident;
+    private int outsideCount;
 
     PageStates(int pages) {
-        words = new long[pages];
+        this(MemorySegment.ofArray(new long[pages]));
+    }
+
+    /** Of words that are 0; others are to be set. */
+    PageStates(MemorySegment words) {
+        this.words = words;
+        pages = Math.toIntExact(words.byteSize() / Long.BYTES);
     }
 
     int pages() {
-        return words.length;
+        return pages;
+    }
+
+    /** The word as it is in memory, also if it has not been set here. */
+    long stored(int page) {
+        return (long) WORD.getAcquire(words, (long) page * Long.BYTES);
     }
 
     @Override
     public synchronized long get(int page) {
-        return words[page];
+        return known.get(page) ? stored(page) : 0;
     }
 
     @Override
     public synchronized boolean change(int page, long from, long to) {
-        if (words[page] != from) {
+        if (get(page) != from) {
             return false;
         }
         set(page, to);
@@ -48,12 +69,17 @@ final class PageStates implements Words {
         return PlaceWord.place(word) > PlaceWord.MEMORY;
     }
 
-    /** Changes a word, and returns what it was. */
+    /** Changes a word, and returns what it was. The process may have written it before, and told the caller. */
     synchronized long set(int page, long word) {
-        long was = words[page];
-        words[page] = word;
-        resident += (PlaceWord.place(word) == PlaceWord.MEMORY ? 1 : 0)
-                - (PlaceWord.place(was) == PlaceWord.MEMORY ? 1 : 0);
+        long was = get(page);
+        if (stored(page) != word) {
+            WORD.setRelease(words, (long) page * Long.BYTES, word);
+        }
+        boolean isInMemory = PlaceWord.place(word) == PlaceWord.MEMORY;
+        resident += (isInMemory ? 1 : 0) - (inMemory.get(page) ? 1 : 0);
+        outsideCount += (isOutside(word) ? 1 : 0) - (outside.get(page) ? 1 : 0);
+        known.set(page, word != 0);
+        inMemory.set(page, isInMemory);
         eligible.set(page, word == memory());
         outside.set(page, isOutside(word));
         return was;
@@ -69,11 +95,16 @@ final class PageStates implements Words {
 
     /** Makes a page a victim. Returns false if it cannot be. */
     synchronized boolean choose(int page) {
-        if (words[page] != memory()) {
+        if (get(page) != memory()) {
             return false;
         }
         set(page, chosen());
         return true;
+    }
+
+    /** The first page from there on that has a word, or -1. */
+    synchronized int nextKnown(int from) {
+        return known.nextSetBit(from);
     }
 
     /** The first page from there on that can be a victim, or -1. */
@@ -92,17 +123,10 @@ final class PageStates implements Words {
     }
 
     synchronized int outside() {
-        return outside.cardinality();
+        return outsideCount;
     }
 
     synchronized boolean isEligible(int page) {
         return eligible.get(page);
-    }
-
-    synchronized void clear() {
-        Arrays.fill(words, 0);
-        eligible.clear();
-        outside.clear();
-        resident = 0;
     }
 }

@@ -19,8 +19,10 @@ import upa.pager.host.PolicyThread;
 import upa.pager.host.PolicyWatch;
 import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
+import upa.pager.store.PageIo;
 import upa.pager.store.StoreException;
 import upa.pager.store.StoreSpec;
+import upa.policy.Place;
 import upa.policy.PolicyContext;
 import upa.policy.PolicyException;
 import upa.policy.PolicyStatistics;
@@ -39,30 +41,28 @@ public final class Pager implements AutoCloseable {
     private static final int SAMPLE_MILLIS = 100;
     private static final int MOST_COMMAND_BYTES = 4096;
 
+    private final int forPid;
     private final Path path;
     private final int listener;
-    private final PolicySpec policy;
-    private final long boundBytes;
-    private final StoreChain stores;
+    private final Session.Terms terms;
     private final Consumer<String> log;
     private final PolicyWatch watch = new PolicyWatch();
     private final ExecutorService writers = Executors.newSingleThreadExecutor(
             task -> Thread.ofPlatform().daemon().name("writer").unstarted(task));
     private final List<Session> sessions = new CopyOnWriteArrayList<>();
 
-    private Pager(
-            Path path, int listener, PolicySpec policy, long boundBytes, StoreChain stores, Consumer<String> log) {
+    private Pager(int forPid, Path path, int listener, Session.Terms terms, Consumer<String> log) {
+        this.forPid = forPid;
         this.path = path;
         this.listener = listener;
-        this.policy = policy;
-        this.boundBytes = boundBytes;
-        this.stores = stores;
+        this.terms = terms;
         this.log = log;
     }
 
     /**
      * Starts a pager, which does nothing until {@link #run}.
      *
+     * @param forPid     process for which it is started: it ends after that one and all that are paged
      * @param policy     of each process, until another is set
      * @param boundBytes memory of each process, at least {@link #LEAST_BOUND}
      * @param stores     where pages go
@@ -72,7 +72,7 @@ public final class Pager implements AutoCloseable {
      * @throws PagerException if this machine or user cannot have one
      * @throws StoreException if a store cannot be had
      */
-    public static Pager start(PolicySpec policy, long boundBytes, StoreSpec stores, Consumer<String> log)
+    public static Pager start(int forPid, PolicySpec policy, long boundBytes, StoreSpec stores, Consumer<String> log)
             throws PagerException, StoreException {
         if (boundBytes < LEAST_BOUND) {
             throw new PagerException(
@@ -84,7 +84,7 @@ public final class Pager implements AutoCloseable {
         }
         Path path;
         try {
-            path = PagerSocket.make(ProcessHandle.current().pid());
+            path = PagerSocket.make(forPid);
             Files.deleteIfExists(path);
         } catch (IOException e) {
             throw new PagerException("no place for the pager's socket: " + e.getMessage());
@@ -92,19 +92,23 @@ public final class Pager implements AutoCloseable {
         if (!Linux.isSocketPath(path.toString())) {
             throw new PagerException("no place for the pager's socket: path=" + path + " is too long");
         }
-        StoreChain chain = StoreChain.open(stores);
+        List<Place> places;
+        try (StoreChain chain = StoreChain.open(stores)) {
+            // Each process has stores of its own: here it is only seen whether there can be such ones.
+            places = chain.places();
+        }
         int listener = Linux.listen(path.toString());
         if (listener < 0) {
-            chain.close();
             throw new PagerException("cannot listen at path=" + path + ": errno=" + -listener);
         }
-        Pager pager = new Pager(path, listener, policy, boundBytes, chain, log);
+        Session.Terms terms = new Session.Terms(policy, (int) (boundBytes >> PAGE_SHIFT), stores, places);
+        Pager pager = new Pager(forPid, path, listener, terms, log);
         try {
             // Its name, options and constructor, before a program relies on it.
             new PolicyThread(
                             new LiveMechanism(
                                     new PageStates(PolicyContext.BLOCK_PAGES),
-                                    chain,
+                                    places,
                                     new Counters(),
                                     PolicyContext.BLOCK_PAGES,
                                     () -> {}),
@@ -125,11 +129,37 @@ public final class Pager implements AutoCloseable {
     }
 
     /**
-     * Serves until a process has ended and no session is left.
+     * Loads what a session will need, and ends: run when this is built, so that the virtual machine can keep it.
      *
-     * @param forPid the process
+     * @throws StoreException if a store cannot be had
      */
-    public void run(int forPid) {
+    public void warm() throws StoreException {
+        try (StoreChain chain = StoreChain.open(terms.stores());
+                Arena arena = Arena.ofConfined()) {
+            PageIo io = new PageIo(arena, 2);
+            io.begin(2);
+            for (int i = 0; i < PageIo.PAGE_BYTES; i += Integer.BYTES) {
+                io.page(0).set(ValueLayout.JAVA_INT, i, i * i);
+            }
+            long[] words = new long[2];
+            chain.write(io, words, 0);
+            chain.read(words[0], io).join();
+            chain.free(words[0]);
+            PageStates states = new PageStates(PolicyContext.BLOCK_PAGES);
+            states.set(0, PageStates.memory());
+            LiveMechanism mechanism =
+                    new LiveMechanism(states, terms.places(), new Counters(), PolicyContext.BLOCK_PAGES, () -> {});
+            try (PolicyThread policies = new PolicyThread(mechanism, terms.policy(), watch, log)) {
+                policies.tell(upa.policy.PageBatch.Cause.FIRST_TOUCH, new int[] {1}, 1);
+                policies.want(1, false);
+                policies.replace(PolicySpec.parse("s3-fifo+stride")).join();
+            }
+            answer("status");
+        }
+    }
+
+    /** Serves until the process for which it was started has ended and no session is left. */
+    public void run() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment ready = Linux.pollSet(arena, listener);
             for (int idle = 0; idle < LINGER_POLLS; ) {
@@ -154,7 +184,7 @@ public final class Pager implements AutoCloseable {
     }
 
     private void greet(int fd) {
-        int[] fds = new int[2];
+        int[] fds = new int[2 + Wire.MOST_KEPT];
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment first = arena.allocate(MOST_COMMAND_BYTES, Long.BYTES);
             long n = Linux.receive(fd, first, fds);
@@ -179,23 +209,13 @@ public final class Pager implements AutoCloseable {
     }
 
     private void serve(int fd, Client.Hello hello) {
-        MemorySegment file = Linux.map(hello.file(), Wire.FILE_BYTES);
-        Posix.close(hello.file());
-        if (file == null) {
-            Posix.close(hello.uffd());
+        Client client = Client.of(fd, hello);
+        if (client == null) {
+            hello.close();
             Posix.close(fd);
             return;
         }
-        Session session = new Session(
-                hello,
-                new Client(fd, file),
-                stores,
-                writers,
-                policy,
-                watch,
-                (int) (boundBytes >> PAGE_SHIFT),
-                log,
-                sessions::remove);
+        Session session = new Session(hello, client, terms, writers, watch, log, sessions::remove);
         sessions.add(session);
         session.run();
     }
@@ -214,9 +234,7 @@ public final class Pager implements AutoCloseable {
                 return text.toString();
             }
             case "stats" -> {
-                return find(words)
-                        .map(s -> "0\n" + PagerReport.statistics(s, stores))
-                        .orElse("1\nno such process");
+                return find(words).map(s -> "0\n" + PagerReport.statistics(s)).orElse("1\nno such process");
             }
             case "set" -> {
                 return find(words)
@@ -259,15 +277,11 @@ public final class Pager implements AutoCloseable {
         }
     }
 
-    private String move(Session session, String stored) {
+    private static String move(Session session, String stored) {
         String[] names = stored.split(" ", 2);
         try {
-            int from = stores.index(names[0]);
-            int to = stores.index(names.length > 1 ? names[1] : "");
-            if (from == to) {
-                return "1\nstore=" + names[0] + " is where they are";
-            }
-            return "0\n" + session.move(from, to).join() + "\n";
+            return "0\n"
+                    + session.move(names[0], names.length > 1 ? names[1] : "").join() + "\n";
         } catch (PagerException e) {
             return "1\n" + e.getMessage();
         } catch (CompletionException e) {
@@ -278,7 +292,7 @@ public final class Pager implements AutoCloseable {
     /** {@code SECONDS FILE}: takes as long, or until the process ends. */
     private String record(Session session, String text) {
         String[] words = text.split(" ", 2);
-        PolicyThread policies = session.policies();
+        PolicyThread policies = session.process.policies();
         if (policies == null) {
             return "1\npid=" + session.pid() + " is far below its bound: there is nothing to record yet";
         }
@@ -291,9 +305,9 @@ public final class Pager implements AutoCloseable {
             while (System.nanoTime() - end < 0 && recorder.failure().isEmpty() && sessions.contains(session)) {
                 PolicyStatistics now = policies.statistics();
                 recorder.sample(
-                        session.states.resident(),
-                        session.states.outside(),
-                        session.mechanism.boundPages(),
+                        session.process.states.resident(),
+                        session.process.states.outside(),
+                        session.process.mechanism.boundPages(),
                         now.faults(),
                         now.evictions());
                 Thread.sleep(SAMPLE_MILLIS);
@@ -310,14 +324,16 @@ public final class Pager implements AutoCloseable {
         }
     }
 
-    /** {@code memory=BYTES} is the session's, {@code rate=BYTES} the pager's. */
-    private String limit(Session session, String text) {
+    /** {@code memory=BYTES} and {@code rate=BYTES}, that of moves between its stores. */
+    private static String limit(Session session, String text) {
         for (String part : text.split(" ")) {
             long bytes = Long.parseLong(part.substring(part.indexOf('=') + 1));
             if (part.startsWith("memory=")) {
-                session.mechanism.limit((int) Math.min(bytes >> PAGE_SHIFT, Integer.MAX_VALUE));
+                session.process.mechanism.limit((int) Math.min(bytes >> PAGE_SHIFT, Integer.MAX_VALUE));
+            } else if (session.process.stores() == null) {
+                return "1\npid=" + session.pid() + " is far below its bound, and has nothing in stores yet";
             } else {
-                stores.rate().set(bytes);
+                session.process.stores().rate().set(bytes);
             }
         }
         return "0\n";
@@ -332,7 +348,6 @@ public final class Pager implements AutoCloseable {
             log.accept("cannot delete path=" + path + ": " + e.getMessage());
         }
         writers.shutdown();
-        stores.close();
         watch.close();
     }
 }

@@ -12,14 +12,15 @@ final class PagerReport {
 
     private PagerReport() {}
 
-    static String status(Session s) {
+    static String status(Session session) {
+        PagedProcess s = session.process;
         PolicyThread policies = s.policies();
         String why = s.problem().isEmpty() ? "" : "  (" + s.problem() + ")";
         return String.format(
                 Locale.ROOT,
                 "%8d  %-16s  %-24s  bound %d MiB, resident %d MiB, stored %d MiB%s%n",
-                s.pid(),
-                s.name(),
+                session.pid(),
+                session.name(),
                 policies == null ? "far below its bound" : policies.text(),
                 s.mechanism.boundPages() >> MIB_SHIFT,
                 s.states.resident() >> MIB_SHIFT,
@@ -27,7 +28,8 @@ final class PagerReport {
                 why);
     }
 
-    static String statistics(Session s, StoreChain stores) {
+    static String statistics(Session session) {
+        PagedProcess s = session.process;
         PolicyThread policies = s.policies();
         PolicyStatistics p = policies == null ? s.counters.statistics() : policies.statistics();
         Counters c = s.counters;
@@ -47,12 +49,12 @@ final class PagerReport {
         line(text, "evictions that a thread waited for", c.waits);
         line(text, "staging, ns a page", c.staged == 0 ? 0 : c.stagingNanos / c.staged);
         line(text, "pages lost by a store", c.lost);
-        for (int i = 0; i < stores.size(); i++) {
+        StoreChain stores = s.stores();
+        for (int i = 0; stores != null && i < stores.size(); i++) {
             StoreStatistics t = stores.store(i).statistics();
             text.append(String.format(
                     Locale.ROOT,
-                    "store %s (of all processes): pages %d, bytes %d of %d, written %d,"
-                            + " read %d, refused %d, failed %d%n",
+                    "store %s: pages %d, bytes %d of %d, written %d," + " read %d, refused %d, failed %d%n",
                     stores.store(i).name(),
                     t.pages(),
                     t.bytesUsed(),
@@ -62,7 +64,9 @@ final class PagerReport {
                     t.refused(),
                     t.failed()));
         }
-        moves(text, s.mover, stores);
+        if (s.mover() != null) {
+            moves(text, s.mover(), stores);
+        }
         return text.toString();
     }
 

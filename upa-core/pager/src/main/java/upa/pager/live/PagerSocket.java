@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import upa.pager.posix.Linux;
+import upa.pager.posix.Posix;
 
 /** Where the sockets of a user's pagers are: files {@code pager-PID} in a folder that only the user may enter. */
 final class PagerSocket {
@@ -40,9 +41,11 @@ final class PagerSocket {
             throw new IOException("folder=" + folder + " is not this user's alone");
         }
         for (Path socket : list()) {
-            // Of a pager that was killed.
-            String number = socket.getFileName().toString().substring(PREFIX.length());
-            if (number.matches("[1-9][0-9]{0,8}") && !Linux.exists(Integer.parseInt(number))) {
+            int fd = Linux.connect(socket.toString());
+            if (fd >= 0) {
+                Posix.close(fd);
+            } else if (!folder.resolve(PREFIX + pid).equals(socket)) {
+                // Of a pager that was killed.
                 Files.deleteIfExists(socket);
             }
         }

@@ -3,7 +3,6 @@ package upa.pager.live;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -15,6 +14,7 @@ import upa.pager.place.PlaceWord;
 import upa.pager.place.StoreTier;
 import upa.pager.place.Words;
 import upa.pager.posix.Linux;
+import upa.pager.posix.Posix;
 import upa.pager.store.CompressedStore;
 import upa.pager.store.FileStore;
 import upa.pager.store.PageIo;
@@ -26,7 +26,35 @@ import upa.policy.Place;
 
 /** The stores of a pager, nearest first. Safe for use by several threads. */
 final class StoreChain implements AutoCloseable {
-    private static final int ID_BYTES = 8;
+    /** Keeps for the next pager what its stores need to go on: descriptors and names, by the index of the store. */
+    interface Keeper {
+        /** Keeps nothing. */
+        Keeper NONE = new Keeper() {
+            @Override
+            public int descriptor(int store) {
+                return -1;
+            }
+
+            @Override
+            public void keep(int store, int fd) {
+                // Its stores end with this process.
+            }
+
+            @Override
+            public byte[] id(int store) {
+                return RedisStore.newId();
+            }
+        };
+
+        /** {@return what has been kept, now the caller's, or -1} */
+        int descriptor(int store);
+
+        /** Keeps a descriptor, of which the caller's own is its own still. */
+        void keep(int store, int fd);
+
+        /** {@return the name under which a store keeps its pages, the same each time} */
+        byte[] id(int store);
+    }
 
     private final List<Store> stores;
     private final List<MemorySegment> memories;
@@ -46,20 +74,20 @@ final class StoreChain implements AutoCloseable {
     }
 
     static StoreChain open(StoreSpec spec) throws StoreException {
+        return open(spec, Keeper.NONE);
+    }
+
+    static StoreChain open(StoreSpec spec, Keeper keeper) throws StoreException {
         List<Store> stores = new ArrayList<>();
         List<MemorySegment> memories = new ArrayList<>();
         try {
             for (StoreSpec.Element e : spec.stores()) {
+                int fd = keeper.descriptor(stores.size());
                 stores.add(
                         switch (e.kind()) {
-                            case LZ4 -> compressed(e, CompressedStore.Method.LZ4, memories);
-                            case ZSTD -> compressed(e, CompressedStore.Method.ZSTD, memories);
-                            case FILE -> FileStore.create(e.name(), Path.of(e.where()), e.bytes());
-                            case REDIS -> {
-                                byte[] id = new byte[ID_BYTES];
-                                new SecureRandom().nextBytes(id);
-                                yield RedisStore.open(e.name(), e.where(), id);
-                            }
+                            case LZ4, ZSTD -> compressed(e, fd, stores.size(), keeper, memories);
+                            case FILE -> file(e, fd, stores.size(), keeper);
+                            case REDIS -> RedisStore.open(e.name(), e.where(), keeper.id(stores.size()));
                         });
             }
         } catch (StoreException e) {
@@ -69,18 +97,47 @@ final class StoreChain implements AutoCloseable {
         return new StoreChain(stores, memories);
     }
 
-    private static Store compressed(StoreSpec.Element e, CompressedStore.Method method, List<MemorySegment> memories)
+    private static Store file(StoreSpec.Element e, int kept, int index, Keeper keeper) throws StoreException {
+        if (kept >= 0) {
+            return FileStore.open(e.name(), kept, e.bytes());
+        }
+        FileStore store = FileStore.create(e.name(), Path.of(e.where()), e.bytes());
+        keeper.keep(index, store.descriptor());
+        return store;
+    }
+
+    private static Store compressed(
+            StoreSpec.Element e, int kept, int index, Keeper keeper, List<MemorySegment> memories)
             throws StoreException {
-        MemorySegment memory = Linux.map(e.bytes());
+        int fd = kept >= 0 ? kept : Linux.memfd("upa-" + e.name(), e.bytes());
+        MemorySegment memory = fd < 0 ? null : Linux.map(fd, e.bytes());
         if (memory == null) {
             throw new StoreException("the kernel refuses memory for store=" + e.name() + " bytes=" + e.bytes());
         }
+        if (kept < 0) {
+            keeper.keep(index, fd);
+        }
+        Posix.close(fd);
         memories.add(memory);
         return new CompressedStore(
                 e.name(),
-                method,
+                e.kind() == StoreSpec.Kind.LZ4 ? CompressedStore.Method.LZ4 : CompressedStore.Method.ZSTD,
                 memory,
-                offset -> Linux.madvise(memory.asSlice(offset, 64 << 10), Linux.MADV_DONTNEED));
+                offset -> Linux.madvise(memory.asSlice(offset, 64 << 10), Linux.MADV_REMOVE));
+    }
+
+    /** Tells each store which slots a former one has handed out. */
+    void adopt(long[] words, int count) {
+        int[] slots = new int[count];
+        for (int s = 0; s < stores.size(); s++) {
+            int n = 0;
+            for (int i = 0; i < count; i++) {
+                if (isStored(words[i]) && PlaceWord.place(words[i]) - PlaceWord.FIRST_TIER == s) {
+                    slots[n++] = PlaceWord.slot(words[i]);
+                }
+            }
+            stores.get(s).adopt(slots, n);
+        }
     }
 
     List<Place> places() {

@@ -14,8 +14,9 @@ final class Uffd implements AutoCloseable {
     static final int EVENT_REMOVE = 0x15;
     static final int EVENT_UNMAP = 0x16;
 
-    private static final int MESSAGE_BYTES = 32;
-    private static final int MOST_MESSAGES = 32;
+    static final int MESSAGE_BYTES = 32;
+    static final int MOST_MESSAGES = 32;
+
     private static final int PAGE_BYTES = 4096;
 
     private static final long API = 0xc018aa3fL;
@@ -31,16 +32,29 @@ final class Uffd implements AutoCloseable {
 
     private static final long MODE_MISSING = 1;
 
+    /** Addresses of programs. */
+    private static final long LOWEST = 1 << 16;
+
+    private static final long HIGHEST =
+            System.getProperty("os.arch").equals("aarch64") ? 0xffff_ffff_f000L : 0x7fff_ffff_f000L;
+
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
     private final int fd;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment argument = arena.allocate(LONG, 5);
-    private final MemorySegment messages = arena.allocate((long) MESSAGE_BYTES * MOST_MESSAGES, Long.BYTES);
+    private final MemorySegment messages;
 
     Uffd(int fd) {
         this.fd = fd;
+        messages = arena.allocate((long) MESSAGE_BYTES * MOST_MESSAGES, Long.BYTES);
+    }
+
+    /** Messages are read to there. */
+    Uffd(int fd, MemorySegment messages) {
+        this.fd = fd;
+        this.messages = messages;
     }
 
     /** {@return why this process cannot page others, or null if it can} */
@@ -98,6 +112,11 @@ final class Uffd implements AutoCloseable {
 
     int wake(long address) {
         return range(WAKE, address, PAGE_BYTES);
+    }
+
+    /** Has all threads that wait touch again what they wait for. */
+    void wakeAll() {
+        range(WAKE, LOWEST, HIGHEST - LOWEST);
     }
 
     int register(long address, long bytes) {

@@ -11,7 +11,7 @@ class LiveMechanismTest {
     private final PageStates states = new PageStates(1024);
     private int woken;
     private final LiveMechanism mechanism =
-            new LiveMechanism(states, StoreChain.of(), new Counters(), 512, () -> woken++);
+            new LiveMechanism(states, StoreChain.of().places(), new Counters(), 512, () -> woken++);
 
     @Test
     void victimsComeOutInTheirOrderWithTheirPlace() {

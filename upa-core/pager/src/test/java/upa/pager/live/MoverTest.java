@@ -8,6 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -31,9 +34,10 @@ class MoverTest {
     private final Valve far = new Valve(compressed("far", 16 << 20));
     private final StoreChain chain = StoreChain.of(compressed("near", 1 << 20), far, compressed("farthest", 16 << 20));
     private final PageStates states = new PageStates(PAGES);
-    private final LiveMechanism mechanism = new LiveMechanism(states, chain, new Counters(), 100, () -> {});
+    private final LiveMechanism mechanism = new LiveMechanism(states, chain.places(), new Counters(), 100, () -> {});
+    private final Set<Integer> shared = new HashSet<>();
     private final LinkedBlockingQueue<Runnable> turns = new LinkedBlockingQueue<>();
-    private final Mover mover = new Mover(chain, states, mechanism, turns::add);
+    private final Mover mover = new Mover(chain, states, mechanism, (page, word) -> shared.contains(page), turns::add);
 
     private Store compressed(String name, int bytes) {
         return new CompressedStore(name, CompressedStore.Method.LZ4, arena.allocate(bytes, 4096), offset -> {});
@@ -160,6 +164,18 @@ class MoverTest {
     private void rest() throws InterruptedException {
         for (int quiet = 0; quiet < 10; quiet = mover.isMoving() ? 0 : quiet + 1) {
             turn();
+        }
+    }
+
+    @Test
+    void pagesWhoseSlotAChildNeedsStayWhereTheyAre() throws Exception {
+        store(0, 100, 1);
+        shared.addAll(List.of(3, 99));
+        assertTrue(mechanism.migrate(3, 2));
+        turnUntil(mover.request(1, 2));
+        rest();
+        for (int page = 0; page < 100; page++) {
+            check(page, shared.contains(page) ? 1 : 2);
         }
     }
 

@@ -4,6 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import upa.pager.place.PlaceWord;
@@ -44,8 +47,6 @@ class PageStatesTest {
         assertEquals(PageStates.LOST, states.set(50, 0));
         assertEquals(STORED, states.set(10, PageStates.memory()));
         assertEquals(3, states.outside());
-        states.clear();
-        assertEquals(0, states.outside() + states.resident());
     }
 
     @Test
@@ -77,5 +78,35 @@ class PageStatesTest {
         }
         assertEquals(resident, states.resident());
         assertEquals(outside, states.outside());
+    }
+
+    @Test
+    void aWordThatTheProcessHasWrittenCountsWhenItIsTold() {
+        MemorySegment words = Arena.ofAuto().allocate(ValueLayout.JAVA_LONG, 8);
+        PageStates states = new PageStates(words);
+        long staged = PlaceWord.of(PlaceWord.STAGING, 0, 5);
+        states.set(3, PageStates.memory());
+        words.setAtIndex(ValueLayout.JAVA_LONG, 3, staged);
+        assertEquals(1, states.resident());
+        states.set(3, staged);
+        assertEquals(0, states.resident());
+        assertEquals(1, states.outside());
+        assertEquals(3, states.nextOutside(0));
+    }
+
+    @Test
+    void wordsOfAFormerPagerAreUnknownUntilTheyAreSet() {
+        MemorySegment words = Arena.ofAuto().allocate(ValueLayout.JAVA_LONG, 8);
+        words.setAtIndex(ValueLayout.JAVA_LONG, 2, STORED);
+        PageStates states = new PageStates(words);
+        assertEquals(0, states.get(2));
+        assertEquals(-1, states.nextKnown(0));
+        assertEquals(STORED, states.stored(2));
+        states.set(2, STORED);
+        assertEquals(STORED, states.get(2));
+        assertEquals(2, states.nextKnown(0));
+        states.set(2, 0);
+        assertEquals(0, words.getAtIndex(ValueLayout.JAVA_LONG, 2));
+        assertEquals(-1, states.nextKnown(0));
     }
 }

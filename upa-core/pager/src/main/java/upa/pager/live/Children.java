@@ -1,0 +1,152 @@
+package upa.pager.live;
+
+import java.util.ArrayList;
+import java.util.List;
+import upa.pager.posix.Posix;
+
+/** The forked children of a process that still have pages outside of memory. Belongs to the session's thread. */
+final class Children {
+    /** More than these get all their pages when they are forked. */
+    static final int MOST = (Wire.MOST_KEPT - Wire.FIRST_CHILD) / 2;
+
+    private final PagedProcess process;
+    private final FaultServer faults;
+    private final List<ForkedChild> children = new ArrayList<>();
+    private final boolean[] taken = new boolean[MOST];
+    private int changes;
+
+    Children(PagedProcess process, FaultServer faults) {
+        this.process = process;
+        this.faults = faults;
+    }
+
+    boolean isEmpty() {
+        return children.isEmpty();
+    }
+
+    /** Differs from before if {@link #descriptors} does. */
+    int changes() {
+        return changes;
+    }
+
+    /** {@return what can be read when one of them needs something} */
+    int[] descriptors() {
+        return children.stream().mapToInt(ForkedChild::fd).toArray();
+    }
+
+    /** Whether a slot is still needed by one that inherited it as that of a page. */
+    boolean hold(int page, long word) {
+        for (ForkedChild child : children) {
+            if (child.holds(page, word)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /**
+     * Takes over a child that has just been forked.
+     *
+     * @param fd its userfaultfd
+     * @param of the child whose child it is, or null if it is that of the process
+     * @return false if there is no memory for it: it reads zeros
+     */
+    boolean forked(int fd, ForkedChild of) {
+        int number = 0;
+        while (number < MOST && taken[number]) {
+            number++;
+        }
+        ForkedChild child = ForkedChild.forked(process, faults, this, number, fd);
+        if (child == null) {
+            process.complain("no memory for what a child inherits: it reads zeros");
+            Posix.close(fd);
+            return false;
+        }
+        if (of == null) {
+            child.inherit();
+        } else {
+            child.inherit(of);
+        }
+        if (number == MOST) {
+            child.fill();
+        }
+        if (child.isOver()) {
+            child.close();
+            return true;
+        }
+        taken[number] = true;
+        children.add(child);
+        changes++;
+        keep(child, child.fd(), child.file());
+        return true;
+    }
+
+    private void keep(ForkedChild child, int fd, int file) {
+        try {
+            process.client.keep(Wire.FIRST_CHILD + 2 * child.number, fd);
+            process.client.keep(Wire.FIRST_CHILD + 2 * child.number + 1, file);
+        } catch (Client.GoneException e) {
+            // The session finds out. Nobody keeps it then.
+            process.wake();
+        }
+    }
+
+    /** Finds those again that a pager before has left. */
+    void adopt() {
+        int[] kept = process.hello.kept();
+        for (int i = 0; i < MOST; i++) {
+            int fd = kept[Wire.FIRST_CHILD + 2 * i];
+            int file = kept[Wire.FIRST_CHILD + 2 * i + 1];
+            if (fd < 0 || file < 0) {
+                continue;
+            }
+            ForkedChild child = ForkedChild.kept(process, faults, this, i, fd, file);
+            if (child == null) {
+                process.complain("no memory for what a child inherits: it reads zeros");
+                continue;
+            }
+            kept[Wire.FIRST_CHILD + 2 * i] = -1;
+            kept[Wire.FIRST_CHILD + 2 * i + 1] = -1;
+            child.adopt();
+            taken[i] = true;
+            children.add(child);
+            changes++;
+        }
+    }
+
+    void heedKept() {
+        List.copyOf(children).forEach(ForkedChild::heedKept);
+    }
+
+    /** Does what they need. */
+    void serve() {
+        for (ForkedChild child : List.copyOf(children)) {
+            child.serve();
+            if (child.isOver()) {
+                remove(child);
+            }
+        }
+    }
+
+    /** Gives them a page whose slot is about to have another number. */
+    void bring(int page) {
+        children.forEach(c -> c.bring(page));
+    }
+
+    /** Gives them all they have outside of memory: nobody is left to keep it. */
+    void fill() {
+        while (!children.isEmpty()) {
+            ForkedChild child = children.getFirst();
+            child.fill();
+            remove(child);
+        }
+    }
+
+    private void remove(ForkedChild child) {
+        children.remove(child);
+        changes++;
+        taken[child.number] = false;
+        keep(child, -1, -1);
+        child.close();
+    }
+}

@@ -1,0 +1,363 @@
+package upa.pager.live;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayDeque;
+import upa.pager.host.PolicyThread;
+import upa.pager.place.PlaceWord;
+import upa.pager.posix.Linux;
+import upa.pager.store.PageIo;
+import upa.policy.PageBatch.Cause;
+
+/**
+ * How the pages of one session come into memory. Belongs to the session's thread.
+ *
+ * <p>A page is put to its address before its word says so, and its slot is free only after that: if the pager is killed
+ * in between, the page is in memory and in a store, and memory counts.
+ */
+final class FaultServer {
+    private static final int PAGE_BYTES = PageIo.PAGE_BYTES;
+    private static final int PAGE_SHIFT = 12;
+    private static final long RETRY_NANOS = 200_000_000;
+    private static final int MOST_READS = 3;
+    private static final int MOST_AHEAD = 64;
+
+    private record Fault(int page, int thread, boolean write) {}
+
+    private final PagedProcess process;
+    private final Evictor evictor;
+    private final PageStates states;
+    private final LiveMechanism mechanism;
+    private final Counters counters;
+    private final Uffd uffd;
+    private final MemorySegment scratch;
+    private final MemorySegment zeros;
+    private final ArrayDeque<Fault> faults = new ArrayDeque<>();
+    /** Addresses out of the region: what has moved there stays registered, and is not paged. */
+    private final ArrayDeque<Long> outsideFaults = new ArrayDeque<>();
+
+    private final ArrayDeque<PageIo> readers = new ArrayDeque<>();
+    private final int[] single = new int[1];
+    private int nextTouch = -1;
+    private int ahead = 1;
+
+    FaultServer(PagedProcess process, Evictor evictor) {
+        this.process = process;
+        this.evictor = evictor;
+        states = process.states;
+        mechanism = process.mechanism;
+        counters = process.counters;
+        uffd = process.uffd;
+        scratch = process.scratch;
+        zeros = process.arena.allocate((long) MOST_AHEAD * PAGE_BYTES, PAGE_BYTES);
+    }
+
+    boolean isIdle() {
+        return faults.isEmpty() && outsideFaults.isEmpty();
+    }
+
+    /** Notes a fault that the kernel tells of. */
+    void fault(long address, int thread, boolean write) {
+        int page = process.page(address);
+        if (page < 0) {
+            outsideFaults.add(address & -PAGE_BYTES);
+        } else {
+            faults.add(new Fault(page, thread, write));
+        }
+    }
+
+    // ---- content ------------------------------------------------------------------------------------
+
+    /** The content of a page outside of memory, into the scratch page. Waits for the store. False: it is lost. */
+    boolean content(long word) {
+        switch (PlaceWord.place(word)) {
+            case PlaceWord.PATTERN -> {
+                for (int at = 0; at < PAGE_BYTES; at += Integer.BYTES) {
+                    scratch.set(ValueLayout.JAVA_INT, at, PlaceWord.pattern(word));
+                }
+                return true;
+            }
+            case PlaceWord.STAGING -> {
+                scratch.copyFrom(process.client.staged(PlaceWord.slot(word)));
+                return true;
+            }
+            default -> {
+                return word != PageStates.LOST && read(word);
+            }
+        }
+    }
+
+    private boolean read(long word) {
+        PageIo io = reader();
+        try {
+            int damaged = 0;
+            while (true) {
+                PageIo.Result result = process.stores().read(word, io).join().result(0);
+                if (result == PageIo.Result.OK) {
+                    scratch.copyFrom(io.page(0));
+                    return true;
+                }
+                if (result != PageIo.Result.UNREACHABLE && ++damaged == MOST_READS) {
+                    lost(word, result);
+                    return false;
+                }
+                if (result == PageIo.Result.UNREACHABLE) {
+                    doesNotAnswer(word);
+                }
+                Thread.sleep(20);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        } finally {
+            readers.add(io);
+        }
+    }
+
+    private PageIo reader() {
+        PageIo io = readers.poll();
+        return io != null ? io : new PageIo(process.arena, 1);
+    }
+
+    private void doesNotAnswer(long word) {
+        process.complain("store=" + process.stores().name(word) + " does not answer: threads wait for pages there");
+    }
+
+    private void lost(long word, PageIo.Result result) {
+        counters.lost++;
+        process.complain("store=" + process.stores().name(word) + " does not return what was written (" + result
+                + "): who touches the page gets SIGBUS");
+    }
+
+    /** Puts the content of a page outside of memory to an address; 0 or -errno. */
+    int put(Uffd at, long address, long word) {
+        if (content(word)) {
+            int n = at.copy(address, scratch);
+            return n < 0 ? n : 0;
+        }
+        return at.poison(address);
+    }
+
+    // ---- faults -------------------------------------------------------------------------------------
+
+    void serve() throws Client.GoneException {
+        int n = faults.size();
+        for (int i = 0; i < n; i++) {
+            serve(faults.poll());
+        }
+        serveOutside();
+    }
+
+    /** All that has moved there has its content by now; if the kernel has news of a move, it refuses. */
+    private void serveOutside() {
+        int n = outsideFaults.size();
+        for (int i = 0; i < n; i++) {
+            long address = outsideFaults.poll();
+            int result = uffd.copy(address, zeros.asSlice(0, PAGE_BYTES));
+            if (result == -Linux.EAGAIN) {
+                outsideFaults.add(address);
+            } else if (result < 0) {
+                uffd.wake(address);
+            }
+        }
+    }
+
+    private void again(int page) {
+        faults.add(new Fault(page, 0, false));
+    }
+
+    private void serve(Fault f) throws Client.GoneException {
+        evictor.makeRoom();
+        long word = states.get(f.page());
+        if (word == PageStates.LOST) {
+            poison(f.page());
+        } else if (!PageStates.isOutside(word)) {
+            touch(f.page());
+        } else if (StoreChain.isStored(word)) {
+            if (PlaceWord.claim(word) != PlaceWord.WANTED) {
+                counters.fault(f.page(), mechanism.boundPages());
+                tellFault(f);
+                fetch(f.page(), word, Cause.FETCHED, 0);
+            }
+        } else {
+            boolean staged = PlaceWord.place(word) == PlaceWord.STAGING;
+            content(word);
+            if (enter(f.page(), word, scratch, staged ? Cause.RESCUED : Cause.FETCHED)) {
+                if (staged) {
+                    counters.rescues++;
+                } else {
+                    counters.fault(f.page(), mechanism.boundPages());
+                    tellFault(f);
+                }
+            }
+        }
+    }
+
+    private void tellFault(Fault f) {
+        PolicyThread policies = process.policies();
+        if (policies != null) {
+            policies.fault(f.page(), f.thread(), f.write());
+        }
+    }
+
+    /** A page without content reads zero; if the program goes from page to page, so do the next ones. */
+    private void touch(int page) {
+        int n = 1;
+        if (page == nextTouch) {
+            ahead = Math.min(2 * ahead, MOST_AHEAD);
+            int room = mechanism.boundPages() - states.resident();
+            while (n < ahead && n < room && page + n < process.pages && states.get(page + n) == 0) {
+                n++;
+            }
+        } else {
+            ahead = 1;
+        }
+        int result = uffd.copy(process.address(page), zeros.asSlice(0, (long) n << PAGE_SHIFT), (long) n << PAGE_SHIFT);
+        if (result == -Linux.EAGAIN) {
+            again(page);
+            return;
+        }
+        if (result < 0) {
+            // There already: another thread's fault came first. Or not mapped any more.
+            uffd.wake(process.address(page));
+            return;
+        }
+        int made = result >> PAGE_SHIFT;
+        nextTouch = page + made;
+        int[] touched = new int[made];
+        for (int i = 0; i < made; i++) {
+            touched[i] = page + i;
+            states.set(page + i, PageStates.memory());
+        }
+        counters.firstTouches += made;
+        process.tell(Cause.FIRST_TOUCH, touched, made);
+    }
+
+    private void fetch(int page, long found, Cause cause, int damaged) {
+        PageIo io = reader();
+        // Who moves it to another store loses his claim.
+        long word = PlaceWord.claimed(found, PlaceWord.FREE);
+        long claimed = PlaceWord.claimed(word, PlaceWord.WANTED);
+        states.set(page, claimed);
+        var read = process.stores().read(word, io);
+        if (read.isDone()) {
+            fetched(page, word, io, cause, damaged);
+        } else {
+            read.whenComplete((done, failure) -> {
+                process.later(() -> fetched(page, word, io, cause, damaged));
+            });
+        }
+    }
+
+    private void fetched(int page, long word, PageIo io, Cause cause, int damaged) {
+        boolean mine = states.get(page) == PlaceWord.claimed(word, PlaceWord.WANTED);
+        PageIo.Result result = io.result(0);
+        if (!mine) {
+            // Dropped or moved meanwhile; somebody may wait for it all the same.
+            again(page);
+        } else if (result == PageIo.Result.OK) {
+            states.set(page, word);
+            enter(page, word, io.page(0), cause);
+        } else if (result == PageIo.Result.UNREACHABLE) {
+            states.set(page, word);
+            doesNotAnswer(word);
+            retryLater(page);
+        } else if (damaged + 1 < MOST_READS) {
+            readers.add(io);
+            fetch(page, word, cause, damaged + 1);
+            return;
+        } else {
+            states.set(page, PageStates.LOST);
+            lost(word, result);
+            process.release(page, word);
+            poison(page);
+        }
+        readers.add(io);
+    }
+
+    private void poison(int page) {
+        int result = uffd.poison(process.address(page));
+        if (result == -Linux.EAGAIN) {
+            again(page);
+        } else if (result < 0) {
+            uffd.wake(process.address(page));
+        }
+    }
+
+    private void retryLater(int page) {
+        Thread.ofVirtual().start(() -> {
+            try {
+                Thread.sleep(RETRY_NANOS / 1_000_000);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            process.later(() -> again(page));
+        });
+    }
+
+    /** Makes a page resident. False if it has to be tried again. */
+    private boolean enter(int page, long word, MemorySegment content, Cause cause) {
+        int result = uffd.copy(process.address(page), content);
+        if (result == -Linux.EAGAIN) {
+            again(page);
+            return false;
+        }
+        if (result == -Linux.EEXIST) {
+            // Of a mapping of which the kernel has said nothing, or in swap when the pager before was killed: what is
+            // there is what counts.
+            process.complain("page=" + page + " is in memory and in a store: memory counts");
+            states.set(page, 0);
+            process.release(page, word);
+        }
+        if (result < 0) {
+            uffd.wake(process.address(page));
+            return false;
+        }
+        states.set(page, PageStates.memory());
+        process.release(page, word);
+        single[0] = page;
+        process.tell(cause, single, 1);
+        return true;
+    }
+
+    // ---- without a fault ----------------------------------------------------------------------------
+
+    /** Brings in what policies ask for, while there is room. */
+    void prefetch() {
+        for (int page = mechanism.nextFetch(); page >= 0; page = mechanism.nextFetch()) {
+            long word = states.get(page);
+            if (states.resident() >= mechanism.boundPages()) {
+                continue;
+            }
+            if (StoreChain.isStored(word) && PlaceWord.claim(word) == PlaceWord.FREE) {
+                counters.prefetches++;
+                fetch(page, word, Cause.PREFETCHED, 0);
+            } else if (PlaceWord.place(word) == PlaceWord.PATTERN) {
+                counters.prefetches++;
+                content(word);
+                enter(page, word, scratch, Cause.PREFETCHED);
+            }
+        }
+    }
+
+    /** Brings a page in and waits for its store. */
+    void bring(int page) {
+        long word = states.get(page);
+        if (!PageStates.isOutside(word) || PlaceWord.claim(word) == PlaceWord.WANTED) {
+            return;
+        }
+        if (content(word)) {
+            enter(page, word, scratch, Cause.FETCHED);
+        } else {
+            states.set(page, PageStates.LOST);
+            process.release(page, word);
+            poison(page);
+        }
+    }
+
+    /** Puts content of its own to a page that waits for nobody; 0 or -errno. */
+    int putBack(int page, MemorySegment content) {
+        int n = uffd.copy(process.address(page), content);
+        return Math.min(n, 0);
+    }
+}

@@ -1,0 +1,269 @@
+package upa.pager.live;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayDeque;
+import java.util.BitSet;
+import upa.pager.place.PlaceWord;
+import upa.pager.posix.Linux;
+import upa.pager.posix.Posix;
+import upa.pager.store.PageIo;
+
+/**
+ * A forked child that has pages outside of memory: those that its parent had there when it was forked. It gets each
+ * when it touches it, from the slot of the parent, which is kept for it; nothing of it ever leaves memory. When it has
+ * all, it is left to the kernel. Belongs to the session's thread of the parent.
+ *
+ * <p>Its words lie in a file in memory that the parent keeps, with its userfaultfd: behind a page into which the kernel
+ * writes what it tells of the child.
+ */
+final class ForkedChild {
+    private static final long WORDS_OFFSET = PageIo.PAGE_BYTES;
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+
+    private final PagedProcess process;
+    private final FaultServer parent;
+    private final Children siblings;
+    final int number;
+    private final int fd;
+    private final int file;
+    private final MemorySegment memory;
+    private final Uffd uffd;
+    private final BitSet outside = new BitSet();
+    private final ArrayDeque<Long> faults = new ArrayDeque<>();
+    private boolean gone;
+
+    private ForkedChild(
+            PagedProcess process,
+            FaultServer parent,
+            Children siblings,
+            int number,
+            int fd,
+            int file,
+            MemorySegment m) {
+        this.process = process;
+        this.parent = parent;
+        this.siblings = siblings;
+        this.number = number;
+        this.fd = fd;
+        this.file = file;
+        memory = m;
+        uffd = new Uffd(fd, m.asSlice(0, (long) Uffd.MOST_MESSAGES * Uffd.MESSAGE_BYTES));
+    }
+
+    private static long fileBytes(PagedProcess process) {
+        return WORDS_OFFSET + (long) process.pages * Long.BYTES;
+    }
+
+    /** A child that has just been forked; null if there is no memory for it. */
+    static ForkedChild forked(PagedProcess process, FaultServer parent, Children siblings, int number, int fd) {
+        int file = Linux.memfd("upa-child", fileBytes(process));
+        ForkedChild child = file < 0 ? null : kept(process, parent, siblings, number, fd, file);
+        if (child == null && file >= 0) {
+            Posix.close(file);
+        }
+        return child;
+    }
+
+    /** One that a pager before has left; null if there is no memory for it. */
+    static ForkedChild kept(PagedProcess process, FaultServer parent, Children siblings, int number, int fd, int file) {
+        MemorySegment memory = Linux.map(file, fileBytes(process));
+        return memory == null ? null : new ForkedChild(process, parent, siblings, number, fd, file, memory);
+    }
+
+    int fd() {
+        return fd;
+    }
+
+    int file() {
+        return file;
+    }
+
+    /** Whether it needs nobody any more. */
+    boolean isOver() {
+        return gone || outside.isEmpty();
+    }
+
+    private long word(int page) {
+        return outside.get(page) ? memory.get(LONG, WORDS_OFFSET + (long) page * Long.BYTES) : 0;
+    }
+
+    private void word(int page, long word) {
+        memory.set(LONG, WORDS_OFFSET + (long) page * Long.BYTES, word);
+        outside.set(page, word != 0);
+    }
+
+    /** Whether it still needs what is there. */
+    boolean holds(int page, long word) {
+        return word(page) == word;
+    }
+
+    /** Takes what the parent has outside of memory. What is lost, or on its way to a store, it gets at once. */
+    void inherit() {
+        PageStates states = process.states;
+        for (int page = states.nextKnown(0); page >= 0; page = states.nextKnown(page + 1)) {
+            long word = states.get(page);
+            boolean moving = StoreChain.isStored(word) && PlaceWord.claim(word) == PlaceWord.MOVING;
+            if (word == PageStates.LOST || PlaceWord.place(word) == PlaceWord.STAGING || moving) {
+                word(page, word);
+                // The mover of the parent frees the slot.
+                bring(page, process.address(page), moving);
+            } else if (PageStates.isOutside(word)) {
+                word(page, PlaceWord.claimed(word, PlaceWord.FREE));
+            }
+        }
+    }
+
+    /** Takes what a child of the parent has outside of memory, whose child this is. */
+    void inherit(ForkedChild other) {
+        for (int page = other.outside.nextSetBit(0); page >= 0; page = other.outside.nextSetBit(page + 1)) {
+            word(page, other.word(page));
+        }
+    }
+
+    /** Finds its words again, and tells the stores of them. */
+    void adopt() {
+        long[] one = new long[1];
+        long end = fileBytes(process);
+        for (long at = Linux.seek(file, WORDS_OFFSET, Linux.SEEK_DATA); at >= 0 && at < end; ) {
+            long hole = Math.min(Linux.seek(file, at, Linux.SEEK_HOLE), end);
+            for (; at < hole; at += Long.BYTES) {
+                one[0] = memory.get(LONG, at);
+                if (one[0] != 0) {
+                    outside.set((int) ((at - WORDS_OFFSET) / Long.BYTES));
+                    process.stores().adopt(one, 1);
+                }
+            }
+            at = at < end ? Linux.seek(file, at, Linux.SEEK_DATA) : -1;
+        }
+    }
+
+    /** What a pager before has read and not heeded. Its faults are told again to those that wait. */
+    void heedKept() {
+        for (int i = 0; i < Uffd.MOST_MESSAGES; i++) {
+            int event = uffd.event(i);
+            if (event != 0 && event != Uffd.EVENT_FAULT && event != Uffd.EVENT_FORK) {
+                heed(i);
+            }
+            heeded(i);
+        }
+        uffd.wakeAll();
+    }
+
+    private void heeded(int i) {
+        memory.set(ValueLayout.JAVA_BYTE, (long) i * Uffd.MESSAGE_BYTES, (byte) 0);
+    }
+
+    /** Does what the kernel tells of it. */
+    void serve() {
+        read();
+        for (int n = faults.size(); n > 0 && !gone; n--) {
+            long address = faults.poll();
+            int page = process.page(address);
+            if (page >= 0 && outside.get(page)) {
+                bring(page);
+            } else if (uffd.copy(address, process.zeroPage) == -Linux.EAGAIN) {
+                faults.add(address);
+            } else {
+                uffd.wake(address);
+            }
+        }
+    }
+
+    private void read() {
+        int n;
+        while ((n = uffd.read()) > 0) {
+            for (int i = 0; i < n; i++) {
+                if (uffd.event(i) == Uffd.EVENT_FORK) {
+                    siblings.forked(uffd.number(i), this);
+                } else {
+                    heed(i);
+                }
+                heeded(i);
+            }
+        }
+    }
+
+    private void heed(int i) {
+        switch (uffd.event(i)) {
+            case Uffd.EVENT_FAULT -> faults.add(uffd.argument(i, 1) & -PageIo.PAGE_BYTES);
+            case Uffd.EVENT_REMOVE, Uffd.EVENT_UNMAP -> drop(uffd.argument(i, 0), uffd.argument(i, 1));
+            case Uffd.EVENT_REMAP -> move(uffd.argument(i, 0), uffd.argument(i, 1), uffd.argument(i, 2));
+            default -> process.log("an event of a child that makes no sense: event=" + uffd.event(i));
+        }
+    }
+
+    private void drop(long start, long end) {
+        for (int page = next(start); page >= 0 && process.address(page) < end; page = outside.nextSetBit(page + 1)) {
+            release(page);
+        }
+    }
+
+    /** The first page from an address on that is outside of memory. */
+    private int next(long address) {
+        long first = Math.max(0, address - process.hello.base() + PageIo.PAGE_BYTES - 1) / PageIo.PAGE_BYTES;
+        return first >= process.pages ? -1 : outside.nextSetBit((int) first);
+    }
+
+    private void move(long from, long to, long bytes) {
+        for (int page = next(from);
+                page >= 0 && process.address(page) < from + bytes;
+                page = outside.nextSetBit(page + 1)) {
+            // It may have gone further by now, or away: then the kernel refuses.
+            bring(page, process.address(page) - from + to, false);
+        }
+    }
+
+    /** Gives it a page that its parent or it needs elsewhere. */
+    void bring(int page) {
+        if (outside.get(page)) {
+            bring(page, process.address(page), false);
+        }
+    }
+
+    private void bring(int page, long address, boolean slotIsOthers) {
+        int result = 0;
+        while (outside.get(page) && !gone) {
+            result = parent.put(uffd, address, word(page));
+            if (result != -Linux.EAGAIN) {
+                break;
+            }
+            read();
+        }
+        gone |= result == -Linux.ESRCH;
+        if (slotIsOthers) {
+            word(page, 0);
+        } else if (outside.get(page)) {
+            release(page);
+        }
+        if (result < 0) {
+            uffd.wake(address);
+        }
+    }
+
+    /** It does not need the page any more: its slot is free if nobody else does. */
+    private void release(int page) {
+        long word = word(page);
+        word(page, 0);
+        if (PlaceWord.claimed(process.states.get(page), PlaceWord.FREE) != word) {
+            process.release(page, word);
+        }
+    }
+
+    /** Gives it all that it has outside of memory. */
+    void fill() {
+        for (int page = outside.nextSetBit(0); page >= 0 && !gone; page = outside.nextSetBit(page + 1)) {
+            bring(page);
+        }
+    }
+
+    /** Leaves it to the kernel. */
+    void close() {
+        for (int page = outside.nextSetBit(0); page >= 0; page = outside.nextSetBit(page + 1)) {
+            release(page);
+        }
+        uffd.close();
+        Posix.close(file);
+        Linux.unmap(memory);
+    }
+}
