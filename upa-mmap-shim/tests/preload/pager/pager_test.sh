@@ -32,6 +32,13 @@ for way in fork clone vfork mremap-out mremap-growing mapping-over munmap dontne
   paged clock --memory 16M -- "$tests/pager_ways" "$way" 2>"$work/err" || fail "$way: status=$?: $(<"$work/err")"
 done
 
+for way in drops unmaps moves writes grandchild many; do
+  paged clock --memory 16M -- "$tests/pager_inherit" "$way" 2>"$work/err" || fail "child $way: $(<"$work/err")"
+done
+# The output ends with the child, which outlives its parent.
+paged clock --memory 16M -- "$tests/pager_inherit" orphan 2>"$work/err" | cat >"$work/out"
+[[ $(<"$work/out") == good ]] || fail "child orphan: $(<"$work/err")"
+
 # What a mistake is told: one line, and the status.
 says() {
   local wanted=$1 text=$2 status=0
@@ -162,6 +169,17 @@ for way in '--store lz4:1G drop' '--store file:/var/tmp:1G'; do
   cat "$work/out"
   grep -q ' wrong 0$' "$work/out" || fail "killed pagers, $way: $(<"$work/out") $(<"$work/err")"
 done
+
+# A child has its pages from the next pager, if the one that knew of it has died.
+begin clock --memory 16M -- "$tests/pager_inherit" later
+for ((i = 0; i < 300; i++)); do
+  [[ $(<"$work/out") != ready ]] || break
+  sleep 0.1
+done
+kill -9 "$pager"
+echo go >"$work/input"
+wait "$program" || fail "a child and a killed pager: status=$?: $(<"$work/err")"
+[[ $(<"$work/out") == $'ready\ngood' ]] || fail "a child and a killed pager: $(<"$work/out") $(<"$work/err")"
 
 # No other comes, since who would start it is killed too: the program must not read on.
 begin clock --memory 16M -- "$tests/pager_checker" 64 2 100

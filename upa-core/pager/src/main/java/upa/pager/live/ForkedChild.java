@@ -3,7 +3,11 @@ package upa.pager.live;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import upa.pager.place.PlaceWord;
 import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
@@ -31,6 +35,12 @@ final class ForkedChild {
     private final Uffd uffd;
     private final BitSet outside = new BitSet();
     private final ArrayDeque<Long> faults = new ArrayDeque<>();
+    /** Pages that the child has moved, and their addresses now, until their content is there. */
+    private final Map<Integer, Long> departing = new HashMap<>();
+
+    /** Messages that a pager before has left are below this. */
+    private int kept;
+
     private boolean gone;
 
     private ForkedChild(
@@ -107,7 +117,7 @@ final class ForkedChild {
             if (word == PageStates.LOST || PlaceWord.place(word) == PlaceWord.STAGING || moving) {
                 word(page, word);
                 // The mover of the parent frees the slot.
-                bring(page, process.address(page), moving);
+                bring(page, moving);
             } else if (PageStates.isOutside(word)) {
                 word(page, PlaceWord.claimed(word, PlaceWord.FREE));
             }
@@ -141,12 +151,16 @@ final class ForkedChild {
     /** What a pager before has read and not heeded. Its faults are told again to those that wait. */
     void heedKept() {
         for (int i = 0; i < Uffd.MOST_MESSAGES; i++) {
+            kept = uffd.event(i) == 0 ? kept : i + 1;
+        }
+        for (int i = 0; i < kept; i++) {
             int event = uffd.event(i);
             if (event != 0 && event != Uffd.EVENT_FAULT && event != Uffd.EVENT_FORK) {
                 heed(i);
             }
             heeded(i);
         }
+        kept = 0;
         uffd.wakeAll();
     }
 
@@ -156,7 +170,7 @@ final class ForkedChild {
 
     /** Does what the kernel tells of it. */
     void serve() {
-        read();
+        read(0);
         for (int n = faults.size(); n > 0 && !gone; n--) {
             long address = faults.poll();
             int page = process.page(address);
@@ -170,17 +184,15 @@ final class ForkedChild {
         }
     }
 
-    private void read() {
-        int n;
-        while ((n = uffd.read()) > 0) {
-            for (int i = 0; i < n; i++) {
-                if (uffd.event(i) == Uffd.EVENT_FORK) {
-                    siblings.forked(uffd.number(i), this);
-                } else {
-                    heed(i);
-                }
-                heeded(i);
+    /** The kernel refuses a page while there is something to read: so what is heeded may have more heeded before. */
+    private void read(int depth) {
+        while (uffd.read(depth) > 0) {
+            if (uffd.event(depth) == Uffd.EVENT_FORK) {
+                siblings.forked(uffd.number(depth), this);
+            } else {
+                heed(depth);
             }
+            heeded(depth);
         }
     }
 
@@ -188,14 +200,22 @@ final class ForkedChild {
         switch (uffd.event(i)) {
             case Uffd.EVENT_FAULT -> faults.add(uffd.argument(i, 1) & -PageIo.PAGE_BYTES);
             case Uffd.EVENT_REMOVE, Uffd.EVENT_UNMAP -> drop(uffd.argument(i, 0), uffd.argument(i, 1));
-            case Uffd.EVENT_REMAP -> move(uffd.argument(i, 0), uffd.argument(i, 1), uffd.argument(i, 2));
+            case Uffd.EVENT_REMAP -> move(i, uffd.argument(i, 0), uffd.argument(i, 1), uffd.argument(i, 2));
             default -> process.log("an event of a child that makes no sense: event=" + uffd.event(i));
         }
     }
 
     private void drop(long start, long end) {
+        for (Map.Entry<Integer, Long> moved : List.copyOf(departing.entrySet())) {
+            if (moved.getValue() >= start && moved.getValue() < end) {
+                departing.remove(moved.getKey());
+                release(moved.getKey());
+            }
+        }
         for (int page = next(start); page >= 0 && process.address(page) < end; page = outside.nextSetBit(page + 1)) {
-            release(page);
+            if (!departing.containsKey(page)) {
+                release(page);
+            }
         }
     }
 
@@ -205,30 +225,47 @@ final class ForkedChild {
         return first >= process.pages ? -1 : outside.nextSetBit((int) first);
     }
 
-    private void move(long from, long to, long bytes) {
+    private void move(int depth, long from, long to, long bytes) {
+        departing.replaceAll((page, at) -> at >= from && at < from + bytes ? (Long) (at - from + to) : at);
+        List<Integer> pages = new ArrayList<>();
         for (int page = next(from);
                 page >= 0 && process.address(page) < from + bytes;
                 page = outside.nextSetBit(page + 1)) {
-            // It may have gone further by now, or away: then the kernel refuses.
-            bring(page, process.address(page) - from + to, false);
+            if (!departing.containsKey(page)) {
+                departing.put(page, process.address(page) - from + to);
+                pages.add(page);
+            }
+        }
+        for (int page : pages) {
+            while (departing.containsKey(page) && !gone) {
+                int result = parent.put(uffd, departing.get(page), word(page));
+                if (result == -Linux.EAGAIN) {
+                    read(Math.min(Math.max(depth + 1, kept), Uffd.MOST_MESSAGES - 1));
+                } else {
+                    gone |= result == -Linux.ESRCH;
+                    departing.remove(page);
+                    release(page);
+                }
+            }
         }
     }
 
     /** Gives it a page that its parent or it needs elsewhere. */
     void bring(int page) {
         if (outside.get(page)) {
-            bring(page, process.address(page), false);
+            bring(page, false);
         }
     }
 
-    private void bring(int page, long address, boolean slotIsOthers) {
+    private void bring(int page, boolean slotIsOthers) {
+        long address = process.address(page);
         int result = 0;
         while (outside.get(page) && !gone) {
             result = parent.put(uffd, address, word(page));
             if (result != -Linux.EAGAIN) {
                 break;
             }
-            read();
+            read(0);
         }
         gone |= result == -Linux.ESRCH;
         if (slotIsOthers) {

@@ -139,6 +139,12 @@ final class Uffd implements AutoCloseable {
         return (int) (n < 0 ? n : n / MESSAGE_BYTES);
     }
 
+    /** Reads one message to the place of message i: 1, 0 or -errno. */
+    int read(int i) {
+        long n = Linux.read(fd, messages.asSlice((long) i * MESSAGE_BYTES, MESSAGE_BYTES));
+        return (int) (n < 0 ? n : n / MESSAGE_BYTES);
+    }
+
     int event(int i) {
         return messages.get(ValueLayout.JAVA_BYTE, (long) i * MESSAGE_BYTES) & 0xff;
     }

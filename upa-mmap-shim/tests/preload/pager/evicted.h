@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* evicted.h - pages with known content, of which a part is evicted: for programs that run under `upa run --policy`. */
+#ifndef UPA_TESTS_EVICTED_H
+#define UPA_TESTS_EVICTED_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE 4096ul
+#define PAGES 8192ul
+
+static char *memory;
+
+static inline uint64_t content(size_t page)
+{
+	return (page + 1) * 0x9e3779b97f4a7c15ull;
+}
+
+#define FAIL(...) (fprintf(stderr, "FAILED: " __VA_ARGS__), fputc('\n', stderr), exit(1))
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition))                                                                                      \
+			FAIL("line %d: %s: %s", __LINE__, #condition, strerror(errno));                                \
+	} while (0)
+
+static inline uint64_t *at(char *base, size_t page)
+{
+	return (uint64_t *)(void *)(base + page * PAGE);
+}
+
+/* Words at both ends of a page. */
+static inline void put(char *base, size_t page, uint64_t value)
+{
+	at(base, page)[0] = value;
+	at(base, page)[511] = value;
+}
+
+static inline void expect(char *base, size_t page, uint64_t value)
+{
+	if (at(base, page)[0] != value || at(base, page)[511] != value)
+		FAIL("page %zu is %016lx, not %016lx", page, (long)at(base, page)[0], (long)value);
+}
+
+static inline size_t absent(void)
+{
+	static unsigned char resident[PAGES];
+	size_t n = 0;
+
+	CHECK(!mincore(memory, PAGES * PAGE, resident));
+	for (size_t p = 0; p < PAGES; p++)
+		n += !(resident[p] & 1);
+	return n;
+}
+
+static inline void all_there(void)
+{
+	for (size_t p = 0; p < PAGES; p++)
+		expect(memory, p, content(p));
+}
+
+/* Without this, a case would show nothing. */
+static inline void await_evicted(void)
+{
+	for (int i = 0; absent() < PAGES / 3; i++) {
+		if (i == 2000)
+			FAIL("of pages=%lu only absent=%zu: nothing is evicted", PAGES, absent());
+		usleep(10000);
+	}
+}
+
+static inline void set_up(void)
+{
+	memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(memory != MAP_FAILED);
+	for (size_t p = 0; p < PAGES; p++)
+		put(memory, p, content(p));
+	await_evicted();
+}
+
+static inline void child_looks(pid_t child)
+{
+	int status;
+
+	if (!child) {
+		all_there();
+		_exit(0);
+	}
+	CHECK(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK(status == 0);
+	all_there();
+}
+
+#endif
