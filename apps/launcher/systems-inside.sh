@@ -64,7 +64,8 @@ echo
 
 # Compiled by hand, since CMake may be too old.
 cd /upa/source/upa-mmap-shim || exit 1
-if gcc -O2 -D_GNU_SOURCE= -Iinclude -Ilib -Itests tests/preload/conformance/*.c -o "$work/conformance" -lpthread >&2; then
+if gcc -O2 -D_GNU_SOURCE= -Iinclude -Ilib -Itests tests/preload/conformance/*.c -o "$work/conformance" \
+  -lpthread >&2; then
   "$work/conformance" >"$work/kernel" 2>&1
   LD_PRELOAD=$here "$work/conformance" >"$work/upa" 2>&1
   if diff "$work/kernel" "$work/upa" >&2; then
