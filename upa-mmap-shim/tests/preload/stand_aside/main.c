@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What becomes of a program that does something for which UPA stands aside (preload/stand_aside.h).
+ *
+ *   stand_aside calls    what calls do afterwards on addresses that were in use, had been freed, or are new: lines
+ *                        that must be the same with and without the preloaded library
+ *   stand_aside race     the same reasons while threads ask for memory: each must have its own, with its contents
+ *   stand_aside REASON   what still runs as UPA has it once REASON has come, if UPA is there, in one line: region,
+ *                        heap, purging, huge, files; "none" is no reason. stand_aside_test.sh knows the table
+ */
+#define _GNU_SOURCE
+#include "preload/stand_aside/stand_aside.h"
+
+/* ---- what still runs ---------------------------------------------------------------------------- */
+
+/* What it serves can be read after munmap(). */
+static bool region_serves(void)
+{
+	char *block = map(MIB);
+
+	block[0] = 1;
+	CHECK(!munmap(block, MIB));
+	return readable(block);
+}
+
+static bool heap_keeps(void)
+{
+	char *start = sbrk((intptr_t)MIB);
+	bool kept;
+
+	CHECK(start != (void *)-1);
+	memset(start, 1, MIB);
+	CHECK(sbrk(-(intptr_t)MIB) != (void *)-1);
+	kept = (char *)bare(SYS_brk, 0, 0, 0, 0, 0, 0) > (char *)sbrk(0);
+	return kept;
+}
+
+static bool resident(char *page)
+{
+	unsigned char is;
+
+	CHECK(!mincore(page, PAGE, &is));
+	return is & 1;
+}
+
+/*
+ * What is purged over and over is cleared where it is. The block has been served by the region, or is the kernel's.
+ */
+static bool purges_in_place(char *block)
+{
+	for (int i = 0; i < 4; i++) {
+		memset(block, 1, MIB);
+		if (madvise(block, MIB, MADV_DONTNEED))
+			return false; /* locked */
+	}
+	return resident(block);
+}
+
+static bool advised_huge(const char *address)
+{
+	FILE *maps = fopen("/proc/self/smaps", "r");
+	bool here = false, huge = false;
+	char line[512];
+
+	CHECK(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		unsigned long from, to;
+
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			here = (unsigned long)address >= from && (unsigned long)address < to;
+		else if (here && !strncmp(line, "VmFlags:", 8))
+			huge = strstr(line, " hg");
+	}
+	fclose(maps);
+	return huge;
+}
+
+/* What is purged as a whole, touched again, and not within a second. */
+static bool makes_huge(char *unit)
+{
+	for (int i = 0; i < 2; i++) {
+		usleep(i * 1100000);
+		memset(unit, 1, 2 * MIB);
+		if (madvise(unit, 2 * MIB, MADV_DONTNEED))
+			return false;
+	}
+	return advised_huge(unit);
+}
+
+static volatile sig_atomic_t opened;
+
+static void on_open(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *at = context;
+
+	(void)signal;
+	(void)info;
+	opened = 1;
+#ifdef __x86_64__
+	at->uc_mcontext.gregs[REG_RAX] = -ENOENT;
+#else
+	at->uc_mcontext.regs[0] = (unsigned long)-ENOENT;
+#endif
+}
+
+/* From here on no file can be opened, and who tries is seen. By bare system calls, which UPA does not see. */
+static void watch_files(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
+	struct sigaction action = { .sa_sigaction = on_open, .sa_flags = SA_SIGINFO };
+
+	CHECK(!sigaction(SIGSYS, &action, NULL));
+	CHECK(!bare(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0));
+	CHECK(!bare(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, (long)&program, 0, 0, 0));
+}
+
+/* How much is resident is asked for while memory comes and goes. */
+static bool reads_files(void)
+{
+	watch_files();
+	for (int i = 0; i < 20 && !opened; i++) {
+		char *block = map(8 * MIB);
+
+		memset(block, 1, 8 * MIB);
+		madvise(block, 8 * MIB, MADV_DONTNEED);
+		CHECK(!munmap(block, 8 * MIB));
+		heap_keeps();
+		usleep(20000);
+	}
+	return opened;
+}
+
+static int effects(const char *name)
+{
+	char *purged, *unit;
+
+	/* So much is in use that the region may keep something. */
+	memset(map(8 * MIB), 1, 8 * MIB);
+	purged = map(MIB);
+	unit = map(8 * MIB);
+	unit = (char *)(((unsigned long)unit + 2 * MIB - 1) & ~(2 * MIB - 1));
+	for (size_t i = 0; i < reason_count; i++) {
+		if (strcmp(reasons[i].name, name))
+			continue;
+		reasons[i].run();
+		printf("%s", region_serves() ? " region" : "");
+		printf("%s", heap_keeps() ? " heap" : "");
+		printf("%s", purges_in_place(purged) ? " purging" : "");
+		printf("%s", makes_huge(unit) ? " huge" : "");
+		/* More than the records that a trace has room for before it grows. */
+		for (int k = 0; k < 8000; k++)
+			CHECK(!munmap(map(PAGE), PAGE));
+		printf("%s\n", reads_files() ? " files" : "");
+		return 0;
+	}
+	fprintf(stderr, "stand_aside: no reason=%s\n", name);
+	return 2;
+}
+
+#ifdef SANITIZED
+/* As if the program ran under AddressSanitizer. */
+__attribute__((visibility("default"))) void __asan_init(void);
+void __asan_init(void)
+{
+}
+#endif
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "race"))
+		return race();
+	if (argc != 2) {
+		fputs("usage: stand_aside calls | race | REASON\n", stderr);
+		return 2;
+	}
+	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+	return strcmp(argv[1], "calls") ? effects(argv[1]) : calls();
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What makes UPA stand aside. */
+#define _GNU_SOURCE
+#include "preload/stand_aside/stand_aside.h"
+
+static void nothing(void)
+{
+}
+
+static void limit(int resource, int more)
+{
+	struct rlimit l = { 8192 * MIB, 8192 * MIB };
+	struct rlimit64 l64 = { 8192 * MIB, 8192 * MIB };
+
+	CHECK(!(more ? prlimit64(0, resource, &l64, NULL) : setrlimit(resource, &l)));
+}
+
+void limit_addresses(void)
+{
+	limit(RLIMIT_AS, 0);
+}
+void limit_data(void)
+{
+	limit(RLIMIT_DATA, 1);
+}
+/* From outside, so that nobody sees it but by what is refused then. */
+void refuse(void)
+{
+	struct rlimit64 l = { 8192 * MIB, 8192 * MIB };
+
+	CHECK(!bare(SYS_prlimit64, 0, RLIMIT_AS, (long)&l, 0, 0, 0));
+	CHECK(mmap(NULL, 16384 * MIB, PROT_NONE, ANON | MAP_NORESERVE, -1, 0) == MAP_FAILED && errno == ENOMEM);
+}
+void lock_all(void)
+{
+	CHECK(!mlockall(MCL_CURRENT));
+}
+void announce_filter(void)
+{
+	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+void send_without_copying(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	CHECK(fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)) && !close(fd));
+}
+
+/* Fails, since there is no such descriptor: what is announced counts. */
+static void handle_faults(void)
+{
+	struct uffdio_register r = { { 0, 0 }, UFFDIO_REGISTER_MODE_MISSING, 0 };
+
+	CHECK(ioctl(-1, UFFDIO_REGISTER, &r) == -1);
+}
+
+static void begin_to_handle_faults(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+
+	CHECK(ioctl(-1, UFFDIO_API, &api) == -1);
+}
+
+/* Nothing is sealed: an empty range, or no such call. */
+static void seal(void)
+{
+	long result = syscall(462 /* SYS_mseal */, NULL, 0, 0);
+
+	CHECK(!result || errno == ENOSYS || errno == EPERM);
+}
+
+static void pin(void)
+{
+	CHECK(syscall(SYS_io_setup, 0, NULL) == -1);
+}
+
+static void pin_by_sockets(void)
+{
+	CHECK(setsockopt(-1, 283 /* SOL_XDP */, 4 /* XDP_UMEM_REG */, NULL, 0) == -1);
+}
+
+/* RDMA_VERBS_IOCTL, which needs no header here. */
+static void pin_by_devices(void)
+{
+	CHECK(ioctl(-1, _IOWR(0x1b, 1, char[24]), NULL) == -1);
+}
+
+static void pin_for_a_guest(void)
+{
+	CHECK(ioctl(-1, _IOW(0xae, 0x46, char[32]) /* KVM_SET_USER_MEMORY_REGION */, NULL) == -1);
+}
+
+/* liburing makes its system calls itself. Without UPA, and without liburing, there is no such function. */
+static void pin_by_a_library(void)
+{
+	int (*begin)(unsigned, void *, unsigned) = (__typeof__(begin))dlsym(RTLD_DEFAULT, "io_uring_queue_init");
+
+	CHECK(!begin || begin(0, NULL, 0) < 0);
+}
+
+static void make_data_executable(void)
+{
+	CHECK(personality(READ_IMPLIES_EXEC) != -1);
+}
+
+static void begin_a_stack(void)
+{
+	CHECK(mmap((void *)(1ul << 44), PAGE, RW, ANON | MAP_GROWSDOWN, -1, 0) != MAP_FAILED);
+}
+
+static void *page_of_a_file(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY);
+	void *page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	CHECK(page != MAP_FAILED && !close(fd));
+	return page;
+}
+
+static void lock_a_page(void)
+{
+	CHECK(!mlock(page_of_a_file(), PAGE));
+}
+static void lock_a_page_on_fault(void)
+{
+	CHECK(!mlock2(page_of_a_file(), PAGE, MLOCK_ONFAULT));
+}
+
+/* Also where the kernel has none of it yet. */
+static void guard_a_page(void)
+{
+	if (madvise(page_of_a_file(), PAGE, MADV_GUARD_INSTALL))
+		CHECK(errno == EINVAL);
+}
+
+static void key_a_page(void)
+{
+	if (pkey_mprotect(page_of_a_file(), PAGE, PROT_READ, 0))
+		CHECK(errno == EINVAL || errno == ENOSYS || errno == ENOSPC);
+}
+
+static void splice_a_page(void)
+{
+	struct iovec vector = { page_of_a_file(), PAGE };
+	int pipes[2];
+
+	CHECK(!pipe(pipes) && vmsplice(pipes[1], &vector, 1, 0) == (ssize_t)PAGE);
+}
+
+static void no_huge_pages(void)
+{
+	if (madvise(page_of_a_file(), PAGE, MADV_NOHUGEPAGE))
+		CHECK(errno == EINVAL);
+}
+
+/* What is none: other resources, other sockets' options, other advice, no limit. */
+static void harmless(void)
+{
+	struct rlimit files, none = { RLIM_INFINITY, RLIM_INFINITY };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), pipes[2], one = 1, bytes;
+
+	CHECK(!getrlimit(RLIMIT_NOFILE, &files) && !setrlimit(RLIMIT_NOFILE, &files));
+	CHECK(!setrlimit(RLIMIT_AS, &none) && !prlimit(0, RLIMIT_AS, NULL, &none));
+	CHECK(!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) && !close(fd));
+	CHECK(!pipe(pipes) && !ioctl(pipes[0], FIONREAD, &bytes));
+	CHECK(ioctl(pipes[0], _IO(0x1b, 1), NULL) == -1); /* another driver's: of this type, but not both ways */
+	CHECK(!prctl(PR_SET_NAME, "harmless", 0, 0, 0));
+	CHECK(personality(0xffffffff) != -1 && personality((unsigned)personality(0xffffffff)) != -1);
+	CHECK(!madvise(page_of_a_file(), PAGE, MADV_WILLNEED));
+}
+
+const struct reason reasons[] = {
+	{ "none", nothing },
+	{ "harmless", harmless },
+	{ "limited-addresses", limit_addresses },
+	{ "limited-data", limit_data },
+	{ "refused", refuse },
+	{ "locked-whole", lock_all },
+	{ "filtered", announce_filter },
+	{ "zerocopy", send_without_copying },
+	{ "faults", handle_faults },
+	{ "faults-begun", begin_to_handle_faults },
+	{ "sealed", seal },
+	{ "pinned", pin },
+	{ "pinned-by-sockets", pin_by_sockets },
+	{ "pinned-by-devices", pin_by_devices },
+	{ "pinned-for-a-guest", pin_for_a_guest },
+	{ "pinned-by-a-library", pin_by_a_library },
+	{ "executable", make_data_executable },
+	{ "growing", begin_a_stack },
+	{ "locked", lock_a_page },
+	{ "locked-on-fault", lock_a_page_on_fault },
+	{ "guarded", guard_a_page },
+	{ "keyed", key_a_page },
+	{ "spliced", splice_a_page },
+	{ "no-huge-pages", no_huge_pages },
+};
+
+const size_t reason_count = sizeof(reasons) / sizeof(*reasons);
