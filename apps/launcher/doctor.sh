@@ -64,7 +64,7 @@ paging() {
   else
     row paging "yes: ./upa run --policy holds programs within a bound"
   fi
-  swaps=$(awk 'NR > 1 { printf "%s%s", NR > 2 ? ", " : "", $1 }' /proc/swaps 2>/dev/null)
+  swaps=$(awk 'NR > 1 { list = list (NR > 2 ? ", " : "") $1 } END { print list }' /proc/swaps)
   row swap "${swaps:-none}"
   [[ $swaps == /dev/zram* ]] ||
     cost "./upa bench --experiment paging leaves zram out: it is measured where there is swap on zram alone"

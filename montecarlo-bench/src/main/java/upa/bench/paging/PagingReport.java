@@ -119,8 +119,7 @@ final class PagingReport {
             for (int k = 0; k < kinds.size(); k++) {
                 String kind = kinds.get(k);
                 Optional<Interval> ratio = ratio(way, rival.get(), kind);
-                line.add(ratio.map(r -> cell(r, rounds(way, kind).size() < 2))
-.orElse(Cell.of("-")));
+                line.add(ratio.map(r -> cell(r, rounds(way, kind).size() < 2)).orElse(Cell.of("-")));
                 int at = k;
                 ratio.ifPresent(r -> points.add(new Point(at, r.estimate(), r.low(), r.high())));
             }

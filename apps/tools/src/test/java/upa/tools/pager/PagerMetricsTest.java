@@ -28,7 +28,8 @@ class PagerMetricsTest {
             faults on evicted pages                                    12
               of these soon after eviction                              3
             something that is new                                       9
-            store lz4 (of all processes): pages 100, bytes 65536 of 1073741824, written 120, read 12, refused 4, failed 0
+            store lz4 (of all processes): pages 100, bytes 65536 of 1073741824, written 120, read 12, refused 4,\
+             failed 0
             """;
 
     private static final PagerMetrics METRICS = new PagerMetrics(new PagerMetrics.Source() {
