@@ -181,7 +181,7 @@ class MainTest {
         assertEquals("upa: cannot read recording file=" + trace + ": it is none of upa policy record\n", err());
     }
 
-    /** Two pages by turns within 1 s, a third at the end; each access of the two after the first is a fault of 20 µs. */
+    /** Two pages by turns within 1 s, a third at the end; each access of the two but the first is a fault of 20 µs. */
     @Test
     void reportsARecording() throws IOException {
         StringBuilder text = new StringBuilder("# upa recording 1 pid=7 name=<loop>\nt 0 0 1\nt 1 2000 1\n");
