@@ -7,8 +7,8 @@
  *   upa-paging PATTERN MIB TOUCHES SECONDS THREADS SEED [FOLDER]
  *
  * Touches end after SECONDS, however few there were. PATTERN is sequential, random, zipf (exponent 1) or hot (nine of
- * ten touches to a tenth of the pages). With FOLDER the memory is a shared mapping of a file there, which has no name. A
- * third of the touches write. A page becomes about half as large when it is compressed. Prints one line, `touches N
+ * ten touches to a tenth of the pages). With FOLDER the memory is a shared mapping of a file there, which has no name.
+ * A third of the touches write. A page becomes about half as large when it is compressed. Prints one line, `touches N
  * wrong N ns_per_touch X fill_ns_per_page X`, and ends with 1 if anything was wrong.
  */
 #define _GNU_SOURCE
