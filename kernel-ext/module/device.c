@@ -51,6 +51,7 @@ static void upa_dismantle(struct upa_region *r)
 	upa_raw_release(r);
 	if (r->entries)
 		upa_pool_free(r, 0, r->frames);
+	kfree(r->unused);
 	vfree(r->entries);
 	vfree(r->shadow);
 	vfree(r->state);
@@ -317,13 +318,34 @@ static long upa_resize(struct upa_region *r, const struct upadev_resize __user *
 	return ret;
 }
 
+static long upa_allocators_call(struct upa_region *r, const struct upadev_allocators __user *user)
+{
+	struct upadev_allocators a;
+	int ret;
+
+	if (r->mode != UPADEV_GUARDED)
+		return -EOPNOTSUPP;
+	if (copy_from_user(&a, user, sizeof(a)))
+		return -EFAULT;
+	if (mutex_lock_killable(&r->create_lock))
+		return -EINTR;
+	ret = upa_declare_allocators(r, &a);
+	mutex_unlock(&r->create_lock);
+	return ret;
+}
+
 static long upa_reclaim_call(struct upa_region *r, struct upadev_reclaim __user *user)
 {
 	struct upadev_reclaim request;
 	int ret;
 
-	if (!r->gone)
-		return -EOPNOTSUPP;
+	/* A manager may take only what the owner has declared unused. */
+	if (!READ_ONCE(r->unused)) {
+		if (current->mm != r->mm)
+			return -EPERM;
+		if (!r->gone)
+			return -EOPNOTSUPP;
+	}
 	if (copy_from_user(&request, user, sizeof(request)))
 		return -EFAULT;
 	if (request.reserved)
@@ -389,6 +411,7 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 	case UPADEV_RESIZE:
 	case UPADEV_STATS:
 	case UPADEV_RECLAIM:
+	case UPADEV_ALLOCATORS:
 		break;
 	default:
 		return -ENOTTY;
@@ -398,6 +421,8 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 		return -ENXIO;
 	if (call == UPADEV_STATS)
 		return upa_stats(r, user);
+	if (call == UPADEV_RECLAIM)
+		return upa_reclaim_call(r, user);
 	if (current->mm != r->mm)
 		return -EPERM;
 	switch (call) {
@@ -407,8 +432,8 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 		return upa_batch(r, user, false);
 	case UPADEV_HARVEST:
 		return upa_harvest_call(r, user);
-	case UPADEV_RECLAIM:
-		return upa_reclaim_call(r, user);
+	case UPADEV_ALLOCATORS:
+		return upa_allocators_call(r, user);
 	default:
 		return upa_resize(r, user);
 	}

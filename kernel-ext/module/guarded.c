@@ -153,7 +153,9 @@ again:
 		 * Its block was taken back, or is about to be; else it went away since the first
 		 * look.
 		 */
-		ret = r->gone ? upa_reclaim_refill(r, frame - 1) : -EFAULT;
+		ret = upa_refill(r, frame - 1);
+		if (ret == -ENOMEM && READ_ONCE(r->unused))
+			return VM_FAULT_OOM; /* as of anonymous memory */
 		if (ret == -EINTR)
 			return VM_FAULT_NOPAGE; /* about to die */
 		if (!ret && attempts++ < UPA_REFILLS)

@@ -22,6 +22,7 @@ static u64 upa_frame_entry(const struct upa_region *r, struct page *page)
 	pgprot_t prot = vm_get_page_prot(VM_READ | VM_WRITE | VM_SHARED);
 	pte_t pte = pte_mkspecial(pfn_pte(page_to_pfn(page), prot));
 
+	set_page_private(page, 0); /* else it is hidden, by unused.c */
 	if (!r->track)
 		pte = pte_mkyoung(pte_set_flags(pte, _PAGE_DIRTY));
 	else
@@ -45,9 +46,77 @@ static void upa_free_block(struct upa_region *r, u64 block)
 	} else if (test_bit(block, r->whole_blocks)) {
 		__free_pages(upa_entry_page(READ_ONCE(r->entries[frame])), UPA_BLOCK_ORDER);
 	} else {
-		for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
-			__free_page(upa_entry_page(READ_ONCE(r->entries[frame + i])));
+		for (i = 0; i < UPADEV_BLOCK_PAGES; i++) {
+			u64 entry = READ_ONCE(r->entries[frame + i]);
+
+			if (entry) {
+				__free_page(upa_entry_page(entry));
+			} else { /* taken by unused.c */
+				upa_mark_present(r->unused, frame + i);
+				atomic64_dec(&r->unused->gone);
+			}
+		}
 	}
+}
+
+/* The frame is installed no more. What is behind it, or NULL if nothing is. */
+struct page *upa_frame_hide(struct upa_region *r, u64 frame)
+{
+	u64 entry = READ_ONCE(r->entries[frame]);
+
+	lockdep_assert_held(&r->refill_lock);
+	if (!entry)
+		return NULL;
+	WRITE_ONCE(r->entries[frame], 0);
+	return upa_entry_page(entry);
+}
+
+void upa_frame_show(struct upa_region *r, u64 frame, struct page *page)
+{
+	lockdep_assert_held(&r->refill_lock);
+	WRITE_ONCE(r->entries[frame], upa_frame_entry(r, page));
+}
+
+/* Memory for a frame without any. False if it has some. */
+bool upa_frame_put(struct upa_region *r, u64 frame, struct page *page)
+{
+	lockdep_assert_held(&r->refill_lock);
+	if (READ_ONCE(r->entries[frame]))
+		return false;
+	/* First the mark: who finds it afterwards knows that nothing was installed before. */
+	upa_mark_present(r->unused, frame);
+	smp_mb__after_atomic();
+	upa_frame_show(r, frame, page);
+	atomic64_dec(&r->unused->gone);
+	return true;
+}
+
+bool upa_frame_in_whole_block(const struct upa_region *r, u64 frame)
+{
+	return test_bit(frame / UPADEV_BLOCK_PAGES, r->whole_blocks);
+}
+
+/* Gives a hidden frame back to the kernel. No table or TLB may hold it. */
+void upa_frame_free(struct upa_region *r, u64 frame, struct page *page)
+{
+	u64 block = frame / UPADEV_BLOCK_PAGES;
+
+	lockdep_assert_held(&r->refill_lock);
+	if (test_bit(block, r->whole_blocks)) {
+		split_page(page - frame % UPADEV_BLOCK_PAGES, UPA_BLOCK_ORDER);
+		clear_bit(block, r->whole_blocks);
+	}
+	__free_page(page);
+	atomic64_inc(&r->unused->gone);
+}
+
+/* The same of a whole block, all of it hidden, by its first frame. */
+void upa_block_free(struct upa_region *r, u64 frame, struct page *page)
+{
+	lockdep_assert_held(&r->refill_lock);
+	clear_bit(frame / UPADEV_BLOCK_PAGES, r->whole_blocks);
+	__free_pages(page, UPA_BLOCK_ORDER);
+	atomic64_add(UPADEV_BLOCK_PAGES, &r->unused->gone);
 }
 
 /* Nothing of a whole block can be installed any more: its first page, for show or discard. */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory pressure: frames of regions made with UPADEV_CREATE_RECLAIM go back to the kernel, block
- * by block, when no shadow entry names a frame of the block. Their numbers stay valid: what stands
- * for them in the entries table is 0, which installs nothing, so that a touch faults, and the fault
- * takes a fresh zeroed block.
+ * Memory pressure, and UPADEV_RECLAIM. Regions whose process has declared its allocators are the
+ * work of unused.c. Frames of regions made with UPADEV_CREATE_RECLAIM go back to the kernel here,
+ * block by block, when no shadow entry names a frame of the block. Their numbers stay valid: what
+ * stands for them in the entries table is 0, which installs nothing, so that a touch faults, and
+ * the fault takes a fresh zeroed block.
  *
  * What the process says (the shadow table) decides only what it may lose itself. What decides about
  * safety is the module's own: `gone` and `entries`, both under refill_lock, and that a block is
@@ -14,7 +15,8 @@
  * whoever touches it later faults and waits for refill_lock.
  *
  * It happens under memory pressure, and at once by UPADEV_RECLAIM. Reclaim may run inside any
- * allocation, by a thread that holds locks of the same region. Hence it only tries locks, and holds
+ * allocation, by a thread that holds locks of the same region. Hence it only tries locks, for a
+ * bounded time, and holds
  * none that is not the region's own: what one process does to its region delays nobody else. An
  * owner that is busy must not keep what is free, either: see upa_hold_moves().
  */
@@ -199,20 +201,40 @@ static void upa_report_progress(unsigned long pages)
 #endif
 }
 
+/*
+ * Another task may be taking memory of this region just now. What it frees serves us, but to find
+ * nothing would look like the end of all memory: so it is waited for, but not for long.
+ */
+static bool upa_try_refill_lock(struct upa_region *r)
+{
+	unsigned int tries = 0;
+	bool held;
+
+	while (!(held = mutex_trylock(&r->refill_lock)) && tries++ < HZ / 4)
+		schedule_timeout_uninterruptible(1);
+	return held;
+}
+
 static unsigned long upa_reclaim_for_others(struct upa_region *r, unsigned long pages)
 {
 	unsigned long freed = 0;
 	bool held;
 
-	if (!mutex_trylock(&r->refill_lock))
+	if (!upa_try_refill_lock(r))
 		return 0;
-	held = upa_hold_moves(r, false);
-	if (held) {
-		freed = upa_reclaim(r, pages);
-		if (!freed) /* no second look soon: it reads the whole shadow */
-			r->barren_until = jiffies + HZ;
+	if (READ_ONCE(r->unused)) {
+		long taken = upa_unused_for_others(r, pages);
+
+		held = taken >= 0;
+		freed = held ? taken : 0;
+	} else {
+		held = upa_hold_moves(r, false);
+		if (held)
+			freed = upa_reclaim(r, pages);
+		upa_let_moves(r, held);
 	}
-	upa_let_moves(r, held);
+	if (held && !freed) /* no second look soon: it reads the whole shadow, or state */
+		r->barren_until = jiffies + HZ;
 	mutex_unlock(&r->refill_lock);
 	upa_report_progress(freed);
 	return freed;
@@ -221,13 +243,16 @@ static unsigned long upa_reclaim_for_others(struct upa_region *r, unsigned long 
 /* Pages of the pool without memory. */
 u64 upa_gone_pages(const struct upa_region *r)
 {
+	const struct upa_unused *u = READ_ONCE(r->unused);
+
+	if (u)
+		return atomic64_read(&u->gone);
 	return !r->gone ? 0 :
 			  bitmap_weight(r->gone, r->max_frames / UPADEV_BLOCK_PAGES) *
 				  UPADEV_BLOCK_PAGES;
 }
 
-/* Takes back at the process's own request. */
-int upa_reclaim_now(struct upa_region *r, struct upadev_reclaim *request)
+static int upa_blocks_now(struct upa_region *r, struct upadev_reclaim *request)
 {
 	unsigned long freed;
 	int ret = 0;
@@ -250,6 +275,14 @@ int upa_reclaim_now(struct upa_region *r, struct upadev_reclaim *request)
 		request->reclaimed += freed;
 		cond_resched();
 	}
+	return ret;
+}
+
+/* Takes back because a process asks for it. */
+int upa_reclaim_now(struct upa_region *r, struct upadev_reclaim *request)
+{
+	int ret = READ_ONCE(r->unused) ? upa_unused_now(r, request) : upa_blocks_now(r, request);
+
 	request->gone = upa_gone_pages(r);
 	return ret;
 }
@@ -294,7 +327,7 @@ static unsigned long upa_scan_pages(struct shrinker *shrinker, struct shrink_con
  * vain; -EINTR: of a thread that is about to die. Memory is asked for without refill_lock: what is
  * asked for here may be what the shrinker finds in this same region.
  */
-int upa_reclaim_refill(struct upa_region *r, u64 frame)
+static int upa_refill_block(struct upa_region *r, u64 frame)
 {
 	u64 block = frame / UPADEV_BLOCK_PAGES;
 	struct upa_block_memory memory;
@@ -321,6 +354,14 @@ int upa_reclaim_refill(struct upa_region *r, u64 frame)
 	}
 	upa_pool_unalloc(&memory);
 	return ret;
+}
+
+/* A touch found nothing to install. 0: it may try again; else an error, as of those two. */
+int upa_refill(struct upa_region *r, u64 frame)
+{
+	if (READ_ONCE(r->unused))
+		return upa_unused_refill(r, frame);
+	return r->gone ? upa_refill_block(r, frame) : -EFAULT;
 }
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)

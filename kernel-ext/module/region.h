@@ -10,7 +10,8 @@
  *   mmap_lock      of the owner. Every walk of its page tables by this module holds it, and has
  *                  found the data mapping in the tree (upa_data_vma()). Writers are mmap(),
  *                  mremap() and the part of munmap() that takes the mapping out of the tree.
- *   refill_lock    frames that are taken from a living pool and brought back by touches
+ *   refill_lock    frames that are taken from a living pool and brought back by touches. The
+ *                  shrinker, which tries it only, tries mmap_lock after it
  *   moves          read by calls that end a move of frame numbers, written while the shadow table
  *                  is searched for numbers
  *   i_mmap_rwsem   of ->mapping, the kernel's: inside unmap_mapping_range()
@@ -37,6 +38,10 @@
  *                      also tells secondary MMUs. Then every CPU flushes everything, also what
  *                      other calls have cleared and not flushed yet.
  *   upa_reclaim()      The same, with entries set to 0 in the place of the lower bound.
+ *   upa_take_unused()  Entries are set to 0 first. Then all tables are searched for the frames that
+ *                      stood there, under mmap_lock with the mapping in the tree; if that is not to
+ *                      be had, or others share the tables, unmap_mapping_range() as above. Then
+ *                      every CPU flushes everything.
  *
  * Where it is asked whether the data is mapped
  *   upa_data_vma()           By whoever walks tables, under mmap_lock: what is in the tree stays
@@ -63,6 +68,46 @@
 #endif
 
 struct upa_raw;
+
+/**
+ * struct upa_allocator - where an allocator of the process's keeps its words; see upa.h
+ * @units: pages or frames that it manages
+ * @group: one word for each 16 trees
+ * @tree: one word for each 16 children
+ * @child: one word for each 512 units
+ * @bitmap: 8 words of allocation bits and 8 others for each child
+ */
+struct upa_allocator {
+	u64 units;
+	const u32 *group;
+	const u32 *tree;
+	const u32 *child;
+	const u64 *bitmap;
+};
+
+/**
+ * struct upa_unused - of a region whose process has declared its allocators
+ * @pages: of pages
+ * @frames: of frames
+ * @taken: in the state: frames taken so far; a mark
+ * @page_marks: in the state: children with a free page whose frame was taken
+ * @frame_marks: in the state: children with a free frame that was taken
+ * @absent: in the state: frames that have no memory
+ * @next_page_row: of 64 pages, where the next search begins; refill_lock
+ * @next_frame_row: the same of frames
+ * @gone: frames that have no memory: their entries are 0
+ */
+struct upa_unused {
+	struct upa_allocator pages;
+	struct upa_allocator frames;
+	atomic64_t *taken;
+	unsigned long *page_marks;
+	unsigned long *frame_marks;
+	unsigned long *absent;
+	u64 next_page_row;
+	u64 next_frame_row;
+	atomic64_t gone;
+};
 
 /**
  * struct upa_counters - since the region was made; see struct upadev_stats
@@ -108,7 +153,9 @@ struct upa_counters {
  * @state: shared memory for the process's allocators
  * @state_bytes: of @state
  * @refill_lock: see above
- * @gone: blocks that the kernel has taken back: their entries are 0; refill_lock
+ * @unused: set once, if the process declares its allocators
+ * @gone: UPADEV_CREATE_RECLAIM: blocks that the kernel has taken back: their entries are 0;
+ *	refill_lock
  * @named: blocks that the shadow table names, when last looked; refill_lock
  * @moves: see above
  * @looking: the shrinker wants @moves: whoever has not begun waits; refill_lock
@@ -152,6 +199,7 @@ struct upa_region {
 	u64 state_bytes;
 
 	struct mutex refill_lock;
+	struct upa_unused *unused;
 	unsigned long *gone;
 	unsigned long *named;
 	struct rw_semaphore moves;
@@ -259,12 +307,31 @@ int upa_pool_alloc(struct upa_block_memory *m);
 void upa_pool_unalloc(struct upa_block_memory *m);
 void upa_pool_put(struct upa_region *r, u64 block, struct upa_block_memory *m);
 
+struct page *upa_frame_hide(struct upa_region *r, u64 frame);
+void upa_frame_show(struct upa_region *r, u64 frame, struct page *page);
+bool upa_frame_put(struct upa_region *r, u64 frame, struct page *page);
+bool upa_frame_in_whole_block(const struct upa_region *r, u64 frame);
+void upa_frame_free(struct upa_region *r, u64 frame, struct page *page);
+void upa_block_free(struct upa_region *r, u64 frame, struct page *page);
+
+/* state.c: the process's allocators, in shared memory: nothing in them is trusted */
+int upa_declare_allocators(struct upa_region *r, const struct upadev_allocators *a);
+u64 upa_free_bits(const struct upa_allocator *a, u64 row);
+bool upa_is_free(const struct upa_allocator *a, u64 unit);
+void upa_mark_absent(struct upa_unused *u, u64 frame, u64 at);
+void upa_mark_present(struct upa_unused *u, u64 frame);
+
+/* unused.c: taking what they say is unused */
+long upa_unused_for_others(struct upa_region *r, unsigned long pages);
+int upa_unused_now(struct upa_region *r, struct upadev_reclaim *request);
+int upa_unused_refill(struct upa_region *r, u64 frame);
+
 /* reclaim.c: memory pressure */
 int upa_reclaim_init(void);
 void upa_reclaim_exit(void);
 void upa_reclaim_watch(struct upa_region *r);
 void upa_reclaim_forget(struct upa_region *r);
-int upa_reclaim_refill(struct upa_region *r, u64 frame);
+int upa_refill(struct upa_region *r, u64 frame);
 int upa_reclaim_now(struct upa_region *r, struct upadev_reclaim *request);
 u64 upa_gone_pages(const struct upa_region *r);
 

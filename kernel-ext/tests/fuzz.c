@@ -316,6 +316,11 @@ static void live(uint64_t state)
 					    .state_bytes = PAGE << next(&state) % 3 };
 	r.created.frames = one_in(&state, 4) ? 0 : r.created.max_frames;
 	CHECK_EQUAL(ioctl(r.fd, UPADEV_CREATE, &r.created), 0);
+	if (!r.created.flags && one_in(&state, 2)) {
+		struct upadev_allocators a = somewhere(&state);
+
+		CHECK_EQUAL(ioctl(r.fd, UPADEV_ALLOCATORS, &a), 0);
+	}
 	r.data = (void *)DATA, r.shadow = (void *)SHADOW, r.state = (void *)STATE;
 	restore();
 	sigaction(SIGBUS, &action, NULL);

@@ -51,14 +51,28 @@ static uint64_t number(uint64_t *state, uint64_t limit)
 
 static uint64_t bits[2][MAX_PAGES / 64];
 
+/* Allocators whose words lie anywhere in the state, one over another. */
+static struct upadev_allocators somewhere(uint64_t *state)
+{
+	struct upadev_allocators a = { .pages.units = 1 + next(state) % r.created.pages,
+				       .frames.units = r.created.max_frames };
+	__u64 *offsets[] = { &a.pages.group_offset,  &a.pages.tree_offset,    &a.pages.child_offset,
+			     &a.pages.bitmap_offset, &a.frames.group_offset,  &a.frames.tree_offset,
+			     &a.frames.child_offset, &a.frames.bitmap_offset, &a.marks_offset };
+
+	for (int i = 0; i < 9; i++)
+		*offsets[i] = next(state) % (r.created.state_bytes - 1600) / 8 * 8;
+	return a;
+}
+
 /* One call of the module, on any descriptor of it. */
 static long device_call(uint64_t *state, int fd)
 {
-	static const unsigned long codes[] = { UPADEV_INFO,   UPADEV_CREATE,  UPADEV_MAP,
-					       UPADEV_UNMAP,  UPADEV_MAP,     UPADEV_UNMAP,
-					       UPADEV_RESIZE, UPADEV_HARVEST, UPADEV_STATS,
-					       UPADEV_RECLAIM };
-	unsigned long code = codes[next(state) % 10];
+	static const unsigned long codes[] = { UPADEV_INFO,    UPADEV_CREATE,    UPADEV_MAP,
+					       UPADEV_UNMAP,   UPADEV_MAP,       UPADEV_UNMAP,
+					       UPADEV_RESIZE,  UPADEV_HARVEST,   UPADEV_STATS,
+					       UPADEV_RECLAIM, UPADEV_ALLOCATORS };
+	unsigned long code = codes[next(state) % 11];
 	struct upadev_range ranges[32];
 	union {
 		struct upadev_create create;
@@ -67,6 +81,7 @@ static long device_call(uint64_t *state, int fd)
 		struct upadev_resize resize;
 		struct upadev_stats stats;
 		struct upadev_reclaim reclaim;
+		struct upadev_allocators allocators;
 		uint64_t words[32];
 	} a = { 0 };
 
@@ -101,6 +116,9 @@ static long device_call(uint64_t *state, int fd)
 		break;
 	case UPADEV_RESIZE:
 		a.resize.frames = one_in(state, 2) ? r.created.max_frames : next(state) % 9 * 512;
+		break;
+	case UPADEV_ALLOCATORS:
+		a.allocators = somewhere(state);
 		break;
 	case UPADEV_RECLAIM:
 		a.reclaim.pages = number(state, r.created.max_frames);

@@ -158,8 +158,9 @@ static inline void map_data(struct region *r)
 	CHECK(r->data != MAP_FAILED);
 }
 
-static inline struct region make_region(uint32_t mode, uint32_t flags, uint64_t pages,
-					uint64_t frames, uint64_t max_frames)
+static inline struct region make_region_with(uint32_t mode, uint32_t flags, uint64_t pages,
+					     uint64_t frames, uint64_t max_frames,
+					     uint64_t state_bytes)
 {
 	struct region r = {
 		.fd = open_device(),
@@ -169,7 +170,7 @@ static inline struct region make_region(uint32_t mode, uint32_t flags, uint64_t 
 			     .pages = pages,
 			     .frames = frames,
 			     .max_frames = max_frames,
-			     .state_bytes = PAGE },
+			     .state_bytes = state_bytes },
 	};
 
 	if (mode != UPADEV_GUARDED) {
@@ -191,6 +192,12 @@ static inline struct region make_region(uint32_t mode, uint32_t flags, uint64_t 
 				    PROT_READ | PROT_WRITE);
 	}
 	return r;
+}
+
+static inline struct region make_region(uint32_t mode, uint32_t flags, uint64_t pages,
+					uint64_t frames, uint64_t max_frames)
+{
+	return make_region_with(mode, flags, pages, frames, max_frames, PAGE);
 }
 
 static inline struct region guarded(uint64_t pages, uint64_t frames)

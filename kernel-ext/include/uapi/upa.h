@@ -12,8 +12,9 @@
  *
  * **Who may do what.** UPADEV_INFO needs no region and UPADEV_CREATE a file that is open for
  * reading and writing (else EACCES). From then on only threads of the creating process may use the
- * file, with two exceptions: UPADEV_STATS, and mapping the shadow table or the state, which any
- * process may do that was given the descriptor (a pager). All others get EPERM. A forked child
+ * file, with exceptions for any process that was given the descriptor: UPADEV_STATS, mapping the
+ * shadow table or the state (a pager), and UPADEV_RECLAIM once UPADEV_ALLOCATORS was called (a
+ * manager). All others get EPERM. A forked child
  * inherits the descriptor but none of the mappings; a touch there is a SIGSEGV. After exec the
  * descriptor, unless closed by O_CLOEXEC, keeps the frames but can do nothing with them.
  *
@@ -24,7 +25,8 @@
  * data      PROT_READ | PROT_WRITE exactly, address aligned to 2 MiB (raw PMD: 1 GiB); one at a
  *           time (else EBUSY), in raw modes one in the region's life
  * shadow    guarded only: one __u32 per page of the region, frame + 1, or 0 for none
- * state     `state_bytes` of zeroed shared memory for the allocator; the module never looks into it
+ * state     `state_bytes` of zeroed shared memory for the allocator; the module looks into it only
+ *           after UPADEV_ALLOCATORS
  * entries   raw only, PROT_READ: one __u64 per frame, the hardware entry that maps it (raw PMD: per
  *           512 frames)
  * tables    raw only, after data: the page tables themselves, one __u64 per page (raw PMD: per
@@ -263,12 +265,14 @@ struct upadev_resize {
 
 /**
  * struct upadev_reclaim - UPADEV_RECLAIM: do at once what memory pressure would
- * @pages: in: at most so many, rounded up to 512; 0: only tell `gone`
+ * @pages: in: at most about so many: rounded up to 512, or less than 64 more of frames and of pages
+ *	each that allocators say are unused; 0: only tell `gone`
  * @reclaimed: out: given back to the kernel by this call
  * @gone: out: pages of the pool without memory now
  * @reserved: in: 0
  *
- * Only with UPADEV_CREATE_RECLAIM (else EOPNOTSUPP).
+ * Only with UPADEV_CREATE_RECLAIM, or after UPADEV_ALLOCATORS (else EOPNOTSUPP). After
+ * UPADEV_ALLOCATORS any process that has the descriptor may make this call: a manager.
  */
 struct upadev_reclaim {
 	__u64 pages;
@@ -317,6 +321,80 @@ struct upadev_stats {
 	__u64 reserved[3];
 };
 
+/* Bits of an allocator's words; see struct upadev_allocator. */
+#define UPADEV_CHILD_POLARITY (1U << 10)
+#define UPADEV_NODE_POLARITY (1U << 16)
+#define UPADEV_TREE_OPEN (1U << 18)
+
+/**
+ * struct upadev_allocator - where in the state an allocator keeps its words
+ * @units: in: pages or frames that it manages, 512 to a child, 16 children to a tree, 16 trees to a
+ *	group; the last of each may be incomplete
+ * @group_offset: in: of a __u32 for each group, in bytes from the start of the state, a multiple of
+ *	4
+ * @tree_offset: in: of a __u32 for each tree, likewise
+ * @child_offset: in: of a __u32 for each child, likewise
+ * @bitmap_offset: in: of 16 __u64 for each child, a multiple of 8: 8 of allocation bits, one for
+ *	each unit, and 8 that the module does not read
+ *
+ * Unit i of a child is free if its allocation bit is equal to this: UPADEV_CHILD_POLARITY of the
+ * child's word, inverted if UPADEV_NODE_POLARITY of the tree's word is set, inverted (again) if
+ * UPADEV_TREE_OPEN of the tree's word is not set and UPADEV_NODE_POLARITY of the group's word is. A
+ * bit of a word above changes its meaning for the units below only at an instant at which all of
+ * them are free just before, or just after. This is the layout of LLFree as upa/llfree.h has it.
+ */
+struct upadev_allocator {
+	__u64 units;
+	__u64 group_offset;
+	__u64 tree_offset;
+	__u64 child_offset;
+	__u64 bitmap_offset;
+};
+
+/**
+ * struct upadev_allocators - UPADEV_ALLOCATORS: what is unused, the state says
+ * @pages: in: of the pages, from page 0 on
+ * @frames: in: of the frames; `units` is max_frames
+ * @marks_offset: in: of the marks, in bytes from the start of the state, a multiple of 8
+ * @reserved: in: 0
+ *
+ * Declares the allocators, once in a region's life. From then on the kernel takes unused memory
+ * under pressure, and by UPADEV_RECLAIM, without any call by the process: of frames that are free
+ * in `frames`, and of frames that stand at pages free in `pages`; single ones, too. A page in use
+ * keeps its frame, its contents, and its accessed and dirty bits. The numbers stay valid, and
+ * charged. A touch of a page whose frame was taken gets a zeroed one, as the first touch of
+ * anonymous memory does, and like that may be what calls the OOM killer. The exception: an owner
+ * with UPADEV_UNMAP or mmap() always under way keeps its contents, but its mappings may be emptied,
+ * which touches bring back; with UPADEV_CREATE_TRACK nothing is taken then.
+ *
+ * The module only reads the words of the allocators, and trusts nothing in them: an owner whose
+ * words are wrong loses contents of its own, and nobody else anything. A page of which the frame
+ * has been moved elsewhere must not be free before an UPADEV_UNMAP (of any pages) that began after
+ * the move has returned, unless the frame had no memory when it was moved.
+ *
+ * What was taken is told by marks, so that the process can prefer what is still there. They are
+ * __u64 words, one behind the other:
+ *
+ * ========  ======================================================================================
+ * 1         number of frames taken so far, written after the marks that belong to it
+ * pages     bit c: in child c of the pages is a free page whose frame was taken;
+ *           (children + 63) / 64 words. The module sets bits, the process clears them
+ * frames    the same of free frames; as many for these
+ * absent    bit f: frame f has no memory, max_frames / 64 words. The module alone writes them. A
+ *           bit is set after nothing can reach the frame, and cleared before anything can
+ * ========  ======================================================================================
+ *
+ * Guarded only (else EOPNOTSUPP). Errors: EINVAL (also: `pages.units` not 1 .. pages of the region,
+ * `frames.units` not max_frames, an offset misaligned, words that do not lie in the state), EBUSY
+ * (declared before, or made with UPADEV_CREATE_RECLAIM), ENOMEM.
+ */
+struct upadev_allocators {
+	struct upadev_allocator pages;
+	struct upadev_allocator frames;
+	__u64 marks_offset;
+	__u64 reserved[5];
+};
+
 #define UPADEV_INFO _IOR('U', 0x80, struct upadev_info)
 #define UPADEV_CREATE _IOWR('U', 0x81, struct upadev_create)
 #define UPADEV_MAP _IOWR('U', 0x82, struct upadev_batch)
@@ -325,5 +403,6 @@ struct upadev_stats {
 #define UPADEV_RESIZE _IOW('U', 0x86, struct upadev_resize)
 #define UPADEV_STATS _IOR('U', 0x87, struct upadev_stats)
 #define UPADEV_RECLAIM _IOWR('U', 0x88, struct upadev_reclaim)
+#define UPADEV_ALLOCATORS _IOW('U', 0x89, struct upadev_allocators)
 
 #endif /* _UAPI_UPA_H */

@@ -1,0 +1,721 @@
+/*
+ * UPADEV_ALLOCATORS: under memory pressure, and by UPADEV_RECLAIM, the kernel takes what the
+ * process's allocators say is unused, down to single frames, and nothing else; without a call by
+ * the process, beside all its changes, and whatever its words say.
+ */
+#include <pthread.h>
+
+#include "allocator.h"
+
+#define PAGES 32768ULL
+#define FRAMES 16384ULL
+#define STATE_BYTES (8ULL << 20)
+
+static struct region r;
+static struct allocator pages, frames;
+static _Atomic uint64_t *marks; /* the count, then those of pages, of frames, of absence */
+
+static uint64_t mark_words(const struct allocator *a)
+{
+	return parts(parts(a->where.units, CHILD), 64);
+}
+
+static uint64_t taken(void)
+{
+	return marks[0];
+}
+
+static bool page_marked(uint64_t page)
+{
+	return marks[1 + page / CHILD / 64] >> page / CHILD % 64 & 1;
+}
+
+static bool frame_marked(uint64_t frame)
+{
+	return marks[1 + mark_words(&pages) + frame / CHILD / 64] >> frame / CHILD % 64 & 1;
+}
+
+static bool absent(uint64_t frame)
+{
+	return marks[1 + mark_words(&pages) + mark_words(&frames) + frame / 64] >> frame % 64 & 1;
+}
+
+static void press(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	CHECK(fd >= 0);
+	CHECK_EQUAL(write(fd, "2", 1), 1);
+	close(fd);
+}
+
+static struct upadev_allocators declaration(void)
+{
+	return (struct upadev_allocators){
+		.pages = pages.where,
+		.frames = frames.where,
+		.marks_offset = (uint64_t)((char *)marks - (char *)r.state),
+	};
+}
+
+/* A region of so many pages and frames with two allocators in its state, all free. */
+static void place(uint32_t flags, uint64_t nr_pages, uint64_t nr_frames)
+{
+	uint64_t end = 4096;
+
+	r = make_region_with(UPADEV_GUARDED, flags, nr_pages, nr_frames, nr_frames, STATE_BYTES);
+	end = allocator_place(&pages, &r, end, nr_pages);
+	end = allocator_place(&frames, &r, end, nr_frames);
+	marks = (void *)((char *)r.state + end);
+	for (uint64_t i = 0; i < nr_pages; i++)
+		unit_put(&pages, i);
+	for (uint64_t i = 0; i < nr_frames; i++)
+		unit_put(&frames, i);
+}
+
+static void make(uint32_t flags, uint64_t nr_pages, uint64_t nr_frames)
+{
+	struct upadev_allocators a;
+
+	place(flags, nr_pages, nr_frames);
+	a = declaration();
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_ALLOCATORS, &a), 0);
+}
+
+static void tag(uint64_t page, uint64_t mark)
+{
+	word(&r, page)[0] = word(&r, page)[511] = mark + page;
+}
+
+static void check_tag(uint64_t page, uint64_t mark)
+{
+	CHECK_EQUAL(word(&r, page)[0], mark + page);
+	CHECK_EQUAL(word(&r, page)[511], mark + page);
+}
+
+/* Page gets frame, both taken from their allocators. */
+static void take(uint64_t page, uint64_t frame)
+{
+	CHECK(unit_get(&pages, page));
+	CHECK(unit_get(&frames, frame));
+	r.shadow[page] = (uint32_t)frame + 1;
+	tag(page, 100);
+}
+
+static uint64_t reclaim(uint64_t most)
+{
+	struct upadev_reclaim request = { .pages = most };
+
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_RECLAIM, &request), 0);
+	return request.reclaimed;
+}
+
+static uint64_t gone(void)
+{
+	struct upadev_reclaim request = { 0 };
+
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_RECLAIM, &request), 0);
+	return request.gone;
+}
+
+static void refusals(void)
+{
+	struct upadev_allocators good, a;
+	struct region other;
+	uint64_t children = PAGES / CHILD, words;
+
+	place(0, PAGES, FRAMES);
+	words = 1 + mark_words(&pages) + mark_words(&frames) + FRAMES / 64;
+	good = declaration();
+	CHECK_ERRNO(ioctl(r.fd, UPADEV_RECLAIM, &(struct upadev_reclaim){ .pages = 1 }),
+		    EOPNOTSUPP);
+#define BAD(change)                                                                                \
+	do {                                                                                       \
+		a = good;                                                                          \
+		change;                                                                            \
+		CHECK_ERRNO(ioctl(r.fd, UPADEV_ALLOCATORS, &a), EINVAL);                           \
+	} while (0)
+	BAD(a.pages.units = 0);
+	BAD(a.pages.units = PAGES + 1);
+	BAD(a.pages.units = UINT64_MAX);
+	BAD(a.frames.units = 0);
+	BAD(a.frames.units = FRAMES - 1);
+	BAD(a.frames.units = FRAMES * 2);
+	BAD(a.pages.group_offset = 2);
+	BAD(a.pages.group_offset = STATE_BYTES);
+	BAD(a.frames.group_offset = UINT64_MAX - 3);
+	BAD(a.pages.tree_offset = 2);
+	BAD(a.pages.tree_offset = STATE_BYTES - PAGES / TREE * 4 + 4);
+	BAD(a.pages.tree_offset = UINT64_MAX - 3);
+	BAD(a.pages.child_offset = STATE_BYTES - children * 4 + 4);
+	BAD(a.pages.child_offset = 1);
+	BAD(a.pages.bitmap_offset = 4);
+	BAD(a.pages.bitmap_offset = STATE_BYTES - children * 128 + 8);
+	BAD(a.pages.bitmap_offset = 1ULL << 63);
+	BAD(a.frames.tree_offset = STATE_BYTES + 4);
+	BAD(a.frames.child_offset = UINT64_MAX & ~3ULL);
+	BAD(a.frames.bitmap_offset = STATE_BYTES);
+	BAD(a.marks_offset = 4);
+	BAD(a.marks_offset = STATE_BYTES - words * 8 + 8);
+	BAD(a.marks_offset = UINT64_MAX & ~7ULL);
+	BAD(a.reserved[0] = 1);
+	BAD(a.reserved[4] = 1);
+	CHECK_ERRNO(ioctl(r.fd, UPADEV_ALLOCATORS, NULL), EFAULT);
+	CHECK_ERRNO(ioctl(open_device(), UPADEV_ALLOCATORS, &good), ENXIO);
+	/* Up to the last byte. */
+	a = good, a.marks_offset = STATE_BYTES - words * 8;
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_ALLOCATORS, &a), 0);
+	CHECK_ERRNO(ioctl(r.fd, UPADEV_ALLOCATORS, &good), EBUSY);
+	/* What the shadow table decides is not decided here as well. */
+	other = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, 512, 512, 512);
+	a = (struct upadev_allocators){ .pages.units = 512,
+					.frames.units = 512,
+					.marks_offset = 1024 };
+	CHECK_ERRNO(ioctl(other.fd, UPADEV_ALLOCATORS, &a), EBUSY);
+	/* As small as can be; and no state at all. */
+	other = make_region(UPADEV_GUARDED, 0, 512, 512, 512);
+	a.pages.units = 1;
+	CHECK_EQUAL(ioctl(other.fd, UPADEV_ALLOCATORS, &a), 0);
+	other.fd = open_device();
+	other.created = (struct upadev_create){ .version = UPADEV_ABI_VERSION,
+						.pages = 512,
+						.max_frames = 512 };
+	CHECK_EQUAL(ioctl(other.fd, UPADEV_CREATE, &other.created), 0);
+	CHECK_ERRNO(ioctl(other.fd, UPADEV_ALLOCATORS, &(struct upadev_allocators){ 0 }), EINVAL);
+	CHECK_ERRNO(ioctl(other.fd, UPADEV_ALLOCATORS, &a), EINVAL);
+}
+
+static void raw_modes_refuse(void)
+{
+	struct region raw = make_region(UPADEV_RAW_PTE, 0, 512, 512, 512);
+
+	CHECK_ERRNO(ioctl(raw.fd, UPADEV_ALLOCATORS, &(struct upadev_allocators){ 0 }), EOPNOTSUPP);
+	CHECK_ERRNO(ioctl(raw.fd, UPADEV_RECLAIM, &(struct upadev_reclaim){ 0 }), EOPNOTSUPP);
+}
+
+/* Every second frame is in use: the others go, one by one, and nothing else changes. */
+static void takes_single_frames(void)
+{
+	long before_all = free_pages();
+	struct upadev_stats before;
+
+	make(0, PAGES, FRAMES);
+	for (uint64_t i = 0; i < FRAMES; i += 2)
+		take(i, i);
+	before = stats(&r);
+	CHECK_EQUAL(reclaim(UINT64_MAX), FRAMES / 2);
+	CHECK_EQUAL(reclaim(UINT64_MAX), 0);
+	CHECK_EQUAL(stats(&r).reclaimed_pages, FRAMES / 2);
+	CHECK_EQUAL(gone(), FRAMES / 2);
+	CHECK_EQUAL(taken(), FRAMES / 2);
+	if (before_all - free_pages() > (long)FRAMES * 3 / 4)
+		FAIL("kept=%ld pages", before_all - free_pages());
+	for (uint64_t i = 0; i < FRAMES; i++) {
+		CHECK_EQUAL(absent(i), i % 2);
+		CHECK_EQUAL(frame_marked(i), true);
+		CHECK_EQUAL(page_marked(i), false);
+		if (i % 2 == 0)
+			check_tag(i, 100);
+	}
+	CHECK_EQUAL(stats(&r).faults, before.faults); /* what is in use stayed mapped */
+	/* Taken into use, they come back, zeroed, by one fault each. */
+	for (uint64_t i = 1; i < FRAMES; i += 2) {
+		CHECK(unit_get(&pages, i));
+		CHECK(unit_get(&frames, i));
+		r.shadow[i] = (uint32_t)i + 1;
+		CHECK_EQUAL(word(&r, i)[0], 0);
+		CHECK_EQUAL(word(&r, i)[511], 0);
+		CHECK_EQUAL(absent(i), false);
+		tag(i, 100);
+	}
+	CHECK_EQUAL(stats(&r).faults - before.faults, FRAMES / 2);
+	CHECK_EQUAL(gone(), 0);
+	for (uint64_t i = 0; i < FRAMES; i++)
+		check_tag(i, 100);
+	CHECK_EQUAL(reclaim(UINT64_MAX), 0);
+}
+
+/* Pages that were freed and kept their frames; the frames of those in use keep theirs. */
+static void takes_deferred_pages(void)
+{
+	struct upadev_stats before;
+	uint64_t free = 0;
+
+	make(0, PAGES, FRAMES);
+	for (uint64_t i = 0; i < FRAMES; i++)
+		take(2 * i, FRAMES - 1 - i);
+	for (uint64_t i = 0; i < FRAMES; i++) {
+		if (i % 4 == 0) /* three quarters are free and kept */
+			continue;
+		unit_put(&pages, 2 * i);
+		free++;
+	}
+	before = stats(&r);
+	CHECK_EQUAL(reclaim(UINT64_MAX), free);
+	CHECK_EQUAL(taken(), free);
+	for (uint64_t i = 0; i < FRAMES; i++) {
+		uint64_t frame = FRAMES - 1 - i;
+
+		/* The words are the process's. */
+		CHECK_EQUAL(unit_free(&pages, 2 * i), i % 4 != 0);
+		CHECK_EQUAL(unit_free(&frames, frame), false);
+		CHECK_EQUAL(r.shadow[2 * i], frame + 1);
+		CHECK_EQUAL(absent(frame), i % 4 != 0);
+		CHECK_EQUAL(page_marked(2 * i), true);
+		CHECK_EQUAL(frame_marked(frame), false);
+		if (i % 4 == 0)
+			check_tag(2 * i, 100);
+	}
+	CHECK_EQUAL(stats(&r).faults, before.faults);
+	/* One of them is used again as it is, another's frame elsewhere. */
+	CHECK(unit_get(&pages, 2));
+	CHECK_EQUAL(word(&r, 2)[7], 0);
+	CHECK_EQUAL(map_pages(&r, 4, 1), 0);
+	CHECK(unit_get(&pages, 4));
+	CHECK(unit_get(&pages, 5));
+	r.shadow[5] = r.shadow[4];
+	r.shadow[4] = 0;
+	CHECK_EQUAL(word(&r, 5)[7], 0);
+	CHECK_EQUAL(touch(r.data + 4 * PAGE, false), SIGBUS);
+	CHECK_EQUAL(gone(), free - 2);
+}
+
+/* All of a child, a tree or a group is taken and freed by one bit. */
+static void polarities(void)
+{
+	make(0, GROUP + 3 * TREE, 512);
+	for (uint64_t level = 0; level < 3; level++) {
+		uint64_t unit[] = { GROUP + TREE + 77, GROUP + TREE + CHILD + 5, 1 };
+		_Atomic uint32_t *words[] = { pages.child, pages.tree, pages.group };
+		uint64_t size[] = { CHILD, TREE, GROUP };
+		uint32_t bit = level ? UPADEV_NODE_POLARITY : UPADEV_CHILD_POLARITY;
+		_Atomic uint32_t *at = &words[level][unit[level] / size[level]];
+
+		if (level == 2)
+			for (uint64_t t = 0; t < 16; t++)
+				pages.tree[t] = 0; /* closed */
+		CHECK_EQUAL(unit_free(&pages, unit[level]), true);
+		*at ^= bit;
+		CHECK_EQUAL(unit_free(&pages, unit[level]), false);
+		CHECK(unit_get(&frames, level));
+		r.shadow[unit[level]] = (uint32_t)level + 1;
+		tag(unit[level], 300);
+		reclaim(UINT64_MAX);
+		CHECK_EQUAL(absent(level), false);
+		check_tag(unit[level], 300);
+		*at ^= bit;
+		CHECK_EQUAL(reclaim(UINT64_MAX), 1);
+		CHECK_EQUAL(absent(level), true);
+		CHECK_EQUAL(page_marked(unit[level]), true);
+	}
+	/* Of an open tree the group says nothing. */
+	pages.tree[3] = UPADEV_TREE_OPEN;
+	pages.group[0] = UPADEV_NODE_POLARITY;
+	CHECK(unit_get(&frames, 5));
+	CHECK(unit_get(&pages, 3 * TREE));
+	r.shadow[3 * TREE] = 6;
+	tag(3 * TREE, 300);
+	CHECK_EQUAL(reclaim(UINT64_MAX), 0);
+	check_tag(3 * TREE, 300);
+}
+
+/* The last child is incomplete: bits of pages that do not exist say nothing. */
+static void last_units(void)
+{
+	struct upadev_allocators a;
+
+	place(0, 1024, 512);
+	pages.where.units = 600;
+	a = declaration();
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_ALLOCATORS, &a), 0);
+	for (uint64_t i = 0; i < 512; i++)
+		CHECK(unit_get(&frames, i));
+	r.shadow[599] = 1;
+	r.shadow[600] = 2;
+	r.shadow[639] = 3;
+	r.shadow[1023] = 4;
+	tag(600, 1), tag(639, 1), tag(1023, 1);
+	CHECK_EQUAL(reclaim(UINT64_MAX), 1);
+	CHECK_EQUAL(absent(0), true);
+	check_tag(600, 1), check_tag(639, 1), check_tag(1023, 1);
+}
+
+/* As under memory pressure, and no more than asked for by the call. */
+static void takes_under_pressure(void)
+{
+	uint64_t some;
+
+	make(0, PAGES, FRAMES);
+	for (uint64_t i = 0; i < FRAMES; i++)
+		take(i, i);
+	for (uint64_t i = 0; i < FRAMES / 2; i++)
+		unit_put(&pages, i);
+	some = reclaim(100);
+	CHECK(some >= 100 && some < 100 + 64);
+	press();
+	CHECK(stats(&r).reclaimed_pages > FRAMES / 4);
+	for (uint64_t i = FRAMES / 2; i < FRAMES; i++)
+		check_tag(i, 100);
+}
+
+/* A smaller pool has lost what was taken from its end; a larger one has memory there again. */
+static void resizes(void)
+{
+	make(0, PAGES, FRAMES);
+	take(0, 0);
+	CHECK_EQUAL(reclaim(UINT64_MAX), FRAMES - 1);
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 512 }), 0);
+	CHECK_EQUAL(gone(), 511);
+	CHECK_EQUAL(absent(512), false);
+	CHECK_EQUAL(reclaim(UINT64_MAX), 0);
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = FRAMES }), 0);
+	CHECK_EQUAL(gone(), 511);
+	check_tag(0, 100);
+	CHECK_EQUAL(reclaim(UINT64_MAX), FRAMES - 512);
+	munmap(r.data, r.created.data_bytes);
+	CHECK_EQUAL(gone(), FRAMES - 1);
+	CHECK_EQUAL(reclaim(UINT64_MAX), 0);
+}
+
+/*
+ * A neighbour gets what is free and kept, by touching its own memory; the holder makes no call, and
+ * faults for nothing that it uses.
+ */
+static void neighbour_gets_it(void)
+{
+	uint64_t kept = (uint64_t)sysconf(_SC_AVPHYS_PAGES) * 3 / 4 / 512 * 512, used = kept / 4;
+	uint64_t before, used_again;
+	size_t want;
+	pid_t child;
+
+	make(0, kept, kept);
+	for (uint64_t i = 0; i < kept; i++)
+		take(i, i);
+	for (uint64_t i = used; i < kept; i++)
+		unit_put(&pages, i);
+	before = stats(&r).faults;
+	want = (size_t)kept * 3 / 5 * PAGE; /* more than is left beside the pool */
+	child = fork();
+	if (!child) {
+		char *memory = mmap(NULL, want, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				    -1, 0);
+
+		CHECK(memory != MAP_FAILED);
+		for (size_t at = 0; at < want; at += PAGE)
+			memory[at] = 1;
+		_exit(0);
+	}
+	CHECK_EQUAL(wait_status(child), 0);
+	printf("# kept=%lu used=%lu neighbour=%zu taken=%lu\n", (unsigned long)kept,
+	       (unsigned long)used, want / PAGE, (unsigned long)stats(&r).reclaimed_pages);
+	CHECK(stats(&r).reclaimed_pages > kept / 8);
+	CHECK_EQUAL(stats(&r).reclaimed_pages, taken());
+	for (uint64_t i = 0; i < used; i++)
+		check_tag(i, 100);
+	CHECK_EQUAL(stats(&r).faults, before);
+	/* Used again, each page faults once if its frame was taken, else holds what it held. */
+	used_again = gone();
+	CHECK_EQUAL(used_again, taken());
+	for (uint64_t i = used; i < kept; i++) {
+		bool lost = absent(i);
+
+		CHECK_EQUAL(word(&r, i)[0], lost ? 0 : 100 + i);
+	}
+	CHECK_EQUAL(stats(&r).faults - before, used_again);
+}
+
+/* Tracking goes on: accessed and dirty bits of pages in use stay. */
+static void keeps_tracked_bits(void)
+{
+	static uint64_t dirty[PAGES / 64];
+	struct upadev_harvest h = { .count = PAGES, .dirty = (uintptr_t)dirty, .flags = 7 };
+
+	make(UPADEV_CREATE_TRACK, PAGES, FRAMES);
+	for (uint64_t i = 0; i < FRAMES / 2; i++)
+		take(i, i);
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_HARVEST, &h), 0);
+	for (uint64_t i = 0; i < FRAMES / 2; i += 3)
+		tag(i, 200);
+	CHECK_EQUAL(reclaim(UINT64_MAX), FRAMES / 2);
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_HARVEST, &h), 0);
+	CHECK_EQUAL(h.dirty_pages, (FRAMES / 2 + 2) / 3);
+	for (uint64_t i = 0; i < FRAMES / 2; i++)
+		CHECK_EQUAL(dirty[i / 64] >> i % 64 & 1, i % 3 == 0);
+}
+
+/* A manager has the descriptor and no other right: it takes what the owner has declared unused. */
+static void by_a_manager(void)
+{
+	pid_t child;
+
+	make(0, PAGES, FRAMES);
+	for (uint64_t i = 0; i < FRAMES / 2; i++)
+		take(i, i);
+	child = fork();
+	if (!child) {
+		CHECK_EQUAL(reclaim(1024), 1024);
+		CHECK_ERRNO(unmap_pages(&r, 0, 1), EPERM);
+		CHECK_ERRNO(ioctl(r.fd, UPADEV_ALLOCATORS, NULL), EPERM);
+		_exit(0);
+	}
+	CHECK_EQUAL(wait_status(child), 0);
+	CHECK_EQUAL(reclaim(UINT64_MAX), FRAMES / 2 - 1024);
+	for (uint64_t i = 0; i < FRAMES / 2; i++)
+		check_tag(i, 100);
+	/* Without a declaration. */
+	r = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, 512, 512, 512);
+	child = fork();
+	if (!child) {
+		CHECK_ERRNO(ioctl(r.fd, UPADEV_RECLAIM, &(struct upadev_reclaim){ .pages = 1 }),
+			    EPERM);
+		_exit(0);
+	}
+	CHECK_EQUAL(wait_status(child), 0);
+}
+
+/* When the owner has ended, its descriptor with the manager: its words still say what is free. */
+static void after_the_owners_end(void)
+{
+	int fds[2];
+	pid_t owner;
+	char byte;
+
+	CHECK_EQUAL(pipe(fds), 0);
+	owner = fork();
+	if (!owner) {
+		pid_t manager;
+
+		make(0, PAGES, FRAMES);
+		for (uint64_t i = 0; i < FRAMES / 2; i++)
+			take(i, i);
+		owner = getpid();
+		manager = fork();
+		if (!manager) {
+			while (getppid() == owner)
+				usleep(1000);
+			CHECK_EQUAL(reclaim(UINT64_MAX), FRAMES / 2);
+			CHECK_EQUAL(write(fds[1], "k", 1), 1);
+		}
+		_exit(0);
+	}
+	close(fds[1]);
+	CHECK_EQUAL(wait_status(owner), 0);
+	CHECK_EQUAL(read(fds[0], &byte, 1), 1);
+}
+
+static _Atomic bool stop;
+static _Atomic unsigned long rounds;
+
+static uint64_t next(uint64_t *state)
+{
+	*state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
+	return *state;
+}
+
+/* The frame of a page that is held goes back to its allocator. */
+static void detach(uint64_t page)
+{
+	uint64_t frame = r.shadow[page] - 1;
+
+	r.shadow[page] = 0;
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!absent(frame)) /* else nothing was ever installed */
+		CHECK_EQUAL(unmap_pages(&r, page, 1), 0);
+	unit_put(&frames, frame);
+}
+
+/* Exchanges the frames of two pages that are held. */
+static void exchange(uint64_t page, uint64_t other)
+{
+	uint32_t mine = r.shadow[page], theirs = r.shadow[other];
+	struct upadev_range both[2] = { { page, 1 }, { other, 1 } };
+	struct upadev_batch b = { .ranges = (uintptr_t)both, .count = 2 };
+
+	r.shadow[other] = mine;
+	atomic_thread_fence(memory_order_seq_cst);
+	r.shadow[page] = theirs;
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_UNMAP, &b), 0);
+}
+
+/* Takes and frees pages and frames in every way a library does, each thread in its own half. */
+static void *user(void *argument)
+{
+	uint64_t self = (uintptr_t)argument, state = self * 2654435761U + 1, mark = self << 32;
+	uint64_t first = self * (PAGES / 2), frame_first = self * (FRAMES / 2);
+	static __thread uint8_t used[PAGES / 2];
+
+	while (!atomic_load(&stop)) {
+		uint64_t i = next(&state) % (PAGES / 2), page = first + i;
+		uint64_t j = next(&state) % (PAGES / 2), other = first + j;
+
+		atomic_fetch_add(&rounds, 1);
+		if (used[i]) {
+			check_tag(page, mark);
+			switch (next(&state) % 8) {
+			case 0: /* freed with its frame taken away */
+				detach(page);
+				break;
+			case 1: /* moved to another page, without copying */
+				if (used[j] || other == page || !unit_get(&pages, other))
+					continue;
+				exchange(page, other);
+				CHECK_EQUAL(word(&r, other)[0], mark + page);
+				tag(other, mark);
+				used[j] = 1;
+				break;
+			case 2:
+			case 3: /* freed, keeps its frame */
+				break;
+			default:
+				continue;
+			}
+			used[i] = 0;
+			unit_put(&pages, page);
+			continue;
+		}
+		if (!unit_get(&pages, page))
+			continue;
+		if (r.shadow[page] && absent(r.shadow[page] - 1))
+			detach(page);
+		for (int tries = 0; !r.shadow[page] && tries < 64; tries++) {
+			uint64_t frame = frame_first + next(&state) % (FRAMES / 2);
+
+			if (unit_get(&frames, frame))
+				r.shadow[page] = (uint32_t)frame + 1;
+		}
+		if (r.shadow[page]) {
+			tag(page, mark);
+			used[i] = 1;
+		} else {
+			unit_put(&pages, page);
+		}
+	}
+	for (uint64_t i = 0; i < PAGES / 2; i++)
+		if (used[i])
+			check_tag(first + i, mark);
+	return NULL;
+}
+
+static void beside_users(void)
+{
+	pthread_t threads[2];
+	uint64_t state = 7919;
+
+	make(0, PAGES, FRAMES);
+	for (uintptr_t i = 0; i < 2; i++)
+		CHECK_EQUAL(pthread_create(&threads[i], NULL, user, (void *)i), 0);
+	for (int i = 0; i < 400 || atomic_load(&rounds) < 200000; i++) {
+		reclaim(next(&state) % FRAMES);
+		if (i % 16 == 0)
+			press();
+	}
+	atomic_store(&stop, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	printf("# rounds=%lu taken=%lu\n", rounds, (unsigned long)stats(&r).reclaimed_pages);
+	CHECK(stats(&r).reclaimed_pages > FRAMES);
+}
+
+/* Any words at all, changing all the while. */
+static void *scribble(void *argument)
+{
+	uint64_t state = (uintptr_t)argument;
+
+	while (!atomic_load(&stop)) {
+		uint64_t random = next(&state);
+
+		((volatile uint64_t *)r.state)[random % (STATE_BYTES / 8)] = next(&state);
+		r.shadow[random % PAGES] = (uint32_t)(next(&state) % (FRAMES + 3));
+		if (random % 8 == 0)
+			frames.child[random % (FRAMES / 512)] = (uint32_t)next(&state);
+		if (random % 64 == 0)
+			frames.tree[random / 64 % (FRAMES / TREE)] = (uint32_t)next(&state);
+	}
+	return NULL;
+}
+
+/* Nobody else is concerned, all calls end, and all memory comes back. */
+static void hostile_words(void)
+{
+	struct sigaction action = { .sa_handler = touch_failed };
+	struct region other = guarded(FRAMES, FRAMES);
+	long before = free_pages();
+	pthread_t thread;
+	uint64_t state = 1;
+
+	for (uint64_t i = 0; i < FRAMES; i++) {
+		other.shadow[i] = (uint32_t)i + 1;
+		*word(&other, i) = ~i;
+	}
+	make(0, PAGES, FRAMES);
+	sigaction(SIGBUS, &action, NULL);
+	CHECK_EQUAL(pthread_create(&thread, NULL, scribble, (void *)88172645463325252ULL), 0);
+	for (int i = 0; i < 3000; i++) {
+		uint64_t page = next(&state) % PAGES;
+
+		if (i % 4 == 0)
+			reclaim(next(&state) % FRAMES);
+		if (i % 64 == 0)
+			press();
+		if (!touch(r.data + page * PAGE, true))
+			CHECK(word(&r, page)[1] != ~page);
+		if (i % 16 == 0)
+			CHECK(unmap_pages(&r, page, 1) == 0);
+		if (i % 100 == 0)
+			ioctl(r.fd, UPADEV_RESIZE,
+			      &(struct upadev_resize){ .frames = next(&state) % (FRAMES / 512 + 1) *
+								 512 });
+	}
+	atomic_store(&stop, true);
+	pthread_join(thread, NULL);
+	CHECK(gone() <= stats(&r).frames);
+	for (uint64_t i = 0; i < FRAMES; i++)
+		CHECK_EQUAL(*word(&other, i), ~i);
+	munmap(r.data, r.created.data_bytes);
+	munmap((void *)(uintptr_t)r.shadow, r.created.shadow_bytes);
+	munmap(r.state, r.created.state_bytes);
+	close(r.fd);
+	if (before - free_pages() > (long)FRAMES / 16)
+		FAIL("lost=%ld pages", before - free_pages());
+}
+
+static void *keep_mapping(void *argument)
+{
+	(void)argument;
+	while (!atomic_load(&stop)) {
+		void *memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		CHECK(memory != MAP_FAILED);
+		munmap(memory, PAGE);
+		unmap_pages(&r, 0, PAGES);
+	}
+	return NULL;
+}
+
+/* An owner that never rests keeps nothing that is free from the others. */
+static void busy_owner(void)
+{
+	pthread_t threads[4];
+	uint64_t got;
+
+	make(0, PAGES, FRAMES);
+	for (uint64_t i = 0; i < FRAMES / 2; i++)
+		take(i, i);
+	for (int i = 0; i < 4; i++)
+		CHECK_EQUAL(pthread_create(&threads[i], NULL, keep_mapping, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		press();
+	got = stats(&r).reclaimed_pages;
+	atomic_store(&stop, true);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	printf("# taken=%lu of %llu pages\n", (unsigned long)got, FRAMES / 2);
+	CHECK(got >= FRAMES / 4 && got <= FRAMES / 2);
+	for (uint64_t i = 0; i < FRAMES / 2; i++)
+		check_tag(i, 100);
+}
+
+TESTS(CASE(refusals), CASE(raw_modes_refuse), CASE(takes_single_frames), CASE(takes_deferred_pages),
+      CASE(polarities), CASE(last_units), CASE(takes_under_pressure), CASE(resizes),
+      CASE(neighbour_gets_it), CASE(keeps_tracked_bits), CASE(by_a_manager),
+      CASE(after_the_owners_end), CASE(beside_users), CASE(hostile_words), CASE(busy_owner))
