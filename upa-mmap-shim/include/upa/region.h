@@ -42,9 +42,10 @@ extern "C" {
 #define UPA_REGION_NOHUGEPAGE 2u /* advise against them, whatever the system's default */
 
 /*
- * UPA_BACKEND_PTE only. Page frames that stand at no page are the kernel's to take under memory pressure, by whole 2
- * MiB, and give_back returns them wherever they are in the pool, not only at its end. They still count as locked
- * memory. The price: a touch of allocated memory may find none left for it, which is a SIGBUS.
+ * UPA_BACKEND_PTE only. The memory of free pages, and of page frames that stand at no page, is the kernel's to take
+ * under memory pressure, page by page, without a call by this process; and give_back returns it wherever it is in the
+ * pool, not only at its end. What still has memory is preferred afterwards. A touch of what was taken brings zeroed
+ * memory, as the first touch of any anonymous memory does. All frames of the pool still count as locked memory.
  */
 #define UPA_REGION_RECLAIM 4u
 
@@ -158,8 +159,8 @@ UPA_API void *upa_region_resize(struct upa_region *r, void *address, size_t old_
 
 /*
  * Gives memory behind free pages back to the kernel until at most `retain_bytes` stay. Returns the bytes given back. On
- * the device in units of 2 MiB and, unless it was made with UPA_REGION_RECLAIM, only from the end of the pool; pte-raw:
- * none.
+ * the device, unless the region was made with UPA_REGION_RECLAIM, in units of 2 MiB and only from the end of the pool;
+ * pte-raw: none.
  */
 UPA_API int64_t upa_region_give_back(struct upa_region *r, uint64_t retain_bytes);
 

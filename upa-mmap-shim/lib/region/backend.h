@@ -37,6 +37,9 @@ struct region_backend {
 	int (*open)(struct upa_region *r, const struct region_header *h, const struct upa_region_options *options,
 		    int fd);
 
+	/* Once the allocator is there as well. NULL if nothing is to be done then. */
+	int (*start)(struct upa_region *r);
+
 	/* Undoes open(), but for the handle. */
 	void (*close)(struct upa_region *r);
 

@@ -59,6 +59,8 @@ static int create(struct upa_region **out, const struct upa_region_options *opti
 	if (error)
 		return error;
 	error = upa_llfree_init(&r->llfree, state_in(r, &h), h.state_bytes, h.data_bytes / PAGE_BYTES, h.slots);
+	if (!error && backend->start)
+		error = backend->start(r);
 	if (error) {
 		upa_region_destroy(r);
 		return error;

@@ -126,7 +126,6 @@ static int create(struct device_region *d, struct upadev_create *made)
 		d->words_bytes = round_up(made->pages * sizeof(*d->words), PAGE_BYTES);
 	d->entries_bytes = made->entries_bytes;
 	d->tables_bytes = made->tables_bytes;
-	d->reclaim = made->flags & UPADEV_CREATE_RECLAIM;
 	return error;
 }
 
@@ -140,14 +139,15 @@ static int make(struct upa_region *r, const struct region_header *h, const struc
 	size_t pages_bytes = round_up(upa_region_metadata_bytes(h), PAGE_BYTES);
 	size_t frames_bytes = round_up(upa_llfree_state_size(most, h->slots), PAGE_BYTES);
 	bool raw = options->backend == UPA_BACKEND_PTE_RAW;
+	bool reclaim = options->flags & UPA_REGION_RECLAIM;
+	size_t marks_bytes = reclaim ? upa_marks_bytes(h->data_bytes / PAGE_BYTES, most) : 0;
 	struct upadev_create made = {
 		.version = UPADEV_ABI_VERSION,
 		.mode = raw ? UPADEV_RAW_PTE : UPADEV_GUARDED,
-		.flags = options->flags & UPA_REGION_RECLAIM ? UPADEV_CREATE_RECLAIM : 0,
 		.pages = h->data_bytes / PAGE_BYTES,
 		.frames = pool,
 		.max_frames = most,
-		.state_bytes = pages_bytes + frames_bytes,
+		.state_bytes = pages_bytes + frames_bytes + round_up(marks_bytes, PAGE_BYTES),
 	};
 	int error = frames_bytes && pool <= most ? open_device(d, options->device) : -EINVAL;
 
@@ -158,6 +158,7 @@ static int make(struct upa_region *r, const struct region_header *h, const struc
 	d->state_bytes = made.state_bytes;
 	d->max_frames = most;
 	d->max_deferred = options->max_deferred_bytes / PAGE_BYTES;
+	d->reclaim = reclaim;
 	d->pool = pool;
 	d->free_frames = (int64_t)pool;
 	error = map_parts(r, raw);
@@ -225,6 +226,7 @@ const struct region_backend upa_guarded = {
 	.flags = UPA_REGION_RECLAIM,
 	.prepares = true,
 	.open = open_region,
+	.start = upa_device_declare,
 	.close = close_region,
 	.prepare = upa_device_prepare,
 	.unmap = upa_device_unmap,

@@ -19,6 +19,9 @@
  * of the other as stale. In a mixed child only the words tell. In a child of another state all free pages are alike.
  *   - A frame leaves its word, then all TLBs (UPADEV_UNMAP or fsync()), then goes back to F. So a page without a frame
  * is mapped nowhere, and putting one there needs no shoot-down.
+ *   - With `reclaim` the module takes memory of frames that are free in F, and of frames at free pages, by itself. Such
+ *     a frame has no memory until it is touched, and reads zero then. Nothing relies on what a free page holds but that
+ *     it is zero if A or F says so, which stays true.
  *   - Frames enter the pool zeroed, absent in F. What F has had back is stale, unless it came from a child that was
  *     cleared ahead of need.
  *
@@ -36,6 +39,7 @@
 #include <sys/types.h>
 
 #include "region/backend.h"
+#include "region/types.h"
 
 #include "../../../../kernel-ext/include/uapi/upa.h"
 
@@ -48,13 +52,17 @@ struct device_region {
 	pid_t owner; /* process whose mappings these are */
 	size_t data_bytes, words_bytes, tables_bytes, entries_bytes, state_bytes;
 	uint64_t max_frames, max_deferred;
-	bool reclaim;          /* the module may take frames that stand in no word: UPADEV_CREATE_RECLAIM */
+	bool reclaim;          /* the module may take what is unused: UPADEV_ALLOCATORS, see settle.c */
 	_Atomic uint64_t pool; /* frames in the pool: 0 .. pool - 1 */
 	_Atomic int resizer;   /* thread that resizes the pool, or 0 */
 
 	/* Counted where they change; not exact in between. */
 	_Atomic int64_t free_frames __attribute__((aligned(64)));
 	_Atomic int64_t deferred __attribute__((aligned(64)));
+
+	/* reclaim only: the marks of the module, in the state; how many frames it had taken when last looked at. */
+	_Atomic uint64_t *marks;
+	_Atomic uint64_t settled;
 
 	/* Between the two handlers of a fork, see leave.c. */
 	char *copy_of_data, *copy_of_state;
@@ -108,6 +116,7 @@ struct scavenge {
 	uint64_t from;       /* child to begin with; then downwards, then from the far end */
 	uint64_t least;      /* frames of lower numbers stay where they are */
 	uint64_t run, pages; /* pages to be looked at before any child, if there are any */
+	bool absent;         /* only frames whose memory the module has taken */
 };
 
 /* Takes frames of free pages. Returns how many are free now that were not. */
@@ -115,6 +124,38 @@ uint64_t upa_device_scavenge(struct upa_region *r, const struct scavenge *s);
 
 /* Frees pages without their frames. -EINVAL if one of them is free. */
 int upa_device_unmap_now(struct upa_region *r, uint64_t first, uint64_t pages);
+
+/* Moves frames that stand at free pages of one child, and whose memory the module has taken, to F, as absent. */
+void upa_device_settle_child(struct upa_region *r, uint64_t child);
+
+/* ---- settle.c: what the module has taken ------------------------------------------------------- */
+
+/* Bytes of the marks that the module makes for so many pages and frames. */
+size_t upa_marks_bytes(uint64_t pages, uint64_t frames);
+
+/* Tells the module where the allocators are: from then on it may take what is unused. */
+int upa_device_declare(struct upa_region *r);
+
+/* Has the module taken the memory of this frame? Sure of a frame that stands in no word. */
+bool upa_frame_absent(const struct upa_region *r, uint64_t frame);
+
+void upa_device_settle_marks(struct upa_region *r, uint64_t taken);
+
+/* Records what the module has taken since, so that what still has memory is preferred. */
+static inline void upa_device_settle(struct upa_region *r)
+{
+	struct device_region *d = r->device;
+	uint64_t taken = d->marks ? atomic_load_explicit(d->marks, memory_order_acquire) : 0;
+
+	if (__builtin_expect(taken != atomic_load_explicit(&d->settled, memory_order_relaxed), 0))
+		upa_device_settle_marks(r, taken);
+}
+
+/* Has the module taken anything yet? Then absent frames are no longer those that are zero and have memory. */
+static inline bool upa_module_has_taken(const struct device_region *d)
+{
+	return d->marks && atomic_load_explicit(d->marks, memory_order_relaxed);
+}
 
 /* From the far end: what stays is where searches begin. */
 static inline uint64_t far_end(const struct upa_region *r)

@@ -96,7 +96,7 @@ bool upa_more_frames(struct upa_region *r, uint64_t wanted, bool scavenges)
 	return (scavenges && load(&d->deferred) > 0 && upa_device_scavenge(r, &s)) || grow(d, wanted);
 }
 
-/* Has the module take back what stands in no word, up to so many frames. Returns how many; *gone are without memory. */
+/* Has the module take unused memory, up to about so many frames. Returns how many; *gone are without memory. */
 static int64_t reclaim(const struct device_region *d, uint64_t pages, int64_t *gone)
 {
 	struct upadev_reclaim request = { .pages = pages };
@@ -136,7 +136,7 @@ static int64_t excess_frames(const struct device_region *d, uint64_t retain, int
 int64_t upa_device_give_back(struct upa_region *r, uint64_t retain)
 {
 	struct device_region *d = r->device;
-	int64_t excess, gone, still, given, missing;
+	int64_t excess, gone, still, given;
 	uint64_t most, pool;
 
 	reclaim(d, 0, &gone);
@@ -146,18 +146,11 @@ int64_t upa_device_give_back(struct upa_region *r, uint64_t retain)
 	most = round_up((uint64_t)excess, UPA_CHILD_PAGES);
 	pool = pool_frames(d);
 	given = (int64_t)shrink(d, most);
-	missing = excess - given;
-	if (missing > 0 && load(&d->deferred) > 0) {
+	if (!d->reclaim && given < excess && load(&d->deferred) > 0) {
 		/* Frames at free pages: where only the end of the pool can go back, those that are there. */
 		struct scavenge s = { .want = UINT64_MAX, .from = far_end(r), .least = pool > most ? pool - most : 0 };
 
-		if (d->reclaim) {
-			missing -= load(&d->free_frames) - gone;
-			s.want = missing > 0 ? (uint64_t)missing : 0;
-			s.least = 0;
-		}
-		if (s.want)
-			upa_device_scavenge(r, &s);
+		upa_device_scavenge(r, &s);
 		given += (int64_t)shrink(d, most - (uint64_t)given);
 	}
 	unlock_pool(d);
@@ -166,7 +159,8 @@ int64_t upa_device_give_back(struct upa_region *r, uint64_t retain)
 		reclaim(d, 0, &still);
 		given -= gone > still ? gone - still : 0;
 		if (excess > given)
-			given += reclaim(d, round_up((uint64_t)(excess - given), UPA_CHILD_PAGES), &still);
+			given += reclaim(d, (uint64_t)(excess - given), &still);
+		upa_device_settle(r);
 	}
 	return given;
 }

@@ -15,14 +15,15 @@ static bool attach(struct upa_region *r, struct upa_page_id *at, struct upa_page
 		   enum source source)
 {
 	struct device_region *d = r->device;
+	/* Frames fresh from the kernel are zero, and no dearer than others. */
+	uint32_t preference = flags & UPA_MAP_ZEROS && !upa_module_has_taken(d) ? UPA_GET_ABSENT : 0;
 	uint64_t most = end.n - at->n;
 
 	/* Held, and all of them without: another frame there would be lost. */
 	UPA_ASSERT(held(r, at->n, most) && next_word(d, *at, end, true).n == end.n);
 	while (at->n < end.n) {
 		uint64_t n = end.n - at->n < most ? end.n - at->n : most;
-		/* Frames fresh from the kernel are zero, and no dearer than others. */
-		int64_t frame = frames_get(d, n, flags & UPA_MAP_ZEROS ? UPA_GET_ABSENT : 0);
+		int64_t frame = frames_get(d, n, preference);
 
 		if (frame < 0 && n > 1) {
 			most = n > UPA_CHILD_PAGES ? UPA_CHILD_PAGES : n / 2;
@@ -180,6 +181,7 @@ static int prepare(struct upa_region *r, struct upa_page_id first, uint64_t page
 int upa_device_prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds)
 {
 	(void)holds; /* the words of the table say it */
+	upa_device_settle(r);
 	return prepare(r, page_at(first), pages, flags, NEW_OR_SCAVENGED_FRAMES);
 }
 
@@ -207,6 +209,7 @@ int upa_device_unmap(struct upa_region *r, uint64_t first, uint64_t pages)
 	struct device_region *d = r->device;
 	int error;
 
+	upa_device_settle(r);
 	if (!d->max_deferred)
 		return upa_device_unmap_now(r, first, pages);
 	error = pages_put(r, page_at(first), pages, 0);

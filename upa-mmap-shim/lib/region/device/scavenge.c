@@ -11,6 +11,7 @@
 
 /* Frames on their way from words to F, and the pages they came from, in the same order. */
 struct batch {
+	bool absent; /* frames without memory only: installed nowhere */
 	uint32_t ranges, runs;
 	uint64_t frames;
 	struct upadev_range range[MAX_RANGES];
@@ -109,16 +110,40 @@ static bool batch_ready(const struct upa_region *r, const struct batch *b)
 }
 
 /*
+ * Have its frames no memory still, after their words have been cleared? Then nothing was installed before, and nothing
+ * can be any more: the module clears its mark before it brings memory.
+ */
+static bool batch_still_absent(const struct upa_region *r, struct batch *b)
+{
+	__sync_synchronize(); /* the words, then the marks */
+	for (uint32_t i = 0; i < b->runs; i++)
+		for (uint32_t n = 0; n < b->run[i].count; n++)
+			if (!upa_frame_absent(r, b->run[i].first.n + n))
+				return false;
+	return true;
+}
+
+/* Some page was touched by a program that had freed it: what its frame holds is not known. */
+static void batch_not_zero(struct batch *b)
+{
+	for (uint32_t i = 0; i < b->runs; i++)
+		b->run[i].zero = 0;
+}
+
+/*
  * Shoots down what has been taken away, then frees frames and pages. If the call fails, which it does when the program
  * has closed the descriptor, the pages get their frames back and are freed with them.
  */
 static int batch_finish(struct upa_region *r, struct batch *b)
 {
 	struct device_region *d = r->device;
+	bool installed = b->ranges && !(b->absent && batch_still_absent(r, b));
 	int error;
 
 	UPA_ASSERT(batch_ready(r, b));
-	error = b->ranges ? upa_device_shoot_down(d, b->range, b->ranges) : 0;
+	if (b->absent && installed)
+		batch_not_zero(b);
+	error = installed ? upa_device_shoot_down(d, b->range, b->ranges) : 0;
 	if (error)
 		batch_undo(d, b);
 	for (uint32_t i = 0; i < b->ranges; i++)
@@ -164,9 +189,11 @@ static int free_into(struct upa_region *r, struct batch *b, struct upa_page_id f
 }
 
 /* Has this page a frame that is to go? Sure only of pages the caller holds. */
-static bool wanted(const struct device_region *d, const struct scavenge *s, struct upa_page_id page)
+static bool wanted(const struct upa_region *r, const struct scavenge *s, struct upa_page_id page)
 {
-	return word_at(d, page) > s->least;
+	uint64_t word = word_at(r->device, page);
+
+	return word > s->least && (!s->absent || upa_frame_absent(r, word - 1));
 }
 
 /* Are pages just taken cleared ahead of need, and nobody's since? */
@@ -186,7 +213,7 @@ static int64_t scavenge_run(struct upa_region *r, struct batch *b, const struct 
 		struct upa_page_id stop = first;
 		int error;
 
-		while (stop.n < end.n && stop.n - first.n < most - total && wanted(d, s, stop))
+		while (stop.n < end.n && stop.n - first.n < most - total && wanted(r, s, stop))
 			stop.n++;
 		if (stop.n == first.n) {
 			first.n++;
@@ -194,7 +221,8 @@ static int64_t scavenge_run(struct upa_region *r, struct batch *b, const struct 
 		}
 		if (!pages_take(r, first, stop.n - first.n)) {
 			change(&d->deferred, -(int64_t)(stop.n - first.n));
-			error = free_into(r, b, first, stop.n - first.n, all_zero(r, first, stop.n - first.n));
+			error = free_into(r, b, first, stop.n - first.n,
+					  s->absent || all_zero(r, first, stop.n - first.n));
 			if (error)
 				return error;
 			total += stop.n - first.n;
@@ -242,11 +270,22 @@ static int64_t scavenge_all(struct upa_region *r, struct batch *b, const struct 
 	return n < 0 ? n : (int64_t)total;
 }
 
+void upa_device_settle_child(struct upa_region *r, uint64_t child)
+{
+	const struct scavenge s = { .want = UPA_CHILD_PAGES, .absent = true };
+	struct batch b = { .absent = true };
+
+	if (upa_llfree_child_state(&r->llfree, child * UPA_CHILD_PAGES) != (int)UPA_ABSENT &&
+	    scavenge_child(r, &b, &s, child, s.want) >= 0)
+		batch_finish(r, &b);
+}
+
 uint64_t upa_device_scavenge(struct upa_region *r, const struct scavenge *s)
 {
 	struct batch b;
 	int64_t total;
 
+	b.absent = false;
 	batch_start(&b);
 	total = scavenge_all(r, &b, s);
 	return batch_finish(r, &b) || total < 0 ? 0 : (uint64_t)total;
@@ -259,6 +298,7 @@ int upa_device_unmap_now(struct upa_region *r, uint64_t first, uint64_t pages)
 
 	if (upa_llfree_next(&r->llfree, first, pages, true, &length) >= 0)
 		return -EINVAL;
+	b.absent = false;
 	batch_start(&b);
 	if (!free_into(r, &b, page_at(first), pages, false))
 		batch_finish(r, &b);
