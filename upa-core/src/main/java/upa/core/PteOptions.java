@@ -30,10 +30,11 @@ import java.util.Objects;
  * @param maxDeferredBytes free pages may keep their frames, still mapped, up to so many bytes; 0 or more. An unmap that
  *                         exceeds it takes frames away from free pages, in one batch with one TLB shoot-down, until
  *                         half of it is left. Blocks that other threads are unmapping at this instant come on top
- * @param reclaim          guarded only: frames that stand at no page are the kernel's to take under memory pressure, by
- *                         whole 2 MiB, and {@link Region#giveBack} returns them wherever they are in the pool, not only
- *                         at its end. They still count as locked memory. The price: a touch of allocated memory may
- *                         find none left for it, which is a SIGBUS like that of a free page ({@link BackEnd#PTE})
+ * @param reclaim          guarded only: the memory of free pages, and of frames that stand at no page, is the kernel's
+ *                         to take under memory pressure, page by page, without a call by this process; and
+ *                         {@link Region#giveBack} returns it wherever it is in the pool, not only at its end. What
+ *                         still has memory is preferred afterwards. A touch of what was taken brings zeroed memory.
+ *                         All frames of the pool still count as locked memory
  * @param device           the module's device
  */
 public record PteOptions(

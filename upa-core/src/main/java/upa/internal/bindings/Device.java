@@ -212,6 +212,33 @@ public class Device extends Device$shared {
     public static int UPADEV_HARVEST_FLUSH() {
         return UPADEV_HARVEST_FLUSH;
     }
+    private static final int UPADEV_CHILD_POLARITY = (int)1024L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_CHILD_POLARITY 1024
+     * }
+     */
+    public static int UPADEV_CHILD_POLARITY() {
+        return UPADEV_CHILD_POLARITY;
+    }
+    private static final int UPADEV_NODE_POLARITY = (int)65536L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_NODE_POLARITY 65536
+     * }
+     */
+    public static int UPADEV_NODE_POLARITY() {
+        return UPADEV_NODE_POLARITY;
+    }
+    private static final int UPADEV_TREE_OPEN = (int)262144L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_TREE_OPEN 262144
+     * }
+     */
+    public static int UPADEV_TREE_OPEN() {
+        return UPADEV_TREE_OPEN;
+    }
     private static final long UPADEV_INFO = 2149602688L;
     /**
      * {@snippet lang=c :
@@ -283,6 +310,15 @@ public class Device extends Device$shared {
      */
     public static long UPADEV_RECLAIM() {
         return UPADEV_RECLAIM;
+    }
+    private static final long UPADEV_ALLOCATORS = 1082152329L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_ALLOCATORS 1082152329
+     * }
+     */
+    public static long UPADEV_ALLOCATORS() {
+        return UPADEV_ALLOCATORS;
     }
 }
 

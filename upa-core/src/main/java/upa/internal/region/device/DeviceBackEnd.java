@@ -29,6 +29,8 @@ import upa.llfree.LlFree;
  *     else needs the frame or there are more of them than agreed. Among the addresses it counts as stale (or zeroed),
  *     one whose word is 0 as absent. So who looks for pages finds such first that are still mapped where they are
  *     wanted.
+ * <li>With {@link PteOptions#reclaim} the module takes the memory of free frames, and of frames at free pages, by
+ *     itself. Such a frame reads zero when it is touched. {@link Settle} records it.
  * <li>A page whose word is 0 is unmapped on every processor before it is free. So a frame may be put there without
  *     a TLB shoot-down, and a frame that is free stands nowhere.
  * </ul>
@@ -42,6 +44,8 @@ public final class DeviceBackEnd implements RegionBackEnd {
     private final Supply supply;
     private final Relocate relocate;
     private final Clear clear;
+    /** Null if the module may take nothing. */
+    private final Settle settle;
 
     private DeviceBackEnd(UpaDevice device, Layout layout, PteOptions options) {
         this.device = device;
@@ -50,10 +54,16 @@ public final class DeviceBackEnd implements RegionBackEnd {
         words = options.backEnd() == BackEnd.PTE
                 ? new GuardedWords(pages, device)
                 : new RawWords(pages, device, device.state().address() + layout.wordsOffset());
-        frames = new Frames(device, layout, options);
+        long marksAt = device.state().address() + layout.marksOffset();
+        Marks marks = options.reclaim() ? new Marks(marksAt, layout.pages(), layout.maxFrames()) : null;
+        frames = new Frames(device, layout, options, marks);
         supply = new Supply(state, words, frames, new Scavenge(state, words, frames), options);
         relocate = new Relocate(state, words, frames, supply);
         clear = new Clear(state, words, frames);
+        settle = marks != null ? new Settle(state, words, frames, marks) : null;
+        if (marks != null) {
+            device.declare(pages, frames.all, layout.marksOffset());
+        }
     }
 
     /** Makes a region of so many bytes. Throws as {@code Region.create}. */
@@ -63,16 +73,15 @@ public final class DeviceBackEnd implements RegionBackEnd {
         }
         boolean raw = options.backEnd() == BackEnd.PTE_RAW;
         long n = Rounding.up(bytes, CHILD_BYTES) / PAGE_BYTES;
-        Layout layout = Layout.of(n, options.maxPoolBytes() / PAGE_BYTES, raw);
+        Layout layout = Layout.of(n, options.maxPoolBytes() / PAGE_BYTES, raw, options.reclaim());
         UpaDevice device = UpaDevice.open(new UpaDevice.Request(
-                options.device(),
-                raw,
-                options.reclaim(),
-                n,
-                options.poolBytes() / PAGE_BYTES,
-                layout.maxFrames(),
-                layout.stateBytes()));
-        return new DeviceBackEnd(device, layout, options);
+                options.device(), raw, n, options.poolBytes() / PAGE_BYTES, layout.maxFrames(), layout.stateBytes()));
+        try {
+            return new DeviceBackEnd(device, layout, options);
+        } catch (RuntimeException e) {
+            device.close();
+            throw e;
+        }
     }
 
     @Override
@@ -99,6 +108,9 @@ public final class DeviceBackEnd implements RegionBackEnd {
 
     @Override
     public long get(int slot, long n, int flags) {
+        if (settle != null) {
+            settle.run(slot);
+        }
         long page = pages.getRun(slot, n, flags);
         if (page < 0) {
             return page;

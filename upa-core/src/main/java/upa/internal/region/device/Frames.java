@@ -18,16 +18,17 @@ final class Frames {
     final LlFree all;
     final long max;
     private final UpaDevice device;
-    private final boolean reclaim;
+    /** Null if the module may take nothing. */
+    private final Marks marks;
     /** Frames in the pool. */
     private volatile long pool;
     /** Frames that are free, give or take those of calls under way. */
     private final AtomicLong free;
 
-    Frames(UpaDevice device, Layout layout, PteOptions options) {
+    Frames(UpaDevice device, Layout layout, PteOptions options, Marks marks) {
         this.device = device;
         max = layout.maxFrames();
-        reclaim = options.reclaim();
+        this.marks = marks;
         pool = options.poolBytes() / PAGE_BYTES;
         all = layout.createFrames(device.state());
         free = new AtomicLong(pool);
@@ -50,7 +51,16 @@ final class Frames {
     }
 
     boolean canReclaim() {
-        return reclaim;
+        return marks != null;
+    }
+
+    /**
+     * {@return how to choose frames for a request with these flags} One with old bytes is as good as any, unless zeros
+     * are asked for: an absent one is zero. But once the module has taken some, those may have no memory.
+     */
+    int preference(int flags) {
+        boolean fresh = (flags & LlFree.GET_ZEROS) != 0 && (marks == null || marks.taken() == 0);
+        return fresh ? LlFree.GET_ABSENT : 0;
     }
 
     // ---- taking and freeing ----------------------------------------------------------------------------------
@@ -62,6 +72,15 @@ final class Frames {
             free.getAndAdd(-n);
         }
         return frame;
+    }
+
+    /** Takes exactly these frames. False if one of them is not free. */
+    boolean takeAt(int slot, long first, long n) {
+        if (all.getAt(slot, first, n) != 0) {
+            return false;
+        }
+        free.getAndAdd(-n);
+        return true;
     }
 
     /** Takes up to so many frames where they are. False if it found none. */
@@ -125,17 +144,15 @@ final class Frames {
     }
 
     /**
-     * Gives at least so many free frames back to the kernel, by whole 2 MiB, wherever they are, if that is allowed.
-     * Returns how many.
+     * Gives about so many frames back to the kernel that are free or stand at free pages, wherever they are, if that is
+     * allowed. Returns how many.
      */
     long reclaim(long wanted) {
-        return reclaim && wanted > 0
-                ? device.reclaim(Rounding.up(wanted, CHILD_PAGES)).pages()
-                : 0;
+        return canReclaim() && wanted > 0 ? device.reclaim(wanted).pages() : 0;
     }
 
     /** Frames of the pool without memory. */
     long gone() {
-        return reclaim ? device.reclaim(0).gone() : 0;
+        return canReclaim() ? device.reclaim(0).gone() : 0;
     }
 }

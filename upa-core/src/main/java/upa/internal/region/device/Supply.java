@@ -90,8 +90,7 @@ final class Supply {
             return null;
         }
         PageRanges taken = new PageRanges();
-        // A frame with old bytes is as good as any, unless zeros are asked for.
-        int preference = (flags & LlFree.GET_ZEROS) != 0 ? LlFree.GET_ABSENT : 0;
+        int preference = frames.preference(flags);
         while (taken.pages() < n) {
             long missing = n - taken.pages();
             long run = Math.min(missing, CHILD_PAGES);
@@ -155,19 +154,12 @@ final class Supply {
         synchronized (shortage) {
             long pool = frames.pool();
             long given = frames.shrink(slot, wanted);
-            if (given >= wanted || words.deferred.get() <= 0) {
+            if (given >= wanted || words.deferred.get() <= 0 || frames.canReclaim()) {
                 return given;
             }
-            if (frames.canReclaim()) {
-                long missing = wanted - given - frames.free() + frames.gone();
-                if (missing > 0) {
-                    scavenge.frames(slot, missing, 0);
-                }
-            } else {
-                // Only the end of the pool can go back: frames that are there.
-                long least = Math.max(0, pool - Rounding.up(wanted, CHILD_PAGES));
-                scavenge.frames(slot, Long.MAX_VALUE, least);
-            }
+            // Only the end of the pool can go back: frames that are there.
+            long least = Math.max(0, pool - Rounding.up(wanted, CHILD_PAGES));
+            scavenge.frames(slot, Long.MAX_VALUE, least);
             return given + frames.shrink(slot, wanted - given);
         }
     }

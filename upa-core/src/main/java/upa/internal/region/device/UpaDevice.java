@@ -1,5 +1,10 @@
 package upa.internal.region.device;
 
+import static upa.llfree.LlFreeDescriptor.BITMAP_OFFSET;
+import static upa.llfree.LlFreeDescriptor.CHILD_OFFSET;
+import static upa.llfree.LlFreeDescriptor.GROUP_OFFSET;
+import static upa.llfree.LlFreeDescriptor.TREE_OFFSET;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -11,6 +16,8 @@ import java.util.Arrays;
 import upa.core.SystemCallException;
 import upa.internal.bindings.Device;
 import upa.internal.bindings.Libc;
+import upa.internal.bindings.upadev_allocator;
+import upa.internal.bindings.upadev_allocators;
 import upa.internal.bindings.upadev_batch;
 import upa.internal.bindings.upadev_create;
 import upa.internal.bindings.upadev_info;
@@ -21,7 +28,9 @@ import upa.internal.os.DeviceCalls;
 import upa.internal.os.Errno;
 import upa.internal.os.FileCalls;
 import upa.internal.os.MemoryCalls;
+import upa.internal.os.RawMemory;
 import upa.internal.region.Refusal;
+import upa.llfree.LlFree;
 
 /**
  * One region of the kernel module: its open device, its mappings, and the calls on it. {@code upa.h} of the module says
@@ -41,8 +50,7 @@ final class UpaDevice {
     private static final Cleaner CLEANER = Cleaner.create();
 
     /** What to make. */
-    record Request(
-            Path device, boolean raw, boolean reclaim, long pages, long frames, long maxFrames, long stateBytes) {
+    record Request(Path device, boolean raw, long pages, long frames, long maxFrames, long stateBytes) {
         private String what() {
             return "device=" + device + " back end=" + (raw ? "pte-raw" : "pte");
         }
@@ -157,7 +165,6 @@ final class UpaDevice {
         MemorySegment created = upadev_create.allocate(arena);
         upadev_create.version(created, Device.UPADEV_ABI_VERSION());
         upadev_create.mode(created, r.raw ? Device.UPADEV_RAW_PTE() : Device.UPADEV_GUARDED());
-        upadev_create.flags(created, r.reclaim ? Device.UPADEV_CREATE_RECLAIM() : 0);
         upadev_create.pages(created, r.pages);
         upadev_create.frames(created, r.frames);
         upadev_create.max_frames(created, r.maxFrames);
@@ -328,10 +335,29 @@ final class UpaDevice {
         }
     }
 
-    /**
-     * Only if the region was made so: gives back up to so many frames that the shadow table does not name, by whole 2
-     * MiB.
-     */
+    /** Tells the module where the allocators and the marks are: from then on it may take what is unused. */
+    void declare(LlFree pages, LlFree frames, long marksOffset) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment request = upadev_allocators.allocate(arena);
+            describe(upadev_allocators.pages(request), pages);
+            describe(upadev_allocators.frames(request), frames);
+            upadev_allocators.marks_offset(request, marksOffset);
+            long result = checkOpen(DeviceCalls.ioctl(fd, Device.UPADEV_ALLOCATORS(), request.address()));
+            Refusal.check(result, "UPADEV_ALLOCATORS", data, dataBytes);
+        }
+    }
+
+    private void describe(MemorySegment allocator, LlFree a) {
+        long start = a.segment().address();
+        long offset = start - state.address();
+        upadev_allocator.units(allocator, a.pages());
+        upadev_allocator.group_offset(allocator, offset + RawMemory.getLongOpaque(start + GROUP_OFFSET));
+        upadev_allocator.tree_offset(allocator, offset + RawMemory.getLongOpaque(start + TREE_OFFSET));
+        upadev_allocator.child_offset(allocator, offset + RawMemory.getLongOpaque(start + CHILD_OFFSET));
+        upadev_allocator.bitmap_offset(allocator, offset + RawMemory.getLongOpaque(start + BITMAP_OFFSET));
+    }
+
+    /** Only after {@link #declare}: gives about so many unused frames back. */
     Reclaimed reclaim(long pages) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment request = upadev_reclaim.allocate(arena);
