@@ -122,12 +122,20 @@ static noinline u64 upa_empty(struct upa_region *r, const struct upa_table *t, u
 	return count - absent;
 }
 
-/* A touch of a page that is not installed: fills the table around it. */
+/* Has the frame memory at this moment? It is in the pool, or was a moment ago. */
+static bool upa_has_memory(const struct upa_region *r, u64 frame)
+{
+	return READ_ONCE(r->entries[array_index_nospec(frame, r->max_frames)]);
+}
+
+/*
+ * A touch of a page that is not installed: fills the table around it. If memory had to be brought
+ * for this one page, only its entry: its neighbours may want as much.
+ */
 vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf)
 {
 	u64 page = (vmf->address - r->data_start) / PAGE_SIZE;
-	u64 first = round_down(page, UPADEV_BLOCK_PAGES), changed = 0;
-	unsigned long address = vmf->address & PMD_MASK;
+	u64 first = round_down(page, UPADEV_BLOCK_PAGES), count = UPADEV_BLOCK_PAGES, changed = 0;
 	unsigned int attempts = 0;
 	struct upa_table t;
 	bool good;
@@ -138,33 +146,42 @@ again:
 	frame = READ_ONCE(r->shadow[page]);
 	if (!frame || frame > READ_ONCE(r->frames))
 		goto bad;
-	if (!upa_table_lock(r->mm, address, &t)) {
-		if (upa_table_make(r->mm, address))
-			return VM_FAULT_OOM;
-		if (!upa_table_lock(r->mm, address, &t))
-			return VM_FAULT_SIGBUS;
+	good = upa_has_memory(r, frame - 1);
+	if (likely(good)) {
+		unsigned long address = r->data_start + first * PAGE_SIZE;
+
+		if (!upa_table_lock(r->mm, address, &t)) {
+			if (upa_table_make(r->mm, address))
+				return VM_FAULT_OOM;
+			if (!upa_table_lock(r->mm, address, &t))
+				return VM_FAULT_SIGBUS;
+		}
+		upa_install(r, &t, first, count, &changed, NULL);
+		good = READ_ONCE(t.pte[page - first].pte);
+		spin_unlock(t.lock);
 	}
-	upa_install(r, &t, first, UPADEV_BLOCK_PAGES, &changed, NULL);
-	good = READ_ONCE(t.pte[page - first].pte);
-	spin_unlock(t.lock);
-	atomic64_add(changed, &r->count.fault_pages);
 	if (!good) {
 		/*
-		 * Its block was taken back, or is about to be; else it went away since the first
-		 * look.
+		 * It was taken back, or is about to be; else it went away since the first look.
 		 */
 		ret = upa_refill(r, frame - 1);
 		if (ret == -ENOMEM && READ_ONCE(r->unused))
 			return VM_FAULT_OOM; /* as of anonymous memory */
 		if (ret == -EINTR)
 			return VM_FAULT_NOPAGE; /* about to die */
-		if (!ret && attempts++ < UPA_REFILLS)
-			goto again;
-		goto bad;
+		if (ret || attempts++ >= UPA_REFILLS)
+			goto bad;
+		if (READ_ONCE(r->unused)) {
+			first = page;
+			count = 1;
+		}
+		goto again;
 	}
+	atomic64_add(changed, &r->count.fault_pages);
 	atomic64_inc(&r->count.faults);
 	return VM_FAULT_NOPAGE;
 bad:
+	atomic64_add(changed, &r->count.fault_pages);
 	atomic64_inc(&r->count.bad_faults);
 	return VM_FAULT_SIGBUS;
 }
