@@ -70,7 +70,7 @@ static void settle_frames(struct upa_region *r, struct upa_frame_id first, uint6
 
 	change(&d->free_frames, -(int64_t)count);
 	/* They stand in no word: nothing can bring their memory back while they are held. */
-	if (!frames_get_at(d, first, count)) {
+	if (frames_get_at(d, first, count) >= 0) {
 		bool absent = true;
 
 		for (uint64_t i = 0; absent && i < count; i++)

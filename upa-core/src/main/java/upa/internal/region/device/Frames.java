@@ -76,7 +76,7 @@ final class Frames {
 
     /** Takes exactly these frames. False if one of them is not free. */
     boolean takeAt(int slot, long first, long n) {
-        if (all.getAt(slot, first, n) != 0) {
+        if (all.getAt(slot, first, n) < 0) {
             return false;
         }
         free.getAndAdd(-n);
