@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * region_reclaim.c - regions on /dev/upa of which the module has taken unused memory (UPA_REGION_RECLAIM): what still has
- * memory is preferred, and all is right if it is taken beside what the owner does. Skipped without the device.
+ * region_reclaim.c - regions on /dev/upa of which the module has taken unused memory (UPA_REGION_RECLAIM): what still
+ * has memory is preferred, and all is right if it is taken beside what the owner does. Skipped without the device.
  */
 #include <pthread.h>
 #include <stdatomic.h>
