@@ -68,7 +68,8 @@ vm_test_library() {
   mapfile -t sources < <(find "$shim/lib" -name '*.c')
   rm -rf "$work"
   mkdir -p "$work/programs" "$work/preload"
-  for test in region/region_{test,resize,give_back,device,device_leave,reclaim,fork,stress,vectors} mman/mman_{cases,state}; do
+  for test in region/region_{test,resize,give_back,device,device_leave,reclaim,fork,stress,vectors} \
+    mman/mman_{cases,state}; do
     "${compile[@]}" -Wall -Wextra -Werror -o "$work/programs/${test##*/}" "$shim/tests/$test.c" "${sources[@]}"
   done
   if [[ -r $dlmalloc ]]; then
