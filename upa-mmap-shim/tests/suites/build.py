@@ -300,9 +300,9 @@ class CPython:
     name = "cpython"
     interpreter = "/usr/bin/python3"
     modules = ("array buffer bytes bz2 capi concurrent_futures ctypes faulthandler fcntl fork1 gc hashlib io json "
-               "list lzma marshal memoryio memoryview mmap multiprocessing_fork multiprocessing_main_handling os pickle "
-               "posix queue resource select shelve signal sort struct subprocess thread threadedtempfile threading "
-               "threading_local threadsignals tracemalloc unicode wait3 wait4 weakref zlib").split()
+               "list lzma marshal memoryio memoryview mmap multiprocessing_fork multiprocessing_main_handling os "
+               "pickle posix queue resource select shelve signal sort struct subprocess thread threadedtempfile "
+               "threading threading_local threadsignals tracemalloc unicode wait3 wait4 weakref zlib").split()
 
     def build(self, work, _):
         if not pathlib.Path(self.interpreter).exists():

@@ -7,8 +7,8 @@ same. A test whose verdict differs is repeated, alone and in that mode: it count
 came at least twice in three runs and never alone. intended.txt lists the differences that are meant, with their
 reasons.
 
-Nothing of the suites is in this repository. LTP and its Open POSIX suite come from a checkout that the caller names, all
-others from Debian's packages.
+Nothing of the suites is in this repository. LTP and its Open POSIX suite come from a checkout that the caller names,
+all others from Debian's packages.
 """
 import argparse
 import concurrent.futures
