@@ -261,6 +261,15 @@ static void limits_at_once(void)
 	retain_account(&retain, &untold, -MIB);
 	IS(world.asked_resident, 2);
 	IS(world.region_target, 3 * MIB - 3 * MIB / 16);
+	/* But never so little that threads tell of nothing else. */
+	begin();
+	world.keepable = MIB;
+	look(100 * MIB, 3 * MIB / 2);
+	IS(world.asked_keepable, 1);
+	untold = -RETAIN_STEP + 1;
+	retain_tell(&retain, &untold);
+	IS(untold, -RETAIN_STEP + 1);
+	untold = 0;
 	/* Before anybody has asked, that is more than needs no asking. */
 	begin();
 	world.has_region = true;
@@ -681,6 +690,22 @@ static void unused_goes(void)
 	}
 }
 
+/* A tick that comes a little early counts, and one that comes much too early does not. */
+static void early_ticks(void)
+{
+	for (int64_t early = RETAIN_TICK / 4 - 2; early <= RETAIN_TICK / 4 + 8; early += 10) {
+		begin();
+		look(100 * MIB, 5 * MIB);
+		retain_begin_ticks(&retain);
+		for (int i = 1; i < RETAIN_PARTS; i++) {
+			world.now -= early;
+			IS(tick(100 * MIB, 5 * MIB), -1);
+		}
+		world.now -= early;
+		IS(tick(100 * MIB, 5 * MIB), early < RETAIN_TICK / 4 ? 0 : -1);
+	}
+}
+
 /* By the half-life: of an hour, nothing goes soon; of nothing, in as many ticks as there are parts. */
 static void unused_by_half_life(void)
 {
@@ -797,6 +822,7 @@ int main(void)
 	purges();
 	purges_and_limits();
 	unused_goes();
+	early_ticks();
 	unused_by_half_life();
 	unused_heap_goes();
 	silence_decays();
