@@ -19,7 +19,7 @@
 static bool ordinary(int protection, int flags, off_t offset)
 {
 	return protection == (PROT_READ | PROT_WRITE) && !(flags & ~SERVED_FLAGS) && flags & MAP_PRIVATE &&
-	       flags & MAP_ANONYMOUS && offset % (off_t)PAGE == 0;
+	       flags & MAP_ANONYMOUS && offset % (off_t)PAGE_BYTES == 0;
 }
 
 static long renew(char *address, size_t length, void *region)

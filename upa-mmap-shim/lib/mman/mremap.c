@@ -201,13 +201,13 @@ static void *shrink(struct upa_region *r, char *from, size_t old_size, size_t ne
 {
 	struct range part;
 
-	bool ours = inside(r, from, PAGE, &part);
+	bool ours = inside(r, from, PAGE_BYTES, &part);
 
-	if (ours && !all_allocated(r, from, PAGE))
+	if (ours && !all_allocated(r, from, PAGE_BYTES))
 		return address_result(-EFAULT);
 	/* Also of the region: with MADV_DONTFORK, not in a child. */
-	if (!ours || upa_region_tainted(r, from, PAGE)) {
-		long result = os_mremap(from, PAGE, PAGE, 0, NULL);
+	if (!ours || upa_region_tainted(r, from, PAGE_BYTES)) {
+		long result = os_mremap(from, PAGE_BYTES, PAGE_BYTES, 0, NULL);
 
 		if (os_failed(result))
 			return address_result(result);
@@ -222,13 +222,13 @@ static bool refused_at_once(uintptr_t from, size_t old_size, size_t new_size, in
 {
 	bool moves = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
 
-	if (from % PAGE || !page_up(new_size) || page_up(old_size) < old_size)
+	if (from % PAGE_BYTES || !page_up(new_size) || page_up(old_size) < old_size)
 		return true;
 	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) || (moves && !(flags & MREMAP_MAYMOVE)))
 		return true;
 	if (flags & MREMAP_DONTUNMAP && page_up(old_size) != page_up(new_size))
 		return true;
-	return flags & MREMAP_FIXED && (target % PAGE || target + page_up(new_size) < target);
+	return flags & MREMAP_FIXED && (target % PAGE_BYTES || target + page_up(new_size) < target);
 }
 
 /* From outside the region to a place of the program's choice that is partly or wholly inside. */
@@ -250,7 +250,7 @@ static void *remap(struct upa_region *r, void *old_address, size_t old_size, siz
 	bool out, into;
 
 	flags &= ~UPA_MAP_UNCLEARED;
-	out = r && inside(r, old_address, old_size ? page_up(old_size) : PAGE, &part);
+	out = r && inside(r, old_address, old_size ? page_up(old_size) : PAGE_BYTES, &part);
 	into = r && flags & MREMAP_FIXED && inside(r, target, page_up(new_size), &part);
 	if ((!out && !into) || refused_at_once(from, old_size, new_size, flags, to))
 		return address_result(os_mremap(old_address, old_size, new_size, flags, target));
@@ -266,7 +266,7 @@ static void *remap(struct upa_region *r, void *old_address, size_t old_size, siz
 	if (inside(r, old_address, old_size, &part))
 		return address_result(-EFAULT);
 	/* An old size of 0 means a second view of a shared mapping. */
-	if (!old_size && out && !all_allocated(r, old_address, PAGE))
+	if (!old_size && out && !all_allocated(r, old_address, PAGE_BYTES))
 		return address_result(-EFAULT);
 	if (!into)
 		return address_result(os_mremap(old_address, old_size, new_size, flags, target));

@@ -33,7 +33,7 @@ static size_t words_bytes(const struct taken *t)
 
 static int note_taken(struct taken *t, const struct range *part)
 {
-	size_t first = (size_t)(part->address - t->base) / PAGE;
+	size_t first = (size_t)(part->address - t->base) / PAGE_BYTES;
 
 	if (!t->words && t->pages <= sizeof(t->few) * CHAR_BIT)
 		t->words = t->few;
@@ -44,7 +44,7 @@ static int note_taken(struct taken *t, const struct range *part)
 			return (int)made;
 		t->words = (unsigned long *)made;
 	}
-	for (size_t i = first; i < first + part->bytes / PAGE; i++)
+	for (size_t i = first; i < first + part->bytes / PAGE_BYTES; i++)
 		t->words[i / WORD_BITS] |= 1ul << i % WORD_BITS;
 	return 0;
 }
@@ -71,7 +71,7 @@ static void free_taken(struct upa_region *r, struct taken *t)
 			continue;
 		while (end < t->pages && was_taken(t, end))
 			end++;
-		upa_give_up(r, t->base + at * PAGE, (end - at) * PAGE);
+		upa_give_up(r, t->base + at * PAGE_BYTES, (end - at) * PAGE_BYTES);
 	}
 	forget_taken(t);
 }
@@ -82,7 +82,7 @@ static int take(struct upa_region *r, struct taken *t)
 	struct range gap;
 	int error = 0;
 
-	while (!error && upa_region_next(r, t->base, t->pages * PAGE, true, &gap)) {
+	while (!error && upa_region_next(r, t->base, t->pages * PAGE_BYTES, true, &gap)) {
 		error = upa_region_claim(r, gap.address, gap.bytes);
 		if (!error) {
 			error = note_taken(t, &gap);
@@ -111,7 +111,7 @@ long upa_place(struct upa_region *r, char *to, size_t length, bool marks, upa_pl
 		if (marks && upa_region_make_ordinary(r))
 			return -EINVAL;
 		taken.base = part.address;
-		taken.pages = part.bytes / PAGE;
+		taken.pages = part.bytes / PAGE_BYTES;
 		error = take(r, &taken);
 		if (error)
 			return error;

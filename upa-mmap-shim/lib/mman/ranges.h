@@ -10,9 +10,8 @@
 #include <stdint.h>
 
 #include "os/os.h"
+#include "os/page.h"
 #include "region/region_private.h"
-
-#define PAGE 4096ul
 
 /* An address, or MAP_FAILED with errno. */
 static inline void *address_result(long result)
@@ -34,12 +33,12 @@ static inline int int_result(int result)
 
 static inline bool aligned(const void *address)
 {
-	return (uintptr_t)address % PAGE == 0;
+	return (uintptr_t)address % PAGE_BYTES == 0;
 }
 
 static inline size_t page_up(size_t length)
 {
-	return (length + PAGE - 1) & ~(PAGE - 1);
+	return (length + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
 }
 
 /* The part of a range that lies in the region; false if none does, or the range is empty or overflows. */

@@ -53,8 +53,8 @@ EXPORT void *shmat(int id, const void *address, int flags)
 	size_t bytes;
 
 	if (flags & SHM_RND)
-		at &= ~(PAGE - 1);
-	if (!at || at % PAGE)
+		at &= ~(PAGE_BYTES - 1);
+	if (!at || at % PAGE_BYTES)
 		return (void *)entry_result(kernel_shmat(id, address, flags));
 	bytes = segment_bytes(id);
 	if (flags & SHM_REMAP)

@@ -62,7 +62,7 @@ static bool has_hole(const struct upa_region *region, uintptr_t from, uintptr_t 
 /* To be called before the pages go to the kernel, and only for pages whose advice is nobody else's. */
 static void make_huge(uintptr_t from, uintptr_t to)
 {
-	unsigned char resident[HEAT_UNIT_BYTES / PAGE];
+	unsigned char resident[HEAT_UNIT_BYTES / PAGE_BYTES];
 	uint32_t now = (uint32_t)clock_milliseconds();
 	uintptr_t start = (from + HEAT_UNIT_BYTES - 1) & ~(HEAT_UNIT_BYTES - 1);
 
@@ -119,11 +119,11 @@ static void show_idle(void)
 bool purging(const struct upa_region *region, void *address, size_t length)
 {
 	uintptr_t from = (uintptr_t)address;
-	uintptr_t to = from + ((length + PAGE - 1) & ~(PAGE - 1));
+	uintptr_t to = from + ((length + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1));
 	struct purge_choice choice;
 	bool any, ours;
 
-	if (!started || length < PURGE_LEAST_BYTES || length > PURGE_MOST_BYTES || from % PAGE ||
+	if (!started || length < PURGE_LEAST_BYTES || length > PURGE_MOST_BYTES || from % PAGE_BYTES ||
 	    atomic_load_explicit(&stopped, memory_order_relaxed))
 		return false;
 	any = purge_choose(&purge, &choice, from, to);

@@ -15,7 +15,7 @@
 
 #include <upa/mman.h>
 
-#include "backend.h"
+#include "test_backend.h"
 #include "check.h"
 
 #define KIB 1024ul

@@ -11,7 +11,7 @@
 
 #include <upa/region.h>
 
-#include "backend.h"
+#include "test_backend.h"
 #include "check.h"
 
 #define MIB (1024 * 1024ul)

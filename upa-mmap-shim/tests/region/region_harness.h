@@ -10,7 +10,7 @@
 
 #include <upa/region.h>
 
-#include "backend.h"
+#include "test_backend.h"
 #include "check.h"
 
 #define KIB 1024ul

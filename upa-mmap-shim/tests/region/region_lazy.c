@@ -12,7 +12,7 @@
 
 #include <upa/region.h>
 
-#include "backend.h"
+#include "test_backend.h"
 #include "check.h"
 #include "region/types.h"
 

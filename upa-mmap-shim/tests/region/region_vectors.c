@@ -13,7 +13,7 @@
 
 #include <upa/region.h>
 
-#include "backend.h"
+#include "test_backend.h"
 #include "check.h"
 
 #define PAGE 4096ull

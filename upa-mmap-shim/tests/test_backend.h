@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backend.h - regions for the tests, on the back end that UPA_BACKEND names; skipped where the device is not there. */
-#ifndef UPA_TESTS_BACKEND_H
-#define UPA_TESTS_BACKEND_H
+/* test_backend.h - regions for the tests, on the back end that UPA_BACKEND names; skipped where the device is not there. */
+#ifndef UPA_TESTS_TEST_BACKEND_H
+#define UPA_TESTS_TEST_BACKEND_H
 
 #include <errno.h>
 #include <stdbool.h>
