@@ -434,6 +434,53 @@ static void emptied_beyond(void)
 	say("the guard page is empty %d", is(stack + MIB / 2, PAGE, 0));
 }
 
+static _Atomic int guards_gone;
+
+/* Uses much of its stack, which libc empties when the thread has ended; the page below it may never be touched. */
+static void *use_stack(void *unused)
+{
+	char much[512 * KIB], byte;
+	struct iovec to = { &byte, 1 }, guard = { NULL, 1 };
+	pthread_attr_t attributes;
+	void *lowest;
+	size_t bytes;
+
+	memset(much, 's', sizeof(much));
+	if (pthread_getattr_np(pthread_self(), &attributes))
+		return unused;
+	pthread_attr_getstack(&attributes, &lowest, &bytes);
+	pthread_attr_destroy(&attributes);
+	guard.iov_base = (char *)lowest - 1;
+	guards_gone += process_vm_readv(getpid(), &to, 1, &guard, 1, 0) == 1;
+	return is(much, sizeof(much), 's') ? (void *)1 : unused;
+}
+
+/* Stacks of threads that come and go, between blocks of the region's: glibc keeps them, and empties them each time. */
+static void stacks_of_threads(void)
+{
+	enum { THREADS = 8 };
+	int whole = 0;
+
+	for (int round = 0; round < 24; round++) {
+		pthread_t threads[THREADS];
+		char *block = map((size_t)(round + 1) * MIB);
+
+		for (int i = 0; i < THREADS; i++)
+			pthread_create(&threads[i], NULL, use_stack, NULL);
+		memset(block, 'b', (size_t)(round + 1) * MIB);
+		for (int i = 0; i < THREADS; i++) {
+			void *good = NULL;
+
+			pthread_join(threads[i], &good);
+			whole += good != NULL;
+		}
+		whole += is(block, (size_t)(round + 1) * MIB, 'b');
+		munmap(block, (size_t)(round + 1) * MIB);
+	}
+	say("whole %d, without a guard %d", whole, guards_gone);
+	reuse();
+}
+
 /* ---- running ------------------------------------------------------------------------------------ */
 
 int main(int argc, char **argv)
@@ -454,6 +501,7 @@ int main(int argc, char **argv)
 		SCENARIO(stack_at_a_hint),
 		SCENARIO(spliced),
 		SCENARIO(emptied_beyond),
+		SCENARIO(stacks_of_threads),
 	};
 
 	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
