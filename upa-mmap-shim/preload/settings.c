@@ -10,6 +10,7 @@
 #include "report_target.h"
 #include "os/message.h"
 #include "os/os.h"
+#include "os/size.h"
 #include "region/backend_name.h"
 
 struct settings settings;
@@ -101,34 +102,6 @@ static void *field_of(const struct setting *s)
 	return (char *)&settings + s->field;
 }
 
-/* A number of at most `most`, with a suffix K, M, G or T if `suffixes`. */
-static bool parse(const char *text, bool suffixes, uint64_t most, uint64_t *out)
-{
-	static const char letters[] = "KMGT";
-	uint64_t n = 0;
-	const char *letter;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	for (; *text >= '0' && *text <= '9'; text++) {
-		n = n * 10 + (uint64_t)(*text - '0');
-		if (n > most)
-			return false;
-	}
-	if (suffixes && *text && (letter = strchr(letters, *text))) {
-		int shift = 10 * (int)(letter - letters + 1);
-
-		if (n > most >> shift)
-			return false;
-		n <<= shift;
-		text++;
-	}
-	if (*text)
-		return false;
-	*out = n;
-	return true;
-}
-
 /* ---- printing ----------------------------------------------------------------------------------- */
 
 static void print(void)
@@ -209,7 +182,7 @@ static bool take(const struct setting *s, const char *value)
 	case SIZE:
 	case NUMBER:
 	case SWITCH:
-		if (!parse(value, s->kind == SIZE, s->most, &n) || n < s->least)
+		if (!(s->kind == SIZE ? size_parse : number_parse)(value, s->most, &n) || n < s->least)
 			return false;
 		if (s->kind == SWITCH)
 			*(bool *)field_of(s) = n;

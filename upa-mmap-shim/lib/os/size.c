@@ -23,6 +23,16 @@ static bool digits(const char **text, uint64_t most, uint64_t *out)
 	return true;
 }
 
+bool number_parse(const char *text, uint64_t most, uint64_t *out)
+{
+	uint64_t n;
+
+	if (!digits(&text, most, &n) || *text)
+		return false;
+	*out = n;
+	return true;
+}
+
 bool size_parse(const char *text, uint64_t most, uint64_t *out)
 {
 	static const char letters[] = "KMGT";
