@@ -169,7 +169,7 @@ class MainTest {
         Fakes.shell(
                 workloads(),
                 "bare",
-                "exec env -u LD_PRELOAD sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'",
+                "exec env -u LD_PRELOAD sh -c 'i=0; while [ $i -lt 2000000 ]; do i=$((i+1)); done'",
                 "");
         assertEquals(1, run("--rounds", "1", "--contestants", "upa"));
         assertSaid("workload=bare contestant=upa: the libraries of upa did not arrive in ");

@@ -143,6 +143,8 @@ class ProcessesTest {
         assumeTrue(Files.isExecutable(program), "C tests are not built");
         ProcessBuilder builder = new ProcessBuilder(program.toString(), "wait");
         builder.environment().put("LD_PRELOAD", System.getProperty("upa.library.path") + "/libupa_mmap.so");
+        /* Else what is retained may be gone before anybody looks. */
+        builder.environment().put("UPA_AGENT", "0");
         Process process = builder.redirectError(ProcessBuilder.Redirect.INHERIT).start();
         try {
             assertEquals('\n', process.getInputStream().read());
