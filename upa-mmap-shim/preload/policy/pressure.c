@@ -25,6 +25,11 @@ bool pressure_stalls(const char *text)
 	return average && pressure_number(average + 6) > STALL_LIMIT;
 }
 
+bool pressure_is_short(int64_t available, int64_t total)
+{
+	return available < 0 || total < 0 || available < total / 8;
+}
+
 bool pressure_due(const struct pressure *p, int64_t now)
 {
 	return now - p->asked_at >= INTERVAL;

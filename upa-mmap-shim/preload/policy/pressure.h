@@ -23,6 +23,12 @@ int64_t pressure_number(const char *text);
 /* The text of /proc/pressure/memory: has some task waited for memory for more than 5 % of the last ten seconds? */
 bool pressure_stalls(const char *text);
 
+/*
+ * Is so little of the machine's memory available that what is kept could help those who wait? Else they wait for the
+ * limits of their own groups, which others do not relieve. Not known (negative): true.
+ */
+bool pressure_is_short(int64_t available, int64_t total);
+
 /* That is asked once a second. */
 struct pressure {
 	int64_t asked_at;

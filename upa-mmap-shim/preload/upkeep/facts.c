@@ -125,12 +125,20 @@ static bool stalls(void)
 	return file_read("/proc/pressure/memory", text, sizeof(text)) && pressure_stalls(text);
 }
 
-static int64_t available(void)
+/* Of the machine. */
+static struct memory {
+	int64_t available, total;
+} memory(void)
 {
-	char text[512];
-	int64_t kib = file_read("/proc/meminfo", text, sizeof(text)) ? pressure_field(text, "MemAvailable") : -1;
+	char text[512] = "";
+	struct memory m;
 
-	return kib < 0 ? kib : kib << 10;
+	file_read("/proc/meminfo", text, sizeof(text));
+	m.available = pressure_field(text, "MemAvailable");
+	m.total = pressure_field(text, "MemTotal");
+	m.available = m.available < 0 ? m.available : m.available << 10;
+	m.total = m.total < 0 ? m.total : m.total << 10;
+	return m;
 }
 
 int64_t facts_keepable(int64_t now, int64_t kept)
@@ -142,9 +150,11 @@ int64_t facts_keepable(int64_t now, int64_t kept)
 	if (atomic_load_explicit(&stopped, memory_order_relaxed))
 		return INT64_MAX;
 	if (pressure_due(&system, now)) {
-		pressure_answer(&system, now, stalls());
+		struct memory m = memory();
+
+		pressure_answer(&system, now, stalls() && pressure_is_short(m.available, m.total));
 		find_groups();
-		machine = pressure_keepable_of_machine(available(), kept);
+		machine = pressure_keepable_of_machine(m.available, kept);
 	}
 	if (system.stalls)
 		return 0;

@@ -48,6 +48,14 @@ static void stalls(void)
 	CHECK(!pressure_stalls("some avg60=99.00"), "no average of ten seconds");
 }
 
+/* Whose group is at its limit waits, whatever the others keep. */
+static void who_waits(void)
+{
+	CHECK(!pressure_is_short(8ll << 30, 64ll << 30), "an eighth");
+	CHECK(pressure_is_short((8ll << 30) - 1, 64ll << 30), "less than an eighth");
+	CHECK(pressure_is_short(-1, 64ll << 30) && pressure_is_short(1ll << 30, -1), "not known");
+}
+
 static void once_a_second(void)
 {
 	struct pressure p = { 0 };
@@ -178,6 +186,7 @@ int main(void)
 {
 	numbers();
 	stalls();
+	who_waits();
 	once_a_second();
 	limits();
 	fields();

@@ -53,9 +53,11 @@ public final class Pressure {
     public long keepable(long nowMillis, long kept) {
         if (nowMillis - askedAt >= INTERVAL_MILLIS) {
             askedAt = nowMillis;
-            stalls = stalls(text(root.resolve("proc/pressure/memory")));
+            String machineText = text(root.resolve("proc/meminfo"));
+            long available = field(machineText, "MemAvailable");
+            stalls = stalls(text(root.resolve("proc/pressure/memory")))
+                    && isShort(available, field(machineText, "MemTotal"));
             findGroups();
-            long available = field(text(root.resolve("proc/meminfo")), "MemAvailable");
             machine = keepableOfMachine(available < 0 ? -1 : available << 10, kept);
         }
         long most = stalls ? 0 : machine;
@@ -132,6 +134,14 @@ public final class Pressure {
                 .mapToLong(line -> number(line.substring(name.length() + 1).strip()))
                 .findFirst()
                 .orElse(-1);
+    }
+
+    /**
+     * Is so little of the machine's memory available that what is kept could help those who wait? Else they wait for
+     * the limits of their own groups. Not known (negative): true.
+     */
+    static boolean isShort(long available, long total) {
+        return available < 0 || total < 0 || available < total / 8;
     }
 
     /** The text of /proc/pressure/memory: has some task waited for more than 5 % of the last ten seconds? */

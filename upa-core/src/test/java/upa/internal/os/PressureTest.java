@@ -147,4 +147,14 @@ class PressureTest {
         assertEquals(2 * MIB, pressure.keepable(now + 999, 0));
         assertEquals(0, pressure.keepable(now + 1000, 0), "tasks wait for memory");
     }
+
+    /** Who waits at the limit of a group of its own is not helped by others. */
+    @Test
+    void waitersCountWhereLittleIsAvailable() throws IOException {
+        write("proc/pressure/memory", "some avg10=50.00 avg60=0.00 avg300=0.00 total=1");
+        write("proc/meminfo", "MemTotal:       81920 kB\nMemAvailable:       10240 kB");
+        assertEquals(5 * MIB, keepable(0));
+        write("proc/meminfo", "MemTotal:       81921 kB\nMemAvailable:       10239 kB");
+        assertEquals(0, keepable(0));
+    }
 }
