@@ -143,6 +143,8 @@ __attribute__((constructor(101))) static void start(void)
 	retention_start();
 	if (!pager_wanted())
 		agent_start();
+	/* Handlers that are registered later run earlier. */
+	pthread_atfork(retention_fork, NULL, NULL);
 	/* The agent comes again with the parent's next call that keeps something: who has forked may count threads. */
 	pthread_atfork(agent_pause, agent_resume, in_child);
 	raw_start();

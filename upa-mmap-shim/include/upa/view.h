@@ -8,10 +8,14 @@
  * filters or changes its root to. The reader needs the right to trace the process (ptrace(2), PTRACE_MODE_ATTACH): its
  * user, or root; where kernel.yama.ptrace_scope is 1, root.
  *
- * Two words are for others to write to: `order`, by who may write to the process's memory (/proc/PID/mem), and only
- * while there is an agent. The agent looks every 250 ms, takes the order, sets it to 0, gives memory of free pages back
- * until no more than that is kept, and then counts the order as done. What is in use is never touched, and what was
- * given back can be allocated as before. The last order counts.
+ * Two words are for others to write to, by who may write to the process's memory (/proc/PID/mem).
+ *
+ * `order` is carried out by the agent, while there is one. It looks every 250 ms, takes the order, sets it to 0, gives
+ * memory of free pages back until no more than that is kept, and then counts the order as done. What is in use is never
+ * touched, and what was given back can be allocated as before. The last order counts.
+ *
+ * `bound` stands until somebody changes it, and needs no agent: as long as resident memory exceeds so many bytes, what
+ * is free is not kept. It refuses nothing, and takes nothing that is in use.
  *
  * Words are written one by one and each is whole; together they are no snapshot. Counters are of this process alone: a
  * forked child begins at 0, but for those of the region, which go on.
@@ -26,10 +30,10 @@ extern "C" {
 #endif
 
 #define UPA_VIEW_MAGIC 0x3130574549564155ull /* the bytes "UAVIEW01" */
-#define UPA_VIEW_VERSION 1u
+#define UPA_VIEW_VERSION 2u
 #define UPA_VIEW_ALIGNMENT 64u
 
-/* 192 bytes, little endian. */
+/* 224 bytes, little endian. */
 struct upa_view {
 	uint64_t magic;             /* UPA_VIEW_MAGIC */
 	uint32_t version;           /* UPA_VIEW_VERSION */
@@ -48,7 +52,11 @@ struct upa_view {
 	uint64_t agent;                  /* number of the thread that carries out orders; 0: there is none just now */
 	uint64_t order; /* from another process: 1 + bytes of what is free that may stay; 0: none. See below */
 	uint64_t orders_done;
-	char note[64]; /* why UPA does less than it could here; empty, or ends with 0 */
+	uint64_t ordered_bytes;   /* of what the agent has given back, by orders and bounds of other processes */
+	uint64_t marked_bytes;    /* marked so far so that the kernel may take it under pressure (MADV_FREE) */
+	uint64_t heap_lazy_bytes; /* of what is kept beyond the heap, so much is marked now */
+	uint64_t bound;           /* from another process: 1 + bytes; 0: none. See above */
+	char note[64];            /* why UPA does less than it could here; empty, or ends with 0 */
 };
 
 #ifdef __cplusplus

@@ -86,6 +86,16 @@ struct region_backend {
 	int64_t (*give_back)(struct upa_region *r, uint64_t retain);
 
 	/*
+	 * Marks memory of free pages so that the kernel may take it at any instant, until at most so many pages are not
+	 * marked; only whole free children, unless `strictly`: then what lies between pages in use is given back. Pages
+	 * marked or given back, or -errno. NULL if memory cannot be marked.
+	 */
+	int64_t (*make_lazy)(struct upa_region *r, uint64_t unmarked, bool strictly);
+
+	/* Records as absent those free children whose memory the kernel has taken. How many pages. NULL as above. */
+	int64_t (*find_taken)(struct upa_region *r);
+
+	/*
 	 * Puts zeroed memory behind a held absent child, and frees it. On failure it is free without: -ENOMEM; -EDQUOT
 	 * if free pages may keep no more. NULL if free pages cannot be touched.
 	 */

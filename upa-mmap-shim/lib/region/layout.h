@@ -40,7 +40,7 @@ struct region_counters {
 		internal_puts; /* runs freed after that, and pieces of a run freed one by one but for the first */
 	_Atomic uint64_t internal_failures; /* runs looked for in vain to swap page tables */
 	_Atomic uint64_t shortages;         /* requests for which there were pages but no memory */
-	uint64_t unused;
+	_Atomic uint64_t taken_pages;       /* of free pages whose memory may vanish, those found without any */
 };
 
 _Static_assert(sizeof(struct region_header) == 56, "layout");

@@ -268,6 +268,31 @@ int64_t upa_region_give_back(struct upa_region *r, uint64_t retain_bytes)
 	return pages > 0 ? pages * (int64_t)PAGE_BYTES : pages;
 }
 
+int64_t upa_region_make_lazy(struct upa_region *r, uint64_t unmarked_bytes, bool strictly)
+{
+	int64_t pages = r->backend->make_lazy ? r->backend->make_lazy(r, unmarked_bytes / PAGE_BYTES, strictly) : 0;
+
+	return pages > 0 ? pages * (int64_t)PAGE_BYTES : pages;
+}
+
+int64_t upa_region_find_taken(struct upa_region *r)
+{
+	return r->backend->find_taken ? r->backend->find_taken(r) * (int64_t)PAGE_BYTES : 0;
+}
+
+int upa_region_get_kept(const struct upa_region *r, struct upa_region_kept *out)
+{
+	struct upa_llfree_stats st;
+	int error = upa_llfree_get_stats(&r->llfree, &st);
+
+	*out = (struct upa_region_kept){
+		.allocated_bytes = (st.pages - st.free_pages) * PAGE_BYTES,
+		.retained_bytes = r->backend->retained(r, st.retained_pages) * PAGE_BYTES,
+		.lazy_bytes = st.lazy_pages * PAGE_BYTES,
+	};
+	return error;
+}
+
 int64_t upa_region_recover(struct upa_region *r)
 {
 	return r->backend->recover(r);
@@ -281,6 +306,15 @@ int upa_region_validate(const struct upa_region *r, char *message, size_t messag
 static uint64_t relaxed(const _Atomic uint64_t *n)
 {
 	return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+uint64_t upa_region_taken_bytes(const struct upa_region *r)
+{
+	uint64_t pages = 0;
+
+	for (uint32_t i = 0; i < r->slots; i++)
+		pages += relaxed(&r->counters[i].taken_pages);
+	return pages * PAGE_BYTES;
 }
 
 /* The allocator's counts are lower bounds where threads share a slot, ours are exact. */

@@ -75,6 +75,29 @@ uint64_t upa_region_freed_bytes(const struct upa_region *r);
 /* Start of the metadata, laid out as layout.h says. */
 const void *upa_region_metadata(const struct upa_region *r);
 
+/* What a region is asked for again and again: see struct upa_region_stats. */
+struct upa_region_kept {
+	uint64_t allocated_bytes;
+	uint64_t retained_bytes;
+	uint64_t lazy_bytes; /* of these, what the kernel may take at any instant (upper bound) */
+};
+
+int upa_region_get_kept(const struct upa_region *r, struct upa_region_kept *out);
+
+/*
+ * Marks memory of free pages so that the kernel may take it under memory pressure, MADV_FREE, until at most so many
+ * bytes are kept unmarked. Only where 2 MiB are free as a whole, unless `strictly`: then memory between blocks in use
+ * is given back instead. Who gets marked memory writes to it first, so for callers nothing changes. Bytes marked or
+ * given back; 0 where memory cannot be marked: in regions that are shared, fenced or on the device.
+ */
+int64_t upa_region_make_lazy(struct upa_region *r, uint64_t unmarked_bytes, bool strictly);
+
+/* Finds out what the kernel has taken of it, so that memory that is there is preferred. Bytes. */
+int64_t upa_region_find_taken(struct upa_region *r);
+
+/* Bytes that have been found so. */
+uint64_t upa_region_taken_bytes(const struct upa_region *r);
+
 /* Bytes of memory behind the region that the kernel does not count as resident. */
 uint64_t upa_region_uncounted_bytes(const struct upa_region *r);
 

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "agent/clone.h"
+#include "clock.h"
 #include "observe/view.h"
 #include "os/filter.h"
 #include "os/os.h"
@@ -28,6 +29,9 @@
 /* It ends after so many ticks in which hardly anything was kept: by then what was has gone, if nobody wanted it. */
 #define QUIET_TICKS (RETAIN_PARTS + 1)
 
+/* After so many it looks whether the kernel has taken what it may. */
+#define TAKEN_TICKS 4
+
 /*
  * A mapping: a page that faults, the stack, and what libc lays out around a thread's pointer. Of that only what is
  * touched takes memory; all of it reads zero, which is what our own thread-local variables begin with.
@@ -41,7 +45,13 @@
 /* It runs; it leaves unless it is told to stay; it leaves. */
 enum { STAYS, LEAVING, GONE };
 
-static _Atomic int state = GONE; /* a futex */
+static _Atomic int state = GONE;
+
+/* A futex: it waits for a tick, or only until the next glance. */
+enum { AWAKE, DOZES, BLINKS };
+
+static _Atomic int sleep_of_it = AWAKE;
+
 static int id; /* of the thread, or 0: the kernel clears it when the thread touches nothing any more */
 static char *memory;
 static _Atomic int paused; /* so often; once more and for ever if there is to be none */
@@ -54,11 +64,52 @@ static int thread_id(void)
 
 /* ---- the thread ----------------------------------------------------------------------------------- */
 
+/* Of another process (upa/view.h). */
+static void carry_out_order(void)
+{
+	uint64_t order = __atomic_exchange_n(&view.order, 0, __ATOMIC_ACQ_REL);
+
+	if (!order)
+		return;
+	/* If the program looks at what is kept just now: again with the next tick, unless there is a newer order. */
+	if (!retention_reclaim(order - 1 > INT64_MAX ? INT64_MAX : (int64_t)(order - 1))) {
+		uint64_t none = 0;
+
+		__atomic_compare_exchange_n(&view.order, &none, order, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+		return;
+	}
+	__atomic_fetch_add(&view.orders_done, 1, __ATOMIC_RELEASE);
+}
+
+static void wake(void)
+{
+	atomic_store(&sleep_of_it, AWAKE);
+	os_call(SYS_futex, (long)&sleep_of_it, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
+}
+
+/* Waits, and in the meantime glances and takes orders while that is worth it. */
 static void wait_for_tick(void)
 {
-	const struct timespec tick = { 0, RETAIN_TICK * 1000000l };
+	int64_t end = clock_milliseconds() + RETAIN_TICK;
+	int64_t left;
 
-	os_call(SYS_futex, (long)&state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, STAYS, (long)&tick, 0, 0);
+	while ((left = end - clock_milliseconds()) > 0) {
+		int how = retention_worth_a_glance() ? BLINKS : DOZES;
+		struct timespec time = { 0, 0 };
+
+		atomic_store(&sleep_of_it, how);
+		/* Who changes either after this wakes it. */
+		if (atomic_load(&state) == GONE)
+			return;
+		if (how == DOZES && retention_worth_a_glance())
+			continue;
+		time.tv_nsec = (how == BLINKS && left > RETAIN_GLANCE ? RETAIN_GLANCE : left) * 1000000;
+		os_call(SYS_futex, (long)&sleep_of_it, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, how, (long)&time, 0, 0);
+		if (how == BLINKS) {
+			carry_out_order();
+			retention_glance();
+		}
+	}
 }
 
 /* True: there is nothing to do, and whoever comes now knows that it must make another. */
@@ -80,25 +131,9 @@ static bool leaves(void)
 	return false;
 }
 
-/* Of another process (upa/view.h). */
-static void carry_out_order(void)
-{
-	uint64_t order = __atomic_exchange_n(&view.order, 0, __ATOMIC_ACQ_REL);
-
-	if (!order)
-		return;
-	/* If the program looks at what is kept just now: again with the next tick, unless there is a newer order. */
-	if (!retention_reclaim(order - 1 > INT64_MAX ? INT64_MAX : (int64_t)(order - 1))) {
-		uint64_t none = 0;
-
-		__atomic_compare_exchange_n(&view.order, &none, order, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-		return;
-	}
-	__atomic_fetch_add(&view.orders_done, 1, __ATOMIC_RELEASE);
-}
-
 static void run(void)
 {
+	int ticks = 0;
 	int quiet = 0;
 
 	os_call(SYS_prctl, PR_SET_NAME, (long)"upa-agent", 0, 0, 0, 0);
@@ -115,6 +150,8 @@ static void run(void)
 		if (atomic_load(&state) == GONE)
 			break;
 		carry_out_order();
+		if (++ticks % TAKEN_TICKS == 0)
+			retention_find_taken();
 		quiet = retention_tick() >= RETAIN_UNASKED ? 0 : quiet + 1;
 	} while (quiet < QUIET_TICKS || !leaves());
 	view_set(&view.agent, 0);
@@ -180,8 +217,12 @@ static void watch(void)
 {
 	int expected = LEAVING;
 
-	if (__builtin_expect(atomic_load_explicit(&state, memory_order_relaxed) == STAYS && thread_id(), 1) ||
-	    atomic_load(&paused))
+	if (__builtin_expect(atomic_load_explicit(&state, memory_order_relaxed) == STAYS && thread_id(), 1)) {
+		if (atomic_load_explicit(&sleep_of_it, memory_order_relaxed) == DOZES && retention_worth_a_glance())
+			wake();
+		return;
+	}
+	if (atomic_load(&paused))
 		return;
 	if (thread_id() && atomic_compare_exchange_strong(&state, &expected, STAYS))
 		return;
@@ -219,7 +260,7 @@ void agent_pause(void)
 	thread = thread_id();
 	if (thread && thread != os_call(SYS_gettid, 0, 0, 0, 0, 0, 0)) {
 		atomic_store(&state, GONE);
-		os_call(SYS_futex, (long)&state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
+		wake();
 		await_end(thread);
 	}
 	atomic_flag_clear(&making);

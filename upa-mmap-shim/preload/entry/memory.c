@@ -179,8 +179,12 @@ static void *map_counted(void *address, size_t length, int protection, int flags
 	result = map(address, length, protection, flags, fd, offset, asker);
 	if (__builtin_expect(result == MAP_FAILED, 0) && errno == ENOMEM && limits_make_way())
 		result = map(address, length, protection, flags, fd, offset, asker);
-	if (!gate_of(result) || flags & MAP_FIXED)
+	if (!gate_of(result) || flags & MAP_FIXED) {
 		view_add(&view.passed, 1);
+		if (flags & MAP_ANONYMOUS && protection & PROT_WRITE && !(flags & (MAP_FIXED | MAP_NORESERVE)) &&
+		    result != MAP_FAILED)
+			retention_others((int64_t)length);
+	}
 	if (__builtin_expect(observing, 0))
 		map_observed(o, address, length, protection, flags, result);
 	return result;

@@ -12,6 +12,7 @@
 #include "os/os.h"
 #include "clock.h"
 #include "os/message.h"
+#include "region/region_private.h"
 #include "settings.h"
 #include "os/file.h"
 #include "observe/rest.h"
@@ -306,13 +307,17 @@ static uint64_t peak_resident(void)
 static void memory_of_region(struct message *m, const struct upa_region *r)
 {
 	struct upa_region_stats st;
+	struct upa_region_kept kept;
 	uint64_t handed_out, cleared;
 
 	upa_region_get_stats(r, &st);
+	upa_region_get_kept(r, &kept);
 	cleared = st.cleared_bytes - before.cleared_bytes;
 	handed_out = atomic_load(&served_bytes);
 	amount(m, "in use", st.allocated_bytes);
 	amount(m, "free and populated", st.retained_bytes);
+	amount(m, "  the kernel may take", kept.lazy_bytes);
+	amount(m, "  it has taken", upa_region_taken_bytes(r));
 	amount(m, "handed out by mmap", handed_out);
 	amount(m, "  populated, so cleared", cleared);
 	amount(m, "  else, to be faulted in", handed_out > cleared ? handed_out - cleared : 0);
@@ -357,6 +362,7 @@ static void table(struct message *m, const struct tally all[2], double tick)
 	amount(m, "heap reused and cleared", view.heap_reused_bytes);
 	amount(m, "heap given back", view.heap_given_back_bytes);
 	amount(m, "given back by the agent", view.agent_given_back_bytes);
+	amount(m, "  by order of others", view.ordered_bytes);
 	message_text(m, "  ");
 	message_pad(m, "page faults", 32);
 	message_number(m, page_faults(), 14);
@@ -421,10 +427,14 @@ static void json(struct message *m, const char *name, double tick)
 		json_calls(m, i < SIZES ? sizes[i].name : names[i - SIZES], tallies[i], tick);
 	if (r) {
 		struct upa_region_stats st;
+		struct upa_region_kept kept;
 
 		upa_region_get_stats(r, &st);
+		upa_region_get_kept(r, &kept);
 		json_number(m, "in_use_bytes", st.allocated_bytes);
 		json_number(m, "retained_bytes", st.retained_bytes);
+		json_number(m, "lazy_bytes", kept.lazy_bytes);
+		json_number(m, "taken_bytes", upa_region_taken_bytes(r));
 		json_number(m, "handed_out_bytes", atomic_load(&served_bytes));
 		json_number(m, "cleared_bytes", st.cleared_bytes - before.cleared_bytes);
 		json_number(m, "given_back_bytes", st.given_back_bytes - before.given_back_bytes);
@@ -432,6 +442,7 @@ static void json(struct message *m, const char *name, double tick)
 	json_number(m, "purged_bytes", view.purged_bytes);
 	json_number(m, "heap_reused_bytes", view.heap_reused_bytes);
 	json_number(m, "agent_given_back_bytes", view.agent_given_back_bytes);
+	json_number(m, "ordered_bytes", view.ordered_bytes);
 	json_number(m, "page_faults", page_faults());
 	if (!atomic_load(&quiet))
 		json_number(m, "peak_resident_bytes", peak_resident());

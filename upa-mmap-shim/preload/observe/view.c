@@ -5,7 +5,7 @@
 
 #include "region/region_private.h"
 
-_Static_assert(sizeof(struct upa_view) == 192, "layout");
+_Static_assert(sizeof(struct upa_view) == 224, "layout");
 
 /*
  * Not zero, so it lies in the data that the library's file has a mapping of, rather than in anonymous memory behind.
@@ -37,4 +37,7 @@ void view_after_fork(void)
 	view_set(&view.heap_given_back_bytes, 0);
 	view_set(&view.agent_given_back_bytes, 0);
 	view_set(&view.orders_done, 0);
+	view_set(&view.ordered_bytes, 0);
+	view_set(&view.marked_bytes, 0);
+	view_set(&view.bound, 0);
 }

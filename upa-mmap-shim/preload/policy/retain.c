@@ -4,6 +4,9 @@
 /* What a thread tells of when the region is not about to be looked at anyway. */
 #define LARGE_STEP (2ll << 20)
 
+/* Who touches more than is left will touch more by the next glance: room is made for so many times what was seen. */
+#define GLANCE_MORE 16
+
 /* Between purges of so much, resident memory is taken not to have changed. */
 #define PURGE_STEP (4ll << 20)
 
@@ -99,6 +102,7 @@ static void sample(struct retain *r, int64_t now, int64_t just_freed)
 	store(&r->resident, is);
 	use = not_negative(is - retained);
 	store(&r->live, use);
+	store(&r->untold, use - load(&r->region_live) - load(&r->heap_live));
 	use += just_freed;
 	while (was < use && !atomic_compare_exchange_weak(&r->peak, &was, use))
 		;
@@ -111,6 +115,14 @@ static int64_t share(int64_t total, int64_t other)
 }
 
 /* ---- limits --------------------------------------------------------------------------------------- */
+
+/* By another process's wish; INT64_MAX if there is none. */
+static int64_t most_bound(const struct retain *r)
+{
+	int64_t bound = r->hooks->bound ? r->hooks->bound() : 0;
+
+	return bound ? not_negative(bound - 1 - load(&r->live)) : INT64_MAX;
+}
 
 /* By what is known of limits, and the program's own wish. */
 static int64_t most_kept(const struct retain *r)
@@ -125,6 +137,23 @@ static int64_t most_kept(const struct retain *r)
 static int64_t kept(const struct retain *r)
 {
 	return region_retained(r) + load(&r->heap_retained) + load(&r->idle);
+}
+
+int64_t retain_lazy(const struct retain *r)
+{
+	return least(load(&r->region_lazy), region_retained(r)) + least(load(&r->heap_lazy), load(&r->heap_retained));
+}
+
+/* What the kernel cannot take by itself. */
+static int64_t unmarked(const struct retain *r)
+{
+	return kept(r) - retain_lazy(r);
+}
+
+/* May what a limit leaves no room for stay, marked? Not where memory is so short that tasks wait for it. */
+static bool marks(const struct retain *r)
+{
+	return r->hooks->mark_region && load(&r->keepable) > 1 && !load(&r->trim);
 }
 
 /* To be called by who looks. */
@@ -154,6 +183,9 @@ static int64_t total_kept(struct retain *r, int64_t now, int64_t soon_used)
 	total -= least(soon_used, lately);
 	ask(r, now);
 	most = most_kept(r);
+	total = least(total, most_bound(r));
+	if (marks(r))
+		return not_negative(total - load(&r->idle));
 	/* If something has to go, then some more: it is no use to come again with each block. */
 	if (kept(r) > most)
 		most -= most / 4;
@@ -175,8 +207,48 @@ static void give_back(struct retain *r, int64_t total)
 	}
 }
 
-/* By who has set r->looking. `taken`: bytes of the region that are about to be touched, `more` others. */
-static void look_closely(struct retain *r, int64_t now, int64_t just_freed, int64_t taken, int64_t more)
+/* The region has been changed. */
+static void take_note(struct retain *r)
+{
+	struct retain_region region;
+
+	if (!r->hooks->region(&region))
+		return;
+	store(&r->region_live, region.allocated);
+	store(&r->looked_live, region.allocated);
+	store(&r->region_retained, region.retained);
+	store(&r->region_lazy, region.lazy);
+}
+
+/* Marks until no more than so much is kept unmarked, heap and region together. */
+static void mark(struct retain *r, int64_t total, bool strictly)
+{
+	int64_t heap = load(&r->heap_retained) - least(load(&r->heap_lazy), load(&r->heap_retained));
+	int64_t region = unmarked(r) - load(&r->idle) - heap;
+	int64_t keep = share(total, region);
+
+	if (heap > keep) {
+		r->hooks->mark_heap(keep);
+		heap = keep;
+	}
+	keep = share(total, heap);
+	if (region > keep) {
+		r->hooks->mark_region(keep, strictly);
+		take_note(r);
+	}
+}
+
+/* What a limit has no room for is marked, and some more: it is no use to come again with each block. */
+static void mark_beyond_limit(struct retain *r)
+{
+	int64_t most = most_kept(r);
+
+	if (marks(r) && unmarked(r) > most)
+		mark(r, not_negative(most - most / 4 - load(&r->idle)), true);
+}
+
+/* Asks the region what it has, then what is resident. False: there is no region. */
+static bool observe(struct retain *r, int64_t now, int64_t just_freed)
 {
 	struct retain_region region;
 	bool there;
@@ -184,20 +256,29 @@ static void look_closely(struct retain *r, int64_t now, int64_t just_freed, int6
 	store(&r->looked_at, now);
 	there = r->hooks->region(&region);
 	if (there) {
-		int64_t reused = not_negative(load(&r->region_retained) - region.retained);
-
-		more += not_negative(taken - reused);
 		/* Exact, where the threads' own accounts lose what they had not told of when they ended. */
 		store(&r->region_live, region.allocated);
 		store(&r->looked_live, region.allocated);
 		store(&r->looked_heap, load(&r->heap_live));
 		store(&r->region_retained, region.retained);
+		store(&r->region_lazy, region.lazy);
 	}
 	sample(r, now, just_freed);
-	if (there)
-		give_back(r, total_kept(r, now, more));
-	else
+	return there;
+}
+
+/* By who has set r->looking. `taken`: bytes of the region that are about to be touched, `more` others. */
+static void look_closely(struct retain *r, int64_t now, int64_t just_freed, int64_t taken, int64_t more)
+{
+	int64_t retained = load(&r->region_retained);
+
+	if (!observe(r, now, just_freed)) {
 		ask(r, now);
+		return;
+	}
+	more += not_negative(taken - not_negative(retained - load(&r->region_retained)));
+	give_back(r, total_kept(r, now, more));
+	mark_beyond_limit(r);
 }
 
 static void look(struct retain *r, int64_t now, int64_t just_freed, int64_t taken, int64_t more)
@@ -252,6 +333,18 @@ static int64_t unused(struct retain *r, int64_t now)
 	return is;
 }
 
+/* The least that has been kept through the last parts, after which it is marked. */
+static int64_t unasked(const struct retain *r)
+{
+	int64_t is = load(&r->low);
+
+	if (r->parts < RETAIN_LAZY_PARTS)
+		return 0;
+	for (int i = 1; i <= RETAIN_LAZY_PARTS; i++)
+		is = least(is, r->lows[(r->parts - i) % RETAIN_PARTS]);
+	return is;
+}
+
 int64_t retain_tick(struct retain *r)
 {
 	int64_t now = r->hooks->now();
@@ -270,23 +363,67 @@ int64_t retain_tick(struct retain *r)
 		is = retain_kept(r);
 		store(&r->low, is);
 	}
+	goes = unasked(r);
+	if (r->hooks->mark_region && goes > retain_lazy(r))
+		mark(r, is - goes, false);
 	r->ticking = false;
 	atomic_flag_clear(&r->looking);
 	return is;
 }
 
+bool retain_worth_a_glance(const struct retain *r)
+{
+	return retain_kept(r) > beyond_peak(r) + RETAIN_FLOOR;
+}
+
+/* By how much resident memory, when last asked for, exceeded what it may be. */
+static int64_t excess(const struct retain *r)
+{
+	return load(&r->resident) - load(&r->peak) - beyond_peak(r);
+}
+
+void retain_glance(struct retain *r)
+{
+	int64_t is = r->hooks->resident();
+	int64_t untold = load(&r->untold);
+	int64_t now;
+
+	if (is < 0 || is + r->hooks->uncounted() <= load(&r->peak) + beyond_peak(r) ||
+	    atomic_flag_test_and_set(&r->looking))
+		return;
+	r->ticking = true;
+	now = r->hooks->now();
+	observe(r, now, 0);
+	/* What calls tell of is looked at in those calls. */
+	untold = load(&r->untold) - untold;
+	if (excess(r) > 0 && untold > RETAIN_UNASKED / 4)
+		give_back(r, total_kept(r, now, GLANCE_MORE * untold));
+	r->ticking = false;
+	atomic_flag_clear(&r->looking);
+}
+
+void retain_others(struct retain *r, int64_t bytes)
+{
+	if (bytes >= RETAIN_FLOOR && retain_kept(r) > RETAIN_FLOOR)
+		look(r, r->hooks->now(), 0, 0, bytes);
+}
+
+void retain_fork(struct retain *r)
+{
+	if (retain_kept(r) <= RETAIN_FLOOR || atomic_flag_test_and_set(&r->looking))
+		return;
+	take_note(r);
+	if (retain_kept(r) > RETAIN_FLOOR)
+		give_back(r, RETAIN_FLOOR);
+	atomic_flag_clear(&r->looking);
+}
+
 bool retain_reclaim(struct retain *r, int64_t keep)
 {
-	struct retain_region region;
-
 	if (atomic_flag_test_and_set(&r->looking))
 		return false;
 	r->ticking = true;
-	if (r->hooks->region(&region)) {
-		store(&r->region_live, region.allocated);
-		store(&r->looked_live, region.allocated);
-		store(&r->region_retained, region.retained);
-	}
+	take_note(r);
 	if (retain_kept(r) > keep)
 		give_back(r, keep);
 	r->ticking = false;
@@ -314,7 +451,7 @@ void retain_tell(struct retain *r, int64_t *untold)
 	*untold = 0;
 	use = add(&r->region_live, told);
 	last = load(&r->looked_live);
-	if (is_due || use > last + last / 16 + RETAIN_FLOOR || (told < 0 && kept(r) > most_kept(r)))
+	if (is_due || use > last + last / 16 + RETAIN_FLOOR || (told < 0 && unmarked(r) > most_kept(r)))
 		look(r, now, not_negative(-told), not_negative(told), 0);
 	note(r);
 }
@@ -327,6 +464,11 @@ void retain_heap(struct retain *r, int64_t live, int64_t kept)
 	store(&r->heap_live, live);
 	store(&r->heap_retained, kept);
 	note(r);
+}
+
+void retain_heap_lazy(struct retain *r, int64_t lazy)
+{
+	store(&r->heap_lazy, lazy);
 }
 
 void retain_heap_grew(struct retain *r, int64_t bytes)
@@ -349,17 +491,24 @@ void retain_heap_shrinks(struct retain *r)
 int64_t retain_heap_allowance(struct retain *r)
 {
 	int64_t now = r->hooks->now();
-	int64_t share_of_it = share(allowance(r, now), region_retained(r));
+	int64_t share_of_it = share(least(allowance(r, now), most_bound(r)), region_retained(r));
 
 	if (load(&r->trim))
 		return 0;
-	if (kept(r) > most_kept(r) && load(&r->asked_at) != now && !atomic_flag_test_and_set(&r->looking)) {
+	if (unmarked(r) > most_kept(r) && load(&r->asked_at) != now && !atomic_flag_test_and_set(&r->looking)) {
 		ask(r, now);
 		atomic_flag_clear(&r->looking);
 	}
-	if (!load(&r->keepable))
+	if (!load(&r->keepable) || marks(r))
 		return share_of_it;
 	return not_negative(least(share_of_it, most_kept(r) - region_retained(r) - load(&r->idle)));
+}
+
+int64_t retain_heap_unmarked(const struct retain *r)
+{
+	int64_t others = unmarked(r) - load(&r->heap_retained) + least(load(&r->heap_lazy), load(&r->heap_retained));
+
+	return marks(r) ? not_negative(most_kept(r) - others) : INT64_MAX;
 }
 
 void retain_set_trim(struct retain *r, int64_t bytes)
@@ -392,8 +541,8 @@ int64_t retain_excess(struct retain *r, int64_t idle, int64_t bytes)
 			atomic_flag_clear(&r->looking);
 		}
 	}
-	beyond = load(&r->resident) - load(&r->peak) - beyond_peak(r);
-	limited = kept(r) + bytes - most_kept(r);
+	beyond = excess(r);
+	limited = unmarked(r) + bytes - most_kept(r);
 	/* Nobody has asked for limits yet: there is little. */
 	return load(&r->keepable) && limited > beyond ? limited : beyond;
 }

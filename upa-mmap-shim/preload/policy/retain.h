@@ -9,6 +9,9 @@
  * use the kernel says: what is resident, less what is known to be free. So resident memory stays within that
  * percentage of its peak without UPA. Under memory pressure nothing stays.
  *
+ * Where a limit leaves less than that, and of what nobody has asked for again within two parts (RETAIN_PARTS), memory
+ * is lazy: it stays, marked so that the kernel may take it, by itself, from whoever needs it.
+ *
  * Units: bytes, milliseconds. Thread-safety: any thread may call at any time, signal handlers too, and nothing waits;
  * two that meet may lose a rise or a decay until the next look.
  */
@@ -22,6 +25,7 @@
 struct retain_region {
 	int64_t allocated; /* in use */
 	int64_t retained;  /* free and populated */
+	int64_t lazy;      /* of that, what the kernel may take (upper bound) */
 };
 
 /*
@@ -30,6 +34,12 @@ struct retain_region {
  */
 #define RETAIN_TICK 250
 #define RETAIN_PARTS 6
+
+/* After so many of them it is marked. */
+#define RETAIN_LAZY_PARTS 2
+
+/* While so much is kept that a program which touches more would exceed its peak by it, somebody glances so often. */
+#define RETAIN_GLANCE 4
 
 struct retain_hooks {
 	/* A clock that never goes back, in milliseconds. */
@@ -45,6 +55,14 @@ struct retain_hooks {
 	/* Give back what exceeds so much; the heap tells by retain_heap() what is left. */
 	void (*give_back_heap)(int64_t keep);
 	void (*give_back_region)(int64_t keep);
+	/* One more than the bytes that resident memory should not exceed by what is kept; 0, or NULL: there is none. */
+	int64_t (*bound)(void);
+	/*
+	 * Mark what is kept unmarked beyond so much. `strictly`: what cannot be marked is given back. The heap tells by
+	 * retain_heap_lazy(). NULL, both: the kernel cannot be told, and what would be marked is given back.
+	 */
+	void (*mark_heap)(int64_t unmarked);
+	void (*mark_region)(int64_t unmarked, bool strictly);
 	/* So much is kept that somebody should look now and then, lest the program fall silent. NULL: nobody can. */
 	void (*watch)(void);
 };
@@ -60,10 +78,14 @@ struct retain {
 	_Atomic int64_t region_live, heap_live, looked_live, looked_heap;
 	/* Free and populated: of the region when last looked at, of the heap. */
 	_Atomic int64_t region_retained, heap_retained;
+	/* Of these, what is marked. */
+	_Atomic int64_t region_lazy, heap_lazy;
 	/* What purges have left resident and is not in use again; purged since resident memory was last asked for. */
 	_Atomic int64_t idle, purged;
 	/* Resident; of that in use; the most of it lately. */
 	_Atomic int64_t resident, live, peak;
+	/* In use and resident, when last asked for, beyond what had been told: negative if much is not touched. */
+	_Atomic int64_t untold;
 	/* When resident memory was last asked for, the peak last decayed, the region last looked at. */
 	_Atomic int64_t sampled_at, decayed_at, looked_at;
 	/* What keepable() has said, plus one, and when; 0: it has not been asked. */
@@ -107,6 +129,9 @@ static inline void retain_account(struct retain *r, int64_t *untold, int64_t byt
 /* The heap is `live` bytes long, and so much is kept beyond it. */
 void retain_heap(struct retain *r, int64_t live, int64_t kept);
 
+/* Of what the heap keeps, so much is marked. */
+void retain_heap_lazy(struct retain *r, int64_t lazy);
+
 /*
  * The heap has got so many bytes more from the kernel, which it is about to touch: what the region keeps may have to
  * go.
@@ -116,8 +141,9 @@ void retain_heap_grew(struct retain *r, int64_t bytes);
 /* The heap is about to shrink: lets the peak follow what has happened meanwhile. */
 void retain_heap_shrinks(struct retain *r);
 
-/* The bytes that the heap may keep now. */
+/* The bytes that the heap may keep now; after that, how many of them unmarked. */
 int64_t retain_heap_allowance(struct retain *r);
+int64_t retain_heap_unmarked(const struct retain *r);
 
 /*
  * Before a purge of so many bytes, earlier ones having left `idle` resident and not in use again: by how many bytes
@@ -131,14 +157,28 @@ int64_t retain_excess(struct retain *r, int64_t idle, int64_t bytes);
  */
 int64_t retain_tick(struct retain *r);
 
+/*
+ * To be called every RETAIN_GLANCE by who calls retain_tick(), while retain_worth_a_glance(): a program may touch
+ * memory of which no call tells. If resident memory then exceeds what it may be, much of what is kept goes.
+ */
+void retain_glance(struct retain *r);
+bool retain_worth_a_glance(const struct retain *r);
+
+/* Of memory that is not counted here the program has got so many bytes, and is about to touch them. */
+void retain_others(struct retain *r, int64_t bytes);
+
+/* The program is about to fork: what is kept beyond the floor goes, since each page would be copied when reused. */
+void retain_fork(struct retain *r);
+
 /* Gives back until no more than that is kept. Waits for nobody: false if somebody else is looking. */
 bool retain_reclaim(struct retain *r, int64_t keep);
 
 /* Before the first tick of a row of them. */
 void retain_begin_ticks(struct retain *r);
 
-/* Free and populated, by what has been told. */
+/* Free and populated, by what has been told; of that, marked. */
 int64_t retain_kept(const struct retain *r);
+int64_t retain_lazy(const struct retain *r);
 
 /*
  * The program wants no more than so many bytes of what is free to be kept (M_TRIM_THRESHOLD); negative: as it was. Of

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "observe/view.h"
+#include "os/clear.h"
 #include "os/os.h"
 #include "upkeep/retention.h"
 #include "upkeep/zero.h"
@@ -19,6 +20,9 @@ static _Atomic bool stopped;
 
 /* Pages known to be resident, since we have written to them. */
 static uintptr_t resident_from, resident_to;
+
+/* Pages that the kernel may take (MADV_FREE), behind the break: marked, and not in use since. */
+static uintptr_t lazy_from, lazy_to;
 
 /* Held while the break is changed: by libc, whose own lock keeps its threads apart, or by who gives back. */
 static atomic_flag changing = ATOMIC_FLAG_INIT;
@@ -80,7 +84,32 @@ static int plain(uintptr_t wanted)
 static void moved(uintptr_t to)
 {
 	*current = (void *)to;
+	if (lazy_from < lazy_to) {
+		lazy_from = lazy_from > up(to) ? lazy_from : up(to);
+		lazy_to = lazy_to < kernel_break ? lazy_to : kernel_break;
+		if (lazy_from >= lazy_to)
+			lazy_from = lazy_to = 0;
+		retention_heap_lazy((int64_t)(lazy_to - lazy_from));
+	}
 	retention_heap((int64_t)(to - lowest), (int64_t)(kernel_break - to));
+}
+
+/* Of what is kept, all but the first bytes. */
+static int64_t mark(int64_t unmarked)
+{
+	uintptr_t from = up((uintptr_t)*current + (uintptr_t)unmarked);
+	uintptr_t to = kernel_break & ~(PAGE - 1);
+	bool marked = lazy_from < lazy_to && lazy_to >= to;
+
+	/* What was marked before is not to be marked again; what lies beyond the end is in use by nobody. */
+	to = marked && lazy_from < to ? lazy_from : to;
+	if (from >= to || os_madvise((void *)from, to - from, MADV_FREE))
+		return 0;
+	lazy_from = from;
+	lazy_to = marked ? lazy_to : to;
+	resident_from = resident_to = 0;
+	retention_heap_lazy((int64_t)(lazy_to - lazy_from));
+	return (int64_t)(to - from);
 }
 
 static int64_t keep_at_most(int64_t bytes)
@@ -116,6 +145,8 @@ static int grow(uintptr_t now, uintptr_t wanted, bool zeros)
 		view_add(&view.heap_reused_bytes, end - up(now));
 		if (zeros)
 			clear(up(now), end);
+		else if (lazy_from < lazy_to && end > lazy_from)
+			upa_touch_resident((void *)lazy_from, (end < lazy_to ? end : lazy_to) - lazy_from);
 	}
 	moved(wanted);
 	if (wanted > had)
@@ -125,7 +156,7 @@ static int grow(uintptr_t now, uintptr_t wanted, bool zeros)
 
 static int shrink(uintptr_t wanted)
 {
-	int64_t allowance;
+	int64_t allowance, unmarked;
 
 	retention_heap_shrinks();
 	moved(wanted);
@@ -133,6 +164,9 @@ static int shrink(uintptr_t wanted)
 	/* By an eighth more, lest every call give back a little. */
 	if ((int64_t)(kernel_break - wanted) > allowance + allowance / 8)
 		keep_at_most(allowance);
+	unmarked = retention_heap_unmarked();
+	if ((int64_t)(kernel_break - wanted) - (int64_t)(lazy_to - lazy_from) > unmarked)
+		view_add(&view.marked_bytes, (uint64_t)mark(unmarked - unmarked / 4));
 	return 0;
 }
 
@@ -153,6 +187,7 @@ static void show(void)
 {
 	view_set(&view.heap_bytes, (uintptr_t)*current - lowest);
 	view_set(&view.heap_kept_bytes, kernel_break - (uintptr_t)*current);
+	view_set(&view.heap_lazy_bytes, lazy_to - lazy_from);
 }
 
 int heap_set(void *address, bool zeros)
@@ -198,6 +233,18 @@ int64_t heap_give_back(int64_t keep)
 		given += step;
 	} while (step >= STEP);
 	return given;
+}
+
+int64_t heap_make_lazy(int64_t unmarked)
+{
+	int64_t marked;
+
+	if (!current || stopped || atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))
+		return 0;
+	marked = mark(unmarked);
+	show();
+	atomic_flag_clear_explicit(&changing, memory_order_release);
+	return marked;
 }
 
 void heap_after_fork(void)

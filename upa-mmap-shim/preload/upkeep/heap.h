@@ -44,6 +44,12 @@ int64_t heap_give_back(int64_t keep);
 /* As the system call: the kernel's break, moved to `wanted` if it may be. */
 long heap_by_number(uintptr_t wanted);
 
+/*
+ * Marks what is kept beyond so much so that the kernel may take it, unless somebody is changing the break just now.
+ * Bytes marked.
+ */
+int64_t heap_make_lazy(int64_t unmarked);
+
 /* In a forked child: nobody is changing the break. */
 void heap_after_fork(void);
 

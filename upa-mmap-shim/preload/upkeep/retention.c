@@ -16,11 +16,12 @@
 static bool region(struct retain_region *out)
 {
 	struct upa_region *r = gate_region();
-	struct upa_region_stats st;
+	struct upa_region_kept is;
 
-	if (!r || upa_region_get_stats(r, &st))
+	if (!r || upa_region_get_kept(r, &is))
 		return false;
-	*out = (struct retain_region){ (int64_t)st.allocated_bytes, (int64_t)st.retained_bytes };
+	*out = (struct retain_region){ (int64_t)is.allocated_bytes, (int64_t)is.retained_bytes,
+				       (int64_t)is.lazy_bytes };
 	return true;
 }
 
@@ -33,11 +34,17 @@ static int64_t uncounted(void)
 
 static struct retain retain;
 
+/* On another process's order. */
+static bool ordered;
+
 /* Of what is given back, who does it; the program's own calls do the rest. */
 static void count(int64_t bytes)
 {
-	if (retain.ticking && bytes > 0)
+	if (retain.ticking && bytes > 0) {
 		view_add(&view.agent_given_back_bytes, (uint64_t)bytes);
+		if (ordered)
+			view_add(&view.ordered_bytes, (uint64_t)bytes);
+	}
 }
 
 static void give_back_heap(int64_t keep)
@@ -53,12 +60,31 @@ static void give_back_region(int64_t keep)
 		count(upa_region_give_back(r, (uint64_t)keep));
 }
 
+static void mark_heap(int64_t unmarked)
+{
+	view_add(&view.marked_bytes, (uint64_t)heap_make_lazy(unmarked));
+}
+
+static void mark_region(int64_t unmarked, bool strictly)
+{
+	struct upa_region *r = gate_region();
+	int64_t marked = r ? upa_region_make_lazy(r, (uint64_t)unmarked, strictly) : 0;
+
+	if (marked > 0)
+		view_add(&view.marked_bytes, (uint64_t)marked);
+}
+
 static void (*watcher)(void);
 
 static void watch(void)
 {
 	if (watcher)
 		watcher();
+}
+
+static int64_t bound(void)
+{
+	return (int64_t)(__atomic_load_n(&view.bound, __ATOMIC_RELAXED) & INT64_MAX);
 }
 
 static const struct retain_hooks hooks = {
@@ -69,6 +95,9 @@ static const struct retain_hooks hooks = {
 	.uncounted = uncounted,
 	.give_back_heap = give_back_heap,
 	.give_back_region = give_back_region,
+	.bound = bound,
+	.mark_heap = mark_heap,
+	.mark_region = mark_region,
 	.watch = watch,
 };
 
@@ -98,9 +127,42 @@ int64_t retention_tick(void)
 	return retain_tick(&retain);
 }
 
+void retention_glance(void)
+{
+	retain_glance(&retain);
+}
+
+bool retention_worth_a_glance(void)
+{
+	return retain_worth_a_glance(&retain);
+}
+
+void retention_find_taken(void)
+{
+	struct upa_region *r = gate_region();
+
+	if (r && retain_lazy(&retain))
+		upa_region_find_taken(r);
+}
+
+void retention_others(int64_t bytes)
+{
+	retain_others(&retain, bytes);
+}
+
+void retention_fork(void)
+{
+	retain_fork(&retain);
+}
+
 bool retention_reclaim(int64_t keep)
 {
-	return retain_reclaim(&retain, keep);
+	bool done;
+
+	ordered = true;
+	done = retain_reclaim(&retain, keep);
+	ordered = false;
+	return done;
 }
 
 int64_t retention_kept(void)
@@ -150,6 +212,16 @@ void retention_heap_shrinks(void)
 int64_t retention_heap_allowance(void)
 {
 	return retain_heap_allowance(&retain);
+}
+
+int64_t retention_heap_unmarked(void)
+{
+	return retain_heap_unmarked(&retain);
+}
+
+void retention_heap_lazy(int64_t lazy)
+{
+	retain_heap_lazy(&retain, lazy);
 }
 
 int64_t retention_excess(int64_t idle, int64_t bytes)

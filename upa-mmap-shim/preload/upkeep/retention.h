@@ -19,6 +19,8 @@ void retention_heap(int64_t live, int64_t kept);
 void retention_heap_grew(int64_t bytes);
 void retention_heap_shrinks(void);
 int64_t retention_heap_allowance(void);
+int64_t retention_heap_unmarked(void);
+void retention_heap_lazy(int64_t lazy);
 int64_t retention_excess(int64_t idle, int64_t bytes);
 int64_t retention_peak(void);
 void retention_after_fork(void);
@@ -27,8 +29,19 @@ void retention_after_fork(void);
 void retention_watch(void (*function)(void));
 void retention_begin_ticks(void);
 int64_t retention_tick(void);
+void retention_glance(void);
+bool retention_worth_a_glance(void);
 bool retention_reclaim(int64_t keep);
 int64_t retention_kept(void);
+
+/* The kernel may have taken some of what is marked: what is gone is no longer counted, nor preferred. */
+void retention_find_taken(void);
+
+/* So many bytes have been mapped that are not of the region, and are about to be touched. */
+void retention_others(int64_t bytes);
+
+/* Before a fork. */
+void retention_fork(void);
 
 /* malloc_trim(): nothing that is free stays. False: nothing did. */
 bool retention_trim(void);

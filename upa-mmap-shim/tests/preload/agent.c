@@ -192,6 +192,94 @@ static void obeys(void)
 	CHECK(!view->agent, "it does not say that it has gone");
 }
 
+/* Bytes that the kernel may take of the process, by what it says itself. */
+static long lazy_mib(void)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "r");
+	char line[256];
+	long kib = 0;
+
+	CHECK(file, "smaps_rollup");
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "LazyFree: %ld", &kib);
+	fclose(file);
+	return kib / 1024;
+}
+
+/* What nobody asks for is marked first, and goes later; who asks in between gets zeros, and keeps what he writes. */
+static void marks(void)
+{
+	struct upa_view *view = find_view();
+	char *p = MAP_FAILED;
+
+	for (int tries = 0; tries < 10 && p == MAP_FAILED; tries++) {
+		keep();
+		for (int i = 0; i < 400 && lazy_mib() < 16 && resident_mib() > 20; i++)
+			milliseconds(5);
+		/* On a busy machine that may be over before anybody looks. */
+		if (lazy_mib() >= 16)
+			p = mmap(NULL, 16 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	}
+	CHECK(p != MAP_FAILED && view->marked_bytes >= 16 * MIB, "marked_bytes=%lu", (long)view->marked_bytes);
+	for (size_t i = 0; i < 16 * MIB; i += 512)
+		CHECK(!p[i], "offset=%zu", i);
+	memset(p, 1, 16 * MIB);
+	madvise(p, 16 * MIB, 21 /* MADV_PAGEOUT */);
+	for (size_t i = 0; i < 16 * MIB; i += 512)
+		CHECK(p[i] == 1, "offset=%zu", i);
+	munmap(p, 16 * MIB);
+}
+
+/* A bound of another process's holds for the program's own calls as well, and until it is lifted. */
+static void is_bound(void)
+{
+	struct upa_view *view = find_view();
+
+	__atomic_store_n(&view->bound, 1, __ATOMIC_RELEASE);
+	for (int i = 0; i < 3; i++) {
+		keep();
+		milliseconds(600);
+		CHECK(resident_mib() < 12, "%ld MiB are resident", resident_mib());
+	}
+	__atomic_store_n(&view->bound, 0, __ATOMIC_RELEASE);
+	keep();
+	CHECK(resident_mib() > 30, "it is still bound: %ld MiB are resident", resident_mib());
+}
+
+/* Touched memory of which no call tells takes the place of what is kept. */
+static char quiet[200 * MIB];
+
+static void glances(void)
+{
+	long most = 0;
+
+	for (int i = 0; i < 2; i++)
+		keep();
+	for (size_t i = 0; i < sizeof(quiet); i += MIB) {
+		for (size_t j = 0; j < MIB; j += 4096)
+			quiet[i + j] = 1;
+		milliseconds(10);
+		if (i <= 40 * MIB)
+			most = resident_mib() > most ? resident_mib() : most;
+	}
+	CHECK(most < 75, "%ld MiB were resident, 48 of them kept", most);
+}
+
+/* Each page that is kept would be copied when it is used again. */
+static void keeps_little_at_forks(void)
+{
+	pid_t child;
+	int status;
+
+	keep();
+	CHECK(resident_mib() > 40, "nothing is kept");
+	child = fork();
+	if (!child)
+		_exit(resident_mib() < 12 ? 0 : 2);
+	CHECK(waitpid(child, &status, 0) == child && !status, "status=%#x", status);
+	CHECK(resident_mib() < 12, "%ld MiB are resident", resident_mib());
+}
+
 /* What is used all the time stays. */
 static void lets_be(void)
 {
@@ -285,6 +373,8 @@ static void forks(void)
 			if (thread_count() != 1)
 				_exit(2);
 			keep();
+			for (int j = 0; j < 200 && !agent(); j++)
+				milliseconds(5);
 			_exit(agent() ? 0 : 3);
 		}
 		CHECK(thread_count() == 1, "threads=%d after fork()", thread_count());
@@ -513,6 +603,10 @@ static const struct {
 } cases[] = {
 	{ "obeys", obeys },
 	{ "comes_and_goes", comes_and_goes },
+	{ "marks", marks },
+	{ "is_bound", is_bound },
+	{ "glances", glances },
+	{ "keeps_little_at_forks", keeps_little_at_forks },
 	{ "lets_be", lets_be },
 	{ "signals", signals },
 	{ "descriptors", descriptors },

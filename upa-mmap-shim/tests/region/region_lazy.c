@@ -6,14 +6,19 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <upa/region.h>
 
 #include "test_backend.h"
 #include "check.h"
+#include "region/region_private.h"
 #include "region/types.h"
 
 #define KIB 1024ul
@@ -95,6 +100,8 @@ static uint64_t lazy_pages(void)
 	upa_llfree_get_stats(&region->llfree, &st);
 	return st.lazy_pages;
 }
+
+#define IS_LAZY(bytes) CHECK(lazy_pages() * PAGE == (bytes), "lazy_pages=%" PRIu64, lazy_pages())
 
 static void begin(void)
 {
@@ -268,6 +275,178 @@ static void test_scavenged_stays(void)
 	end();
 }
 
+static struct upa_region_kept kept(void)
+{
+	struct upa_region_kept is;
+
+	CHECK(!upa_region_get_kept(region, &is), "kept");
+	return is;
+}
+
+/* Whole free children are marked from the far end, as many as are asked for; parts only if strictly, and they go. */
+static void test_marking(void)
+{
+	char *p, *hole;
+
+	begin();
+	p = map(40 * MIB, 0);
+	memset(p, OLD, 40 * MIB);
+	unmap(p, 40 * MIB);
+	IS_LAZY(0);
+	CHECK(upa_region_make_lazy(region, 40 * MIB, true) == 0, "nothing is beyond that");
+	CHECK(upa_region_make_lazy(region, 30 * MIB, false) == 10 * MIB, "not as much as asked for");
+	IS_LAZY(10 * MIB);
+	CHECK(upa_region_make_lazy(region, 30 * MIB, false) == 0, "marked twice");
+	take(p, 40 * MIB);
+	CHECK(resident(p, 30 * MIB) == 30 * MIB && resident(p + 30 * MIB, 10 * MIB) < MIB, "resident=%zu",
+	      resident(p, 40 * MIB));
+	/* Whoever gets what was not marked finds it, and what is mapped is never marked. */
+	hole = p + 21 * MIB;
+	CHECK(!upa_region_map_at(region, hole, PAGE, 0) && hole[1] == OLD, "map_at");
+	CHECK(upa_region_make_lazy(region, 0, false) == 28 * MIB, "not all of it");
+	IS_LAZY(38 * MIB);
+	CHECK(upa_region_make_lazy(region, 0, true) == 2 * MIB - PAGE, "parts stay");
+	IS_LAZY(38 * MIB);
+	CHECK(kept().retained_bytes == 38 * MIB && hole[1] == OLD, "retained=%" PRIu64, kept().retained_bytes);
+	take(p, 40 * MIB);
+	check_old(hole, PAGE);
+	unmap(hole, PAGE);
+	end();
+}
+
+/* Zeros, with marks and without; and what the kernel has taken is known once somebody has looked. */
+static void test_taken_is_found(void)
+{
+	size_t left;
+	char *p;
+
+	begin();
+	p = map(20 * MIB, 0);
+	memset(p, OLD, 20 * MIB);
+	unmap(p, 20 * MIB);
+	CHECK(upa_region_make_lazy(region, 10 * MIB, false) == 10 * MIB, "make_lazy");
+	CHECK(!upa_region_find_taken(region), "nothing is taken yet");
+	IS_LAZY(10 * MIB);
+	take(p, 20 * MIB);
+	left = (size_t)kept().retained_bytes - (size_t)upa_region_find_taken(region);
+	CHECK(left < 16 * MIB && left == kept().retained_bytes && upa_region_taken_bytes(region) == 20 * MIB - left,
+	      "left=%zu taken=%" PRIu64, left, upa_region_taken_bytes(region));
+	CHECK(!upa_region_find_taken(region), "found twice");
+	p = map(20 * MIB, UPA_MAP_ZEROS);
+	check_zero(p, 20 * MIB);
+	memset(p, OLD, 20 * MIB);
+	take(p, 20 * MIB);
+	check_old(p, 20 * MIB);
+	unmap(p, 20 * MIB);
+	end();
+}
+
+/* Every block as its holder left it, whoever marks, takes and finds out meanwhile; zeros where they are promised. */
+static void *disturb(void *stop)
+{
+	unsigned i = 0;
+
+	while (!__atomic_load_n((bool *)stop, __ATOMIC_ACQUIRE)) {
+		upa_region_make_lazy(region, i % 4 * MIB, i % 3);
+		if (i % 2)
+			madvise(region->base, 64 * MIB, MADV_PAGEOUT);
+		if (i++ % 5 == 0)
+			upa_region_find_taken(region);
+		if (i % 16 == 0)
+			upa_region_give_back(region, i % 7 * MIB);
+	}
+	return NULL;
+}
+
+struct block {
+	char *at;
+	size_t bytes;
+};
+
+static void check_owned(const struct block *b, unsigned char mark)
+{
+	for (size_t i = 0; i < b->bytes; i += PAGE)
+		CHECK((unsigned char)b->at[i] == mark && (unsigned char)b->at[i + PAGE - 1] == mark, "offset=%zu", i);
+}
+
+static void *own(void *argument)
+{
+	unsigned seed = (unsigned)(uintptr_t)argument;
+	unsigned char mark = (unsigned char)seed;
+	struct block blocks[8] = { { NULL, 0 } };
+
+	for (int round = 0; round < 3000; round++) {
+		struct block *b = &blocks[rand_r(&seed) % 8];
+		bool zeros = rand_r(&seed) % 2;
+
+		if (b->at) {
+			check_owned(b, mark);
+			CHECK(!upa_region_unmap(region, b->at, b->bytes), "unmap");
+			b->at = NULL;
+			continue;
+		}
+		b->bytes = PAGE << rand_r(&seed) % 11;
+		b->at = upa_region_map(region, b->bytes, zeros ? UPA_MAP_ZEROS : 0);
+		if (!b->at)
+			continue;
+		for (size_t i = 0; zeros && i < b->bytes; i += 512)
+			CHECK(!b->at[i], "offset=%zu", i);
+		for (size_t i = 0; i < b->bytes; i += PAGE)
+			b->at[i] = b->at[i + PAGE - 1] = (char)mark;
+	}
+	for (int i = 0; i < 8; i++)
+		if (blocks[i].at) {
+			check_owned(&blocks[i], mark);
+			CHECK(!upa_region_unmap(region, blocks[i].at, blocks[i].bytes), "unmap");
+		}
+	return NULL;
+}
+
+static void test_owners(void)
+{
+	pthread_t threads[3], other;
+	bool stop = false;
+
+	begin();
+	CHECK(!pthread_create(&other, NULL, disturb, &stop), "thread");
+	for (uintptr_t i = 0; i < 3; i++)
+		CHECK(!pthread_create(&threads[i], NULL, own, (void *)(i + 1)), "thread");
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+	pthread_join(other, NULL);
+	upa_llfree_drain(&region->llfree);
+	end();
+}
+
+/* A child has the marks of its parent, and both keep what they map. */
+static void test_forked(void)
+{
+	char *p;
+	pid_t child;
+	int status;
+
+	begin();
+	p = map(20 * MIB, 0);
+	memset(p, OLD, 20 * MIB);
+	unmap(p, 20 * MIB);
+	CHECK(upa_region_make_lazy(region, 0, false) == 20 * MIB, "make_lazy");
+	child = fork();
+	p = map(8 * MIB, 0);
+	memset(p, child ? 1 : 2, 8 * MIB);
+	take(region->base, 20 * MIB);
+	for (size_t i = 0; i < 8 * MIB; i += PAGE)
+		CHECK(p[i] == (child ? 1 : 2), "offset=%zu", i);
+	unmap(p, 8 * MIB);
+	p = map(8 * MIB, UPA_MAP_ZEROS);
+	check_zero(p, 8 * MIB);
+	if (!child)
+		_exit(0);
+	CHECK(waitpid(child, &status, 0) == child && !status, "status=%#x", status);
+	unmap(p, 8 * MIB);
+	end();
+}
+
 int main(void)
 {
 	if (on_device() || !kernel_takes()) {
@@ -280,5 +459,9 @@ int main(void)
 	test_taken_stays_away();
 	test_other_ways();
 	test_scavenged_stays();
+	test_marking();
+	test_taken_is_found();
+	test_owners();
+	test_forked();
 	return 0;
 }

@@ -8,8 +8,7 @@
 #include "region/linear/linear.h"
 #include "region/slots.h"
 
-/* Pages the caller holds that counted as retained. */
-static uint64_t populated_pages(const struct upa_region *r, uint64_t first, uint64_t pages)
+uint64_t upa_linear_populated(const struct upa_region *r, uint64_t first, uint64_t pages)
 {
 	uint64_t end = first + pages;
 	uint64_t total = 0;
@@ -34,15 +33,14 @@ static int64_t give_back_run(struct upa_region *r, uint64_t first, uint64_t page
 
 	if (take_free(r, first, pages))
 		return 0;
-	populated = populated_pages(r, first, pages);
+	populated = upa_linear_populated(r, first, pages);
 	UPA_ASSERT(populated <= pages && reached(r, first, pages));
 	error = os_madvise(address_of(r, first), pages * PAGE_BYTES, advice);
 	put_back(r, first, pages, error ? UPA_PUT_UNTOUCHED : UPA_PUT_ABSENT);
 	return error ? error : (int64_t)populated;
 }
 
-/* Populated free runs of one child. */
-static int64_t give_back_parts(struct upa_region *r, uint64_t first, uint64_t pages, int advice)
+int64_t upa_linear_give_back_parts(struct upa_region *r, uint64_t first, uint64_t pages, int advice)
 {
 	uint64_t end = first + pages;
 	int64_t total = 0;
@@ -67,8 +65,6 @@ static int64_t give_back_parts(struct upa_region *r, uint64_t first, uint64_t pa
 	return total;
 }
 
-#define POPULATED (1u << UPA_ZEROED | 1u << UPA_STALE | 1u << UPA_MIXED)
-
 int64_t upa_linear_give_back_by(struct upa_region *r, uint64_t retain, int advice)
 {
 	struct upa_llfree_stats st;
@@ -82,14 +78,14 @@ int64_t upa_linear_give_back_by(struct upa_region *r, uint64_t retain, int advic
 		int64_t dropped;
 
 		while (n < c && n < BATCH_CHILDREN && n * UPA_CHILD_PAGES < excess &&
-		       whole_child(r, c - n - 1, POPULATED))
+		       whole_child(r, c - n - 1, UPA_POPULATED))
 			n++;
 		if (n) {
 			c -= n;
 			dropped = give_back_run(r, c * UPA_CHILD_PAGES, n * UPA_CHILD_PAGES, advice);
 		} else {
 			c--;
-			dropped = give_back_parts(r, c * UPA_CHILD_PAGES, UPA_CHILD_PAGES, advice);
+			dropped = upa_linear_give_back_parts(r, c * UPA_CHILD_PAGES, UPA_CHILD_PAGES, advice);
 		}
 		if (dropped < 0 && !total)
 			return dropped;

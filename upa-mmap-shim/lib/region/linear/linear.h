@@ -74,4 +74,17 @@ bool upa_linear_scavenge(struct upa_region *r, uint64_t first, uint64_t pages);
 int64_t upa_linear_give_back_by(struct upa_region *r, uint64_t retain, int advice);
 int64_t upa_linear_give_back(struct upa_region *r, uint64_t retain);
 
+/* Populated free runs of one child are dropped by this advice. Pages dropped, or -errno if none. */
+int64_t upa_linear_give_back_parts(struct upa_region *r, uint64_t first, uint64_t pages, int advice);
+
+/* Pages the caller holds that count as retained. */
+uint64_t upa_linear_populated(const struct upa_region *r, uint64_t first, uint64_t pages);
+
+/* States of children that may have memory. */
+#define UPA_POPULATED (1u << UPA_ZEROED | 1u << UPA_STALE | 1u << UPA_MIXED)
+
+/* lazy.c: the table's functions. */
+int64_t upa_linear_make_lazy(struct upa_region *r, uint64_t unmarked, bool strictly);
+int64_t upa_linear_find_taken(struct upa_region *r);
+
 #endif

@@ -82,7 +82,7 @@ static int64_t no_limit(int64_t at, int64_t kept)
 
 static bool region(struct retain_region *out)
 {
-	*out = (struct retain_region){ world.allocated, world.retained };
+	*out = (struct retain_region){ world.allocated, world.retained, 0 };
 	return true;
 }
 
@@ -102,7 +102,13 @@ static void give_back_heap(int64_t keep)
 }
 
 static const struct retain_hooks hooks = {
-	now, resident, no_limit, region, none, give_back_heap, give_back_region, NULL
+	.now = now,
+	.resident = resident,
+	.keepable = no_limit,
+	.region = region,
+	.uncounted = none,
+	.give_back_heap = give_back_heap,
+	.give_back_region = give_back_region,
 };
 
 static int64_t *untold(uint32_t id)

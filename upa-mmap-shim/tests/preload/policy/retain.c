@@ -70,8 +70,16 @@ static void watch(void)
 	world.watched++;
 }
 
-static const struct retain_hooks hooks = { now,       resident,       keepable,         region,
-					   uncounted, give_back_heap, give_back_region, watch };
+static const struct retain_hooks hooks = {
+	.now = now,
+	.resident = resident,
+	.keepable = keepable,
+	.region = region,
+	.uncounted = uncounted,
+	.give_back_heap = give_back_heap,
+	.give_back_region = give_back_region,
+	.watch = watch,
+};
 
 /* A process that has begun long ago; 10 %, a second. */
 static void begin(void)
@@ -100,7 +108,7 @@ static void look(int64_t allocated, int64_t retained)
 	int64_t untold = 0;
 
 	world.has_region = true;
-	world.region = (struct retain_region){ allocated, retained };
+	world.region = (struct retain_region){ allocated, retained, 0 };
 	world.resident = allocated + retained;
 	world.heap_target = world.region_target = -1;
 	world.now += RETAIN_INTERVAL;
@@ -154,7 +162,7 @@ static void decay(void)
 		begin();
 		look(200 * MIB, 0);
 		world.now += points[i].passed - RETAIN_INTERVAL;
-		world.region = (struct retain_region){ 40 * MIB, 160 * MIB };
+		world.region = (struct retain_region){ 40 * MIB, 160 * MIB, 0 };
 		look(40 * MIB, 160 * MIB);
 		NEAR(retain_peak(&retain) - 40 * MIB, (int64_t)(160 * MIB * points[i].left));
 	}
@@ -193,7 +201,7 @@ static void just_freed(void)
 
 	begin();
 	world.has_region = true;
-	world.region = (struct retain_region){ 20 * MIB, 50 * MIB };
+	world.region = (struct retain_region){ 20 * MIB, 50 * MIB, 0 };
 	world.resident = 70 * MIB;
 	retain_account(&retain, &untold, -50 * MIB);
 	IS(retain_peak(&retain), 70 * MIB);
@@ -257,7 +265,7 @@ static void limits_at_once(void)
 	IS(atomic_load(&retain.region_live), 100 * MIB - 512 * KIB);
 	retain_account(&retain, &untold, -1536 * KIB);
 	IS(world.asked_resident, 1);
-	world.region = (struct retain_region){ 97 * MIB, 5 * MIB };
+	world.region = (struct retain_region){ 97 * MIB, 5 * MIB, 0 };
 	retain_account(&retain, &untold, -MIB);
 	IS(world.asked_resident, 2);
 	IS(world.region_target, 3 * MIB - 3 * MIB / 16);
@@ -277,7 +285,7 @@ static void limits_at_once(void)
 	world.now = 3;
 	retain_account(&retain, &untold, 100 * MIB);
 	IS(world.asked_resident, 1);
-	world.region = (struct retain_region){ 98 * MIB, 2 * MIB };
+	world.region = (struct retain_region){ 98 * MIB, 2 * MIB, 0 };
 	retain_account(&retain, &untold, -MIB);
 	IS(world.asked_resident, 1);
 	retain_account(&retain, &untold, -MIB);
@@ -295,12 +303,12 @@ static void region_grows(void)
 	retain_heap(&retain, 20 * MIB, 80 * MIB);
 	world.heap_left = 20 * MIB;
 	/* All of it comes from free memory. */
-	world.region = (struct retain_region){ 10 * MIB, 60 * MIB };
+	world.region = (struct retain_region){ 10 * MIB, 60 * MIB, 0 };
 	world.resident = 170 * MIB;
 	look(10 * MIB, 60 * MIB);
 	world.heap_target = -1;
 	retain_heap(&retain, 20 * MIB, 10 * MIB);
-	world.region = (struct retain_region){ 50 * MIB, 20 * MIB };
+	world.region = (struct retain_region){ 50 * MIB, 20 * MIB, 0 };
 	world.resident = 100 * MIB;
 	retain_account(&retain, &untold, 40 * MIB);
 	IS(world.heap_target, -1);
@@ -311,7 +319,7 @@ static void region_grows(void)
 	retain_heap_shrinks(&retain);
 	retain_heap(&retain, 20 * MIB, 80 * MIB);
 	world.has_region = true;
-	world.region = (struct retain_region){ 60 * MIB, 0 };
+	world.region = (struct retain_region){ 60 * MIB, 0, 0 };
 	retain_account(&retain, &untold, 60 * MIB);
 	NEAR(world.heap_target, 30 * MIB);
 }
@@ -345,7 +353,7 @@ static void trims(void)
 	/* What was in use before is forgotten. */
 	begin();
 	look(200 * MIB, 0);
-	world.region = (struct retain_region){ 40 * MIB, 0 };
+	world.region = (struct retain_region){ 40 * MIB, 0, 0 };
 	world.resident = 40 * MIB;
 	retain_trimmed(&retain);
 	IS(retain_peak(&retain), 40 * MIB);
@@ -385,14 +393,14 @@ static void what_is_resident(void)
 	begin();
 	retain_heap(&retain, 7 * MIB, MIB);
 	world.has_region = true;
-	world.region = (struct retain_region){ 50 * MIB, 20 * MIB };
+	world.region = (struct retain_region){ 50 * MIB, 20 * MIB, 0 };
 	world.resident = -1;
 	retain_account(&retain, &untold, RETAIN_STEP);
 	IS(retain_peak(&retain), 57 * MIB);
 	/* More may be known to be free than is resident: it has not been touched. */
 	begin();
 	world.has_region = true;
-	world.region = (struct retain_region){ 50 * MIB, 20 * MIB };
+	world.region = (struct retain_region){ 50 * MIB, 20 * MIB, 0 };
 	world.resident = 5 * MIB;
 	retain_account(&retain, &untold, RETAIN_STEP);
 	IS(retain_peak(&retain), 0);
@@ -496,7 +504,7 @@ static void shares(void)
 	retain_heap(&retain, 50 * MIB, 20 * MIB);
 	world.heap_left = 8 * MIB;
 	world.has_region = true;
-	world.region = (struct retain_region){ 150 * MIB, 15 * MIB };
+	world.region = (struct retain_region){ 150 * MIB, 15 * MIB, 0 };
 	world.resident = 235 * MIB;
 	retain_heap_shrinks(&retain);
 	/* Use is 200 MiB, so 20 may stay: ten for each, as both have more. */
@@ -508,7 +516,7 @@ static void shares(void)
 	begin();
 	retain_heap(&retain, 50 * MIB, 17 * MIB);
 	world.has_region = true;
-	world.region = (struct retain_region){ 150 * MIB, 3 * MIB };
+	world.region = (struct retain_region){ 150 * MIB, 3 * MIB, 0 };
 	world.resident = 220 * MIB;
 	retain_heap_shrinks(&retain);
 	IS(world.heap_target, -1);
@@ -626,7 +634,7 @@ static void purges(void)
 	begin();
 	look(100 * MIB, 0);
 	retain_excess(&retain, 8 * MIB, KIB);
-	world.region = (struct retain_region){ 108 * MIB, 3 * MIB };
+	world.region = (struct retain_region){ 108 * MIB, 3 * MIB, 0 };
 	world.resident = 111 * MIB;
 	world.now += RETAIN_INTERVAL;
 	retain_heap_shrinks(&retain);
@@ -653,7 +661,7 @@ static void purges_and_limits(void)
 static int64_t tick(int64_t allocated, int64_t retained)
 {
 	world.has_region = true;
-	world.region = (struct retain_region){ allocated, retained };
+	world.region = (struct retain_region){ allocated, retained, 0 };
 	world.resident = allocated + retained;
 	world.heap_target = world.region_target = -1;
 	world.now += RETAIN_TICK;
@@ -787,7 +795,7 @@ static void is_watched(void)
 	retain_heap(&retain, 50 * MIB, RETAIN_UNASKED);
 	IS(world.watched, 1);
 	retain_heap(&retain, 50 * MIB, 0);
-	world.region = (struct retain_region){ 97 * MIB, 3 * MIB };
+	world.region = (struct retain_region){ 97 * MIB, 3 * MIB, 0 };
 	retain_account(&retain, &untold, -3 * MIB);
 	IS(world.watched, 2);
 	IS(retain_kept(&retain) >= RETAIN_UNASKED, true);

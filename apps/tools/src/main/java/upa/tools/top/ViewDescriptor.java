@@ -1,14 +1,14 @@
 package upa.tools.top;
 
 /**
- * Layout of what a process under UPA shows of itself, version 1, little endian, offsets in bytes: the Java side of
+ * Layout of what a process under UPA shows of itself, version 2, little endian, offsets in bytes: the Java side of
  * {@code upa/view.h}, which is its specification.
  */
 final class ViewDescriptor {
 
     static final long MAGIC = 0x3130574549564155L;
-    static final int VERSION = 1;
-    static final int BYTES = 192;
+    static final int VERSION = 2;
+    static final int BYTES = 224;
     static final int ALIGNMENT = 64;
 
     static final int MAGIC_OFFSET = 0;
@@ -26,7 +26,11 @@ final class ViewDescriptor {
     static final int AGENT_OFFSET = 104;
     static final int ORDER_OFFSET = 112;
     static final int ORDERS_DONE_OFFSET = 120;
-    static final int NOTE_OFFSET = 128;
+    static final int ORDERED_BYTES_OFFSET = 128;
+    static final int MARKED_BYTES_OFFSET = 136;
+    static final int HEAP_LAZY_BYTES_OFFSET = 144;
+    static final int BOUND_OFFSET = 152;
+    static final int NOTE_OFFSET = 160;
     static final int NOTE_BYTES = 64;
 
     private ViewDescriptor() {}
