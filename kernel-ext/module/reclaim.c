@@ -32,7 +32,8 @@
 #include "region.h"
 
 #define UPA_BLOCKS_AT_ONCE 32U
-#define UPA_PATIENCE 20      /* jiffies that the shrinker waits for calls under way */
+#define UPA_PATIENCE 20 /* jiffies that the shrinker waits for calls under way */
+#define UPA_SCAN_PATIENCE (HZ / 4)
 #define UPA_LOOK_PAGES 65536 /* shadow entries read between two offers to yield */
 
 static LIST_HEAD(upa_regions);
@@ -203,24 +204,27 @@ static void upa_report_progress(unsigned long pages)
 
 /*
  * Another task may be taking memory of this region just now. What it frees serves us, but to find
- * nothing would look like the end of all memory: so it is waited for, but not for long.
+ * nothing would look like the end of all memory: so it is waited for. Not for long, whatever
+ * number of regions is kept busy: @patience is in jiffies, and of the whole scan.
  */
-static bool upa_try_refill_lock(struct upa_region *r)
+static bool upa_try_refill_lock(struct upa_region *r, unsigned int *patience)
 {
-	unsigned int tries = 0;
 	bool held;
 
-	while (!(held = mutex_trylock(&r->refill_lock)) && tries++ < HZ / 4)
+	while (!(held = mutex_trylock(&r->refill_lock)) && *patience) {
+		--*patience;
 		schedule_timeout_uninterruptible(1);
+	}
 	return held;
 }
 
-static unsigned long upa_reclaim_for_others(struct upa_region *r, unsigned long pages)
+static unsigned long upa_reclaim_for_others(struct upa_region *r, unsigned long pages,
+					    unsigned int *patience)
 {
 	unsigned long freed = 0;
 	bool held;
 
-	if (!upa_try_refill_lock(r))
+	if (!upa_try_refill_lock(r, patience))
 		return 0;
 	if (READ_ONCE(r->unused)) {
 		long taken = upa_unused_for_others(r, pages);
@@ -310,13 +314,13 @@ static unsigned long upa_count_pages(struct shrinker *shrinker, struct shrink_co
 
 static unsigned long upa_scan_pages(struct shrinker *shrinker, struct shrink_control *control)
 {
-	unsigned int turns = READ_ONCE(upa_nr_regions);
+	unsigned int turns = READ_ONCE(upa_nr_regions), patience = UPA_SCAN_PATIENCE;
 	unsigned long freed = 0;
 	struct upa_region *r;
 
 	while (turns-- && freed < control->nr_to_scan && (r = upa_next_region())) {
 		if (!upa_barren(r))
-			freed += upa_reclaim_for_others(r, control->nr_to_scan - freed);
+			freed += upa_reclaim_for_others(r, control->nr_to_scan - freed, &patience);
 		upa_reclaim_put(r);
 	}
 	return freed ?: SHRINK_STOP;
