@@ -265,8 +265,11 @@ void heap_disturb(const void *address, size_t length, bool only_contents)
 {
 	uintptr_t from = (uintptr_t)address;
 
-	heap_uncover(address, length);
+	/* Nearly every range is elsewhere. */
 	if (!current || stopped || from >= up(kernel_break) || from + length <= lowest)
+		return;
+	heap_uncover(address, length);
+	if (from >= up(kernel_break))
 		return;
 	if (only_contents) {
 		resident_from = resident_to = 0;
