@@ -73,7 +73,8 @@ static int get_in_one_tree(const struct upa_llfree *a, struct slot *s, uint64_t 
 }
 
 /* The same, of any trees. */
-static int get_range(const struct upa_llfree *a, struct slot *s, uint64_t first, uint64_t pages, bool overdraw)
+static inline __attribute__((always_inline)) int get_range(const struct upa_llfree *a, struct slot *s, uint64_t first,
+							   uint64_t pages, bool overdraw)
 {
 	uint64_t end = first + pages;
 	uint64_t at = first;
@@ -154,10 +155,17 @@ static int64_t get_anywhere(const struct upa_llfree *a, struct slot *s, uint64_t
 	count(&s->searches, 1);
 	for (int tries = 0; tries < SEARCH_TRIES; tries++) {
 		bool missed = false;
-		int64_t page = get_first(a, s, n, small ? align : UPA_CHILD_PAGES, small, tries > 0, &missed);
+		int64_t page = -1;
 
-		if (page < 0 && align == 1 && n > 1)
-			page = get_first(a, s, n, 1, false, tries > 0, &missed);
+		if (small)
+			page = get_first(a, s, n, align, true, tries > 0, &missed);
+		/* What is nowhere page by page need not be looked for at the start of children. */
+		if (page < 0 && align == 1 && n > 1 && search_pages(a, 0, n, 1, false) >= 0) {
+			if (!small)
+				page = get_first(a, s, n, UPA_CHILD_PAGES, false, tries > 0, &missed);
+			if (page < 0)
+				page = get_first(a, s, n, 1, false, tries > 0, &missed);
+		}
 		if (page >= 0)
 			return page;
 		if (!tries)
@@ -371,35 +379,22 @@ static int64_t get_again(const struct upa_llfree *a, struct slot *s, uint64_t c,
 	return get_in_one_tree(a, s, first, first + n, false) ? -1 : (int64_t)first;
 }
 
-int64_t get_large(const struct upa_llfree *a, struct slot *s, uint64_t n, uint32_t flags)
+/* The rest of get_large(): any preferred memory; then any; then what others have reserved. */
+static __attribute__((noinline)) int64_t get_large_beyond(const struct upa_llfree *a, struct slot *s, uint64_t n,
+							  uint32_t flags, uint32_t preferred)
 {
-	uint32_t preferred = flags & UPA_GET_ABSENT ? ONLY(UPA_ABSENT) : ANY_STATE & ~ONLY(UPA_ABSENT);
-	uint64_t children = (n + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
-	uint64_t hint = load_relaxed(&s->run_hint);
-	int64_t page;
+	const uint64_t children = (n + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
 
-	UPA_ASSERT(hint < a->children);
-	if (n >= UPA_TREE_PAGES)
-		tickets_leave_idle(a, s);
-	else if ((page = get_again(a, s, hint, children, n, preferred)) >= 0)
-		return page;
-	/*
-	 * Where this slot freed or took its last run; then any preferred memory; then any; then what others have
-	 * reserved.
-	 */
-	for (int pass = 0; pass < 4; pass++) {
+	/* What follows looks at all there is, and a region that is full costs no more than it must. */
+	if (!search_has_room(a, n))
+		return -ENOMEM;
+	for (int pass = 1; pass < 4; pass++) {
 		const struct slot *own = pass < 3 ? s : NULL;
 		uint32_t states = pass < 2 ? preferred : ANY_STATE;
-		uint64_t from = pass == 0 ? hint : 0;
-		uint64_t end = a->children;
+		uint64_t end = pass == 1 && !(flags & UPA_GET_ABSENT) ? touched_children(a) : a->children;
+		uint64_t from = 0;
 		int64_t c;
 
-		if (pass == 0)
-			end = hint + children;
-		else if (pass == 1 && !(flags & UPA_GET_ABSENT))
-			end = touched_children(a);
-		if (end > a->children)
-			continue;
 		while ((c = search_children(a, own, from, end, children, states)) >= 0) {
 			uint64_t first = (uint64_t)c * UPA_CHILD_PAGES;
 
@@ -411,4 +406,24 @@ int64_t get_large(const struct upa_llfree *a, struct slot *s, uint64_t n, uint32
 		}
 	}
 	return get_anywhere(a, s, n, 1);
+}
+
+int64_t get_large(const struct upa_llfree *a, struct slot *s, uint64_t n, uint32_t flags)
+{
+	uint32_t preferred = flags & UPA_GET_ABSENT ? ONLY(UPA_ABSENT) : ANY_STATE & ~ONLY(UPA_ABSENT);
+	uint64_t children = (n + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
+	uint64_t hint = load_relaxed(&s->run_hint);
+	uint64_t first = hint * UPA_CHILD_PAGES;
+	int64_t page;
+
+	UPA_ASSERT(hint < a->children);
+	if (n >= UPA_TREE_PAGES)
+		tickets_leave_idle(a, s);
+	else if ((page = get_again(a, s, hint, children, n, preferred)) >= 0)
+		return page;
+	/* Where this slot freed or took its last run. */
+	if (hint < a->children && children <= a->children - hint && first + n <= a->pages &&
+	    search_children_at(a, s, hint, children, preferred) && !get_range(a, s, first, n, false))
+		return (int64_t)first;
+	return get_large_beyond(a, s, n, flags, preferred);
 }

@@ -3,8 +3,6 @@
 
 #include "llfree/bits.h"
 
-/* ---- wholly free children --------------------------------------------------------------------- */
-
 /* Children of a tree, and of a group. */
 #define GROUP_CHILDREN (UPA_GROUP_TREES * UPA_TREE_CHILDREN)
 
@@ -69,14 +67,107 @@ static struct sight look(const struct upa_llfree *a, const struct slot *own, uin
 	return s;
 }
 
-int64_t search_children(const struct upa_llfree *a, const struct slot *own, uint64_t from, uint64_t end, uint64_t n,
-			uint32_t states)
+/* ---- room for long runs ------------------------------------------------------------------------- */
+
+/* May all below a tree or group be in a set of states? */
+static bool may_hold(uint32_t word, uint32_t states)
+{
+	return node_state(word) == UPA_MIXED || is_in(states, node_state(word));
+}
+
+/*
+ * Is every child of a tree free, and may be in a set of states? What the tree's tickets say may be less, if some are on
+ * their way or have been lost with a killed thread.
+ */
+static bool is_idle(const struct upa_llfree *a, uint64_t tree, uint32_t states)
+{
+	uint32_t w = tree_load(a, tree);
+
+	if (!may_hold(w, states))
+		return false;
+	if (!node_used(w))
+		return true;
+	if (!(w & TREE_OPEN) || w & NODE_WHOLE)
+		return false;
+	for (uint64_t c = tree * UPA_TREE_CHILDREN; c < (tree + 1) * UPA_TREE_CHILDREN; c++)
+		if (!child_is_free(load_relaxed(child_at(a, c)), node_flip(w)))
+			return false;
+	return true;
+}
+
+/*
+ * First of those wholly free trees, from that of page `from` on, that n consecutive free pages have to cover; the tree
+ * of `from` if they need not cover any. a->trees if there are not so many side by side that may be in a set of states.
+ * A place is looked at from its end: what is not free there rules out all places before, so that the longer the run, the fewer trees are looked at.
+ */
+static uint64_t room_for(const struct upa_llfree *a, uint64_t from, uint64_t n, uint32_t states)
+{
+	const uint64_t wanted = n < UPA_TREE_PAGES ? 0 : (n - (UPA_TREE_PAGES - 1)) / UPA_TREE_PAGES;
+	uint64_t first = from / UPA_TREE_PAGES;
+	uint64_t known = first; /* those before it, from `first` on, are free */
+
+	while (first + wanted <= a->trees) {
+		const uint64_t end = first + wanted;
+		uint64_t t = end;
+
+		while (t > known) {
+			const uint64_t start = (t - 1) / UPA_GROUP_TREES * UPA_GROUP_TREES;
+			const uint32_t group = load_relaxed(group_at(a, start / UPA_GROUP_TREES));
+
+			if (group & NODE_WHOLE || !may_hold(group, states)) {
+				first = start + UPA_GROUP_TREES;
+				break;
+			}
+			if (!node_used(group) && is_in(states, node_state(group))) {
+				t = start;
+			} else if (is_idle(a, t - 1, states)) {
+				t--;
+			} else {
+				first = t;
+				break;
+			}
+		}
+		if (t <= known)
+			return first;
+		known = first > end ? first : end;
+	}
+	return a->trees;
+}
+
+bool search_has_room(const struct upa_llfree *a, uint64_t n)
+{
+	return room_for(a, 0, n, ANY_STATE) < a->trees;
+}
+
+/* Where the pages before a run of free ones might begin that covers trees from `tree` on, but not before `from`. */
+static uint64_t before_room(uint64_t tree, uint64_t from)
+{
+	uint64_t start = tree ? (tree - 1) * UPA_TREE_PAGES : 0;
+
+	return start > from ? start : from;
+}
+
+/* ---- wholly free children ------------------------------------------------------------------------ */
+
+/* search_children(); with `skips`, which is known when this is compiled, places too short are not looked at. */
+static inline __attribute__((always_inline)) int64_t find_children(const struct upa_llfree *a, const struct slot *own,
+								   uint64_t from, uint64_t end, uint64_t n,
+								   uint32_t states, const bool skips)
 {
 	/* Runs that fill groups are best at the start of one, those that fill trees at that of a tree. */
 	uint64_t unit = n >= GROUP_CHILDREN ? GROUP_CHILDREN : n >= UPA_TREE_CHILDREN ? UPA_TREE_CHILDREN : 1;
-	uint64_t start = from; /* of the free run found so far */
+	const uint64_t least = (n - 1) * UPA_CHILD_PAGES + 1; /* pages */
+	uint64_t start = from;                                /* of the free run found so far */
+	uint64_t room = 0;                                    /* up to there nothing is known to be too short */
 
 	for (uint64_t c = from; c < end;) {
+		if (skips && c == start && c >= room) {
+			room = room_for(a, c * UPA_CHILD_PAGES, least, states);
+			start = c = before_room(room, c * UPA_CHILD_PAGES) / UPA_CHILD_PAGES;
+			room = room * UPA_TREE_CHILDREN + 1;
+			if (c >= end)
+				return -1;
+		}
 		const struct sight s = look(a, own, c);
 		const uint64_t stop = s.end < end ? s.end : end;
 
@@ -105,6 +196,42 @@ int64_t search_children(const struct upa_llfree *a, const struct slot *own, uint
 		}
 	}
 	return fit(start, end, n);
+}
+
+bool search_children_at(const struct upa_llfree *a, const struct slot *own, uint64_t from, uint64_t n, uint32_t states)
+{
+	const uint64_t end = from + n;
+
+	for (uint64_t c = from; c < end;) {
+		const struct sight s = look(a, own, c);
+		const uint64_t stop = s.end < end ? s.end : end;
+
+		if (!s.each && !(s.free && is_in(states, s.state)))
+			return false;
+		for (; s.each && c < stop; c++) {
+			uint32_t w = load_relaxed(child_at(a, c));
+
+			if (!child_is_free(w, s.flip) || !is_in(states, child_state(w)))
+				return false;
+		}
+		c = stop;
+	}
+	return true;
+}
+
+/* Apart, so that the other way needs few registers. */
+static __attribute__((noinline)) int64_t find_long(const struct upa_llfree *a, const struct slot *own, uint64_t from,
+						   uint64_t end, uint64_t n, uint32_t states)
+{
+	return find_children(a, own, from, end, n, states, true);
+}
+
+int64_t search_children(const struct upa_llfree *a, const struct slot *own, uint64_t from, uint64_t end, uint64_t n,
+			uint32_t states)
+{
+	if (n > 2 * UPA_TREE_CHILDREN)
+		return find_long(a, own, from, end, n, states);
+	return find_children(a, own, from, end, n, states, false);
 }
 
 /* ---- pages ------------------------------------------------------------------------------------ */
@@ -248,9 +375,17 @@ int64_t search_pages(const struct upa_llfree *a, uint64_t from, uint64_t n, uint
 {
 	if (inside)
 		return search_inside(a, from, (uint32_t)n, (uint32_t)align);
-	while ((from = search_next(a, from, a->pages, true)) < a->pages) {
-		uint64_t start = align_up(from, align);
+	for (uint64_t room = 0; from < a->pages;) {
+		uint64_t start;
 
+		if (from >= room) {
+			room = room_for(a, from, n, ANY_STATE);
+			if (room >= a->trees)
+				break;
+			from = before_room(room, from);
+			room = room * UPA_TREE_PAGES + 1;
+		}
+		start = align_up(search_next(a, from, a->pages, true), align);
 		if (start >= a->pages || a->pages - start < n)
 			break;
 		from = search_next(a, start, start + n, false);

@@ -327,6 +327,10 @@ final class Get {
         // Where this slot freed or took its last run; then any preferred memory; then any; then what
         // others have reserved.
         for (int pass = 0; pass < 4; pass++) {
+            // The rest looks at all there is, and a region that is full costs no more than it must.
+            if (pass == 1 && !Search.hasRoom(a, n)) {
+                return NO_MEMORY;
+            }
             if (pass == 0 && (hint < 0 || hint > a.children - count)) {
                 continue;
             }
@@ -353,11 +357,22 @@ final class Get {
         boolean small = n <= CHILD_PAGES;
         Counters.searched(s);
         for (int tries = 0; tries < SEARCH_TRIES; tries++) {
-            long page = first(a, s, n, small ? align : CHILD_PAGES, small, tries > 0);
-            boolean missed = page == MISSED;
-            if (page < 0 && align == 1 && n > 1) {
-                page = first(a, s, n, 1, false, tries > 0);
-                missed |= page == MISSED;
+            boolean missed = false;
+            long page = NO_MEMORY;
+            if (small) {
+                page = first(a, s, n, align, true, tries > 0);
+                missed = page == MISSED;
+            }
+            // What is nowhere page by page need not be looked for at the start of children.
+            if (page < 0 && align == 1 && n > 1 && Search.pages(a, 0, n, 1, false) >= 0) {
+                if (!small) {
+                    page = first(a, s, n, CHILD_PAGES, false, tries > 0);
+                    missed = page == MISSED;
+                }
+                if (page < 0) {
+                    page = first(a, s, n, 1, false, tries > 0);
+                    missed |= page == MISSED;
+                }
             }
             if (page >= 0) {
                 return page;

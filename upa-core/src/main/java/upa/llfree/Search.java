@@ -22,6 +22,83 @@ final class Search {
         return Math.min((page / GROUP_PAGES + 1) * GROUP_PAGES, end);
     }
 
+    // ---- room for long runs ----------------------------------------------------------------------------------
+
+    /** May all below a tree or group be in a set of states? */
+    private static boolean mayHold(int word, int states) {
+        return nodeState(word) == MIXED || isIn(states, nodeState(word));
+    }
+
+    /**
+     * Is every child of a tree free, and may be in a set of states? What the tree's tickets say may be less, if some
+     * are on their way or have been lost with a killed thread.
+     */
+    private static boolean isIdle(State a, long tree, int states) {
+        int w = a.treeLoad(tree);
+        if (!mayHold(w, states)) {
+            return false;
+        }
+        if (nodeUsed(w) == 0) {
+            return true;
+        }
+        if (!isOpen(w) || isWhole(w)) {
+            return false;
+        }
+        for (long c = tree * TREE_CHILDREN; c < (tree + 1) * TREE_CHILDREN; c++) {
+            if (!isFree(getIntOpaque(a.childAt(c)), nodeFlip(w))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * First of those wholly free trees, from that of page {@code from} on, that n consecutive free pages have to cover;
+     * the tree of {@code from} if they need not cover any. {@code a.trees} if there are not so many side by side
+     * that may be in a set of states. A place is looked at from its end: what is not free there rules out all places before, so that the longer the run,
+     * the fewer trees are looked at.
+     */
+    private static long roomFor(State a, long from, long n, int states) {
+        long wanted = n < TREE_PAGES ? 0 : (n - (TREE_PAGES - 1)) / TREE_PAGES;
+        long first = from / TREE_PAGES;
+        long known = first; // those before it, from first on, are free
+        while (first + wanted <= a.trees) {
+            long end = first + wanted;
+            long t = end;
+            while (t > known) {
+                long start = (t - 1) / GROUP_TREES * GROUP_TREES;
+                int group = getIntOpaque(a.groupAt(start / GROUP_TREES));
+                if (isWhole(group) || !mayHold(group, states)) {
+                    first = start + GROUP_TREES;
+                    break;
+                }
+                if (nodeUsed(group) == 0 && isIn(states, nodeState(group))) {
+                    t = start;
+                } else if (isIdle(a, t - 1, states)) {
+                    t--;
+                } else {
+                    first = t;
+                    break;
+                }
+            }
+            if (t <= known) {
+                return first;
+            }
+            known = Math.max(first, end);
+        }
+        return a.trees;
+    }
+
+    /** Can there be n consecutive free pages? False is certain; a look at few words where n is large. */
+    static boolean hasRoom(State a, long n) {
+        return roomFor(a, 0, n, ANY_STATE) < a.trees;
+    }
+
+    /** Where the pages before a run of free ones might begin that covers trees from {@code tree} on. */
+    private static long beforeRoom(long tree, long from) {
+        return Math.max((tree - 1) * TREE_PAGES, from);
+    }
+
     // ---- wholly free children --------------------------------------------------------------------------------
 
     private static long alignUp(long n, long unit) {
@@ -88,7 +165,20 @@ final class Search {
         long unit = n >= GROUP_CHILDREN ? GROUP_CHILDREN : n >= TREE_CHILDREN ? TREE_CHILDREN : 1;
         long start = from; // of the free run found so far
         long best = alignUp(from, unit);
+        long least = (n - 1) * CHILD_PAGES + 1; // pages
+        boolean skips = n > 2 * TREE_CHILDREN && end - from > n;
+        long room = 0; // up to there nothing is known to be too short
         for (long c = from; c < end; ) {
+            if (c >= room && c == start && skips) {
+                long tree = roomFor(a, c * CHILD_PAGES, least, states);
+                c = beforeRoom(tree, c * CHILD_PAGES) / CHILD_PAGES;
+                room = tree * TREE_CHILDREN + 1;
+                if (c >= end) {
+                    return NONE;
+                }
+                start = c;
+                best = alignUp(start, unit);
+            }
             int s = look(a, own, c);
             long stop = Math.min(alignUp(c + 1, (s & GROUP) != 0 ? GROUP_CHILDREN : TREE_CHILDREN), end);
             if ((s & EACH) != 0) {
@@ -253,8 +343,17 @@ final class Search {
         if (inside) {
             return pagesInside(a, from, (int) n, (int) align);
         }
-        while ((from = nextPage(a, from, a.pages, true)) < a.pages) {
-            long start = alignUp(from, align);
+        long room = 0;
+        while (from < a.pages) {
+            if (from >= room) {
+                long tree = roomFor(a, from, n, ANY_STATE);
+                if (tree >= a.trees) {
+                    break;
+                }
+                from = beforeRoom(tree, from);
+                room = tree * TREE_PAGES + 1;
+            }
+            long start = alignUp(nextPage(a, from, a.pages, true), align);
             if (start >= a.pages || a.pages - start < n) {
                 break;
             }

@@ -108,7 +108,8 @@ class LlFreeLazyTest {
         void worker(int slot, int operations) {
             SplittableRandom random = new SplittableRandom(100 + slot);
             Deque<Block> blocks = new ArrayDeque<>();
-            for (int i = 0; i < operations && !stop; i++) {
+            // Longer on a machine so busy that nothing has been marked and taken yet.
+            for (int i = 0; i < operations * (taken.get() > 0 ? 1L : 100L) && !stop; i++) {
                 if (blocks.size() < 12 && random.nextBoolean()) {
                     get(slot, random, blocks);
                 } else if (!blocks.isEmpty()) {
