@@ -4,8 +4,8 @@ import java.util.function.LongSupplier;
 import upa.pager.store.PageIo;
 
 /**
- * How many pages may go from store to store: so many bytes a second, shared by all programs of a pager. Pages that a
- * thread waits for, or that leave memory because it is full, are not held up. Safe for use by several threads.
+ * How many pages may go from store to store: so many bytes a second. Pages that a thread waits for, or that leave
+ * memory because it is full, are not held up. Safe for use by several threads.
  */
 final class MoveRate {
     static final long UNLIMITED = Long.MAX_VALUE;

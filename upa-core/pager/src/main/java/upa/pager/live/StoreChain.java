@@ -148,7 +148,7 @@ final class StoreChain implements AutoCloseable {
         return List.copyOf(places);
     }
 
-    /** How fast pages go from store to store, of all programs together. */
+    /** How fast pages go from store to store. */
     MoveRate rate() {
         return rate;
     }

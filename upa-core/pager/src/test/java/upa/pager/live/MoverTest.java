@@ -225,6 +225,26 @@ class MoverTest {
         }
     }
 
+    @Test
+    void theMoverOfTheNextPagerRelievesAStoreThatWasFullBefore() throws Exception {
+        int pages = 0;
+        StoreStatistics s = chain.store(0).statistics();
+        while (s.bytesUsed() / 15 <= s.bytesLimit() / 16) {
+            store(pages++, 1, 0);
+            s = chain.store(0).statistics();
+        }
+        Mover next = new Mover(chain, states, mechanism, (page, word) -> false, turns::add);
+        for (int quiet = 0; quiet < 10; quiet = next.isMoving() ? 0 : quiet + 1) {
+            Runnable turn = turns.poll(next.isMoving() ? 10_000 : 5, TimeUnit.MILLISECONDS);
+            if (turn != null) {
+                turn.run();
+            }
+            next.step();
+        }
+        assertTrue(next.counters(0, 1).moved() > 0);
+        assertTrue(chain.store(0).statistics().bytesUsed() / 14 <= s.bytesLimit() / 16);
+    }
+
     /** Whoever touches a page does not wait for its mover, and what the mover has written is freed. */
     @Test
     void aThreadTakesThePageFromItsMover() throws Exception {
