@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * populated.h - looks for free pages that have memory, which save whoever gets them a page fault each. As search.h: what
- * it finds is a snapshot. Of a child whose state is MIXED the stale pages have memory.
+ * populated.h - looks for free pages that have memory, which save whoever gets them a page fault each. As search.h:
+ * what it finds is a snapshot. Of a child whose state is MIXED the stale pages have memory.
  */
 #ifndef UPA_LLFREE_POPULATED_H
 #define UPA_LLFREE_POPULATED_H

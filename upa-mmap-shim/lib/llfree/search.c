@@ -98,7 +98,8 @@ static bool is_idle(const struct upa_llfree *a, uint64_t tree, uint32_t states)
 /*
  * First of those wholly free trees, from that of page `from` on, that n consecutive free pages have to cover; the tree
  * of `from` if they need not cover any. a->trees if there are not so many side by side that may be in a set of states.
- * A place is looked at from its end: what is not free there rules out all places before, so that the longer the run, the fewer trees are looked at.
+ * A place is looked at from its end: what is not free there rules out all places before, so that the longer the run,
+ * the fewer trees are looked at.
  */
 static uint64_t room_for(const struct upa_llfree *a, uint64_t from, uint64_t n, uint32_t states)
 {

@@ -54,9 +54,9 @@ final class Search {
 
     /**
      * First of those wholly free trees, from that of page {@code from} on, that n consecutive free pages have to cover;
-     * the tree of {@code from} if they need not cover any. {@code a.trees} if there are not so many side by side
-     * that may be in a set of states. A place is looked at from its end: what is not free there rules out all places before, so that the longer the run,
-     * the fewer trees are looked at.
+     * the tree of {@code from} if they need not cover any. {@code a.trees} if there are not so many side by side that
+     * may be in a set of states. A place is looked at from its end: what is not free there rules out all places before,
+     * so that the longer the run, the fewer trees are looked at.
      */
     private static long roomFor(State a, long from, long n, int states) {
         long wanted = n < TREE_PAGES ? 0 : (n - (TREE_PAGES - 1)) / TREE_PAGES;
