@@ -32,8 +32,8 @@ static const char *const folders[] = { "/usr/local/lib", "/usr/lib/" TRIPLET, "/
 				       "/usr/lib" };
 
 /*
- * Measured by `./upa apps`, each malloc on UPA, and taken over by hand: apps/README.md has the figures. Another malloc is
- * chosen where it took 3 % less processor time than libc's, at no more than 1.1 times its memory.
+ * Measured by `./upa apps`, each malloc on UPA, and taken over by hand: apps/README.md has the figures. Another malloc
+ * is chosen where it took 3 % less processor time than libc's, at no more than 1.1 times its memory.
  */
 static const struct measured {
 	const char *program, *malloc; /* NULL: libc's stays */
@@ -114,7 +114,7 @@ const char *mallocs_choose(const struct program_look *look)
 	}
 	m = find_measured(program);
 	if (!m) {
-		say("malloc=libc for program=%s: it has not been measured with others (apps/README.md has those that have)",
+		say("malloc=libc for program=%s: it has not been measured (apps/README.md has those that have)",
 		    program);
 		return NULL;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * aging.c - upa-aging: a server's heap over days, compressed: load follows the hours, sizes change from one to the next,
- * and a few objects outlive the many they were allocated among, which is what fragments a heap.
+ * aging.c - upa-aging: a server's heap over days, compressed: load follows the hours, sizes change from one to the
+ * next, and a few objects outlive the many they were allocated among, which is what fragments a heap.
  *
  *   upa-aging HOURS STEPS [times]
  *

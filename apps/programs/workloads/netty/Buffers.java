@@ -1,4 +1,4 @@
-// Messages of 1 KB to 4 MB pass through direct buffers, pooled and not, as in a proxy: malloc serves each of the latter.
+// Messages of 1 KB to 4 MB pass through direct buffers, pooled and not, as in a proxy: malloc serves the latter.
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
