@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_backend.h - regions for the tests, on the back end that UPA_BACKEND names; skipped where the device is not there. */
+/* test_backend.h - regions for tests, on the back end that UPA_BACKEND names; skipped where there is no device. */
 #ifndef UPA_TESTS_TEST_BACKEND_H
 #define UPA_TESTS_TEST_BACKEND_H
 

@@ -4,8 +4,8 @@
 # libc that redirect_libcs_test.sh has fetched.
 #
 # Left out is what qemu-user itself does otherwise than Linux: it takes every advice for known and does nothing for
-# MADV_REMOVE, has no mremap() of size 0, and takes minutes over mappings of gigabytes (region_test, region_resize, mman_cases,
-# mman_differential, llfree_attach, region_shared).
+# MADV_REMOVE, has no mremap() of size 0, and takes minutes over mappings of gigabytes (region_test, region_resize,
+# mman_cases, mman_differential, llfree_attach, region_shared).
 set -euo pipefail
 
 source=$1

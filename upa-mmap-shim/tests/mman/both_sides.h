@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * both_sides.h - a sequence of calls, each made twice: through UPA on memory of the region, and through the kernel's own
- * calls on a twin of the same shape. Compiled twice, see mman_differential.c.
+ * both_sides.h - a sequence of calls, each made twice: through UPA on memory of the region, and through the kernel's
+ * own calls on a twin of the same shape. Compiled twice, see mman_differential.c.
  */
 #ifndef UPA_TESTS_BOTH_SIDES_H
 #define UPA_TESTS_BOTH_SIDES_H

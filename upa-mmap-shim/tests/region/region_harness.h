@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* region_harness.h - what the tests of a private region share: calls that must succeed, patterns, and what is resident. */
+/* region_harness.h - what tests of a private region share: calls that must succeed, patterns, what is resident. */
 #ifndef UPA_TESTS_REGION_HARNESS_H
 #define UPA_TESTS_REGION_HARNESS_H
 

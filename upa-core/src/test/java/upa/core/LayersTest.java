@@ -60,12 +60,14 @@ class LayersTest {
             "Layout", "RegionFile", "LinearMemory", "Tables", "Clear", "Scavenge", "Move", "GiveBack", "LinearBackEnd");
     private static final List<String> DEVICE = List.of(
             "PageRanges",
+            "Marks",
             "Layout",
             "UpaDevice",
             "Words",
             "GuardedWords",
             "RawWords",
             "Frames",
+            "Settle",
             "Scavenge",
             "Supply",
             "Relocate",
