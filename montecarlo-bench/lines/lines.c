@@ -5,10 +5,10 @@
  *   upa-lines [--apart] [CORES...]      (1 2 4 8 16 32 64 128 256 512 1024)
  *
  * The allocator is the project's own, compiled so that each of its atomic accesses goes through the model (record.h,
- * machine.h). --apart: as if each tree's word had a line of its own. Prints CSV: workload, cores, operations a second in millions, over one core's, transfers of a line for
- * each operation, nanoseconds of an operation spent waiting for a line that others use, and the part of the state where
- * most of that is. An operation is a get or a put. README.md says what the numbers mean. Exit status 1 if the state is
- * not as it was, 2 for a wrong command line.
+ * machine.h). --apart: as if each tree's word had a line of its own. Prints CSV: workload, cores, operations a second
+ * in millions, over one core's, transfers of a line for each operation, nanoseconds of an operation spent waiting for a
+ * line that others use, and the part of the state where most of that is. An operation is a get or a put. README.md says
+ * what the numbers mean. Exit status 1 if an operation has failed, 2 for a wrong command line.
  */
 #include <stdbool.h>
 #include <stdint.h>
