@@ -75,7 +75,10 @@ final class Mover {
         for (int i = 0; i < queues.length; i++) {
             queues[i] = new ColdQueue();
         }
-        // A pager that follows another finds pages in stores; in which order they came is not known.
+    }
+
+    /** A pager that follows another finds pages in stores: in which order they came is not known. */
+    void seed() {
         for (int page = states.nextOutside(0); page >= 0; page = states.nextOutside(page + 1)) {
             arrived(page, states.get(page));
         }

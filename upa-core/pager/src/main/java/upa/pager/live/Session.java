@@ -231,6 +231,7 @@ final class Session implements Runnable {
             }
         }
         new Takeover(process, events, children, evictor).resume();
+        process.mover().seed();
         told = states.outside() == 0;
         tellEvicted(states.outside() > 0);
         String set = process.kept.policy();

@@ -234,6 +234,7 @@ class MoverTest {
             s = chain.store(0).statistics();
         }
         Mover next = new Mover(chain, states, mechanism, (page, word) -> false, turns::add);
+        next.seed();
         for (int quiet = 0; quiet < 10; quiet = next.isMoving() ? 0 : quiet + 1) {
             Runnable turn = turns.poll(next.isMoving() ? 10_000 : 5, TimeUnit.MILLISECONDS);
             if (turn != null) {
