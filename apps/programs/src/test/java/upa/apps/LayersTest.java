@@ -29,7 +29,7 @@ class LayersTest {
             Set.of("upa.measure.stats", "upa.measure.allocator"),
             Set.of("upa.measure.report"),
             Set.of("upa.measure"),
-            Set.of("upa.bench.driver", "upa.bench.jmh.."),
+            Set.of("upa.bench.driver", "upa.bench.jmh..", "upa.bench.paging"),
             Set.of("upa.bench.results"),
             Set.of("upa.bench.report"),
             Set.of("upa.bench"),
