@@ -116,6 +116,18 @@ grep -q '^bound, pages  *5120$' "$work/stats" || fail "another bound: $(<"$work/
 wait "$program" || fail "checker: status=$?: $(<"$work/err")"
 grep -q ' wrong 0$' "$work/out" || fail "checker: $(<"$work/out") $(<"$work/err")"
 
+# A thousand replacements under load.
+begin clock --memory 24M -- "$tests/pager_checker" 64 2 until-input drop
+for ((i = 0; i < 300; i++)); do
+  [[ $("$upa" policy status "$program" 2>/dev/null) == *'far below'* ]] || break
+  sleep 0.2
+done
+python3 "${BASH_SOURCE[0]%/*}/replace.py" "$program" 1000 >"$work/said" 2>&1 || fail "$(<"$work/said")"
+echo end >"$work/input"
+wait "$program" || fail "replacements: status=$?: $(<"$work/err")"
+cat "$work/out"
+grep -q ' wrong 0$' "$work/out" || fail "replacements: $(<"$work/out") $(<"$work/err")"
+
 # No room: pages stay in memory.
 paged clock --memory 16M --store lz4:1M -- "$tests/pager_checker" 48 2 4 >"$work/out" 2>"$work/err" ||
   fail "full: status=$?: $(<"$work/out") $(<"$work/err")"

@@ -28,7 +28,7 @@ class PagerMetricsTest {
             faults on evicted pages                                    12
               of these soon after eviction                              3
             something that is new                                       9
-            store lz4 (of all processes): pages 100, bytes 65536 of 1073741824, written 120, read 12, refused 4,\
+            store lz4 (of this process): pages 100, bytes 65536 of 1073741824, written 120, read 12, refused 4,\
              failed 0
             """;
 

@@ -60,8 +60,9 @@ final class EventReader {
     }
 
     private void readEvents() {
-        int n;
-        while ((n = uffd.read()) > 0) {
+        int n = Uffd.MOST_MESSAGES;
+        // What comes after a short read is the next turn's, or the kernel says EAGAIN to who should know of it first.
+        while (n == Uffd.MOST_MESSAGES && (n = uffd.read()) > 0) {
             for (int i = 0; i < n; i++) {
                 if (uffd.event(i) == Uffd.EVENT_FORK) {
                     boolean inherits = children.forked(uffd.number(i), null);

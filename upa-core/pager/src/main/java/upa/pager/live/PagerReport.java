@@ -54,7 +54,8 @@ final class PagerReport {
             StoreStatistics t = stores.store(i).statistics();
             text.append(String.format(
                     Locale.ROOT,
-                    "store %s: pages %d, bytes %d of %d, written %d," + " read %d, refused %d, failed %d%n",
+                    "store %s (of this process): pages %d, bytes %d of %d, written %d, read %d, refused %d,"
+                            + " failed %d%n",
                     stores.store(i).name(),
                     t.pages(),
                     t.bytesUsed(),

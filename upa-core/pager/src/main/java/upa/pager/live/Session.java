@@ -137,12 +137,13 @@ final class Session implements Runnable {
         if (Linux.isReady(ready, 1)) {
             process.drainWake();
         }
+        boolean said = Linux.isReady(ready, 2) || client.hasWaiting();
         process.complete();
         events.read();
         faults.serve();
         children.serve();
         watchChildren();
-        for (Client.Message m = client.next(); m != null && !over; m = client.next()) {
+        for (Client.Message m = said ? client.next() : null; m != null && !over; m = client.next()) {
             take(m);
         }
         if (mechanism.takeLimited()) {

@@ -47,6 +47,9 @@ public final class Linux {
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT;
 
+    /** What poll(2) must not wait: a struct timespec of zeros, which the kernel may write, with zeros. */
+    private static final MemorySegment NO_TIME = Arena.global().allocate(LONG, 2);
+
     private Linux() {}
 
     /** {@return the effective user of this process} */
@@ -62,10 +65,11 @@ public final class Linux {
      * @return how many are ready
      */
     public static int poll(MemorySegment fds, int timeoutMillis) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment timeout = timeoutMillis < 0
-                    ? MemorySegment.NULL
-                    : arena.allocateFrom(LONG, timeoutMillis / 1000, timeoutMillis % 1000 * 1_000_000L);
+        try (Arena arena = timeoutMillis > 0 ? Arena.ofConfined() : null) {
+            MemorySegment timeout = timeoutMillis < 0 ? MemorySegment.NULL : NO_TIME;
+            if (timeoutMillis > 0) {
+                timeout = arena.allocateFrom(LONG, timeoutMillis / 1000, timeoutMillis % 1000 * 1_000_000L);
+            }
             return (int)
                     SystemCall.PPOLL.make(fds.address(), fds.byteSize() / Long.BYTES, timeout.address(), 0, Long.BYTES);
         } finally {

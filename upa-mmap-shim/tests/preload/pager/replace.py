@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+"""replace.py PID COUNT: sets one policy after the other for a process under `upa run --policy`, by its pager's socket.
+Exit status 0, or 1 and a line."""
+import os
+import socket
+import sys
+
+POLICIES = ["clock", "s3-fifo", "sieve", "fifo", "2q", "stride+clock", "working-set", "when age>1s: move to lz4"]
+
+
+def main():
+    pid, count = int(sys.argv[1]), int(sys.argv[2])
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    folder = runtime + "/upa" if os.access(runtime, os.W_OK) else f"/tmp/upa-{os.geteuid()}"
+    for i in range(count):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as pager:
+            pager.connect(f"{folder}/pager-{pid}")
+            pager.send(f"set {pid} {POLICIES[i % len(POLICIES)]}".encode())
+            answer = pager.recv(65536).decode()
+        if not answer.startswith("0\n"):
+            print(f"replacement {i}: {answer}")
+            return 1
+    return 0
+
+
+sys.exit(main())
