@@ -261,7 +261,9 @@ int client_connect(const char *path, const char **what)
 	if (error)
 		return disconnect(error);
 	*what = "the pager does not answer";
-	error = greet(path);
+	/* It may have died just now: then there is another soon. */
+	for (unsigned i = 0; i < RETRIES && (error = greet(path)) < 0 && error != -EPERM; i++)
+		nap(RETRY_NANOSECONDS);
 	if (error < 0)
 		return disconnect(error);
 	client.socket = error;

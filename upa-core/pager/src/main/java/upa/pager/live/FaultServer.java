@@ -38,6 +38,7 @@ final class FaultServer {
 
     private final ArrayDeque<PageIo> readers = new ArrayDeque<>();
     private final int[] single = new int[1];
+    private boolean retries;
     private int nextTouch = -1;
     private int ahead = 1;
 
@@ -163,7 +164,15 @@ final class FaultServer {
     }
 
     private void again(int page) {
+        retries = true;
         faults.add(new Fault(page, 0, false));
+    }
+
+    /** Whether the kernel has refused a page: a thread that has dropped memory must run before it does not. */
+    boolean takeRetries() {
+        boolean was = retries;
+        retries = false;
+        return was;
     }
 
     private void serve(Fault f) throws Client.GoneException {
@@ -175,8 +184,7 @@ final class FaultServer {
             touch(f.page());
         } else if (StoreChain.isStored(word)) {
             if (PlaceWord.claim(word) != PlaceWord.WANTED) {
-                counters.fault(f.page(), mechanism.boundPages());
-                tellFault(f);
+                count(f);
                 fetch(f.page(), word, Cause.FETCHED, 0);
             }
         } else {
@@ -186,14 +194,18 @@ final class FaultServer {
                 if (staged) {
                     counters.rescues++;
                 } else {
-                    counters.fault(f.page(), mechanism.boundPages());
-                    tellFault(f);
+                    count(f);
                 }
             }
         }
     }
 
-    private void tellFault(Fault f) {
+    /** One that is tried again is no other fault. */
+    private void count(Fault f) {
+        if (f.thread() == 0) {
+            return;
+        }
+        counters.fault(f.page(), mechanism.boundPages());
         PolicyThread policies = process.policies();
         if (policies != null) {
             policies.fault(f.page(), f.thread(), f.write());

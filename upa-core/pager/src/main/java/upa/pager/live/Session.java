@@ -133,6 +133,9 @@ final class Session implements Runnable {
                 && !process.hasCompletions()
                 && !client.hasWaiting()
                 && !(active && mechanism.hasFetches());
+        if (faults.takeRetries()) {
+            Thread.yield();
+        }
         Linux.poll(ready, idle ? timeoutMillis : 0);
         if (Linux.isReady(ready, 1)) {
             process.drainWake();
