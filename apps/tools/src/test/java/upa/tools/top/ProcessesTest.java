@@ -106,9 +106,9 @@ class ProcessesTest {
 
     @Test
     void anotherVersion() throws Exception {
-        fake.view.putInt(VERSION_OFFSET, 2);
+        fake.view.putInt(VERSION_OFFSET, 1);
         fake.write();
-        refused(Reason.BROKEN, "process=4711 shows what this program cannot read: version=2 of its view, expected=1");
+        refused(Reason.BROKEN, "process=4711 shows what this program cannot read: version=1 of its view, expected=2");
         fake.view.putLong(MAGIC_OFFSET, 0);
         fake.write();
         refused(
