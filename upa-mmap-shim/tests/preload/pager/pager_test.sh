@@ -122,6 +122,9 @@ for ((i = 0; i < 300; i++)); do
   [[ $("$upa" policy status "$program" 2>/dev/null) == *'far below'* ]] || break
   sleep 0.2
 done
+socket=/tmp/upa-$EUID/pager-$program
+[[ ! -w ${XDG_RUNTIME_DIR:-} ]] || socket=$XDG_RUNTIME_DIR/upa/pager-$program
+[[ $(stat -c %a "$socket") == 600 ]] || fail "others may use the socket: $(ls -l "$socket")"
 python3 "${BASH_SOURCE[0]%/*}/replace.py" "$program" 1000 >"$work/said" 2>&1 || fail "$(<"$work/said")"
 echo end >"$work/input"
 wait "$program" || fail "replacements: status=$?: $(<"$work/err")"

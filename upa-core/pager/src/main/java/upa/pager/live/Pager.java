@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
@@ -100,6 +101,12 @@ public final class Pager implements AutoCloseable {
         int listener = Linux.listen(path.toString());
         if (listener < 0) {
             throw new PagerException("cannot listen at path=" + path + ": errno=" + -listener);
+        }
+        try {
+            Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-------"));
+        } catch (IOException e) {
+            Posix.close(listener);
+            throw new PagerException("the pager's socket cannot be the user's alone: " + e.getMessage());
         }
         Session.Terms terms = new Session.Terms(policy, (int) (boundBytes >> PAGE_SHIFT), stores, places);
         Pager pager = new Pager(forPid, path, listener, terms, log);
