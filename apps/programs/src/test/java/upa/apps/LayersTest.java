@@ -36,7 +36,7 @@ class LayersTest {
             Set.of("upa.counts.data"),
             Set.of("upa.counts.report"),
             Set.of("upa.counts"),
-            Set.of("upa.tools.policy", "upa.tools.top", "upa.tools.trace"),
+            Set.of("upa.tools.pager", "upa.tools.policy", "upa.tools.top", "upa.tools.trace"),
             Set.of("upa.tools.reclaim"),
             Set.of("upa.apps.workload"),
             Set.of("upa.apps.results"),
