@@ -36,7 +36,7 @@ final class PagerMetrics implements MultiCollector {
     private static final int PAGE_BYTES = 4096;
     private static final Pattern PROCESS = Pattern.compile(" *(\\d+)  (.*?) {2,}(.*?) {2,}bound .*");
     private static final Pattern FIGURE = Pattern.compile("(.*?) {2,}(\\d+)");
-    private static final Pattern STORE = Pattern.compile("store (\\S+) \\(.*?\\): (.*)");
+    private static final Pattern STORE = Pattern.compile("store ([^ :]+)(?: [(].*?[)])?: (.*)");
     private static final Pattern PART =
             Pattern.compile("(pages|bytes|written|read|refused|failed) (\\d+)(?: of (\\d+))?");
 
