@@ -335,19 +335,19 @@ java_step() {
 # How upa-run starts the pager without this script, which takes longer than all the rest: a script that is nothing but
 # the command, and a cache of loaded classes (JEP 483). Without the cache it starts all the same, only later.
 write_pager() {
-  local jars=("$root"/apps/tools/target/upa-tools.jar "$root"/apps/tools/target/lib/*.jar) command
-  command=("$JAVA_HOME/bin/java" --enable-native-access=ALL-UNNAMED --illegal-native-access=deny
+  local jars=("$root"/apps/tools/target/upa-tools.jar "$root"/apps/tools/target/lib/*.jar) java
+  java=("$JAVA_HOME/bin/java" --enable-native-access=ALL-UNNAMED --illegal-native-access=deny
     -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xms8m -Xmn3m -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=20
     -XX:ReservedCodeCacheSize=16m -XX:-UsePerfData -Xlog:disable -Dupa.root="$root")
   mkdir -p "$root/build/pager"
   rm -f "$root/build/pager/classes"
-  timeout 60 "${command[@]}" -XX:AOTCacheOutput="$root/build/pager/classes" -cp "$(IFS=:; echo "${jars[*]}")" \
+  timeout 60 "${java[@]}" -XX:AOTCacheOutput="$root/build/pager/classes" -cp "$(IFS=:; echo "${jars[*]}")" \
     upa.tools.policy.Main serve --for $$ --memory 64M --warm >"$log/pager.log" 2>&1 </dev/null || true
   {
     echo '#!/bin/sh'
     echo 'unset JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS'
     printf 'exec'
-    printf ' %q' "${command[@]}" -XX:AOTCache="$root/build/pager/classes" -cp "$(IFS=:; echo "${jars[*]}")" \
+    printf ' %q' "${java[@]}" -XX:AOTCache="$root/build/pager/classes" -cp "$(IFS=:; echo "${jars[*]}")" \
       upa.tools.policy.Main serve
     echo ' "$@"'
   } >"$root/build/pager/start"

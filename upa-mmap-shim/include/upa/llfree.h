@@ -251,8 +251,8 @@ static inline uint32_t upa_llfree_holds(int64_t result)
 }
 
 /*
- * Takes exactly the pages first .. first+pages-1. What they hold, UPA_HOLDS_*, which is 0 or more; -EBUSY if one of them
- * is not free, -EINVAL if out of range.
+ * Takes exactly the pages first .. first+pages-1. What they hold, UPA_HOLDS_*, which is 0 or more; -EBUSY if one of
+ * them is not free, -EINVAL if out of range.
  */
 UPA_API int upa_llfree_get_at(const struct upa_llfree *a, uint32_t slot, uint64_t first, uint64_t pages);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * region_resize.c - blocks of a private region that grow, shrink and move, memory that goes along, and pages with kernel
- * state of their own.
+ * region_resize.c - blocks of a private region that grow, shrink and move, memory that goes along, and pages with
+ * kernel state of their own.
  */
 #include "region/region_harness.h"
 

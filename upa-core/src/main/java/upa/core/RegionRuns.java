@@ -10,9 +10,9 @@ import upa.internal.region.RegionState;
 import upa.llfree.LlFree;
 
 /**
- * The runs of pages behind {@link Region}: taken, made what was asked for, moved and freed, for callers who have checked
- * their arguments and made sure that nobody closes the region. Where there is no room, memory that nobody uses is let
- * go, and the allocator is asked once more.
+ * The runs of pages behind {@link Region}: taken, made what was asked for, moved and freed, for callers who have
+ * checked their arguments and made sure that nobody closes the region. Where there is no room, memory that nobody uses
+ * is let go, and the allocator is asked once more.
  */
 abstract class RegionRuns {
     final RegionBackEnd backEnd;

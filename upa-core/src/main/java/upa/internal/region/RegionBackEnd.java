@@ -35,8 +35,8 @@ public interface RegionBackEnd {
     long get(int slot, long n, int flags);
 
     /**
-     * Takes exactly these pages. What they hold, as {@link LlFree#getAt}; {@link LlFree#BUSY} if one is not free; {@link
-     * LlFree#NO_MEMORY} if they are, but there is no memory for them.
+     * Takes exactly these pages. What they hold, as {@link LlFree#getAt}; {@link LlFree#BUSY} if one is not free;
+     * {@link LlFree#NO_MEMORY} if they are, but there is no memory for them.
      */
     int getAt(int slot, long page, long n);
 
