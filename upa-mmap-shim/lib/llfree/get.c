@@ -320,18 +320,33 @@ static __attribute__((noinline)) int64_t get_beyond(const struct upa_llfree *a, 
 	return get_anywhere(a, s, n, align);
 }
 
+/* Has one of the children around c, in one of these states, n free pages? */
+static inline bool is_around(const struct upa_llfree *a, uint64_t c, uint64_t flip, uint32_t n, uint32_t states)
+{
+	uint64_t base = c - c % UPA_TREE_CHILDREN;
+
+	for (uint32_t i = 0; i < UPA_TREE_CHILDREN; i++) {
+		uint32_t w = load_relaxed(child_at(a, base + i));
+
+		if (is_in(states, child_state(w)) && child_free(w, child_flip(w, flip)) >= n)
+			return true;
+	}
+	return false;
+}
+
 int64_t get_small(const struct upa_llfree *a, struct slot *s, uint32_t n, uint32_t align, uint32_t flags)
 {
+	const uint8_t *sets = suits[flags & (UPA_GET_ZEROS | UPA_GET_ABSENT)];
 	uint64_t w = slot_load(a, s);
 
-	/* Mostly the child where the slot's last get ended has what is wanted. */
+	/* Mostly the child where the slot's last get ended has what is wanted, or nothing of its tree has better. */
 	if (w & SLOT_PRESENT && slot_free(w) >= n && cas_weak_acq_rel(&s->reservation, &w, w - n)) {
 		uint64_t c = slot_child(w);
 		uint32_t child = load_relaxed(child_at(a, c));
 		uint32_t state = child_state(child);
 
-		if (is_in(suits[flags & (UPA_GET_ZEROS | UPA_GET_ABSENT)][0], state) &&
-		    child_free(child, child_flip(child, slot_flip(w))) >= n) {
+		if (child_free(child, child_flip(child, slot_flip(w))) >= n &&
+		    (is_in(sets[0], state) || (is_in(sets[1], state) && !is_around(a, c, slot_flip(w), n, sets[0])))) {
 			int64_t page = get_in_child(a, c, slot_flip(w), n, align, state == UPA_MIXED);
 
 			if (page >= 0 && (uint64_t)page + n <= a->pages)

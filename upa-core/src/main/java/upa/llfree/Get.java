@@ -198,15 +198,31 @@ final class Get {
         return n < FEW_PAGES ? 0 : n;
     }
 
+    /** Has one of the children around c, in one of these states, n free pages? */
+    private static boolean isAround(State a, long c, long flip, int n, int states) {
+        long base = c - c % TREE_CHILDREN;
+        for (int i = 0; i < TREE_CHILDREN; i++) {
+            int w = getIntOpaque(a.childAt(base + i));
+            if (isIn(states, childState(w)) && childFree(w, childFlip(w, flip)) >= n) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** At most 512 pages, of one child wherever that can be. */
     static long small(State a, long s, int n, int align, int flags) {
+        int suits = suits(flags);
         long w = a.slotLoad(s);
-        // Mostly the child where the slot's last get ended has what is wanted.
+        // Mostly the child where the slot's last get ended has what is wanted, or nothing of its tree has better.
         if (isPresent(w) && slotFree(w) >= n && weakCompareAndSetLongVolatile(s, w, w - n)) {
             long c = slotChild(w);
             int child = getIntOpaque(a.childAt(c));
             int state = childState(child);
-            if (isIn(suits(flags) & ANY_STATE, state) && childFree(child, childFlip(child, slotFlip(w))) >= n) {
+            if (childFree(child, childFlip(child, slotFlip(w))) >= n
+                    && (isIn(suits & ANY_STATE, state)
+                            || isIn(suits >> 4 & ANY_STATE, state)
+                                    && !isAround(a, c, slotFlip(w), n, suits & ANY_STATE))) {
                 long page = inChild(a, c, slotFlip(w), n, align, state == MIXED);
                 if (page >= 0 && page + n <= a.pages) {
                     return page;
