@@ -39,9 +39,11 @@ static bool legible(const struct iovec *vector, size_t count)
  */
 EXPORT ssize_t vmsplice(int fd, const struct iovec *vector, size_t count, unsigned flags)
 {
-	for (size_t i = 0; legible(vector, count) && i < count; i++) {
-		uintptr_t from = (uintptr_t)vector[i].iov_base & ~4095ul;
-		uintptr_t to = (uintptr_t)vector[i].iov_base + vector[i].iov_len;
+	const struct iovec *end = legible(vector, count) ? vector + count : vector;
+
+	for (const struct iovec *v = vector; v < end; v++) {
+		uintptr_t from = (uintptr_t)v->iov_base & ~4095ul;
+		uintptr_t to = (uintptr_t)v->iov_base + v->iov_len;
 
 		heap_disturb((void *)from, to - from, false);
 		if (!entry_taint((void *)from, to - from))
