@@ -155,9 +155,10 @@ int64_t upa_device_give_back(struct upa_region *r, uint64_t retain)
 	}
 	unlock_pool(d);
 	if (d->reclaim) {
-		/* Of those some had no memory any more. */
+		/* Of those some had no memory any more; others have touched more of such frames meanwhile. */
 		reclaim(d, 0, &still);
-		given -= gone > still ? gone - still : 0;
+		gone = gone > still ? gone - still : 0;
+		given -= gone < given ? gone : given;
 		if (excess > given)
 			given += reclaim(d, (uint64_t)(excess - given), &still);
 		upa_device_settle(r);

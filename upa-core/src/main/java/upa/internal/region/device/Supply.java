@@ -145,8 +145,8 @@ final class Supply {
     long giveBack(int slot, long wanted) {
         long before = frames.gone();
         long given = shrink(slot, wanted);
-        // Of those some had no memory any more.
-        given -= Math.max(0, before - frames.gone());
+        // Of those some had no memory any more; others have touched more of such frames meanwhile.
+        given -= Math.clamp(before - frames.gone(), 0, given);
         return given + frames.reclaim(wanted - given);
     }
 
