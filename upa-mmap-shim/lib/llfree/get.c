@@ -320,38 +320,55 @@ static __attribute__((noinline)) int64_t get_beyond(const struct upa_llfree *a, 
 	return get_anywhere(a, s, n, align);
 }
 
-/* Has one of the children around c, in one of these states, n free pages? */
+/* Has another child of the tree of c, in one of these states, n free pages? */
 static inline bool is_around(const struct upa_llfree *a, uint64_t c, uint64_t flip, uint32_t n, uint32_t states)
 {
 	uint64_t base = c - c % UPA_TREE_CHILDREN;
 
-	for (uint32_t i = 0; i < UPA_TREE_CHILDREN; i++) {
-		uint32_t w = load_relaxed(child_at(a, base + i));
+	for (uint64_t other = base; other < base + UPA_TREE_CHILDREN; other++) {
+		uint32_t w = load_relaxed(child_at(a, other));
 
-		if (is_in(states, child_state(w)) && child_free(w, child_flip(w, flip)) >= n)
+		if (is_in(states, child_state(w)) && other != c && child_free(w, child_flip(w, flip)) >= n)
 			return true;
 	}
 	return false;
 }
 
-int64_t get_small(const struct upa_llfree *a, struct slot *s, uint32_t n, uint32_t align, uint32_t flags)
+/*
+ * Takes n pages of child c, where the slot's last get ended, if nothing of its tree is better: what get_beyond() would
+ * take, in one look. Else -1.
+ */
+static inline int64_t get_near(const struct upa_llfree *a, uint64_t c, uint64_t flip, uint32_t n, uint32_t align,
+			       uint32_t flags)
 {
 	const uint8_t *sets = suits[flags & (UPA_GET_ZEROS | UPA_GET_ABSENT)];
+	uint32_t w = load_relaxed(child_at(a, c));
+	uint32_t state = child_state(w), free = child_free(w, child_flip(w, flip));
+	int64_t page = -1;
+
+	if (free < n)
+		return -1;
+	if (is_in(sets[0], state) || (is_in(sets[1], state) && !is_around(a, c, flip, n, sets[0])))
+		page = get_in_child(a, c, flip, n, align, state == UPA_MIXED);
+	/* The rest of a child that has been begun. */
+	if (page < 0 && n < FEW_PAGES && free < UPA_CHILD_PAGES && !(flags & UPA_GET_ABSENT) &&
+	    is_in(ONLY(UPA_ABSENT) | ONLY(UPA_MIXED), state) &&
+	    !is_around(a, c, flip, n, ANY_STATE & ~ONLY(UPA_ABSENT)))
+		page = get_in_child(a, c, flip, n, align, false);
+	return page;
+}
+
+int64_t get_small(const struct upa_llfree *a, struct slot *s, uint32_t n, uint32_t align, uint32_t flags)
+{
 	uint64_t w = slot_load(a, s);
 
-	/* Mostly the child where the slot's last get ended has what is wanted, or nothing of its tree has better. */
+	/* Mostly the child where the slot's last get ended has what is wanted. */
 	if (w & SLOT_PRESENT && slot_free(w) >= n && cas_weak_acq_rel(&s->reservation, &w, w - n)) {
 		uint64_t c = slot_child(w);
-		uint32_t child = load_relaxed(child_at(a, c));
-		uint32_t state = child_state(child);
+		int64_t page = get_near(a, c, slot_flip(w), n, align, flags);
 
-		if (child_free(child, child_flip(child, slot_flip(w))) >= n &&
-		    (is_in(sets[0], state) || (is_in(sets[1], state) && !is_around(a, c, slot_flip(w), n, sets[0])))) {
-			int64_t page = get_in_child(a, c, slot_flip(w), n, align, state == UPA_MIXED);
-
-			if (page >= 0 && (uint64_t)page + n <= a->pages)
-				return page;
-		}
+		if (page >= 0 && (uint64_t)page + n <= a->pages)
+			return page;
 		tickets_give(a, s, c / UPA_TREE_CHILDREN, n);
 	}
 	return get_beyond(a, s, n, align, flags);

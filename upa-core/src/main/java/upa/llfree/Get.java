@@ -198,35 +198,56 @@ final class Get {
         return n < FEW_PAGES ? 0 : n;
     }
 
-    /** Has one of the children around c, in one of these states, n free pages? */
+    /** Has another child of the tree of c, in one of these states, n free pages? */
     private static boolean isAround(State a, long c, long flip, int n, int states) {
         long base = c - c % TREE_CHILDREN;
-        for (int i = 0; i < TREE_CHILDREN; i++) {
-            int w = getIntOpaque(a.childAt(base + i));
-            if (isIn(states, childState(w)) && childFree(w, childFlip(w, flip)) >= n) {
+        for (long other = base; other < base + TREE_CHILDREN; other++) {
+            int w = getIntOpaque(a.childAt(other));
+            if (isIn(states, childState(w)) && other != c && childFree(w, childFlip(w, flip)) >= n) {
                 return true;
             }
         }
         return false;
     }
 
+    /**
+     * Takes n pages of child c, where the slot's last get ended, if nothing of its tree is better: what {@link #beyond}
+     * would take, in one look. Else NONE.
+     */
+    private static long near(State a, long c, long flip, int n, int align, int flags) {
+        int suits = suits(flags);
+        int w = getIntOpaque(a.childAt(c));
+        int state = childState(w);
+        int free = childFree(w, childFlip(w, flip));
+        if (free < n) {
+            return NONE;
+        }
+        long page = NONE;
+        int best = suits & ANY_STATE;
+        if (isIn(best, state) || isIn(suits >> 4 & ANY_STATE, state) && !isAround(a, c, flip, n, best)) {
+            page = inChild(a, c, flip, n, align, state == MIXED);
+        }
+        // The rest of a child that has been begun.
+        if (page < 0
+                && n < FEW_PAGES
+                && free < CHILD_PAGES
+                && (flags & GET_ABSENT) == 0
+                && isIn(only(ABSENT) | only(MIXED), state)
+                && !isAround(a, c, flip, n, ANY_STATE & ~only(ABSENT))) {
+            page = inChild(a, c, flip, n, align, false);
+        }
+        return page;
+    }
+
     /** At most 512 pages, of one child wherever that can be. */
     static long small(State a, long s, int n, int align, int flags) {
-        int suits = suits(flags);
         long w = a.slotLoad(s);
-        // Mostly the child where the slot's last get ended has what is wanted, or nothing of its tree has better.
+        // Mostly the child where the slot's last get ended has what is wanted.
         if (isPresent(w) && slotFree(w) >= n && weakCompareAndSetLongVolatile(s, w, w - n)) {
             long c = slotChild(w);
-            int child = getIntOpaque(a.childAt(c));
-            int state = childState(child);
-            if (childFree(child, childFlip(child, slotFlip(w))) >= n
-                    && (isIn(suits & ANY_STATE, state)
-                            || isIn(suits >> 4 & ANY_STATE, state)
-                                    && !isAround(a, c, slotFlip(w), n, suits & ANY_STATE))) {
-                long page = inChild(a, c, slotFlip(w), n, align, state == MIXED);
-                if (page >= 0 && page + n <= a.pages) {
-                    return page;
-                }
+            long page = near(a, c, slotFlip(w), n, align, flags);
+            if (page >= 0 && page + n <= a.pages) {
+                return page;
             }
             Tickets.give(a, s, c / TREE_CHILDREN, n);
         }
