@@ -7,8 +7,6 @@
 #ifndef UPA_TESTS_SCENARIOS_H
 #define UPA_TESTS_SCENARIOS_H
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -18,43 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PAGE 4096ul
+#include "said.h"
+
 #define KIB 1024ul
-#define MIB (1024 * KIB)
-#define RW (PROT_READ | PROT_WRITE)
-#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
-static const char *scenario;
-
-__attribute__((format(printf, 1, 2))) static inline void say(const char *format, ...)
-{
-	va_list arguments;
-
-	printf("%s: ", scenario);
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	putchar('\n');
-}
-
-#define CALL(expression)                                                                                               \
-	do {                                                                                                           \
-		long result_;                                                                                          \
-		errno = 0;                                                                                             \
-		result_ = (long)(expression);                                                                          \
-		say("%s = %s, %s", #expression, result_ == -1 ? "-1" : "ok", strerrorname_np(errno) ?: "0");           \
-	} while (0)
-
-static inline char *map(size_t bytes)
-{
-	char *block = mmap(NULL, bytes, RW, ANON, -1, 0);
-
-	if (block == MAP_FAILED) {
-		perror("mmap");
-		exit(1);
-	}
-	return block;
-}
+const char *scenario;
 
 static inline bool is(const char *block, size_t bytes, char value)
 {

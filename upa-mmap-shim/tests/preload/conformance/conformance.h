@@ -24,6 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../said.h"
+
 /* Newer than glibc 2.31. */
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -32,45 +34,6 @@
 #define MADV_POPULATE_READ 22
 #define MADV_POPULATE_WRITE 23
 #endif
-
-#define PAGE 4096ul
-#define MIB (1ul << 20)
-#define RW (PROT_READ | PROT_WRITE)
-#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
-
-#if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 32)
-/* Its number instead, which is as good to compare. */
-static inline const char *strerrorname_np(int error)
-{
-	static char name[16];
-
-	snprintf(name, sizeof(name), "%d", error);
-	return name;
-}
-#endif
-
-extern const char *scenario; /* its name */
-
-__attribute__((format(printf, 1, 2))) static inline void say(const char *format, ...)
-{
-	va_list arguments;
-
-	printf("%s: ", scenario);
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	putchar('\n');
-}
-
-/* Says a result that is 0 or -1, or an address, with its errno. */
-#define CALL(expression)                                                                                               \
-	do {                                                                                                           \
-		long result_;                                                                                          \
-		errno = 0;                                                                                             \
-		result_ = (long)(expression);                                                                          \
-		say("%s = %s, %s", #expression, result_ == -1 ? "-1" : "ok",                                           \
-		    strerrorname_np(errno) ? strerrorname_np(errno) : "0");                                            \
-	} while (0)
 
 /* A fault is expected, and where to go on then. */
 extern sigjmp_buf escape;
@@ -100,17 +63,6 @@ static inline int poke(volatile char *address, char value)
 	*address = value;
 	fault_expected = 0;
 	return 0;
-}
-
-static inline char *map(size_t bytes)
-{
-	char *block = mmap(NULL, bytes, RW, ANON, -1, 0);
-
-	if (block == MAP_FAILED) {
-		perror("mmap");
-		exit(1);
-	}
-	return block;
 }
 
 static inline bool zero(const char *block, size_t bytes)
