@@ -31,6 +31,22 @@ static inline struct upa_region *create(uint64_t bytes, uint64_t max_pool, uint6
 	return r;
 }
 
+/* One of whose pool the module may take memory. */
+static inline struct upa_region *create_reclaimed(uint64_t bytes, uint64_t pool, uint64_t max_deferred)
+{
+	struct upa_region_options options = { .bytes = bytes,
+					      .backend = backend,
+					      .flags = UPA_REGION_RECLAIM,
+					      .pool_bytes = pool,
+					      .max_pool_bytes = pool,
+					      .max_deferred_bytes = max_deferred };
+	struct upa_region *r;
+	int error = create_region_with(&r, &options);
+
+	CHECK(!error, "error=%d", error);
+	return r;
+}
+
 static inline void check_region(const struct upa_region *r)
 {
 	char message[200] = "";

@@ -342,21 +342,6 @@ static long free_pages(void)
 	return kilobytes / 4;
 }
 
-static struct upa_region *create_reclaimed(uint64_t bytes, uint64_t pool, uint64_t max_deferred)
-{
-	struct upa_region_options options = { .bytes = bytes,
-					      .backend = backend,
-					      .flags = UPA_REGION_RECLAIM,
-					      .pool_bytes = pool,
-					      .max_pool_bytes = pool,
-					      .max_deferred_bytes = max_deferred };
-	struct upa_region *r;
-	int error = create_region_with(&r, &options);
-
-	CHECK(!error, "error=%d", error);
-	return r;
-}
-
 /* Frames go back wherever they are in the pool. */
 static void test_give_back_anywhere(void)
 {

@@ -11,21 +11,6 @@
 
 #include "device_harness.h"
 
-static struct upa_region *create_reclaimed(uint64_t bytes, uint64_t pool, uint64_t max_deferred)
-{
-	struct upa_region_options options = { .bytes = bytes,
-					      .backend = UPA_BACKEND_PTE,
-					      .flags = UPA_REGION_RECLAIM,
-					      .pool_bytes = pool,
-					      .max_pool_bytes = pool,
-					      .max_deferred_bytes = max_deferred };
-	struct upa_region *r;
-	int error = create_region_with(&r, &options);
-
-	CHECK(!error, "error=%d", error);
-	return r;
-}
-
 /*
  * What the module has taken is recorded: the next requests get what still has memory, at free pages (with deferral) or
  * in the pool. One page stays at the end of the pool, which therefore keeps its size.
