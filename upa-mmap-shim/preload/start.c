@@ -117,10 +117,15 @@ static void redirect_libc(void)
 		partly("the heap that grows by brk() is the kernel's");
 }
 
-__attribute__((constructor(101))) static void start(void)
+__attribute__((constructor(101))) static void start(int argc, char **argv, char **environment)
 {
 	int (*gettime)(clockid_t, struct timespec *);
 
+	(void)argc;
+	(void)argv;
+	/* Before libc's own constructor, which does the same. Where that has run already there may be no arguments. */
+	if (!environ)
+		environ = environment;
 	settings_read();
 	next_find();
 	gettime = (__typeof__(gettime))next_in_libc("clock_gettime");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "entry/redirect_text.h"
+#include "os/os.h"
 
 #if defined(__x86_64__)
 #define MACHINE (&redirect_x86_64)
@@ -44,6 +45,19 @@ static const char *because(const char *name, enum refusal refusal)
 	return text;
 }
 
+/*
+ * Another thread may be about to run what is overwritten, or wait in its system call, to come back into the middle of
+ * the jump. glibc since 2.32 knows whether there is one; of an older one the kernel is asked.
+ */
+static bool alone(void)
+{
+	const char *single = symbol_first("__libc_single_threaded");
+	struct stat st;
+
+	/* A directory has two links, and one for each in it. */
+	return single ? *single : !os_stat("/proc/self/task", &st) && st.st_nlink == 3;
+}
+
 const char *redirect(struct redirection *list, size_t n)
 {
 	struct patch patches[REDIRECT_MOST];
@@ -54,6 +68,8 @@ const char *redirect(struct redirection *list, size_t n)
 
 	if (n > REDIRECT_MOST || !object_find(&libc, "libc.so.6"))
 		return KERNELS "there is no libc.so.6";
+	if (!alone())
+		return KERNELS "another thread runs already";
 	for (size_t i = 0; i < n; i++) {
 		size_t at;
 

@@ -29,8 +29,8 @@ struct redirection {
 
 /*
  * Redirects all in `list`, up to REDIRECT_MOST; its order is that in which they are written. NULL: done, but for
- * optional ones. Otherwise nothing is, and the result says in words what stands against it. For a process with one
- * thread.
+ * optional ones. Otherwise nothing is, and the result says in words what stands against it; so where the process has
+ * more than one thread.
  */
 const char *redirect(struct redirection *list, size_t n);
 

@@ -57,6 +57,20 @@ for libraries in "$upa:$spy" "$spy:$upa" "$upa:$spy:$dl" "$upa:$dl:$spy" "$spy:$
   done
 done
 
+# Beside a thread that is there before main(), libc's code is changed before that thread, or not at all.
+threads() {
+  local libraries=$1 expected=$2 lines
+  for _ in 1 2 3 4 5; do
+    ends "threads, ${libraries//*\//}" env UPA_STATS=1 LD_PRELOAD="$libraries" "$calls" mallocs
+    lines=$(grep -c 'another thread runs already' said || true)
+    [[ $lines == "$expected" ]] || { echo "FAILED: threads, $libraries: $lines lines: $(cat said)"; failed=1; }
+  done
+}
+for order in "$upa:$2/libpreload_chain_threads.so" "$2/libpreload_chain_threads.so:$upa"; do
+  threads "$order" 0
+done
+threads "$upa:$2/libpreload_chain_threads_first.so" 1
+
 # fork() beside threads that allocate with libc's locks held.
 seconds=$([[ -z ${UPA_FULL:-} ]] && echo 2 || echo 60)
 for libraries in "$upa" "$dl" "$upa:$dl"; do
