@@ -139,7 +139,7 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 		/* In a child, the region comes first. */
 		upa_region_watch_forks();
 	}
-	pager_start();
+	pager_prepare();
 	/* What stays in memory, and what goes, is the pager's to say. */
 	if (pager_wanted()) {
 		settings.retain_percent = 1000;
@@ -157,6 +157,7 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 		redirect_libc();
 	else
 		statistics_note("libc's own calls go to the kernel: UPA_REDIRECT=0");
+	pager_start();
 	if (!pager_wanted())
 		purging_start();
 	if (settings.strict && !settings.backend)

@@ -356,7 +356,7 @@ static void *watch(void *unused)
 	return unused;
 }
 
-void pager_start(void)
+void pager_prepare(void)
 {
 	if (!settings.pager)
 		return;
@@ -368,7 +368,11 @@ void pager_start(void)
 	atomic_store(&phase, WANTED);
 	pthread_atfork(before_fork, NULL, in_child);
 	upa_leaving = (struct upa_leaving){ .begin = freeze, .end = thaw };
-	if (!start_thread(watch)) {
+}
+
+void pager_start(void)
+{
+	if (pager_wanted() && !start_thread(watch)) {
 		say(" is not paged, its memory has no bound: ", "there can be no thread", -EAGAIN);
 		pager_left();
 	}

@@ -40,10 +40,13 @@
 
 #include <stdbool.h>
 
-/* Is this process to be paged? From pager_start() on, until the pager has left. */
+/* Is this process to be paged? From pager_prepare() on, until the pager has left. */
 bool pager_wanted(void);
 
-/* Starts the client if UPA_PAGER says so. For a process with one thread, before its region is made. */
+/* Sees whether UPA_PAGER asks for a client. For a process with one thread, before its region is made. */
+void pager_prepare(void);
+
+/* Starts the client if there is to be one. After libc's code has been changed: its threads run that code. */
 void pager_start(void);
 
 /* All comes back into memory and stays there: what the program is about to do does not go with paging. Waits. */

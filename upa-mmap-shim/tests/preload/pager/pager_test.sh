@@ -26,6 +26,7 @@ if [[ $status -ne 0 ]]; then
   grep -q 'no paging on this machine' "$work/err" && exit 77
   exit 1
 fi
+[[ ! -s $work/err ]] || fail "a program that needs no paging is told: $(<"$work/err")"
 
 for way in fork clone vfork mremap-out mremap-growing mapping-over munmap dontneed free closing mlock system-calls \
   filter signals exec; do
