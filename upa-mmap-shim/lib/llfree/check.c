@@ -29,6 +29,34 @@ static uint32_t retained_of(const struct upa_llfree *a, uint64_t c, uint32_t w, 
 	return child_state(w) == UPA_ABSENT ? 0 : child_free(w, flip);
 }
 
+/*
+ * Counts those children from c on that one word tells of: that of the group or the tree, if all below is in use, or
+ * free and alike. How many those are; 0 if each is to be asked.
+ */
+static uint64_t count_at_once(const struct upa_llfree *a, uint64_t c, uint64_t end, struct upa_llfree_stats *st)
+{
+	const uint64_t group_children = UPA_GROUP_TREES * UPA_TREE_CHILDREN;
+	uint64_t t = c / UPA_TREE_CHILDREN, n = group_children;
+	uint32_t w = load_relaxed(group_at(a, t / UPA_GROUP_TREES));
+	bool whole = w & NODE_WHOLE;
+
+	if (c % n || end - c < n || (!whole && (node_used(w) || node_state(w) == UPA_MIXED))) {
+		n = UPA_TREE_CHILDREN;
+		w = tree_view(load_relaxed(tree_at(a, t)), w);
+		whole = tree_is_whole(w);
+	}
+	if (c % n || end - c < n || (!whole && (node_used(w) || node_state(w) == UPA_MIXED)))
+		return 0;
+	if (whole)
+		st->free_pages -= n * UPA_CHILD_PAGES;
+	else
+		st->free_children += n;
+	/* What all below has in common is that none is lazy. */
+	if (!whole && node_state(w) != UPA_ABSENT)
+		st->retained_pages += n * UPA_CHILD_PAGES;
+	return n;
+}
+
 int upa_llfree_get_stats(const struct upa_llfree *a, struct upa_llfree_stats *out)
 {
 	uint64_t touched = touched_children(a);
@@ -38,6 +66,9 @@ int upa_llfree_get_stats(const struct upa_llfree *a, struct upa_llfree_stats *ou
 		uint64_t t = c / UPA_TREE_CHILDREN;
 		uint32_t view = tree_load(a, t);
 
+		tree_end = c + count_at_once(a, c, touched, &st);
+		if (tree_end > c)
+			continue;
 		tree_end = (t + 1) * UPA_TREE_CHILDREN < touched ? (t + 1) * UPA_TREE_CHILDREN : touched;
 		for (; c < tree_end; c++) {
 			uint32_t w = load_relaxed(child_at(a, c));

@@ -63,3 +63,23 @@ int64_t search_populated(const struct upa_llfree *a, uint32_t n, uint32_t align,
 	}
 	return idle;
 }
+
+uint64_t populated_before(const struct upa_llfree *a, uint64_t end)
+{
+	while (end) {
+		const uint64_t c = end - 1, tree = c / UPA_TREE_CHILDREN;
+		const uint32_t group = load_relaxed(group_at(a, tree / UPA_GROUP_TREES));
+		const uint32_t view = tree_view(load_relaxed(tree_at(a, tree)), group);
+		const uint32_t w = load_relaxed(child_at(a, c));
+
+		if (group & NODE_WHOLE || node_state(group) == UPA_ABSENT)
+			end = tree / UPA_GROUP_TREES * UPA_GROUP_TREES * UPA_TREE_CHILDREN;
+		else if (tree_is_whole(view) || node_state(view) == UPA_ABSENT)
+			end = tree * UPA_TREE_CHILDREN;
+		else if (child_state(w) == UPA_ABSENT || child_is_full(w, node_flip(view)))
+			end = c;
+		else
+			break;
+	}
+	return end;
+}

@@ -14,4 +14,10 @@
  */
 int64_t search_populated(const struct upa_llfree *a, uint32_t n, uint32_t align, uint32_t looks);
 
+/*
+ * For a walk from the end: behind the last child below `end` that may have free pages with memory; 0 if there is none.
+ * One word rules out a whole tree or group that has none.
+ */
+uint64_t populated_before(const struct upa_llfree *a, uint64_t end);
+
 #endif

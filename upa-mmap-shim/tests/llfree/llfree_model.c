@@ -426,6 +426,37 @@ static void op_lazy(void)
 	}
 }
 
+/* Free pages of a child that its state says have memory. */
+static uint64_t retained_in(uint64_t c)
+{
+	uint64_t end = (c + 1) * UPA_CHILD_PAGES < pages ? (c + 1) * UPA_CHILD_PAGES : pages;
+	int state = upa_llfree_child_state(&a, c * UPA_CHILD_PAGES);
+	uint64_t n = 0;
+
+	for (uint64_t p = c * UPA_CHILD_PAGES; p < end; p++) {
+		uint64_t length;
+
+		n += !held[p] && state != (int)UPA_ABSENT &&
+		     (state != (int)UPA_MIXED || upa_llfree_next_stale(&a, p, 1, &length) >= 0);
+	}
+	return n;
+}
+
+/* Sums over children, some of which a word of their tree or group may tell of. */
+static void check_sums(const struct upa_llfree_stats *st)
+{
+	uint64_t retained = 0, free = 0;
+
+	for (uint64_t c = 0; c * UPA_CHILD_PAGES < pages; c++) {
+		retained += retained_in(c);
+		free += (c + 1) * UPA_CHILD_PAGES <= pages && !held[c * UPA_CHILD_PAGES] &&
+			like(c * UPA_CHILD_PAGES) >= UPA_CHILD_PAGES;
+	}
+	CHECK(st->retained_pages == retained && st->free_children == free,
+	      "seed=%" PRIu64 " retained=%" PRIu64 " model=%" PRIu64 " free_children=%" PRIu64 " model=%" PRIu64, seed,
+	      st->retained_pages, retained, st->free_children, free);
+}
+
 static void check_all(void)
 {
 	struct upa_llfree_stats st;
@@ -450,6 +481,7 @@ static void check_all(void)
 	      st.free_pages, free_pages);
 	CHECK(st.retained_pages >= with_memory, "seed=%" PRIu64 " retained=%" PRIu64 " model=%" PRIu64, seed,
 	      st.retained_pages, with_memory);
+	check_sums(&st);
 	CHECK(st.got_pages - st.put_pages == pages - free_pages, "seed=%" PRIu64 " got=%" PRIu64 " put=%" PRIu64, seed,
 	      st.got_pages, st.put_pages);
 }

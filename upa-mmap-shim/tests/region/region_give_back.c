@@ -65,6 +65,49 @@ static void test_give_back(void)
 	finish(r);
 }
 
+/* Blocks below and above what one word of a tree or a group tells of, of which little has been touched. */
+static void test_shapes(void)
+{
+	static const size_t sizes[] = { 64 * KIB, MIB,      2 * MIB,   3 * MIB + PAGE,
+					40 * MIB, 64 * MIB, 600 * MIB, 1100 * MIB };
+	struct upa_region *r;
+	uint64_t seed = 4;
+
+	if (create_region(&r, 4096 * MIB, UPA_REGION_NOHUGEPAGE))
+		r = create(4096 * MIB);
+	for (int round = 0; round < 40; round++) {
+		struct block {
+			char *at;
+			size_t bytes;
+		} live[40];
+		int n = 0;
+
+		for (int i = 0; i < 40; i++) {
+			size_t bytes = sizes[random_below(&seed, sizeof(sizes) / sizeof(*sizes))];
+			char *p = upa_region_map(r, bytes, 0);
+
+			if (!p)
+				continue;
+			memset(p, 0x55, PAGE);
+			memset(p + bytes - PAGE, 0x55, PAGE);
+			if (random_below(&seed, 3)) {
+				unmap(r, p, bytes);
+				continue;
+			}
+			live[n++] = (struct block){ p, bytes };
+		}
+		CHECK(upa_region_give_back(r, 0) >= 0 && stats(r).retained_bytes == 0, "round=%d retained=%" PRIu64,
+		      round, stats(r).retained_bytes);
+		for (int i = 0; i < n; i++) {
+			CHECK(*live[i].at == 0x55, "a live page was given back");
+			unmap(r, live[i].at, live[i].bytes);
+		}
+		CHECK(upa_region_give_back(r, 0) >= 0 && region_resident(r) == 0, "round=%d resident=%zu", round,
+		      region_resident(r));
+	}
+	finish(r);
+}
+
 static void test_populate_and_clear(void)
 {
 	struct upa_region *r = create(32 * MIB);
@@ -207,6 +250,7 @@ int main(void)
 	if (on_device())
 		return 0;
 	test_give_back();
+	test_shapes();
 	test_give_back_refused();
 	test_populate_and_clear();
 	test_faulted_is_known_to_be_resident();

@@ -4,6 +4,7 @@
  * frees them as absent: nobody can get a page midway.
  */
 #define _GNU_SOURCE
+#include "llfree/populated.h"
 #include "os/os.h"
 #include "region/linear/linear.h"
 #include "region/slots.h"
@@ -72,7 +73,8 @@ int64_t upa_linear_give_back_by(struct upa_region *r, uint64_t retain, int advic
 
 	upa_llfree_get_stats(&r->llfree, &st);
 	/* From the far end: what stays is where the next searches begin. */
-	for (uint64_t c = upa_llfree_touched_children(&r->llfree); c && st.retained_pages > retain + total;) {
+	for (uint64_t c = upa_llfree_touched_children(&r->llfree);
+	     st.retained_pages > retain + total && (c = populated_before(&r->llfree, c));) {
 		uint64_t excess = st.retained_pages - retain - total;
 		uint64_t n = 0;
 		int64_t dropped;

@@ -8,6 +8,7 @@
  * that others use as well might be never, and each block taken there would have to be written to.
  */
 #define _GNU_SOURCE
+#include "llfree/populated.h"
 #include "os/filter.h"
 #include "os/os.h"
 #include "region/linear/linear.h"
@@ -51,7 +52,8 @@ int64_t upa_linear_make_lazy(struct upa_region *r, uint64_t unmarked, bool stric
 	upa_llfree_get_stats(&r->llfree, &st);
 	is = st.retained_pages > st.lazy_pages ? st.retained_pages - st.lazy_pages : 0;
 	/* From the far end, as giving back does. */
-	for (uint64_t c = upa_llfree_touched_children(&r->llfree); c && is > unmarked + total;) {
+	for (uint64_t c = upa_llfree_touched_children(&r->llfree);
+	     is > unmarked + total && (c = populated_before(&r->llfree, c));) {
 		uint64_t excess = is - unmarked - total;
 		int64_t done = 0;
 		uint64_t n = 0;
@@ -88,7 +90,7 @@ int64_t upa_linear_find_taken(struct upa_region *r)
 {
 	int64_t total = 0;
 
-	for (uint64_t c = upa_llfree_touched_children(&r->llfree); c--;) {
+	for (uint64_t c = upa_llfree_touched_children(&r->llfree); (c = populated_before(&r->llfree, c)) && c--;) {
 		uint64_t first = c * UPA_CHILD_PAGES;
 		uint64_t populated;
 
