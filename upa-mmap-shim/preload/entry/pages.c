@@ -35,14 +35,26 @@ static bool may_purge(void)
 	return true;
 }
 
+/*
+ * What the kernel does not tell the pager of. Guards take what was there: dropped once more, it is an event. What a
+ * child must not have stays in memory: where it is not, nobody would know that the child gets zeros.
+ */
+static void advise_paged(void *address, size_t length, int advice)
+{
+	if (advice == MADV_GUARD_INSTALL)
+		os_madvise(address, length, MADV_DONTNEED);
+	else if (advice == MADV_WIPEONFORK && os_call(SYS_mlock, (long)address, (long)length, 0, 0, 0, 0))
+		pager_leave();
+}
+
 int libc_madvise(void *address, size_t length, int advice)
 {
 	struct observation o = observe(true);
-	bool kept;
+	bool kept, paged = pager_wanted() && gate_touched(address, length);
 	int result = 0;
 
 	/* The pager is not told when such a page is written again, and would never evict it. */
-	if (advice == MADV_FREE && pager_wanted() && gate_of(address))
+	if (advice == MADV_FREE && paged)
 		advice = MADV_DONTNEED;
 	if (advice == MADV_NOHUGEPAGE)
 		stand_aside(ASIDE_NO_HUGE_PAGES);
@@ -60,6 +72,8 @@ int libc_madvise(void *address, size_t length, int advice)
 				 (int)entry_result(ENTRY_PASS(madvise, os_madvise(address, length, advice), address,
 							      length, advice));
 	}
+	if (paged && !result)
+		advise_paged(address, length, advice);
 	observed(o, true, UPA_TRACE_ADVISE, (kept ? UPA_TRACE_SERVED : 0) | (result ? UPA_TRACE_FAILED : 0),
 		 (unsigned)advice, (uintptr_t)address, length);
 	return result;

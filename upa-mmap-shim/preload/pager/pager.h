@@ -32,6 +32,8 @@
  *   a hole that is not registered
  *                            the whole region is registered before the first page leaves; what is mapped over it later
  *                            is an event
+ *   guards                   of them the kernel tells nothing: the range is dropped once more, which is an event
+ *   MADV_WIPEONFORK          is locked in memory: from outside of it, a child would get what its parent had
  *   free pages               what drops memory (MADV_DONTNEED) is an event too; no page is taken for zero because it is
  *                            absent
  */

@@ -33,6 +33,15 @@ for way in fork clone vfork mremap-out mremap-growing mapping-over munmap dontne
   paged clock --memory 16M -- "$tests/pager_ways" "$way" 2>"$work/err" || fail "$way: status=$?: $(<"$work/err")"
 done
 
+for probe in $("$tests/pager_probes" list) arguments; do
+  paged clock --memory 16M -- "$tests/pager_probes" "$probe" 2>"$work/err" || fail "$probe: status=$?: $(<"$work/err")"
+done
+
+# A core file of a program with evicted pages is written, whatever is in it, and nobody waits for ever.
+status=0
+(cd "$work" && paged clock --memory 16M -- "$tests/pager_probes" core) 2>"$work/err" || status=$?
+[[ $status -eq 134 ]] || fail "core: status=$status: $(<"$work/err")"
+
 for way in drops unmaps moves writes grandchild many; do
   paged clock --memory 16M -- "$tests/pager_inherit" "$way" 2>"$work/err" || fail "child $way: $(<"$work/err")"
 done
@@ -80,6 +89,60 @@ pager_of() {
     [[ $words != *" serve --for $1 "* || $words != */java\ * ]] || echo "${folder#/proc/}"
   done
 }
+
+# wait_for TEXT: until the program in the background has said it.
+wait_for() {
+  for ((i = 0; i < 300; i++)); do
+    ! grep -q "$1" "$work/out" || return 0
+    sleep 0.1
+  done
+  fail "nothing is said: $1: $(<"$work/err")"
+}
+
+# A debugger looks at all pages, those outside of memory too, and goes; the program goes on.
+if command -v gdb >/dev/null; then
+  begin clock --memory 16M -- "$tests/pager_probes" waits
+  wait_for 0x
+  timeout 60 gdb -batch -p "$program" -ex "find /w $(<"$work/out"), +1048576, 1" -ex detach >"$work/said" 2>&1 ||
+    fail "gdb: status=$?: $(<"$work/said")"
+  echo >"$work/input"
+  wait "$program" || fail "gdb: status=$?: $(<"$work/err")"
+fi
+
+# Redis with most of its data evicted: what it saves is what it has.
+if command -v redis-server >/dev/null; then
+  redis=$work/redis
+  begin clock --memory 16M -- redis-server --port 0 --unixsocket "$redis" --dir "$work" --save '' \
+    --enable-debug-command yes
+  for ((i = 0; i < 100; i++)); do
+    [[ ! -S $redis ]] || break
+    sleep 0.1
+  done
+  redis-cli -s "$redis" debug populate 60000 key 1000 >/dev/null
+  before=$(redis-cli -s "$redis" debug digest)
+  "$upa" policy stats "$program" >"$work/stats" || fail "policy stats of redis: status=$?"
+  awk '/^resident/ { r = $3 } /^outside/ { o = $5 } END { exit !(o > r) }' "$work/stats" ||
+    fail "redis has most in memory: $(<"$work/stats")"
+  redis-cli -s "$redis" bgsave >/dev/null
+  for ((i = 0; i < 600; i++)); do
+    redis-cli -s "$redis" info persistence >"$work/said"
+    ! grep -q '^rdb_bgsave_in_progress:0' "$work/said" || break
+    sleep 0.1
+  done
+  grep -q '^rdb_last_bgsave_status:ok' "$work/said" || fail "redis: $(<"$work/said")"
+  [[ $(redis-cli -s "$redis" debug digest) == "$before" ]] || fail "redis has other data than before"
+  redis-cli -s "$redis" shutdown nosave || true
+  wait "$program" || fail "redis: status=$?: $(<"$work/err")"
+  redis-server --port 0 --unixsocket "$redis" --dir "$work" --save '' --enable-debug-command yes >"$work/said" &
+  program=$!
+  for ((i = 0; i < 300; i++)); do
+    [[ $(redis-cli -s "$redis" ping 2>/dev/null) != PONG ]] || break
+    sleep 0.1
+  done
+  [[ $(redis-cli -s "$redis" debug digest) == "$before" ]] || fail "redis has saved other data than it had"
+  redis-cli -s "$redis" shutdown nosave || true
+  wait "$program" || true
+fi
 
 # Pages that leave the region by mremap() bring all others in each time, so these are by themselves.
 paged clock --memory 24M -- "$tests/pager_checker" 48 2 5 remap >"$work/out" 2>"$work/err" ||

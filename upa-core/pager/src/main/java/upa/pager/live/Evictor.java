@@ -22,6 +22,12 @@ final class Evictor {
     private static final long GIVE_BACK_NANOS = 500_000_000;
     private static final long RETRY_NANOS = 200_000_000;
     private static final int MOST_TRIES = 64;
+    /** Orders one after the other of which hardly a page has left. */
+    private static final int MOST_FRUITLESS = 4;
+
+    private static final int LEAST_FRUIT = 8;
+    private static final long LEAST_PAUSE_NANOS = 20_000_000;
+    private static final long MOST_PAUSE_NANOS = 1_000_000_000;
 
     /** Pages on their way from the staging area to a store. */
     private record Batch(int[] slots, long[] words, int from) {}
@@ -50,6 +56,9 @@ final class Evictor {
     private long fullUntil;
     private long lastGiveBack;
     private int hand;
+    private int fruitless;
+    private long pauseNanos = LEAST_PAUSE_NANOS;
+    private long pausedAt = System.nanoTime() - MOST_PAUSE_NANOS;
 
     Evictor(Session session, PagedProcess process, ExecutorService writers) {
         this.session = session;
@@ -104,7 +113,9 @@ final class Evictor {
     }
 
     private boolean canEvict() {
-        return session.mayOrder() && !(full && System.nanoTime() - fullUntil < 0);
+        return session.mayOrder()
+                && !(full && System.nanoTime() - fullUntil < 0)
+                && !(fruitless >= MOST_FRUITLESS && System.nanoTime() - pausedAt < pauseNanos);
     }
 
     /** Keeps room for what comes, ahead of time. */
@@ -205,7 +216,24 @@ final class Evictor {
         staged(victims, slots, distinct);
     }
 
+    /**
+     * Where most pages cannot leave, looking for those that can is not for threads that wait. Pages shared with a child
+     * are to be unshared: that is progress.
+     */
+    private void fruit(int progress, int asked) {
+        if (progress >= Math.ceilDiv(asked, LEAST_FRUIT)) {
+            fruitless = 0;
+            pauseNanos = LEAST_PAUSE_NANOS;
+        } else if (++fruitless >= MOST_FRUITLESS) {
+            pauseNanos = fruitless == MOST_FRUITLESS ? pauseNanos : Math.min(2 * pauseNanos, MOST_PAUSE_NANOS);
+            pausedAt = System.nanoTime();
+            process.complain("most pages cannot leave, as they are read-only, locked or pinned: they stay in memory,"
+                    + " over the bound");
+        }
+    }
+
     private void staged(long[] victims, int[] slots, int count) {
+        int progress = 0;
         int[] movedSlots = new int[count];
         int n = 0;
         int from = 0;
@@ -216,11 +244,12 @@ final class Evictor {
                 states.set(page, PlaceWord.of(PlaceWord.STAGING, 0, slots[i]));
                 slotOwner[slots[i]] = page;
                 movedSlots[n++] = slots[i];
+                progress++;
                 from = Math.max(from, (int) victims[i]);
                 counters.staged(page);
             } else {
                 freeSlots[freeSlotCount++] = slots[i];
-                stays(page, result);
+                progress += stays(page, result) ? 0 : 1;
             }
             if (n == WRITE_PAGES || i == count - 1 && n > 0) {
                 write(new Batch(Arrays.copyOf(movedSlots, n), new long[n], from));
@@ -228,21 +257,21 @@ final class Evictor {
                 from = 0;
             }
         }
+        fruit(progress, count);
     }
 
-    private void stays(int page, int error) {
+    /** False if it is gone, or will be able to leave. */
+    private boolean stays(int page, int error) {
         counters.refused++;
         single[0] = page;
         if (error == -Linux.ENOENT) {
             states.set(page, 0);
             process.tell(Cause.FREED, single, 1);
-            return;
+            return false;
         }
         states.set(page, PageStates.memory());
         process.tell(Cause.RESCUED, single, 1);
-        if (error == -Linux.EBUSY && shared.size() < Wire.ORDER_PAGES) {
-            shared.add(page);
-        }
+        return error != -Linux.EBUSY || shared.size() >= Wire.ORDER_PAGES || !shared.add(page);
     }
 
     /** What a fork has left shared can be moved once it has been written to. Pinned pages stay as they are. */
