@@ -30,6 +30,8 @@ import upa.llfree.LlFreeDescriptor;
  *      |       INTERNAL_FAILURES        |
  *   48 +--------------------------------+
  *      |           SHORTAGES            |
+ *   56 +--------------------------------+
+ *      |          TAKEN_PAGES           |
  *      +--------------------------------+
  * </pre>
  */
@@ -83,6 +85,8 @@ public final class RegionDescriptor {
     public static final int INTERNAL_FAILURES = 40;
     /** Offset of the requests for which there were pages but no memory (long, atomic). */
     public static final int SHORTAGES = 48;
+    /** Offset of the pages among those whose memory the kernel may take that were found without any (long, atomic). */
+    public static final int TAKEN_PAGES = 56;
 
     private RegionDescriptor() {}
 }

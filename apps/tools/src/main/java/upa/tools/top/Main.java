@@ -33,8 +33,11 @@ public final class Main {
             "",
             "  REQUESTS/s  mmap and munmap served, mmap passed on, brk, purges served",
             "  SERVED      of the mmap calls, how many UPA served; since the program's start if there was none",
-            "  LIVE        in use, of the region and the heap; RETAINED: free and populated; RESIDENT: what the"
-                    + " kernel counts",
+            "  LIVE        in use, of the region and the heap; RESIDENT: what the kernel counts",
+            "  KEPT        free and populated; RECLAIMABLE: of that, what the kernel may take by itself",
+            "  KERNEL, ORDERS, AGENT",
+            "              what was taken of KEPT since the start: by the kernel, on orders of others, by the program's"
+                    + " own agent",
             "  CLEARED/s   pages handed out populated, hence cleared, each a page fault spared; PURGED/s: pages"
                     + " purged in place",
             "  FAULTS/s    minor page faults of the process; GIVEN/s: pages given back to the kernel",

@@ -38,6 +38,9 @@ public final class Processes {
     /** Of one region: 1 TiB of pages that have been used. */
     private static final long MOST_CHILDREN = 1 << 19;
 
+    /** No address of a program's is higher, nor any number of its bytes. */
+    private static final long MOST_ADDRESS = 1L << 57;
+
     private static final int CHILD_BITMAP_BYTES = 128;
     private static final int SLOT_BYTES = 64;
 
@@ -58,18 +61,34 @@ public final class Processes {
     /** {@return every process under UPA that may be read} */
     public List<Sample> all() {
         List<Sample> samples = new ArrayList<>();
+        for (long pid : find()) {
+            try {
+                samples.add(read(pid));
+            } catch (TopException e) {
+                // Gone by now, or not to be understood: not to be listed.
+            }
+        }
+        return samples;
+    }
+
+    /** {@return every process that has the library in its memory and may be read, whatever it shows} */
+    public List<Long> find() {
+        List<Long> pids = new ArrayList<>();
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(proc, "[1-9]*")) {
             for (Path folder : folders) {
                 try {
-                    samples.add(read(Long.parseLong(folder.getFileName().toString())));
-                } catch (TopException | NumberFormatException e) {
-                    // Not under UPA, gone by now, or somebody else's: not to be listed.
+                    if (Files.readString(folder.resolve("maps"), StandardCharsets.ISO_8859_1)
+                            .contains(LIBRARY)) {
+                        pids.add(Long.parseLong(folder.getFileName().toString()));
+                    }
+                } catch (IOException | NumberFormatException e) {
+                    // Gone by now, or somebody else's.
                 }
             }
         } catch (IOException e) {
             // As good as none.
         }
-        return samples;
+        return pids;
     }
 
     /** What is done with a process's memory once its view has been found. */
@@ -139,6 +158,9 @@ public final class Processes {
     }
 
     static ByteBuffer bytes(FileChannel memory, long address, long length) throws IOException {
+        if (address < 0 || address > MOST_ADDRESS) {
+            throw new IOException(String.format("nothing at address=%#x", address));
+        }
         ByteBuffer buffer = ByteBuffer.allocate(Math.toIntExact(length)).order(ByteOrder.LITTLE_ENDIAN);
         while (buffer.hasRemaining()) {
             if (memory.read(buffer, address + buffer.position()) <= 0) {
@@ -186,6 +208,11 @@ public final class Processes {
         if (fields.length <= STAT_STARTED || statm.length < 2) {
             throw new IOException("it ends");
         }
+        for (int offset : List.of(HEAP_BYTES_OFFSET, HEAP_KEPT_BYTES_OFFSET, HEAP_LAZY_BYTES_OFFSET)) {
+            if (view.getLong(offset) < 0 || view.getLong(offset) > MOST_ADDRESS) {
+                throw broken(pid, "bytes=" + Long.toUnsignedString(view.getLong(offset)) + " of its heap");
+            }
+        }
         long metadata = view.getLong(METADATA_OFFSET);
         RegionCounts region = metadata == 0 ? RegionCounts.NONE : region(pid, memory, metadata);
         return new Sample(
@@ -201,6 +228,11 @@ public final class Processes {
                 view.getLong(HEAP_MOVES_OFFSET),
                 (region.llfree.pages() - region.llfree.freePages()) * PAGE_BYTES + view.getLong(HEAP_BYTES_OFFSET),
                 region.llfree.retainedPages() * PAGE_BYTES + view.getLong(HEAP_KEPT_BYTES_OFFSET),
+                region.llfree.lazyPages() * PAGE_BYTES + view.getLong(HEAP_LAZY_BYTES_OFFSET),
+                region.takenPages * PAGE_BYTES,
+                view.getLong(ORDERED_BYTES_OFFSET),
+                view.getLong(AGENT_GIVEN_BACK_BYTES_OFFSET),
+                view.getLong(BOUND_OFFSET) - 1,
                 Long.parseLong(statm[1]) * PAGE_BYTES,
                 region.clearedPages * PAGE_BYTES + view.getLong(HEAP_REUSED_BYTES_OFFSET),
                 region.givenBackPages * PAGE_BYTES + view.getLong(HEAP_GIVEN_BACK_BYTES_OFFSET),
@@ -224,9 +256,15 @@ public final class Processes {
     }
 
     private record RegionCounts(
-            LlFreeStats llfree, long clearedPages, long givenBackPages, long internalGets, long internalPuts) {
+            LlFreeStats llfree,
+            long clearedPages,
+            long givenBackPages,
+            long internalGets,
+            long internalPuts,
+            long takenPages) {
 
-        static final RegionCounts NONE = new RegionCounts(new LlFreeStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 0, 0, 0);
+        static final RegionCounts NONE =
+                new RegionCounts(new LlFreeStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 0, 0, 0, 0);
     }
 
     private static RegionCounts region(long pid, FileChannel memory, long metadata) throws IOException, TopException {
@@ -244,18 +282,21 @@ public final class Processes {
         long givenBack = 0;
         long gets = 0;
         long puts = 0;
+        long taken = 0;
         for (int i = 0; i < slots; i++) {
             cleared += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.CLEARED_PAGES);
             givenBack += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.GIVEN_BACK_PAGES);
             gets += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.INTERNAL_GETS);
             puts += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.INTERNAL_PUTS);
+            taken += counters.getLong(i * RegionDescriptor.COUNTERS_BYTES + RegionDescriptor.TAKEN_PAGES);
         }
         return new RegionCounts(
                 llfree(pid, memory, metadata + header.getLong(RegionDescriptor.STATE_OFFSET_OFFSET), slots),
                 cleared,
                 givenBack,
                 gets,
-                puts);
+                puts,
+                taken);
     }
 
     /**

@@ -15,6 +15,11 @@ package upa.tools.top;
  * @param heapMoves      brk calls
  * @param liveBytes      in use: of the region, and the heap
  * @param retainedBytes  free and populated: of the region, and beyond the heap
+ * @param lazyBytes      of that, what the kernel may take by itself (upper bound)
+ * @param takenBytes     of the region, what it has taken, as far as that has been noticed
+ * @param orderedBytes   given back by the process's agent on orders and bounds of other processes
+ * @param agentBytes     given back by the process's agent, those by order included
+ * @param bound          by another process's wish, beyond which nothing free is kept; -1: there is none
  * @param residentBytes  of the process, as the kernel counts it
  * @param clearedBytes   handed out populated, hence cleared: of the region and the heap
  * @param givenBackBytes to the kernel: of the region and the heap
@@ -34,6 +39,11 @@ public record Sample(
         long heapMoves,
         long liveBytes,
         long retainedBytes,
+        long lazyBytes,
+        long takenBytes,
+        long orderedBytes,
+        long agentBytes,
+        long bound,
         long residentBytes,
         long clearedBytes,
         long givenBackBytes,

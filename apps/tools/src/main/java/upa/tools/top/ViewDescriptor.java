@@ -23,6 +23,7 @@ final class ViewDescriptor {
     static final int HEAP_KEPT_BYTES_OFFSET = 64;
     static final int HEAP_REUSED_BYTES_OFFSET = 72;
     static final int HEAP_GIVEN_BACK_BYTES_OFFSET = 80;
+    static final int AGENT_GIVEN_BACK_BYTES_OFFSET = 96;
     static final int AGENT_OFFSET = 104;
     static final int ORDER_OFFSET = 112;
     static final int ORDERS_DONE_OFFSET = 120;

@@ -69,8 +69,8 @@ final class FakeProc {
     }
 
     /**
-     * A region that has handed out 700 pages and 3, got 700 back, and cleared 5, moved 6 and given back 7; a get and
-     * two puts were its own.
+     * A region that has handed out 700 pages and 3, got 700 back, and cleared 5, moved 6 and given back 7; the kernel
+     * has taken 8; a get and two puts were its own.
      */
     void region() throws IOException {
         try (Arena arena = Arena.ofConfined()) {
@@ -91,7 +91,8 @@ final class FakeProc {
                     .putLong(counters + RegionDescriptor.MOVED_PAGES, 6)
                     .putLong(counters + RegionDescriptor.GIVEN_BACK_PAGES, 7)
                     .putLong(counters + RegionDescriptor.INTERNAL_GETS, 1)
-                    .putLong(counters + RegionDescriptor.INTERNAL_PUTS, 2);
+                    .putLong(counters + RegionDescriptor.INTERNAL_PUTS, 2)
+                    .putLong(counters + RegionDescriptor.TAKEN_PAGES, 8);
             put(METADATA, header.array());
             put(METADATA + STATE_OFFSET, state.toArray(ValueLayout.JAVA_BYTE));
         }

@@ -2,6 +2,8 @@ package upa.tools.top;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static upa.tools.top.ViewDescriptor.AGENT_GIVEN_BACK_BYTES_OFFSET;
+import static upa.tools.top.ViewDescriptor.ORDERED_BYTES_OFFSET;
 
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -51,6 +53,11 @@ class MainTest {
                 0,
                 64 << 20,
                 1 << 20,
+                0,
+                0,
+                0,
+                0,
+                -1,
                 80 << 20,
                 clearedPages * PAGE,
                 0,
@@ -93,13 +100,18 @@ class MainTest {
     void oneTableForScripts() throws Exception {
         FakeProc fake = new FakeProc(root);
         fake.region();
+        fake.view.putLong(ORDERED_BYTES_OFFSET, 6 * PAGE).putLong(AGENT_GIVEN_BACK_BYTES_OFFSET, 8 * PAGE);
+        fake.write();
         assertEquals(0, run("--once", "--interval", "0.1"));
         List<String> lines = out.toString(StandardCharsets.UTF_8).lines().toList();
         assertEquals(2, lines.size());
-        assertTrue(lines.get(0).startsWith("     PID COMMAND          REQUESTS/s  SERVED       LIVE"), lines.get(0));
+        assertTrue(
+                lines.get(0)
+                        .startsWith("     PID COMMAND          REQUESTS/s  SERVED       LIVE       KEPT RECLAIMABLE"),
+                lines.get(0));
         assertEquals(
-                "    4711 a program                 0   100 %     12 KiB   2.73 MiB   1.17 MiB          0       "
-                        + "   0          0          0",
+                "    4711 a program                 0   100 %     12 KiB   2.73 MiB         0 B   1.17 MiB     32 KiB"
+                        + "     24 KiB      8 KiB          0          0          0          0",
                 lines.get(1));
     }
 

@@ -48,7 +48,11 @@ class ProcessesTest {
                 .putLong(HEAP_BYTES_OFFSET, 15)
                 .putLong(HEAP_KEPT_BYTES_OFFSET, 16)
                 .putLong(HEAP_REUSED_BYTES_OFFSET, 17)
-                .putLong(HEAP_GIVEN_BACK_BYTES_OFFSET, 18);
+                .putLong(HEAP_GIVEN_BACK_BYTES_OFFSET, 18)
+                .putLong(HEAP_LAZY_BYTES_OFFSET, 19)
+                .putLong(ORDERED_BYTES_OFFSET, 20)
+                .putLong(AGENT_GIVEN_BACK_BYTES_OFFSET, 21)
+                .putLong(BOUND_OFFSET, 23);
         fake.note("less\u001b[2Jhere");
         fake.write();
         Sample s = processes.read(4711);
@@ -66,6 +70,11 @@ class ProcessesTest {
                         14,
                         15,
                         16,
+                        19,
+                        0,
+                        20,
+                        21,
+                        22,
                         300 * 4096,
                         17,
                         18,
@@ -86,6 +95,9 @@ class ProcessesTest {
         assertEquals(700 * 4096, s.retainedBytes());
         assertEquals(5 * 4096, s.clearedBytes());
         assertEquals(7 * 4096, s.givenBackBytes());
+        assertEquals(8 * 4096, s.takenBytes());
+        assertEquals(0, s.lazyBytes());
+        assertEquals(-1, s.bound());
     }
 
     @Test
