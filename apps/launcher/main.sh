@@ -12,8 +12,11 @@ usage: ./upa COMMAND [ARGUMENT...]
 
   run [OPTION...] [--] PROGRAM [ARGUMENT...]
                        run a program with its memory from UPA (./upa run --help says more)
-  top [PID|all]        running programs under UPA, live: requests, memory in use and kept, what is reused and given back
+  top [PID|all]        running programs under UPA, live: requests, memory in use and kept, what is reused and taken
   reclaim PID|all      memory that programs under UPA have freed goes back to the kernel now (./upa reclaim --help)
+  reclaim --bound BYTES|none PID|all
+                       and from now on, whenever a program is resident beyond so many bytes
+  reclaim --watch      and by itself, while the machine or a cgroup is short of memory
   trace FILE...        what a program asked for, recorded by ./upa run --trace FILE: sizes, lifetimes, how much of
                        it again
   policy list|simulate|new|status|stats|set|move|limit|record|report

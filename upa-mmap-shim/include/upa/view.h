@@ -14,8 +14,9 @@
  * memory of free pages back until no more than that is kept, and then counts the order as done. What is in use is never
  * touched, and what was given back can be allocated as before. The last order counts.
  *
- * `bound` stands until somebody changes it, and needs no agent: as long as resident memory exceeds so many bytes, what
- * is free is not kept. It refuses nothing, and takes nothing that is in use.
+ * `bound` stands until somebody changes it, whatever becomes of who has set it, and needs no agent: as long as resident
+ * memory exceeds so many bytes, what is free is not kept. It refuses nothing, and takes nothing that is in use. A forked
+ * child has none, nor has the program that execve() runs.
  *
  * Words are written one by one and each is whole; together they are no snapshot. Counters are of this process alone: a
  * forked child begins at 0, but for those of the region, which go on.

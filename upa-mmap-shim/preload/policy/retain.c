@@ -183,6 +183,7 @@ static int64_t total_kept(struct retain *r, int64_t now, int64_t soon_used)
 	total -= least(soon_used, lately);
 	ask(r, now);
 	most = most_kept(r);
+	r->bounded = most_bound(r) < total;
 	total = least(total, most_bound(r));
 	if (marks(r))
 		return not_negative(total - load(&r->idle));
@@ -354,6 +355,7 @@ int64_t retain_tick(struct retain *r)
 		return retain_kept(r);
 	r->ticking = true;
 	look_closely(r, now, 0, 0, 0);
+	r->bounded = false;
 	is = retain_kept(r);
 	if (is < load(&r->low))
 		store(&r->low, is);
@@ -398,6 +400,7 @@ void retain_glance(struct retain *r)
 	untold = load(&r->untold) - untold;
 	if (excess(r) > 0 && untold > RETAIN_UNASKED / 4)
 		give_back(r, total_kept(r, now, GLANCE_MORE * untold));
+	r->bounded = false;
 	r->ticking = false;
 	atomic_flag_clear(&r->looking);
 }
@@ -555,5 +558,6 @@ int64_t retain_peak(const struct retain *r)
 void retain_after_fork(struct retain *r)
 {
 	r->ticking = false;
+	r->bounded = false;
 	atomic_flag_clear(&r->looking);
 }

@@ -98,6 +98,7 @@ struct retain {
 	int64_t part_at;
 	int64_t parts; /* there have been so many */
 	bool ticking;  /* is a tick giving back just now? */
+	bool bounded;  /* because of another process's bound? */
 	atomic_flag looking;
 };
 

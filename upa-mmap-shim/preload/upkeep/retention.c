@@ -42,7 +42,7 @@ static void count(int64_t bytes)
 {
 	if (retain.ticking && bytes > 0) {
 		view_add(&view.agent_given_back_bytes, (uint64_t)bytes);
-		if (ordered)
+		if (ordered || retain.bounded)
 			view_add(&view.ordered_bytes, (uint64_t)bytes);
 	}
 }

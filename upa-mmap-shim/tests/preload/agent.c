@@ -235,7 +235,16 @@ static void is_bound(void)
 {
 	struct upa_view *view = find_view();
 
+	/* Lowered while something is kept: then it goes by itself. */
+	keep();
+	wait_for_agent();
+	CHECK(!view->ordered_bytes && resident_mib() > 30, "ordered_bytes=%lu", (long)view->ordered_bytes);
 	__atomic_store_n(&view->bound, 1, __ATOMIC_RELEASE);
+	/* It is counted after it has gone. */
+	for (int i = 0; i < 200 && __atomic_load_n(&view->ordered_bytes, __ATOMIC_ACQUIRE) <= 20 * MIB; i++)
+		milliseconds(5);
+	CHECK(resident_mib() < 12 && view->ordered_bytes > 20 * MIB, "%ld MiB are resident, ordered_bytes=%lu",
+	      resident_mib(), (long)view->ordered_bytes);
 	for (int i = 0; i < 3; i++) {
 		keep();
 		milliseconds(600);

@@ -14,9 +14,11 @@ import java.util.List;
 import upa.tools.top.TopException.Reason;
 
 /**
- * Orders to processes under UPA: to give back memory of what is free. The process's own agent carries them out
- * ({@code upa/view.h}); nothing is written to a process but the one word of the order, and that only if all it shows
- * makes sense.
+ * Orders to processes under UPA: to give back memory of what is free, and bounds of what may be kept. The process's own
+ * agent carries them out ({@code upa/view.h}); nothing is written to a process but the word of the order and that of
+ * the bound, and that only if all it shows makes sense.
+ *
+ * <p>For any thread. Who dies in between leaves nothing but an order that may still be carried out, once.
  */
 public final class Orders {
 
@@ -80,17 +82,52 @@ public final class Orders {
         });
     }
 
+    /**
+     * Bounds a process: as long as it is resident beyond so much, it keeps nothing that is free. That stands until it
+     * is changed, whoever has set it, or the process ends or becomes another program; forked children have none. Memory
+     * beyond it goes back now, if there is an agent; else with the program's next calls.
+     *
+     * @param pid   of the process
+     * @param bytes resident, or -1: no bound
+     * @return what came of it
+     * @throws TopException if the process cannot be read, or does not give back; the bound then stands all the same if
+     *     the reason is {@link Reason#SILENT}
+     */
+    public Outcome bound(long pid, long bytes) throws TopException {
+        Sample before = processes.read(pid);
+        return processes.with(pid, List.of(StandardOpenOption.READ, StandardOpenOption.WRITE), (memory, view) -> {
+            checkPlace(pid);
+            word(memory, view.address() + BOUND_OFFSET, bytes + 1);
+            long excess = bytes < 0 ? 0 : before.residentBytes() - bytes;
+            if (excess > 0
+                    && before.retainedBytes() >= LEAST_BYTES
+                    && view.bytes().getLong(AGENT_OFFSET) != 0) {
+                check(pid, view);
+                give(pid, memory, view, Math.max(0, before.retainedBytes() - excess));
+            }
+            return new Outcome(
+                    pid,
+                    before.command(),
+                    before.retainedBytes(),
+                    processes.read(pid).retainedBytes());
+        });
+    }
+
+    private void checkPlace(long pid) throws IOException, TopException {
+        Path own = processes.proc.resolve("self/ns/pid");
+        Path its = processes.proc.resolve(pid + "/ns/pid");
+        if (Files.isSymbolicLink(own) && !Files.readSymbolicLink(own).equals(Files.readSymbolicLink(its))) {
+            throw new TopException(
+                    Reason.FOREIGN, "process=" + pid + " is in another container: run ./upa reclaim there");
+        }
+    }
+
     private void check(long pid, Processes.View view) throws IOException, TopException {
         Path folder = processes.proc.resolve(Long.toString(pid));
         String stat = Files.readString(folder.resolve("stat"), StandardCharsets.ISO_8859_1);
         String state = stat.substring(stat.lastIndexOf(')') + 1).strip();
         long agent = view.bytes().getLong(AGENT_OFFSET);
-        Path own = processes.proc.resolve("self/ns/pid");
-        Path its = folder.resolve("ns/pid");
-        if (Files.isSymbolicLink(own) && !Files.readSymbolicLink(own).equals(Files.readSymbolicLink(its))) {
-            throw new TopException(
-                    Reason.FOREIGN, "process=" + pid + " is in another container: run ./upa reclaim there");
-        }
+        checkPlace(pid);
         if (state.startsWith("T") || state.startsWith("t")) {
             throw new TopException(
                     Reason.SILENT, "process=" + pid + " is stopped: kill -CONT " + pid + " lets it give back");

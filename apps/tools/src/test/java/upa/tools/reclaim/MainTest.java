@@ -11,8 +11,6 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import upa.tools.top.Orders;
-import upa.tools.top.Processes;
 
 class MainTest {
 
@@ -25,10 +23,9 @@ class MainTest {
     private int run(String... arguments) {
         out.reset();
         err.reset();
-        Processes processes = new Processes(root);
         return new Main(
-                        processes,
-                        new Orders(processes, 100),
+                        root,
+                        100,
                         new PrintStream(out, true, StandardCharsets.UTF_8),
                         new PrintStream(err, true, StandardCharsets.UTF_8))
                 .run(arguments);
@@ -53,6 +50,30 @@ class MainTest {
         assertEquals("upa: reclaim: process=everything is neither a number nor all: see ./upa reclaim --help", said());
         assertEquals(2, run("0"));
         assertEquals(2, run("--what", "1"));
+        for (String bound : List.of("-1", "nothing", "", "129T", "None")) {
+            assertEquals(2, run("--bound=" + bound, "1"), bound);
+            assertEquals(
+                    "upa: reclaim: bound=" + bound
+                            + " is not a number of bytes from 0 to 128T: see ./upa reclaim --help",
+                    said());
+        }
+        assertEquals(2, run("--bound", "1M", "--to", "1M", "1"));
+        assertEquals("upa: reclaim: --bound and --to are two things: see ./upa reclaim --help", said());
+        assertEquals(2, run("--bound", "1M"));
+        assertEquals("upa: reclaim: one process or all, got arguments=0: see ./upa reclaim --help", said());
+        assertEquals(2, run("--watch", "--bound", "1M"));
+        assertEquals(2, run("--watch", "17"));
+        assertEquals("upa: reclaim: --watch takes no process, got argument=17: see ./upa reclaim --help", said());
+        assertEquals(2, run("--available", "1M", "1"));
+        assertEquals("upa: reclaim: --available needs --watch: see ./upa reclaim --help", said());
+        assertEquals(2, run("--watch", "--available", "x"));
+        for (String interval : List.of("0", "0.01", "61", "NaN", "soon")) {
+            assertEquals(2, run("--watch", "--interval", interval), interval);
+            assertEquals(
+                    "upa: reclaim: interval=" + interval
+                            + " is not a number of seconds from 0.05 to 60: see ./upa reclaim --help",
+                    said());
+        }
         assertEquals(0, run("--help"));
         assertTrue(out.toString(StandardCharsets.UTF_8).startsWith("usage: ./upa reclaim"));
     }
@@ -67,7 +88,15 @@ class MainTest {
         Files.writeString(root.resolve("4711/maps"), "00001000-00002000 r-xp 00000000 08:01 42 /bin/program\n");
         assertEquals(1, run("4711"));
         assertEquals("upa: process=4711 does not run under UPA: start it with ./upa run", said());
+        assertEquals(1, run("--bound", "1G", "4711"));
+        assertEquals("upa: process=4711 does not run under UPA: start it with ./upa run", said());
         assertEquals(1, run("all"));
         assertEquals("upa: no process runs under UPA, or none that may be reclaimed from", said());
+    }
+
+    @Test
+    void nothingToWatch() {
+        assertEquals(1, run("--watch"));
+        assertEquals("upa: nothing to watch: " + root.resolve("meminfo") + " does not say what is available", said());
     }
 }

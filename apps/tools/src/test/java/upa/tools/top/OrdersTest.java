@@ -110,6 +110,60 @@ class OrdersTest {
                 refused(Reason.SILENT).getMessage());
     }
 
+    /** Resident are 300 pages, whatever is kept. */
+    @Test
+    void aBoundStands() throws Exception {
+        assertEquals(0, orders.bound(PID, 300 * 4096).given());
+        assertEquals(300 * 4096 + 1, word(BOUND_OFFSET));
+        assertEquals(0, word(ORDER_OFFSET), "there is no excess");
+        assertEquals(0, orders.bound(PID, -1).given());
+        assertEquals(0, word(BOUND_OFFSET));
+        proc.view.putLong(AGENT_OFFSET, 0);
+        proc.write();
+        assertEquals(0, orders.bound(PID, 0).given());
+        assertEquals(1, word(BOUND_OFFSET));
+        assertEquals(0, word(ORDER_OFFSET), "nobody could carry it out");
+    }
+
+    @Test
+    void whatExceedsABoundGoesNow() throws Exception {
+        Thread agent = Thread.ofPlatform().start(() -> {
+            try {
+                while (word(ORDER_OFFSET) == 0) {
+                    Thread.sleep(1);
+                }
+                word(HEAP_KEPT_BYTES_OFFSET, word(ORDER_OFFSET) - 1);
+                word(ORDER_OFFSET, 0);
+                word(ORDERS_DONE_OFFSET, word(ORDERS_DONE_OFFSET) + 1);
+            } catch (IOException | InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        Orders.Outcome outcome = new Orders(new Processes(root), 20_000).bound(PID, 200 * 4096);
+        agent.join();
+        assertEquals(new Orders.Outcome(PID, "a program", KEPT, KEPT - 100 * 4096), outcome);
+        assertEquals(200 * 4096 + 1, word(BOUND_OFFSET));
+    }
+
+    @Test
+    void noBoundForWhatCannotBeUnderstood() throws Exception {
+        Files.createDirectories(root.resolve("self/ns"));
+        Files.createDirectories(proc.folder.resolve("ns"));
+        Files.createSymbolicLink(root.resolve("self/ns/pid"), Path.of("pid:[1]"));
+        Files.createSymbolicLink(proc.folder.resolve("ns/pid"), Path.of("pid:[2]"));
+        assertEquals(
+                Reason.FOREIGN,
+                assertThrows(TopException.class, () -> orders.bound(PID, 0)).reason());
+        assertEquals(0, word(BOUND_OFFSET), "nothing is touched");
+        proc.view.putLong(HEAP_KEPT_BYTES_OFFSET, -5);
+        proc.write();
+        TopException e = assertThrows(TopException.class, () -> orders.bound(PID, 0));
+        assertEquals(
+                "process=4711 shows what this program cannot read: bytes=18446744073709551611 of its heap",
+                e.getMessage());
+        assertEquals(0, word(BOUND_OFFSET), "nothing is touched");
+    }
+
     @Test
     void stopped() throws Exception {
         for (String state : new String[] {"T", "t"}) {
@@ -149,6 +203,11 @@ class OrdersTest {
         proc.view.putLong(METADATA_OFFSET, 0x7000000);
         proc.write();
         assertThrows(TopException.class, () -> orders.reclaim(PID, 0));
+        for (long address : new long[] {-1, Long.MIN_VALUE, Long.MAX_VALUE}) {
+            proc.view.putLong(METADATA_OFFSET, address);
+            proc.write();
+            refused(Reason.GONE);
+        }
         proc.view.putLong(METADATA_OFFSET, 0).putInt(VERSION_OFFSET, VERSION + 1);
         proc.write();
         refused(Reason.BROKEN);
