@@ -7,7 +7,7 @@
  * the smallest that is large enough and at most twice as large, whole: it cannot split or join.
  * More than CACHE_BYTES are never kept: the oldest go back to the kernel.
  */
-#include "allocator.h"
+#include "contestant.h"
 
 #include <pthread.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* allocators_kernel.c - the base lines: the kernel's own mmap, munmap and mremap. */
-#include "allocator.h"
+#include "contestant.h"
 
 #include <sys/mman.h>
 

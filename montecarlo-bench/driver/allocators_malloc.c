@@ -3,7 +3,7 @@
  * allocators_malloc.c - malloc contestants: the process's own malloc, which LD_PRELOAD decides
  * (glibc, jemalloc, mimalloc, tcmalloc), and dlmalloc out of libdlmalloc_*.so, loaded at run time.
  */
-#include "allocator.h"
+#include "contestant.h"
 
 #include <dlfcn.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * kernel module, a region used directly, with huge pages, or giving memory back, and the bare page-number
  * allocator (upa_llfree).
  */
-#include "allocator.h"
+#include "contestant.h"
 
 #include <errno.h>
 #include <stdio.h>

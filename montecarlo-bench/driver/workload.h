@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "allocator.h"
-#include "clock.h"
+#include "contestant.h"
+#include "ticks.h"
 #include "sampler.h"
 
 #define MAX_THREADS 64u

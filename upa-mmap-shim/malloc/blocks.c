@@ -24,12 +24,12 @@
 #include <upa/mman.h>
 
 #include "entry/symbols.h"
+#include "os/page.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
 #define LEAST_BYTES (128ul << 10)
 #define MOST_ALIGNMENT 2048ul
-#define PAGE 4096ul
 
 struct header {
 	size_t mapped; /* bytes, of which the block begins this header's end behind the first */
@@ -89,7 +89,7 @@ static struct header *header_of(void *block)
  */
 static bool is_large(void *block)
 {
-	uintptr_t offset = (uintptr_t)block & (PAGE - 1);
+	uintptr_t offset = (uintptr_t)block & (PAGE_BYTES - 1);
 
 	return __builtin_expect(offset >= 16 && !(offset & (offset - 1)), 0) &&
 	       header_of(block)->mark == mark_of(header_of(block));
@@ -97,18 +97,18 @@ static bool is_large(void *block)
 
 static char *mapping_of(void *block)
 {
-	return (char *)((uintptr_t)block & ~(PAGE - 1));
+	return (char *)((uintptr_t)block & ~(PAGE_BYTES - 1));
 }
 
 static size_t room_of(void *block)
 {
-	return header_of(block)->mapped - ((uintptr_t)block & (PAGE - 1));
+	return header_of(block)->mapped - ((uintptr_t)block & (PAGE_BYTES - 1));
 }
 
 /* Bytes of the mapping for a block at this offset; 0 if there is no such size. */
 static size_t mapped_for(size_t bytes, size_t offset)
 {
-	return bytes > PTRDIFF_MAX - 2 * PAGE ? 0 : (bytes + offset + PAGE - 1) & ~(PAGE - 1);
+	return bytes > PTRDIFF_MAX - 2 * PAGE_BYTES ? 0 : (bytes + offset + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
 }
 
 /* Of libupa_mmap.so, if that is there: as mmap(), and it heeds UPA_MAP_UNCLEARED. */
@@ -151,7 +151,7 @@ static void free_large(void *block)
 
 static void *resize_large(void *block, size_t bytes)
 {
-	size_t offset = (uintptr_t)block & (PAGE - 1);
+	size_t offset = (uintptr_t)block & (PAGE_BYTES - 1);
 	size_t mapped = mapped_for(bytes, offset);
 	size_t was = header_of(block)->mapped;
 	char *at;

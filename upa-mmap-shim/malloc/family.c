@@ -411,12 +411,13 @@ EXPORT int posix_memalign(void **out, size_t alignment, size_t bytes)
 
 EXPORT void *valloc(size_t bytes)
 {
-	return memalign(PAGE, bytes);
+	return memalign(PAGE_BYTES, bytes);
 }
 
 EXPORT void *pvalloc(size_t bytes)
 {
-	return bytes > SIZE_MAX - PAGE ? shortage() : memalign(PAGE, (bytes + PAGE - 1) & ~(PAGE - 1));
+	return bytes > SIZE_MAX - PAGE_BYTES ? shortage() :
+					       memalign(PAGE_BYTES, (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1));
 }
 
 EXPORT size_t malloc_usable_size(void *block)

@@ -7,13 +7,13 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "os/page.h"
 #include "spaces.h"
 
 #define EXPORT __attribute__((visibility("default")))
 #define ALSO(name) __attribute__((alias(#name), copy(name)))
 
 #define MOST_SPACES 64u
-#define PAGE 4096ul
 
 /* dlmalloc's own names. */
 typedef void *mspace;

@@ -9,7 +9,7 @@
 #include "mman/mman_private.h"
 #include "observe/outlook.h"
 #include "observe/statistics.h"
-#include "observe/view.h"
+#include "observe/view_writer.h"
 #include "os/maps.h"
 #include "os/os.h"
 #include "region/region_private.h"

@@ -8,7 +8,7 @@
 #include "gate.h"
 #include "observe/outlook.h"
 #include "observe/statistics.h"
-#include "observe/trace.h"
+#include "observe/trace_writer.h"
 #include "os/filter.h"
 #include "pager/pager.h"
 #include "settings.h"

@@ -141,7 +141,7 @@ self_test() {
   put upa-mmap-shim/lib/region/a.c '#include "region/device/device.h"' '#include <sys/mman.h>' \
     '#include "llfree/state.h"'
   put upa-mmap-shim/lib/region/linear/a.c '#include "mman/ranges.h"' '#include "region/types.h"'
-  put upa-mmap-shim/lib/region/fenced/a.c '#include "region/linear/linear.h"' '#include "region/device/words.h"'
+  put upa-mmap-shim/lib/region/fenced/a.c '#include "region/linear/linear.h"' '#include "region/device/frame_words.h"'
   put upa-mmap-shim/lib/region/device/a.c '#  include "settings.h"'
   put upa-mmap-shim/lib/mman/a.c '#include "policy/retain.h"' '#include <upa/region.h>' '#include <upa/view.h>'
   put upa-mmap-shim/lib/other/a.c '#include "os/os.h"'
@@ -149,9 +149,9 @@ self_test() {
     '#include "policy/b.h"' '#include <unistd.h>' '#include <string.h>' '#include "settings.h"'
   put upa-mmap-shim/preload/entry/a.c '#include "policy/retain.h"' '#include "stand_aside.h"' '#include "nowhere/a.h"'
   put upa-mmap-shim/preload/upkeep/a.c '#include "gate.h"' '#include "entry/entry.h"' '#include "policy/heat.h"'
-  put upa-mmap-shim/preload/gate.c '#include "observe/view.h"' '#include "upkeep/heap.h"' '#include "stand_aside.h"'
+  put upa-mmap-shim/preload/gate.c '#include "observe/view_writer.h"' '#include "upkeep/heap.h"' '#include "stand_aside.h"'
   put upa-mmap-shim/preload/stand_aside.c '#include "upkeep/heap.h"' '#include "entry/entry.h"'
-  put upa-mmap-shim/preload/settings.c '#include "observe/trace.h"' '#include "os/message.h"'
+  put upa-mmap-shim/preload/settings.c '#include "observe/trace_writer.h"' '#include "os/message.h"'
   put upa-mmap-shim/preload/observe/a.c '#include "settings.h"' '#include "os/message.h"' '#include "gate.h"'
   put upa-mmap-shim/preload/a.c '#include "entry/heap.h"' '#include "mman/ranges.h"' '#include <sys/mman.h>'
   put kernel-ext/vm/run 'upa-mmap-shim/lib'
@@ -166,7 +166,7 @@ lib/os/a.h: upa/llfree.h
 lib/other/a.c: this folder has no place in import_rules.sh
 lib/region/a.c: region/device/device.h
 lib/region/device/a.c: settings.h
-lib/region/fenced/a.c: region/device/words.h
+lib/region/fenced/a.c: region/device/frame_words.h
 lib/region/linear/a.c: mman/ranges.h
 preload/entry/a.c: nowhere/a.h
 preload/gate.c: stand_aside.h
@@ -177,7 +177,7 @@ preload/policy/a.c: os/os.h
 preload/policy/a.c: settings.h
 preload/policy/a.c: sys/mman.h
 preload/policy/a.c: unistd.h
-preload/settings.c: observe/trace.h
+preload/settings.c: observe/trace_writer.h
 preload/stand_aside.c: entry/entry.h
 preload/upkeep/a.c: entry/entry.h
 END

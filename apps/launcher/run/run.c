@@ -14,7 +14,7 @@
 #include "fresh.h"
 #include "libraries.h"
 #include "mallocs.h"
-#include "pager.h"
+#include "pager_process.h"
 #include "program.h"
 #include "say.h"
 #include "stats.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "settings.h"
+#include "options.h"
 
 int connect_to_server(void)
 {

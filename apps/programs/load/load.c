@@ -26,7 +26,7 @@
 
 #include "replies.h"
 #include "requests.h"
-#include "settings.h"
+#include "options.h"
 #include "snapshots.h"
 
 static struct connection connections[CONNECTIONS_MAX];

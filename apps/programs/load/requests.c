@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "settings.h"
+#include "options.h"
 
 #define KEY_MAX 32u
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "connection.h"
-#include "settings.h"
+#include "options.h"
 
 /* Asks on a connection of its own, and waits for the reply. */
 static void command(int fd, const char *text, char *reply, size_t capacity)

@@ -11,7 +11,7 @@
 
 #include "agent/clone.h"
 #include "clock.h"
-#include "observe/view.h"
+#include "observe/view_writer.h"
 #include "os/filter.h"
 #include "os/os.h"
 #include "policy/retain.h"

@@ -8,7 +8,7 @@
 #include "entry/limits.h"
 #include "entry/uncleared.h"
 #include "observe/observe.h"
-#include "observe/view.h"
+#include "observe/view_writer.h"
 #include "pager/pager.h"
 
 static int move_break(void *address)

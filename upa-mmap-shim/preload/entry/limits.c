@@ -7,7 +7,7 @@
 #include "gate.h"
 #include "os/file.h"
 #include "os/filter.h"
-#include "os/limits.h"
+#include "os/rlimit.h"
 #include "os/os.h"
 #include "stand_aside.h"
 #include "upkeep/heap.h"

@@ -20,7 +20,7 @@
 #include "gate.h"
 #include "mman/mman_private.h"
 #include "observe/observe.h"
-#include "observe/view.h"
+#include "observe/view_writer.h"
 #include "os/maps.h"
 #include "os/message.h"
 #include "settings.h"

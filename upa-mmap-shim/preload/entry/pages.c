@@ -15,7 +15,7 @@
 #include "gate.h"
 #include "mman/mman_private.h"
 #include "observe/observe.h"
-#include "observe/view.h"
+#include "observe/view_writer.h"
 #include "os/filter.h"
 #include "upkeep/purging.h"
 #include "region/region_private.h"

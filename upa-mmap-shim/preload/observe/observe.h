@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "observe/statistics.h"
-#include "observe/trace.h"
+#include "observe/trace_writer.h"
 
 /* Set once, at the start. */
 extern bool observing;

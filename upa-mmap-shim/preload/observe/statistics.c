@@ -16,8 +16,8 @@
 #include "settings.h"
 #include "os/file.h"
 #include "observe/rest.h"
-#include "observe/trace.h"
-#include "observe/view.h"
+#include "observe/trace_writer.h"
+#include "observe/view_writer.h"
 
 bool statistics_wanted;
 

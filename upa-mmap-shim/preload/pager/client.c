@@ -15,9 +15,9 @@
 #include "gate.h"
 #include "os/message.h"
 #include "os/os.h"
+#include "os/page.h"
 #include "pager/uffd.h"
 
-#define PAGE 4096ul
 #define STAGING_SLOTS 4096u /* emptied when they have all been used: that takes a lock of the whole address space */
 #define TRIES 16            /* a move may be disturbed by other threads; or by an event, which is not over soon */
 
@@ -74,7 +74,7 @@ static int map(char **out, size_t bytes, int flags, int fd)
 
 static int make_forks(void)
 {
-	long made = os_mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	long made = os_mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (os_failed(made))
 		return (int)made;
@@ -84,7 +84,7 @@ static int make_forks(void)
 
 static size_t file_bytes(void)
 {
-	return PAGER_WORDS_OFFSET + client.region_bytes / PAGE * sizeof(uint64_t);
+	return PAGER_WORDS_OFFSET + client.region_bytes / PAGE_BYTES * sizeof(uint64_t);
 }
 
 /* The file and the staging area. 0 or -errno. */
@@ -99,11 +99,12 @@ static int make_memory(void)
 	if (error >= 0)
 		error = map(&client.file, file_bytes(), MAP_SHARED, fd);
 	if (error >= 0)
-		error = map(&client.staging, STAGING_SLOTS * PAGE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+		error = map(&client.staging, STAGING_SLOTS * PAGE_BYTES, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			    -1);
 	if (error >= 0)
-		os_madvise(client.staging, STAGING_SLOTS * PAGE, MADV_NOHUGEPAGE);
+		os_madvise(client.staging, STAGING_SLOTS * PAGE_BYTES, MADV_NOHUGEPAGE);
 	if (error >= 0)
-		error = uffd_register(client.uffd, client.staging, STAGING_SLOTS * PAGE);
+		error = uffd_register(client.uffd, client.staging, STAGING_SLOTS * PAGE_BYTES);
 	return error < 0 ? error : 0;
 }
 
@@ -218,7 +219,7 @@ static int disconnect(int error)
 	if (client.file)
 		os_munmap(client.file, file_bytes());
 	if (client.staging)
-		os_munmap(client.staging, STAGING_SLOTS * PAGE);
+		os_munmap(client.staging, STAGING_SLOTS * PAGE_BYTES);
 	client.file = client.staging = NULL;
 	return error;
 }
@@ -314,12 +315,12 @@ static uint32_t run_of(const uint32_t *pages, uint32_t i, uint32_t count)
 /* Empties the staging area. Unregistered meanwhile: dropping memory is else an event, which nobody reads now. */
 static int empty_staging(void)
 {
-	int error = uffd_unregister(client.uffd, client.staging, STAGING_SLOTS * PAGE);
+	int error = uffd_unregister(client.uffd, client.staging, STAGING_SLOTS * PAGE_BYTES);
 
 	if (!error)
-		error = os_madvise(client.staging, STAGING_SLOTS * PAGE, MADV_DONTNEED);
+		error = os_madvise(client.staging, STAGING_SLOTS * PAGE_BYTES, MADV_DONTNEED);
 	if (!error)
-		error = uffd_register(client.uffd, client.staging, STAGING_SLOTS * PAGE);
+		error = uffd_register(client.uffd, client.staging, STAGING_SLOTS * PAGE_BYTES);
 	client.used = error ? STAGING_SLOTS : 0;
 	return error;
 }
@@ -331,11 +332,11 @@ static void move_run(uint32_t first, uint32_t n, uint32_t to, int32_t *result)
 	int tries = 0;
 
 	while (done < n) {
-		long moved = uffd_move(client.uffd, client.staging + (to + done) * PAGE,
-				       client.region + (first + done) * PAGE, (n - done) * PAGE);
+		long moved = uffd_move(client.uffd, client.staging + (to + done) * PAGE_BYTES,
+				       client.region + (first + done) * PAGE_BYTES, (n - done) * PAGE_BYTES);
 
 		if (moved > 0) {
-			for (uint32_t k = 0; k < (uint64_t)moved / PAGE; k++)
+			for (uint32_t k = 0; k < (uint64_t)moved / PAGE_BYTES; k++)
 				result[done++] = 0;
 			tries = 0;
 		} else if (moved != -EAGAIN || ++tries == TRIES) {
@@ -362,8 +363,8 @@ static void stage(uint32_t count)
 	}
 	for (uint32_t i = 0; i < count; i++)
 		if (!result[i]) {
-			memcpy(client.file + PAGER_STAGING_OFFSET + slots[i] * PAGE,
-			       client.staging + (client.used + i) * PAGE, PAGE);
+			memcpy(client.file + PAGER_STAGING_OFFSET + slots[i] * PAGE_BYTES,
+			       client.staging + (client.used + i) * PAGE_BYTES, PAGE_BYTES);
 			/* Here and not by the pager, which may be dead by now: the page is nowhere else. */
 			atomic_store_explicit(&words()[pages[i]], PAGER_STAGED(slots[i]), memory_order_release);
 		}
@@ -378,7 +379,7 @@ static void unshare_pages(uint32_t count)
 
 	for (uint32_t i = 0; i < count; i += n) {
 		n = run_of(pages, i, count);
-		os_madvise(client.region + pages[i] * PAGE, n * PAGE, MADV_POPULATE_WRITE);
+		os_madvise(client.region + pages[i] * PAGE_BYTES, n * PAGE_BYTES, MADV_POPULATE_WRITE);
 	}
 }
 
@@ -387,7 +388,7 @@ static uint32_t give_back(uint64_t keep)
 	struct upa_region *region = gate_region();
 	int64_t dropped = region ? upa_region_give_back(region, keep) : 0;
 
-	return dropped > 0 ? (uint32_t)((uint64_t)dropped / PAGE) : 0;
+	return dropped > 0 ? (uint32_t)((uint64_t)dropped / PAGE_BYTES) : 0;
 }
 
 /* Numbers come from another process. */
@@ -398,14 +399,14 @@ static bool in_range(uint32_t count)
 	if (count > PAGER_ORDER_PAGES)
 		return false;
 	for (uint32_t i = 0; i < count; i++)
-		if (pages[i] >= client.region_bytes / PAGE || slots[i] >= PAGER_STAGING_SLOTS)
+		if (pages[i] >= client.region_bytes / PAGE_BYTES || slots[i] >= PAGER_STAGING_SLOTS)
 			return false;
 	return true;
 }
 
 static bool scan_in_range(const struct pager_message *m)
 {
-	uint64_t pages = client.region_bytes / PAGE;
+	uint64_t pages = client.region_bytes / PAGE_BYTES;
 
 	return m->count <= PAGER_SCAN_PAGES && m->argument <= pages && m->count <= pages - m->argument;
 }
@@ -451,7 +452,7 @@ static void carry_out(const struct pager_message *m, int fd)
 			stage(m->count);
 		break;
 	case PAGER_SCAN:
-		if (!scan_in_range(m) || os_mincore(client.region + m->argument * PAGE, m->count * PAGE,
+		if (!scan_in_range(m) || os_mincore(client.region + m->argument * PAGE_BYTES, m->count * PAGE_BYTES,
 						    (unsigned char *)client.file + PAGER_PRESENT_OFFSET))
 			result = 1;
 		break;

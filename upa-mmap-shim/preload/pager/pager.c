@@ -19,6 +19,7 @@
 #include "observe/statistics.h"
 #include "os/message.h"
 #include "os/os.h"
+#include "os/page.h"
 #include "pager/client.h"
 #include "region/region_private.h"
 #include "settings.h"
@@ -30,7 +31,6 @@
 #define SYS_close_range 436
 #endif
 
-#define PAGE 4096ull
 /* Memory in use grows by no more than this in a second, for certain. */
 #define MOST_GROWTH (4ull << 30)
 #define LEAST_WAIT 1000000ull
@@ -214,7 +214,7 @@ static uint64_t resident_bytes(int fd)
 	at = strchr(text, ' ');
 	for (at = at ? at + 1 : text; *at >= '0' && *at <= '9'; at++)
 		pages = pages * 10 + (uint64_t)(*at - '0');
-	return pages * PAGE;
+	return pages * PAGE_BYTES;
 }
 
 /* Nanoseconds in which memory in use cannot pass the limit. */

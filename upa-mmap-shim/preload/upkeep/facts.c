@@ -10,9 +10,8 @@
 
 #include "os/file.h"
 #include "os/os.h"
+#include "os/page.h"
 #include "policy/pressure.h"
-
-#define PAGE 4096ul
 
 static _Atomic bool stopped;
 
@@ -36,7 +35,7 @@ int64_t facts_resident(void)
 	if (atomic_load_explicit(&stopped, memory_order_relaxed) || !file_read("/proc/self/statm", text, sizeof(text)))
 		return -1;
 	second = strchr(text, ' ');
-	return second ? pressure_number(second + 1) * (int64_t)PAGE : -1;
+	return second ? pressure_number(second + 1) * (int64_t)PAGE_BYTES : -1;
 }
 
 /* ---- limits ----------------------------------------------------------------------------------------- */
@@ -205,13 +204,13 @@ int facts_mapping(uintptr_t address, struct facts_mapping *out)
 
 bool facts_in_use(uintptr_t page)
 {
-	static uint64_t words[PAGE / 8];
-	struct iovec to = { words, PAGE }, from = { (void *)page, PAGE };
+	static uint64_t words[PAGE_BYTES / 8];
+	struct iovec to = { words, PAGE_BYTES }, from = { (void *)page, PAGE_BYTES };
 	long self = os_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
 
-	if (os_call(SYS_process_vm_readv, self, (long)&to, 1, (long)&from, 1, 0) != (long)PAGE)
+	if (os_call(SYS_process_vm_readv, self, (long)&to, 1, (long)&from, 1, 0) != (long)PAGE_BYTES)
 		return true;
-	for (size_t i = 0; i < PAGE / 8; i++)
+	for (size_t i = 0; i < PAGE_BYTES / 8; i++)
 		if (words[i])
 			return true;
 	return false;

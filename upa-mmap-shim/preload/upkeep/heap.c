@@ -5,13 +5,12 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "observe/view.h"
+#include "observe/view_writer.h"
 #include "os/clear.h"
 #include "os/os.h"
+#include "os/page.h"
 #include "upkeep/retention.h"
 #include "upkeep/zero.h"
-
-#define PAGE 4096ul
 
 static void **current;   /* the program's break */
 static uintptr_t lowest; /* where the heap ended when we came */
@@ -29,7 +28,7 @@ static atomic_flag changing = ATOMIC_FLAG_INIT;
 
 static uintptr_t up(uintptr_t address)
 {
-	return (address + PAGE - 1) & ~(PAGE - 1);
+	return (address + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
 }
 
 static uintptr_t kernel_brk(uintptr_t address)
@@ -98,7 +97,7 @@ static void moved(uintptr_t to)
 static int64_t mark(int64_t unmarked)
 {
 	uintptr_t from = up((uintptr_t)*current + (uintptr_t)unmarked);
-	uintptr_t to = kernel_break & ~(PAGE - 1);
+	uintptr_t to = kernel_break & ~(PAGE_BYTES - 1);
 	bool marked = lazy_from < lazy_to && lazy_to >= to;
 
 	/* What was marked before is not to be marked again; what lies beyond the end is in use by nobody. */

@@ -7,7 +7,7 @@
 #include "clock.h"
 #include "gate.h"
 #include "mman/ranges.h"
-#include "observe/view.h"
+#include "observe/view_writer.h"
 #include "os/filter.h"
 #include "os/os.h"
 #include "policy/purge.h"

@@ -3,7 +3,7 @@
 
 #include "upkeep/heap.h"
 #include "gate.h"
-#include "observe/view.h"
+#include "observe/view_writer.h"
 #include "policy/retain.h"
 #include "region/region_private.h"
 #include "settings.h"

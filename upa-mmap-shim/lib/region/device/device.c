@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "os/file.h"
-#include "region/device/words.h"
+#include "region/device/frame_words.h"
 #include "region/mapping.h"
 
 #define DEVICE "/dev/upa"

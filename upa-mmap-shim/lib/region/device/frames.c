@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "os/os.h"
-#include "region/device/words.h"
+#include "region/device/frame_words.h"
 
 /* False only for a signal handler whose thread is at it already. Nobody holds it for longer than the module takes. */
 static bool lock_pool(struct device_region *d)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "os/clear.h"
-#include "region/device/words.h"
+#include "region/device/frame_words.h"
 
 /* Where frames may come from, beside those that are free. */
 enum source { NEW_FRAMES, NEW_OR_SCAVENGED_FRAMES };

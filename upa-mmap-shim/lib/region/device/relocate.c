@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 
-#include "region/device/words.h"
+#include "region/device/frame_words.h"
 
 /*
  * Exchanges the frames of two runs. True if the second had any. A frame of the first stands in its new word before it

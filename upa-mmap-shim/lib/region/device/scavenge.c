@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 
-#include "region/device/words.h"
+#include "region/device/frame_words.h"
 
 /* A batch is 3 KiB, on the stack of a signal handler even. */
 #define MAX_RANGES 128u

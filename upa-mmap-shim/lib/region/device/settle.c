@@ -11,7 +11,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 
-#include "region/device/words.h"
+#include "region/device/frame_words.h"
 
 #define MARK_BITS 64u
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What calls do once UPA has stood aside, and while it does. */
 #define _GNU_SOURCE
-#include "preload/stand_aside/stand_aside.h"
+#include "preload/stand_aside/reasons.h"
 
 /* ---- what calls do afterwards -------------------------------------------------------------------- */
 

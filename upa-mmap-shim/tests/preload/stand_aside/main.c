@@ -9,7 +9,7 @@
  *                        heap, purging, huge, files; "none" is no reason. stand_aside_test.sh knows the table
  */
 #define _GNU_SOURCE
-#include "preload/stand_aside/stand_aside.h"
+#include "preload/stand_aside/reasons.h"
 
 /* ---- what still runs ---------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What makes UPA stand aside. */
 #define _GNU_SOURCE
-#include "preload/stand_aside/stand_aside.h"
+#include "preload/stand_aside/reasons.h"
 
 static void nothing(void)
 {

@@ -63,7 +63,7 @@ class LayersTest {
             "Marks",
             "Layout",
             "UpaDevice",
-            "Words",
+            "FrameWords",
             "GuardedWords",
             "RawWords",
             "Frames",

@@ -8,18 +8,18 @@ import upa.llfree.LlFree;
 /** Every frame of the pool is free, or in exactly one word; words and what is recorded of free pages agree. */
 final class Check {
     private final LlFree pages;
-    private final Words words;
+    private final FrameWords words;
     private final Frames frames;
     private final BitSet attached = new BitSet();
 
-    private Check(Words words, Frames frames) {
+    private Check(FrameWords words, Frames frames) {
         this.words = words;
         this.frames = frames;
         pages = words.pages;
     }
 
     /** IllegalStateException with one line about the first fault of a quiet region. */
-    static void validate(Words words, Frames frames) {
+    static void validate(FrameWords words, Frames frames) {
         words.pages.validate();
         frames.all.validate();
         new Check(words, frames).run();

@@ -15,10 +15,10 @@ import upa.llfree.LlFree;
 final class Clear {
     private final RegionState state;
     private final LlFree pages;
-    private final Words words;
+    private final FrameWords words;
     private final LlFree frames;
 
-    Clear(RegionState state, Words words, Frames frames) {
+    Clear(RegionState state, FrameWords words, Frames frames) {
         this.state = state;
         this.words = words;
         this.frames = frames.all;

@@ -18,7 +18,7 @@ import upa.llfree.LlFree;
 /**
  * The back ends {@code pte} and {@code pte-raw}: the process has a pool of page frames and says itself which frame
  * stands at which page, by writing a table. Addresses and frames are allocated apart, by two {@link LlFree}s in the
- * memory that the kernel module has for that. {@link Words} join them.
+ * memory that the kernel module has for that. {@link FrameWords} join them.
  *
  * <p><b>Invariants.</b>
  * <ul>
@@ -39,7 +39,7 @@ public final class DeviceBackEnd implements RegionBackEnd {
     private final UpaDevice device;
     private final RegionState state;
     private final LlFree pages;
-    private final Words words;
+    private final FrameWords words;
     private final Frames frames;
     private final Supply supply;
     private final Relocate relocate;

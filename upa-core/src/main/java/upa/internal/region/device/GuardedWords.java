@@ -4,7 +4,7 @@ import upa.core.BackEnd;
 import upa.llfree.LlFree;
 
 /** The module's shadow table. The kernel checks the words and installs them, when a page is touched or by a call. */
-final class GuardedWords extends Words {
+final class GuardedWords extends FrameWords {
     private final UpaDevice device;
 
     GuardedWords(LlFree pages, UpaDevice device) {

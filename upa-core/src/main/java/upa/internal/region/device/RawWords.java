@@ -8,7 +8,7 @@ import upa.llfree.LlFree;
  * Words of the process's own and, beside each, the hardware's page table entry, stored by the process. To put a frame
  * where there was none takes no call of the kernel; taking one away takes a TLB shoot-down.
  */
-final class RawWords extends Words {
+final class RawWords extends FrameWords {
     private final UpaDevice device;
     /** The addresses of the entries, one for each frame, and of the page tables. */
     private final long entries;

@@ -14,11 +14,11 @@ import upa.llfree.LlFree;
 final class Relocate {
     private final RegionState state;
     private final LlFree pages;
-    private final Words words;
+    private final FrameWords words;
     private final Frames frames;
     private final Supply supply;
 
-    Relocate(RegionState state, Words words, Frames frames, Supply supply) {
+    Relocate(RegionState state, FrameWords words, Frames frames, Supply supply) {
         this.state = state;
         this.words = words;
         this.frames = frames;

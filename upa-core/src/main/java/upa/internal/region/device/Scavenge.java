@@ -21,10 +21,10 @@ final class Scavenge {
 
     private final RegionState state;
     private final LlFree pages;
-    private final Words words;
+    private final FrameWords words;
     private final Frames frames;
 
-    Scavenge(RegionState state, Words words, Frames frames) {
+    Scavenge(RegionState state, FrameWords words, Frames frames) {
         this.state = state;
         this.words = words;
         this.frames = frames;

@@ -19,13 +19,13 @@ final class Settle {
     private static final int MOST_CHILDREN = 16;
 
     private final RegionState state;
-    private final Words words;
+    private final FrameWords words;
     private final Frames frames;
     private final Marks marks;
     /** What {@link Marks#taken} was when nothing was left to do; only a hint. */
     private volatile long settled;
 
-    Settle(RegionState state, Words words, Frames frames, Marks marks) {
+    Settle(RegionState state, FrameWords words, Frames frames, Marks marks) {
         this.state = state;
         this.words = words;
         this.frames = frames;

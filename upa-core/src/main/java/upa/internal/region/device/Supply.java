@@ -20,7 +20,7 @@ final class Supply {
 
     private final RegionState state;
     private final LlFree pages;
-    private final Words words;
+    private final FrameWords words;
     private final Frames frames;
     private final Scavenge scavenge;
     private final long maxDeferred;
@@ -30,7 +30,7 @@ final class Supply {
      */
     private final Object shortage = new Object();
 
-    Supply(RegionState state, Words words, Frames frames, Scavenge scavenge, PteOptions options) {
+    Supply(RegionState state, FrameWords words, Frames frames, Scavenge scavenge, PteOptions options) {
         this.state = state;
         this.words = words;
         this.frames = frames;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* settings.h - what the command line says; load.c explains each. */
-#ifndef UPA_LOAD_SETTINGS_H
-#define UPA_LOAD_SETTINGS_H
+/* options.h - what the command line says; load.c explains each. */
+#ifndef UPA_LOAD_OPTIONS_H
+#define UPA_LOAD_OPTIONS_H
 
 #include <netinet/in.h>
 #include <stdint.h>

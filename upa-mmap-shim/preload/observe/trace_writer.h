@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace.h - records the program's page requests in a file (upa/trace.h), if UPA_TRACE names one.
+ * trace_writer.h - records the program's page requests in a file (upa/trace.h), if UPA_TRACE names one.
  *
  * For any thread, signal handler, constructor and forked child: no lock, no allocation, no descriptor that stays
  * open. A file that cannot be written costs one line on standard error, or the rest of the records, never the
  * program.
  */
-#ifndef UPA_PRELOAD_TRACE_H
-#define UPA_PRELOAD_TRACE_H
+#ifndef UPA_PRELOAD_TRACE_WRITER_H
+#define UPA_PRELOAD_TRACE_WRITER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clock.c - see clock.h. */
-#include "clock.h"
+/* ticks.c - see ticks.h. */
+#include "ticks.h"
 
 #ifdef __x86_64__
 #include <cpuid.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * words.h - the table that joins pages and page frames: one word per page, frame + 1, or 0 for none. A word is written
- * only by the holder of its page.
+ * frame_words.h - the table that joins pages and page frames: one word per page, frame + 1, or 0 for none. A word is
+ * written only by the holder of its page.
  *
  * Pages are numbers of the region's addresses, frames numbers of the pool; each has a type and an allocator of its own
  * here, so that the compiler refuses one in the place of the other.
  */
-#ifndef UPA_REGION_DEVICE_WORDS_H
-#define UPA_REGION_DEVICE_WORDS_H
+#ifndef UPA_REGION_DEVICE_FRAME_WORDS_H
+#define UPA_REGION_DEVICE_FRAME_WORDS_H
 
 #include <stdbool.h>
 #include <stdint.h>

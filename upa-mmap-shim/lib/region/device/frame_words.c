@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "region/device/words.h"
+#include "region/device/frame_words.h"
 
 #include <errno.h>
 #include <stdio.h>

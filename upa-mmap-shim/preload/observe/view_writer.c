@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "observe/view.h"
+#include "observe/view_writer.h"
 
 #include <string.h>
 

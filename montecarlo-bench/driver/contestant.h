@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * allocator.h - the one seam between the benchmark and what it measures: a contestant is a row of
+ * contestant.h - the one seam between the benchmark and what it measures: a contestant is a row of
  * functions. Everything else in the driver knows contestants only through it.
  */
-#ifndef UPA_DRIVER_ALLOCATOR_H
-#define UPA_DRIVER_ALLOCATOR_H
+#ifndef UPA_DRIVER_CONTESTANT_H
+#define UPA_DRIVER_CONTESTANT_H
 
 #include <stddef.h>
 #include <stdint.h>

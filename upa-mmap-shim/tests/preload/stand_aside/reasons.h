@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stand_aside.h - for which reasons UPA stands aside, and what the files of this folder share. */
-#ifndef UPA_TESTS_STAND_ASIDE_H
-#define UPA_TESTS_STAND_ASIDE_H
+/* reasons.h - for which reasons UPA stands aside, and what the files of this folder share. */
+#ifndef UPA_TESTS_STAND_ASIDE_REASONS_H
+#define UPA_TESTS_STAND_ASIDE_REASONS_H
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pager.h - the pager of `upa run --policy`: a process in Java, which ends after the program. */
-#ifndef UPA_RUN_PAGER_H
-#define UPA_RUN_PAGER_H
+/* pager_process.h - the pager of `upa run --policy`: a process in Java, which ends after the program. */
+#ifndef UPA_RUN_PAGER_PROCESS_H
+#define UPA_RUN_PAGER_PROCESS_H
 
 /*
  * Starts a pager for this process, which is about to be the program, and returns the path of its socket. Ends with its

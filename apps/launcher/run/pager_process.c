@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
-#include "pager.h"
+#include "pager_process.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* view.h - fills in what `upa top` reads (upa/view.h). */
-#ifndef UPA_PRELOAD_VIEW_H
-#define UPA_PRELOAD_VIEW_H
+/* view_writer.h - fills in what `upa top` reads (upa/view.h). */
+#ifndef UPA_PRELOAD_VIEW_WRITER_H
+#define UPA_PRELOAD_VIEW_WRITER_H
 
 #include <stddef.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * clock.h - time in ticks: the time-stamp counter where the CPU promises it to be invariant, else
+ * ticks.h - time in ticks: the time-stamp counter where the CPU promises it to be invariant, else
  * CLOCK_MONOTONIC. Reading it costs some 20 ns; clock_overhead() is what an empty interval shows,
  * and is subtracted from every sample.
  */
-#ifndef UPA_DRIVER_CLOCK_H
-#define UPA_DRIVER_CLOCK_H
+#ifndef UPA_DRIVER_TICKS_H
+#define UPA_DRIVER_TICKS_H
 
 #include <stdint.h>
 #include <time.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* limits.h - limits on the addresses that a process may map, which may come from outside at any time (prlimit). */
-#ifndef UPA_OS_LIMITS_H
-#define UPA_OS_LIMITS_H
+/* rlimit.h - limits on the addresses that a process may map, which may come from outside at any time (prlimit). */
+#ifndef UPA_OS_RLIMIT_H
+#define UPA_OS_RLIMIT_H
 
 #include <stdbool.h>
 #include <sys/resource.h>

@@ -5,7 +5,7 @@
  * page that a fork wipes, by whatever system call it came about: a child finds it empty and begins a file of its own.
  */
 #define _GNU_SOURCE
-#include "observe/trace.h"
+#include "observe/trace_writer.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -16,18 +16,18 @@
 
 #include "os/filter.h"
 #include "os/os.h"
+#include "os/page.h"
 #include "clock.h"
 #include "os/message.h"
 #include "observe/statistics.h"
 
-#define PAGE 4096ul
 #define WINDOW_BYTES (256ul << 10)
 
 /* Addresses for so much of a file: 2^29 records. */
 #define MOST_BYTES (16ul << 30)
 #define MOST_RECORDS ((MOST_BYTES - sizeof(struct upa_trace_header)) / sizeof(struct upa_trace_record))
 
-_Static_assert(sizeof(struct upa_trace_header) == PAGE, "a page");
+_Static_assert(sizeof(struct upa_trace_header) == PAGE_BYTES, "a page");
 _Static_assert(sizeof(struct upa_trace_record) == 32, "none lies in two windows");
 
 enum { CLOSED, OPENING, OPEN, IMPOSSIBLE };
@@ -418,8 +418,8 @@ void trace_end(void)
 		if (!os_fstat((int)fd, &st) && st.st_dev == p->device && st.st_ino == p->inode)
 			os_call(SYS_ftruncate, fd,
 				(long)((sizeof(struct upa_trace_header) + records * sizeof(struct upa_trace_record) +
-					PAGE - 1) &
-				       ~(PAGE - 1)),
+					PAGE_BYTES - 1) &
+				       ~(PAGE_BYTES - 1)),
 				0, 0, 0, 0);
 		os_call(SYS_close, fd, 0, 0, 0, 0, 0);
 	}

@@ -11,7 +11,7 @@ import upa.llfree.LlFree;
  * The table that says which frame stands at which page: one word per page, frame + 1 or 0. Only who holds a page in the
  * allocator of addresses writes its word.
  */
-abstract class Words {
+abstract class FrameWords {
     final LlFree pages;
     /** Free pages whose word is not 0, give or take those of calls under way. */
     final AtomicLong deferred = new AtomicLong();
@@ -22,7 +22,7 @@ abstract class Words {
     private final long words;
 
     /** The words are at that address. */
-    Words(LlFree pages, long words) {
+    FrameWords(LlFree pages, long words) {
         this.pages = pages;
         this.words = words;
     }
