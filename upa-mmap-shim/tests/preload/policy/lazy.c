@@ -3,59 +3,28 @@
  * lazy.c - what is marked for the kernel to take, what glances and forks give back, and bounds from outside
  * (policy/retain.h), on a clock and a kernel that the test makes.
  */
-#include <string.h>
-
-#include "check.h"
-#include "policy/retain.h"
-
-#define KIB 1024ll
-#define MIB (1ll << 20)
+#include "retain_world.h"
 
 /* A process whose memory is only counted: what the policy has done to it since it was last asked is in `did`. */
 static struct {
-	int64_t now, keepable, bound;
+	int64_t bound;
 	int64_t others; /* in use beside region and heap, without a word */
-	struct retain_region region;
 	int64_t heap, heap_kept, heap_lazy;
 	struct {
 		int marks;
 		bool strictly;
 		int64_t given;
 	} did;
-} world;
+} counted;
 
-static struct retain retain;
-
-static int64_t now(void)
+static int64_t counted_resident(void)
 {
-	return world.now;
-}
-
-static int64_t resident(void)
-{
-	return world.region.allocated + world.region.retained + world.heap + world.heap_kept + world.others;
-}
-
-static int64_t keepable(int64_t at, int64_t kept)
-{
-	(void)at, (void)kept;
-	return world.keepable;
-}
-
-static bool region(struct retain_region *out)
-{
-	*out = world.region;
-	return true;
-}
-
-static int64_t uncounted(void)
-{
-	return 0;
+	return world.region.allocated + world.region.retained + counted.heap + counted.heap_kept + counted.others;
 }
 
 static int64_t bound(void)
 {
-	return world.bound;
+	return counted.bound;
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -63,71 +32,65 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-static void give_back_region(int64_t keep)
+static void leave_of_region(int64_t keep)
 {
 	CHECK(keep >= 0 && keep < world.region.retained, "keep=%" PRId64, keep);
-	world.did.given += world.region.retained - keep;
+	counted.did.given += world.region.retained - keep;
 	world.region.retained = keep;
 	world.region.lazy = least(world.region.lazy, keep);
 }
 
-static void give_back_heap(int64_t keep)
+static void leave_of_heap(int64_t keep)
 {
-	CHECK(keep >= 0 && keep < world.heap_kept, "keep=%" PRId64, keep);
-	world.did.given += world.heap_kept - keep;
-	world.heap_kept = keep;
-	world.heap_lazy = least(world.heap_lazy, keep);
-	retain_heap(&retain, world.heap, world.heap_kept);
-	retain_heap_lazy(&retain, world.heap_lazy);
+	CHECK(keep >= 0 && keep < counted.heap_kept, "keep=%" PRId64, keep);
+	counted.did.given += counted.heap_kept - keep;
+	counted.heap_kept = keep;
+	counted.heap_lazy = least(counted.heap_lazy, keep);
+	retain_heap(&retain, counted.heap, counted.heap_kept);
+	retain_heap_lazy(&retain, counted.heap_lazy);
 }
 
 static void mark_region(int64_t unmarked, bool strictly)
 {
 	CHECK(unmarked >= 0 && unmarked < world.region.retained - world.region.lazy, "unmarked=%" PRId64, unmarked);
-	world.did.marks++;
-	world.did.strictly = strictly;
+	counted.did.marks++;
+	counted.did.strictly = strictly;
 	world.region.lazy = world.region.retained - unmarked;
 }
 
 static void mark_heap(int64_t unmarked)
 {
-	CHECK(unmarked >= 0 && unmarked < world.heap_kept - world.heap_lazy, "unmarked=%" PRId64, unmarked);
-	world.did.marks++;
-	world.heap_lazy = world.heap_kept - unmarked;
-	retain_heap_lazy(&retain, world.heap_lazy);
+	CHECK(unmarked >= 0 && unmarked < counted.heap_kept - counted.heap_lazy, "unmarked=%" PRId64, unmarked);
+	counted.did.marks++;
+	counted.heap_lazy = counted.heap_kept - unmarked;
+	retain_heap_lazy(&retain, counted.heap_lazy);
 }
 
-static const struct retain_hooks hooks = {
+static const struct retain_hooks counting_hooks = {
 	.now = now,
-	.resident = resident,
+	.resident = counted_resident,
 	.keepable = keepable,
 	.region = region,
 	.uncounted = uncounted,
-	.give_back_heap = give_back_heap,
-	.give_back_region = give_back_region,
+	.give_back_heap = leave_of_heap,
+	.give_back_region = leave_of_region,
 	.bound = bound,
 	.mark_heap = mark_heap,
 	.mark_region = mark_region,
 };
 
-static void begin(void)
+static void begin_counting(void)
 {
-	memset(&world, 0, sizeof(world));
-	memset(&retain, 0, sizeof(retain));
-	retain.hooks = &hooks;
-	retain.percent = 10;
-	retain.half_life = 1000;
-	world.now = 1000000;
-	world.keepable = INT64_MAX;
+	begin();
+	memset(&counted, 0, sizeof(counted));
+	retain.hooks = &counting_hooks;
+	world.has_region = true;
 }
-
-#define IS(actual, expected)                                                                                           \
-	CHECK((actual) == (expected), "%" PRId64 " is not %" PRId64, (int64_t)(actual), (int64_t)(expected))
 
 static void did_nothing(void)
 {
-	IS(world.did.marks, 0);
-	IS(world.did.given, 0);
+	IS(counted.did.marks, 0);
+	IS(counted.did.given, 0);
 }
 
 /* All is allocated; then so much of it is freed, and looked at at once. */
@@ -139,7 +102,7 @@ static void use_and_free(int64_t bytes)
 	retain_account(&retain, &untold, bytes);
 	world.region.allocated -= bytes;
 	world.region.retained += bytes;
-	memset(&world.did, 0, sizeof(world.did));
+	memset(&counted.did, 0, sizeof(counted.did));
 	world.now += RETAIN_INTERVAL;
 	retain_account(&retain, &untold, -bytes);
 }
@@ -147,20 +110,20 @@ static void use_and_free(int64_t bytes)
 /* What a limit leaves no room for stays, marked, and a quarter more. */
 static void limit_marks(void)
 {
-	begin();
+	begin_counting();
 	world.keepable = 16 * MIB;
 	use_and_free(100 * MIB);
 	IS(world.region.retained, 100 * MIB);
 	IS(world.region.lazy, 88 * MIB);
-	IS(world.did.given, 0);
-	CHECK(world.did.strictly, "what cannot be marked stays");
+	IS(counted.did.given, 0);
+	CHECK(counted.did.strictly, "what cannot be marked stays");
 	IS(retain_lazy(&retain), 88 * MIB);
 	/* It is not marked again and again. */
-	memset(&world.did, 0, sizeof(world.did));
+	memset(&counted.did, 0, sizeof(counted.did));
 	use_and_free(4 * MIB);
 	did_nothing();
 	/* Without a limit nothing is marked at once. */
-	begin();
+	begin_counting();
 	use_and_free(100 * MIB);
 	did_nothing();
 }
@@ -168,29 +131,29 @@ static void limit_marks(void)
 /* Where tasks wait for memory, and where the program has said what it wants, it goes. */
 static void not_marked_but_gone(void)
 {
-	begin();
+	begin_counting();
 	world.keepable = 0;
 	use_and_free(100 * MIB);
 	IS(world.region.retained, 0);
-	IS(world.did.marks, 0);
-	begin();
+	IS(counted.did.marks, 0);
+	begin_counting();
 	retain_set_trim(&retain, 4 * MIB);
 	world.keepable = 16 * MIB;
 	use_and_free(100 * MIB);
 	CHECK(world.region.retained <= 4 * MIB, "retained=%" PRId64, world.region.retained);
-	IS(world.did.marks, 0);
+	IS(counted.did.marks, 0);
 }
 
 static void heap_shares(void)
 {
-	begin();
+	begin_counting();
 	world.keepable = 16 * MIB;
-	world.heap_kept = 50 * MIB;
-	world.heap = 10 * MIB;
-	retain_heap(&retain, world.heap, world.heap_kept);
+	counted.heap_kept = 50 * MIB;
+	counted.heap = 10 * MIB;
+	retain_heap(&retain, counted.heap, counted.heap_kept);
 	use_and_free(100 * MIB);
 	IS(world.region.retained - world.region.lazy, 6 * MIB);
-	IS(world.heap_kept - world.heap_lazy, 6 * MIB);
+	IS(counted.heap_kept - counted.heap_lazy, 6 * MIB);
 	/* To the heap is left what the region leaves of it. */
 	IS(retain_heap_unmarked(&retain), 10 * MIB);
 	world.keepable = INT64_MAX;
@@ -203,15 +166,15 @@ static void ticks_mark(void)
 {
 	int tick = 0;
 
-	begin();
+	begin_counting();
 	use_and_free(100 * MIB);
 	retain_begin_ticks(&retain);
-	for (; !world.did.marks && tick < 20; tick++) {
+	for (; !counted.did.marks && tick < 20; tick++) {
 		world.now += RETAIN_TICK;
 		retain_tick(&retain);
 	}
 	IS(tick, RETAIN_LAZY_PARTS);
-	CHECK(!world.did.strictly && world.region.lazy == world.region.retained && world.region.retained > 60 * MIB,
+	CHECK(!counted.did.strictly && world.region.lazy == world.region.retained && world.region.retained > 60 * MIB,
 	      "lazy=%" PRId64 " retained=%" PRId64, world.region.lazy, world.region.retained);
 	for (; tick < RETAIN_PARTS; tick++) {
 		world.now += RETAIN_TICK;
@@ -223,7 +186,7 @@ static void ticks_mark(void)
 /* What is asked for in between is not. */
 static void ticks_let_be(void)
 {
-	begin();
+	begin_counting();
 	use_and_free(100 * MIB);
 	retain_begin_ticks(&retain);
 	for (int tick = 0; tick < 5; tick++) {
@@ -239,7 +202,7 @@ static void ticks_let_be(void)
 		retain_account(&retain, &untold, -all);
 		world.now += RETAIN_TICK;
 		retain_tick(&retain);
-		IS(world.did.marks, 0);
+		IS(counted.did.marks, 0);
 	}
 }
 
@@ -248,27 +211,27 @@ static void glances(void)
 {
 	int64_t most = 0;
 
-	begin();
+	begin_counting();
 	use_and_free(100 * MIB);
 	CHECK(retain_worth_a_glance(&retain), "nobody would glance");
 	retain_glance(&retain);
 	did_nothing();
 	for (int i = 0; i < 50; i++) {
-		world.others += 2 * MIB;
+		counted.others += 2 * MIB;
 		world.now += RETAIN_GLANCE;
 		retain_glance(&retain);
-		most = resident() > most ? resident() : most;
+		most = counted_resident() > most ? counted_resident() : most;
 	}
-	IS(world.others, 100 * MIB);
+	IS(counted.others, 100 * MIB);
 	CHECK(most <= 116 * MIB, "most=%" PRId64, most);
-	CHECK(world.did.given > 80 * MIB, "given=%" PRId64, world.did.given);
+	CHECK(counted.did.given > 80 * MIB, "given=%" PRId64, counted.did.given);
 	CHECK(!retain_worth_a_glance(&retain), "there is nothing left to look after");
 }
 
 /* What calls have told of is use like any other. */
 static void glances_at_use(void)
 {
-	begin();
+	begin_counting();
 	use_and_free(100 * MIB);
 	world.region.allocated += 40 * MIB;
 	atomic_fetch_add(&retain.region_live, 40 * MIB);
@@ -280,7 +243,7 @@ static void glances_at_use(void)
 
 static void others_are_mapped(void)
 {
-	begin();
+	begin_counting();
 	use_and_free(100 * MIB);
 	retain_others(&retain, RETAIN_FLOOR - 1);
 	did_nothing();
@@ -290,12 +253,12 @@ static void others_are_mapped(void)
 
 static void forks(void)
 {
-	begin();
+	begin_counting();
 	use_and_free(100 * MIB);
 	retain_fork(&retain);
 	CHECK(world.region.retained <= RETAIN_FLOOR && world.region.retained > 0, "retained=%" PRId64,
 	      world.region.retained);
-	memset(&world.did, 0, sizeof(world.did));
+	memset(&counted.did, 0, sizeof(counted.did));
 	retain_fork(&retain);
 	did_nothing();
 }
@@ -303,15 +266,16 @@ static void forks(void)
 /* By another process's wish no more stays than fits beside what is in use; that is not touched. */
 static void bounds(void)
 {
-	begin();
-	world.bound = 1 + 70 * MIB;
-	world.others = 30 * MIB;
+	begin_counting();
+	counted.bound = 1 + 70 * MIB;
+	counted.others = 30 * MIB;
 	use_and_free(100 * MIB);
-	CHECK(resident() <= 70 * MIB && world.region.retained > 30 * MIB, "retained=%" PRId64, world.region.retained);
-	world.bound = 1;
+	CHECK(counted_resident() <= 70 * MIB && world.region.retained > 30 * MIB, "retained=%" PRId64,
+	      world.region.retained);
+	counted.bound = 1;
 	use_and_free(4 * MIB);
 	IS(world.region.retained, 0);
-	world.bound = 0;
+	counted.bound = 0;
 	use_and_free(100 * MIB);
 	IS(world.region.retained, 100 * MIB);
 }
