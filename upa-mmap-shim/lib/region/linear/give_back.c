@@ -9,7 +9,8 @@
 #include "region/linear/linear.h"
 #include "region/slots.h"
 
-uint64_t upa_linear_populated(const struct upa_region *r, uint64_t first, uint64_t pages)
+/* Of pages that the caller holds, those that count as retained. */
+static uint64_t populated_of(const struct upa_region *r, uint64_t first, uint64_t pages)
 {
 	uint64_t end = first + pages;
 	uint64_t total = 0;
@@ -26,16 +27,23 @@ uint64_t upa_linear_populated(const struct upa_region *r, uint64_t first, uint64
 	return total;
 }
 
+bool upa_linear_take_populated(struct upa_region *r, uint64_t first, uint64_t pages, uint64_t *populated)
+{
+	if (take_free(r, first, pages))
+		return false;
+	*populated = populated_of(r, first, pages);
+	UPA_ASSERT(*populated <= pages && reached(r, first, pages));
+	return true;
+}
+
 /* Takes free pages, drops their memory and frees them again. Returns the pages dropped, 0 if somebody was faster. */
 static int64_t give_back_run(struct upa_region *r, uint64_t first, uint64_t pages, int advice)
 {
 	uint64_t populated;
 	int error;
 
-	if (take_free(r, first, pages))
+	if (!upa_linear_take_populated(r, first, pages, &populated))
 		return 0;
-	populated = upa_linear_populated(r, first, pages);
-	UPA_ASSERT(populated <= pages && reached(r, first, pages));
 	error = os_madvise(address_of(r, first), pages * PAGE_BYTES, advice);
 	put_back(r, first, pages, error ? UPA_PUT_UNTOUCHED : UPA_PUT_ABSENT);
 	return error ? error : (int64_t)populated;

@@ -28,10 +28,8 @@ static int64_t mark_children(struct upa_region *r, uint64_t c, uint64_t n)
 	uint64_t populated;
 	int error;
 
-	if (take_free(r, first, pages))
+	if (!upa_linear_take_populated(r, first, pages, &populated))
 		return 0;
-	populated = upa_linear_populated(r, first, pages);
-	UPA_ASSERT(populated <= pages && reached(r, first, pages));
 	/* Before a part of it may be marked, and the rest refused. */
 	upa_llfree_set_lazy(&r->llfree, first, pages);
 	error = os_madvise(address_of(r, first), pages * PAGE_BYTES, MADV_FREE);
@@ -95,9 +93,8 @@ int64_t upa_linear_find_taken(struct upa_region *r)
 		uint64_t populated;
 
 		if (upa_llfree_lazy(&r->llfree, first) <= 0 || !whole_child(r, c, UPA_POPULATED) ||
-		    take_free(r, first, UPA_CHILD_PAGES))
+		    !upa_linear_take_populated(r, first, UPA_CHILD_PAGES, &populated))
 			continue;
-		populated = upa_linear_populated(r, first, UPA_CHILD_PAGES);
 		/* What is not resident may have been swapped out before it was marked: dropped, it reads zero. */
 		if (has_memory(r, first) || os_madvise(address_of(r, first), CHILD_BYTES, MADV_DONTNEED)) {
 			put_back(r, first, UPA_CHILD_PAGES, UPA_PUT_UNTOUCHED);

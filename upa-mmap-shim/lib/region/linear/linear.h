@@ -77,8 +77,8 @@ int64_t upa_linear_give_back(struct upa_region *r, uint64_t retain);
 /* Populated free runs of one child are dropped by this advice. Pages dropped, or -errno if none. */
 int64_t upa_linear_give_back_parts(struct upa_region *r, uint64_t first, uint64_t pages, int advice);
 
-/* Pages the caller holds that count as retained. */
-uint64_t upa_linear_populated(const struct upa_region *r, uint64_t first, uint64_t pages);
+/* Takes free pages to do something about their memory, and says how many count as retained; false if it cannot. */
+bool upa_linear_take_populated(struct upa_region *r, uint64_t first, uint64_t pages, uint64_t *populated);
 
 /* States of children that may have memory. */
 #define UPA_POPULATED (1u << UPA_ZEROED | 1u << UPA_STALE | 1u << UPA_MIXED)

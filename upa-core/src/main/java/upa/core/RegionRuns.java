@@ -4,6 +4,7 @@ import static upa.core.RegionDescriptor.INTERNAL_FAILURES;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
 import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
+import java.util.function.LongSupplier;
 import upa.internal.events.Events;
 import upa.internal.region.RegionBackEnd;
 import upa.internal.region.RegionState;
@@ -65,31 +66,25 @@ abstract class RegionRuns {
     /** As {@link RegionBackEnd#get}. */
     final long getRun(long n, int flags) {
         long result = backEnd.get(slot(), n, flags);
-        return result >= 0 ? result : getRunAgain(n, flags, result);
-    }
-
-    private long getRunAgain(long n, int flags, long result) {
-        synchronized (idle) {
-            if (!freeWhatNobodyUses()) {
-                return result;
-            }
-            state.count(slot(), INTERNAL_FAILURES, 1);
-            return backEnd.get(slot(), n, flags);
-        }
+        return result >= 0 ? result : again(result, () -> backEnd.get(slot(), n, flags));
     }
 
     final int getAt(long page, long n) {
         int result = backEnd.getAt(slot(), page, n);
-        return result >= 0 ? result : getAtAgain(page, n, result);
+        return result >= 0 ? result : (int) again(result, () -> backEnd.getAt(slot(), page, n));
     }
 
-    private int getAtAgain(long page, long n, int result) {
+    /**
+     * After a request that found no room: lets go what nobody uses, and asks once more. A request that found its pages
+     * taken is not counted as one that failed.
+     */
+    private long again(long result, LongSupplier request) {
         synchronized (idle) {
             if (!freeWhatNobodyUses()) {
                 return result;
             }
-            state.count(slot(), INTERNAL_FAILURES, result == LlFree.NO_MEMORY ? 1 : 0);
-            return backEnd.getAt(slot(), page, n);
+            state.count(slot(), INTERNAL_FAILURES, result == LlFree.BUSY ? 0 : 1);
+            return request.getAsLong();
         }
     }
 
@@ -184,12 +179,7 @@ abstract class RegionRuns {
     private long relocate(long from, long oldPages, long newPages, int flags) {
         long to = backEnd.relocate(slot(), from, oldPages, newPages);
         if (to < 0) {
-            synchronized (idle) {
-                if (freeWhatNobodyUses()) {
-                    state.count(slot(), INTERNAL_FAILURES, 1);
-                    to = backEnd.relocate(slot(), from, oldPages, newPages);
-                }
-            }
+            to = again(to, () -> backEnd.relocate(slot(), from, oldPages, newPages));
         }
         if (to < 0) {
             return Region.NO_MEMORY;
