@@ -7,7 +7,7 @@ root=$(CDPATH='' cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd)
 source "$root/apps/launcher/setup.sh"
 
 usage() {
-  cat <<'END'
+  print "$(cat <<'END'
 usage: ./upa COMMAND [ARGUMENT...]
 
   run [OPTION...] [--] PROGRAM [ARGUMENT...]
@@ -46,6 +46,7 @@ usage: ./upa COMMAND [ARGUMENT...]
 
 Everything is built on first use and only what has changed afterwards. Logs are in build/log.
 END
+)"
 }
 
 # java_command MODULE CLASS OPTION... -- ARGUMENT...: a command whose work is done in Java
@@ -84,6 +85,11 @@ apps() {
 
 command=${1:-}
 [[ $# -eq 0 ]] || shift
+# Those that have no help of their own.
+if [[ $command == @(build|doctor|package|test) && ${1-} == @(-h|--help) ]]; then
+  usage
+  exit
+fi
 case $command in
   run | build-and-run) build_and_run "$@" ;;
   top) tool upa.tools.top.Main "$@" ;;
@@ -96,6 +102,8 @@ case $command in
   vm)
     case ${1:-} in
       test)
+        [[ $# -lt 2 || $2 != @(-h|--help) ]] || { usage && exit; }
+        "$root/kernel-ext/vm/run" "${@:2}" --help >/dev/null
         build_java_tests
         source "$root/apps/launcher/vm-test.sh"
         vm_test "${@:2}"
@@ -115,7 +123,8 @@ case $command in
   doctor)
     [[ $# -eq 0 ]] || usage_error "doctor takes no argument, got argument=$1"
     source "$root/apps/launcher/doctor.sh"
-    doctor
+    report=$(set -e && doctor)
+    print "$report"
     ;;
   build)
     [[ $# -eq 0 ]] || usage_error "build takes no argument, got argument=$1"
@@ -126,7 +135,7 @@ case $command in
     source "$root/apps/launcher/package.sh"
     package "$@"
     ;;
-  -V | --version | version) echo "upa $(version)" ;;
+  -V | --version | version) print "upa $(version)" ;;
   -h | --help | help) usage ;;
   '') usage_error "no command given" ;;
   *) usage_error "unknown command=$command" ;;

@@ -24,6 +24,7 @@ full_programs=(chromium-headless-shell:chromium-headless-shell lintian:lintian r
   firefox-esr:firefox-esr gdb:gdb strace:strace valgrind:valgrind bubblewrap:bwrap)
 
 fail() { echo "upa: $*" >&2; exit 1; }
+print() { printf '%s\n' "$1" 2>/dev/null || fail "cannot write to standard output"; }
 help=./upa # and the command, if it has a --help of its own
 usage_error() { echo "upa: $*: see $help --help" >&2; exit 2; }
 

@@ -19,8 +19,23 @@ packages=gcc,libc6-dev,cmake,ninja-build,xz-utils,python3-minimal,redis-server,d
 declare -A headers=([debian-bookworm]=linux-headers-amd64 [debian-trixie]=linux-headers-amd64)
 sources=(CMakeLists.txt CMakePresets.json upa-mmap-shim montecarlo-bench kernel-ext/include apps/launcher apps/programs)
 
-[[ $# -eq 0 ]] || systems=("$@")
 fail() { echo "upa test --systems: $*" >&2; exit 1; }
+# With --check, no more than whether the arguments are good.
+check=
+[[ ${1-} != --check ]] || { check=1 && shift; }
+if [[ ${1-} == @(-h|--help) ]]; then
+  printf 'usage: ./upa test --systems [SYSTEM...]\n\nSystems: %s; another suite of either may do as well.\n' \
+    "${systems[*]}"
+  exit
+fi
+for system; do
+  [[ $system =~ ^(debian|ubuntu)-[a-z]+$ ]] || {
+    echo "upa: test --systems has no system=$system, only ${systems[*]}: see ./upa test --systems --help" >&2
+    exit 2
+  }
+done
+[[ $# -eq 0 ]] || systems=("$@")
+[[ -z $check ]] || exit 0
 [[ $(id -u) -eq 0 ]] || fail "only root makes chroots: run it as root"
 for tool in debootstrap unshare chroot; do
   command -v "$tool" >/dev/null || fail "no command=$tool: apt-get install debootstrap util-linux mount"

@@ -2,6 +2,8 @@
 #include "libraries.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +47,20 @@ char *libraries_own(const char *name)
 	return path;
 }
 
+/* Its ends are no standard streams, also where those are closed: one of them is about to be replaced. */
+static bool pipe_of_our_own(int ends[2])
+{
+	int low[2];
+
+	if (pipe2(low, O_CLOEXEC))
+		return false;
+	for (int i = 0; i < 2; i++)
+		ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	close(low[0]);
+	close(low[1]);
+	return ends[0] >= 0 && ends[1] >= 0;
+}
+
 char *libraries_probe(const char *preload, int descriptor)
 {
 	static char said[SAID_BYTES];
@@ -55,7 +71,7 @@ char *libraries_probe(const char *preload, int descriptor)
 	int ends[2];
 	pid_t pid;
 
-	if (pipe(ends) || (pid = fork()) < 0)
+	if (!pipe_of_our_own(ends) || (pid = fork()) < 0)
 		say_and_exit(STATUS_FAILURE, "cannot start a program: %s", strerror(errno));
 	if (pid == 0) {
 		setenv("LD_PRELOAD", preload, 1);
@@ -64,10 +80,8 @@ char *libraries_probe(const char *preload, int descriptor)
 		if (!stats || report_target_parse(stats, &target))
 			setenv("UPA_STATS", "0", 1);
 		setenv("UPA_LAUNCHED", "0", 1);
-		if (dup2(ends[1], descriptor) >= 0) {
-			close(ends[0]);
+		if (dup2(ends[1], descriptor) >= 0)
 			execl("/bin/true", "true", (char *)NULL);
-		}
 		_exit(STATUS_NOT_FOUND);
 	}
 	close(ends[1]);

@@ -157,18 +157,6 @@ static bool probe(const char *library)
 	return only_part;
 }
 
-static void print_usage(void)
-{
-	char *list, *rest;
-
-	fputs(usage_text, stdout);
-	put("UPA_SETTINGS", "print");
-	list = libraries_probe(libraries_plain(libraries_own("libupa_mmap.so")), 1);
-	for (char *line = strtok_r(list, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		printf("  %s\n", line);
-	exit(fflush(stdout) ? STATUS_FAILURE : 0);
-}
-
 /*
  * What we write must not end us: a reader that has gone, or a limit on the size of files, is no reason not to run the
  * program. It gets the signals as we have got them.
@@ -191,6 +179,21 @@ static void take_signals_again(void)
 {
 	for (size_t i = 0; i < RAISED; i++)
 		sigaction(raised_by_writing[i], &as_given[i], NULL);
+}
+
+static void print_usage(void)
+{
+	char *list, *rest;
+
+	fputs(usage_text, stdout);
+	put("UPA_SETTINGS", "print");
+	list = libraries_probe(libraries_plain(libraries_own("libupa_mmap.so")), 1);
+	for (char *line = strtok_r(list, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		printf("  %s\n", line);
+	take_signals_again();
+	if (fflush(stdout) || ferror(stdout))
+		say_and_exit(STATUS_FAILURE, "cannot write the help to standard output: %s", strerror(errno));
+	exit(0);
 }
 
 /* Has what is missing or older than its sources built, by `./upa`, which then runs this program again. */

@@ -120,9 +120,15 @@ def intended(rows, name, mode):
                  if fnmatch.fnmatch(name, test) and fnmatch.fnmatch(mode, modes)), None)
 
 
+class OneLine(argparse.ArgumentParser):
+    """Says a mistake in one line, as every command of ours does."""
+
+    def error(self, message):
+        self.exit(2, "upa: test --suites: %s: see ./upa test --suites --help\n" % message)
+
+
 def arguments(words):
-    parser = argparse.ArgumentParser(prog="upa test --suites",
-                                     description="Other people's test suites with and without UPA.")
+    parser = OneLine(prog="upa test --suites", description="Other people's test suites with and without UPA.")
     parser.add_argument("--ltp", metavar="DIR", type=pathlib.Path,
                         help="a checkout of the Linux Test Project, configured and built here")
     parser.add_argument("--only", metavar="PATTERN", default="*",

@@ -68,6 +68,10 @@ public final class Main {
     static int run(String[] arguments, PrintStream out, PrintStream err) {
         String command = arguments.length == 0 ? "" : arguments[0];
         String[] rest = arguments.length == 0 ? arguments : Arrays.copyOfRange(arguments, 1, arguments.length);
+        if (rest.length > 0 && (rest[0].equals("-h") || rest[0].equals("--help"))) {
+            USAGE.forEach(out::println);
+            return 0;
+        }
         try {
             switch (command) {
                 case "-h", "--help" -> USAGE.forEach(out::println);

@@ -73,6 +73,17 @@ class MainTest {
         assertEquals("", err());
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"list", "simulate", "new", "status", "move", "limit", "record", "report"})
+    void everyCommandHasTheHelp(String command) {
+        assertEquals(0, run("--help"));
+        String help = out();
+        out.reset();
+        assertEquals(0, run(command, "--help"));
+        assertEquals(help, out());
+        assertEquals("", err());
+    }
+
     @Test
     void simulatesPoliciesBesideTheBound() {
         assertEquals(
