@@ -322,37 +322,57 @@ build_java() {
   local sources
   set_up_jdk
   sources=$(fingerprint '*.[ch]' pom.xml upa-core montecarlo-bench apps/tools apps/programs/pom.xml apps/programs/src)
-  if_changed java "$JAVA_HOME $sources" "$root/build/pager/start" java_step
+  if_changed java "$JAVA_HOME $sources" "$root/build/reclaim/start" java_step
 }
 
 java_step() {
   need "${java_packages[@]}"
   touch "$root/build/stamp/java-begun"
   step java "building Java" maven package -Dmaven.test.skip=true
-  write_pager
+  write_start pager upa.tools.policy.Main serve -- --for $$ --memory 64M --warm
+  write_reclaim_start
   mv "$root/build/stamp/java-begun" "$root/build/stamp/pager"
 }
 
-# How upa-run starts the pager without this script, which takes longer than all the rest: a script that is nothing but
-# the command, and a cache of loaded classes (JEP 483). Without the cache it starts all the same, only later.
-write_pager() {
-  local jars=("$root"/apps/tools/target/upa-tools.jar "$root"/apps/tools/target/lib/*.jar) java
+# write_start NAME CLASS WORD... -- TRAINING...: how a command in Java is started without this script, which takes longer
+# than all the rest: a script that is nothing but the command, and a cache of loaded classes (JEP 483) from a run with
+# the training's arguments. Without the cache it starts all the same, only later.
+write_start() {
+  local folder=$root/build/$1 jars=("$root"/apps/tools/target/upa-tools.jar "$root"/apps/tools/target/lib/*.jar) java
+  local command=()
+  shift
   java=("$JAVA_HOME/bin/java" --enable-native-access=ALL-UNNAMED --illegal-native-access=deny
     -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xms8m -Xmn3m -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=20
     -XX:ReservedCodeCacheSize=16m -XX:-UsePerfData -Xlog:disable -Dupa.root="$root")
-  mkdir -p "$root/build/pager"
-  rm -f "$root/build/pager/classes"
-  timeout 60 "${java[@]}" -XX:AOTCacheOutput="$root/build/pager/classes" -cp "$(IFS=:; echo "${jars[*]}")" \
-    upa.tools.policy.Main serve --for $$ --memory 64M --warm >"$log/pager.log" 2>&1 </dev/null || true
+  while [[ $1 != -- ]]; do
+    command+=("$1")
+    shift
+  done
+  mkdir -p "$folder"
+  rm -f "$folder/classes"
+  timeout 60 "${java[@]}" -XX:AOTCacheOutput="$folder/classes" -cp "$(IFS=:; echo "${jars[*]}")" \
+    "${command[@]}" "${@:2}" >"$log/${folder##*/}.log" 2>&1 </dev/null || true
   {
     echo '#!/bin/sh'
     echo 'unset JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS'
     printf 'exec'
-    printf ' %q' "${java[@]}" -XX:AOTCache="$root/build/pager/classes" -cp "$(IFS=:; echo "${jars[*]}")" \
-      upa.tools.policy.Main serve
+    printf ' %q' "${java[@]}" -XX:AOTCache="$folder/classes" -cp "$(IFS=:; echo "${jars[*]}")" "${command[@]}"
     echo ' "$@"'
-  } >"$root/build/pager/start"
-  chmod +x "$root/build/pager/start"
+  } >"$folder/start.new"
+  chmod +x "$folder/start.new"
+  mv "$folder/start.new" "$folder/start"
+}
+
+# It is trained on a program that keeps something, if there is the library for one.
+write_reclaim_start() {
+  local library=$root/build/release/lib/libupa_mmap.so ready=''
+  [[ -e $library ]] || { write_start reclaim upa.tools.reclaim.Main -- --help; return; }
+  coproc keeper { UPA_DECAY_MS=100000 LD_PRELOAD=$library exec bash -p -c \
+    'x=$(head -c 8388608 /dev/zero | tr "\0" x); unset x; echo ready; read -r'; }
+  read -r -t 10 ready <&"${keeper[0]}" || true
+  write_start reclaim upa.tools.reclaim.Main -- "$keeper_PID"
+  kill "$keeper_PID" 2>/dev/null || true
+  wait "$keeper_PID" 2>/dev/null || true
 }
 
 # The tests of upa-core, and beside them JUnit, to be run elsewhere.

@@ -21,9 +21,16 @@ static const char *const sources[] = {
 	"upa-mmap-shim/preload",
 };
 
-static const char *const pager_sources[] = {
-	"pom.xml",           "apps/tools/pom.xml",     "apps/tools/src/main",     "upa-core/pom.xml",
-	"upa-core/src/main", "upa-core/pager/pom.xml", "upa-core/pager/src/main",
+static const char *const java_sources[] = {
+	"pom.xml",
+	"apps/tools/pom.xml",
+	"apps/tools/src/main",
+	"upa-core/pom.xml",
+	"upa-core/src/main",
+	"upa-core/pager/pom.xml",
+	"upa-core/pager/src/main",
+	"montecarlo-bench/pom.xml",
+	"montecarlo-bench/src/main",
 };
 
 static bool is_newer(const struct stat *file, const struct stat *stamp)
@@ -62,7 +69,7 @@ bool fresh(const char *root)
 	return is_fresh(root, "run", sources, sizeof(sources) / sizeof(*sources));
 }
 
-bool fresh_pager(const char *root)
+bool fresh_java(const char *root)
 {
-	return is_fresh(root, "pager", pager_sources, sizeof(pager_sources) / sizeof(*pager_sources));
+	return is_fresh(root, "pager", java_sources, sizeof(java_sources) / sizeof(*java_sources));
 }

@@ -11,7 +11,7 @@
  */
 bool fresh(const char *root);
 
-/* The same of what the pager is built from, some 250, and root/build/stamp/pager. */
-bool fresh_pager(const char *root);
+/* The same of what the tools in Java are built from, some 300, and root/build/stamp/pager. */
+bool fresh_java(const char *root);
 
 #endif

@@ -88,7 +88,7 @@ static _Noreturn void become(int out, const char *root, const char *source, cons
 {
 	/* What `./upa policy serve` would run, if that has nothing to build first. */
 	char *start = joined("%s/build/pager/start", root);
-	bool ready = !access(start, X_OK) && (!source || fresh_pager(source));
+	bool ready = !access(start, X_OK) && (!source || fresh_java(source));
 	char *all[] = { joined("%s/upa", root),
 			"policy",
 			"serve",

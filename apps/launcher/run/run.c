@@ -317,6 +317,9 @@ int main(int argc, char **argv)
 	char **command, *path;
 	struct program_look look;
 
+	/* `./upa` asks. */
+	if (argc == 3 && !strcmp(argv[1], "--is-java-fresh"))
+		return !fresh_java(argv[2]);
 	ignore_signals();
 	command = read_options(argv + (argc > 0), &options);
 	if (options.help) {
