@@ -4,6 +4,10 @@
  * goes, and that what would notice it does not. Run under UPA, one case after another, each in a process of its own:
  *
  *   agent          all; exit status 1 if one fails
+ *   agent NAME     one of them
+ *   agent ownership SECONDS
+ *                  that for so long; says a line when it has begun
+ *   agent keeps    keeps 48 MiB, says so, and waits to be killed
  *   agent none     that there is no such thread, whatever is kept
  */
 #define _GNU_SOURCE
@@ -209,6 +213,8 @@ static void lets_be(void)
 
 #define BLOCKS 64
 
+static int seconds = 5;
+
 /* Blocks that hold what their owner has written, come and go at random, some never to be wanted again for a while. */
 static void *owns(void *argument)
 {
@@ -242,7 +248,7 @@ static void *owns(void *argument)
 		if (rand_r(&random) % 4096 == 0)
 			milliseconds(300);
 		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (now.tv_sec - start.tv_sec < 5);
+	} while (now.tv_sec - start.tv_sec < seconds);
 	return NULL;
 }
 
@@ -297,6 +303,20 @@ int main(int count, char **arguments)
 	}
 	if (count > 1 && !strcmp(arguments[1], "single")) {
 		CHECK(thread_count() == 1, "threads=%d after exec()", thread_count());
+		return 0;
+	}
+	if (count > 1 && !strcmp(arguments[1], "keeps")) {
+		keep();
+		puts("keeps");
+		fflush(stdout);
+		pause();
+		return 0;
+	}
+	if (count > 2 && !strcmp(arguments[1], "ownership")) {
+		seconds = atoi(arguments[2]);
+		printf("%d\n", (int)getpid());
+		fflush(stdout);
+		ownership();
 		return 0;
 	}
 	for (size_t i = 0; i <= sizeof(cases) / sizeof(*cases); i++) {
