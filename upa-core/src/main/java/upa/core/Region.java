@@ -14,6 +14,7 @@ import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.nio.file.Path;
 import upa.internal.events.Events;
+import upa.internal.region.Ahead;
 import upa.internal.region.RegionBackEnd;
 import upa.internal.region.device.DeviceBackEnd;
 import upa.internal.region.linear.LinearBackEnd;
@@ -165,6 +166,7 @@ public final class Region extends RegionRuns implements AutoCloseable {
     public void close() {
         synchronized (idle) {
             lifetime.close();
+            clearAhead.end();
         }
         memory.clean();
     }
@@ -193,16 +195,9 @@ public final class Region extends RegionRuns implements AutoCloseable {
                 || offset < 0
                 || offset >= this.bytes
                 || bytes > this.bytes - offset) {
-            throw foreign(address, bytes);
+            throw Arguments.foreign(this, address, bytes);
         }
         return offset >> PAGE_SHIFT;
-    }
-
-    private IllegalArgumentException foreign(long address, long bytes) {
-        checkSize("bytes", bytes);
-        String what = (address & PAGE_BYTES - 1) != 0 ? "misaligned" : "not in the region";
-        return new IllegalArgumentException(
-                String.format("%s: address=%#x bytes=%d of %s", what, address, bytes, this));
     }
 
     /**
@@ -316,17 +311,10 @@ public final class Region extends RegionRuns implements AutoCloseable {
             Events.unmap(base, address, bytes);
         } catch (IllegalArgumentException | IllegalStateException e) {
             checkOpen();
-            throw blame(e, address, bytes);
+            throw Arguments.blamed(e, this, address, bytes);
         } finally {
             Reference.reachabilityFence(this);
         }
-    }
-
-    private RuntimeException blame(RuntimeException e, long address, long bytes) {
-        String message = String.format("address=%#x bytes=%d of %s: %s", address, bytes, this, e.getMessage());
-        return e instanceof IllegalArgumentException
-                ? new IllegalArgumentException(message, e)
-                : new IllegalStateException(message, e);
     }
 
     /**
@@ -466,7 +454,7 @@ public final class Region extends RegionRuns implements AutoCloseable {
         long children = Arguments.children(bytes);
         hold();
         try {
-            return Events.populate(base, () -> backEnd.populateAhead(slot(), children) * CHILD_BYTES);
+            return Events.populate(base, () -> Ahead.populate(backEnd, slot(), children) * CHILD_BYTES);
         } finally {
             release();
         }
@@ -484,7 +472,51 @@ public final class Region extends RegionRuns implements AutoCloseable {
         long children = Arguments.children(bytes);
         hold();
         try {
-            return backEnd.clearAhead(slot(), children) * CHILD_BYTES;
+            return Ahead.clear(backEnd, slot(), children) * CHILD_BYTES;
+        } finally {
+            release();
+        }
+    }
+
+    /**
+     * Clears free pages with old bytes, ahead of need, in units of 2 MiB, until so much free memory reads zero: as {@link
+     * #clear}, but what reads zero already counts. Whoever then asks for {@link #ZEROS}, as arenas do, need not wait for
+     * the clearing. What is being cleared, 2 MiB, is out of reach for about a tenth of a millisecond.
+     *
+     * @param bytes how much free memory is to read zero, 0 or more, rounded down to 2 MiB
+     * @return the bytes cleared; 0 if there is enough, or nothing to clear
+     * @throws IllegalArgumentException if bytes is negative
+     * @throws IllegalStateException    if the region is closed
+     */
+    public long clearAhead(long bytes) {
+        long children = Arguments.children(bytes);
+        hold();
+        try {
+            return Ahead.clearUpTo(backEnd, slot(), children, children) * CHILD_BYTES;
+        } finally {
+            release();
+        }
+    }
+
+    /**
+     * Says how much free memory a thread of the region's own keeps zeroed from now on, as {@link #clearAhead} does. A
+     * new region has no such thread.
+     *
+     * <p>It is a daemon thread named {@code upa-clear-ahead}, at work on a processor of its own if there is one; it
+     * looks every quarter of a second if it finds nothing to do. It ends when the region is closed or dropped. While it
+     * is there, a call that finds no room waits for it and looks again: a free page is not refused. Other processes that
+     * use a shared region know nothing of it; for them 2 MiB of free pages are out of reach at times.
+     *
+     * @param bytes how much free memory is to read zero, rounded down to 2 MiB; less than that ends the thread
+     * @throws IllegalArgumentException if bytes is negative
+     * @throws IllegalStateException    if the region is closed
+     * @throws OutOfMemoryError         if there is no thread to be had; nothing has changed then
+     */
+    public void keepZeroed(long bytes) {
+        long children = Arguments.children(bytes);
+        hold();
+        try {
+            clearAhead.keep(children);
         } finally {
             release();
         }

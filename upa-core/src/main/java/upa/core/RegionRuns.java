@@ -28,6 +28,7 @@ abstract class RegionRuns {
 
     final Idle idle;
     final Reclaim reclaim;
+    final ClearAhead clearAhead;
 
     RegionRuns(RegionBackEnd backEnd) {
         this.backEnd = backEnd;
@@ -40,6 +41,7 @@ abstract class RegionRuns {
         chunks = new Chunks(slots);
         idle = new Idle(backEnd, lifetime);
         reclaim = idle.reclaim;
+        clearAhead = new ClearAhead(backEnd, lifetime, idle);
     }
 
     /**
@@ -108,11 +110,11 @@ abstract class RegionRuns {
     }
 
     /**
-     * Frees the chunks kept for later; with the monitor of {@link #idle} held, so that no look at idle memory has pages
-     * in its hands either. False if there was none, and none can have been.
+     * Frees the chunks kept for later; with the monitor of {@link #idle} held, so that no look at idle memory, nor the
+     * thread that clears ahead, has pages in its hands either. False if there was none, and none can have been.
      */
     private boolean freeWhatNobodyUses() {
-        return freeChunks() || idle.isOn();
+        return freeChunks() || idle.isOn() || clearAhead.isOn();
     }
 
     /** Frees the chunks kept for later. False if there was none. */

@@ -81,6 +81,7 @@ class LayersTest {
             "DroppedRegions",
             "Reclaim",
             "Idle",
+            "ClearAhead",
             "Statistics",
             "RegionRuns",
             "Region",
@@ -183,8 +184,9 @@ class LayersTest {
         noClasses()
                 .that()
                 .resideOutsideOfPackage("upa.internal.region..")
-                .and(DescribedPredicate.not(
-                        isIn("upa.core", Set.of("Region", "RegionRuns", "DroppedRegions", "Idle", "Statistics"))))
+                .and(DescribedPredicate.not(isIn(
+                        "upa.core",
+                        Set.of("Region", "RegionRuns", "DroppedRegions", "Idle", "ClearAhead", "Statistics"))))
                 .should()
                 .dependOnClassesThat(resideInAPackage("upa.internal.region.."))
                 .check(UPA);

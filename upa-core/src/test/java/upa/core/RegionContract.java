@@ -132,6 +132,8 @@ abstract class RegionContract {
         contains(messageOf(IllegalArgumentException.class, () -> region.giveBack(-1)), "retainBytes=-1");
         contains(messageOf(IllegalArgumentException.class, () -> region.populate(-2)), "bytes=-2");
         contains(messageOf(IllegalArgumentException.class, () -> region.clear(-3)), "bytes=-3");
+        contains(messageOf(IllegalArgumentException.class, () -> region.clearAhead(-4)), "bytes=-4");
+        contains(messageOf(IllegalArgumentException.class, () -> region.keepZeroed(-5)), "bytes=-5");
     }
 
     @Test
@@ -344,6 +346,27 @@ abstract class RegionContract {
         assertEquals(cleared, region.stats().clearedBytes(), "nothing was left to clear");
     }
 
+    /** As region_clear_ahead.c has it for C. */
+    @Test
+    void clearAheadKeepsToItsBound() {
+        long address = region.map(32 * MIB);
+        fill(address, 32 * MIB, 6);
+        region.unmap(address, 32 * MIB);
+        assertEquals(0, region.clearAhead(2 * MIB - 1), "less than it works by");
+        assertEquals(8 * MIB, region.clearAhead(8 * MIB));
+        assertEquals(0, region.clearAhead(8 * MIB), "there is enough");
+        assertEquals(6 * MIB, region.clearAhead(15 * MIB));
+        long cleared = region.stats().clearedBytes();
+        assertEquals(14 * MIB, cleared);
+        long zeros = region.map(8 * MIB, Region.ZEROS);
+        assertReads(zeros, 8 * MIB, 0);
+        assertEquals(cleared, region.stats().clearedBytes(), "what has been cleared is not cleared again");
+        assertEquals(18 * MIB, region.clearAhead(Long.MAX_VALUE), "no more than there is");
+        assertEquals(0, region.clearAhead(Long.MAX_VALUE));
+        assertEquals(2, region.stats().maps());
+        assertEquals(1, region.stats().unmaps());
+    }
+
     // ---- closing ----
 
     @Test
@@ -365,6 +388,8 @@ abstract class RegionContract {
                 () -> closed.giveBack(0),
                 () -> closed.populate(1),
                 () -> closed.clear(1),
+                () -> closed.clearAhead(1),
+                () -> closed.keepZeroed(1),
                 closed::stats,
                 closed::recover,
                 closed::validate,

@@ -6,6 +6,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
@@ -13,6 +14,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import upa.core.PageArena;
 import upa.core.Region;
+import upa.core.Retention;
 
 /** What a block costs from opening an arena to closing it, with one write to each of its pages. */
 @State(Scope.Thread)
@@ -25,7 +27,36 @@ public class ArenaBenchmark {
     @Param({"4096", "65536", "1048576", "16777216"})
     public int bytes;
 
+    /** What is zeroed ahead, outside of the time that is measured. */
+    private static final long AHEAD_BYTES = 32L << 20;
+
     private Region region;
+
+    /** A supply of memory that has been cleared ahead of need, as it was before each call. */
+    @State(Scope.Thread)
+    public static class Supply {
+        private Region region;
+
+        /** A region whose pages are populated in the warm-up. */
+        @Setup
+        public void open() {
+            region = Region.create(REGION_BYTES);
+            region.retain(Retention.EVERYTHING);
+            region.populate(4 * AHEAD_BYTES);
+        }
+
+        /** Clears again what has been used. */
+        @Setup(Level.Invocation)
+        public void clear() {
+            region.clearAhead(AHEAD_BYTES);
+        }
+
+        /** Gives the pages back. */
+        @TearDown
+        public void close() {
+            region.close();
+        }
+    }
 
     /** A region whose pages are populated in the warm-up. */
     @Setup
@@ -78,6 +109,19 @@ public class ArenaBenchmark {
     @Benchmark
     public MemorySegment pageArena() {
         try (Arena arena = PageArena.ofConfined(region)) {
+            return touch(arena.allocate(bytes, PAGE_BYTES));
+        }
+    }
+
+    /**
+     * UPA's arena for one thread: zeros, cleared ahead of need while nobody waits for them.
+     *
+     * @param supply the region
+     * @return the block
+     */
+    @Benchmark
+    public MemorySegment pageArenaAhead(Supply supply) {
+        try (Arena arena = PageArena.ofConfined(supply.region)) {
             return touch(arena.allocate(bytes, PAGE_BYTES));
         }
     }

@@ -32,6 +32,7 @@ final class JmhSection {
             Map.entry("shared", "#f4b860"),
             Map.entry("netty", "#9d4edd"),
             Map.entry("pageArena", "#2176ae"),
+            Map.entry("pageArenaAhead", "#5c415d"),
             Map.entry("pageArenaUncleared", "#1b998b"),
             Map.entry("pageArenaShared", "#57a0d3"),
             Map.entry("region", "#2176ae"),

@@ -79,6 +79,11 @@ public final class BenchFigures {
                 "Arena.ofConfined",
                 Reading.of(jmh.ratio(JmhResults.CONFINED_1M, JmhResults.PAGE_ARENA_1M)));
         targets.atLeast(
+                "PageArena cleared ahead" + block,
+                3,
+                "Arena.ofConfined",
+                Reading.of(jmh.ratio(JmhResults.CONFINED_1M, JmhResults.PAGE_ARENA_AHEAD_1M)));
+        targets.atLeast(
                 "PageArena uncleared" + block,
                 10,
                 "Arena.ofConfined",

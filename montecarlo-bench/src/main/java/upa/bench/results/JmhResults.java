@@ -21,6 +21,8 @@ public record JmhResults(Map<String, List<Double>> scores) {
     public static final String PAGE_ARENA_1M = "ArenaBenchmark.pageArena:bytes=1048576";
     /** PageArena, 1 MiB, uncleared. */
     public static final String PAGE_ARENA_UNCLEARED_1M = "ArenaBenchmark.pageArenaUncleared:bytes=1048576";
+    /** PageArena, 1 MiB, cleared ahead of need. */
+    public static final String PAGE_ARENA_AHEAD_1M = "ArenaBenchmark.pageArenaAhead:bytes=1048576";
     /** Arena.ofConfined, 1 MiB. */
     public static final String CONFINED_1M = "ArenaBenchmark.confined:bytes=1048576";
     /** LLFree in Java, one page. */

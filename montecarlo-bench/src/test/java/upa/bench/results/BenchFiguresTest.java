@@ -29,9 +29,9 @@ class BenchFiguresTest {
     @Test
     void withoutMeasurementsNothingIsDecided() {
         List<Figure> figures = BenchFigures.of(measurements, JmhResults.none());
-        assertEquals(20, figures.size());
+        assertEquals(21, figures.size());
         assertEquals(
-                20,
+                21,
                 figures.stream().filter(f -> f.verdict() == Verdict.UNMEASURED).count());
     }
 
@@ -122,6 +122,7 @@ class BenchFiguresTest {
                 JmhResults.CONFINED_1M,
                 JmhResults.LLFREE_JAVA,
                 JmhResults.PAGE_ARENA_1M,
+                JmhResults.PAGE_ARENA_AHEAD_1M,
                 JmhResults.PAGE_ARENA_UNCLEARED_1M,
                 JmhResults.REGION_4K)) {
             String[] parts = name.split("[.:=]");

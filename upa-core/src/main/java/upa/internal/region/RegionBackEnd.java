@@ -64,11 +64,16 @@ public interface RegionBackEnd {
     /** Gives memory of free pages back to the kernel until at most so much stays. Returns the pages given back. */
     long giveBack(int slot, long retainPages);
 
-    /** Puts memory behind up to so many absent children. Returns how many. */
-    long populateAhead(int slot, long children);
+    /**
+     * Puts zeroed memory behind an absent child that the caller holds, and frees it. False if the back end has none to
+     * spare.
+     *
+     * @throws upa.core.SystemCallException if the kernel has none
+     */
+    boolean populateChild(int slot, long first);
 
-    /** Clears up to so many free children. Returns how many. */
-    long clearAhead(int slot, long children);
+    /** Clears a child that the caller holds. False, with nothing done, if pages of it have no memory. */
+    boolean clearChild(int slot, long first);
 
     /** {@return the free pages of memory that the region keeps, at most; so many has the allocator recorded} */
     long retainedPages(long recorded);

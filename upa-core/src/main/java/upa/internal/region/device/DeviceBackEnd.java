@@ -171,42 +171,24 @@ public final class DeviceBackEnd implements RegionBackEnd {
     }
 
     @Override
-    public long clearAhead(int slot, long children) {
-        long total = 0;
-        for (long c = 0; c < pages.touchedChildren() && total < children; c++) {
-            long first = c * CHILD_PAGES;
-            if (!state.takeChild(slot, c, 1 << LlFree.STALE | 1 << LlFree.MIXED)) {
-                continue;
-            }
-            boolean populated = words.missing(first, CHILD_PAGES) == 0;
-            if (populated) {
-                clear(slot, first, CHILD_PAGES, ANYTHING);
-                total++;
-            }
-            state.putBack(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
+    public boolean clearChild(int slot, long first) {
+        if (words.missing(first, CHILD_PAGES) != 0) {
+            return false;
         }
-        return total;
+        clear(slot, first, CHILD_PAGES, ANYTHING);
+        return true;
     }
 
     @Override
-    public long populateAhead(int slot, long children) {
-        long total = 0;
-        for (long c = 0; c < pages.pages() / CHILD_PAGES && total < children; c++) {
-            long first = c * CHILD_PAGES;
-            if (!state.takeChild(slot, c, 1 << LlFree.ABSENT)) {
-                continue;
-            }
-            if (!supply.ahead(slot, first)) {
-                state.putBack(slot, first, CHILD_PAGES, LlFree.PUT_UNTOUCHED);
-                break;
-            }
+    public boolean populateChild(int slot, long first) {
+        boolean done = supply.ahead(slot, first);
+        if (done) {
             clear(slot, first, CHILD_PAGES, ANYTHING);
             populate(first, CHILD_PAGES);
-            state.putBack(slot, first, CHILD_PAGES, LlFree.PUT_ZEROED);
-            words.deferred.getAndAdd(CHILD_PAGES);
-            total++;
         }
-        return total;
+        state.putBack(slot, first, CHILD_PAGES, done ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
+        words.deferred.getAndAdd(done ? CHILD_PAGES : 0);
+        return done;
     }
 
     // ---- the rest --------------------------------------------------------------------------------------------

@@ -146,43 +146,21 @@ public final class LinearBackEnd implements RegionBackEnd {
     }
 
     @Override
-    public long clearAhead(int slot, long children) {
-        long total = 0;
-        for (long c = 0; c < pages.touchedChildren() && total < children; c++) {
-            long first = c * CHILD_PAGES;
-            if (!state.takeChild(slot, c, 1 << LlFree.STALE | 1 << LlFree.MIXED)) {
-                continue;
-            }
-            // A child with absent pages among them stays as it is: clearing would populate those.
-            boolean populated = pages.staleLength(first, CHILD_PAGES) == CHILD_PAGES;
-            if (populated) {
-                clear(slot, first, CHILD_PAGES, ANYTHING);
-                total++;
-            }
-            state.putBack(slot, first, CHILD_PAGES, populated ? LlFree.PUT_ZEROED : LlFree.PUT_UNTOUCHED);
+    public boolean clearChild(int slot, long first) {
+        if (pages.staleLength(first, CHILD_PAGES) != CHILD_PAGES) {
+            return false;
         }
-        return total;
+        clear(slot, first, CHILD_PAGES, ANYTHING);
+        return true;
     }
 
     @Override
-    public long populateAhead(int slot, long children) {
-        long total = 0;
-        for (long c = 0; c < state.bytes / CHILD_BYTES && total < children; c++) {
-            long first = c * CHILD_PAGES;
-            if (!state.takeChild(slot, c, 1 << LlFree.ABSENT)) {
-                continue;
-            }
-            long result = memory.populate(state.addressOf(first), CHILD_BYTES);
-            state.putBack(slot, first, CHILD_PAGES, result < 0 ? 0 : LlFree.PUT_ZEROED);
-            if (result < 0) {
-                if (total == 0) {
-                    Refusal.check(result, "madvise", state.addressOf(first), CHILD_BYTES);
-                }
-                break;
-            }
-            total++;
-        }
-        return total;
+    public boolean populateChild(int slot, long first) {
+        long result = memory.populate(state.addressOf(first), CHILD_BYTES);
+        // Refused, it may have put memory behind some of the pages.
+        state.putBack(slot, first, CHILD_PAGES, result < 0 ? 0 : LlFree.PUT_ZEROED);
+        Refusal.check(result, "madvise", state.addressOf(first), CHILD_BYTES);
+        return true;
     }
 
     // ---- the rest --------------------------------------------------------------------------------------------
