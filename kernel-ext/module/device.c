@@ -52,6 +52,7 @@ static void upa_dismantle(struct upa_region *r)
 	if (r->entries)
 		upa_pool_free(r, 0, r->frames);
 	kfree(r->unused);
+	upa_blocks_free(r);
 	vfree(r->entries);
 	vfree(r->shadow);
 	vfree(r->state);
@@ -95,8 +96,8 @@ static int upa_check_create(const struct upadev_create *c)
 	if (c->mode == UPADEV_RAW_PMD)
 		unit *= UPADEV_BLOCK_PAGES;
 	if (c->version != UPADEV_ABI_VERSION || c->mode > UPADEV_RAW_PMD ||
-	    c->flags & ~(UPADEV_CREATE_TRACK | UPADEV_CREATE_RECLAIM) || c->pad ||
-	    memchr_inv(c->reserved, 0, sizeof(c->reserved)))
+	    c->flags & ~(UPADEV_CREATE_TRACK | UPADEV_CREATE_RECLAIM | UPADEV_CREATE_BLOCKS) ||
+	    c->pad || memchr_inv(c->reserved, 0, sizeof(c->reserved)))
 		return -EINVAL;
 	if (c->pages < unit || c->pages > UPADEV_MAX_PAGES || c->pages % unit)
 		return -EINVAL;
@@ -110,6 +111,12 @@ static int upa_check_create(const struct upadev_create *c)
 	if (c->flags & UPADEV_CREATE_RECLAIM &&
 	    (c->mode != UPADEV_GUARDED || c->flags & UPADEV_CREATE_TRACK))
 		return -EINVAL;
+	if (c->flags & UPADEV_CREATE_BLOCKS) {
+		if (c->mode != UPADEV_GUARDED || c->flags & UPADEV_CREATE_RECLAIM)
+			return -EINVAL;
+		if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || !boot_cpu_has(X86_FEATURE_PSE))
+			return -EOPNOTSUPP;
+	}
 	if (c->mode != UPADEV_GUARDED && !upa_raw_allowed())
 		return -EPERM;
 	return 0;
@@ -152,6 +159,11 @@ static int upa_build(struct upa_region *r, const struct upadev_create *c)
 		r->named = bitmap_zalloc(blocks, GFP_KERNEL_ACCOUNT);
 		if (!r->gone || !r->named)
 			return -ENOMEM;
+	}
+	if (c->flags & UPADEV_CREATE_BLOCKS) {
+		ret = upa_blocks_make(r);
+		if (ret)
+			return ret;
 	}
 	if (r->mode == UPADEV_GUARDED) {
 		r->shadow = upa_alloc_shared(upa_shadow_bytes(r));
@@ -251,6 +263,7 @@ static long upa_stats(struct upa_region *r, struct upadev_stats __user *user)
 		.shared_shootdowns = atomic64_read(&r->count.shared_shootdowns),
 		.charged_pages = READ_ONCE(r->charged_pages),
 		.reclaimed_pages = atomic64_read(&r->count.reclaimed_pages),
+		.block_entries = atomic64_read(&r->count.block_entries),
 	};
 
 	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : 0;

@@ -82,6 +82,18 @@ static noinline unsigned long upa_install(struct upa_region *r, const struct upa
 	return shadow - first;
 }
 
+/* As upa_install(), also where the shadow table names a block. */
+static __always_inline unsigned long upa_fill(struct upa_region *r, const struct upa_table *t,
+					      u64 page, unsigned long count, u64 *changed,
+					      bool *replaced)
+{
+	u64 block;
+
+	if (unlikely(r->blocks) && upa_block_named(r, page, &block))
+		return upa_block_fill(r, t, page, count, changed, replaced);
+	return upa_install(r, t, page, count, changed, replaced);
+}
+
 /*
  * Clears an entry, or counts that there is none: the rare case pays. Beside us only the CPU changes
  * it, and only bits of one that is present: so a plain read, which the compiler need not load.
@@ -138,25 +150,26 @@ vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf)
 	u64 first = round_down(page, UPADEV_BLOCK_PAGES), count = UPADEV_BLOCK_PAGES, changed = 0;
 	unsigned int attempts = 0;
 	struct upa_table t;
+	u64 block;
 	bool good;
 	u32 frame;
 	int ret;
 
 again:
-	frame = READ_ONCE(r->shadow[page]);
+	frame = upa_number(r, page);
 	if (!frame || frame > READ_ONCE(r->frames))
 		goto bad;
+	if (unlikely(r->blocks) && upa_block_fault(r, vmf, page, &changed))
+		goto done;
 	good = upa_has_memory(r, frame - 1);
 	if (likely(good)) {
-		unsigned long address = r->data_start + first * PAGE_SIZE;
-
-		if (!upa_table_lock(r->mm, address, &t)) {
-			if (upa_table_make(r->mm, address))
-				return VM_FAULT_OOM;
-			if (!upa_table_lock(r->mm, address, &t))
-				return VM_FAULT_SIGBUS;
+		if (!upa_table_lock(r->mm, vmf->address, &t)) {
+			/* If none was brought, there was something else a moment ago. */
+			if (!upa_table_populate(vmf) || !upa_table_lock(r->mm, vmf->address, &t))
+				return VM_FAULT_NOPAGE;
 		}
-		upa_install(r, &t, first, count, &changed, NULL);
+		t.pte -= page - first;
+		upa_fill(r, &t, first, count, &changed, NULL);
 		good = READ_ONCE(t.pte[page - first].pte);
 		spin_unlock(t.lock);
 	}
@@ -164,7 +177,7 @@ again:
 		/*
 		 * It was taken back, or is about to be; else it went away since the first look.
 		 */
-		ret = upa_refill(r, frame - 1);
+		ret = upa_refill(r, frame - 1, upa_block_named(r, page, &block));
 		if (ret == -ENOMEM && READ_ONCE(r->unused))
 			return VM_FAULT_OOM; /* as of anonymous memory */
 		if (ret == -EINTR)
@@ -177,6 +190,7 @@ again:
 		}
 		goto again;
 	}
+done:
 	atomic64_add(changed, &r->count.fault_pages);
 	atomic64_inc(&r->count.faults);
 	return VM_FAULT_NOPAGE;
@@ -189,24 +203,36 @@ bad:
 static bool upa_any_entry(const struct upa_region *r, u64 page, unsigned int count)
 {
 	while (count--)
-		if (READ_ONCE(r->shadow[page++]))
+		if (upa_number(r, page++))
 			return true;
 	return false;
 }
 
-/**
- * struct upa_walk - how far a batch has come
- * @batch: what is told of it
- * @map: install, else empty
- * @flush: something was taken away
- * @budget: pages that may still be looked at under this holding of the locks
+/*
+ * What a batch does with @count pages of one page table. -ENOENT: there is no table, and one is
+ * needed; -EINVAL: an entry out of range stopped it.
  */
-struct upa_walk {
-	struct upadev_batch *batch;
-	bool map;
-	bool flush;
-	unsigned int budget;
-};
+int upa_walk_table(struct upa_region *r, struct upa_walk *w, u64 page, unsigned int count)
+{
+	unsigned int done = count;
+	struct upa_table t;
+
+	if (!upa_table_lock(r->mm, r->data_start + page * PAGE_SIZE, &t))
+		return w->map && upa_any_entry(r, page, count) ? -ENOENT : 0;
+	if (w->map) {
+		done = upa_fill(r, &t, page, count, &w->batch->changed, &w->flush);
+	} else {
+		u64 cleared = upa_empty(r, &t, page, count);
+
+		w->batch->changed += cleared;
+		w->flush |= cleared != 0;
+	}
+	spin_unlock(t.lock);
+	if (done == count)
+		return 0;
+	w->batch->stopped_at = page + done;
+	return -EINVAL;
+}
 
 /*
  * One range, table by table, from *page on, which moves along; @end is behind it. -EAGAIN when the
@@ -215,39 +241,24 @@ struct upa_walk {
 static int upa_walk_range(struct upa_region *r, struct upa_walk *w, u64 *page, u64 end)
 {
 	while (*page < end) {
-		unsigned long address = r->data_start + *page * PAGE_SIZE;
 		unsigned int count =
 			min(end, round_down(*page, UPADEV_BLOCK_PAGES) + UPADEV_BLOCK_PAGES) -
 			*page;
-		unsigned int done = count;
-		struct upa_table t;
+		int ret = upa_walk_table(r, w, *page, count);
 
-		if (!upa_table_lock(r->mm, address, &t)) {
-			if (!w->map || !upa_any_entry(r, *page, count))
-				goto next;
-			if (upa_table_make(r->mm, address) || !upa_table_lock(r->mm, address, &t))
-				return -ENOMEM;
+		if (unlikely(ret == -ENOENT)) {
+			ret = upa_table_make(r->mm, r->data_start + *page * PAGE_SIZE) ?
+				      -ENOMEM :
+				      upa_walk_table(r, w, *page, count);
 		}
-		if (w->map) {
-			done = upa_install(r, &t, *page, count, &w->batch->changed, &w->flush);
-		} else {
-			u64 cleared = upa_empty(r, &t, *page, count);
-
-			w->batch->changed += cleared;
-			w->flush |= cleared != 0;
-		}
-		spin_unlock(t.lock);
-		if (done < count) {
-			w->batch->stopped_at = *page + done;
-			return -EINVAL;
-		}
-next:
+		if (unlikely(ret))
+			return ret == -ENOENT ? -ENOMEM : ret;
 		*page += count;
 		if (*page == end)
 			break;
-		if (w->budget <= count)
-			return -EAGAIN;
 		w->budget -= count;
+		if (w->budget <= 0)
+			return -EAGAIN;
 		cond_resched();
 	}
 	return 0;
@@ -257,7 +268,7 @@ next:
 static int upa_zap_range(struct upa_region *r, struct upa_walk *w, u64 *page, u64 end)
 {
 	struct vm_area_struct *vma = upa_data_vma(r);
-	u64 count = min_t(u64, end - *page, w->budget);
+	u64 count = min_t(u64, end - *page, max(w->budget, 1));
 
 	if (!vma)
 		return -ENXIO;
@@ -338,20 +349,27 @@ static int upa_batch_work(struct upa_region *r, const struct upadev_range *range
 
 			if (batch->flags & UPADEV_BATCH_PER_RANGE)
 				ret = upa_zap_range(r, &w, &page, end);
+			else if (unlikely(r->blocks))
+				ret = upa_blocks_walk(r, &w, &page, end);
 			else
 				ret = upa_walk_range(r, &w, &page, end);
 			if (ret || ++i == batch->count)
 				break;
 			page = ranges[i].page;
 			/* A range counts as a table at least. */
-			if (w.budget <= UPADEV_BLOCK_PAGES)
+			w.budget -= (int)UPADEV_BLOCK_PAGES;
+			if (w.budget <= 0)
 				ret = -EAGAIN;
-			else
-				w.budget -= UPADEV_BLOCK_PAGES;
 		}
-		if (w.flush && ret != -EAGAIN)
+		if (w.flush && ret <= 0 && ret != -EAGAIN)
 			upa_flush(r);
 		upa_batch_unlock(r, &w);
+		if (unlikely(ret == UPA_NEEDS_TABLE_CHANGE)) {
+			w.flush = true;
+			ret = upa_blocks_change_tables(r, page, ranges[i].page + ranges[i].count);
+			if (ret != -EAGAIN && ret != -EINTR)
+				upa_flush(r);
+		}
 		cond_resched();
 	} while (ret == -EAGAIN);
 	if (w.flush && ret == -EINTR)
@@ -372,7 +390,7 @@ int upa_guarded_batch(struct upa_region *r, struct upadev_batch *batch, bool map
 	batch->changed = 0;
 	batch->stopped_at = ~0ULL;
 	if (batch->count < 1 || batch->count > UPADEV_MAX_RANGES || batch->reserved[0] ||
-	    batch->reserved[1] || batch->flags & ~(map ? 0 : UPADEV_BATCH_PER_RANGE))
+	    batch->reserved[1] || batch->flags & ~(map || r->blocks ? 0 : UPADEV_BATCH_PER_RANGE))
 		return -EINVAL;
 	if (batch->count > ARRAY_SIZE(few)) {
 		ranges = kvmalloc_array(batch->count, sizeof(*ranges), GFP_KERNEL_ACCOUNT);

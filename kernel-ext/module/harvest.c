@@ -11,6 +11,33 @@
 
 #define UPA_HARVEST_PAGES 32768 /* per holding of mmap_lock: one page for each bit map */
 
+/*
+ * What an entry of 2 MiB says of all pages of a block, of which @from .. @end - 1 are asked for.
+ * Cleared with the last of them. True if a flush is due.
+ */
+static bool upa_harvest_block(struct upa_region *r, u64 page, u64 from, u64 end,
+			      struct upadev_harvest *h, u64 *accessed, u64 *dirty)
+{
+	u64 block = round_down(page + from, UPADEV_BLOCK_PAGES);
+	bool last = page + end == block + UPADEV_BLOCK_PAGES;
+	unsigned int seen;
+	bool flush = upa_blocks_harvest(r, block, last && h->page <= block, h, &seen);
+
+	for (; seen && from < end; from++) {
+		u64 bit = BIT_ULL(from % 64);
+
+		if (seen & UPA_SEEN_ACCESSED && !(accessed[from / 64] & bit)) {
+			accessed[from / 64] |= bit;
+			h->accessed_pages++;
+		}
+		if (seen & UPA_SEEN_DIRTY && !(dirty[from / 64] & bit)) {
+			dirty[from / 64] |= bit;
+			h->dirty_pages++;
+		}
+	}
+	return flush;
+}
+
 /* Bits of @count pages from @page on, into the zeroed bit maps. True if a flush is due. */
 static bool upa_harvest_chunk(struct upa_region *r, u64 page, u64 count, struct upadev_harvest *h,
 			      u64 *accessed, u64 *dirty)
@@ -25,6 +52,8 @@ static bool upa_harvest_chunk(struct upa_region *r, u64 page, u64 count, struct 
 		    end = i + here;
 		struct upa_table t;
 
+		if (r->blocks)
+			flush |= upa_harvest_block(r, page, i, end, h, accessed, dirty);
 		if (!upa_table_lock(r->mm, r->data_start + (page + i) * PAGE_SIZE, &t)) {
 			i = end;
 			continue;
@@ -35,14 +64,15 @@ static bool upa_harvest_chunk(struct upa_region *r, u64 page, u64 count, struct 
 			if (!(entry & (_PAGE_ACCESSED | _PAGE_DIRTY)))
 				continue;
 			if (entry & _PAGE_ACCESSED) {
+				h->accessed_pages +=
+					!r->blocks || !(accessed[i / 64] & BIT_ULL(i % 64));
 				accessed[i / 64] |= BIT_ULL(i % 64);
-				h->accessed_pages++;
 				if (clear_accessed) /* the CPU may be setting the other bit */
 					clear_bit(_PAGE_BIT_ACCESSED, (unsigned long *)t.pte);
 			}
 			if (entry & _PAGE_DIRTY) {
+				h->dirty_pages += !r->blocks || !(dirty[i / 64] & BIT_ULL(i % 64));
 				dirty[i / 64] |= BIT_ULL(i % 64);
-				h->dirty_pages++;
 				if (clear_dirty)
 					clear_bit(_PAGE_BIT_DIRTY, (unsigned long *)t.pte);
 			}

@@ -37,6 +37,48 @@ static struct page *upa_entry_page(u64 entry)
 	return pfn_to_page(pte_pfn(__pte(entry)));
 }
 
+/*
+ * A whole block that may be mapped as one is held without a reference: then the kernel's lockless
+ * look-up of pages takes none of it, as it takes none of a special 4 KiB entry. Without that, the
+ * first page could be pinned; the others have no reference anyway.
+ */
+static void upa_block_offer(struct upa_region *r, u64 block)
+{
+	struct page *first = upa_entry_page(READ_ONCE(r->entries[block * UPADEV_BLOCK_PAGES]));
+
+	if (!page_count(first) || page_ref_freeze(first, 1))
+		WRITE_ONCE(r->blocks->entries[block],
+			   READ_ONCE(r->entries[block * UPADEV_BLOCK_PAGES]) | _PAGE_PSE);
+}
+
+/* Before it is freed or split. */
+static void upa_block_withdraw(struct upa_region *r, u64 block, struct page *first)
+{
+	if (!r->blocks)
+		return;
+	WRITE_ONCE(r->blocks->entries[block], 0);
+	if (!page_count(first))
+		page_ref_unfreeze(first, 1);
+}
+
+static void upa_count_absent(struct upa_region *r, u64 frame)
+{
+	u64 block = frame / UPADEV_BLOCK_PAGES;
+
+	if (!r->blocks)
+		return;
+	WRITE_ONCE(r->blocks->entries[block], 0);
+	r->blocks->absent[block]++;
+}
+
+static void upa_count_present(struct upa_region *r, u64 frame)
+{
+	u64 block = frame / UPADEV_BLOCK_PAGES;
+
+	if (r->blocks && !--r->blocks->absent[block] && test_bit(block, r->whole_blocks))
+		upa_block_offer(r, block);
+}
+
 static void upa_free_block(struct upa_region *r, u64 block)
 {
 	u64 frame = block * UPADEV_BLOCK_PAGES, i;
@@ -44,7 +86,10 @@ static void upa_free_block(struct upa_region *r, u64 block)
 	if (r->mode == UPADEV_RAW_PMD) {
 		__free_pages(upa_entry_page(READ_ONCE(r->entries[block])), UPA_BLOCK_ORDER);
 	} else if (test_bit(block, r->whole_blocks)) {
-		__free_pages(upa_entry_page(READ_ONCE(r->entries[frame])), UPA_BLOCK_ORDER);
+		struct page *first = upa_entry_page(READ_ONCE(r->entries[frame]));
+
+		upa_block_withdraw(r, block, first);
+		__free_pages(first, UPA_BLOCK_ORDER);
 	} else {
 		for (i = 0; i < UPADEV_BLOCK_PAGES; i++) {
 			u64 entry = READ_ONCE(r->entries[frame + i]);
@@ -68,6 +113,7 @@ struct page *upa_frame_hide(struct upa_region *r, u64 frame)
 	if (!entry)
 		return NULL;
 	WRITE_ONCE(r->entries[frame], 0);
+	upa_count_absent(r, frame);
 	return upa_entry_page(entry);
 }
 
@@ -75,6 +121,7 @@ void upa_frame_show(struct upa_region *r, u64 frame, struct page *page)
 {
 	lockdep_assert_held(&r->refill_lock);
 	WRITE_ONCE(r->entries[frame], upa_frame_entry(r, page));
+	upa_count_present(r, frame);
 }
 
 /* Memory for a frame without any. False if it has some. */
@@ -103,7 +150,10 @@ void upa_frame_free(struct upa_region *r, u64 frame, struct page *page)
 
 	lockdep_assert_held(&r->refill_lock);
 	if (test_bit(block, r->whole_blocks)) {
-		split_page(page - frame % UPADEV_BLOCK_PAGES, UPA_BLOCK_ORDER);
+		struct page *first = page - frame % UPADEV_BLOCK_PAGES;
+
+		upa_block_withdraw(r, block, first);
+		split_page(first, UPA_BLOCK_ORDER);
 		clear_bit(block, r->whole_blocks);
 	}
 	__free_page(page);
@@ -114,9 +164,27 @@ void upa_frame_free(struct upa_region *r, u64 frame, struct page *page)
 void upa_block_free(struct upa_region *r, u64 frame, struct page *page)
 {
 	lockdep_assert_held(&r->refill_lock);
+	upa_block_withdraw(r, frame / UPADEV_BLOCK_PAGES, page);
 	clear_bit(frame / UPADEV_BLOCK_PAGES, r->whole_blocks);
 	__free_pages(page, UPA_BLOCK_ORDER);
 	atomic64_add(UPADEV_BLOCK_PAGES, &r->unused->gone);
+}
+
+/* Memory for a whole block of which no frame has any. False if one has. */
+bool upa_block_put(struct upa_region *r, u64 block, struct upa_block_memory *m)
+{
+	u64 frame = block * UPADEV_BLOCK_PAGES, i;
+
+	lockdep_assert_held(&r->refill_lock);
+	/* None is hidden either: that is so only while refill_lock is held. */
+	if (r->blocks->absent[block] != UPADEV_BLOCK_PAGES)
+		return false;
+	for (i = 0; i < UPADEV_BLOCK_PAGES; i++)
+		upa_mark_present(r->unused, frame + i);
+	smp_mb__after_atomic();
+	upa_pool_put(r, block, m);
+	atomic64_sub(UPADEV_BLOCK_PAGES, &r->unused->gone);
+	return true;
 }
 
 /* Nothing of a whole block can be installed any more: its first page, for show or discard. */
@@ -144,6 +212,13 @@ void upa_pool_discard(struct page *first)
 	__free_pages(first, UPA_BLOCK_ORDER);
 }
 
+/* Memory for one block of frames, if the kernel has 2 MiB that lie together. */
+void upa_pool_alloc_whole(struct upa_block_memory *m)
+{
+	m->pages = NULL;
+	m->whole = alloc_pages(UPA_POOL_GFP | __GFP_NORETRY, UPA_BLOCK_ORDER);
+}
+
 /*
  * Memory for one block of frames: 2 MiB where the kernel has such, else 512 pages, of which all are
  * there before any is shown, since what a table has been given cannot be freed again.
@@ -152,8 +227,7 @@ int upa_pool_alloc(struct upa_block_memory *m)
 {
 	u64 i;
 
-	m->pages = NULL;
-	m->whole = alloc_pages(UPA_POOL_GFP | __GFP_NORETRY, UPA_BLOCK_ORDER);
+	upa_pool_alloc_whole(m);
 	if (m->whole)
 		return 0;
 	m->pages = kcalloc(UPADEV_BLOCK_PAGES, sizeof(*m->pages), GFP_KERNEL_ACCOUNT);
@@ -187,9 +261,13 @@ void upa_pool_put(struct upa_region *r, u64 block, struct upa_block_memory *m)
 {
 	u64 frame = block * UPADEV_BLOCK_PAGES, i;
 
+	if (r->blocks)
+		r->blocks->absent[block] = 0;
 	if (m->whole) {
 		set_bit(block, r->whole_blocks);
 		upa_pool_show(r, block, m->whole);
+		if (r->blocks)
+			upa_block_offer(r, block);
 	} else {
 		clear_bit(block, r->whole_blocks);
 		for (i = 0; i < UPADEV_BLOCK_PAGES; i++)

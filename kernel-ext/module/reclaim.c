@@ -360,11 +360,14 @@ static int upa_refill_block(struct upa_region *r, u64 frame)
 	return ret;
 }
 
-/* A touch found nothing to install. 0: it may try again; else an error, as of those two. */
-int upa_refill(struct upa_region *r, u64 frame)
+/*
+ * A touch found nothing to install, of a block if @block. 0: it may try again; else an error, as of
+ * those two.
+ */
+int upa_refill(struct upa_region *r, u64 frame, bool block)
 {
 	if (READ_ONCE(r->unused))
-		return upa_unused_refill(r, frame);
+		return upa_unused_refill(r, frame, block);
 	return r->gone ? upa_refill_block(r, frame) : -EFAULT;
 }
 

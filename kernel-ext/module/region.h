@@ -16,8 +16,13 @@
  *                  is searched for numbers
  *   i_mmap_rwsem   of ->mapping, the kernel's: inside unmap_mapping_range()
  *   flush_lock     one shoot-down at a time; nothing is allocated and nobody waited for under it
- *   page table     the kernel's own spin lock: shadow, ->frames, ->entries and the page table
- *                  entry are read and written under one holding of it
+ *   page table     the kernel's own spin lock, of a table or of the level above it: shadow,
+ *                  ->frames, ->entries or ->blocks, and the entry are read and written under one
+ *                  holding of it
+ *
+ * With ->blocks an entry of the level above a page table may come and go (0, or one of 2 MiB) and
+ * become a table under mmap_lock held for reading. A table goes, or is made by other than a fault,
+ * only with mmap_lock held for writing; the former with i_mmap_rwsem as well.
  *
  * lockdep is asked for mmap_lock by name: mmap_assert_locked() needs what no module is given, on a
  * kernel with CONFIG_DEBUG_VM.
@@ -110,6 +115,25 @@ struct upa_unused {
 };
 
 /**
+ * struct upa_blocks - of a region whose shadow table may name blocks; see blocks.c
+ * @entries: of each block of frames: the entry of 2 MiB that maps it, or 0 while it has none.
+ *	Written under create_lock or refill_lock, READ_ONCE() under the lock of the entry set from it
+ * @absent: of each block of frames: how many are hidden or have no memory; as @entries
+ * @seen: of each block of pages: UPA_SEEN_* of entries that were taken away before anybody had
+ *	harvested their bits; under the lock of the entry
+ * @tables: of each GiB of addresses: the table of its entries, once it was found; mmap_lock
+ */
+struct upa_blocks {
+	u64 *entries;
+	u16 *absent;
+	u8 *seen;
+	pmd_t **tables;
+};
+
+#define UPA_SEEN_ACCESSED 1
+#define UPA_SEEN_DIRTY 2
+
+/**
  * struct upa_counters - since the region was made; see struct upadev_stats
  * @faults: touches that found a valid entry
  * @fault_pages: pages installed by them
@@ -121,12 +145,14 @@ struct upa_unused {
  * @shootdowns: flushes of TLBs
  * @shared_shootdowns: served by one that began later
  * @reclaimed_pages: given back to the kernel
+ * @block_entries: entries of 2 MiB set
  */
 struct upa_counters {
 	atomic64_t faults, fault_pages, bad_faults;
 	atomic64_t map_calls, map_pages, unmap_calls, unmap_pages;
 	atomic64_t shootdowns, shared_shootdowns;
 	atomic64_t reclaimed_pages;
+	atomic64_t block_entries;
 };
 
 /**
@@ -149,6 +175,7 @@ struct upa_counters {
  * @frames: size of the pool, READ_ONCE() under the page table lock
  * @entries: page table entry of each frame, 0: none at the moment; raw PMD: of each block
  * @whole_blocks: set: one allocation of 2 MiB, else 512
+ * @blocks: UPADEV_CREATE_BLOCKS, else NULL
  * @shadow: the process writes it: READ_ONCE(), then check
  * @state: shared memory for the process's allocators
  * @state_bytes: of @state
@@ -193,6 +220,7 @@ struct upa_region {
 	u64 frames;
 	u64 *entries;
 	unsigned long *whole_blocks;
+	struct upa_blocks *blocks;
 
 	u32 *shadow;
 	void *state;
@@ -304,12 +332,14 @@ struct page *upa_pool_hide(struct upa_region *r, u64 block);
 void upa_pool_show(struct upa_region *r, u64 block, struct page *first);
 void upa_pool_discard(struct page *first);
 int upa_pool_alloc(struct upa_block_memory *m);
+void upa_pool_alloc_whole(struct upa_block_memory *m);
 void upa_pool_unalloc(struct upa_block_memory *m);
 void upa_pool_put(struct upa_region *r, u64 block, struct upa_block_memory *m);
 
 struct page *upa_frame_hide(struct upa_region *r, u64 frame);
 void upa_frame_show(struct upa_region *r, u64 frame, struct page *page);
 bool upa_frame_put(struct upa_region *r, u64 frame, struct page *page);
+bool upa_block_put(struct upa_region *r, u64 block, struct upa_block_memory *m);
 bool upa_frame_in_whole_block(const struct upa_region *r, u64 frame);
 void upa_frame_free(struct upa_region *r, u64 frame, struct page *page);
 void upa_block_free(struct upa_region *r, u64 frame, struct page *page);
@@ -324,14 +354,14 @@ void upa_mark_present(struct upa_unused *u, u64 frame);
 /* unused.c: taking what they say is unused */
 long upa_unused_for_others(struct upa_region *r, unsigned long pages);
 int upa_unused_now(struct upa_region *r, struct upadev_reclaim *request);
-int upa_unused_refill(struct upa_region *r, u64 frame);
+int upa_unused_refill(struct upa_region *r, u64 frame, bool block);
 
 /* reclaim.c: memory pressure */
 int upa_reclaim_init(void);
 void upa_reclaim_exit(void);
 void upa_reclaim_watch(struct upa_region *r);
 void upa_reclaim_forget(struct upa_region *r);
-int upa_refill(struct upa_region *r, u64 frame);
+int upa_refill(struct upa_region *r, u64 frame, bool block);
 int upa_reclaim_now(struct upa_region *r, struct upadev_reclaim *request);
 u64 upa_gone_pages(const struct upa_region *r);
 
@@ -348,13 +378,63 @@ struct upa_table {
 };
 
 bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_table *t);
+bool upa_table_populate(struct vm_fault *vmf);
+
+static inline bool upa_is_table(pmd_t pmd)
+{
+	return (native_pmd_val(pmd) & (_PAGE_PRESENT | _PAGE_PSE)) == _PAGE_PRESENT;
+}
+
+pmd_t *upa_pmd(struct mm_struct *mm, unsigned long address);
 int upa_table_make(struct mm_struct *mm, unsigned long address);
 void upa_flush(struct upa_region *r);
 void upa_flush_everywhere(void);
 int upa_zap_data(struct upa_region *r, bool killable);
 bool upa_secondary_mmus(const struct upa_region *r);
 
+/**
+ * struct upa_walk - how far a batch has come
+ * @batch: what is told of it
+ * @map: install, else empty
+ * @flush: something was taken away
+ * @budget: pages that may still be looked at under this holding of the locks
+ */
+struct upa_walk {
+	struct upadev_batch *batch;
+	bool map;
+	bool flush;
+	int budget;
+};
+
+/* A page table, or its absence, is needed that only a holder of mmap_lock for writing can make. */
+#define UPA_NEEDS_TABLE_CHANGE 1
+
+/* blocks.c: entries of 2 MiB in guarded mode */
+int upa_blocks_make(struct upa_region *r);
+void upa_blocks_free(struct upa_region *r);
+u32 upa_blocks_number(const struct upa_region *r, u64 page);
+void upa_blocks_forget(struct upa_region *r);
+bool upa_block_named(const struct upa_region *r, u64 page, u64 *block);
+bool upa_block_fault(struct upa_region *r, struct vm_fault *vmf, u64 first, u64 *changed);
+unsigned long upa_block_fill(struct upa_region *r, const struct upa_table *t, u64 page,
+			     unsigned long count, u64 *changed, bool *replaced);
+int upa_blocks_walk(struct upa_region *r, struct upa_walk *w, u64 *page, u64 end);
+int upa_blocks_change_tables(struct upa_region *r, u64 page, u64 end);
+bool upa_blocks_expel(struct upa_region *r, pmd_t *pmd, unsigned long address);
+bool upa_blocks_harvest(struct upa_region *r, u64 page, bool whole, const struct upadev_harvest *h,
+			unsigned int *seen);
+
+/*
+ * frame + 1 of a page, 0 for none, or anything out of range, as the shadow table has it at this
+ * moment.
+ */
+static inline u32 upa_number(const struct upa_region *r, u64 page)
+{
+	return unlikely(r->blocks) ? upa_blocks_number(r, page) : READ_ONCE(r->shadow[page]);
+}
+
 /* guarded.c: shadow table to page tables */
+int upa_walk_table(struct upa_region *r, struct upa_walk *w, u64 page, unsigned int count);
 vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf);
 int upa_guarded_batch(struct upa_region *r, struct upadev_batch *batch, bool map);
 int upa_guarded_advise(struct upa_region *r, loff_t offset, loff_t bytes, int advice);

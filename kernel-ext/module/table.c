@@ -19,6 +19,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
+#include <asm/pgalloc.h>
 #include <asm/tlbflush.h>
 
 #include "region.h"
@@ -29,33 +30,38 @@
 /* Of one unmap_mapping_range(), between two looks for a fatal signal. */
 #define UPA_ZAP_BYTES (1ULL << 30)
 
+/* The entry of 2 MiB, or of a page table, of @address; NULL if no table holds it. */
+pmd_t *upa_pmd(struct mm_struct *mm, unsigned long address)
+{
+	pgd_t *pgd = pgd_offset(mm, address);
+	p4d_t *p4d;
+	pud_t *pud;
+
+	lockdep_assert_held(&mm->mmap_lock);
+	if (pgd_none(*pgd))
+		return NULL;
+	p4d = p4d_offset(pgd, address);
+	if (p4d_none(*p4d))
+		return NULL;
+	pud = pud_offset(p4d, address);
+	if (pud_none(*pud))
+		return NULL;
+	return pmd_offset(pud, address);
+}
+
 /*
- * Finds and locks the page table (512 entries) of @address; false if there is none. A guarded
- * region has no larger entries: nobody makes them in a VM_PFNMAP mapping but the process, raw.
- * A table is made under the mmap_lock that the caller holds, or by a fault beside it, and never
- * taken away while the lock is held and the mapping is in the tree.
+ * Finds and locks the page table (512 entries) of @address; false if there is none, or an entry of
+ * 2 MiB in its place (blocks.c). A table is made under the mmap_lock that the caller holds, or by a
+ * fault beside it, and never taken away while the lock is held and the mapping is in the tree.
  *
  * The lock is a full barrier (x86: a locked instruction): a table that is made and locked here
  * was either seen by whoever empties tables, or sees here what he wrote before he looked.
  */
 bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_table *t)
 {
-	pgd_t *pgd = pgd_offset(mm, address);
-	p4d_t *p4d;
-	pud_t *pud;
-	pmd_t *pmd;
+	pmd_t *pmd = upa_pmd(mm, address);
 
-	lockdep_assert_held(&mm->mmap_lock);
-	if (pgd_none(*pgd))
-		return false;
-	p4d = p4d_offset(pgd, address);
-	if (p4d_none(*p4d))
-		return false;
-	pud = pud_offset(p4d, address);
-	if (pud_none(*pud))
-		return false;
-	pmd = pmd_offset(pud, address);
-	if (pmd_none(READ_ONCE(*pmd)))
+	if (!pmd || !upa_is_table(READ_ONCE(*pmd)))
 		return false;
 	t->lock = pte_lockptr(mm, pmd);
 	t->pte = pte_offset_kernel(pmd, address);
@@ -64,12 +70,37 @@ bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_tabl
 	return true;
 }
 
+/*
+ * Puts the page table that the kernel has brought for a fault, if there is nothing in its place.
+ * False if it has brought none, since there was something a moment ago.
+ */
+bool upa_table_populate(struct vm_fault *vmf)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	spinlock_t *lock;
+
+	if (!vmf->prealloc_pte)
+		return false;
+	lock = pmd_lock(mm, vmf->pmd);
+	if (pmd_none(*vmf->pmd)) {
+		mm_inc_nr_ptes(mm);
+		smp_wmb(); /* the table is zero, then it is one */
+		pmd_populate(mm, vmf->pmd, vmf->prealloc_pte);
+		vmf->prealloc_pte = NULL;
+	}
+	spin_unlock(lock);
+	return true;
+}
+
 static int upa_no_change(pte_t *pte, unsigned long address, void *data)
 {
 	return 0;
 }
 
-/* Makes the page table of @address if there is none. */
+/*
+ * Makes the page table of @address if there is none. It must not meet an entry of 2 MiB, not even
+ * one that is set meanwhile: with ->blocks mmap_lock is held for writing.
+ */
 int upa_table_make(struct mm_struct *mm, unsigned long address)
 {
 	lockdep_assert_held(&mm->mmap_lock);

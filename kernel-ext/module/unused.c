@@ -88,7 +88,7 @@ static void upa_hunt_pages(struct upa_hunt *hunt)
 
 		for (; bits; bits &= bits - 1) {
 			u64 page = row * 64 + __ffs64(bits);
-			u32 word = READ_ONCE(r->shadow[page]);
+			u32 word = upa_number(r, page);
 
 			if (word && word <= frames)
 				upa_hide(hunt, array_index_nospec(word - 1, frames), page + 1);
@@ -126,6 +126,8 @@ static bool upa_expel_all(struct upa_region *r)
 
 		if (++tables % UPA_TABLES_AT_ONCE == 0)
 			cond_resched();
+		if (r->blocks && upa_blocks_expel(r, upa_pmd(r->mm, address), address))
+			continue;
 		if (!upa_table_lock(r->mm, address, &t))
 			continue;
 		upa_expel(r, t.pte, address);
@@ -162,13 +164,13 @@ static bool upa_still_unused(struct upa_region *r, u64 frame, u64 at)
 		return upa_is_free(&u->frames, frame);
 	calls = atomic64_read(&r->count.unmap_calls);
 	smp_rmb();
-	if (READ_ONCE(r->shadow[at - 1]) != frame + 1)
+	if (upa_number(r, at - 1) != frame + 1)
 		return false;
 	smp_rmb();
 	if (!upa_is_free(&u->pages, at - 1))
 		return false;
 	smp_rmb();
-	if (READ_ONCE(r->shadow[at - 1]) != frame + 1)
+	if (upa_number(r, at - 1) != frame + 1)
 		return false;
 	smp_rmb();
 	return atomic64_read(&r->count.unmap_calls) == calls;
@@ -318,14 +320,18 @@ int upa_unused_now(struct upa_region *r, struct upadev_reclaim *request)
  * without refill_lock, since what is asked for may be what the shrinker finds in this same region.
  * 0 once the frame may be installed again; -ENOMEM; -EINTR of a thread that is about to die.
  */
-int upa_unused_refill(struct upa_region *r, u64 frame)
+int upa_unused_refill(struct upa_region *r, u64 frame, bool block)
 {
+	struct upa_block_memory memory = {};
 	struct page *page = NULL;
 	int ret;
 
 	lockdep_assert_held(&r->mm->mmap_lock);
+	/* A whole block that is wanted as one, and gone: the counter is looked at again below. */
+	if (block && READ_ONCE(r->blocks->absent[frame / UPADEV_BLOCK_PAGES]) == UPADEV_BLOCK_PAGES)
+		upa_pool_alloc_whole(&memory);
 	/* Gone, or hidden for a moment by whoever holds refill_lock: then in vain. */
-	if (!READ_ONCE(r->entries[frame])) {
+	if (!memory.whole && !READ_ONCE(r->entries[frame])) {
 		page = alloc_page(GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT);
 		if (!page)
 			return -ENOMEM;
@@ -333,11 +339,16 @@ int upa_unused_refill(struct upa_region *r, u64 frame)
 	ret = mutex_lock_killable(&r->refill_lock);
 	if (!ret) {
 		/* Not if the pool was lowered meanwhile, or another touch was quicker. */
-		if (page && frame < READ_ONCE(r->frames) && upa_frame_put(r, frame, page))
-			page = NULL;
+		if (frame < READ_ONCE(r->frames)) {
+			if (page && upa_frame_put(r, frame, page))
+				page = NULL;
+			if (memory.whole)
+				upa_block_put(r, frame / UPADEV_BLOCK_PAGES, &memory);
+		}
 		mutex_unlock(&r->refill_lock);
 	}
 	if (page)
 		__free_page(page);
+	upa_pool_unalloc(&memory);
 	return ret;
 }

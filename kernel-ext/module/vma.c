@@ -177,6 +177,7 @@ static int upa_mmap_data(struct upa_region *r, struct vm_area_struct *vma)
 	upa_remove_flags(vma, VM_MAYEXEC);
 	vma->vm_ops = &upa_data_ops;
 	r->data_start = vma->vm_start;
+	upa_blocks_forget(r);
 	r->data_was_mapped = true;
 	WRITE_ONCE(r->data_vma, vma);
 	return 0;

@@ -8,6 +8,8 @@
  *   kernel-thp        2 MiB-aligned with MADV_HUGEPAGE
  *   guarded-fault     shadow entries, installed by the faults of the touch; freed by one posix_fadvise()
  *   guarded-batch     shadow entries, installed by one posix_fadvise()
+ *   guarded-blocks    shadow entries that name 512 frames, for entries of 2 MiB, installed by one posix_fadvise()
+ *   guarded-blocks-fault   the same, installed by the faults of the touch
  *   raw-pte, raw-pmd  hardware entries; freed by storing 0 and one fsync()
  * Operations: allocate, touch (one store for each 4 KiB), touch-huge (fresh pages again, one store for each 2 MiB),
  * free, reuse (touch of pages still mapped), realloc; for the module's modes, free is also split into clear (stores to
@@ -201,6 +203,56 @@ static void guarded_rounds(const char *backend, bool by_fault)
 	}
 }
 
+/* By whole blocks, all by one call; by_fault: by the touch. */
+static void block_rounds(const char *backend, bool by_fault)
+{
+	struct region r;
+
+	if (!make_region(&r, UPADEV_GUARDED, UPADEV_CREATE_BLOCKS, 262144, 262144))
+		return;
+	for (size_t s = 0; s < SIZES; s++) {
+		uint64_t pages = sizes[s], n = (pages + 511) / 512, start;
+
+		if (left_out(pages))
+			continue;
+		forget();
+		pages = n * 512;
+		for (int round = -1; round < rounds_for(pages); round++) {
+			int slot = round < 0 ? 0 : round;
+
+			for (int huge = 0; huge < 2; huge++) {
+				start = counter();
+				for (uint64_t i = 0; i < n; i++)
+					*(volatile uint32_t *)&r.shadow[i * 512] = UPADEV_SHADOW_BLOCK | (uint32_t)i;
+				if (!by_fault)
+					one_range(&r, POSIX_FADV_WILLNEED, 0, pages);
+				results[ALLOCATE][slot] = since(start);
+				if (huge) {
+					results[TOUCH_HUGE][slot] = touch_huge(r.data, pages);
+				} else {
+					start = counter();
+					touch(r.data, pages);
+					results[TOUCH][slot] = since(start);
+					start = counter();
+					touch(r.data, pages);
+					results[REUSE][slot] = since(start);
+				}
+				start = counter();
+				for (uint64_t i = 0; i < n; i++)
+					*(volatile uint32_t *)&r.shadow[i * 512] = 0;
+				results[CLEAR][slot] = since(start);
+				start = counter();
+				one_range(&r, POSIX_FADV_DONTNEED, 0, pages);
+				results[FLUSH][slot] = since(start);
+				results[FREE][slot] = results[CLEAR][slot] + results[FLUSH][slot];
+			}
+		}
+		if (sizes[s] >= 512)
+			report(backend, pages, 1);
+	}
+	destroy_region(&r);
+}
+
 static void raw_rounds(const char *backend, uint32_t mode)
 {
 	const uint64_t unit_pages = mode == UPADEV_RAW_PMD ? 512 : 1;
@@ -289,6 +341,8 @@ int main(int argc, char **argv)
 	RUN("raw-pmd", raw_rounds("raw-pmd", UPADEV_RAW_PMD));
 	RUN("guarded-batch", guarded_rounds("guarded-batch", false));
 	RUN("guarded-fault", guarded_rounds("guarded-fault", true));
+	RUN("guarded-blocks", block_rounds("guarded-blocks", false));
+	RUN("guarded-blocks-fault", block_rounds("guarded-blocks-fault", true));
 	RUN("kernel-thp", kernel_rounds("kernel-thp", 2));
 	RUN("kernel-populate", kernel_rounds("kernel-populate", 1));
 	RUN("kernel", kernel_rounds("kernel", 0));

@@ -7,6 +7,7 @@
 
 #define LOOP 400000000ULL
 #define BLOCK 512 /* pages of 2 MiB */
+#define BLOCKS 8
 #define FEW 64
 
 __attribute__((noinline)) void mark_begin(void)
@@ -74,6 +75,16 @@ static void module(void)
 	       one_range(&r, POSIX_FADV_DONTNEED, 0, FEW), );
 	REPEAT("guarded: a fault that installs 512 pages", , *(volatile unsigned char *)r.data = 1,
 	       one_range(&r, POSIX_FADV_DONTNEED, 0, BLOCK));
+	destroy_region(&r);
+	NEED(make_region(&r, UPADEV_GUARDED, UPADEV_CREATE_BLOCKS, BLOCKS * BLOCK, BLOCKS * BLOCK));
+	for (uint32_t i = 0; i < BLOCKS; i++)
+		r.shadow[i * BLOCK] = UPADEV_SHADOW_BLOCK | i;
+	REPEAT("guarded: 8 blocks of 2 MiB installed by posix_fadvise()", ,
+	       one_range(&r, POSIX_FADV_WILLNEED, 0, BLOCKS * BLOCK),
+	       one_range(&r, POSIX_FADV_DONTNEED, 0, BLOCKS * BLOCK));
+	REPEAT("guarded: 8 blocks of 2 MiB emptied by posix_fadvise()",
+	       one_range(&r, POSIX_FADV_WILLNEED, 0, BLOCKS * BLOCK),
+	       one_range(&r, POSIX_FADV_DONTNEED, 0, BLOCKS * BLOCK), );
 	destroy_region(&r);
 	if (!make_region(&r, UPADEV_RAW_PTE, 0, BLOCK, BLOCK))
 		return;

@@ -49,6 +49,16 @@
  * it is. Devices and guests that share the address space (IOMMU, KVM) are told of what is taken
  * away.
  *
+ * **Entries of 2 MiB** (UPADEV_CREATE_BLOCKS). Pages 512 n .. 512 n + 511 are a block of pages,
+ * frames likewise. If the shadow entry of the first page of a block has UPADEV_SHADOW_BLOCK set,
+ * the rest of it is the number of a block of frames, and the block of pages shows these frames in
+ * their order; the other 511 shadow entries are then not read. The kernel maps it by one entry of
+ * 2 MiB, where all 512 frames have memory that lies together, and by 512 of 4 KiB otherwise. Before
+ * the mark is taken out of the first entry, the other entries must say what is to be there. A block
+ * is installed and taken away as a whole: UPADEV_UNMAP of a part takes all of it away, as does
+ * UPADEV_MAP if the block of pages is one no more; what the shadow table still says comes back when
+ * it is touched. The same block may stand at several blocks of pages, and its frames at others.
+ *
  * **Raw modes.** The process stores hardware entries: those of the entries table, or 0. Absent to
  * present needs no call. After present to absent or present to other: fsync() of the file, and only
  * then may the frame be used again. It returns after no thread can reach what its entries no longer
@@ -132,6 +142,15 @@ struct upadev_info {
  * an UPADEV_UNMAP (of any pages) that began after it was cleared in the old one has returned.
  */
 #define UPADEV_CREATE_RECLAIM (1U << 1)
+/*
+ * Shadow entries may name blocks of 512 frames (UPADEV_SHADOW_BLOCK); elsewhere such an entry is out
+ * of range. Guarded only, and not with UPADEV_CREATE_RECLAIM (else EINVAL). EOPNOTSUPP: the kernel
+ * or the processor knows no entries of 2 MiB.
+ */
+#define UPADEV_CREATE_BLOCKS (1U << 2)
+
+/* In the shadow entry of a page 512 n: the rest is the number of a block, its first frame / 512. */
+#define UPADEV_SHADOW_BLOCK (1U << 31)
 
 /**
  * struct upadev_create - UPADEV_CREATE: create the region
@@ -197,7 +216,8 @@ struct upadev_range {
  * `stopped_at` being that page. UPADEV_UNMAP empties the true tables in the ranges. Both flush the
  * TLBs at most once, if anything was taken away. All ranges are checked before anything is done.
  * The out fields are written also when the call fails with EINVAL or EINTR after that check.
- * ENOMEM: no memory for a page table, or for the copy of many ranges.
+ * ENOMEM: no memory for a page table, or for the copy of many ranges. UPADEV_BATCH_PER_RANGE in a
+ * region made with UPADEV_CREATE_BLOCKS is EINVAL.
  *
  * One range is cheaper by posix_fadvise() of the file, at offset and length in bytes of the data,
  * multiples of 4096 and inside: POSIX_FADV_WILLNEED does what UPADEV_MAP does, POSIX_FADV_DONTNEED
@@ -236,6 +256,10 @@ struct upadev_batch {
  * Guarded only (else EOPNOTSUPP). Bit i of the bit maps is page first page + i; unused bits of the
  * last word are 0; pages not installed read 0. Cleared dirty bits are always flushed. With EFAULT
  * or EINTR the bits of up to 32768 pages may be lost. ENOMEM: no memory for the bit maps.
+ *
+ * Of an entry of 2 MiB there is one bit of each kind: it counts for all 512 pages, and is cleared
+ * only by a call whose range covers them. If the entry was taken away as part of another call, the
+ * bits are kept and told by the next harvest.
  */
 struct upadev_harvest {
 	__u64 page;
@@ -299,6 +323,7 @@ struct upadev_reclaim {
  * @shared_shootdowns: flushes saved because one that began later served several calls
  * @charged_pages: pages charged to the locked-memory limit
  * @reclaimed_pages: taken by the kernel under memory pressure, or by UPADEV_RECLAIM
+ * @block_entries: entries of 2 MiB that were installed; their pages are in fault_pages or map_pages
  * @reserved: 0
  */
 struct upadev_stats {
@@ -318,7 +343,8 @@ struct upadev_stats {
 	__u64 shared_shootdowns;
 	__u64 charged_pages;
 	__u64 reclaimed_pages;
-	__u64 reserved[3];
+	__u64 block_entries;
+	__u64 reserved[2];
 };
 
 /* Bits of an allocator's words; see struct upadev_allocator. */

@@ -176,6 +176,24 @@ public class Device extends Device$shared {
     public static int UPADEV_CREATE_RECLAIM() {
         return UPADEV_CREATE_RECLAIM;
     }
+    private static final int UPADEV_CREATE_BLOCKS = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_CREATE_BLOCKS 4
+     * }
+     */
+    public static int UPADEV_CREATE_BLOCKS() {
+        return UPADEV_CREATE_BLOCKS;
+    }
+    private static final int UPADEV_SHADOW_BLOCK = (int)2147483648L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_SHADOW_BLOCK 2147483648
+     * }
+     */
+    public static int UPADEV_SHADOW_BLOCK() {
+        return UPADEV_SHADOW_BLOCK;
+    }
     private static final int UPADEV_BATCH_PER_RANGE = (int)1L;
     /**
      * {@snippet lang=c :

@@ -31,7 +31,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     __u64 shared_shootdowns;
  *     __u64 charged_pages;
  *     __u64 reclaimed_pages;
- *     __u64 reserved[3];
+ *     __u64 block_entries;
+ *     __u64 reserved[2];
  * }
  * }
  */
@@ -58,7 +59,8 @@ public class upadev_stats {
         Device.C_LONG_LONG.withName("shared_shootdowns"),
         Device.C_LONG_LONG.withName("charged_pages"),
         Device.C_LONG_LONG.withName("reclaimed_pages"),
-        MemoryLayout.sequenceLayout(3, Device.C_LONG_LONG).withName("reserved")
+        Device.C_LONG_LONG.withName("block_entries"),
+        MemoryLayout.sequenceLayout(2, Device.C_LONG_LONG).withName("reserved")
     ).withName("upadev_stats");
 
     /**
@@ -772,12 +774,56 @@ public class upadev_stats {
         struct.set(reclaimed_pages$LAYOUT, reclaimed_pages$OFFSET, fieldValue);
     }
 
+    private static final OfLong block_entries$LAYOUT = (OfLong)$LAYOUT.select(groupElement("block_entries"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * __u64 block_entries
+     * }
+     */
+    public static final OfLong block_entries$layout() {
+        return block_entries$LAYOUT;
+    }
+
+    private static final long block_entries$OFFSET = $LAYOUT.byteOffset(groupElement("block_entries"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * __u64 block_entries
+     * }
+     */
+    public static final long block_entries$offset() {
+        return block_entries$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * __u64 block_entries
+     * }
+     */
+    public static long block_entries(MemorySegment struct) {
+        return struct.get(block_entries$LAYOUT, block_entries$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * __u64 block_entries
+     * }
+     */
+    public static void block_entries(MemorySegment struct, long fieldValue) {
+        struct.set(block_entries$LAYOUT, block_entries$OFFSET, fieldValue);
+    }
+
     private static final SequenceLayout reserved$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("reserved"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[2]
      * }
      */
     public static final SequenceLayout reserved$layout() {
@@ -789,7 +835,7 @@ public class upadev_stats {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[2]
      * }
      */
     public static final long reserved$offset() {
@@ -799,7 +845,7 @@ public class upadev_stats {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[2]
      * }
      */
     public static MemorySegment reserved(MemorySegment struct) {
@@ -809,19 +855,19 @@ public class upadev_stats {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[2]
      * }
      */
     public static void reserved(MemorySegment struct, MemorySegment fieldValue) {
         MemorySegment.copy(fieldValue, 0L, struct, reserved$OFFSET, reserved$LAYOUT.byteSize());
     }
 
-    private static long[] reserved$DIMS = { 3 };
+    private static long[] reserved$DIMS = { 2 };
 
     /**
      * Dimensions for array field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[2]
      * }
      */
     public static long[] reserved$dimensions() {
@@ -832,7 +878,7 @@ public class upadev_stats {
     /**
      * Indexed getter for field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[2]
      * }
      */
     public static long reserved(MemorySegment struct, long index0) {
@@ -842,7 +888,7 @@ public class upadev_stats {
     /**
      * Indexed setter for field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[2]
      * }
      */
     public static void reserved(MemorySegment struct, long index0, long fieldValue) {
