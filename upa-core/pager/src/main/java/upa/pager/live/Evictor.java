@@ -1,21 +1,22 @@
 package upa.pager.live;
 
-import java.lang.foreign.Arena;
 import java.util.ArrayDeque;
 import java.util.Arrays;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.RejectedExecutionException;
+import java.util.HashSet;
+import java.util.Set;
+import upa.pager.place.Migration;
 import upa.pager.place.PlaceWord;
 import upa.pager.posix.Linux;
 import upa.pager.store.PageIo;
 import upa.policy.PageBatch.Cause;
 
 /**
- * How the pages of one session leave. Belongs to the session's thread, but for what writes to stores.
+ * How the pages of one session leave. Belongs to the session's thread.
  *
- * <p>A page leaves in five steps: a policy chooses it; the client moves it to the staging area, which fails if it is
- * pinned, locked or shared; it is copied to a store; its word then names the store; its staging slot is free again. Who
- * touches it before that has it back from the staging area at once, and what the store has got is freed.
+ * <p>A page leaves in the five steps of {@link Migration}: a policy claims it, and the client detaches it: it moves it
+ * to the staging area, which fails if it is pinned, locked or shared. The migration copies it from there to a store,
+ * makes its word name the store, and releases its staging slot. Who touches it before that has it back from the staging
+ * area at once, and what the store has got is freed.
  */
 final class Evictor {
     private static final int WRITE_PAGES = 64;
@@ -29,13 +30,15 @@ final class Evictor {
     private static final long LEAST_PAUSE_NANOS = 20_000_000;
     private static final long MOST_PAUSE_NANOS = 1_000_000_000;
 
-    /** Pages on their way from the staging area to a store. */
-    private record Batch(int[] slots, long[] words, int from) {}
+    /** Batches of pages on their way from the staging area to stores. */
+    private static final int MOST_WRITES = 8;
+
+    /** A staging slot whose page is to go to a store: which is the first that is asked. */
+    private record Staged(int slot, int from) {}
 
     private final Session session;
     private final PagedProcess process;
     private final Client client;
-    private final ExecutorService writers;
     private final PageStates states;
     private final LiveMechanism mechanism;
     private final Counters counters;
@@ -44,7 +47,9 @@ final class Evictor {
     private final ArrayDeque<Integer> refused = new ArrayDeque<>();
 
     private final ArrayDeque<Integer> shared = new ArrayDeque<>();
-    private final ThreadLocal<PageIo> writerIo = ThreadLocal.withInitial(() -> new PageIo(Arena.ofAuto(), WRITE_PAGES));
+    private final ArrayDeque<Staged> waiting = new ArrayDeque<>();
+    private final ArrayDeque<PageIo> ios = new ArrayDeque<>();
+    private final PageIo back;
     /** A staging slot is free again when its batch is done, and no page is in it. */
     private final int[] freeSlots = new int[Wire.STAGING_SLOTS];
 
@@ -60,14 +65,14 @@ final class Evictor {
     private long pauseNanos = LEAST_PAUSE_NANOS;
     private long pausedAt = System.nanoTime() - MOST_PAUSE_NANOS;
 
-    Evictor(Session session, PagedProcess process, ExecutorService writers) {
+    Evictor(Session session, PagedProcess process) {
         this.session = session;
         this.process = process;
-        this.writers = writers;
         client = process.client;
         states = process.states;
         mechanism = process.mechanism;
         counters = process.counters;
+        back = new PageIo(process.arena, 1);
         for (int i = 0; i < freeSlots.length; i++) {
             freeSlots[freeSlotCount++] = freeSlots.length - 1 - i;
         }
@@ -75,8 +80,6 @@ final class Evictor {
 
     /** What a pager before has staged and not written, or not said so. */
     void adoptStaged() {
-        int[] slots = new int[Wire.STAGING_SLOTS];
-        int count = 0;
         boolean[] used = new boolean[Wire.STAGING_SLOTS];
         for (int page = states.nextOutside(0); page >= 0; page = states.nextOutside(page + 1)) {
             long word = states.get(page);
@@ -84,7 +87,7 @@ final class Evictor {
                 int slot = PlaceWord.slot(word);
                 slotOwner[slot] = page;
                 used[slot] = true;
-                slots[count++] = slot;
+                waiting.add(new Staged(slot, 0));
             }
         }
         freeSlotCount = 0;
@@ -93,10 +96,7 @@ final class Evictor {
                 freeSlots[freeSlotCount++] = slot;
             }
         }
-        for (int at = 0; at < count; at += WRITE_PAGES) {
-            int[] some = Arrays.copyOfRange(slots, at, Math.min(count, at + WRITE_PAGES));
-            write(new Batch(some, new long[some.length], 0));
-        }
+        write();
     }
 
     boolean isWriting() {
@@ -234,29 +234,21 @@ final class Evictor {
 
     private void staged(long[] victims, int[] slots, int count) {
         int progress = 0;
-        int[] movedSlots = new int[count];
-        int n = 0;
-        int from = 0;
         for (int i = 0; i < count; i++) {
             int page = (int) (victims[i] >>> 32);
             int result = client.result(i);
             if (result == 0) {
                 states.set(page, PlaceWord.of(PlaceWord.STAGING, 0, slots[i]));
                 slotOwner[slots[i]] = page;
-                movedSlots[n++] = slots[i];
+                waiting.add(new Staged(slots[i], (int) victims[i]));
                 progress++;
-                from = Math.max(from, (int) victims[i]);
                 counters.staged(page);
             } else {
                 freeSlots[freeSlotCount++] = slots[i];
                 progress += stays(page, result) ? 0 : 1;
             }
-            if (n == WRITE_PAGES || i == count - 1 && n > 0) {
-                write(new Batch(Arrays.copyOf(movedSlots, n), new long[n], from));
-                n = 0;
-                from = 0;
-            }
         }
+        write();
         fruit(progress, count);
     }
 
@@ -288,61 +280,98 @@ final class Evictor {
         session.orderSlowly(Wire.UNSHARE, count);
     }
 
-    private void write(Batch batch) {
-        writesUnderWay++;
-        try {
-            writers.execute(() -> {
-                try {
-                    store(batch);
-                } catch (Throwable t) {
-                    // What has no word is not in a store.
-                    process.complain("a store has failed: " + t);
+    /** Has pages that are staged copied to stores, as many as may be under way. */
+    void write() {
+        while (!waiting.isEmpty() && writesUnderWay < MOST_WRITES) {
+            Batch batch = new Batch(waiting.peek().from);
+            while (batch.count < WRITE_PAGES && !waiting.isEmpty() && waiting.peek().from == batch.from) {
+                int slot = waiting.poll().slot;
+                if (isStaged(slot)) {
+                    batch.pages[batch.count] = slotOwner[slot];
+                    batch.slots[batch.count++] = slot;
+                } else {
+                    freeSlots[freeSlotCount++] = slot;
                 }
-                process.later(() -> stored(batch));
-            });
-        } catch (RejectedExecutionException e) {
-            stored(batch);
+            }
+            if (batch.count > 0) {
+                begin(batch);
+            }
         }
     }
 
-    private void store(Batch batch) {
-        PageIo io = writerIo.get();
-        io.begin(batch.slots.length);
-        for (int i = 0; i < batch.slots.length; i++) {
-            io.page(i).copyFrom(client.staged(batch.slots[i]));
-        }
-        process.stores().write(io, batch.words, batch.from);
+    private void begin(Batch batch) {
+        PageIo free = ios.poll();
+        PageIo io = free != null ? free : new PageIo(process.arena, WRITE_PAGES);
+        writesUnderWay++;
+        process.migration()
+                .move(
+                        batch.pages,
+                        batch.count,
+                        PlaceWord.STAGING,
+                        process.stores().route(batch.from),
+                        io,
+                        batch)
+                .whenComplete((moved, failure) -> {
+                    ios.add(io);
+                    ended(batch);
+                });
     }
 
-    private void stored(Batch batch) {
+    /** Pages on their way from the staging area to stores. */
+    private final class Batch implements Migration.Told {
+        private final int from;
+        private final int[] pages = new int[WRITE_PAGES];
+        private final int[] slots = new int[WRITE_PAGES];
+        private int count;
+        private final Set<Integer> refusedPages = new HashSet<>();
+        private boolean metFull;
+
+        Batch(int from) {
+            this.from = from;
+        }
+
+        @Override
+        public void moved(int page, long word) {
+            process.mover().arrived(page, word);
+            counters.evictions++;
+        }
+
+        @Override
+        public void stays(int page, Migration.Stay why, PageIo.Result result) {
+            if (why == Migration.Stay.REFUSED || why == Migration.Stay.FAILED) {
+                refusedPages.add(page);
+                metFull |= result != PageIo.Result.UNSUITABLE;
+            }
+        }
+    }
+
+    private void ended(Batch batch) {
         int kept = 0;
         writesUnderWay--;
-        for (int i = 0; i < batch.slots.length; i++) {
+        for (int i = 0; i < batch.count; i++) {
             int slot = batch.slots[i];
-            boolean still = isStaged(slot);
-            if (still && batch.words[i] == 0) {
+            if (!isStaged(slot)) {
+                freeSlots[freeSlotCount++] = slot;
+            } else if (slotOwner[slot] == batch.pages[i] && batch.refusedPages.contains(batch.pages[i])) {
                 refused.add(slot);
                 kept++;
-                continue;
-            }
-            if (still) {
-                states.set(slotOwner[slot], batch.words[i]);
-                process.mover().arrived(slotOwner[slot], batch.words[i]);
-                counters.evictions++;
             } else {
-                process.stores().free(batch.words[i]);
+                // Its page has another number now.
+                waiting.add(new Staged(slot, batch.from));
             }
-            freeSlots[freeSlotCount++] = slot;
         }
-        full = kept > 0;
+        // Others may go where a few do not compress.
+        full = kept > 0 && (batch.metFull || kept == batch.count);
         if (full) {
             fullUntil = System.nanoTime() + RETRY_NANOS;
             process.complain("no store takes more pages: they stay in memory, over the bound");
         }
+        write();
     }
 
     private boolean isStaged(int slot) {
-        return states.get(slotOwner[slot]) == PlaceWord.of(PlaceWord.STAGING, 0, slot);
+        long word = PlaceWord.claimed(states.get(slotOwner[slot]), PlaceWord.FREE);
+        return word == PlaceWord.of(PlaceWord.STAGING, 0, slot);
     }
 
     /** Pages that no store takes go back where they were. */
@@ -350,18 +379,33 @@ final class Evictor {
         int n = refused.size();
         for (int i = 0; i < n; i++) {
             int slot = refused.poll();
-            int page = slotOwner[slot];
             if (isStaged(slot)) {
-                int result = session.putBack(page, client.staged(slot));
-                if (result < 0) {
-                    refused.add(slot);
-                    continue;
-                }
-                states.set(page, PageStates.memory());
-                single[0] = page;
-                process.tell(Cause.RESCUED, single, 1);
+                // At once: the staging area always answers.
+                process.migration().fetch(slotOwner[slot], back, putBack);
             }
-            freeSlots[freeSlotCount++] = slot;
+            if (isStaged(slot)) {
+                refused.add(slot);
+            } else {
+                freeSlots[freeSlotCount++] = slot;
+            }
         }
+    }
+
+    private final Migration.Told putBack = new Migration.Told() {
+        @Override
+        public void moved(int page, long word) {
+            single[0] = page;
+            process.tell(Cause.RESCUED, single, 1);
+        }
+
+        @Override
+        public void stays(int page, Migration.Stay why, PageIo.Result result) {
+            // Tried again later: the kernel has something to tell first.
+        }
+    };
+
+    /** Nobody needs what is staged any more. */
+    void end() {
+        waiting.clear();
     }
 }

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import upa.pager.host.PolicyThread;
+import upa.pager.place.Migration;
 import upa.pager.place.PlaceWord;
 import upa.pager.posix.Linux;
 import upa.pager.store.PageIo;
@@ -21,6 +22,8 @@ final class FaultServer {
     private static final long RETRY_NANOS = 200_000_000;
     private static final int MOST_READS = 3;
     private static final int MOST_AHEAD = 64;
+    /** Pages that are read at a time when all are brought in. */
+    private static final int MOST_READ_AHEAD = 64;
 
     private record Fault(int page, int thread, boolean write) {}
 
@@ -38,6 +41,7 @@ final class FaultServer {
 
     private final ArrayDeque<PageIo> readers = new ArrayDeque<>();
     private final int[] single = new int[1];
+    private int underWay;
     private boolean retries;
     private int nextTouch = -1;
     private int ahead = 1;
@@ -182,21 +186,11 @@ final class FaultServer {
             poison(f.page());
         } else if (!PageStates.isOutside(word)) {
             touch(f.page());
-        } else if (StoreChain.isStored(word)) {
-            if (PlaceWord.claim(word) != PlaceWord.WANTED) {
+        } else if (PlaceWord.claim(word) != PlaceWord.WANTED) {
+            if (PlaceWord.place(word) != PlaceWord.STAGING) {
                 count(f);
-                fetch(f.page(), word, Cause.FETCHED, 0);
             }
-        } else {
-            boolean staged = PlaceWord.place(word) == PlaceWord.STAGING;
-            content(word);
-            if (enter(f.page(), word, scratch, staged ? Cause.RESCUED : Cause.FETCHED)) {
-                if (staged) {
-                    counters.rescues++;
-                } else {
-                    count(f);
-                }
-            }
+            fetch(f.page(), Cause.FETCHED, 0);
         }
     }
 
@@ -245,46 +239,77 @@ final class FaultServer {
         process.tell(Cause.FIRST_TOUCH, touched, made);
     }
 
-    private void fetch(int page, long found, Cause cause, int damaged) {
+    /** Brings in a page that nobody reads yet; who moves it to another store loses his claim. */
+    private void fetch(int page, Cause cause, int damaged) {
+        long word = states.get(page);
         PageIo io = reader();
-        // Who moves it to another store loses his claim.
-        long word = PlaceWord.claimed(found, PlaceWord.FREE);
-        long claimed = PlaceWord.claimed(word, PlaceWord.WANTED);
-        states.set(page, claimed);
-        var read = process.stores().read(word, io);
-        if (read.isDone()) {
-            fetched(page, word, io, cause, damaged);
-        } else {
-            read.whenComplete((done, failure) -> {
-                process.later(() -> fetched(page, word, io, cause, damaged));
-            });
-        }
+        underWay++;
+        process.migration().fetch(page, io, new Arrival(word, cause, damaged)).whenComplete((moved, failure) -> {
+            readers.add(io);
+            underWay--;
+        });
     }
 
-    private void fetched(int page, long word, PageIo io, Cause cause, int damaged) {
-        boolean mine = states.get(page) == PlaceWord.claimed(word, PlaceWord.WANTED);
-        PageIo.Result result = io.result(0);
-        if (!mine) {
-            // Dropped or moved meanwhile; somebody may wait for it all the same.
-            again(page);
-        } else if (result == PageIo.Result.OK) {
-            states.set(page, word);
-            enter(page, word, io.page(0), cause);
-        } else if (result == PageIo.Result.UNREACHABLE) {
-            states.set(page, word);
-            doesNotAnswer(word);
-            retryLater(page);
-        } else if (damaged + 1 < MOST_READS) {
-            readers.add(io);
-            fetch(page, word, cause, damaged + 1);
-            return;
-        } else {
-            states.set(page, PageStates.LOST);
-            lost(word, result);
-            process.release(page, word);
-            poison(page);
+    /** What becomes of a page that is to come into memory. */
+    private final class Arrival implements Migration.Told {
+        private final long word;
+        private final Cause cause;
+        private final int damaged;
+
+        Arrival(long word, Cause cause, int damaged) {
+            this.word = word;
+            this.cause = cause;
+            this.damaged = damaged;
         }
-        readers.add(io);
+
+        @Override
+        public void moved(int page, long now) {
+            boolean staged = PlaceWord.place(word) == PlaceWord.STAGING;
+            if (staged) {
+                counters.rescues++;
+            }
+            single[0] = page;
+            process.tell(staged ? Cause.RESCUED : cause, single, 1);
+        }
+
+        @Override
+        public void stays(int page, Migration.Stay why, PageIo.Result result) {
+            switch (why) {
+                // Dropped or moved meanwhile; somebody may wait for it all the same.
+                case TAKEN, STALE -> again(page);
+                case REFUSED -> refused(page);
+                case FAILED -> failed(page, result);
+                default -> throw new IllegalStateException("why=" + why);
+            }
+        }
+
+        private void refused(int page) {
+            int error = process.memory.error();
+            if (error == -Linux.EAGAIN) {
+                again(page);
+                return;
+            }
+            if (error == -Linux.EEXIST) {
+                // Of a mapping of which the kernel has said nothing, or in swap when the pager before was killed: what
+                // is there is what counts.
+                process.complain("page=" + page + " is in memory and in a store: memory counts");
+                process.release(page, states.set(page, 0));
+            }
+            uffd.wake(process.address(page));
+        }
+
+        private void failed(int page, PageIo.Result result) {
+            if (result == PageIo.Result.UNREACHABLE) {
+                doesNotAnswer(word);
+                retryLater(page);
+            } else if (damaged + 1 < MOST_READS) {
+                fetch(page, cause, damaged + 1);
+            } else {
+                process.release(page, states.set(page, PageStates.LOST));
+                lost(word, result);
+                poison(page);
+            }
+        }
     }
 
     private void poison(int page) {
@@ -307,31 +332,6 @@ final class FaultServer {
         });
     }
 
-    /** Makes a page resident. False if it has to be tried again. */
-    private boolean enter(int page, long word, MemorySegment content, Cause cause) {
-        int result = uffd.copy(process.address(page), content);
-        if (result == -Linux.EAGAIN) {
-            again(page);
-            return false;
-        }
-        if (result == -Linux.EEXIST) {
-            // Of a mapping of which the kernel has said nothing, or in swap when the pager before was killed: what is
-            // there is what counts.
-            process.complain("page=" + page + " is in memory and in a store: memory counts");
-            states.set(page, 0);
-            process.release(page, word);
-        }
-        if (result < 0) {
-            uffd.wake(process.address(page));
-            return false;
-        }
-        states.set(page, PageStates.memory());
-        process.release(page, word);
-        single[0] = page;
-        process.tell(cause, single, 1);
-        return true;
-    }
-
     // ---- without a fault ----------------------------------------------------------------------------
 
     /** Brings in what policies ask for, while there is room. */
@@ -341,35 +341,25 @@ final class FaultServer {
             if (states.resident() >= mechanism.boundPages()) {
                 continue;
             }
-            if (StoreChain.isStored(word) && PlaceWord.claim(word) == PlaceWord.FREE) {
+            if (PageStates.isOutside(word)
+                    && PlaceWord.place(word) != PlaceWord.STAGING
+                    && PlaceWord.claim(word) == PlaceWord.FREE) {
                 counters.prefetches++;
-                fetch(page, word, Cause.PREFETCHED, 0);
-            } else if (PlaceWord.place(word) == PlaceWord.PATTERN) {
-                counters.prefetches++;
-                content(word);
-                enter(page, word, scratch, Cause.PREFETCHED);
+                fetch(page, Cause.PREFETCHED, 0);
             }
         }
     }
 
-    /** Brings a page in and waits for its store. */
+    /** Brings a page in. It may be there only later: reads of stores go on meanwhile. */
     void bring(int page) {
         long word = states.get(page);
-        if (!PageStates.isOutside(word) || PlaceWord.claim(word) == PlaceWord.WANTED) {
-            return;
-        }
-        if (content(word)) {
-            enter(page, word, scratch, Cause.FETCHED);
-        } else {
-            states.set(page, PageStates.LOST);
-            process.release(page, word);
-            poison(page);
+        if (PageStates.isOutside(word) && PlaceWord.claim(word) != PlaceWord.WANTED) {
+            fetch(page, Cause.FETCHED, 0);
         }
     }
 
-    /** Puts content of its own to a page that waits for nobody; 0 or -errno. */
-    int putBack(int page, MemorySegment content) {
-        int n = uffd.copy(process.address(page), content);
-        return Math.min(n, 0);
+    /** Whether so many pages are being read that no others should be brought in. */
+    boolean isBusy() {
+        return underWay >= MOST_READ_AHEAD;
     }
 }

@@ -5,7 +5,6 @@ import java.util.ArrayDeque;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.Executor;
 import upa.pager.place.Migration;
 import upa.pager.place.MoveCounters;
 import upa.pager.place.PlaceWord;
@@ -64,12 +63,12 @@ final class Mover {
     private boolean waitsForRate;
     private long nextLook;
 
-    Mover(StoreChain stores, PageStates states, LiveMechanism mechanism, Shared shared, Executor owner) {
+    Mover(StoreChain stores, Migration migration, PageStates states, LiveMechanism mechanism, Shared shared) {
         this.stores = stores;
         this.states = states;
         this.mechanism = mechanism;
         this.shared = shared;
-        migration = stores.migration(states, owner);
+        this.migration = migration;
         queues = new ColdQueue[stores.size()];
         relieving = new boolean[stores.size()];
         for (int i = 0; i < queues.length; i++) {

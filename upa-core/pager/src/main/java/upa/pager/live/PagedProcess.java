@@ -5,8 +5,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import upa.pager.host.PolicyThread;
+import upa.pager.place.Migration;
 import upa.pager.place.PlaceWord;
 import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
@@ -40,6 +42,10 @@ final class PagedProcess {
     private volatile StoreChain stores;
 
     private volatile Mover mover;
+    /** Null as long as there are no stores. */
+    private volatile Migration migration;
+
+    final ProgramMemory memory = new ProgramMemory(this);
     private Children children;
 
     private volatile PolicyThread policies;
@@ -76,17 +82,24 @@ final class PagedProcess {
         return stores;
     }
 
-    void stores(StoreChain opened) {
+    /** From now on pages may leave; the workers do what nobody waits for. */
+    void stores(StoreChain opened, Executor workers) {
+        Migration made = opened.migration(states, this::later, workers, this::release);
+        made.tier(PlaceWord.MEMORY, memory);
+        made.tier(PlaceWord.STAGING, new StagingArea(client::staged));
+        migration = made;
+        mover = new Mover(opened, made, states, mechanism, (page, word) -> children.hold(page, word));
         stores = opened;
+    }
+
+    /** All moves of this process; null until pages may leave. */
+    Migration migration() {
+        return migration;
     }
 
     /** Null until pages may leave. */
     Mover mover() {
         return mover;
-    }
-
-    void mover(Mover ofThis) {
-        mover = ofThis;
     }
 
     void children(Children ofThis) {

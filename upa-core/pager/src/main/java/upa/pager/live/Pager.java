@@ -18,6 +18,8 @@ import java.util.function.Consumer;
 import upa.pager.host.PolicySpec;
 import upa.pager.host.PolicyThread;
 import upa.pager.host.PolicyWatch;
+import upa.pager.place.Migration;
+import upa.pager.place.PlaceWord;
 import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
 import upa.pager.store.PageIo;
@@ -143,16 +145,21 @@ public final class Pager implements AutoCloseable {
     public void warm() throws StoreException {
         try (StoreChain chain = StoreChain.open(terms.stores());
                 Arena arena = Arena.ofConfined()) {
-            PageIo io = new PageIo(arena, 2);
-            io.begin(2);
+            PageIo io = new PageIo(arena, 1);
+            MemorySegment page = arena.allocate(PageIo.PAGE_BYTES);
             for (int i = 0; i < PageIo.PAGE_BYTES; i += Integer.BYTES) {
-                io.page(0).set(ValueLayout.JAVA_INT, i, i * i);
+                page.set(ValueLayout.JAVA_INT, i, i * i);
             }
-            long[] words = new long[2];
-            chain.write(io, words, 0);
-            chain.read(words[0], io).join();
-            chain.free(words[0]);
             PageStates states = new PageStates(PolicyContext.BLOCK_PAGES);
+            Migration migration =
+                    chain.migration(states, Runnable::run, Runnable::run, (number, word) -> chain.free(word));
+            migration.tier(PlaceWord.STAGING, new StagingArea(slot -> page));
+            states.set(0, PlaceWord.of(PlaceWord.STAGING, 0, 0));
+            migration
+                    .move(new int[1], 1, PlaceWord.STAGING, chain.route(0), io, Migration.Told.NOBODY)
+                    .join();
+            chain.read(states.get(0), io).join();
+            chain.free(states.get(0));
             states.set(0, PageStates.memory());
             LiveMechanism mechanism =
                     new LiveMechanism(states, terms.places(), new Counters(), PolicyContext.BLOCK_PAGES, () -> {});

@@ -2,7 +2,9 @@ package upa.pager.live;
 
 import java.util.Locale;
 import upa.pager.host.PolicyThread;
+import upa.pager.place.Migration;
 import upa.pager.place.MoveCounters;
+import upa.pager.place.PlaceWord;
 import upa.pager.store.StoreStatistics;
 import upa.policy.PolicyStatistics;
 
@@ -65,22 +67,24 @@ final class PagerReport {
                     t.refused(),
                     t.failed()));
         }
-        if (s.mover() != null) {
-            moves(text, s.mover(), stores);
+        if (s.migration() != null) {
+            moves(text, s.migration(), stores);
         }
         return text.toString();
     }
 
-    private static void moves(StringBuilder text, Mover mover, StoreChain stores) {
-        for (int from = 0; from < stores.size(); from++) {
-            for (int to = 0; to < stores.size(); to++) {
-                MoveCounters m = mover.counters(from, to);
+    /** All moves there are; a page that repeats a word goes to no store, and counts for the one it was to go to. */
+    private static void moves(StringBuilder text, Migration migration, StoreChain stores) {
+        int end = PlaceWord.FIRST_TIER + stores.size();
+        for (int from = PlaceWord.MEMORY; from < end; from++) {
+            for (int to = PlaceWord.MEMORY; to < end; to++) {
+                MoveCounters m = migration.counters(from == PlaceWord.MEMORY ? PlaceWord.STAGING : from, to);
                 if (m.moved() + m.taken() + m.refused() + m.failed() > 0) {
                     text.append(String.format(
                             Locale.ROOT,
                             "moved from %s to %s: pages %d, touched meanwhile %d, refused %d, failed %d%n",
-                            stores.store(from).name(),
-                            stores.store(to).name(),
+                            from == to ? "staging" : name(stores, from),
+                            name(stores, to),
                             m.moved(),
                             m.taken() + m.stale(),
                             m.refused(),
@@ -88,6 +92,14 @@ final class PagerReport {
                 }
             }
         }
+    }
+
+    private static String name(StoreChain stores, int place) {
+        return switch (place) {
+            case PlaceWord.MEMORY -> "memory";
+            case PlaceWord.PATTERN -> "pattern";
+            default -> stores.store(place - PlaceWord.FIRST_TIER).name();
+        };
     }
 
     private static void line(StringBuilder text, String what, long n) {

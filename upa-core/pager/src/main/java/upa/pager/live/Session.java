@@ -50,6 +50,7 @@ final class Session implements Runnable {
     private final Terms terms;
     private final Client client;
     private final PolicyWatch watch;
+    private final ExecutorService writers;
     private final Ended ended;
     private final PageStates states;
     private final LiveMechanism mechanism;
@@ -82,13 +83,14 @@ final class Session implements Runnable {
         this.client = client;
         this.terms = terms;
         this.watch = watch;
+        this.writers = writers;
         this.ended = ended;
         process = new PagedProcess(hello, client, terms.places(), terms.boundPages(), log);
         states = process.states;
         mechanism = process.mechanism;
         ready = Linux.pollSet(process.arena, process.uffd.fd(), process.wakeFd(), client.fd());
         woken = Linux.pollSet(process.arena, process.wakeFd());
-        evictor = new Evictor(this, process, writers);
+        evictor = new Evictor(this, process);
         faults = new FaultServer(process, evictor);
         children = new Children(process, faults);
         process.children(children);
@@ -159,6 +161,7 @@ final class Session implements Runnable {
             }
             evictor.putBackRefused();
             evictor.balance();
+            evictor.write();
             process.mover().step();
         }
     }
@@ -253,12 +256,11 @@ final class Session implements Runnable {
     private boolean openStores() throws Client.GoneException {
         KeptStores keeper = new KeptStores();
         try {
-            process.stores(StoreChain.open(terms.stores(), keeper));
+            process.stores(StoreChain.open(terms.stores(), keeper), writers);
         } catch (StoreException e) {
             process.complain(e.getMessage() + ": its memory has no bound");
             return false;
         }
-        process.mover(new Mover(process.stores(), states, mechanism, children::hold, process::later));
         if (keeper.gone) {
             throw new Client.GoneException();
         }
@@ -303,6 +305,9 @@ final class Session implements Runnable {
             int sinceEvents = 0;
             while ((page = states.nextOutside(page)) >= 0) {
                 faults.bring(page++);
+                while (faults.isBusy()) {
+                    awaitStores(1);
+                }
                 if (++sinceEvents == PAGES_BETWEEN_EVENTS) {
                     sinceEvents = 0;
                     events.read();
@@ -314,7 +319,7 @@ final class Session implements Runnable {
             faults.serve();
             children.serve();
             if (states.outside() > 0) {
-                Linux.poll(woken, 1);
+                awaitStores(1);
             }
         }
         tellEvicted(false);
@@ -341,11 +346,10 @@ final class Session implements Runnable {
 
     void awaitStores(int millis) {
         Linux.poll(woken, millis);
+        if (Linux.isReady(woken, 0)) {
+            process.drainWake();
+        }
         process.complete();
-    }
-
-    int putBack(int page, MemorySegment content) {
-        return faults.putBack(page, content);
     }
 
     // ---- the rest -----------------------------------------------------------------------------------
@@ -389,6 +393,7 @@ final class Session implements Runnable {
             process.policies().close();
         }
         ended.ended(this);
+        evictor.end();
         // They read the staging area.
         while (evictor.isWriting() || process.mover() != null && process.mover().isMoving()) {
             Linux.poll(woken, IDLE_MILLIS);

@@ -1,14 +1,11 @@
 package upa.pager.live;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import upa.pager.place.Migration;
 import upa.pager.place.PlaceWord;
 import upa.pager.place.StoreTier;
@@ -59,9 +56,6 @@ final class StoreChain implements AutoCloseable {
     private final List<Store> stores;
     private final List<MemorySegment> memories;
     private final MoveRate rate = new MoveRate(System::nanoTime);
-    /** Compresses what goes from store to store, so that no session has to. */
-    private final ExecutorService movers = Executors.newSingleThreadExecutor(
-            task -> Thread.ofPlatform().daemon().name("mover").unstarted(task));
 
     private StoreChain(List<Store> stores, List<MemorySegment> memories) {
         this.stores = stores;
@@ -153,13 +147,30 @@ final class StoreChain implements AutoCloseable {
         return rate;
     }
 
-    /** What moves pages of a process between these stores; the owner runs what changes its words. */
-    Migration migration(Words words, Executor owner) {
-        Migration migration = new Migration(words, owner);
+    /**
+     * What moves pages of a process to, from and between these stores.
+     *
+     * @param words   where each is
+     * @param owner   runs what changes words
+     * @param workers run what nobody waits for
+     * @param release frees slots of pages that have left a store
+     */
+    Migration migration(Words words, Executor owner, Executor workers, StoreTier.Release release) {
+        Migration migration = new Migration(words, owner, workers);
         for (int i = 0; i < stores.size(); i++) {
-            migration.tier(PlaceWord.FIRST_TIER + i, new StoreTier(stores.get(i), movers));
+            migration.tier(PlaceWord.FIRST_TIER + i, new StoreTier(stores.get(i), release));
         }
         return migration;
+    }
+
+    /** The places of stores from one on: what one does not take goes to the next. */
+    int[] route(int from) {
+        int first = Math.clamp(from, 0, stores.size() - 1);
+        int[] route = new int[stores.size() - first];
+        for (int i = 0; i < route.length; i++) {
+            route[i] = PlaceWord.FIRST_TIER + first + i;
+        }
+        return route;
     }
 
     /**
@@ -186,64 +197,8 @@ final class StoreChain implements AutoCloseable {
         return stores.size();
     }
 
-    /**
-     * Writes pages to the nearest stores that take them.
-     *
-     * @param io    content; its results and slots are used
-     * @param words gets the word of each page, or 0 for one that no store takes
-     * @param from  index of the first store that is asked
-     */
-    void write(PageIo io, long[] words, int from) {
-        int[] owners = new int[io.count()];
-        int count = 0;
-        int pages = io.count();
-        for (int i = 0; i < pages; i++) {
-            words[i] = 0;
-            if (isPattern(io.page(i))) {
-                words[i] = PlaceWord.ofPattern(io.page(i).get(ValueLayout.JAVA_INT, 0));
-            } else {
-                keep(io, i, count);
-                owners[count++] = i;
-            }
-        }
-        for (int s = Math.max(from, 0); s < stores.size() && count > 0; s++) {
-            count = write(io, words, s, owners, count);
-        }
-    }
-
-    private static void keep(PageIo io, int from, int to) {
-        if (from != to) {
-            io.page(to).copyFrom(io.page(from));
-        }
-    }
-
-    /** Those that the store refuses move up to the front. Returns how many. */
-    private int write(PageIo io, long[] words, int store, int[] owners, int count) {
-        io.begin(count);
-        for (int i = 0; i < count; i++) {
-            io.computeCheck(i);
-        }
-        stores.get(store).write(io).join();
-        int refused = 0;
-        for (int i = 0; i < count; i++) {
-            if (io.result(i) == PageIo.Result.OK) {
-                words[owners[i]] = PlaceWord.of(PlaceWord.FIRST_TIER + store, io.check(i), io.slot(i));
-            } else {
-                keep(io, i, refused);
-                owners[refused++] = owners[i];
-            }
-        }
-        return refused;
-    }
-
-    private static boolean isPattern(MemorySegment page) {
-        return MemorySegment.mismatch(
-                        page, 0, PageIo.PAGE_BYTES - Integer.BYTES, page, Integer.BYTES, PageIo.PAGE_BYTES)
-                < 0;
-    }
-
     static boolean isStored(long word) {
-        return PlaceWord.place(word) >= PlaceWord.FIRST_TIER && PlaceWord.place(word) < PlaceWord.STAGING;
+        return PlaceWord.isStore(PlaceWord.place(word));
     }
 
     /** Reads the first page of a batch. */
@@ -267,7 +222,6 @@ final class StoreChain implements AutoCloseable {
 
     @Override
     public void close() {
-        movers.shutdown();
         for (Store store : stores) {
             store.discard();
             store.close();

@@ -5,57 +5,114 @@ import java.lang.foreign.ValueLayout;
 import java.util.BitSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import upa.pager.store.PageIo;
 
 /**
  * Moves pages between places, always in five steps: claim the word by compare-and-swap; detach, so that the content
- * stands still; copy; publish the new word by compare-and-swap; release what is not needed any more.
+ * stands still; copy; publish the new word by compare-and-swap; release what is not needed any more. Evictions, faults,
+ * and moves from store to store are all of these five steps.
  *
  * <p>Invariants: at every instant the word of a page names one place that holds its content. A word is changed by who
  * has claimed it; a thread that waits for a page takes the claim of a mover, never the other way round. Who publishes
- * releases the old slot, who does not publish releases the new one: each slot is released once. While a batch is under
- * way its pages are in {@link #underWay}, so that no second batch can claim a word that looks the same again. Memory
- * accepts a page only under a claim that nobody can take: the program sees it at once, and what it writes must stay.
+ * releases the old slot, who does not publish releases the new one: each slot is released once. While a batch from
+ * store to store is under way its pages are in {@link #underWay}, so that no second batch can claim a word that looks
+ * the same again. Memory accepts a page only under a claim that nobody can take: the program sees it at once, and what
+ * it writes must stay.
  *
  * <p>A page that is detached from memory and wanted goes back there: its mover finds its claim taken, and restores it.
  *
  * <p>Safe for use by several threads.
  */
 public final class Migration {
-    private static final int MOVED = 0;
-    private static final int STALE = 1;
-    private static final int TAKEN = 2;
-    private static final int REFUSED = 3;
-    private static final int FAILED = 4;
-    private static final int KINDS = 5;
+    /** Why a page is where it was. */
+    public enum Stay {
+        /** It was not where it was thought to be, or somebody else's: nothing was done. */
+        STALE,
+        /** Somebody has taken it meanwhile: the work was for nothing. */
+        TAKEN,
+        /** No new place took it. */
+        REFUSED,
+        /** The old place did not return it. */
+        FAILED
+    }
+
+    /** Is told what becomes of each page of a move, by who changes words. */
+    public interface Told {
+        /** Nobody has to know. */
+        Told NOBODY = new Told() {
+            @Override
+            public void moved(int page, long word) {
+                // The counters have it.
+            }
+
+            @Override
+            public void stays(int page, Stay why, PageIo.Result result) {
+                // The counters have it.
+            }
+        };
+
+        /**
+         * A page is in another place.
+         *
+         * @param page its number
+         * @param word its new one
+         */
+        void moved(int page, long word);
+
+        /**
+         * A page is where it was, or where somebody else has brought it.
+         *
+         * @param page   its number
+         * @param why    it was not moved
+         * @param result of the place that has not returned or taken it; PENDING if none was asked
+         */
+        void stays(int page, Stay why, PageIo.Result result);
+    }
+
+    private static final int MOVED = Stay.values().length;
+    private static final int KINDS = MOVED + 1;
 
     private final Words table;
     private final Executor owner;
+    private final Executor atWorkers;
     private final Tier[] tiers = new Tier[PlaceWord.MOST_PLACES];
     private final BitSet underWay = new BitSet();
     private final AtomicLongArray counters = new AtomicLongArray(PlaceWord.MOST_PLACES * PlaceWord.MOST_PLACES * KINDS);
 
     /**
-     * Makes a migration whose words anybody may change, each by compare-and-swap.
+     * Makes a migration whose words anybody may change, each by compare-and-swap, and which works in its callers.
      *
      * @param table  words of the pages
      * @param memory where a program sees them
      */
     public Migration(Words table, Tier memory) {
-        this(table, Runnable::run);
+        this(table, Runnable::run, Runnable::run);
         tiers[PlaceWord.MEMORY] = memory;
     }
 
     /**
-     * Makes a migration between stores, whose words one thread changes.
+     * Makes a migration of words that one thread changes.
      *
-     * @param table words of the pages
-     * @param owner runs what changes words: the only thread that does, and the one that calls {@link #move}
+     * @param table   words of the pages
+     * @param owner   runs what changes words: the only thread that does, and the one that calls {@link #move} and
+     *                {@link #fetch}
+     * @param workers run what places do, as compression, if nobody waits for it
      */
-    public Migration(Words table, Executor owner) {
+    public Migration(Words table, Executor owner, Executor workers) {
         this.table = table;
         this.owner = owner;
+        atWorkers = work -> {
+            try {
+                workers.execute(work);
+            } catch (RejectedExecutionException e) {
+                // They end: what is under way must still come to its end.
+                work.run();
+            }
+        };
     }
 
     /**
@@ -79,10 +136,10 @@ public final class Migration {
         int at = (from * PlaceWord.MOST_PLACES + to) * KINDS;
         return new MoveCounters(
                 counters.get(at + MOVED),
-                counters.get(at + STALE),
-                counters.get(at + TAKEN),
-                counters.get(at + REFUSED),
-                counters.get(at + FAILED));
+                counters.get(at + Stay.STALE.ordinal()),
+                counters.get(at + Stay.TAKEN.ordinal()),
+                counters.get(at + Stay.REFUSED.ordinal()),
+                counters.get(at + Stay.FAILED.ordinal()));
     }
 
     private void count(int from, int to, int kind) {
@@ -92,18 +149,62 @@ public final class Migration {
     /** One batch on its way. */
     private static final class Batch {
         private final int from;
-        private final int to;
+        private final int[] route;
         private final int claim;
+        private final Told told;
+        /** Those that are under way, as in the content that goes with them. */
         private final int[] pages;
-        private final long[] words;
-        private int count;
 
-        Batch(int from, int to, int claim, int most) {
+        private final long[] words;
+        private final PageIo.Result[] refusals;
+        private int left;
+        /** Those of which it is known where they will be: what is to be published, or 0. */
+        private final int[] donePages;
+
+        private final long[] doneWords;
+        private final long[] targets;
+        private final PageIo.Result[] failures;
+        private int done;
+        private int moved;
+
+        Batch(int from, int[] route, int claim, Told told, int most) {
             this.from = from;
-            this.to = to;
+            this.route = route;
             this.claim = claim;
+            this.told = told;
             pages = new int[most];
             words = new long[most];
+            refusals = new PageIo.Result[most];
+            donePages = new int[most];
+            doneWords = new long[most];
+            targets = new long[most];
+            failures = new PageIo.Result[most];
+        }
+
+        int to() {
+            return route[0];
+        }
+
+        /** What is staged is written by one batch at a time: its slot is not used again before. */
+        boolean isEntered() {
+            return claim == PlaceWord.MOVING && from != PlaceWord.STAGING;
+        }
+
+        void decide(int i, long target, PageIo.Result failure) {
+            donePages[done] = pages[i];
+            doneWords[done] = words[i];
+            targets[done] = target;
+            failures[done++] = failure;
+        }
+
+        /** Those that are decided leave a gap: the others close ranks. */
+        void keep(int i, int to, PageIo io) {
+            if (i != to) {
+                pages[to] = pages[i];
+                words[to] = words[i];
+                refusals[to] = refusals[i];
+                io.moveUp(i, to);
+            }
         }
     }
 
@@ -118,7 +219,22 @@ public final class Migration {
      * @return how many were moved, when all is done
      */
     public CompletableFuture<Integer> move(int[] pages, int count, int from, int to, PageIo io) {
-        return run(claim(pages, count, from, to, PlaceWord.MOVING), io);
+        return move(pages, count, from, new int[] {to}, io, Told.NOBODY);
+    }
+
+    /**
+     * Moves pages that are in one place to the first of several that takes them.
+     *
+     * @param pages numbers
+     * @param count how many of the array
+     * @param from  where they should be; those that are not are left alone
+     * @param route where they go; what the first does not take goes to the next; memory is alone
+     * @param io    for content; the migration's until it is done
+     * @param told  what becomes of each
+     * @return how many were moved, when all is done
+     */
+    public CompletableFuture<Integer> move(int[] pages, int count, int from, int[] route, PageIo io, Told told) {
+        return run(claim(pages, count, new Batch(from, route, PlaceWord.MOVING, told, count)), io);
     }
 
     /**
@@ -129,6 +245,19 @@ public final class Migration {
      * @return whether it is in memory or on its way back there, when all is done; if not, try again
      */
     CompletableFuture<Boolean> fetch(int page, PageIo io) {
+        return fetch(page, io, Told.NOBODY);
+    }
+
+    /**
+     * Brings a page into memory because a thread waits for it, whoever else may be moving it. Where the old place
+     * answers at once, all is done when this returns.
+     *
+     * @param page its number
+     * @param io   for content; the migration's until it is done
+     * @param told what becomes of it
+     * @return whether it is in memory or on its way back there, when all is done
+     */
+    public CompletableFuture<Boolean> fetch(int page, PageIo io, Told told) {
         long word = table.get(page);
         int from = PlaceWord.place(word);
         if (from == PlaceWord.MEMORY && PlaceWord.claim(word) == PlaceWord.MOVING) {
@@ -137,29 +266,31 @@ public final class Migration {
         if (from == PlaceWord.MEMORY || from == PlaceWord.NONE) {
             return CompletableFuture.completedFuture(from == PlaceWord.MEMORY);
         }
-        return run(claim(new int[] {page}, 1, from, PlaceWord.MEMORY, PlaceWord.WANTED), io)
-                .thenApply(moved -> moved == 1);
+        Batch batch = new Batch(from, new int[] {PlaceWord.MEMORY}, PlaceWord.WANTED, told, 1);
+        return run(claim(new int[] {page}, 1, batch), io).thenApply(moved -> moved == 1);
     }
 
     /** First step. */
-    private Batch claim(int[] pages, int count, int from, int to, int claim) {
-        Batch batch = new Batch(from, to, claim, count);
+    private Batch claim(int[] pages, int count, Batch batch) {
         for (int i = 0; i < count; i++) {
             int page = pages[i];
-            if (claim == PlaceWord.MOVING && !enter(page)) {
-                count(from, to, STALE);
+            if (batch.isEntered() && !enter(page)) {
+                stays(batch, page, Stay.STALE, PageIo.Result.PENDING);
                 continue;
             }
             long word = table.get(page);
             boolean free = PlaceWord.claim(word) == PlaceWord.FREE
-                    || claim == PlaceWord.WANTED && PlaceWord.claim(word) == PlaceWord.MOVING;
-            long mine = PlaceWord.claimed(word, claim);
-            if (PlaceWord.place(word) == from && from != to && free && table.change(page, word, mine)) {
-                batch.pages[batch.count] = page;
-                batch.words[batch.count++] = mine;
+                    || batch.claim == PlaceWord.WANTED && PlaceWord.claim(word) == PlaceWord.MOVING;
+            long mine = PlaceWord.claimed(word, batch.claim);
+            if (PlaceWord.place(word) == batch.from
+                    && batch.from != batch.to()
+                    && free
+                    && table.change(page, word, mine)) {
+                batch.pages[batch.left] = page;
+                batch.words[batch.left++] = mine;
             } else {
-                leave(claim, page);
-                count(from, to, STALE);
+                leave(batch, page);
+                stays(batch, page, Stay.STALE, PageIo.Result.PENDING);
             }
         }
         return batch;
@@ -173,8 +304,8 @@ public final class Migration {
         }
     }
 
-    private void leave(int claim, int page) {
-        if (claim == PlaceWord.MOVING) {
+    private void leave(Batch batch, int page) {
+        if (batch.isEntered()) {
             synchronized (underWay) {
                 underWay.clear(page);
             }
@@ -182,23 +313,68 @@ public final class Migration {
     }
 
     private CompletableFuture<Integer> run(Batch batch, PageIo io) {
-        if (batch.count == 0) {
+        if (batch.left == 0) {
             return CompletableFuture.completedFuture(0);
         }
-        return detach(batch, io).thenComposeAsync(detached -> copy(batch, detached), owner);
+        io.begin(batch.left);
+        for (int i = 0; i < batch.left; i++) {
+            io.slot(i, PlaceWord.slot(batch.words[i]));
+            io.check(i, PlaceWord.check(batch.words[i]));
+        }
+        if (batch.to() == PlaceWord.MEMORY) {
+            boolean waited = batch.claim == PlaceWord.WANTED;
+            CompletableFuture<PageIo> detached = waited ? detach(batch, io) : atWorkers(io, () -> detach(batch, io));
+            return inOwner(detached, waited, done -> enterMemory(batch, done));
+        }
+        CompletableFuture<PageIo> copied = batch.from == PlaceWord.MEMORY
+                ? detach(batch, io).thenComposeAsync(done -> copy(batch, done), atWorkers)
+                : atWorkers(io, () -> then(detach(batch, io), done -> copy(batch, done)));
+        return copied.thenApplyAsync(done -> publish(batch, done), owner);
+    }
+
+    /** What has been done already goes on at once, without a turn of the owner. */
+    private <T> CompletableFuture<T> inOwner(
+            CompletableFuture<PageIo> before, boolean isOwner, Function<PageIo, CompletableFuture<T>> next) {
+        return isOwner && before.isDone() ? next.apply(before.join()) : before.thenComposeAsync(next, owner);
+    }
+
+    /** Threads of places wait for devices, and do nothing else: what follows on them is the workers'. */
+    private CompletableFuture<PageIo> then(
+            CompletableFuture<PageIo> before, Function<PageIo, CompletableFuture<PageIo>> next) {
+        return before.isDone() ? next.apply(before.join()) : before.thenComposeAsync(next, atWorkers);
+    }
+
+    private CompletableFuture<PageIo> atWorkers(PageIo io, Supplier<CompletableFuture<PageIo>> work) {
+        return CompletableFuture.completedFuture(io).thenComposeAsync(same -> work.get(), atWorkers);
+    }
+
+    /** A place that fails as a whole has dealt with none of what has no result. */
+    private static CompletableFuture<PageIo> whole(PageIo io, Supplier<CompletableFuture<PageIo>> work) {
+        try {
+            CompletableFuture<PageIo> done = work.get();
+            return done.isDone() && !done.isCompletedExceptionally()
+                    ? done
+                    : done.exceptionally(failure -> unreachable(io));
+        } catch (RuntimeException | Error e) {
+            return CompletableFuture.completedFuture(unreachable(io));
+        }
+    }
+
+    private static PageIo unreachable(PageIo io) {
+        for (int i = 0; i < io.count(); i++) {
+            if (io.result(i) == PageIo.Result.PENDING) {
+                io.result(i, PageIo.Result.UNREACHABLE);
+            }
+        }
+        return io;
     }
 
     /** Second step. */
     private CompletableFuture<PageIo> detach(Batch batch, PageIo io) {
-        io.begin(batch.count);
-        for (int i = 0; i < batch.count; i++) {
-            io.slot(i, PlaceWord.slot(batch.words[i]));
-            io.check(i, PlaceWord.check(batch.words[i]));
-        }
         if (batch.from != PlaceWord.PATTERN) {
-            return tiers[batch.from].detach(batch.pages, io);
+            return whole(io, () -> tiers[batch.from].detach(batch.pages, io));
         }
-        for (int i = 0; i < batch.count; i++) {
+        for (int i = 0; i < batch.left; i++) {
             fill(io.page(i), PlaceWord.pattern(batch.words[i]));
             io.result(i, PageIo.Result.OK);
         }
@@ -211,49 +387,45 @@ public final class Migration {
         }
     }
 
-    /** Third step: of those that were detached, which move up to the front. */
-    private CompletableFuture<Integer> copy(Batch batch, PageIo io) {
+    /** Third step, to stores: what has no content stays; one pattern is its word; the others go along the route. */
+    private CompletableFuture<PageIo> copy(Batch batch, PageIo io) {
         int kept = 0;
-        int moved = 0;
-        for (int i = 0; i < batch.count; i++) {
+        for (int i = 0; i < batch.left; i++) {
             if (io.result(i) != PageIo.Result.OK) {
-                unclaim(batch, i);
-                count(batch.from, batch.to, FAILED);
-                leave(batch.claim, batch.pages[i]);
-            } else if (batch.to == PlaceWord.MEMORY && !secure(batch, i)) {
-                count(batch.from, batch.to, TAKEN);
-                leave(batch.claim, batch.pages[i]);
-            } else if (batch.to != PlaceWord.MEMORY && isPattern(io.page(i))) {
-                int pattern = io.page(i).get(ValueLayout.JAVA_INT, 0);
-                moved += publish(batch, i, PlaceWord.ofPattern(pattern), -1) ? 1 : 0;
+                batch.decide(i, 0, io.result(i));
+            } else if (isPattern(io.page(i))) {
+                batch.decide(i, PlaceWord.ofPattern(io.page(i).get(ValueLayout.JAVA_INT, 0)), null);
             } else {
-                if (kept != i) {
-                    io.page(kept).copyFrom(io.page(i));
-                    batch.pages[kept] = batch.pages[i];
-                    batch.words[kept] = batch.words[i];
+                if (!PlaceWord.isStore(batch.from)) {
+                    // Of what comes from a store it is known, and has just been found to be right.
+                    io.computeCheck(i);
                 }
-                kept++;
+                batch.keep(i, kept++, io);
             }
         }
-        batch.count = kept;
-        if (kept == 0) {
-            return CompletableFuture.completedFuture(moved);
-        }
-        io.begin(kept);
-        for (int i = 0; i < kept; i++) {
-            io.computeCheck(i);
-        }
-        int already = moved;
-        return tiers[batch.to]
-                .accept(batch.pages, io)
-                .thenApplyAsync(accepted -> already + publish(batch, accepted), owner);
+        batch.left = kept;
+        return accept(batch, io, 0);
     }
 
-    /** Makes a claim one that nobody can take. */
-    private boolean secure(Batch batch, int i) {
-        long word = batch.words[i];
-        batch.words[i] = PlaceWord.claimed(word, PlaceWord.WANTED);
-        return PlaceWord.claim(word) == PlaceWord.WANTED || table.change(batch.pages[i], word, batch.words[i]);
+    private CompletableFuture<PageIo> accept(Batch batch, PageIo io, int leg) {
+        if (batch.left == 0 || leg == batch.route.length) {
+            return CompletableFuture.completedFuture(io);
+        }
+        int to = batch.route[leg];
+        io.begin(batch.left);
+        return then(whole(io, () -> tiers[to].accept(batch.pages, io)), done -> {
+            int kept = 0;
+            for (int i = 0; i < batch.left; i++) {
+                if (io.result(i) == PageIo.Result.OK) {
+                    batch.decide(i, PlaceWord.of(to, io.check(i), io.slot(i)), null);
+                } else {
+                    batch.refusals[i] = io.result(i);
+                    batch.keep(i, kept++, io);
+                }
+            }
+            batch.left = kept;
+            return accept(batch, io, leg + 1);
+        });
     }
 
     private static boolean isPattern(MemorySegment page) {
@@ -263,48 +435,99 @@ public final class Migration {
                 < 0;
     }
 
-    private int publish(Batch batch, PageIo io) {
-        int moved = 0;
-        for (int i = 0; i < batch.count; i++) {
-            if (io.result(i) == PageIo.Result.OK) {
-                moved += publish(batch, i, PlaceWord.of(batch.to, io.check(i), io.slot(i)), io.slot(i)) ? 1 : 0;
+    /** Third step, to memory: only under claims that are still there, and that nobody can take. */
+    private CompletableFuture<Integer> enterMemory(Batch batch, PageIo io) {
+        int kept = 0;
+        for (int i = 0; i < batch.left; i++) {
+            PageIo.Result result = io.result(i);
+            if (result != PageIo.Result.OK) {
+                stays(batch, batch.pages[i], batch.words[i], Stay.FAILED, result);
+            } else if (!secure(batch, i)) {
+                stays(batch, batch.pages[i], batch.words[i], Stay.TAKEN, result);
             } else {
-                unclaim(batch, i);
-                count(batch.from, batch.to, REFUSED);
-                leave(batch.claim, batch.pages[i]);
+                batch.keep(i, kept++, io);
             }
         }
-        return moved;
+        batch.left = kept;
+        if (kept == 0) {
+            return CompletableFuture.completedFuture(0);
+        }
+        io.begin(kept);
+        CompletableFuture<PageIo> accepted = whole(io, () -> tiers[PlaceWord.MEMORY].accept(batch.pages, io));
+        return inOwner(accepted, batch.claim == PlaceWord.WANTED, done -> {
+            for (int i = 0; i < batch.left; i++) {
+                if (io.result(i) == PageIo.Result.OK) {
+                    publish(batch, batch.pages[i], batch.words[i], PlaceWord.of(PlaceWord.MEMORY, 0, io.slot(i)));
+                } else {
+                    stays(batch, batch.pages[i], batch.words[i], Stay.REFUSED, io.result(i));
+                }
+            }
+            return CompletableFuture.completedFuture(batch.moved);
+        });
+    }
+
+    /** Makes a claim one that nobody can take. */
+    private boolean secure(Batch batch, int i) {
+        long word = batch.words[i];
+        if (PlaceWord.claim(word) == PlaceWord.WANTED) {
+            return table.get(batch.pages[i]) == word;
+        }
+        long mine = PlaceWord.claimed(word, PlaceWord.WANTED);
+        boolean secured = table.change(batch.pages[i], word, mine);
+        batch.words[i] = secured ? mine : word;
+        return secured;
     }
 
     /** Fourth and fifth step. */
-    private boolean publish(Batch batch, int i, long word, int newSlot) {
-        int page = batch.pages[i];
-        int oldSlot = PlaceWord.slot(batch.words[i]);
-        boolean published = table.change(page, batch.words[i], word);
-        if (published && batch.from != PlaceWord.PATTERN) {
-            tiers[batch.from].release(page, oldSlot);
-        } else if (!published) {
-            if (newSlot >= 0) {
-                tiers[batch.to].release(page, newSlot);
+    private int publish(Batch batch, PageIo io) {
+        for (int i = 0; i < batch.done; i++) {
+            if (batch.targets[i] != 0) {
+                publish(batch, batch.donePages[i], batch.doneWords[i], batch.targets[i]);
+            } else {
+                stays(batch, batch.donePages[i], batch.doneWords[i], Stay.FAILED, batch.failures[i]);
             }
-            unclaim(batch, i);
         }
-        count(batch.from, batch.to, published ? MOVED : TAKEN);
-        leave(batch.claim, page);
-        return published;
+        for (int i = 0; i < batch.left; i++) {
+            stays(batch, batch.pages[i], batch.words[i], Stay.REFUSED, batch.refusals[i]);
+        }
+        return batch.moved;
+    }
+
+    private void publish(Batch batch, int page, long old, long target) {
+        boolean hasSlot = PlaceWord.place(target) != PlaceWord.PATTERN;
+        if (!table.change(page, old, target)) {
+            if (hasSlot) {
+                tiers[PlaceWord.place(target)].release(page, target);
+            }
+            stays(batch, page, old, Stay.TAKEN, PageIo.Result.OK);
+            return;
+        }
+        if (batch.from != PlaceWord.PATTERN) {
+            tiers[batch.from].release(page, old);
+        }
+        batch.moved++;
+        // A pattern counts for the place where it was to go.
+        count(batch.from, hasSlot ? PlaceWord.place(target) : batch.to(), MOVED);
+        leave(batch, page);
+        batch.told.moved(page, target);
     }
 
     /** The page stays where it is; in memory even if somebody has taken the claim, since he waits for just that. */
-    private void unclaim(Batch batch, int i) {
-        int page = batch.pages[i];
-        long word = batch.words[i];
+    private void stays(Batch batch, int page, long word, Stay why, PageIo.Result result) {
         if (batch.from != PlaceWord.PATTERN) {
-            tiers[batch.from].restore(page, PlaceWord.slot(word));
+            tiers[batch.from].restore(page, word);
         }
         boolean mine = table.change(page, word, PlaceWord.claimed(word, PlaceWord.FREE));
         if (!mine && batch.from == PlaceWord.MEMORY) {
             table.change(page, PlaceWord.claimed(word, PlaceWord.WANTED), PlaceWord.claimed(word, PlaceWord.FREE));
         }
+        leave(batch, page);
+        // Of a page that is somebody else's by now, what a place has said is not true of it any more.
+        stays(batch, page, mine ? why : Stay.TAKEN, result);
+    }
+
+    private void stays(Batch batch, int page, Stay why, PageIo.Result result) {
+        count(batch.from, batch.to(), why.ordinal());
+        batch.told.stays(page, why, result);
     }
 }

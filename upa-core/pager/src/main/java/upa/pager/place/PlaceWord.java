@@ -76,6 +76,16 @@ public final class PlaceWord {
     }
 
     /**
+     * Whether a place is a store.
+     *
+     * @param place index
+     * @return whether its words have a slot of a store and a checksum
+     */
+    public static boolean isStore(int place) {
+        return place >= FIRST_TIER && place < STAGING;
+    }
+
+    /**
      * Whose the page is.
      *
      * @param word of a page

@@ -1,66 +1,62 @@
 package upa.pager.place;
 
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.function.Function;
-import java.util.function.Supplier;
 import upa.pager.store.PageIo;
 import upa.pager.store.Store;
 
 /** A store as a place. What it holds never changes, so nothing has to be made to stand still. */
 public final class StoreTier implements Tier {
+    /** What becomes of a slot that a page does not need any more. */
+    public interface Release {
+        /**
+         * Frees a slot, unless somebody else needs it.
+         *
+         * @param page whose it was
+         * @param word which names it
+         */
+        void release(int page, long word);
+    }
+
     private final Store store;
-    private final Executor workers;
+    private final Release release;
+
+    /**
+     * Makes a place whose slots are its pages' alone.
+     *
+     * @param store what it is
+     */
+    public StoreTier(Store store) {
+        this(store, (page, word) -> store.free(new int[] {PlaceWord.slot(word)}, 1));
+    }
 
     /**
      * Makes a place.
      *
      * @param store   what it is
-     * @param workers run what the store does in the thread of its caller, as compression
+     * @param release frees slots, or knows who needs them
      */
-    public StoreTier(Store store, Executor workers) {
+    public StoreTier(Store store, Release release) {
         this.store = store;
-        this.workers = workers;
-    }
-
-    /** A store that fails as a whole has dealt with none of what has no result. */
-    private CompletableFuture<PageIo> run(PageIo io, Supplier<CompletableFuture<PageIo>> work) {
-        try {
-            return CompletableFuture.supplyAsync(work, workers)
-                    .thenCompose(Function.identity())
-                    .exceptionally(failure -> unreachable(io));
-        } catch (RejectedExecutionException e) {
-            return CompletableFuture.completedFuture(unreachable(io));
-        }
-    }
-
-    private static PageIo unreachable(PageIo io) {
-        for (int i = 0; i < io.count(); i++) {
-            if (io.result(i) == PageIo.Result.PENDING) {
-                io.result(i, PageIo.Result.UNREACHABLE);
-            }
-        }
-        return io;
+        this.release = release;
     }
 
     @Override
     public CompletableFuture<PageIo> detach(int[] pages, PageIo io) {
-        return run(io, () -> store.read(io));
+        return store.read(io);
     }
 
     @Override
     public CompletableFuture<PageIo> accept(int[] pages, PageIo io) {
-        return run(io, () -> store.write(io));
+        return store.write(io);
     }
 
     @Override
-    public void release(int page, int slot) {
-        store.free(new int[] {slot}, 1);
+    public void release(int page, long word) {
+        release.release(page, word);
     }
 
     @Override
-    public void restore(int page, int slot) {
+    public void restore(int page, long word) {
         // It never left.
     }
 }

@@ -7,8 +7,8 @@ import upa.pager.store.PageIo;
 public interface Tier {
 
     /**
-     * Second step: makes pages stand still, and their content readable. Afterwards, whatever the result, exactly one of
-     * {@link #release} and {@link #restore} follows for each page that is OK.
+     * Second step: makes pages stand still, and their content readable. Afterwards exactly one of
+     * {@link #release} and {@link #restore} follows for each page, whatever its result.
      *
      * @param pages numbers of the pages
      * @param io    with slots and checksums; gets content and results
@@ -26,18 +26,18 @@ public interface Tier {
     CompletableFuture<PageIo> accept(int[] pages, PageIo io);
 
     /**
-     * Fifth step: forgets pages that are published elsewhere, or were accepted and not published.
+     * Fifth step: forgets a page that is published elsewhere, or was accepted and not published.
      *
      * @param page its number
-     * @param slot where it was
+     * @param word which says where it was
      */
-    void release(int page, int slot);
+    void release(int page, long word);
 
     /**
      * Undoes {@link #detach}: the page stays here.
      *
      * @param page its number
-     * @param slot where it is
+     * @param word which says where it is
      */
-    void restore(int page, int slot);
+    void restore(int page, long word);
 }

@@ -191,4 +191,16 @@ public final class PageIo {
     public void result(int i, Result result) {
         results[i] = result;
     }
+
+    /**
+     * Makes a page take the place of one before it: content, slot and checksum.
+     *
+     * @param i  its index in the batch
+     * @param to the other's, which is lost
+     */
+    public void moveUp(int i, int to) {
+        page(to).copyFrom(page(i));
+        slots[to] = slots[i];
+        checks[to] = checks[i];
+    }
 }

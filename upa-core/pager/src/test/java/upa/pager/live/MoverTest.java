@@ -13,11 +13,14 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import upa.pager.place.Migration;
 import upa.pager.place.PlaceWord;
 import upa.pager.store.CompressedStore;
 import upa.pager.store.PageIo;
@@ -37,7 +40,9 @@ class MoverTest {
     private final LiveMechanism mechanism = new LiveMechanism(states, chain.places(), new Counters(), 100, () -> {});
     private final Set<Integer> shared = new HashSet<>();
     private final LinkedBlockingQueue<Runnable> turns = new LinkedBlockingQueue<>();
-    private final Mover mover = new Mover(chain, states, mechanism, (page, word) -> shared.contains(page), turns::add);
+    private final ExecutorService workers = Executors.newSingleThreadExecutor();
+    private final Migration migration = chain.migration(states, turns::add, workers, (page, word) -> chain.free(word));
+    private final Mover mover = new Mover(chain, migration, states, mechanism, (page, word) -> shared.contains(page));
 
     private Store compressed(String name, int bytes) {
         return new CompressedStore(name, CompressedStore.Method.LZ4, arena.allocate(bytes, 4096), offset -> {});
@@ -113,6 +118,7 @@ class MoverTest {
 
     @AfterEach
     void close() {
+        workers.close();
         chain.close();
         arena.close();
     }
@@ -128,11 +134,12 @@ class MoverTest {
         for (int page = first; page < first + count; page++) {
             io.begin(1);
             fill(io.page(0), page);
-            long[] word = new long[1];
-            chain.write(io, word, store);
-            assertEquals(PlaceWord.FIRST_TIER + store, PlaceWord.place(word[0]));
-            states.set(page, word[0]);
-            mover.arrived(page, word[0]);
+            io.computeCheck(0);
+            chain.store(store).write(io).join();
+            assertEquals(PageIo.Result.OK, io.result(0));
+            long word = PlaceWord.of(PlaceWord.FIRST_TIER + store, io.check(0), io.slot(0));
+            states.set(page, word);
+            mover.arrived(page, word);
         }
     }
 
@@ -233,7 +240,7 @@ class MoverTest {
             store(pages++, 1, 0);
             s = chain.store(0).statistics();
         }
-        Mover next = new Mover(chain, states, mechanism, (page, word) -> false, turns::add);
+        Mover next = new Mover(chain, migration, states, mechanism, (page, word) -> false);
         next.seed();
         for (int quiet = 0; quiet < 10; quiet = next.isMoving() ? 0 : quiet + 1) {
             Runnable turn = turns.poll(next.isMoving() ? 10_000 : 5, TimeUnit.MILLISECONDS);
@@ -253,7 +260,6 @@ class MoverTest {
         far.open = new CompletableFuture<>();
         CompletableFuture<String> done = mover.request(0, 1);
         mover.step();
-        turns.take().run();
         long word = states.get(3);
         assertEquals(PlaceWord.MOVING, PlaceWord.claim(word));
         states.set(3, PageStates.memory());

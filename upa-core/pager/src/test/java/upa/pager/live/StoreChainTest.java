@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import upa.pager.place.Migration;
 import upa.pager.place.PlaceWord;
 import upa.pager.store.PageIo;
 import upa.pager.store.StoreException;
@@ -32,12 +33,28 @@ class StoreChainTest {
         }
     }
 
-    private static long[] copyAndWrite(StoreChain chain, PageIo io, PageIo original, int from) {
-        fill(io);
+    /** Has pages moved along the chain; what has not gone is in the staging area still. */
+    private static PageStates write(StoreChain chain, PageIo original, int from) {
         fill(original);
-        long[] words = new long[PAGES];
-        chain.write(io, words, from);
-        return words;
+        PageStates states = new PageStates(PAGES);
+        int[] pages = new int[PAGES];
+        for (int i = 0; i < PAGES; i++) {
+            pages[i] = i;
+            states.set(i, PlaceWord.of(PlaceWord.STAGING, 0, i));
+        }
+        Migration migration = chain.migration(states, Runnable::run, Runnable::run, (page, word) -> chain.free(word));
+        migration.tier(PlaceWord.STAGING, new StagingArea(original::page));
+        PageIo io = new PageIo(Arena.ofAuto(), PAGES);
+        int moved = migration
+                .move(pages, PAGES, PlaceWord.STAGING, chain.route(from), io, Migration.Told.NOBODY)
+                .join();
+        int staged = 0;
+        for (int i = 0; i < PAGES; i++) {
+            assertEquals(PlaceWord.FREE, PlaceWord.claim(states.get(i)), "page " + i);
+            staged += PlaceWord.place(states.get(i)) == PlaceWord.STAGING ? 1 : 0;
+        }
+        assertEquals(PAGES, moved + staged);
+        return states;
     }
 
     private static void check(StoreChain chain, PageIo original, long word, int i, PageIo one) {
@@ -51,17 +68,18 @@ class StoreChainTest {
                 StoreChain chain = StoreChain.open(StoreSpec.parse("lz4:1M,file:/var/tmp:16M"))) {
             PageIo original = new PageIo(arena, PAGES);
             PageIo one = new PageIo(arena, 1);
-            long[] words = copyAndWrite(chain, new PageIo(arena, PAGES), original, 0);
+            PageStates words = write(chain, original, 0);
             for (int i = 0; i < PAGES; i++) {
                 if (i % 4 == 0) {
-                    assertEquals(PlaceWord.ofPattern(i), words[i]);
+                    assertEquals(PlaceWord.ofPattern(i), words.get(i));
                     continue;
                 }
-                assertEquals(i % 4 == 1 ? PlaceWord.FIRST_TIER + 1 : PlaceWord.FIRST_TIER, PlaceWord.place(words[i]));
-                check(chain, original, words[i], i, one);
+                assertEquals(
+                        i % 4 == 1 ? PlaceWord.FIRST_TIER + 1 : PlaceWord.FIRST_TIER, PlaceWord.place(words.get(i)));
+                check(chain, original, words.get(i), i, one);
             }
-            for (long word : words) {
-                chain.free(word);
+            for (int i = 0; i < PAGES; i++) {
+                chain.free(words.get(i));
             }
             assertEquals(0, chain.store(0).statistics().pages());
             assertEquals(0, chain.store(1).statistics().pages());
@@ -74,23 +92,23 @@ class StoreChainTest {
                 StoreChain chain = StoreChain.open(StoreSpec.parse("lz4:1M,file:/var/tmp:16M"))) {
             PageIo original = new PageIo(arena, PAGES);
             PageIo one = new PageIo(arena, 1);
-            long[] words = copyAndWrite(chain, new PageIo(arena, PAGES), original, 1);
+            PageStates words = write(chain, original, 1);
             for (int i = 0; i < PAGES; i++) {
                 if (i % 4 != 0) {
-                    assertEquals(PlaceWord.FIRST_TIER + 1, PlaceWord.place(words[i]));
-                    check(chain, original, words[i], i, one);
+                    assertEquals(PlaceWord.FIRST_TIER + 1, PlaceWord.place(words.get(i)));
+                    check(chain, original, words.get(i), i, one);
                 }
             }
         }
     }
 
     @Test
-    void whatNoStoreTakesHasNoWord() throws Exception {
+    void whatNoStoreTakesStaysStaged() throws Exception {
         try (Arena arena = Arena.ofShared();
                 StoreChain chain = StoreChain.open(StoreSpec.parse("lz4:1M"))) {
-            long[] words = copyAndWrite(chain, new PageIo(arena, PAGES), new PageIo(arena, PAGES), 0);
+            PageStates words = write(chain, new PageIo(arena, PAGES), 0);
             for (int i = 0; i < PAGES; i++) {
-                assertEquals(i % 4 == 1, words[i] == 0, "page " + i);
+                assertEquals(i % 4 == 1, PlaceWord.place(words.get(i)) == PlaceWord.STAGING, "page " + i);
             }
         }
     }

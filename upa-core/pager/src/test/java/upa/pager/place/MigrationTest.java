@@ -1,6 +1,7 @@
 package upa.pager.place;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
@@ -98,13 +99,13 @@ class MigrationTest {
         }
 
         @Override
-        public synchronized void release(int page, int slot) {
+        public synchronized void release(int page, long word) {
             assertTrue(detached[page] != null, "released twice: page=" + page);
             detached[page] = null;
         }
 
         @Override
-        public synchronized void restore(int page, int slot) {
+        public synchronized void restore(int page, long word) {
             if (pinned[page] && detached[page] == null) {
                 return;
             }
@@ -151,7 +152,7 @@ class MigrationTest {
                 if (io.result(i) == PageIo.Result.OK
                         && ThreadLocalRandom.current().nextInt(4) == 0) {
                     if (undo != null) {
-                        undo.release(0, io.slot(i));
+                        undo.release(0, PlaceWord.of(FLAKY, 0, io.slot(i)));
                     }
                     io.result(i, PageIo.Result.UNREACHABLE);
                 }
@@ -170,13 +171,13 @@ class MigrationTest {
         }
 
         @Override
-        public void release(int page, int slot) {
-            tier.release(page, slot);
+        public void release(int page, long word) {
+            tier.release(page, word);
         }
 
         @Override
-        public void restore(int page, int slot) {
-            tier.restore(page, slot);
+        public void restore(int page, long word) {
+            tier.restore(page, word);
         }
     }
 
@@ -187,8 +188,8 @@ class MigrationTest {
     }
 
     private void makePlaces() throws Exception {
-        migration.tier(FAST, new StoreTier(compressed(CompressedStore.Method.LZ4, 8), Runnable::run));
-        migration.tier(COLD, new StoreTier(compressed(CompressedStore.Method.ZSTD, 40), Runnable::run));
+        migration.tier(FAST, new StoreTier(compressed(CompressedStore.Method.LZ4, 8)));
+        migration.tier(COLD, new StoreTier(compressed(CompressedStore.Method.ZSTD, 40)));
         Path folder = Path.of(MigrationTest.class
                 .getProtectionDomain()
                 .getCodeSource()
@@ -196,8 +197,8 @@ class MigrationTest {
                 .getPath());
         Store file = FileStore.create("file", folder, 8 << 20);
         stores.add(file);
-        migration.tier(FILE, new StoreTier(file, Runnable::run));
-        migration.tier(FLAKY, new Flaky(new StoreTier(compressed(CompressedStore.Method.LZ4, 40), Runnable::run)));
+        migration.tier(FILE, new StoreTier(file));
+        migration.tier(FLAKY, new Flaky(new StoreTier(compressed(CompressedStore.Method.LZ4, 40))));
         for (int page = 0; page < PAGES; page++) {
             EXPECTED[page] = 0;
             memory.first(page);
@@ -241,8 +242,11 @@ class MigrationTest {
         while (!stop.get()) {
             int count = 1 + random.nextInt(32);
             int[] pages = random.ints(count, 0, PAGES).toArray();
+            int to = places[random.nextInt(places.length)];
+            int next = places[1 + random.nextInt(places.length - 1)];
+            int[] route = to == PlaceWord.MEMORY || to == next ? new int[] {to} : new int[] {to, next};
             migration
-                    .move(pages, count, from[random.nextInt(from.length)], places[random.nextInt(places.length)], io)
+                    .move(pages, count, from[random.nextInt(from.length)], route, io, Migration.Told.NOBODY)
                     .join();
         }
     }
@@ -323,6 +327,87 @@ class MigrationTest {
         assertEquals(5L, memory.read(1));
     }
 
+    /** What the first of a route refuses, the next takes; each page is told of once, with its word. */
+    @Test
+    void pagesGoAlongTheRoute() throws Exception {
+        makePlaces();
+        long[] versions = {1, 5, 3, 0, 10};
+        for (int page = 0; page < versions.length; page++) {
+            memory.write(page, versions[page]);
+            EXPECTED[page] = versions[page];
+        }
+        List<String> told = new ArrayList<>();
+        Migration.Told teller = new Migration.Told() {
+            @Override
+            public void moved(int page, long word) {
+                assertEquals(word, table.get(page));
+                told.add(page + " in " + PlaceWord.place(word));
+            }
+
+            @Override
+            public void stays(int page, Migration.Stay why, PageIo.Result result) {
+                told.add(page + " " + why + " " + result);
+            }
+        };
+        memory.pinned[4] = true;
+        int[] pages = {0, 1, 2, 3, 4, 4};
+        int[] route = {FAST, COLD, FILE};
+        assertEquals(
+                4,
+                migration
+                        .move(pages, pages.length, PlaceWord.MEMORY, route, io(8), teller)
+                        .join());
+        told.sort(null);
+        assertEquals(
+                List.of(
+                        "0 in " + FAST,
+                        "1 in " + FILE,
+                        "2 in " + PlaceWord.PATTERN,
+                        "3 in " + PlaceWord.PATTERN,
+                        "4 FAILED UNREACHABLE",
+                        "4 STALE PENDING"),
+                told);
+        assertEquals(1, migration.counters(PlaceWord.MEMORY, FILE).moved());
+        assertEquals(new MoveCounters(3, 1, 0, 0, 1), migration.counters(PlaceWord.MEMORY, FAST));
+        memory.pinned[4] = false;
+        told.clear();
+        assertEquals(
+                0,
+                migration
+                        .move(new int[] {4}, 1, PlaceWord.MEMORY, new int[] {FAST, COLD}, io(1), teller)
+                        .join());
+        assertEquals(List.of("4 REFUSED UNSUITABLE"), told);
+        assertEquals(10L, memory.read(4));
+        for (int page = 0; page < 4; page++) {
+            assertTrue(migration.fetch(page, io(1)).join());
+            assertEquals(EXPECTED[page], memory.read(page));
+        }
+        assertEquals(0, stores.stream().mapToLong(s -> s.statistics().pages()).sum());
+    }
+
+    /** A page that is dropped while its store is read does not come back, whatever the store says. */
+    @Test
+    void whatIsDroppedMeanwhileDoesNotComeBack() throws Exception {
+        makePlaces();
+        memory.write(1, 7);
+        EXPECTED[1] = 7;
+        Store store = stores.get(1);
+        assertEquals(
+                1,
+                migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io(1)).join());
+        Held held = new Held(new StoreTier(store));
+        migration.tier(COLD, held);
+        CompletableFuture<Boolean> fetch = migration.fetch(1, io(1));
+        long word = table.get(1);
+        assertEquals(PlaceWord.WANTED, PlaceWord.claim(word));
+        assertTrue(table.change(1, word, 0));
+        held.word.complete(null);
+        assertFalse(fetch.join());
+        assertEquals(null, memory.read(1));
+        assertEquals(0, table.get(1));
+        assertEquals(1, migration.counters(COLD, PlaceWord.MEMORY).taken());
+    }
+
     @Test
     void samePatternsTakeNoSlot() throws Exception {
         makePlaces();
@@ -367,13 +452,13 @@ class MigrationTest {
         }
 
         @Override
-        public void release(int page, int slot) {
-            tier.release(page, slot);
+        public void release(int page, long word) {
+            tier.release(page, word);
         }
 
         @Override
-        public void restore(int page, int slot) {
-            tier.restore(page, slot);
+        public void restore(int page, long word) {
+            tier.restore(page, word);
         }
     }
 
@@ -387,7 +472,7 @@ class MigrationTest {
         assertEquals(
                 1,
                 migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io(1)).join());
-        Held held = new Held(new StoreTier(store, Runnable::run));
+        Held held = new Held(new StoreTier(store));
         migration.tier(COLD, held);
         CompletableFuture<Integer> prefetch = migration.move(new int[] {1}, 1, COLD, PlaceWord.MEMORY, io(1));
         assertTrue(migration.fetch(1, io(1)).join());
@@ -414,7 +499,7 @@ class MigrationTest {
         memory.write(1, 7);
         EXPECTED[1] = 7;
         Store store = stores.get(1);
-        Held held = new Held(new StoreTier(store, Runnable::run));
+        Held held = new Held(new StoreTier(store));
         migration.tier(COLD, held);
         CompletableFuture<Integer> eviction = migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io(1));
         assertEquals(null, memory.read(1));
