@@ -14,6 +14,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import upa.pager.host.PolicySpec;
 import upa.pager.host.PolicyThread;
@@ -53,6 +54,8 @@ public final class Pager implements AutoCloseable {
     private final ExecutorService writers = Executors.newSingleThreadExecutor(
             task -> Thread.ofPlatform().daemon().name("writer").unstarted(task));
     private final List<Session> sessions = new CopyOnWriteArrayList<>();
+    /** Sessions, and those that are over but not yet done with what they leave in stores. */
+    private final AtomicInteger running = new AtomicInteger();
 
     private Pager(int forPid, Path path, int listener, Session.Terms terms, Consumer<String> log) {
         this.forPid = forPid;
@@ -183,7 +186,7 @@ public final class Pager implements AutoCloseable {
                         accept(fd);
                     }
                 }
-                idle = sessions.isEmpty() && !Linux.exists(forPid) ? idle + 1 : 0;
+                idle = running.get() == 0 && !Linux.exists(forPid) ? idle + 1 : 0;
             }
         }
     }
@@ -231,7 +234,12 @@ public final class Pager implements AutoCloseable {
         }
         Session session = new Session(hello, client, terms, writers, watch, log, sessions::remove);
         sessions.add(session);
-        session.run();
+        running.incrementAndGet();
+        try {
+            session.run();
+        } finally {
+            running.decrementAndGet();
+        }
     }
 
     // ---- upa policy ---------------------------------------------------------------------------------
