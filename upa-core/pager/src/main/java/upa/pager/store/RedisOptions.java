@@ -49,7 +49,7 @@ record RedisOptions(
         Duration ttl,
         byte[] key) {
     private static final Pattern URL = Pattern.compile(
-            "(rediss?)(-cluster)?://(?:([^:@/?]*)(?::([^@/?]*))?@)?([^/?]+)" + "(?:/([0-9]{1,5}))?(?:\\?(.*))?");
+            "(rediss?)(-cluster)?://(?:([^:@/?]*)(?::([^@/?]*))?@)?([^/?]+)" + "(?:/([0-9]{1,5})?)?(?:\\?(.*))?");
     private static final Pattern HOST = Pattern.compile("([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+])(?::([0-9]{1,5}))?");
     private static final int DEFAULT_PORT = 6379;
     private static final Set<String> KEYS = Set.of("limit", "timeout", "ttl", "password-file", "key-file", "ca");
