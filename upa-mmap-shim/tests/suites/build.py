@@ -83,7 +83,12 @@ def debian_source(package, work):
            "-o", "Dir::Etc::SourceList=/dev/null", "-o", f"Dir::Etc::SourceParts={state}/sources",
            "-o", "APT::Sandbox::User=root"]
     quiet([*apt, "update"])
-    quiet([*apt, "source", "--download-only", package], cwd=folder)
+    # Not every mirror has the newest.
+    said = subprocess.run(["apt-cache", *apt[2:], "showsrc", package], capture_output=True, text=True, check=False)
+    versions = [line.split()[1] for line in said.stdout.splitlines() if line.startswith("Version: ")]
+    for wanted in [package, *(f"{package}={version}" for version in reversed(versions))]:
+        if quiet([*apt, "source", "--download-only", wanted], cwd=folder):
+            break
     return next(iter(folder.glob("*.orig.tar.*")), None)
 
 
@@ -240,8 +245,9 @@ class Selftests:
 class OpenPosix:
     """The Open POSIX test suite, which LTP carries: memory calls, threads, processes, asynchronous I/O."""
     name = "posix"
-    interfaces = ("mmap", "munmap", "mlock", "mlockall", "munlock", "munlockall", "shm_open", "fork", "pthread_*",
-                  "sig*", "aio_*", "lio_listio", "sem_*", "mq_*", "timer_*")
+    interfaces = ("mmap", "munmap", "mlock", "mlockall", "munlock", "munlockall", "shm_*", "fork", "pthread_*",
+                  "sig*", "aio_*", "lio_listio", "sem_*", "mq_*", "timer_*", "kill*", "raise", "sched_*", "nanosleep",
+                  "clock_[!s]*", "getpid")
 
     def build(self, work, ltp):
         if not ltp:
@@ -263,15 +269,29 @@ class OpenPosix:
 class Ltp:
     """LTP's tests of system calls that concern memory, processes and threads."""
     name = "ltp"
-    calls = ("arch_prctl brk clone clone3 execl execle execlp execv execve execveat execvp exit exit_group fork futex "
-             "get_mempolicy getrlimit getrusage io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit "
-             "io_uring kcmp madvise mallinfo mallinfo2 mallopt mbind membarrier memcmp memcpy memfd_create memset "
-             "migrate_pages mincore mlock mlock2 mlockall mmap move_pages mprotect mremap mseal msync munlock "
-             "munlockall munmap personality pidfd_getfd pidfd_open pipe pkeys prctl process_madvise process_vm_readv "
-             "process_vm_writev ptrace read readv remap_file_pages sbrk seccomp sendfile set_mempolicy "
-             "set_robust_list setrlimit shmat shmctl shmdt shmget sigaltstack signal splice tee unshare userfaultfd "
-             "vfork vmsplice wait wait4 waitid waitpid write writev").split()
-    memory = ("mmapstress", "mtest01", "mtest05", "mtest06", "mtest07", "page", "shmt", "vma", "mem", "../../misc/math")
+    calls = ("abort alarm arch_prctl brk cacheflush cachestat capget capset clone clone3 close_range cma "
+             "copy_file_range dup dup2 dup3 epoll_create1 epoll_ctl epoll_pwait epoll_wait eventfd eventfd2 execl "
+             "execle execlp execv execve execveat execvp exit exit_group fallocate fcntl fork ftruncate futex "
+             "get_mempolicy get_robust_list getcontext getcpu getitimer getpagesize getpgid getpid getppid "
+             "getpriority getrlimit getrusage getsid gettid io_cancel io_destroy io_getevents io_pgetevents "
+             "io_setup io_submit io_uring ioprio kcmp kill landlock madvise mallinfo mallinfo2 mallopt mbind "
+             "membarrier memcmp memcpy memfd_create memset migrate_pages mincore mlock mlock2 mlockall mmap "
+             "modify_ldt move_pages mprotect mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink mremap mseal "
+             "msgctl msgget msgrcv msgsnd msync munlock munlockall munmap nanosleep nice pause personality "
+             "pidfd_getfd pidfd_open pidfd_send_signal pipe pipe2 pkeys poll ppoll prctl pread preadv preadv2 "
+             "process_madvise process_vm_readv process_vm_writev pselect ptrace pwrite pwritev pwritev2 read "
+             "readahead readv remap_file_pages rt_sigaction rt_sigprocmask rt_sigqueueinfo rt_sigsuspend "
+             "rt_sigtimedwait rt_tgsigqueueinfo sbrk sched_get_priority_max sched_get_priority_min "
+             "sched_getaffinity sched_getattr sched_getparam sched_getscheduler sched_rr_get_interval "
+             "sched_setaffinity sched_setattr sched_setparam sched_setscheduler sched_yield seccomp select semctl "
+             "semget semop sendfile set_mempolicy set_robust_list set_thread_area set_tid_address setitimer setns "
+             "setpgid setpriority setresuid setrlimit setsid setuid shmat shmctl shmdt shmget sigaction "
+             "sigaltstack sighold signal signalfd signalfd4 sigpending sigprocmask sigrelse sigsuspend "
+             "sigtimedwait sigwait sigwaitinfo splice tee tgkill timer_create timer_delete timer_getoverrun "
+             "timer_gettime timer_settime timerfd tkill unshare userfaultfd vfork vmsplice wait wait4 waitid "
+             "waitpid write writev").split()
+    memory = ("mmapstress", "mtest01", "mtest05", "mtest06", "mtest07", "page", "shmt", "vma", "mem", "../../misc/math",
+              "../ipc/pipeio", "../sched/clisrv", "../sched/pthreads", "../../cve")
     # Machine-wide settings, swap, huge pages, or no end without arguments.
     left_out = ("*hugetlb*", "*_child", "*helper*", "max_map_count", "min_free_kbytes", "overcommit_memory", "*swap*",
                 "mmap1", "mmap3", "mallocstress", "data_space", "stack_space", "mtest01", "mmapstress04",
@@ -386,4 +406,49 @@ class Redis:
                       if (source / "tests" / f"{numbered[1]}.tcl").exists()]
 
 
-SUITES = (Glibc(), Selftests(), OpenPosix(), Ltp(), CPython(), Mimalloc(), Jemalloc(), Redis())
+class PostgreSql:
+    """PostgreSQL's regression tests: a server of its own for each part of their schedule, run by the user postgres."""
+    name = "postgresql"
+    # What later tests build on.
+    first = "test_setup copy copyselect copydml insert create_misc create_operator create_type create_schema create_index"
+    parts = 5
+    port = 25400
+
+    def build(self, work, _):
+        servers = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+        if not servers or not shutil.which("setpriv"):
+            return "the package postgresql is needed", []
+        bin_folder = servers[-1].parent
+        version = bin_folder.parent.name
+        tarball = debian_source(f"postgresql-{version}", work)
+        headers = work / "sources" / f"postgresql-server-dev-{version}"
+        if not tarball or not debian_packages([f"postgresql-server-dev-{version}", "libpq-dev"], headers):
+            return f"no source package postgresql-{version} in this machine's package sources", []
+        source = work / "sources" / f"postgresql-{version}" / "tree"
+        unpack(tarball, source, ("src/test/regress/", "src/include/"))
+        tests = source / "src/test/regress"
+        if not (tests / "regress.so").exists() and not quiet(
+                ["gcc", "-O2", "-w", "-fPIC", "-shared", f"-I{source}/src/include",
+                 f"-I{headers}/usr/include/postgresql/{version}/server", f"-I{headers}/usr/include/postgresql", tests / "regress.c", "-o", tests / "regress.so"]):
+            return "the server's headers do not fit", []
+        pg_regress = bin_folder.parent / "lib/pgxs/src/test/regress/pg_regress"
+        lines = [line.partition(":")[2].split() for line in (tests / "parallel_schedule").read_text().splitlines()
+                 if line.startswith("test:")]
+        first = self.first.split()
+        names = [name for line in lines for name in line if name not in first]
+        size = -(-len(names) // self.parts)
+
+        def test(number):
+            chosen = " ".join(first + names[number * size:(number + 1) * size])
+            # As nobody's but root's child the server would refuse to run, and root owns the folder.
+            return script(work / "postgresql" / f"part{number + 1}",
+                          f"chown postgres . && export HOME=$PWD LANG=C && "
+                          f"setpriv --reuid=postgres --regid=postgres --clear-groups {pg_regress} "
+                          f"--bindir={bin_folder} --inputdir={tests} --outputdir=$PWD --dlpath={tests} "
+                          f"--temp-instance=$PWD/server --port={self.port + number} --no-locale --encoding=UTF8 "
+                          f"{chosen} 2>&1 | sed -E 's/.* \\.\\.\\. FAILED.*/not ok &/'")
+
+        return None, [test(number) for number in range(self.parts)]
+
+
+SUITES = (Glibc(), Selftests(), OpenPosix(), Ltp(), CPython(), Mimalloc(), Jemalloc(), Redis(), PostgreSql())
