@@ -27,6 +27,14 @@ static long renew(char *address, size_t length, void *region)
 	return upa_region_renew(region, address, length);
 }
 
+/* Of a huge page: by its logarithm, or 2 MiB. */
+static size_t huge_bytes(int flags)
+{
+	unsigned log = (unsigned)flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+
+	return 1ul << (log ? log : 21);
+}
+
 /* MAP_FIXED or MAP_FIXED_NOREPLACE over pages of the region. */
 static void *map_over(struct upa_region *r, void *address, size_t length, int protection, int flags, int fd,
 		      off_t offset)
@@ -38,6 +46,12 @@ static void *map_over(struct upa_region *r, void *address, size_t length, int pr
 	/* Free pages count as unmapped, if there are no others; else the kernel says what is wrong first, or EEXIST. */
 	if (claimed && (!wholly_inside(r, address, length) || upa_region_claim(r, address, length)))
 		return address_result(os_mmap(address, length, protection, flags, fd, offset));
+	/* Made elsewhere, it would be aligned. */
+	if (flags & MAP_HUGETLB && (uintptr_t)address % huge_bytes(flags)) {
+		if (claimed)
+			upa_give_up(r, address, length);
+		return address_result(-EINVAL);
+	}
 	flags &= ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
 	/* A program's way to empty memory that it keeps. */
 	if (wholly_inside(r, address, length) && ordinary(protection, flags, offset)) {
@@ -91,7 +105,9 @@ void *upa_mmap(void *address, size_t length, int protection, int flags, int fd, 
 
 	if (block)
 		return block;
-	flags &= ~UPA_MAP_UNCLEARED;
+	/* Of huge pages it is a bit of their size. */
+	if (!(flags & MAP_HUGETLB))
+		flags &= ~UPA_MAP_UNCLEARED;
 	r = made_region();
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && r && aligned(address) &&
 	    inside(r, address, page_up(length), &part))

@@ -203,8 +203,6 @@ static void *shrink(struct upa_region *r, char *from, size_t old_size, size_t ne
 
 	bool ours = inside(r, from, PAGE_BYTES, &part);
 
-	if (ours && !all_allocated(r, from, PAGE_BYTES))
-		return address_result(-EFAULT);
 	/* Also of the region: with MADV_DONTFORK, not in a child. */
 	if (!ours || upa_region_tainted(r, from, PAGE_BYTES)) {
 		long result = os_mremap(from, PAGE_BYTES, PAGE_BYTES, 0, NULL);
@@ -217,12 +215,15 @@ static void *shrink(struct upa_region *r, char *from, size_t old_size, size_t ne
 	return from;
 }
 
+/* No process has more, unless it asks for them by a hint. */
+#define MOST_ADDRESSES ((1ul << 47) - PAGE_BYTES)
+
 /* What the kernel would refuse before it looks at any page, it shall refuse. */
 static bool refused_at_once(uintptr_t from, size_t old_size, size_t new_size, int flags, uintptr_t target)
 {
 	bool moves = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
 
-	if (from % PAGE_BYTES || !page_up(new_size) || page_up(old_size) < old_size)
+	if (from % PAGE_BYTES || !page_up(new_size) || new_size > MOST_ADDRESSES)
 		return true;
 	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) || (moves && !(flags & MREMAP_MAYMOVE)))
 		return true;
@@ -247,26 +248,29 @@ static void *remap(struct upa_region *r, void *old_address, size_t old_size, siz
 	uintptr_t from = (uintptr_t)old_address, to = (uintptr_t)target;
 	uint32_t zeros = flags & UPA_MAP_UNCLEARED ? 0 : UPA_MAP_ZEROS;
 	struct range part;
-	bool out, into;
+	bool out, into, nothing;
 
 	flags &= ~UPA_MAP_UNCLEARED;
 	out = r && inside(r, old_address, old_size ? page_up(old_size) : PAGE_BYTES, &part);
 	into = r && flags & MREMAP_FIXED && inside(r, target, page_up(new_size), &part);
-	if ((!out && !into) || refused_at_once(from, old_size, new_size, flags, to))
+	if (refused_at_once(from, old_size, new_size, flags, to))
+		return address_result(os_mremap(old_address, old_size, new_size, flags, target));
+	/* Also of a range that wraps. */
+	nothing = r && inside(r, old_address, PAGE_BYTES, &part) && !all_allocated(r, old_address, PAGE_BYTES);
+	if (!out && !into && !nothing)
 		return address_result(os_mremap(old_address, old_size, new_size, flags, target));
 	old_size = page_up(old_size);
 	new_size = page_up(new_size);
 	if (flags & MREMAP_FIXED && to < from + old_size && from < to + new_size)
 		return address_result(-EINVAL);
+	if (nothing)
+		return address_result(-EFAULT);
 	if (new_size <= old_size && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
 		return shrink(r, old_address, old_size, new_size);
 	if (wholly_inside(r, old_address, old_size))
 		return remap_inside(r, old_address, old_size, new_size, flags, target, zeros);
 	/* No mapping reaches across the border of the region. */
 	if (inside(r, old_address, old_size, &part))
-		return address_result(-EFAULT);
-	/* An old size of 0 means a second view of a shared mapping. */
-	if (!old_size && out && !all_allocated(r, old_address, PAGE_BYTES))
 		return address_result(-EFAULT);
 	if (!into)
 		return address_result(os_mremap(old_address, old_size, new_size, flags, target));

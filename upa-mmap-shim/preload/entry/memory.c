@@ -202,27 +202,36 @@ static void *map_counted(void *address, size_t length, int protection, int flags
 		result;                                                                                                \
 	})
 
-/* Our own flag is none of the kernel's: mmap() heeds no flag that it does not know, and mremap() refuses it. */
+/*
+ * Our own flag is none of the program's: mmap() heeds no flag that it does not know, but MAP_SHARED_VALIDATE, and
+ * mremap() refuses it. Of huge pages it is a bit of their size.
+ */
+static int programs_flags(int flags)
+{
+	bool heeded = flags & MAP_HUGETLB || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
+
+	return heeded ? flags : flags & ~UPA_MAP_UNCLEARED;
+}
+
 EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
 	if (ENTRY_RETURNS(mmap))
 		return FOR_THE_PROGRAM(next.mmap(address, length, protection, flags, fd, offset));
-	return map_counted(address, length, protection, flags & ~UPA_MAP_UNCLEARED, fd, offset, ASKER(mmap));
+	return map_counted(address, length, protection, programs_flags(flags), fd, offset, ASKER(mmap));
 }
 
 EXPORT void *mmap64(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
 	if (ENTRY_RETURNS(mmap64))
 		return FOR_THE_PROGRAM(next.mmap64(address, length, protection, flags, fd, offset));
-	return map_counted(address, length, protection, flags & ~UPA_MAP_UNCLEARED, fd, offset, ASKER(mmap64));
+	return map_counted(address, length, protection, programs_flags(flags), fd, offset, ASKER(mmap64));
 }
 
 void *libc_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
 	int said = flags == (MAP_PRIVATE | MAP_ANONYMOUS) && uncleared(length) ? UPA_MAP_UNCLEARED : 0;
 
-	flags &= ~UPA_MAP_UNCLEARED;
-	return map_counted(address, length, protection, flags | said, fd, offset, ASKER(mmap));
+	return map_counted(address, length, protection, programs_flags(flags) | said, fd, offset, ASKER(mmap));
 }
 
 static int unmap_now(void *address, size_t length)
@@ -273,7 +282,7 @@ static long move_bytes(void *old_address, size_t old_size, size_t new_size)
 {
 	long to = -EFAULT;
 
-	if (maps_ordinary(old_address, old_size))
+	if (new_size >= old_size && maps_ordinary(old_address, old_size))
 		to = os_mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (os_failed(to))
 		return to;
@@ -288,7 +297,7 @@ static void *kernel_resize(void *old_address, size_t old_size, size_t new_size, 
 				 new_size, flags, to);
 
 	if (result == -EFAULT && flags == MREMAP_MAYMOVE && old_size && gate_knows(old_address) &&
-	    gate_knows((char *)old_address + old_size - 1))
+	    gate_knows((char *)old_address + old_size - 1) && (uintptr_t)old_address <= UINTPTR_MAX - old_size)
 		result = move_bytes(old_address, old_size, new_size);
 	return (void *)entry_result(result);
 }

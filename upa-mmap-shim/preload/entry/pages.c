@@ -181,6 +181,9 @@ static int call_mlock2(char *address, size_t length, long flags)
 
 EXPORT int mlock2(const void *address, size_t length, unsigned flags)
 {
+	/* The kernel looks at them first. */
+	if (flags & ~(unsigned)MLOCK_ONFAULT)
+		return (int)entry_result(call_mlock2((char *)address, length, (long)flags));
 	stand_aside(ASIDE_LOCKED);
 	return apply(address, length, true, flags || next_foreign.mlock2 ? call_mlock2 : call_mlock, (long)flags);
 }

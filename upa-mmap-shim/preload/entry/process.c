@@ -24,10 +24,11 @@ EXPORT int mlockall(int flags)
 	return ENTRY_RETURNS(mlockall) ? next.mlockall(flags) : libc_mlockall(flags);
 }
 
-/* A process's limit is about to change; 0 is this one. */
+/* A process's limit is about to change, if the kernel can read it; 0 is this one. */
 static void limit_changes(pid_t pid, int resource, const struct rlimit64 *limit)
 {
-	if (limit && (resource == RLIMIT_AS || resource == RLIMIT_DATA) && limit->rlim_cur != RLIM64_INFINITY &&
+	if ((resource == RLIMIT_AS || resource == RLIMIT_DATA) && limit && entry_readable(limit) &&
+	    entry_readable(&limit->rlim_max) && limit->rlim_cur != RLIM64_INFINITY &&
 	    (!pid || pid == (pid_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0)))
 		stand_aside(ASIDE_LIMITED);
 }

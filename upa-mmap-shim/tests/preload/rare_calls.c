@@ -403,6 +403,61 @@ static void unknown_flags(void)
 	}
 }
 
+/* Refused by the kernel before it looks at any page, in use or not; and what of it is ours must not be looked at. */
+static void refused_at_once(void)
+{
+	struct rlimit *nowhere = (struct rlimit *)16;
+	char *block = map(4 * MIB);
+	char *const places[] = { block, block + MIB, block + MIB + 1 };
+
+	munmap(block + MIB, 2 * MIB);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		say("place %zu", i);
+		CALL(mremap(places[i], PAGE, 1ul << 47, MREMAP_MAYMOVE));
+		CALL(mremap(places[i], PAGE, -PAGE, MREMAP_MAYMOVE));
+		CALL(mremap(places[i], -PAGE, 2 * PAGE, MREMAP_MAYMOVE));
+		CALL(mremap(places[i], -1ul, 2 * PAGE, MREMAP_MAYMOVE));
+		CALL(mlock2(places[i], PAGE, 8));
+		CALL(syscall(SYS_mlock2, places[i], PAGE, 8));
+		CALL(mprotect(places[i], PAGE, 0x4000));
+		CALL(madvise(places[i], PAGE, 4711));
+		CALL(msync(places[i], PAGE, MS_SYNC | MS_ASYNC));
+	}
+	CALL(setrlimit(RLIMIT_AS, nowhere));
+	CALL(setrlimit64(RLIMIT_DATA, (struct rlimit64 *)nowhere));
+	CALL(prlimit(0, RLIMIT_AS, nowhere, NULL));
+	CALL(prlimit64(0, RLIMIT_DATA, (struct rlimit64 *)nowhere, NULL));
+	CALL(syscall(SYS_setrlimit, RLIMIT_AS, nowhere));
+	CALL(syscall(SYS_prlimit64, 0, RLIMIT_AS, nowhere, NULL));
+	munmap(block, 4 * MIB);
+	reuse();
+}
+
+/* Whose size is in bits that mean nothing elsewhere, and which lie at multiples of it. */
+static void huge_pages(void)
+{
+	char *block = map(4 * MIB);
+
+	for (unsigned log = 12; log < 64; log++) {
+		char *huge = mmap(NULL, 1ul << 30, RW, ANON | MAP_HUGETLB | MAP_NORESERVE | (int)(log << 26), -1, 0);
+
+		say("pages of %u bits: %d", log, huge == MAP_FAILED ? errno : 0);
+		if (huge != MAP_FAILED)
+			munmap(huge, 1ul << 30);
+		/* Never at such a multiple. */
+		huge = mmap((char *)((uintptr_t)block & -2 * MIB) + 2 * MIB + PAGE, PAGE, RW,
+			    ANON | MAP_FIXED | MAP_HUGETLB | (int)(log << 26), -1, 0);
+		say("at an odd address: %d", huge == MAP_FAILED ? errno : 0);
+	}
+	for (int bit = 20; bit < 31; bit++) {
+		char *valid = mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | 1 << bit, 0, 0);
+
+		say("validated, bit %d: %d", bit, valid == MAP_FAILED ? errno : 0);
+	}
+	munmap(block, 4 * MIB);
+	reuse();
+}
+
 static void bound_over_holes(void)
 {
 	char *block = map(4 * MIB);
@@ -437,6 +492,8 @@ int main(int argc, char **argv)
 		SCENARIO(forked_by_number),
 		SCENARIO(process_with_the_same_memory),
 		SCENARIO(unknown_flags),
+		SCENARIO(refused_at_once),
+		SCENARIO(huge_pages),
 		SCENARIO(bound_over_holes),
 	};
 
