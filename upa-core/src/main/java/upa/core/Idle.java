@@ -6,16 +6,22 @@ import upa.internal.events.Events;
 import upa.internal.os.Pressure;
 import upa.internal.region.RegionBackEnd;
 import upa.internal.region.Retain;
+import upa.internal.region.Unasked;
 import upa.llfree.LlFreeStats;
 
 /**
- * The free memory of a region, which goes back to the kernel by itself when it has been idle. A look holds this
+ * The free memory of a region, which goes back to the kernel by itself when it has been idle; before that, when nobody
+ * has asked for it for half a second, it is marked so that the kernel may take it from whoever is short of memory. A look holds this
  * object's monitor while it has pages in its hands; whoever must not meet it holds it, too: a call that closes the
  * region, counts its pages, or has found no room.
  */
 final class Idle implements Reclaim.Target {
     /** What goes back at one look, at most: some milliseconds, for which others may have to wait. */
     private static final long MOST_AT_ONCE = 32L << 20;
+    /** What is marked at one look: the same some milliseconds. */
+    private static final long MOST_MARKED = 256L << 20;
+    /** Less is not worth a mark. */
+    private static final long LEAST_MARKED = 2L << 20;
     /** After the kernel has refused, nothing of what is to go could be had, or only limits may take something away. */
     private static final long LATER_MILLIS = 1000;
     /** One thread asks, for all regions. */
@@ -28,7 +34,9 @@ final class Idle implements Reclaim.Target {
     /** Null if everything stays. */
     private volatile Retain retain;
 
+    private final Unasked unasked = new Unasked();
     private boolean wasSteady;
+    private long lookedForTakenAt;
 
     /** An ordinary private region keeps the default, any other everything. */
     Idle(RegionBackEnd backEnd, Lifetime lifetime) {
@@ -73,13 +81,15 @@ final class Idle implements Reclaim.Target {
 
     // ---- looks -----------------------------------------------------------------------------------------------
 
-    /** How much is in use, and how much is free and has memory: bytes. */
-    private record Facts(long allocated, long retained) {}
+    /** How much is in use, how much is free and has memory, how much of that the kernel may take: bytes. */
+    private record Facts(long allocated, long retained, long lazy) {}
 
     private Facts facts() {
         LlFreeStats s = backEnd.state().pages.stats();
         return new Facts(
-                s.pages() - s.freePages() << PAGE_SHIFT, backEnd.retainedPages(s.retainedPages()) << PAGE_SHIFT);
+                s.pages() - s.freePages() << PAGE_SHIFT,
+                backEnd.retainedPages(s.retainedPages()) << PAGE_SHIFT,
+                s.lazyPages() << PAGE_SHIFT);
     }
 
     private synchronized boolean isAtWork() {
@@ -105,22 +115,40 @@ final class Idle implements Reclaim.Target {
         long now = ended / 1_000_000;
         // Nobody has seen what was in use before: all that has memory was, at some time.
         long lately = isFirst || wasSteady ? facts.retained : Math.min(freed, facts.retained);
+        long idle = unasked.look(now, isFirst, facts.retained, freed);
         long keep = retain.look(now, facts.allocated, facts.retained, lately, kept -> PRESSURE.keepable(now, kept));
         wasSteady = retain.isSteady(facts.allocated, facts.retained);
         if (keep == Retain.KEEP) {
             // To look takes a thousandth of the time, at most.
             long interval = Math.max(Reclaim.INTERVAL_MILLIS, (ended - started) / 1000);
+            if (mark(now, facts, idle)) {
+                return interval;
+            }
             return Retain.isSettled(facts.retained) ? 0 : wasSteady ? LATER_MILLIS : interval;
         }
         return giveBack(Math.max(keep, facts.retained - MOST_AT_ONCE)) > 0 ? Reclaim.INTERVAL_MILLIS : LATER_MILLIS;
     }
 
+    /** Marks what has been idle. True if there is more of it. */
+    private boolean mark(long now, Facts facts, long idle) {
+        if (facts.lazy > 0 && now - lookedForTakenAt >= LATER_MILLIS) {
+            lookedForTakenAt = now;
+            backEnd.findTaken(slot());
+        }
+        return idle - facts.lazy >= LEAST_MARKED
+                && backEnd.makeLazy(slot(), facts.retained - idle >> PAGE_SHIFT, MOST_MARKED >> PAGE_SHIFT)
+                                << PAGE_SHIFT
+                        >= MOST_MARKED;
+    }
+
+    private int slot() {
+        return (int) Thread.currentThread().threadId() & backEnd.state().pages.slots() - 1;
+    }
+
     private long giveBack(long keep) {
-        int slot =
-                (int) Thread.currentThread().threadId() & backEnd.state().pages.slots() - 1;
         try {
             return Events.giveBack(
-                    backEnd.state().base, () -> backEnd.giveBack(slot, keep >> PAGE_SHIFT) << PAGE_SHIFT);
+                    backEnd.state().base, () -> backEnd.giveBack(slot(), keep >> PAGE_SHIFT) << PAGE_SHIFT);
         } catch (SystemCallException refused) {
             return 0;
         }

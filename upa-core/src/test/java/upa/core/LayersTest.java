@@ -57,7 +57,16 @@ class LayersTest {
             "LlFree");
 
     private static final List<String> LINEAR = List.of(
-            "Layout", "RegionFile", "LinearMemory", "Tables", "Clear", "Scavenge", "Move", "GiveBack", "LinearBackEnd");
+            "Layout",
+            "RegionFile",
+            "LinearMemory",
+            "Tables",
+            "Clear",
+            "Scavenge",
+            "Move",
+            "GiveBack",
+            "MakeLazy",
+            "LinearBackEnd");
     private static final List<String> DEVICE = List.of(
             "PageRanges",
             "Marks",

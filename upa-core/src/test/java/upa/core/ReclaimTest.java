@@ -6,6 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayDeque;
@@ -13,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Free memory of a region that goes back by itself. */
@@ -69,6 +74,40 @@ class ReclaimTest {
             assertEquals(Retention.DEFAULT, region.retention());
             use(region, 64 * MIB);
             await("half is gone", () -> region.stats().retainedBytes() <= 32 * MIB);
+        }
+    }
+
+    /** Bytes of a mapping that the kernel may take, by what it says itself. */
+    private static long lazyBytes(long address) {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/self/smaps"))) {
+            String start = Long.toHexString(address) + "-";
+            return lines.dropWhile(line -> !line.startsWith(start))
+                    .filter(line -> line.startsWith("LazyFree:"))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
+                    .findFirst()
+                    .orElse(0);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void whatNobodyAsksForIsMarkedForTheKernel() throws InterruptedException {
+        try (Region region = Region.create(256 * MIB)) {
+            region.retain(new Retention(1000, Duration.ofHours(1)));
+            long held = region.map(8 * MIB);
+            region.segment(held, 8 * MIB).fill((byte) 7);
+            use(region, 64 * MIB);
+            await("it is marked", () -> lazyBytes(region.base()) >= 60 * MIB);
+            assertEquals(64 * MIB, region.stats().retainedBytes());
+            // Who asks for it has it, zeros where zeros are promised, and it stays.
+            long address = region.map(48 * MIB, Region.ZEROS);
+            RegionContract.assertReads(region, address, 48 * MIB, 0);
+            region.segment(address, 48 * MIB).fill((byte) 5);
+            assertTrue(lazyBytes(region.base()) <= 18 * MIB);
+            RegionContract.assertReads(region, address, 48 * MIB, 5);
+            RegionContract.assertReads(region, held, 8 * MIB, 7);
+            region.validate();
         }
     }
 

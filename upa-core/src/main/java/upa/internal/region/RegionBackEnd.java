@@ -65,6 +65,19 @@ public interface RegionBackEnd {
     long giveBack(int slot, long retainPages);
 
     /**
+     * Marks memory of free pages so that the kernel may take it, until at most so much is unmarked, or so many pages
+     * have been marked. Returns how many; 0 where the kernel cannot be told.
+     */
+    default long makeLazy(int slot, long unmarkedPages, long mostPages) {
+        return 0;
+    }
+
+    /** Finds what the kernel has taken of that: it counts as absent from then on. Returns the pages found. */
+    default long findTaken(int slot) {
+        return 0;
+    }
+
+    /**
      * Puts zeroed memory behind an absent child that the caller holds, and frees it. False if the back end has none to
      * spare.
      *

@@ -75,7 +75,7 @@ final class GiveBack {
     }
 
     /** Of pages that the caller holds, those that counted as retained. */
-    private long retained(long page, long n) {
+    long retained(long page, long n) {
         long total = 0;
         for (long end = page + n; page < end; ) {
             long part = Math.min(end - page, CHILD_PAGES - page % CHILD_PAGES);

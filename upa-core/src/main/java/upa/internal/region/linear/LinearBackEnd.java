@@ -27,6 +27,7 @@ public final class LinearBackEnd implements RegionBackEnd {
     private final Move move;
     private final Clear clear;
     private final GiveBack giveBack;
+    private final MakeLazy makeLazy;
 
     private LinearBackEnd(LinearMemory memory) {
         this.memory = memory;
@@ -37,6 +38,7 @@ public final class LinearBackEnd implements RegionBackEnd {
         scavenge = new Scavenge(memory, tables, clear);
         move = new Move(memory, tables, scavenge, clear);
         giveBack = new GiveBack(memory);
+        makeLazy = new MakeLazy(memory, giveBack);
     }
 
     /** A private region: anonymous memory. */
@@ -143,6 +145,16 @@ public final class LinearBackEnd implements RegionBackEnd {
     @Override
     public long giveBack(int slot, long retainPages) {
         return giveBack.downTo(slot, retainPages);
+    }
+
+    @Override
+    public long makeLazy(int slot, long unmarkedPages, long mostPages) {
+        return makeLazy.downTo(slot, unmarkedPages, mostPages);
+    }
+
+    @Override
+    public long findTaken(int slot) {
+        return makeLazy.findTaken(slot);
     }
 
     @Override

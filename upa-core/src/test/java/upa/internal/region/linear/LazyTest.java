@@ -9,12 +9,22 @@ import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import upa.core.HugePages;
+import upa.core.RegionDescriptor;
 import upa.internal.bindings.Libc;
 import upa.internal.os.MemoryCalls;
 import upa.internal.os.RawMemory;
@@ -183,5 +193,143 @@ class LazyTest {
         assertEquals(2048, resident(0, 4096));
         region.put(0, 0, 4096);
         region.put(0, 10_240 + 2048, 1);
+    }
+
+    // ---- who marks it ----------------------------------------------------------------------------------------
+
+    private void leaveStale(long first, long n) {
+        assertTrue(region.getAt(0, first, n) >= 0);
+        write(first, n, OLD);
+        region.put(0, first, n);
+    }
+
+    @Test
+    void whatIsFreeIsMarkedFromTheFarEnd() {
+        leaveStale(0, 4096);
+        assertEquals(0, region.makeLazy(0, 4096, PAGES));
+        assertEquals(0, pages.stats().lazyPages());
+        // Whole children: eight there are, three of them may stay unmarked.
+        assertEquals(2560, region.makeLazy(0, 1536, PAGES));
+        assertEquals(2560, pages.stats().lazyPages());
+        assertEquals(4096, pages.stats().retainedPages());
+        for (long child = 0; child < 8; child++) {
+            assertEquals(child >= 3, pages.lazy(child * CHILD_PAGES), "child=" + child);
+        }
+        assertEquals(0, region.makeLazy(0, 1536, PAGES));
+        takeAway(0, 4096);
+        assertEquals(1536, resident(0, 1536));
+        long left = resident(1536, 2560);
+        assertTrue(left < 256, () -> "the kernel has left resident=" + left);
+        assertEquals(4096, pages.stats().retainedPages());
+        long found = region.findTaken(0);
+        assertTrue(found >= 2560 - left * CHILD_PAGES && found <= 2560, () -> "found=" + found);
+        assertEquals(4096 - found, pages.stats().retainedPages());
+        assertEquals(found, region.state().sum(RegionDescriptor.TAKEN_PAGES));
+        assertEquals(0, region.findTaken(0));
+        assertHolds(OLD, 0, 1536);
+    }
+
+    @Test
+    void noMoreIsMarkedThanWanted() {
+        leaveStale(0, 4096);
+        assertEquals(512, region.makeLazy(0, 0, 512));
+        assertTrue(pages.lazy(7 * CHILD_PAGES));
+        assertEquals(1024, region.makeLazy(0, 0, 513));
+        assertEquals(2560, region.makeLazy(0, 0, PAGES));
+        assertEquals(0, region.makeLazy(0, 0, PAGES));
+        assertEquals(0, region.findTaken(0), "all has memory");
+    }
+
+    @Test
+    void whatIsInUseIsNotMarked() {
+        leaveStale(0, 4096);
+        assertTrue(region.getAt(0, 700, 1) >= 0);
+        write(700, 1, 7);
+        // All but the child that has a page in use.
+        assertEquals(3584, region.makeLazy(0, 0, PAGES));
+        assertTrue(!pages.lazy(CHILD_PAGES));
+        takeAway(0, PAGES);
+        assertHolds(7, 700, 1);
+        region.findTaken(0);
+        assertHolds(7, 700, 1);
+        region.put(0, 700, 1);
+    }
+
+    @Test
+    void nothingOfASharedRegionIsMarked() throws Exception {
+        Path file = Files.createTempDirectory("upa").resolve("region");
+        LinearBackEnd shared = LinearBackEnd.createShared(file, PAGES * PAGE_BYTES);
+        try {
+            assertTrue(shared.getAt(0, 0, 1024) >= 0);
+            shared.put(0, 0, 1024);
+            assertEquals(0, shared.makeLazy(0, 0, PAGES));
+            assertEquals(0, shared.state().pages.stats().lazyPages());
+        } finally {
+            shared.unmap();
+            Files.delete(file);
+            Files.delete(file.getParent());
+        }
+    }
+
+    /** Who gets pages while others are marked and taken has them for himself, and reads zeros where he asked for them. */
+    @Test
+    void nothingIsLostWhileItIsMarkedAndTaken() throws Exception {
+        AtomicBoolean ends = new AtomicBoolean();
+        AtomicReference<Throwable> wrong = new AtomicReference<>();
+        List<Thread> threads = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            int slot = i;
+            threads.add(Thread.ofPlatform().start(() -> {
+                try {
+                    owns(slot, ends);
+                } catch (Throwable t) {
+                    wrong.compareAndSet(null, t);
+                    ends.set(true);
+                }
+            }));
+        }
+        long marked = 0;
+        long end = System.nanoTime() + 3_000_000_000L;
+        while (System.nanoTime() < end && !ends.get()) {
+            marked += region.makeLazy(3, 0, PAGES);
+            MemoryCalls.madvise(addressOf(0), PAGES * PAGE_BYTES, MADV_PAGEOUT);
+            region.findTaken(3);
+        }
+        ends.set(true);
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        if (wrong.get() != null) {
+            throw new AssertionError(wrong.get());
+        }
+        assertTrue(marked > 0, "nothing was marked: the test means nothing");
+        assertEquals(0, region.state().pages.pages() - pages.stats().freePages());
+    }
+
+    private void owns(int slot, AtomicBoolean ends) {
+        Random random = new Random(slot);
+        Map<Long, Long> blocks = new HashMap<>();
+        while (!ends.get() || !blocks.isEmpty()) {
+            if (blocks.size() < 6 && !ends.get()) {
+                long n = random.nextInt(1, 1200);
+                boolean zeros = random.nextBoolean();
+                long result = region.get(slot, n, zeros ? LlFree.GET_ZEROS : 0);
+                if (result < 0) {
+                    continue;
+                }
+                long page = LlFree.pageOf(result);
+                if (zeros) {
+                    region.clear(slot, page, n, LlFree.holds(result));
+                    assertHolds(0, page, n);
+                }
+                write(page, n, page << 8 | slot + 1);
+                blocks.put(page, n);
+            } else {
+                long page = blocks.keySet().iterator().next();
+                long n = blocks.remove(page);
+                assertHolds(page << 8 | slot + 1, page, n);
+                region.put(slot, page, n);
+            }
+        }
     }
 }
