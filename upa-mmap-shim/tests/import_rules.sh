@@ -47,7 +47,7 @@ folder_of() {
     upa/api.h | upa/version.h | */kernel-ext/include/uapi/upa.h) echo uapi ;;
     upa/llfree.h) echo llfree ;;
     upa/region.h) echo region ;;
-    upa/mman.h) echo mman ;;
+    upa/mman.h | upa/hint.h) echo mman ;;
     upa/trace.h | upa/view.h) echo preload/observe ;;
     */*) ;;
     settings.[ch] | clock.[ch] | report_target.h) echo preload/base ;;

@@ -13,6 +13,7 @@
 #include "entry/limits.h"
 #include "upkeep/heap.h"
 #include "gate.h"
+#include "mman/hint_check.h"
 #include "mman/mman_private.h"
 #include "observe/observe.h"
 #include "observe/view_writer.h"
@@ -41,10 +42,20 @@ static bool may_purge(void)
  */
 static void advise_paged(void *address, size_t length, int advice)
 {
-	if (advice == MADV_GUARD_INSTALL)
-		os_madvise(address, length, MADV_DONTNEED);
-	else if (advice == MADV_WIPEONFORK && os_call(SYS_mlock, (long)address, (long)length, 0, 0, 0, 0))
-		pager_leave();
+	switch (advice) {
+	case MADV_GUARD_INSTALL: os_madvise(address, length, MADV_DONTNEED); break;
+	case MADV_WIPEONFORK:
+		if (os_call(SYS_mlock, (long)address, (long)length, 0, 0, 0, 0))
+			pager_leave();
+		break;
+	case MADV_WILLNEED: pager_hint(address, length, UPA_WILL_NEED, 0); break;
+	case MADV_COLD:
+	case MADV_PAGEOUT: pager_hint(address, length, UPA_WONT_NEED, 0); break;
+	case MADV_SEQUENTIAL: pager_hint(address, length, UPA_SEQUENTIAL, 0); break;
+	case MADV_RANDOM: pager_hint(address, length, UPA_RANDOM, 0); break;
+	case MADV_NORMAL: pager_hint(address, length, UPA_NORMAL, 0); break;
+	default: break;
+	}
 }
 
 int libc_madvise(void *address, size_t length, int advice)
@@ -96,6 +107,8 @@ EXPORT int posix_madvise(void *address, size_t length, int advice)
 	int result;
 
 	/* As libc has it: POSIX's "don't need" keeps the contents, Linux's does not. */
+	if (advice == POSIX_MADV_DONTNEED)
+		pager_hint(address, length, UPA_WONT_NEED, 0);
 	if (advice == POSIX_MADV_DONTNEED && !next_foreign.posix_madvise)
 		return 0;
 	if (next_foreign.posix_madvise && !gate_touched(address, length))
@@ -108,6 +121,14 @@ EXPORT int posix_madvise(void *address, size_t length, int advice)
 	result = result ? errno : 0;
 	errno = saved;
 	return result;
+}
+
+EXPORT int upa_hint(const void *address, size_t length, enum upa_hint_kind kind, int priority)
+{
+	if (!hint_makes_sense(kind, priority))
+		return -EINVAL;
+	pager_hint(address, length, kind, priority);
+	return 0;
 }
 
 static int protect(void *address, size_t length, int protection)

@@ -274,7 +274,12 @@ int client_connect(const char *path, const char **what)
 
 int client_say(uint32_t kind, uint32_t count, uint32_t ticket)
 {
-	struct pager_message m = { .kind = kind, .count = count, .ticket = ticket };
+	return client_say_of(kind, count, ticket, 0);
+}
+
+int client_say_of(uint32_t kind, uint32_t count, uint32_t ticket, uint64_t argument)
+{
+	struct pager_message m = { .kind = kind, .count = count, .ticket = ticket, .argument = argument };
 	long n;
 
 	lock_socket();

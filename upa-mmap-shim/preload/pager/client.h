@@ -42,6 +42,9 @@ int client_connect(const char *path, const char **what);
 /* 0, or -errno if the pager is gone. */
 int client_say(uint32_t kind, uint32_t count, uint32_t ticket);
 
+/* The same, with an argument. */
+int client_say_of(uint32_t kind, uint32_t count, uint32_t ticket, uint64_t argument);
+
 /* Carries out orders, of one pager after the other, until there is none any more or it has left. */
 void client_execute(void);
 

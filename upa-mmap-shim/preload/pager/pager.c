@@ -21,6 +21,7 @@
 #include "os/os.h"
 #include "os/page.h"
 #include "pager/client.h"
+#include "pager/hints.h"
 #include "region/region_private.h"
 #include "settings.h"
 
@@ -47,6 +48,7 @@ static struct pager_message slow_order;
 static _Atomic bool has_slow_order;
 static _Atomic uint32_t granted; /* a futex: tickets up to this */
 static _Atomic uint32_t gone;    /* a futex */
+static _Atomic bool active;      /* memory in use has come near the bound */
 static char path[108];
 
 static void futex_wait(_Atomic uint32_t *at, uint32_t value, const struct timespec *most)
@@ -198,6 +200,27 @@ void pager_leave(void)
 		futex_wait(&gone, 0, &most);
 }
 
+void pager_hint(const void *address, size_t length, enum upa_hint_kind kind, int priority)
+{
+	uintptr_t first = (uintptr_t)address, end, base;
+
+	/* Of no use before pages can leave. The region is known by then. */
+	if (atomic_load(&phase) != CONNECTED || !atomic_load(&active))
+		return;
+	base = (uintptr_t)client.region;
+	end = length > UINTPTR_MAX - first ? UINTPTR_MAX : first + length;
+	if (first < base)
+		first = base;
+	if (end > base + client.region_bytes)
+		end = base + client.region_bytes;
+	if (first >= end)
+		return;
+	first = (first - base) / PAGE_BYTES;
+	end = (end - base + PAGE_BYTES - 1) / PAGE_BYTES;
+	if (hints_put((struct hint){ first, (uint32_t)(end - first), (uint32_t)kind | (uint32_t)priority << 8 }))
+		wake_watch();
+}
+
 /* ---- the watch ----------------------------------------------------------------------------------- */
 
 /* Resident memory of the process in bytes; all there could be if it cannot be read. */
@@ -288,20 +311,23 @@ struct said {
 };
 
 /* Passes on what threads of the program ask for. */
-static void pass_on(struct said *said, bool active)
+static void pass_on(struct said *said)
 {
+	struct hint hint;
 	uint32_t pager = atomic_load(&client.pagers);
 	uint32_t ends = atomic_load(&thawed), tickets = atomic_load(&asked), frozen = tickets - ends;
 
 	if (pager != said->pager) {
 		*said = (struct said){ .pager = pager };
-		if (active)
+		if (atomic_load(&active))
 			client_say(PAGER_ACTIVATE, 0, 0);
 	}
 	if (frozen != said->frozen || (frozen && tickets != said->asked))
 		client_say(PAGER_FREEZE, frozen, tickets);
 	said->asked = tickets;
 	said->frozen = frozen;
+	while (hints_take(&hint))
+		client_say_of(PAGER_HINT, hint.pages, hint.what, hint.first);
 	if (atomic_load(&leaving) && !said->leaves) {
 		said->leaves = true;
 		client_say(PAGER_LEAVE, 0, 0);
@@ -311,18 +337,18 @@ static void pass_on(struct said *said, bool active)
 static void look_after(int statm)
 {
 	struct said said = { .pager = atomic_load(&client.pagers) };
-	bool active = false;
 
 	while (!atomic_load(&gone)) {
 		uint32_t seen = atomic_load(&wake);
 		uint64_t bound = atomic_load(&client.bound), limit = bound - bound / 4;
-		uint64_t resident = active ? 0 : resident_bytes(statm);
+		bool near = atomic_load(&active);
+		uint64_t resident = near ? 0 : resident_bytes(statm);
 
-		if (!active && resident >= limit) {
+		if (!near && resident >= limit) {
 			client_say(PAGER_ACTIVATE, 0, 0);
-			active = true;
+			atomic_store(&active, near = true);
 		}
-		pass_on(&said, active);
+		pass_on(&said);
 		if (atomic_load(&has_slow_order)) {
 			struct pager_message order = slow_order;
 
@@ -330,7 +356,7 @@ static void look_after(int statm)
 			atomic_store(&has_slow_order, false);
 			continue;
 		}
-		sleep_until_woken(seen, active ? 999999999 : wait_below(resident, limit));
+		sleep_until_woken(seen, near ? 999999999 : wait_below(resident, limit));
 	}
 }
 

@@ -41,6 +41,9 @@
 #define UPA_PAGER_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+#include <upa/hint.h>
 
 /* Is this process to be paged? From pager_prepare() on, until the pager has left. */
 bool pager_wanted(void);
@@ -53,5 +56,8 @@ void pager_start(void);
 
 /* All comes back into memory and stays there: what the program is about to do does not go with paging. Waits. */
 void pager_leave(void);
+
+/* Passes a hint on, if the process is being paged. */
+void pager_hint(const void *address, size_t length, enum upa_hint_kind kind, int priority);
 
 #endif

@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define PAGER_MAGIC 0x5041475241504755ull
-#define PAGER_VERSION 2u
+#define PAGER_VERSION 3u
 
 #define PAGER_ORDER_PAGES 256u  /* most pages of an order */
 #define PAGER_SCAN_PAGES 16384u /* most pages of a PAGER_SCAN */
@@ -63,6 +63,7 @@ enum pager_kind {
 	PAGER_ACTIVATE, /* memory in use comes near the bound */
 	PAGER_FREEZE,   /* while `count`: bring all in and evict nothing; `ticket` comes back with PAGER_GRANTED */
 	PAGER_LEAVE,    /* bring all in and go; answered by PAGER_LEFT */
+	PAGER_HINT,     /* of `count` pages from `argument` on; `ticket` is upa_hint_kind, and the priority times 256 */
 	/* The pager orders. */
 	PAGER_WELCOME = 16, /* the first, and later if the bound changes; `argument` is the bound in bytes */
 	PAGER_STAGE,        /* pages[] out of the region; page i to staging slot pages[ORDER_PAGES + i]; results[] */

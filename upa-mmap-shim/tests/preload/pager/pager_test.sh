@@ -90,6 +90,33 @@ pager_of() {
   done
 }
 
+# Policies that fail: the default takes over, and the program goes on, within its bound.
+java=$(awk '$1 == "exec" { print $2 }' "${upa%/*}/build/pager/start")
+mkdir "$work/classes"
+"${java%/*}/javac" -Xlint:all -Werror -d "$work/classes" -cp "${upa%/*}/upa-core/target/upa-core.jar" \
+  "${BASH_SOURCE[0]%/*}/Faulty.java" && "${java%/*}/jar" -cf "$work/faulty.jar" -C "$work/classes" . ||
+  fail "no faulty policy"
+for fault in loop throw recurse sleep exit hoard nonsense idle; do
+  begin "$work/faulty.jar:Faulty,does=$fault" --memory 24M -- "$tests/pager_checker" 64 2 until-input
+  for ((i = 0; i < 60; i++)); do
+    "$upa" policy status "$program" >"$work/status" || fail "policy $fault: no status"
+    [[ $(<"$work/status") != *'  clock  '* ]] || break
+    sleep 0.5
+  done
+  sleep 1
+  "$upa" policy stats "$program" >"$work/stats" || fail "policy $fault: no statistics"
+  echo end >"$work/input"
+  wait "$program" || fail "policy $fault: status=$?: $(<"$work/err")"
+  grep -q ' wrong 0$' "$work/out" || fail "policy $fault: $(<"$work/out") $(<"$work/err")"
+  grep -q '^evicted to stores  *[1-9]' "$work/stats" || fail "policy $fault: nothing was evicted: $(<"$work/stats")"
+  [[ $(<"$work/status") == *'  clock  '* ]] || fail "policy $fault: no other has taken over: $(<"$work/status")"
+  grep -q Faulty "$work/err" || fail "policy $fault: it is not said why: $(<"$work/err")"
+done
+says 2 "policy: policy=$work/faulty.jar:Faulty\$Unmade cannot start: java.lang.IllegalStateException: not today" \
+  --policy "$work/faulty.jar:Faulty\$Unmade" --memory 16M
+says 2 "policy: policy=$work/faulty.jar:Faulty cannot start" --policy "$work/faulty.jar:Faulty,does=attach" --memory 16M
+says 2 "policy: jar=$work/faulty.jar has no class=Missing" --policy "$work/faulty.jar:Missing" --memory 16M
+
 # wait_for TEXT: until the program in the background has said it.
 wait_for() {
   for ((i = 0; i < 300; i++)); do

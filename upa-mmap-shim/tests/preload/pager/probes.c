@@ -4,6 +4,7 @@
  * Usage: probes CASE     exit status 0, or 1 and a line; `core` ends by SIGABRT, `waits` takes a line of input
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -18,6 +19,8 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
+
+#include <upa/hint.h>
 
 #include "bare.h"
 #include "evicted.h"
@@ -141,6 +144,50 @@ static void by_populating(void)
 	CHECK(!mincore(page_at(SECOND), PART * PAGE, resident));
 	part_there(memory, 0, PART);
 	part_there(page_at(SECOND), SECOND, PART);
+	all_there();
+}
+
+static int (*hint)(const void *, size_t, enum upa_hint_kind, int);
+
+/* What will be needed comes in, without a touch, whoever says so. */
+static void by_hints(void)
+{
+	unsigned char resident[PART];
+	size_t there;
+
+	hint = (__typeof__(hint))dlsym(RTLD_DEFAULT, "upa_hint");
+	CHECK(hint);
+	CHECK(hint(memory, PAGE, UPA_PRIORITY + 1, 0) == -EINVAL && hint(memory, PAGE, UPA_PRIORITY, -1) == -EINVAL);
+	CHECK(hint(memory, PAGE, UPA_PRIORITY, UPA_MOST_PRIORITY + 1) == -EINVAL && hint(memory, PAGE, UPA_RANDOM, 1));
+	for (int round = 0; round < 4; round++) {
+		char *part = page_at((size_t)round * 2 * PART);
+
+		await_evicted();
+		/* The other parts push it out. */
+		for (size_t p = 0; p < PAGES; p++)
+			if (page_at(p) < part || page_at(p) >= part + PART * PAGE)
+				expect(memory, p, content(p));
+		if (round % 2)
+			CHECK(!madvise(part, PART * PAGE, MADV_WILLNEED));
+		else
+			CHECK(!hint(part, PART * PAGE, UPA_WILL_NEED, 0));
+		for (int tries = 0; tries < 1000; tries++) {
+			there = 0;
+			CHECK(!mincore(part, PART * PAGE, resident));
+			for (size_t p = 0; p < PART; p++)
+				there += resident[p] & 1;
+			if (there > PART - PART / 4)
+				break;
+			usleep(10000);
+		}
+		if (there <= PART - PART / 4)
+			FAIL("of pages=%lu only there=%zu: a hint has had no effect", PART, there);
+		/* The whole address space may be meant, and nothing. */
+		CHECK(!hint(NULL, SIZE_MAX, UPA_NORMAL, 0) && !hint(memory, 0, UPA_WONT_NEED, 0));
+	}
+	/* More at once than there is room for. */
+	for (int i = 0; i < 100000; i++)
+		CHECK(!hint(page_at((size_t)i % PAGES), 64 * PAGE, (enum upa_hint_kind)(i % 6), 0));
 	all_there();
 }
 
@@ -556,6 +603,7 @@ static const struct probe {
 	{ "protection", by_protection },
 	{ "advice", by_advice },
 	{ "populating", by_populating },
+	{ "hints", by_hints },
 	{ "guards", by_guards },
 	{ "wiping", by_wiping },
 	{ "not-forking", by_not_forking },

@@ -47,6 +47,8 @@ public final class PolicyHost implements AutoCloseable {
     private long refusedBefore;
     private int replacements;
     private int hand;
+    private int nextWanted;
+    private int endWanted;
     private long standIns;
     private volatile boolean abandoned;
 
@@ -475,6 +477,10 @@ public final class PolicyHost implements AutoCloseable {
         if (hint.first() < 0 || hint.pages() < 1 || hint.first() > mechanism.pages() - hint.pages()) {
             return;
         }
+        if (hint.kind() == Hint.Kind.WILL_NEED) {
+            nextWanted = hint.first();
+            endWanted = Math.min(hint.end(), hint.first() + Math.max(1, mechanism.boundPages() / 2));
+        }
         for (HostedPolicy h : chain) {
             begin(h, "hint");
             try {
@@ -485,6 +491,16 @@ public final class PolicyHost implements AutoCloseable {
             }
         }
         replaceFailed();
+    }
+
+    /**
+     * Brings in what the program has said that it will need, as far as there is room now; whatever its policy is. Of more
+     * than half of what may be in memory the rest is not brought in: it would push out what came first.
+     */
+    public void bringWanted() {
+        for (; nextWanted < endWanted && mechanism.fetchRoom() > 0; nextWanted++) {
+            mechanism.fetch(nextWanted);
+        }
     }
 
     /** Tells that time has passed. */

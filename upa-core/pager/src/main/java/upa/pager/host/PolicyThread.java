@@ -50,6 +50,7 @@ public final class PolicyThread implements AutoCloseable {
         void fault(int page, int thread, boolean write);
     }
 
+    private static final int MOST_HINTS = 1024;
     private static final Cause[] CAUSES = Cause.values();
     private static final int FAULT = CAUSES.length;
     private static final int CAUSE_SHIFT = 32;
@@ -207,12 +208,15 @@ public final class PolicyThread implements AutoCloseable {
     }
 
     /**
-     * Passes on a hint.
+     * Passes on a hint. One of very many at once is forgotten.
      *
      * @param hint what the program says
      */
     public void hint(Hint hint) {
         synchronized (lock) {
+            if (hints.length == MOST_HINTS) {
+                return;
+            }
             hints = Arrays.copyOf(hints, hints.length + 1);
             hints[hints.length - 1] = hint;
         }
@@ -376,6 +380,7 @@ public final class PolicyThread implements AutoCloseable {
             for (Hint hint : newHints) {
                 h.hint(hint);
             }
+            h.bringWanted();
             if (newPressure != null) {
                 h.pressure(newPressure);
             }

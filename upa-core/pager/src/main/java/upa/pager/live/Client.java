@@ -48,7 +48,7 @@ final class Client implements AutoCloseable {
     }
 
     /** A message of it. */
-    record Message(int kind, int count, int ticket) {}
+    record Message(int kind, int count, int ticket, long argument) {}
 
     private final int fd;
     private final int fileFd;
@@ -187,7 +187,11 @@ final class Client implements AutoCloseable {
         if (n != Wire.MESSAGE_BYTES) {
             throw new GoneException();
         }
-        return new Message(in.get(INT, 0), in.get(INT, Wire.MESSAGE_COUNT), in.get(INT, Wire.MESSAGE_TICKET));
+        return new Message(
+                in.get(INT, 0),
+                in.get(INT, Wire.MESSAGE_COUNT),
+                in.get(INT, Wire.MESSAGE_TICKET),
+                in.get(LONG, Wire.MESSAGE_ARGUMENT));
     }
 
     /** The next message, or null if there is none now. */

@@ -227,7 +227,7 @@ final class Evictor {
         } else if (++fruitless >= MOST_FRUITLESS) {
             pauseNanos = fruitless == MOST_FRUITLESS ? pauseNanos : Math.min(2 * pauseNanos, MOST_PAUSE_NANOS);
             pausedAt = System.nanoTime();
-            process.complain("most pages cannot leave, as they are read-only, locked or pinned: they stay in memory,"
+            process.complain("most pages cannot leave, as they are read-only or locked: they stay in memory,"
                     + " over the bound");
         }
     }
@@ -263,7 +263,10 @@ final class Evictor {
         }
         states.set(page, PageStates.memory());
         process.tell(Cause.RESCUED, single, 1);
-        return error != -Linux.EBUSY || shared.size() >= Wire.ORDER_PAGES || !shared.add(page);
+        if (error == -Linux.EBUSY && shared.size() < Wire.ORDER_PAGES) {
+            shared.add(page);
+        }
+        return error != -Linux.EBUSY;
     }
 
     /** What a fork has left shared can be moved once it has been written to. Pinned pages stay as they are. */

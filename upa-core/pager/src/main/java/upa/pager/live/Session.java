@@ -5,12 +5,14 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.function.Consumer;
+import upa.pager.host.Policies;
 import upa.pager.host.PolicySpec;
 import upa.pager.host.PolicyThread;
 import upa.pager.host.PolicyWatch;
 import upa.pager.posix.Linux;
 import upa.pager.store.StoreException;
 import upa.pager.store.StoreSpec;
+import upa.policy.Hint;
 import upa.policy.Place;
 import upa.policy.PolicyException;
 
@@ -27,6 +29,8 @@ final class Session implements Runnable {
     private static final int FAILED = 3;
 
     private static final int PAGES_BETWEEN_EVENTS = 64;
+    private static final int KIND_MASK = 0xff;
+    private static final int PRIORITY_SHIFT = 8;
     private static final long DEATH_NANOS = 2_000_000_000;
     /** Nothing is mapped there: the kernel maps nothing so low. */
     private static final long NOWHERE = 1 << 16;
@@ -71,6 +75,7 @@ final class Session implements Runnable {
     private boolean busy;
 
     private boolean over;
+    private volatile boolean otherPolicies;
 
     Session(
             Client.Hello hello,
@@ -156,6 +161,7 @@ final class Session implements Runnable {
             client.send(Wire.WELCOME, 0, 0, (long) mechanism.boundPages() << PAGE_SHIFT);
         }
         if (active && !over) {
+            keepPolicies();
             if (freezes == 0) {
                 faults.prefetch();
             }
@@ -197,7 +203,22 @@ final class Session implements Runnable {
                 leave();
                 client.send(Wire.LEFT, 0, 0, 0);
             }
+            case Wire.HINT -> hint(m);
             default -> process.log("a message that makes no sense: kind=" + m.kind());
+        }
+    }
+
+    /** What makes no sense is no hint. */
+    private void hint(Client.Message m) {
+        Hint.Kind[] kinds = Hint.Kind.values();
+        int kind = m.ticket() & KIND_MASK;
+        if (active
+                && kind < kinds.length
+                && m.count() > 0
+                && m.argument() >= 0
+                && m.argument() <= (long) process.pages - m.count()) {
+            process.policies()
+                    .hint(new Hint(kinds[kind], (int) m.argument(), m.count(), m.ticket() >>> PRIORITY_SHIFT));
         }
     }
 
@@ -293,9 +314,28 @@ final class Session implements Runnable {
         }
     }
 
+    /** With those that cannot even learn of the pages there are, a pager would fail again and again. */
     private void startPolicies(PolicySpec spec) {
-        process.policies(new PolicyThread(mechanism, spec, watch, process::problem));
+        try {
+            process.policies(new PolicyThread(mechanism, spec, watch, this::policyProblem));
+        } catch (PolicyException e) {
+            policyProblem(e.getMessage() + ": replaced by " + Policies.DEFAULT);
+            process.policies(new PolicyThread(mechanism, PolicySpec.DEFAULT, watch, this::policyProblem));
+        }
         active = true;
+    }
+
+    private void policyProblem(String line) {
+        otherPolicies = true;
+        process.problem(line);
+    }
+
+    /** The next pager, if this one dies of what a policy does, begins with those that have taken over. */
+    private void keepPolicies() {
+        if (otherPolicies) {
+            otherPolicies = false;
+            process.kept.policy(process.policies().text());
+        }
     }
 
     /** Brings all in. Faults and events are served meanwhile; nothing leaves, since it is frozen. */

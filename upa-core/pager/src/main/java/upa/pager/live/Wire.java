@@ -3,7 +3,7 @@ package upa.pager.live;
 /** What a process and its pager tell each other: preload/pager/wire.h says what it means, in the same order. */
 final class Wire {
     static final long MAGIC = 0x5041475241504755L;
-    static final int VERSION = 2;
+    static final int VERSION = 3;
 
     static final int ORDER_PAGES = 256;
     static final int SCAN_PAGES = 16384;
@@ -37,6 +37,7 @@ final class Wire {
     static final int ACTIVATE = 2;
     static final int FREEZE = 3;
     static final int LEAVE = 4;
+    static final int HINT = 5;
     static final int WELCOME = 16;
     static final int STAGE = 17;
     static final int UNSHARE = 18;

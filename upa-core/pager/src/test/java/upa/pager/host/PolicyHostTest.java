@@ -396,6 +396,44 @@ class PolicyHostTest {
     }
 
     @Test
+    void whatTheProgramWillNeedComesInAsThereIsRoom() {
+        start();
+        for (int page = 0; page < 10; page++) {
+            pages.put(page);
+        }
+        for (int page : new int[] {1, 3, 4, 7}) {
+            pages.evict(page, -1);
+        }
+        pages.done.clear();
+        pages.room = 2;
+        host.hint(new Hint(Hint.Kind.WILL_NEED, 2, 6, 0));
+        assertEquals(List.of(), pages.done);
+        host.bringWanted();
+        assertEquals(List.of("fetch 3", "fetch 4"), pages.done);
+        host.bringWanted();
+        pages.room = 9;
+        host.bringWanted();
+        host.bringWanted();
+        assertEquals(List.of("fetch 3", "fetch 4", "fetch 7"), pages.done);
+    }
+
+    @Test
+    void ofMoreThanHalfOfTheBoundTheRestDoesNotComeIn() {
+        start();
+        for (int page = 0; page < 20; page++) {
+            pages.put(page);
+            pages.evict(page, -1);
+        }
+        pages.done.clear();
+        pages.bound(10);
+        pages.done.clear();
+        pages.room = 100;
+        host.hint(new Hint(Hint.Kind.WILL_NEED, 4, 16, 0));
+        host.bringWanted();
+        assertEquals(List.of("fetch 4", "fetch 5", "fetch 6", "fetch 7", "fetch 8"), pages.done);
+    }
+
+    @Test
     void aPolicyHasEightBytesOfColumns() {
         TestPolicy.misdeed(id, "attach", (p, c) -> {
             p.context.column(4);

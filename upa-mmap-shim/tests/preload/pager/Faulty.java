@@ -1,0 +1,80 @@
+import java.util.ArrayList;
+import java.util.List;
+import upa.policy.Eviction;
+import upa.policy.MemoryPolicy;
+import upa.policy.PageBatch;
+import upa.policy.PolicyContext;
+import upa.policy.PolicyInfo;
+
+/** A policy that does what none may do: its option says what. */
+@PolicyInfo(name = "faulty", summary = "for tests", options = "does=: which fault", api = MemoryPolicy.API)
+public final class Faulty implements MemoryPolicy {
+    /** One that cannot be made. */
+    @PolicyInfo(name = "unmade", summary = "for tests", api = MemoryPolicy.API)
+    public static final class Unmade implements MemoryPolicy {
+        /** Fails. */
+        public Unmade() {
+            throw new IllegalStateException("not today");
+        }
+
+        @Override
+        public void attach(PolicyContext context) {}
+
+        @Override
+        public void evict(Eviction wanted) {}
+    }
+
+    private final List<int[]> hoard = new ArrayList<>();
+    private String fault;
+    private int next;
+
+    @Override
+    public void attach(PolicyContext c) {
+        fault = c.options().text("does", "");
+        if (fault.equals("attach")) {
+            throw new IllegalStateException("not this one");
+        }
+    }
+
+    @Override
+    public void added(PageBatch pages) {
+        if (fault.equals("hoard")) {
+            for (int i = 0; i < 512; i++) {
+                hoard.add(new int[1 << 18]);
+            }
+        }
+    }
+
+    @Override
+    public void evict(Eviction wanted) {
+        switch (fault) {
+            case "loop" -> {
+                while (next >= 0) {
+                    next = next + 1 & Integer.MAX_VALUE;
+                }
+            }
+            case "throw" -> throw new IllegalStateException("no victims");
+            case "recurse" -> evict(wanted);
+            case "sleep" -> {
+                try {
+                    Thread.sleep(100_000);
+                } catch (InterruptedException e) {
+                    evict(wanted);
+                }
+            }
+            case "exit" -> throw new OutOfMemoryError("none");
+            case "nonsense" -> {
+                for (int i = 0; i < 64; i++) {
+                    wanted.propose(next * 31);
+                    wanted.propose(-next);
+                    wanted.propose(Integer.MAX_VALUE - next);
+                    next++;
+                }
+            }
+            default -> {
+                // Nothing at all: others are taken.
+                return;
+            }
+        }
+    }
+}
