@@ -139,7 +139,7 @@ public final class Main {
                     .printf(
                             "  %-20s %s %s%s%n",
                             allocator.name(),
-                            Allocators.MAIN.contains(allocator.name()) ? "*" : " ",
+                            SettingsReader.DEFAULT.contains(allocator.name()) ? "*" : " ",
                             allocator.description(),
                             allocator
                                     .missing(SettingsReader.libraries())

@@ -4,6 +4,8 @@ import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.commons.cli.CommandLine;
 import upa.apps.run.Settings;
 import upa.apps.workload.Workload;
@@ -23,6 +25,10 @@ final class SettingsReader {
     private static final int MOST_ROUNDS = 1000;
     private static final long HOLD = 4 * Units.GIB;
     private static final List<String> QUICK = List.of(Allocators.BASE, "glibc-tuned", Allocators.UPA);
+
+    /** What runs unless something else is asked for. */
+    static final Set<String> DEFAULT = Stream.concat(Allocators.MAIN.stream(), Stream.of(Allocators.CONTROL))
+            .collect(Collectors.toSet());
 
     private final CommandLine line;
     private final Path root;
@@ -92,7 +98,7 @@ final class SettingsReader {
 
     private Set<String> allocators() throws MeasureException {
         if (!line.hasOption("contestants")) {
-            return full ? named("all") : quick ? Set.copyOf(QUICK) : Allocators.MAIN;
+            return full ? named("all") : quick ? Set.copyOf(QUICK) : DEFAULT;
         }
         Set<String> names = new LinkedHashSet<>(List.of(Allocators.BASE));
         for (String word : CommandLines.list(line, "contestants")) {
@@ -106,7 +112,7 @@ final class SettingsReader {
                 Allocators.all().stream().map(Allocator::name).toList());
         return switch (word) {
             case "all" -> all;
-            case "main" -> Allocators.MAIN;
+            case "main" -> DEFAULT;
             case "pairs" -> {
                 Set<String> names = new LinkedHashSet<>(Allocators.PAIRS.keySet());
                 names.addAll(Allocators.PAIRS.values());

@@ -99,7 +99,7 @@ public record Contestant(
                                         "#1b998b",
                                         "dlmalloc 2.8.6 on upa_mmap, uncleared (malloc promises no zeros)")),
                         Allocators.all().stream()
-                                .filter(a -> !a.upa() && a.own().isEmpty())
+                                .filter(a -> !a.upa() && a.own().isEmpty() && !isControl(a.name()))
                                 .map(Contestant::of),
                         Stream.of(of("llfree", "#2176ae", "UPA's page-number allocator alone, no memory behind it")))
                 .flatMap(s -> s)

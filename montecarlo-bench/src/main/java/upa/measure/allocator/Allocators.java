@@ -15,6 +15,8 @@ public final class Allocators {
 
     /** The base line of every ratio. */
     public static final String BASE = "glibc";
+    /** The base line once more, a control: between the two there is no difference but what the machine does. */
+    public static final String CONTROL = "glibc-again";
     /** UPA under the malloc that programs have anyway. */
     public static final String UPA = "upa";
     /** Those that keep all memory, and so are the hardest to beat. */
@@ -38,6 +40,7 @@ public final class Allocators {
 
     private static final List<Allocator> ALL = List.of(
             of(BASE, "#6c757d", "glibc's malloc as shipped", GLIBC, SHIPPED),
+            of(CONTROL, "#343a40", "glibc's malloc as shipped, once more: what differs is the machine", GLIBC, SHIPPED),
             onUpa(UPA, "#2176ae", "glibc's malloc, as shipped, on UPA", GLIBC),
             dlmalloc("upa-dlmalloc", "#1b998b", "dlmalloc 2.8.6, several heaps, on UPA", true),
             onUpa("upa-jemalloc", "#57a0d3", "jemalloc, as shipped, on UPA", JEMALLOC),

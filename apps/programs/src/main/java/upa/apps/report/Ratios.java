@@ -63,7 +63,8 @@ final class Ratios {
         return contestants.size() <= TABLE
                 ? contestants
                 : contestants.stream()
-                        .filter(c -> Allocators.MAIN.contains(c.name()))
+                        .filter(c ->
+                                Allocators.MAIN.contains(c.name()) || c.name().equals(Allocators.CONTROL))
                         .toList();
     }
 

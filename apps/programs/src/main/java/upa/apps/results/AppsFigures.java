@@ -52,12 +52,12 @@ public final class AppsFigures {
                 "geometric mean over all programs",
                 OVER_GLIBC,
                 "glibc",
-                Reading.of(results.speedUp(all, Allocators.BASE, Allocators.UPA)));
+                reading(results.speedUp(all, Allocators.BASE, Allocators.UPA)));
         targets.atLeast(
                 "geometric mean over all programs, each against its best rival",
                 OVER_BEST,
                 "the best-tuned allocator",
-                Reading.of(results.speedUpOverBest(all, Allocators.UPA)));
+                reading(results.speedUpOverBest(all, Allocators.UPA)));
         much();
         worst(
                 "programs to which page allocation hardly matters",
@@ -95,7 +95,15 @@ public final class AppsFigures {
     }
 
     private void worst(String name, String without, String with, Predicate<Workload> which, double target) {
-        targets.atLeast(name, target, without, extreme(which, w -> results.speedUp(w, without, with), false));
+        targets.atLeast(
+                name,
+                target,
+                without,
+                extreme(
+                        which,
+                        w -> results.speedUp(w, without, with),
+                        w -> results.speedUp(w, Allocators.BASE, Allocators.CONTROL),
+                        false));
     }
 
     private void peak(String without, String with) {
@@ -104,16 +112,29 @@ public final class AppsFigures {
                 PEAK,
                 Units.ratio(PEAK) + " " + without,
                 Units::ratio,
-                extreme(w -> true, w -> results.ratio(w, with, without, Run::peakBytes), true));
+                extreme(
+                        w -> true,
+                        w -> results.ratio(w, with, without, Run::peakBytes),
+                        w -> results.ratio(w, Allocators.CONTROL, Allocators.BASE, Run::peakBytes),
+                        true));
+    }
+
+    /** Of all programs, beside what the base line is against itself. */
+    private Optional<Reading> reading(Optional<Interval> mean) {
+        return mean.map(
+                i -> new Reading(i, "", results.speedUp(results.workloads(), Allocators.BASE, Allocators.CONTROL)));
     }
 
     private Optional<Reading> extreme(
-            Predicate<Workload> which, Function<Workload, Optional<Interval>> ratio, boolean greatest) {
+            Predicate<Workload> which,
+            Function<Workload, Optional<Interval>> ratio,
+            Function<Workload, Optional<Interval>> control,
+            boolean greatest) {
         Comparator<Reading> order =
                 Comparator.comparingDouble(reading -> reading.value().estimate());
         return results.workloads().stream()
                 .filter(which)
-                .flatMap(w -> ratio.apply(w).stream().map(i -> new Reading(i, w.name())))
+                .flatMap(w -> ratio.apply(w).stream().map(i -> new Reading(i, w.name(), control.apply(w))))
                 .min(greatest ? order.reversed() : order);
     }
 }

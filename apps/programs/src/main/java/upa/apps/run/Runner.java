@@ -259,10 +259,13 @@ public final class Runner {
                 List.of(workload), runs.stream().filter(r -> r.round() < round).toList());
         Set<String> open = new HashSet<>();
         for (Allocator contestant : contestants) {
+            if (contestant.name().equals(Allocators.CONTROL)) {
+                continue; // It follows the others: of its own distance from 1 nobody needs to know more.
+            }
             for (String base : List.of(
                     Allocators.BASE, Allocators.withoutUpa(contestant.name()).orElse(Allocators.BASE))) {
                 if (names(contestants).contains(base) && !results.isSettled(workload, base, contestant.name())) {
-                    open.addAll(List.of(Allocators.BASE, base, contestant.name()));
+                    open.addAll(List.of(Allocators.BASE, Allocators.CONTROL, base, contestant.name()));
                 }
             }
         }

@@ -158,4 +158,31 @@ class ResultsTest {
         assertEquals(verdict, figure.verdict(), figure.toString());
         assertEquals(where, figure.where(), figure.toString());
     }
+
+    private Verdict verdict(String name) {
+        return AppsFigures.of(results()).stream()
+                .filter(f -> f.name().equals(name))
+                .findFirst()
+                .orElseThrow()
+                .verdict();
+    }
+
+    @Test
+    void aFigureWhoseControlIsFurtherFromOneThanItFromItsTargetSaysNothing() {
+        String worst = "programs to which page allocation hardly matters";
+        runs("a", "glibc", 1, 1, 1, 1);
+        runs("a", "upa", 0.8, 0.8, 0.8, 0.8);
+        runs("b", "glibc", 1, 1, 1, 1);
+        runs("b", "upa", 1.1, 1.1, 1.1, 1.1);
+        assertEquals(Verdict.MISSED, verdict(worst), "without a control");
+        assertEquals(Verdict.REACHED, verdict("peak memory of upa"));
+        runs("a", "glibc-again", 1, 1, 1, 1);
+        runs("b", "glibc-again", 1.05, 1.05, 1.05, 1.05);
+        assertEquals(Verdict.MISSED, verdict(worst), "the figure is further from its target than its control from 1");
+        runs.removeIf(r -> r.contestant().equals("glibc-again") && r.workload().equals("b"));
+        runs("b", "glibc-again", 0.85, 0.85, 0.85, 0.85);
+        assertEquals(Verdict.NOISE, verdict(worst));
+        assertEquals(Verdict.NOISE, verdict("geometric mean over all programs"));
+        assertEquals(Verdict.REACHED, verdict("peak memory of upa"), "of memory the control says nothing");
+    }
 }
