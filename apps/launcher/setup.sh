@@ -46,7 +46,8 @@ quietly() {
     (while printf '\rupa: %-44s %4d s' "$title" $((SECONDS - start)); do sleep 1; done) >&2 &
     ticker=$!
   fi
-  "$@" >"$file" 2>&1 </dev/null || status=$?
+  # Exported also where it is the shell's own, for want of any.
+  PATH=$PATH "$@" >"$file" 2>&1 </dev/null || status=$?
   if [[ -n $ticker ]]; then
     kill "$ticker" 2>/dev/null || true
     wait "$ticker" 2>/dev/null || true

@@ -50,15 +50,22 @@ char *libraries_own(const char *name)
 /* Its ends are no standard streams, also where those are closed: one of them is about to be replaced. */
 static bool pipe_of_our_own(int ends[2])
 {
-	int low[2];
-
-	if (pipe2(low, O_CLOEXEC))
+	if (pipe2(ends, O_CLOEXEC))
 		return false;
+	for (int i = 0; i < 2; i++) {
+		int low = ends[i];
+
+		if (low > STDERR_FILENO)
+			continue;
+		ends[i] = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		close(low);
+	}
+	if (ends[0] >= 0 && ends[1] >= 0)
+		return true;
 	for (int i = 0; i < 2; i++)
-		ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	close(low[0]);
-	close(low[1]);
-	return ends[0] >= 0 && ends[1] >= 0;
+		if (ends[i] >= 0)
+			close(ends[i]);
+	return false;
 }
 
 char *libraries_probe(const char *preload, int descriptor)
@@ -71,8 +78,15 @@ char *libraries_probe(const char *preload, int descriptor)
 	int ends[2];
 	pid_t pid;
 
-	if (!pipe_of_our_own(ends) || (pid = fork()) < 0)
-		say_and_exit(STATUS_FAILURE, "cannot start a program: %s", strerror(errno));
+	said[0] = 0;
+	/* Under a limit of files or processes the program is run all the same, as it would be without UPA. */
+	if (!pipe_of_our_own(ends))
+		return said;
+	if ((pid = fork()) < 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return said;
+	}
 	if (pid == 0) {
 		setenv("LD_PRELOAD", preload, 1);
 		setenv("UPA_TRACE", "", 1);

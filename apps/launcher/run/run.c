@@ -4,6 +4,7 @@
  * terminal, signals and exit status. `./upa run` has it built, and `upa-run --help` says the rest.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -225,6 +226,21 @@ static void take_back_privileged(void)
 		put("SHELLOPTS", joined("%.*s%s", (int)(found - options), options, found + strlen(option)));
 }
 
+/* Whether it is no text: its first line holds a zero byte. */
+static bool is_binary(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char start[256];
+	ssize_t n = fd < 0 ? 0 : read(fd, start, sizeof(start));
+
+	if (fd >= 0)
+		close(fd);
+	for (ssize_t i = 0; i < n && start[i] != '\n'; i++)
+		if (!start[i])
+			return true;
+	return false;
+}
+
 /* A script without a first line that says so is run by sh, as from every shell. */
 static void run_as_script(const char *path, char **command)
 {
@@ -343,8 +359,16 @@ int main(int argc, char **argv)
 	prepare(&options, path, &look);
 	take_signals_again();
 	execv(path, command);
-	if (errno == ENOEXEC)
+	if (errno == ENOEXEC && !is_binary(path)) {
 		run_as_script(path, command);
-	say_and_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE, "cannot execute program=%s: %s",
-		     *command, strerror(errno));
+		errno = ENOEXEC;
+	}
+	/* That it is there is known. */
+	if (errno == ENOENT)
+		say_and_exit(
+			STATUS_NOT_FOUND,
+			"cannot execute program=%s: what its first line, or as a binary its header, names to run it "
+			"is not there",
+			*command);
+	say_and_exit(STATUS_NOT_EXECUTABLE, "cannot execute program=%s: %s", *command, strerror(errno));
 }

@@ -135,6 +135,34 @@ class AsWithout(unittest.TestCase):
         result = run("--", "sh", "-c", "echo $LD_PRELOAD", env={**os.environ, "LD_PRELOAD": library})
         self.assertEqual(result.stdout.strip().split(":")[1:], [library])
 
+    def test_limits_under_which_nothing_can_be_asked(self):
+        """Where the library cannot be tried first, the program is run all the same."""
+        for number, value in ((resource.RLIMIT_NOFILE, 4), (resource.RLIMIT_NOFILE, 5), (resource.RLIMIT_NOFILE, 6),
+                              (resource.RLIMIT_NPROC, 0)):
+            def limit(number=number, value=value):
+                if number == resource.RLIMIT_NPROC and os.getuid() == 0:
+                    os.setgroups([])
+                    os.setgid(65533)
+                    os.setuid(65533)
+                resource.setrlimit(number, (value, value))
+            result = run("--", "/bin/sh", "-c", "exit 7", cwd="/", preexec_fn=limit)
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (7, "", ""), (number, value))
+
+    def test_programs_that_cannot_be_executed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for content, status, said in (
+                    (b"#!/no/such/interpreter\n", 127, "what its first line, or as a binary its header, names"),
+                    (b"\x7fELF\x02\x01\x01\0\0\0", 126, "Exec format error"), (b"\0", 126, "Exec format error"),
+                    (b"", 0, "")):
+                path = os.path.join(folder, "program")
+                with open(path, "wb") as file:
+                    file.write(content)
+                os.chmod(path, 0o755)
+                result = run("--", path)
+                self.assertEqual(result.returncode, status, result.stderr)
+                self.assertRegex(result.stderr,
+                                 r"^upa: cannot execute program=[^\n]*%s[^\n]*\n$" % said if said else "^$")
+
     def test_names_of_programs(self):
         with tempfile.TemporaryDirectory() as folder:
             for name in ("a=b", "with space", "-dash", "$x;y"):
@@ -285,6 +313,17 @@ class Statistics(unittest.TestCase):
         self.assertEqual(sorted(programs), ["python3", "sh"])
         self.assertGreaterEqual(programs["python3"]["handed_out_bytes"], 50 << 20)
         self.assertEqual(programs["python3"]["mmap, larger"]["served"], 1)
+
+    def test_json_of_a_program_that_is_called_anything(self):
+        for name, said in ((b'a"b\\c', "a?b?c"), (b"a\nb", "a?b"), (b"a\xffb", "a?b"), ("größe".encode(), "größe"),
+                           (b"\xc0\x80\xed\xa0\x80\xf5", "??????"), ("€🙂".encode(), "€🙂"),
+                           ("é".encode() * 10, "é" * 7 + "?")):
+            program = os.path.join(self.folder.encode(), name)
+            shutil.copy(shutil.which("true"), program)
+            subprocess.run([UPA, "run", "--stats=json:" + os.path.join(self.folder, "j"), "--", program], check=True,
+                           timeout=SECONDS)
+            with open(os.path.join(self.folder, "j"), encoding="utf-8") as file:
+                self.assertEqual(json.load(file)["program"], said, name)
 
     def test_what_cannot_be(self):
         for target, status, text in (("", 2, "option --stats needs json, json:FILE or FILE"),

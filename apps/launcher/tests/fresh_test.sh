@@ -33,6 +33,12 @@ upa run -- sh -c 'cat /proc/self/maps'
 upa run -- true
 [[ $status -eq 0 && ! -s $work/err ]] || wrong "second run: status $status: $(<"$work/err")"
 
+# A build does not need what the program is run without.
+touch "$work/a clone/upa-mmap-shim/preload/start.c"
+status=0
+env -i "$work/a clone/upa" run -- /bin/true >"$work/out" 2>"$work/err" || status=$?
+[[ $status -eq 0 && $(wc -l <"$work/err") -eq 1 ]] || wrong "without PATH: status $status: $(<"$work/err")"
+
 if [[ ${alone[0]} == unshare ]]; then
   upa run --malloc dl -- true
   [[ $status -eq 1 && $(tail -n 1 "$work/err") == 'upa: no --malloc dl: cannot download the source of dlmalloc'* ]] ||

@@ -378,15 +378,33 @@ static void table(struct message *m, const struct tally all[2], double tick)
 
 /* ---- as JSON, a line for each process --------------------------------------------------------- */
 
-/* Text between quotes; a program may be called anything. */
+/* Bytes of the UTF-8 character that text begins with, 0 if it is none (Unicode 15, table 3-7). */
+static size_t utf8_bytes(const char *text)
+{
+	const unsigned char *t = (const unsigned char *)text;
+	unsigned char least = *t == 0xe0 ? 0xa0 : *t == 0xf0 ? 0x90 : 0x80;
+	unsigned char most = *t == 0xed ? 0x9f : *t == 0xf4 ? 0x8f : 0xbf;
+	size_t bytes = *t < 0x80 ? 1 : *t < 0xc2 ? 0 : *t < 0xe0 ? 2 : *t < 0xf0 ? 3 : *t < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < bytes; i++)
+		if (t[i] < (i == 1 ? least : 0x80) || t[i] > (i == 1 ? most : 0xbf))
+			return 0;
+	return bytes;
+}
+
+/* Text between quotes; a program may be called anything, and the kernel cuts names within a character. */
 static void json_text(struct message *m, const char *text)
 {
-	char one[2] = "";
-
 	message_text(m, "\"");
-	for (; *text; text++) {
-		*one = (unsigned char)*text < ' ' || *text == '"' || *text == '\\' ? '?' : *text;
+	while (*text) {
+		size_t bytes = utf8_bytes(text);
+		char one[5] = "?";
+
+		if (bytes && (unsigned char)*text >= ' ' && *text != '"' && *text != '\\')
+			for (size_t i = 0; i < bytes; i++)
+				one[i] = text[i];
 		message_text(m, one);
+		text += bytes ? bytes : 1;
 	}
 	message_text(m, "\"");
 }
