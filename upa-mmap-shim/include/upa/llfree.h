@@ -133,6 +133,7 @@ extern "C" {
 #define UPA_GET_ABSENT 2u /* the caller brings memory of its own: prefer pages without any */
 
 #define UPA_GET_CONTENTS 4u /* the result says what the pages hold, too: see upa_llfree_page() */
+#define UPA_GET_ALIGNED 8u  /* a run of more than a child starts at one, wherever the free memory allows it */
 
 /* What pages just taken hold: a set. */
 #define UPA_HOLDS_ABSENT 1u    /* some have no memory, and read zero */
@@ -231,9 +232,11 @@ UPA_API int upa_llfree_validate(const struct upa_llfree *a, char *message, size_
 UPA_API int64_t upa_llfree_get(const struct upa_llfree *a, uint32_t slot, uint32_t order, uint32_t flags);
 
 /*
- * Takes `pages` consecutive pages, any number >= 1. Runs of up to 512 pages lie within one child and longer ones
- * start at a child wherever the free memory allows it; those of 32 MiB or 512 MiB and more at a tree or group, where
- * there is a choice. No page beyond the end is held.
+ * Takes `pages` consecutive pages, any number >= 1. Runs of up to 512 pages lie within one child wherever the free
+ * memory allows it. Longer ones of less than 32 MiB start at any page: where the fewest of their pages lack memory, and
+ * of such places in the shortest stretch of free pages, as far as the search goes. With UPA_GET_ALIGNED or _ABSENT they
+ * start at a child. Runs of 32 MiB or 512 MiB and more start at a tree or group where there is a choice, else at a
+ * child. No page beyond the end is held.
  */
 UPA_API int64_t upa_llfree_get_run(const struct upa_llfree *a, uint32_t slot, uint64_t pages, uint32_t flags);
 

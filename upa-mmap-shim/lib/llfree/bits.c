@@ -85,6 +85,20 @@ void clear_stale(struct bitmap *b, uint32_t lo, uint32_t hi)
 	}
 }
 
+uint32_t count_stale(const struct bitmap *b, uint32_t lo, uint32_t hi)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = lo / ROW_BITS; i <= (hi - 1) / ROW_BITS; i++) {
+		uint64_t mask = i == lo / ROW_BITS ? head_of(lo) : ALL;
+
+		if (i == (hi - 1) / ROW_BITS)
+			mask &= tail_of(hi);
+		n += (uint32_t)__builtin_popcountll(load_relaxed(&b->stale[i]) & mask);
+	}
+	return n;
+}
+
 void close_bits(struct bitmap *b, uint32_t lo)
 {
 	store_relaxed(&b->allocated[lo / ROW_BITS], head_of(lo));

@@ -147,6 +147,21 @@ static inline void set_stale(struct bitmap *b, uint32_t lo, uint32_t hi)
 
 void clear_stale(struct bitmap *b, uint32_t lo, uint32_t hi);
 
+/* How many of bits lo .. hi-1 are stale? */
+uint32_t count_stale(const struct bitmap *b, uint32_t lo, uint32_t hi);
+
+/* Behind the last allocated page; 0 if none is. */
+static inline uint32_t end_of_allocated(const struct bitmap *b, uint64_t flip)
+{
+	for (uint32_t i = ROWS; i-- > 0;) {
+		uint64_t row = load_relaxed(&b->allocated[i]) ^ flip;
+
+		if (row)
+			return (i + 1) * ROW_BITS - (uint32_t)__builtin_clzll(row);
+	}
+	return 0;
+}
+
 static inline uint32_t count_allocated(const struct bitmap *b, uint64_t flip)
 {
 	uint32_t n = 0;

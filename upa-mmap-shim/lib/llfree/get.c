@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <sched.h>
 
+#include "llfree/bits.h"
 #include "llfree/child.h"
 #include "llfree/counters.h"
+#include "llfree/fit.h"
 #include "llfree/populated.h"
 #include "llfree/put.h"
 #include "llfree/search.h"
@@ -376,19 +378,44 @@ int64_t get_small(const struct upa_llfree *a, struct slot *s, uint32_t n, uint32
 
 /* ---- more than a child ----------------------------------------------------------------------- */
 
-/*
- * Takes n pages from the start of child c on again, if all lie in one open tree of which the slot or nobody has all the
- * tickets, are free, and in one of the states; else -1.
- */
-static int64_t get_again(const struct upa_llfree *a, struct slot *s, uint64_t c, uint64_t children, uint64_t n,
-			 uint32_t states)
+/* Times that others may be quicker at the best place for a run. */
+#define FIT_TRIES 4
+
+/* May pages from .. end-1 of one child be free, and are in one of the states? `flip` is the polarity of its tree. */
+static inline bool suit_again(const struct upa_llfree *a, uint64_t from, uint64_t end, uint64_t flip, uint32_t states)
 {
-	uint64_t tree = c / UPA_TREE_CHILDREN;
-	uint64_t first = c * UPA_CHILD_PAGES;
+	uint64_t c = from / UPA_CHILD_PAGES;
+	uint32_t lo = (uint32_t)(from % UPA_CHILD_PAGES), n = (uint32_t)(end - from);
+	uint32_t w = load_relaxed(child_at(a, c));
+
+	if (!child_is_free(w, flip) && child_free(w, child_flip(w, flip)) < n)
+		return false;
+	return is_in(states, child_state(w)) && (child_state(w) != UPA_MIXED || all_stale(bitmap_at(a, c), lo, lo + n));
+}
+
+/* Is a page free and has memory, in a tree whose polarity is `flip`? */
+static inline bool is_populated(const struct upa_llfree *a, uint64_t page, uint64_t flip)
+{
+	uint64_t c = page / UPA_CHILD_PAGES;
+	uint32_t lo = (uint32_t)(page % UPA_CHILD_PAGES);
+	uint32_t w = load_relaxed(child_at(a, c));
+
+	return child_state(w) != UPA_ABSENT && !all_allocated(bitmap_at(a, c), child_flip(w, flip), lo, lo + 1) &&
+	       (child_state(w) != UPA_MIXED || all_stale(bitmap_at(a, c), lo, lo + 1));
+}
+
+/*
+ * Takes n pages from `first` on again, if all lie in one open tree of which the slot or nobody has all the tickets, are
+ * free, and in one of the states; else -1. MIXED stands for pages that are stale.
+ */
+static int64_t get_again(const struct upa_llfree *a, struct slot *s, uint64_t first, uint64_t n, uint32_t states)
+{
+	uint64_t tree = first / UPA_TREE_PAGES;
+	uint64_t end = first + n;
 	uint64_t mine = slot_load(a, s);
 	uint64_t flip;
 
-	if (c >= a->children || c % UPA_TREE_CHILDREN + children > UPA_TREE_CHILDREN || first + n > a->pages)
+	if (first >= a->pages || n > a->pages - first || end_in_tree(first, end) != end)
 		return -1;
 	if (slot_holds(mine, tree)) {
 		if (slot_free(mine) < n)
@@ -401,25 +428,50 @@ static int64_t get_again(const struct upa_llfree *a, struct slot *s, uint64_t c,
 			return -1;
 		flip = node_flip(w);
 	}
-	for (uint64_t i = c; i < c + children; i++) {
-		uint32_t w = load_relaxed(child_at(a, i));
-
-		if (!child_is_free(w, flip) || !is_in(states, child_state(w)))
+	for (uint64_t at = first, stop; at < end; at = stop) {
+		stop = end_in_child(at, end);
+		if (!suit_again(a, at, stop, flip, states))
 			return -1;
 	}
-	touch_children(a, c + children);
-	return get_in_one_tree(a, s, first, first + n, false) ? -1 : (int64_t)first;
+	/* Of a longer stretch that has memory a longer run makes more. */
+	if (end < a->pages && end % UPA_TREE_PAGES && !is_in(states, UPA_ABSENT) && is_populated(a, end, flip))
+		return -1;
+	touch_children(a, (end + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES);
+	return get_in_one_tree(a, s, first, end, false) ? -1 : (int64_t)first;
 }
 
-/* The rest of get_large(): any preferred memory; then any; then what others have reserved. */
+/* Takes n pages at the best place that is found, or -1. */
+static int64_t get_fit(const struct upa_llfree *a, struct slot *s, uint64_t n)
+{
+	for (int tries = 0; tries < FIT_TRIES; tries++) {
+		int64_t page = search_fit(a, s, n);
+		uint64_t first = (uint64_t)page;
+
+		if (page < 0 || first >= a->pages || n > a->pages - first)
+			break;
+		if (!get_range(a, s, first, n, false)) {
+			store_relaxed(&s->run_hint, first);
+			return page;
+		}
+	}
+	return -1;
+}
+
+/*
+ * The rest of get_large(): for a run that may begin anywhere the best fit; any preferred memory; then any; then what
+ * others have reserved.
+ */
 static __attribute__((noinline)) int64_t get_large_beyond(const struct upa_llfree *a, struct slot *s, uint64_t n,
-							  uint32_t flags, uint32_t preferred)
+							  uint32_t flags, uint32_t preferred, bool anywhere)
 {
 	const uint64_t children = (n + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
+	int64_t page;
 
 	/* What follows looks at all there is, and a region that is full costs no more than it must. */
 	if (!search_has_room(a, n))
 		return -ENOMEM;
+	if (anywhere && (page = get_fit(a, s, n)) >= 0)
+		return page;
 	for (int pass = 1; pass < 4; pass++) {
 		const struct slot *own = pass < 3 ? s : NULL;
 		uint32_t states = pass < 2 ? preferred : ANY_STATE;
@@ -431,7 +483,7 @@ static __attribute__((noinline)) int64_t get_large_beyond(const struct upa_llfre
 			uint64_t first = (uint64_t)c * UPA_CHILD_PAGES;
 
 			if (first + n <= a->pages && !get_range(a, s, first, n, false)) {
-				store_relaxed(&s->run_hint, (uint64_t)c);
+				store_relaxed(&s->run_hint, first);
 				return (int64_t)first;
 			}
 			from = (uint64_t)c + 1;
@@ -444,18 +496,19 @@ int64_t get_large(const struct upa_llfree *a, struct slot *s, uint64_t n, uint32
 {
 	uint32_t preferred = flags & UPA_GET_ABSENT ? ONLY(UPA_ABSENT) : ANY_STATE & ~ONLY(UPA_ABSENT);
 	uint64_t children = (n + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
-	uint64_t hint = load_relaxed(&s->run_hint);
-	uint64_t first = hint * UPA_CHILD_PAGES;
+	bool anywhere = n < UPA_TREE_PAGES && !(flags & (UPA_GET_ABSENT | UPA_GET_ALIGNED));
+	uint64_t first = load_relaxed(&s->run_hint); /* where this slot freed or took its last run */
+	uint64_t hint = first / UPA_CHILD_PAGES;
 	int64_t page;
 
-	UPA_ASSERT(hint < a->children);
+	UPA_ASSERT(first < a->pages);
 	if (n >= UPA_TREE_PAGES)
 		tickets_leave_idle(a, s);
-	else if ((page = get_again(a, s, hint, children, n, preferred)) >= 0)
+	else if ((anywhere || first % UPA_CHILD_PAGES == 0) && (page = get_again(a, s, first, n, preferred)) >= 0)
 		return page;
-	/* Where this slot freed or took its last run. */
-	if (hint < a->children && children <= a->children - hint && first + n <= a->pages &&
-	    search_children_at(a, s, hint, children, preferred) && !get_range(a, s, first, n, false))
+	if (!anywhere && first % UPA_CHILD_PAGES == 0 && hint < a->children && children <= a->children - hint &&
+	    first + n <= a->pages && search_children_at(a, s, hint, children, preferred) &&
+	    !get_range(a, s, first, n, false))
 		return (int64_t)first;
-	return get_large_beyond(a, s, n, flags, preferred);
+	return get_large_beyond(a, s, n, flags, preferred, anywhere);
 }

@@ -3,9 +3,9 @@
  * llfree.c - the functions of upa/llfree.h that work on pages: arguments are checked here, and trusted below.
  *
  * The files of this folder are layers, each of which uses only those before it: words (the layout), bits (of one
- * child), child, tickets (of trees and slots), search, put, get; state makes and attaches, check recovers and
- * validates. Loads are relaxed unless what they read is then relied on; every compare-and-swap that succeeds is
- * acquire and release.
+ * child), child, tickets (of trees and slots), search, populated, fit, put, get; state makes and attaches, check
+ * recovers and validates. Loads are relaxed unless what they read is then relied on; every compare-and-swap that
+ * succeeds is acquire and release.
  */
 #include <errno.h>
 
@@ -29,7 +29,7 @@ static int64_t got(const struct upa_llfree *a, struct slot *s, int64_t result, u
 	return count_get(s, result, pages);
 }
 
-#define GET_FLAGS (UPA_GET_ZEROS | UPA_GET_ABSENT | UPA_GET_CONTENTS)
+#define GET_FLAGS (UPA_GET_ZEROS | UPA_GET_ABSENT | UPA_GET_CONTENTS | UPA_GET_ALIGNED)
 
 /*
  * What pages just taken hold goes into the result, if asked for. Most runs lie in one child, whose word is at hand; its
@@ -114,7 +114,7 @@ int upa_llfree_put_run(const struct upa_llfree *a, uint32_t slot, uint64_t first
 	if (!freed)
 		return -EINVAL;
 	if (pages > UPA_CHILD_PAGES)
-		store_relaxed(&s->run_hint, first / UPA_CHILD_PAGES);
+		store_relaxed(&s->run_hint, first);
 	count_put(s, freed, freed == pages);
 	return freed == pages ? 0 : -EINVAL;
 }

@@ -60,7 +60,7 @@ struct bitmap {
 
 struct slot {
 	_Atomic uint64_t reservation;
-	_Atomic uint64_t run_hint; /* child at which the last large run began */
+	_Atomic uint64_t run_hint; /* page at which the last large run began */
 	_Atomic uint64_t gets;
 	_Atomic uint64_t got_pages;
 	_Atomic uint64_t puts;

@@ -218,15 +218,52 @@ static void op_get(void)
 	}
 }
 
+/* May a run begin anywhere? */
+static bool fits(uint64_t n, uint32_t flags)
+{
+	return n > UPA_CHILD_PAGES && n < UPA_TREE_PAGES && !(flags & (UPA_GET_ABSENT | UPA_GET_ALIGNED));
+}
+
+/* Of pages from `first` on, how many lack memory, as far as the allocator knows? */
+static uint64_t absent_at(uint64_t first, uint64_t n)
+{
+	uint64_t absent = 0, length;
+
+	for (uint64_t p = first; p < first + n; p++)
+		absent += upa_llfree_child_state(&a, p) != (int)UPA_ZEROED &&
+			  upa_llfree_next_stale(&a, p, 1, &length) < 0;
+	return absent;
+}
+
+/*
+ * Where there are that many free pages side by side: how many lack memory at the best of their starts? That is asked
+ * only if no slot reserves a tree, and a search looks at all there is.
+ */
+static uint64_t fewest_absent(uint64_t n)
+{
+	uint64_t fewest = n;
+
+	if (pages > 200 * n || one_in(2))
+		return n;
+	upa_llfree_drain(&a);
+	note("drain");
+	for (uint64_t p = 0; p < pages; p += like(p))
+		if (!held[p] && like(p) >= n)
+			fewest = lesser(fewest, absent_at(p, n));
+	return fewest;
+}
+
 static void op_run(void)
 {
 	uint32_t slot = (uint32_t)below(8);
 	uint64_t n = 1 + (one_in(3) ? below(pages) : one_in(2) ? below(5000) : below(600));
-	uint32_t flags = (uint32_t)below(8);
+	uint32_t flags = (uint32_t)below(16);
+	uint64_t fewest;
 	int64_t page;
 
 	if (pages > UPA_TREE_PAGES && one_in(4))
 		n = pages > UPA_GROUP_PAGES && one_in(3) ? UPA_GROUP_PAGES : UPA_TREE_PAGES * (1 + below(3));
+	fewest = fits(n, flags) ? fewest_absent(n) : n;
 	page = upa_llfree_get_run(&a, slot, n, flags);
 	note("run %u %" PRIu64 " %u = %s", slot, n, flags, got_name(page, flags));
 	page = got(page, n, flags);
@@ -240,9 +277,13 @@ static void op_run(void)
 	if (n <= UPA_CHILD_PAGES && page % UPA_CHILD_PAGES + n > UPA_CHILD_PAGES)
 		CHECK(!room(n, 1, true), "seed=%" PRIu64 " run=%" PRIu64 " page=%" PRId64 " crosses a child", seed, n,
 		      page);
-	if (n > UPA_CHILD_PAGES && page % UPA_CHILD_PAGES)
+	if (n > UPA_CHILD_PAGES && page % UPA_CHILD_PAGES && !fits(n, flags))
 		CHECK(!room(n, UPA_CHILD_PAGES, false),
 		      "seed=%" PRIu64 " run=%" PRIu64 " page=%" PRId64 " starts within a child", seed, n, page);
+	if (fits(n, flags))
+		CHECK(absent_at((uint64_t)page, n) <= fewest,
+		      "seed=%" PRIu64 " run=%" PRIu64 " page=%" PRId64 " lacks memory of more than %" PRIu64 " pages",
+		      seed, n, page, fewest);
 	took(page, n);
 }
 

@@ -262,6 +262,7 @@ static void test_scavenged_stays(void)
 	/* Populated free children in the middle of the region, and none wide enough for what comes. */
 	far = region->base + 40 * MIB;
 	leave_lazy(far, 8 * MIB);
+	CHECK(!upa_region_map_at(region, far - PAGE, PAGE, 0), "map_at");
 	CHECK(!upa_region_map_at(region, far + 8 * MIB, PAGE, 0), "map_at");
 	p = map(16 * MIB, 0);
 	CHECK(p == region->base, "offset=%zd", p - region->base);

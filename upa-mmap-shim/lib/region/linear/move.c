@@ -120,7 +120,8 @@ int64_t upa_linear_relocate(struct upa_region *r, uint64_t first, uint64_t old_p
 {
 	bool tables = old_pages >= UPA_CHILD_PAGES && upa_llfree_tainted(&r->llfree, first, old_pages) <= 0 &&
 		      atomic_load_explicit(&r->table_moves, memory_order_relaxed) < MAX_TABLE_MOVES;
-	int64_t got = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, UPA_GET_CONTENTS);
+	/* Page tables move whole from one child to another. */
+	int64_t got = upa_llfree_get_run(&r->llfree, this_slot(), new_pages, UPA_GET_CONTENTS | UPA_GET_ALIGNED);
 	uint64_t to = (uint64_t)upa_llfree_page(got);
 	uint64_t length;
 	enum moved moved = MOVED_NOTHING;

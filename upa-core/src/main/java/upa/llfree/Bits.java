@@ -69,6 +69,17 @@ final class Bits {
         return n;
     }
 
+    /** Behind the last allocated page; 0 if none is. */
+    static int endOfAllocated(long bits, long flip) {
+        for (int i = ROWS - 1; i >= 0; i--) {
+            long row = getLongOpaque(row(bits, i)) ^ flip;
+            if (row != 0) {
+                return (i + 1) * ROW_BITS - Long.numberOfLeadingZeros(row);
+            }
+        }
+        return 0;
+    }
+
     /** Inverts those bits of a row that are in the mask, if all of them are as expected. */
     private static boolean flipRow(long at, long mask, long expected) {
         long row;
@@ -183,6 +194,19 @@ final class Bits {
             n += Long.bitCount(free & getLongOpaque(row(bits + BITMAP_STALE, i)));
         }
         return n;
+    }
+
+    /** How many bits of a range are stale? */
+    static int countStale(long bits, int lo, int hi) {
+        long rows = bits + BITMAP_STALE;
+        int last = (hi - 1) / ROW_BITS;
+        int n = 0;
+        long mask = head(lo);
+        for (int i = lo / ROW_BITS; i < last; i++) {
+            n += Long.bitCount(getLongOpaque(row(rows, i)) & mask);
+            mask = -1L;
+        }
+        return n + Long.bitCount(getLongOpaque(row(rows, last)) & mask & tail(hi));
     }
 
     static void setStale(long bits, int lo, int hi) {

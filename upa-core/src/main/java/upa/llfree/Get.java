@@ -9,6 +9,7 @@ final class Get {
     static final int GET_ZEROS = 1;
     static final int GET_ABSENT = 2;
     static final int GET_CONTENTS = 4;
+    static final int GET_ALIGNED = 8;
 
     /** Nothing free can serve the request. */
     static final int NO_MEMORY = -12;
@@ -311,18 +312,44 @@ final class Get {
 
     // ---- more than one child ---------------------------------------------------------------------------------
 
+    /** Times that others may be quicker at the best place for a run. */
+    private static final int FIT_TRIES = 4;
+
+    /** Are the pages from .. end-1 of one child in one of the states, and may be free? */
+    private static boolean suitAgain(State a, long from, long end, long flip, int states) {
+        long c = from / CHILD_PAGES;
+        int lo = (int) (from % CHILD_PAGES);
+        int n = (int) (end - from);
+        int w = getIntOpaque(a.childAt(c));
+        if (!isFree(w, flip) && childFree(w, childFlip(w, flip)) < n) {
+            return false;
+        }
+        int state = childState(w);
+        return isIn(states, state) && (state != MIXED || Bits.allStale(a.bitmapAt(c), lo, lo + n));
+    }
+
+    /** Is a page free and has memory, in a tree whose polarity is {@code flip}? */
+    private static boolean isPopulated(State a, long page, long flip) {
+        long c = page / CHILD_PAGES;
+        int lo = (int) (page % CHILD_PAGES);
+        int w = getIntOpaque(a.childAt(c));
+        int state = childState(w);
+        long bits = a.bitmapAt(c);
+        return state != ABSENT
+                && !Bits.allAllocated(bits, childFlip(w, flip), lo, lo + 1)
+                && (state != MIXED || Bits.allStale(bits, lo, lo + 1));
+    }
+
     /**
-     * Takes n pages from the start of child c on again, if all lie in one open tree of which the slot or nobody has all
-     * the tickets, are free, and in one of the states; else NONE.
+     * Takes n pages from {@code first} on again, if all lie in one open tree of which the slot or nobody has all the
+     * tickets, are free, and in one of the states; else NONE. MIXED stands for pages that are stale.
      */
-    private static long again(State a, long s, long c, long count, long n, int states) {
-        if (c < 0
-                || c > a.children - count
-                || c % TREE_CHILDREN + count > TREE_CHILDREN
-                || c * CHILD_PAGES + n > a.pages) {
+    private static long again(State a, long s, long first, long n, int states) {
+        long tree = first / TREE_PAGES;
+        long end = first + n;
+        if (first < 0 || first >= a.pages || n > a.pages - first || (end - 1) / TREE_PAGES != tree) {
             return NONE;
         }
-        long tree = c / TREE_CHILDREN;
         long mine = a.slotLoad(s);
         long flip;
         if (slotHolds(mine, tree)) {
@@ -337,49 +364,78 @@ final class Get {
             }
             flip = nodeFlip(w);
         }
-        for (long i = c; i < c + count; i++) {
-            int w = getIntOpaque(a.childAt(i));
-            if (!isFree(w, flip) || !isIn(states, childState(w))) {
+        for (long at = first; at < end; ) {
+            long stop = Math.min((at / CHILD_PAGES + 1) * CHILD_PAGES, end);
+            if (!suitAgain(a, at, stop, flip, states)) {
                 return NONE;
             }
+            at = stop;
         }
-        a.touchChildren(c + count);
-        return inOneTree(a, s, c * CHILD_PAGES, c * CHILD_PAGES + n, false) == 0 ? c * CHILD_PAGES : NONE;
+        // Of a longer stretch that has memory a longer run makes more.
+        if (end < a.pages && end % TREE_PAGES != 0 && !isIn(states, ABSENT) && isPopulated(a, end, flip)) {
+            return NONE;
+        }
+        a.touchChildren((end + CHILD_PAGES - 1) / CHILD_PAGES);
+        return inOneTree(a, s, first, end, false) == 0 ? first : NONE;
     }
 
-    /** More than 512 pages: whole children, the last of which may be taken in part. */
+    /** Takes n pages at the best place that is found, or NONE. */
+    private static long fit(State a, long s, long n) {
+        for (int tries = 0; tries < FIT_TRIES; tries++) {
+            long first = Fit.place(a, s, n);
+            if (first < 0 || first >= a.pages || n > a.pages - first) {
+                break;
+            }
+            if (range(a, s, first, n, false) == 0) {
+                putLongOpaque(s + SLOT_RUN_HINT, first);
+                return first;
+            }
+        }
+        return NONE;
+    }
+
+    /** More than 512 pages: where they fit best, or whole children, the last of which may be taken in part. */
     static long large(State a, long s, long n, int flags) {
         boolean absent = (flags & GET_ABSENT) != 0;
+        boolean anywhere = n < TREE_PAGES && (flags & (GET_ABSENT | GET_ALIGNED)) == 0;
         int preferred = absent ? only(ABSENT) : ANY_STATE & ~only(ABSENT);
         long count = (n + CHILD_PAGES - 1) / CHILD_PAGES;
         long hint = getLongOpaque(s + SLOT_RUN_HINT);
         if (n >= TREE_PAGES) {
             Tickets.leaveIdle(a, s);
-        } else {
-            long page = again(a, s, hint, count, n, preferred);
+        } else if (anywhere || hint % CHILD_PAGES == 0) {
+            long page = again(a, s, hint, n, preferred);
             if (page >= 0) {
                 return page;
             }
         }
-        // Where this slot freed or took its last run; then any preferred memory; then any; then what
-        // others have reserved.
+        // Where this slot freed or took its last run; for a run that may begin anywhere the best fit; then any
+        // preferred memory; then any; then what others have reserved.
         for (int pass = 0; pass < 4; pass++) {
             // The rest looks at all there is, and a region that is full costs no more than it must.
-            if (pass == 1 && !Search.hasRoom(a, n)) {
-                return NO_MEMORY;
+            if (pass == 1) {
+                if (!Search.hasRoom(a, n)) {
+                    return NO_MEMORY;
+                }
+                long page = anywhere ? fit(a, s, n) : NONE;
+                if (page >= 0) {
+                    return page;
+                }
             }
-            if (pass == 0 && (hint < 0 || hint > a.children - count)) {
+            if (pass == 0
+                    && (anywhere || hint < 0 || hint % CHILD_PAGES != 0 || hint / CHILD_PAGES > a.children - count)) {
                 continue;
             }
-            long from = pass == 0 ? hint : 0;
-            long end = pass == 0 ? hint + count : pass == 1 && !absent ? a.touched() : a.children;
+            long from = pass == 0 ? hint / CHILD_PAGES : 0;
+            long end = pass == 0 ? from + count : pass == 1 && !absent ? a.touched() : a.children;
             long own = pass < 3 ? s : 0;
             int states = pass < 2 ? preferred : ANY_STATE;
             long c;
             while ((c = Search.children(a, own, from, end, count, states)) >= 0) {
-                if (c * CHILD_PAGES + n <= a.pages && range(a, s, c * CHILD_PAGES, n, false) == 0) {
-                    putLongOpaque(s + SLOT_RUN_HINT, c);
-                    return c * CHILD_PAGES;
+                long first = c * CHILD_PAGES;
+                if (first + n <= a.pages && range(a, s, first, n, false) == 0) {
+                    putLongOpaque(s + SLOT_RUN_HINT, first);
+                    return first;
                 }
                 from = c + 1;
             }

@@ -76,6 +76,8 @@ public final class LlFree extends State {
      * pages in one mixed child it says that some are absent and some stale, unless zeros are needed as well.
      */
     public static final int GET_CONTENTS = Get.GET_CONTENTS;
+    /** Flag of {@link #getRun}: a run of more than a child starts at one, wherever the free memory allows it. */
+    public static final int GET_ALIGNED = Get.GET_ALIGNED;
 
     /** Of pages just taken: some have no memory, and read zero. */
     public static final int HOLDS_ABSENT = Words.HOLDS_ABSENT;
@@ -167,13 +169,16 @@ public final class LlFree extends State {
     }
 
     /**
-     * Takes consecutive pages. Runs of up to 512 pages lie within one child and longer ones start at a child wherever
-     * the free memory allows it; those of 32 MiB or 512 MiB and more at a tree or group, where there is a choice. No
-     * page beyond the end is held.
+     * Takes consecutive pages. Runs of up to 512 pages lie within one child wherever the free memory allows it. Longer
+     * ones of less than 32 MiB start at any page: where the fewest of their pages lack memory, and of such places in
+     * the shortest stretch of free pages, as far as the search goes. With {@link #GET_ALIGNED} or {@link #GET_ABSENT}
+     * they start at a child. Runs of 32 MiB or 512 MiB and more start at a tree or group where there is a choice, else
+     * at a child. No page beyond the end is held.
      *
      * @param slot  any number, see above
      * @param pages how many, at least 1
-     * @param flags 0, {@link #GET_ZEROS}, {@link #GET_ABSENT} or both
+     * @param flags the sum of any of {@link #GET_ZEROS}, {@link #GET_ABSENT}, {@link #GET_CONTENTS} and
+     *     {@link #GET_ALIGNED}
      * @return the first page, or {@link #NO_MEMORY}, only when nothing free can serve the request
      * @throws IllegalArgumentException if pages or flags is out of range
      */
@@ -254,9 +259,10 @@ public final class LlFree extends State {
     }
 
     private static void checkGetFlags(int flags) {
-        if ((flags & ~(GET_ZEROS | GET_ABSENT | GET_CONTENTS)) != 0) {
+        if ((flags & ~(GET_ZEROS | GET_ABSENT | GET_CONTENTS | GET_ALIGNED)) != 0) {
             throw new IllegalArgumentException("unknown flags: flags=" + flags + " (of GET_ZEROS=" + GET_ZEROS
-                    + ", GET_ABSENT=" + GET_ABSENT + " and GET_CONTENTS=" + GET_CONTENTS + ")");
+                    + ", GET_ABSENT=" + GET_ABSENT + ", GET_CONTENTS=" + GET_CONTENTS + " and GET_ALIGNED="
+                    + GET_ALIGNED + ")");
         }
     }
 

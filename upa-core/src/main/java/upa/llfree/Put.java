@@ -106,7 +106,7 @@ final class Put {
             return 0;
         }
         if (pages > CHILD_PAGES) {
-            putLongOpaque(s + SLOT_RUN_HINT, first / CHILD_PAGES);
+            putLongOpaque(s + SLOT_RUN_HINT, first);
         }
         Counters.put(s, freed, freed == pages);
         return freed;

@@ -50,6 +50,7 @@ class LayersTest {
             "Tickets",
             "Search",
             "Populated",
+            "Fit",
             "Counters",
             "Put",
             "Get",

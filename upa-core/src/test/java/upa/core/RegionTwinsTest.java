@@ -143,6 +143,7 @@ class RegionTwinsTest {
         assertEquals(Upa.UPA_MIXED(), LlFree.MIXED);
         assertEquals(Upa.UPA_GET_ZEROS(), LlFree.GET_ZEROS);
         assertEquals(Upa.UPA_GET_ABSENT(), LlFree.GET_ABSENT);
+        assertEquals(Upa.UPA_GET_ALIGNED(), LlFree.GET_ALIGNED);
         assertEquals(Upa.UPA_PUT_ABSENT(), LlFree.PUT_ABSENT);
         assertEquals(Upa.UPA_PUT_ZEROED(), LlFree.PUT_ZEROED);
         assertEquals(Upa.UPA_PUT_UNTOUCHED(), LlFree.PUT_UNTOUCHED);

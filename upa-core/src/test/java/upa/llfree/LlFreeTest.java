@@ -129,10 +129,10 @@ class LlFreeTest {
         refusedUnchanged("out of range: order=-1 (0..9)", () -> allocator.get(0, -1, 0));
         refusedUnchanged("out of range: order=10 (0..9)", () -> allocator.get(0, 10, 0));
         refusedUnchanged(
-                "unknown flags: flags=8 (of GET_ZEROS=1, GET_ABSENT=2 and GET_CONTENTS=4)",
-                () -> allocator.get(0, 0, 8));
+                "unknown flags: flags=16 (of GET_ZEROS=1, GET_ABSENT=2, GET_CONTENTS=4 and GET_ALIGNED=8)",
+                () -> allocator.get(0, 0, 16));
         refusedUnchanged(
-                "unknown flags: flags=-1 (of GET_ZEROS=1, GET_ABSENT=2 and GET_CONTENTS=4)",
+                "unknown flags: flags=-1 (of GET_ZEROS=1, GET_ABSENT=2, GET_CONTENTS=4 and GET_ALIGNED=8)",
                 () -> allocator.getRun(0, 1, -1));
         refusedUnchanged("out of range: pages=0 (1 or more)", () -> allocator.getRun(0, 0, 0));
         refusedUnchanged("out of range: pages=-5 (1 or more)", () -> allocator.getRun(0, -5, 0));

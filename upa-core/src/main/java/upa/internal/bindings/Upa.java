@@ -3477,6 +3477,15 @@ public class Upa extends Upa$shared {
     public static int UPA_GET_CONTENTS() {
         return UPA_GET_CONTENTS;
     }
+    private static final int UPA_GET_ALIGNED = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_GET_ALIGNED 8
+     * }
+     */
+    public static int UPA_GET_ALIGNED() {
+        return UPA_GET_ALIGNED;
+    }
     private static final int UPA_HOLDS_ABSENT = (int)1L;
     /**
      * {@snippet lang=c :

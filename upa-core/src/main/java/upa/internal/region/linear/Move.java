@@ -35,7 +35,8 @@ final class Move {
     /** As {@link upa.internal.region.RegionBackEnd#relocate}. */
     long relocate(int slot, long from, long oldPages, long newPages) {
         boolean byTables = oldPages >= CHILD_PAGES && !memory.shared && tableMoves.get() < MAX_TABLE_MOVES;
-        long result = pages.getRun(slot, newPages, LlFree.GET_CONTENTS);
+        // Page tables move whole from one child to another.
+        long result = pages.getRun(slot, newPages, LlFree.GET_CONTENTS | LlFree.GET_ALIGNED);
         if (result < 0) {
             return result;
         }
