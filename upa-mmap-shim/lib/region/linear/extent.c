@@ -19,7 +19,7 @@
 #define MOST_STEP (256ull << 20)
 
 /* Whoever interrupts the thread that is between mapping and moving the extent waits in vain. */
-#define TRIES 1000
+#define TRIES 100
 
 #define PLACES 4
 
@@ -67,10 +67,9 @@ static int map_to(struct upa_region *r, uint64_t extent, uint64_t bytes, int pro
 
 int upa_linear_extend_as(struct upa_region *r, uint64_t bytes, int protection)
 {
-	int error = 0;
-
 	for (int tries = 0; tries < TRIES; tries++) {
 		uint64_t extent = atomic_load_explicit(&r->extent, memory_order_acquire);
+		int error;
 
 		if (bytes <= extent)
 			return 0;
@@ -79,8 +78,14 @@ int upa_linear_extend_as(struct upa_region *r, uint64_t bytes, int protection)
 			return 0;
 		if (error != -EEXIST)
 			break;
-		if (atomic_load_explicit(&r->extent, memory_order_acquire) == extent)
-			sched_yield();
+		if (atomic_load_explicit(&r->extent, memory_order_acquire) != extent)
+			continue;
+		/* That was waited for already, in vain: it is somebody else's, until the extent moves nevertheless. */
+		if (atomic_load_explicit(&r->blocked_at, memory_order_relaxed) == extent)
+			break;
+		if (tries == TRIES - 1)
+			atomic_store_explicit(&r->blocked_at, extent, memory_order_relaxed);
+		sched_yield();
 	}
 	return -ENOMEM;
 }
