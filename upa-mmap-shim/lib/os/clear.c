@@ -77,6 +77,26 @@ static size_t ask(char *at, const char *end, unsigned char *resident)
 	return pages;
 }
 
+size_t upa_absent(void *address, size_t bytes)
+{
+	unsigned char resident[BATCH_PAGES];
+	char *at = address;
+	char *end = at + bytes;
+
+	/* Mostly the first page tells of the others. */
+	if (!bytes || os_resident(at, PAGE_BYTES, resident) || resident[0] & 1)
+		return 0;
+	while (at < end) {
+		size_t pages = ask(at, end, resident);
+
+		for (size_t i = 0; i < pages; i++)
+			if (resident[i] & 1)
+				return (size_t)(at + i * PAGE_BYTES - (char *)address);
+		at += pages * PAGE_BYTES;
+	}
+	return bytes;
+}
+
 void upa_touch_resident(void *address, size_t bytes)
 {
 	unsigned char resident[BATCH_PAGES];

@@ -20,6 +20,9 @@ struct cleared {
  */
 struct cleared upa_clear_resident(void *address, size_t bytes);
 
+/* How many bytes from the start on have no memory; 0 if the kernel will not say. */
+size_t upa_absent(void *address, size_t bytes);
+
 /* Writes a zero to the start of those pages that the kernel calls resident, whose contents are of no interest. */
 void upa_touch_resident(void *address, size_t bytes);
 

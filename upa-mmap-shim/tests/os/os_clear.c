@@ -76,6 +76,10 @@ static bool from_a_batch(size_t i)
 {
 	return i >= 2048;
 }
+static bool last(size_t i)
+{
+	return i == PAGES - 1;
+}
 static bool but_the_last(size_t i)
 {
 	return i != PAGES - 1;
@@ -84,9 +88,12 @@ static bool but_the_last(size_t i)
 static void check_resident_only(bool (*wanted)(size_t i))
 {
 	size_t populated = populate(wanted);
+	size_t absent = upa_absent(page(0), PAGES * PAGE_BYTES);
 	struct cleared c = upa_clear_resident(page(0), PAGES * PAGE_BYTES);
 	size_t from = PAGES;
 
+	for (size_t i = 0; i <= absent / PAGE_BYTES && i < PAGES; i++)
+		CHECK(wanted(i) == (i == absent / PAGE_BYTES), "absent=%zu page=%zu", absent, i);
 	while (from && wanted(from - 1))
 		from--;
 	CHECK(c.bytes == populated * PAGE_BYTES, "cleared_bytes=%zu populated=%zu", c.bytes, populated);
@@ -124,6 +131,7 @@ int main(void)
 	check_resident_only(up_to_a_batch);
 	check_resident_only(from_a_batch);
 	check_resident_only(but_the_last);
-	CHECK(!upa_clear_resident(page(0), 0).bytes, "nothing");
+	check_resident_only(last);
+	CHECK(!upa_clear_resident(page(0), 0).bytes && !upa_absent(page(0), 0), "nothing");
 	return 0;
 }

@@ -84,11 +84,16 @@ static void test_shapes(void)
 
 		for (int i = 0; i < 40; i++) {
 			size_t bytes = sizes[random_below(&seed, sizeof(sizes) / sizeof(*sizes))];
-			char *p = upa_region_map(r, bytes, 0);
+			bool zeros = random_below(&seed, 2);
+			char *p = upa_region_map(r, bytes, zeros ? UPA_MAP_ZEROS : 0);
+			size_t inside = random_below(&seed, bytes / PAGE) * PAGE;
 
 			if (!p)
 				continue;
+			for (size_t at = 0; zeros && at<bytes; at += bytes> 64 * MIB ? 2 * MIB : PAGE)
+				CHECK(!p[at] && !p[bytes - 1 - at], "round=%d at=%zu of %zu", round, at, bytes);
 			memset(p, 0x55, PAGE);
+			memset(p + inside, 0x55, PAGE);
 			memset(p + bytes - PAGE, 0x55, PAGE);
 			if (random_below(&seed, 3)) {
 				unmap(r, p, bytes);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "os/clear.h"
 
+#include "os/os.h"
 #include "region/linear/linear.h"
 #include "region/slots.h"
 
@@ -21,6 +22,22 @@ static uint64_t clear_resident(struct upa_region *r, uint64_t first, uint64_t pa
 	if (cleared == pages)
 		upa_llfree_set_resident(&r->llfree, first, pages);
 	return cleared;
+}
+
+/*
+ * Drops what has no memory, child by child from the first page on, in one call: of a large block whose holder touched
+ * nothing the rest is as the kernel hands it out. How many pages that are.
+ */
+static uint64_t drop_absent(struct upa_region *r, uint64_t first, uint64_t pages)
+{
+	uint64_t end = first + upa_absent(address_of(r, first), pages * PAGE_BYTES) / PAGE_BYTES;
+
+	if (end < first + pages)
+		end -= end % UPA_CHILD_PAGES;
+	/* It may have been swapped out. */
+	if (end <= first || os_madvise(address_of(r, first), (end - first) * PAGE_BYTES, MADV_DONTNEED))
+		return 0;
+	return end - first;
 }
 
 /* How many of these pages, from the first on, are in children known to be resident. */
@@ -52,9 +69,11 @@ void upa_linear_clear(struct upa_region *r, uint64_t first, uint64_t pages)
 			cleared += known;
 			length = known;
 		} else {
-			if (length > UPA_CHILD_PAGES - first % UPA_CHILD_PAGES)
-				length = UPA_CHILD_PAGES - first % UPA_CHILD_PAGES;
-			cleared += clear_resident(r, first, length);
+			uint64_t dropped = length > UPA_CHILD_PAGES ? drop_absent(r, first, length) : 0;
+			uint64_t in_child = UPA_CHILD_PAGES - first % UPA_CHILD_PAGES;
+
+			length = dropped ? dropped : length < in_child ? length : in_child;
+			cleared += dropped ? 0 : clear_resident(r, first, length);
 		}
 	}
 	if (cleared)
