@@ -18,6 +18,10 @@
  * memory exceeds so many bytes, what is free is not kept. It refuses nothing, and takes nothing that is in use. A forked
  * child has none, nor has the program that execve() runs.
  *
+ * Nobody else takes free pages: the allocation state is private memory, which a forked child has a copy of, and of
+ * which no other process can exchange a word atomically. Nor is it needed: of what is marked (MADV_FREE) the kernel takes
+ * the memory itself, also of a process that is stopped.
+ *
  * Words are written one by one and each is whole; together they are no snapshot. Counters are of this process alone: a
  * forked child begins at 0, but for those of the region, which go on.
  */

@@ -60,10 +60,11 @@ is=$(left "${modes[0]}" plain 1048576)
 group_test() {
   local root=$1 limit=$2 peak=$3 group mode size base
   group=$root/upa-gives-back-$$
-  mkdir "$group" 2>/dev/null || return 0
+  mkdir "$group" 2>/dev/null || { echo "left out: no cgroup can be made in $root"; return 0; }
   if [[ ! -e $group/$limit ]]; then
     # Version 2 without the controller.
     rmdir "$group"
+    echo "left out: $root does not limit memory"
     return 0
   fi
   # in_group LIMIT PRELOAD SIZE
@@ -96,8 +97,40 @@ group_test() {
         say "limit=$least in $root: killed under $mode, blocks of $size bytes; not without"
     done
   done
+  neighbour_test "$group" "$limit"
   for _ in {1..50}; do
     rmdir "$group" 2>/dev/null && break
+    sleep 0.1
+  done
+}
+
+# A process under UPA has freed 100 MiB and sleeps; one without UPA, in the same group, touches as much. There is room
+# for one and a half.
+neighbour_test() {
+  local group=$1 limit=$2 mode size keeper status
+  mkdir "$group/inner"
+  echo $((150 << 20)) >"$group/$limit"
+  for mode in "${modes[@]}"; do
+    for size in 100000 1048576; do
+      (
+        echo "$BASHPID" >"$group/inner/cgroup.procs"
+        LD_PRELOAD=$mode exec "$program" idle "$size" >/dev/null
+      ) &
+      keeper=$!
+      sleep 0.4
+      status=0
+      (
+        echo "$BASHPID" >"$group/inner/cgroup.procs"
+        exec "$program" plain 1048576 >/dev/null
+      ) || status=$?
+      ((status == 0)) || say "a neighbour is killed: status=$status, blocks of $size bytes under $mode"
+      status=0
+      wait "$keeper" || status=$?
+      ((status == 0)) || say "who keeps is killed: status=$status, blocks of $size bytes under $mode"
+    done
+  done
+  for _ in {1..50}; do
+    rmdir "$group/inner" 2>/dev/null && break
     sleep 0.1
   done
 }

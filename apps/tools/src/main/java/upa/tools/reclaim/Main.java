@@ -56,7 +56,6 @@ public final class Main {
     private static final String SUFFIXES = "KMGT";
     private static final long MOST_BYTES = 1L << 47;
     private static final long PATIENCE_MS = 5000;
-    private static final long WATCH_PATIENCE_MS = 1000;
     private static final double LEAST_INTERVAL = 0.05;
     private static final double MOST_INTERVAL = 60;
     private static final double DEFAULT_INTERVAL = 0.25;
@@ -82,9 +81,7 @@ public final class Main {
      * @param arguments its command line
      */
     public static void main(String[] arguments) {
-        boolean watches = List.of(arguments).contains("--watch");
-        long patience = watches ? WATCH_PATIENCE_MS : PATIENCE_MS;
-        System.exit(new Main(Path.of("/proc"), patience, System.out, System.err).run(arguments));
+        System.exit(new Main(Path.of("/proc"), PATIENCE_MS, System.out, System.err).run(arguments));
     }
 
     /** What is done with one process. */
