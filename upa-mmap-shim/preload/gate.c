@@ -6,6 +6,7 @@
 
 #include <upa/mman.h>
 
+#include "mman/default_region.h"
 #include "mman/mman_private.h"
 #include "observe/outlook.h"
 #include "observe/statistics.h"
@@ -14,10 +15,6 @@
 #include "os/os.h"
 #include "region/region_private.h"
 #include "settings.h"
-
-#define MEMORY_FACTOR 16ul
-#define DEVICE_FACTOR 4ul /* tables of the module cost memory for each address */
-#define MOST_REGION_BYTES (16ul << 40)
 
 /* Worth a region: the first request of this size, or what comes after so many smaller ones. */
 #define BEGIN_BYTES (1ul << 20)
@@ -44,8 +41,7 @@ static uint64_t memory_bytes(void)
 
 static struct upa_region_options options(uint64_t memory)
 {
-	uint64_t factor = settings.backend ? DEVICE_FACTOR : MEMORY_FACTOR;
-	uint64_t standard = memory < MOST_REGION_BYTES / factor ? memory * factor : MOST_REGION_BYTES;
+	uint64_t standard = default_region_bytes(memory, settings.backend);
 	struct upa_region_options o = {
 		.bytes = settings.region_bytes ? settings.region_bytes : standard,
 		.backend = (uint32_t)settings.backend,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "report_target.h"
+#include "mman/default_region.h"
 #include "os/message.h"
 #include "os/os.h"
 #include "os/size.h"
@@ -37,10 +38,8 @@ struct setting {
 	const char *meaning;
 };
 
-#define MOST_BYTES (16ull << 40)
-
 #define FIELD(name) offsetof(struct settings, name)
-#define IN_BYTES(name, least) SIZE, FIELD(name), least, MOST_BYTES, 0
+#define IN_BYTES(name, least) SIZE, FIELD(name), least, DEFAULT_REGION_MOST, 0
 #define ON_OFF(name, standard) SWITCH, FIELD(name), 0, 1, standard, "0 or 1", NULL
 #define WORD(kind, field) kind, field, 0, 0, 0
 #define NOT_OURS(of) OTHERS, 0, 0, 0, 0, "", "", of

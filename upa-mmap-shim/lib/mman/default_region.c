@@ -16,13 +16,7 @@
 #include "region/backend_name.h"
 #include "region/region_private.h"
 
-/* Addresses are free and untouched metadata costs nothing, but fragmentation is cheapest avoided with room to spare. */
-#define MEMORY_FACTOR 16ull
 #define LEAST_BYTES (64ull << 20)
-#define MOST_BYTES (16ull << 40)
-
-/* On the device: tables of the module cost memory for each address. */
-#define DEVICE_FACTOR 4ull
 
 struct default_region upa_default_region = { .most_served = SIZE_MAX };
 
@@ -35,17 +29,16 @@ static uint64_t configured_bytes(const char *name)
 	uint64_t bytes = 0;
 
 	if (text)
-		size_parse(text, MOST_BYTES, &bytes);
+		size_parse(text, DEFAULT_REGION_MOST, &bytes);
 	return bytes;
 }
 
-static uint64_t default_bytes(void)
+static uint64_t default_bytes(bool on_device)
 {
-	uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) * MEMORY_FACTOR;
+	uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t bytes = default_region_bytes(memory, on_device);
 	struct rlimit limit;
 
-	if (bytes > MOST_BYTES)
-		bytes = MOST_BYTES;
 	/* The reservation counts against the limit at once: leave half of it to everything else. */
 	if (!getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY && bytes > limit.rlim_cur / 2)
 		bytes = limit.rlim_cur / 2;
@@ -68,7 +61,7 @@ static int create_as_configured(void)
 	const char *reclaim = getenv("UPA_RECLAIM");
 	int backend = name && *name ? upa_backend_parse(name) : (int)UPA_BACKEND_LINEAR;
 	struct upa_region_options options = {
-		.bytes = configured ? configured : default_bytes(),
+		.bytes = configured ? configured : default_bytes(backend > (int)UPA_BACKEND_LINEAR),
 		.backend = backend < 0 ? UPA_BACKEND_LINEAR : (uint32_t)backend,
 		.max_pool_bytes = configured_bytes("UPA_POOL_BYTES"),
 		.max_deferred_bytes =
@@ -78,8 +71,6 @@ static int create_as_configured(void)
 
 	if (backend == (int)UPA_BACKEND_PTE && reclaim && !strcmp(reclaim, "1"))
 		options.flags = UPA_REGION_RECLAIM;
-	if (options.backend && !configured)
-		options.bytes /= MEMORY_FACTOR / DEVICE_FACTOR;
 	do {
 		error = create(&options);
 		options.bytes /= 2;

@@ -6,10 +6,26 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <upa/region.h>
 
 #include "os/once.h"
+
+/* Most bytes of the region, and of a size that a setting may have. */
+#define DEFAULT_REGION_MOST (16ull << 40)
+
+/*
+ * Its size on a machine with so much memory, unless a setting says another. Addresses are free and untouched metadata
+ * costs nothing, but fragmentation is cheapest avoided with room to spare; on the device each address costs memory for
+ * the module's tables.
+ */
+static inline uint64_t default_region_bytes(uint64_t memory, bool on_device)
+{
+	uint64_t factor = on_device ? 4 : 16;
+
+	return memory < DEFAULT_REGION_MOST / factor ? memory * factor : DEFAULT_REGION_MOST;
+}
 
 struct default_region {
 	struct once once;     /* all else is read after it has been made */

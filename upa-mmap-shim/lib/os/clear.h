@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 
+/* Below so many pages clearing is cheaper than asking the kernel which of them have memory. */
+#define ASK_PAGES 32u
+
 /* Clears populated memory, past the cache where that is faster. */
 void upa_clear(void *address, size_t bytes);
 

@@ -4,9 +4,6 @@
 #include "os/clear.h"
 #include "os/page.h"
 
-/* Below so many pages clearing is cheaper than asking the kernel which of them have memory. */
-#define ASK_PAGES 32u
-
 uintptr_t zero_pages(uintptr_t from, uintptr_t to)
 {
 	if (to - from >= ASK_PAGES * PAGE_BYTES)

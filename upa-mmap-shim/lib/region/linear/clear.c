@@ -7,9 +7,6 @@
 #include "region/linear/linear.h"
 #include "region/slots.h"
 
-/* Below so many pages clearing is cheaper than asking the kernel which of them have memory. */
-#define ASK_PAGES 32u
-
 /*
  * Clears at most one child's worth of stale pages, but for those without memory: a block whose holder touched little of
  * it must not become resident because somebody needs zeros. Returns how many were cleared.
