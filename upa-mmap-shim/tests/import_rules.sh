@@ -149,7 +149,8 @@ self_test() {
     '#include "policy/b.h"' '#include <unistd.h>' '#include <string.h>' '#include "settings.h"'
   put upa-mmap-shim/preload/entry/a.c '#include "policy/retain.h"' '#include "stand_aside.h"' '#include "nowhere/a.h"'
   put upa-mmap-shim/preload/upkeep/a.c '#include "gate.h"' '#include "entry/entry.h"' '#include "policy/heat.h"'
-  put upa-mmap-shim/preload/gate.c '#include "observe/view_writer.h"' '#include "upkeep/heap.h"' '#include "stand_aside.h"'
+  put upa-mmap-shim/preload/gate.c '#include "observe/view_writer.h"' '#include "upkeep/heap.h"' \
+    '#include "stand_aside.h"'
   put upa-mmap-shim/preload/stand_aside.c '#include "upkeep/heap.h"' '#include "entry/entry.h"'
   put upa-mmap-shim/preload/settings.c '#include "observe/trace_writer.h"' '#include "os/message.h"'
   put upa-mmap-shim/preload/observe/a.c '#include "settings.h"' '#include "os/message.h"' '#include "gate.h"'

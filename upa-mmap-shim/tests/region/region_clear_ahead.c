@@ -116,6 +116,31 @@ static void test_bound(void)
 	finish(r);
 }
 
+/* A block of which a part was used is cleared again. One with absent pages is left alone. */
+static void test_parts(void)
+{
+	struct upa_region *r = create_used(4 * MIB);
+	char *p;
+
+	clear_up_to(r, 4 * MIB);
+	for (int i = 0; i < 5; i++) {
+		uint64_t cleared = stats(r).cleared_bytes;
+
+		p = map(r, MIB / 2, UPA_MAP_ZEROS);
+		check_zero(p, MIB / 2);
+		CHECK(stats(r).cleared_bytes == cleared && zeroed(r) == 2 * MIB, "zeroed=%" PRIu64, zeroed(r));
+		memset(p, i + 1, MIB / 2);
+		unmap(r, p, MIB / 2);
+		clear_up_to(r, 4 * MIB);
+		CHECK(zeroed(r) == 4 * MIB, "zeroed=%" PRIu64, zeroed(r));
+	}
+	finish(r);
+	r = create_used(MIB);
+	CHECK(!upa_region_clear_ahead(r, 4 * MIB) && !zeroed(r), "zeroed=%" PRIu64, zeroed(r));
+	CHECK(stats(r).retained_bytes == MIB, "retained=%" PRIu64, stats(r).retained_bytes);
+	finish(r);
+}
+
 /* What is used up is replaced, by a thread that gives way to all others. */
 static void test_supply_is_renewed(void)
 {
@@ -150,6 +175,7 @@ static void test_fenced(void)
 int main(void)
 {
 	test_bound();
+	test_parts();
 	test_supply_is_renewed();
 	if (!on_device())
 		test_fenced();

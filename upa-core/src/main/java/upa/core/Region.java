@@ -480,9 +480,9 @@ public final class Region extends RegionRuns implements AutoCloseable {
     }
 
     /**
-     * Clears free pages with old bytes, ahead of need, in units of 2 MiB, until so much free memory reads zero: as {@link
-     * #clear}, but what reads zero already counts. Whoever then asks for {@link #ZEROS}, as arenas do, need not wait for
-     * the clearing. What is being cleared, 2 MiB, is out of reach for about a tenth of a millisecond.
+     * Clears free pages with old bytes, ahead of need, in units of 2 MiB, until so much free memory reads zero: as
+     * {@link #clear}, but what reads zero already counts. Whoever then asks for {@link #ZEROS}, as arenas do, need not
+     * wait for the clearing. What is being cleared, 2 MiB, is out of reach for about a tenth of a millisecond.
      *
      * @param bytes how much free memory is to read zero, 0 or more, rounded down to 2 MiB
      * @return the bytes cleared; 0 if there is enough, or nothing to clear
@@ -504,9 +504,9 @@ public final class Region extends RegionRuns implements AutoCloseable {
      * new region has no such thread.
      *
      * <p>It is a daemon thread named {@code upa-clear-ahead}, at work on a processor of its own if there is one; it
-     * looks every quarter of a second if it finds nothing to do. It ends when the region is closed or dropped. While it
-     * is there, a call that finds no room waits for it and looks again: a free page is not refused. Other processes that
-     * use a shared region know nothing of it; for them 2 MiB of free pages are out of reach at times.
+     * looks every quarter of a second if it finds nothing to do. It ends when the region is closed or dropped. While
+     * it is there, a call that finds no room waits for it and looks again: a free page is not refused. Other processes
+     * that use a shared region know nothing of it; for them 2 MiB of free pages are out of reach at times.
      *
      * @param bytes how much free memory is to read zero, rounded down to 2 MiB; less than that ends the thread
      * @throws IllegalArgumentException if bytes is negative

@@ -367,6 +367,23 @@ abstract class RegionContract {
         assertEquals(1, region.stats().unmaps());
     }
 
+    @Test
+    void clearAheadServesWhoUsesParts() {
+        long address = region.map(4 * MIB);
+        fill(address, 4 * MIB, 6);
+        region.unmap(address, 4 * MIB);
+        assertEquals(4 * MIB, region.clearAhead(4 * MIB));
+        for (int i = 0; i < 5; i++) {
+            long cleared = region.stats().clearedBytes();
+            long part = region.map(MIB / 2, Region.ZEROS);
+            assertReads(part, MIB / 2, 0);
+            assertEquals(cleared, region.stats().clearedBytes());
+            fill(part, MIB / 2, i + 1);
+            region.unmap(part, MIB / 2);
+            assertEquals(2 * MIB, region.clearAhead(4 * MIB), "the block of which a part was used");
+        }
+    }
+
     // ---- closing ----
 
     @Test

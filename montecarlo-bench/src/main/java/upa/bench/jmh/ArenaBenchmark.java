@@ -37,12 +37,13 @@ public class ArenaBenchmark {
     public static class Supply {
         private Region region;
 
-        /** A region whose pages are populated in the warm-up. */
+        /** A region with so much free memory, and old bytes in it. */
         @Setup
         public void open() {
             region = Region.create(REGION_BYTES);
             region.retain(Retention.EVERYTHING);
-            region.populate(4 * AHEAD_BYTES);
+            MemorySegment block = region.mapSegment(AHEAD_BYTES, Region.FAULTED);
+            region.unmap(block);
         }
 
         /** Clears again what has been used. */
