@@ -3,6 +3,7 @@ package upa.pager.live;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import upa.pager.host.PolicyThread;
 import upa.pager.place.Migration;
 import upa.pager.place.PlaceWord;
@@ -25,6 +26,9 @@ final class FaultServer {
     /** Pages that are read at a time when all are brought in. */
     private static final int MOST_READ_AHEAD = 64;
 
+    /** Of pages that nobody waits for. */
+    private static final int MOST_BATCHES = 4;
+
     private record Fault(int page, int thread, boolean write) {}
 
     private final PagedProcess process;
@@ -42,6 +46,8 @@ final class FaultServer {
     private final ArrayDeque<PageIo> readers = new ArrayDeque<>();
     private final int[] single = new int[1];
     private int underWay;
+    private final ArrayDeque<PageIo> batches = new ArrayDeque<>();
+    private int batchesUnderWay;
     private boolean retries;
     private int nextTouch = -1;
     private int ahead = 1;
@@ -284,7 +290,7 @@ final class FaultServer {
         }
 
         private void refused(int page) {
-            int error = process.memory.error();
+            int error = process.memory.error(page);
             if (error == -Linux.EAGAIN) {
                 again(page);
                 return;
@@ -334,20 +340,48 @@ final class FaultServer {
 
     // ---- without a fault ----------------------------------------------------------------------------
 
-    /** Brings in what policies ask for, while there is room. */
+    /** Whether a policy wants something of which the reading can begin now. */
+    boolean mayPrefetch() {
+        return mechanism.hasFetches() && batchesUnderWay < MOST_BATCHES;
+    }
+
+    /** Brings in what policies ask for, while there is room: pages of one place at once. */
     void prefetch() {
-        for (int page = mechanism.nextFetch(); page >= 0; page = mechanism.nextFetch()) {
-            long word = states.get(page);
-            if (states.resident() >= mechanism.boundPages()) {
+        int[] pages = new int[MOST_AHEAD];
+        int place = PlaceWord.NONE;
+        int count = 0;
+        while (mayPrefetch()) {
+            int page = mechanism.nextFetch();
+            long word = page < 0 ? 0 : states.get(page);
+            if (!PageStates.isOutside(word)
+                    || PlaceWord.place(word) == PlaceWord.STAGING
+                    || PlaceWord.claim(word) != PlaceWord.FREE
+                    || states.resident() + count >= mechanism.boundPages()) {
                 continue;
             }
-            if (PageStates.isOutside(word)
-                    && PlaceWord.place(word) != PlaceWord.STAGING
-                    && PlaceWord.claim(word) == PlaceWord.FREE) {
-                counters.prefetches++;
-                fetch(page, Cause.PREFETCHED, 0);
+            if (count == pages.length || count > 0 && PlaceWord.place(word) != place) {
+                prefetch(pages, count, place);
+                count = 0;
             }
+            place = PlaceWord.place(word);
+            pages[count++] = page;
         }
+        if (count > 0) {
+            prefetch(pages, count, place);
+        }
+    }
+
+    private void prefetch(int[] pages, int count, int place) {
+        Arrays.sort(pages, 0, count);
+        counters.prefetches += count;
+        batchesUnderWay++;
+        PageIo free = batches.poll();
+        PageIo io = free != null ? free : new PageIo(process.arena, MOST_AHEAD);
+        Arrival arrival = new Arrival(PlaceWord.of(place, 0, 0), Cause.PREFETCHED, 0);
+        process.migration().fetch(pages, count, place, io, arrival).whenComplete((moved, failure) -> {
+            batches.add(io);
+            batchesUnderWay--;
+        });
     }
 
     /** Brings a page in. It may be there only later: reads of stores go on meanwhile. */

@@ -1,5 +1,7 @@
 package upa.pager.live;
 
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import upa.pager.place.Tier;
 import upa.pager.store.PageIo;
@@ -10,24 +12,39 @@ import upa.pager.store.PageIo;
  */
 final class ProgramMemory implements Tier {
     private final PagedProcess process;
-    private int error;
+    /** Of the latest batch. */
+    private final Map<Integer, Integer> errors = new HashMap<>();
 
     ProgramMemory(PagedProcess process) {
         this.process = process;
     }
 
-    /** Why the latest page that did not come did not: -errno. */
-    int error() {
-        return error;
+    /** Why a page of the latest batch has not come: -errno. */
+    int error(int page) {
+        return errors.getOrDefault(page, 0);
     }
 
+    /** Neighbours come in one call. */
     @Override
     public CompletableFuture<PageIo> accept(int[] pages, PageIo io) {
-        for (int i = 0; i < io.count(); i++) {
-            int result = process.uffd.copy(process.address(pages[i]), io.page(i));
-            io.slot(i, 0);
-            io.result(i, result < 0 ? PageIo.Result.UNREACHABLE : PageIo.Result.OK);
-            error = result < 0 ? result : error;
+        errors.clear();
+        for (int i = 0; i < io.count(); ) {
+            int run = 1;
+            while (i + run < io.count() && pages[i + run] == pages[i] + run) {
+                run++;
+            }
+            long bytes = (long) run * PageIo.PAGE_BYTES;
+            int result = process.uffd.copy(
+                    process.address(pages[i]), io.data().asSlice((long) i * PageIo.PAGE_BYTES, bytes), bytes);
+            int come = Math.max(result, 0) / PageIo.PAGE_BYTES;
+            for (int k = 0; k < come; k++, i++) {
+                io.slot(i, 0);
+                io.result(i, PageIo.Result.OK);
+            }
+            if (come == 0) {
+                errors.put(pages[i], result);
+                io.result(i++, PageIo.Result.UNREACHABLE);
+            }
         }
         return CompletableFuture.completedFuture(io);
     }

@@ -139,7 +139,7 @@ final class Session implements Runnable {
         boolean idle = faults.isIdle()
                 && !process.hasCompletions()
                 && !client.hasWaiting()
-                && !(active && mechanism.hasFetches());
+                && !(active && faults.mayPrefetch());
         if (faults.takeRetries()) {
             Thread.yield();
         }

@@ -266,8 +266,22 @@ public final class Migration {
         if (from == PlaceWord.MEMORY || from == PlaceWord.NONE) {
             return CompletableFuture.completedFuture(from == PlaceWord.MEMORY);
         }
-        Batch batch = new Batch(from, new int[] {PlaceWord.MEMORY}, PlaceWord.WANTED, told, 1);
-        return run(claim(new int[] {page}, 1, batch), io).thenApply(moved -> moved == 1);
+        return fetch(new int[] {page}, 1, from, io, told).thenApply(moved -> moved == 1);
+    }
+
+    /**
+     * Brings pages of one place into memory under claims that nobody can take: its store is asked for all at once.
+     *
+     * @param pages numbers
+     * @param count how many of the array
+     * @param from  where they should be; those that are not are left alone
+     * @param io    for content; the migration's until it is done
+     * @param told  what becomes of each
+     * @return how many have come, when all is done
+     */
+    public CompletableFuture<Integer> fetch(int[] pages, int count, int from, PageIo io, Told told) {
+        Batch batch = new Batch(from, new int[] {PlaceWord.MEMORY}, PlaceWord.WANTED, told, count);
+        return run(claim(pages, count, batch), io);
     }
 
     /** First step. */

@@ -385,6 +385,51 @@ class MigrationTest {
         assertEquals(0, stores.stream().mapToLong(s -> s.statistics().pages()).sum());
     }
 
+    /** Many pages come at once, and those that are not there are left alone. */
+    @Test
+    void pagesOfAStoreComeTogether() throws Exception {
+        makePlaces();
+        int[] pages = new int[40];
+        for (int page = 0; page < pages.length; page++) {
+            memory.write(page, 1 + 5L * page);
+            EXPECTED[page] = 1 + 5L * page;
+            pages[page] = page;
+        }
+        assertEquals(
+                39,
+                migration
+                        .move(pages, 39, PlaceWord.MEMORY, new int[] {FILE}, io(40), Migration.Told.NOBODY)
+                        .join());
+        int patterns = 0;
+        for (int page = 0; page < 39; page++) {
+            patterns += PlaceWord.place(table.get(page)) == PlaceWord.PATTERN ? 1 : 0;
+        }
+        assertTrue(table.change(5, table.get(5), PlaceWord.claimed(table.get(5), PlaceWord.WANTED)));
+        List<Integer> stayed = new ArrayList<>();
+        Migration.Told told = new Migration.Told() {
+            @Override
+            public void moved(int page, long word) {
+                assertEquals(PlaceWord.of(PlaceWord.MEMORY, 0, 0), word);
+            }
+
+            @Override
+            public void stays(int page, Migration.Stay why, PageIo.Result result) {
+                assertEquals(Migration.Stay.STALE, why, "page=" + page);
+                stayed.add(page);
+            }
+        };
+        int come = migration.fetch(pages, pages.length, FILE, io(40), told).join();
+        assertEquals(38 - patterns, come, "one is in memory, one is somebody else's, and patterns are elsewhere");
+        assertEquals(40 - come, stayed.size());
+        assertTrue(stayed.contains(5) && stayed.contains(39));
+        for (int page = 0; page < pages.length; page++) {
+            if (!stayed.contains(page) || page == 39) {
+                assertEquals(EXPECTED[page], memory.read(page), "page=" + page);
+            }
+        }
+        assertEquals(1, stores.get(2).statistics().pages());
+    }
+
     /** A page that is dropped while its store is read does not come back, whatever the store says. */
     @Test
     void whatIsDroppedMeanwhileDoesNotComeBack() throws Exception {
