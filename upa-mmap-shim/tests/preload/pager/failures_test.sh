@@ -1,0 +1,242 @@
+#!/usr/bin/env bash
+# failures_test.sh UPA TESTS: {client, pager, store} x {killed, stopped, slow, full, cut off} while threads check every
+# page that they touch. No page may be wrong, and what a thread waits for is said. With UPA_FULL in the environment each
+# lasts longer, and a file system that is full is among them. Skipped without redis-server, or where nothing is paged.
+set -euo pipefail
+upa=$1 tests=$2
+[[ -d ${upa%/*}/apps/tools/target/lib ]] || exit 77
+command -v redis-server redis-cli >/dev/null || {
+  echo "skipped: there is no redis-server"
+  exit 77
+}
+work=$(mktemp -d)
+seconds=2
+[[ -z ${UPA_FULL:-} ]] || seconds=60
+program='' server='' mounted=''
+trap '[[ -z $server ]] || kill -9 "$server" 2>/dev/null || true
+  [[ -z $program ]] || kill -9 "$program" 2>/dev/null || true
+  [[ -z $mounted ]] || umount -l "$mounted"
+  rm -rf "$work"' EXIT
+failed=0
+
+fail() {
+  echo "FAILED: $*"
+  failed=1
+}
+
+status=0
+timeout 120 "$upa" run --policy clock --memory 16M -- true 2>"$work/err" || status=$?
+if [[ $status -ne 0 ]]; then
+  cat "$work/err"
+  grep -q 'no paging on this machine' "$work/err" && exit 77
+  exit 1
+fi
+
+port=$((22000 + RANDOM % 2000))
+
+redis() {
+  redis-cli -p "$port" "$@" 2>/dev/null
+}
+
+start_store() {
+  redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$work" --loglevel warning --daemonize no \
+    --enable-debug-command local "$@" >>"$work/redis.log" 2>&1 &
+  server=$!
+  for ((i = 0; i < 100; i++)); do
+    [[ $(redis ping) != PONG ]] || return 0
+    sleep 0.1
+  done
+  cat "$work/redis.log"
+  exit 1
+}
+
+# Who was started for a program.
+pager_of() {
+  local folder words
+  for folder in /proc/[0-9]*; do
+    words=$(tr '\0' ' ' 2>/dev/null <"$folder/cmdline") || continue
+    [[ $words != *" serve --for $1 "* || $words != */java\ * ]] || echo "${folder#/proc/}"
+  done
+}
+
+# begin STORE [WORD...]: the checker in the background, as process $program, when it has pages in the store.
+begin() {
+  local text=
+  rm -f "$work/input"
+  mkfifo "$work/input"
+  "$upa" run --policy clock --memory 16M --store "$1" -- "$tests/pager_checker" 32 2 until-input "${@:2}" \
+    <>"$work/input" >"$work/out" 2>"$work/err" &
+  program=$!
+  for ((i = 0; i < 300; i++)); do
+    text=$("$upa" policy stats "$program" 2>/dev/null) || text=
+    if grep -q '^evicted to stores  *[1-9]' <<<"$text"; then
+      pager=$(pager_of "$program")
+      return 0
+    fi
+    kill -0 "$program" 2>/dev/null || break
+    sleep 0.1
+  done
+  fail "nothing was evicted to $1: $(<"$work/err") $text"
+}
+
+# end NAME: after some more touches nothing is wrong.
+end() {
+  local status=0
+  sleep "$seconds"
+  echo end >"$work/input"
+  for ((i = 0; i < 600; i++)); do
+    kill -0 "$program" 2>/dev/null || break
+    sleep 0.1
+  done
+  if kill -0 "$program" 2>/dev/null; then
+    fail "$1: it hangs: $("$upa" policy stats "$program" 2>&1) $(<"$work/err")"
+    kill -9 "$program"
+  fi
+  wait "$program" || status=$?
+  program=
+  if [[ $status -ne 0 ]] || ! grep -q ' wrong 0$' "$work/out"; then
+    fail "$1: status=$status: $(<"$work/out") $(<"$work/err")"
+  fi
+  echo "$1: $(<"$work/out")"
+}
+
+# halt PID: stops a process for a while, and lets it go on.
+halt() {
+  kill -STOP "$1"
+  sleep "$seconds"
+  kill -CONT "$1"
+}
+
+# limp PID: a process that makes hardly any progress.
+limp() {
+  for ((i = 0; i < 20 * seconds; i++)); do
+    kill -STOP "$1"
+    sleep 0.04
+    kill -CONT "$1"
+    sleep 0.01
+  done
+}
+
+start_store
+far="redis://127.0.0.1:$port?timeout=500ms"
+
+# ---- the client
+
+begin "$far"
+halt "$program"
+end 'client stopped'
+
+begin "$far" drop
+limp "$program"
+end 'client slow'
+
+begin "$far"
+kill -9 "$program"
+wait "$program" 2>/dev/null || true
+program=
+for ((i = 0; i < 300; i++)); do
+  [[ $(redis dbsize) != 0 || -d /proc/$pager ]] || break
+  sleep 0.1
+done
+[[ $(redis dbsize) == 0 ]] || fail "client killed: keys are left: $(redis dbsize)"
+[[ ! -d /proc/$pager ]] || fail "client killed: its pager goes on"
+
+# ---- the pager
+
+begin "$far" drop
+halt "$pager"
+end 'pager stopped'
+
+begin "$far"
+limp "$pager"
+end 'pager slow'
+
+begin "$far" drop
+for ((k = 0; k < 2 * seconds; k++)); do
+  kill -9 "$pager" 2>/dev/null || true
+  for ((i = 0; i < 200; i++)); do
+    pager=$(pager_of "$program")
+    [[ -z $pager ]] || break
+    sleep 0.1
+  done
+  sleep "0.$((RANDOM % 10))"
+done
+end 'pager killed'
+
+# ---- the store
+
+begin "$far"
+halt "$server"
+sleep 0.5
+grep -q 'store=redis does not answer: threads wait for pages there' "$work/err" ||
+  fail "a store that hangs is not said: $(<"$work/err")"
+end 'store stopped'
+
+# Pages that are in a store near by do not wait for the far one.
+begin "lz4:64M,$far"
+kill -STOP "$server"
+end 'far store stopped'
+kill -CONT "$server"
+
+begin "$far" drop
+limp "$server"
+end 'store slow'
+
+begin "$far"
+for ((i = 0; i < 10 * seconds; i++)); do
+  redis client kill type normal skipme yes >/dev/null || true
+  sleep 0.1
+done
+end 'store cut off'
+
+# It ends, and comes back with what it had.
+begin "$far"
+redis shutdown save >/dev/null || true
+wait "$server" 2>/dev/null || true
+sleep 0.5
+start_store --dbfilename dump.rdb
+end 'store restarted'
+
+begin "$far"
+redis config set maxmemory 1mb >/dev/null
+sleep "$seconds"
+grep -q 'no store takes more pages: they stay in memory, over the bound' "$work/err" ||
+  fail "a full store is not said: $(<"$work/err")"
+redis config set maxmemory 0 >/dev/null
+end 'store full'
+
+# It ends, and what it had is gone: who touches a page that was there gets SIGBUS, and the reason is said.
+begin "$far"
+kill -9 "$server"
+wait "$server" 2>/dev/null || true
+rm -f "$work/dump.rdb"
+start_store
+status=0
+for ((i = 0; i < 300; i++)); do
+  kill -0 "$program" 2>/dev/null || break
+  sleep 0.1
+done
+kill -0 "$program" 2>/dev/null && fail "store killed: the program goes on without its pages"
+wait "$program" || status=$?
+program=
+[[ $status -eq 135 ]] || fail "store killed: status=$status: $(<"$work/err")"
+grep -q 'store=redis does not return what was written (MISSING): who touches the page gets SIGBUS' "$work/err" ||
+  fail "store killed: the reason is not said: $(<"$work/err")"
+
+# ---- a disk that is full, and has room again
+
+if [[ -n ${UPA_FULL:-} && $EUID -eq 0 ]]; then
+  truncate -s 48M "$work/disk"
+  mkdir "$work/mounted"
+  if mkfs.ext4 -q "$work/disk" && mount -o loop "$work/disk" "$work/mounted" 2>"$work/said"; then
+    mounted=$work/mounted
+    fallocate -l 30M "$mounted/other"
+    begin "file:$mounted:1G"
+    sleep "$seconds"
+    rm "$mounted/other"
+    end 'disk full'
+  else
+    echo "disk full: left out, nothing can be mounted: $(<"$work/said")"
+  fi
+fi
+exit "$failed"
