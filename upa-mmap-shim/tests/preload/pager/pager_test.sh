@@ -183,6 +183,10 @@ for policy in s3-fifo fifo sieve 2q stride+clock; do
   "$upa" policy set "$program" "$policy" 2>"$work/said" || grep -q 'far below its bound' "$work/said" ||
     fail "policy set $policy: $(<"$work/said")"
 done
+if [[ $("$upa" policy status | wc -l) -eq 1 ]]; then
+  "$upa" policy record "$work/recording.gz" --seconds 1 >"$work/said" || fail "policy record: status=$?"
+  grep -q '^recorded events=[1-9]' "$work/said" || fail "policy record: $(<"$work/said")"
+fi
 "$upa" policy stats "$program" >"$work/stats" || fail "policy stats: status=$?"
 grep -q '^evicted to stores  *[1-9]' "$work/stats" || fail "nothing was evicted: $(<"$work/stats")"
 "$upa" policy status "$program" >"$work/status" || fail "policy status: status=$?"

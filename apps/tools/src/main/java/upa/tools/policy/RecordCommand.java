@@ -10,7 +10,10 @@ import org.apache.commons.cli.ParseException;
 import upa.pager.live.PagerCommand;
 import upa.pager.live.PagerException;
 
-/** {@code upa policy record}: has the pager write down what happens to the pages of a program, for some seconds. */
+/**
+ * {@code upa policy record}: has the pager write down what happens to the pages of a program, for some seconds. With pid
+ * 0, of the only one there is.
+ */
 record RecordCommand(int pid, Path file, int seconds) {
     private static final int MOST_SECONDS = 3600;
     private static final Options OPTIONS =
@@ -27,12 +30,12 @@ record RecordCommand(int pid, Path file, int seconds) {
         if (!seconds.matches("[1-9][0-9]{0,3}") || Integer.parseInt(seconds) > MOST_SECONDS) {
             throw new UsageException("option --seconds needs a number from 1 to 3600, got value=" + seconds);
         }
-        if (line.getArgList().size() != 2) {
-            throw new UsageException("the command is: record PID FILE [--seconds 10]; got arguments="
-                    + line.getArgList().size());
+        int count = line.getArgList().size();
+        if (count != 1 && count != 2) {
+            throw new UsageException("the command is: record [PID] FILE [--seconds 10]; got arguments=" + count);
         }
         return new RecordCommand(
-                Main.pid(line.getArgList().getFirst()),
+                count == 1 ? 0 : Main.pid(line.getArgList().getFirst()),
                 Path.of(line.getArgList().getLast()).toAbsolutePath().normalize(),
                 Integer.parseInt(seconds));
     }
@@ -42,6 +45,6 @@ record RecordCommand(int pid, Path file, int seconds) {
             throw new ProjectException("cannot write file=" + file + ": "
                     + (Files.isDirectory(file) ? "it is a directory" : "there is no such folder"));
         }
-        return PagerCommand.ask(pid, "record", seconds + " " + file);
+        return PagerCommand.ask(pid == 0 ? PagerCommand.only() : pid, "record", seconds + " " + file);
     }
 }

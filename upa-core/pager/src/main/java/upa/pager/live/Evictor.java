@@ -23,6 +23,8 @@ final class Evictor {
     private static final long GIVE_BACK_NANOS = 500_000_000;
     private static final long RETRY_NANOS = 200_000_000;
     private static final int MOST_TRIES = 64;
+    /** Part of the reserve below which victims are not waited for. */
+    private static final int LOW_ROOM = 16;
     /** Orders one after the other of which hardly a page has left. */
     private static final int MOST_FRUITLESS = 4;
 
@@ -134,10 +136,18 @@ final class Evictor {
             unshare();
             return;
         }
-        if (mechanism.victims() < excess) {
-            process.policies().want(excess + WRITE_PAGES - mechanism.victims(), false);
+        int victims = mechanism.victims();
+        int room = reserve() - excess;
+        // As many more as the room is: on a busy machine the policy's turn comes late.
+        if (victims < excess + reserve()) {
+            process.policies().want(excess + 2 * reserve() - victims, false);
         }
-        if (mechanism.victims() >= WRITE_PAGES) {
+        if (victims == 0 && room < reserve() / LOW_ROOM) {
+            // The policy has not had its turn on a processor, and soon threads would wait.
+            standIn();
+            victims = mechanism.victims();
+        }
+        if (victims >= WRITE_PAGES || victims > 0 && room < reserve() / 2) {
             stage();
         }
     }

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
 
@@ -27,6 +28,24 @@ public final class PagerCommand {
             all.append(answer.startsWith("0\n") ? answer.substring(2) : "");
         }
         return all.toString();
+    }
+
+    /**
+     * The process that is paged.
+     *
+     * @return its number
+     * @throws PagerException if there is none, or more than one
+     */
+    public static int only() throws PagerException {
+        List<String> all =
+                status(0).lines().map(line -> line.strip().split(" ", 2)[0]).toList();
+        if (all.isEmpty()) {
+            throw new PagerException("no process of this user is paged");
+        }
+        if (all.size() > 1) {
+            throw new PagerException("several processes are paged, say which: pids=" + String.join(",", all));
+        }
+        return Integer.parseInt(all.getFirst());
     }
 
     /**

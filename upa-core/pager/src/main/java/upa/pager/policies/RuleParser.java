@@ -45,11 +45,14 @@ final class RuleParser {
     /**
      * Reads rules.
      *
-     * @param text as the user wrote it
+     * @param text as the user wrote it; null: there is none
      * @return at least one
      * @throws PolicyException that says where it cannot be read, and what could stand there
      */
     static List<Rule> parse(String text) {
+        if (text == null) {
+            throw new PolicyException("policy=rules needs its text: --policy 'when age>30s: evict'");
+        }
         RuleParser parser = new RuleParser(text);
         List<Rule> rules = new ArrayList<>();
         do {

@@ -9,7 +9,6 @@ import upa.policy.PageBatch;
 import upa.policy.PageList;
 import upa.policy.Place;
 import upa.policy.PolicyContext;
-import upa.policy.PolicyException;
 import upa.policy.PolicyInfo;
 
 /**
@@ -42,11 +41,7 @@ public final class Rules implements MemoryPolicy {
     @Override
     public void attach(PolicyContext c) {
         context = c;
-        String text = c.options().text(PolicySpec.RULES, null);
-        if (text == null) {
-            throw new PolicyException("policy=rules needs its text: --policy 'when age>30s: evict'");
-        }
-        List<Rule> rules = RuleParser.parse(text);
+        List<Rule> rules = RuleParser.parse(c.options().text(PolicySpec.RULES, null));
         matcher = new RuleMatcher(rules, c);
         budgets = new RuleBudgets(rules);
         inside = c.list();
