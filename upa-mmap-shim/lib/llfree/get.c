@@ -182,8 +182,17 @@ static int64_t get_anywhere(const struct upa_llfree *a, struct slot *s, uint64_t
 
 /* ---- up to a child --------------------------------------------------------------------------- */
 
-/* Children looked into, for pages that have memory, before a child without any is begun. */
-#define FRESH_LOOKS 512u
+/*
+ * Words looked at, for pages that have memory, before a child without any is begun: so many for each page that may save
+ * a fault, and no fewer than these.
+ */
+#define LOOKS_A_PAGE 2u
+#define LEAST_LOOKS 64u
+
+static uint32_t fresh_looks(uint32_t n)
+{
+	return n < LEAST_LOOKS / LOOKS_A_PAGE ? LEAST_LOOKS : n * LOOKS_A_PAGE;
+}
 
 /* Below so many pages, what is left of a child that has been begun is taken without looking elsewhere. */
 #define FEW_PAGES 8u
@@ -256,14 +265,14 @@ static int64_t get_in_tree(const struct upa_llfree *a, uint64_t word, uint32_t n
 	return -1;
 }
 
-/* How many children to look into, for pages that have memory, if the slot's tree has none such. */
+/* How many words to look at, for pages that have memory, if the slot's tree has none such. */
 static uint32_t looks_for(const struct upa_llfree *a, uint64_t word, uint32_t n)
 {
 	uint32_t w = load_relaxed(child_at(a, slot_child(word)));
 	uint32_t free = child_free(w, child_flip(w, slot_flip(word)));
 
 	if (free < n || free >= UPA_CHILD_PAGES || !is_in(ONLY(UPA_ABSENT) | ONLY(UPA_MIXED), child_state(w)))
-		return FRESH_LOOKS;
+		return fresh_looks(n);
 	return n < FEW_PAGES ? 0 : n;
 }
 
@@ -310,7 +319,7 @@ static __attribute__((noinline)) int64_t get_beyond(const struct upa_llfree *a, 
 
 			moves--;
 			if (!room)
-				better = search_populated(a, n, align, FRESH_LOOKS);
+				better = search_populated(a, n, align, fresh_looks(n));
 			w = slot_load(a, s);
 			if (better >= 0 && (tickets_reserve_at(a, s, w, (uint64_t)better, n) || room))
 				continue;

@@ -17,7 +17,10 @@ static bool is_populated(const struct upa_llfree *a, uint64_t c, uint32_t w, uin
 	return child_is_free(w, tree_flip) || find_free(b, child_flip(w, tree_flip), 0, n, align) >= 0;
 }
 
-/* The first such child of a tree, or -1. Counts those that it has to look into. */
+/* Looking into a child costs as much as looking at so many words. */
+#define CHILD_LOOKS 8u
+
+/* The first such child of a tree, or -1. Counts what it looks at. */
 static int64_t populated_in_tree(const struct upa_llfree *a, uint64_t tree, uint64_t flip, uint32_t n, uint32_t align,
 				 uint32_t *looks)
 {
@@ -28,9 +31,10 @@ static int64_t populated_in_tree(const struct upa_llfree *a, uint64_t tree, uint
 	for (uint64_t c = tree * UPA_TREE_CHILDREN; c < end && *looks; c++) {
 		uint32_t w = load_relaxed(child_at(a, c));
 
+		--*looks;
 		if (child_state(w) == UPA_ABSENT || child_free(w, child_flip(w, flip)) < n)
 			continue;
-		--*looks;
+		*looks -= *looks < CHILD_LOOKS ? *looks : CHILD_LOOKS;
 		if (is_populated(a, c, w, flip, n, align))
 			return (int64_t)c;
 	}
@@ -46,6 +50,7 @@ int64_t search_populated(const struct upa_llfree *a, uint32_t n, uint32_t align,
 		uint32_t w;
 		int64_t c;
 
+		looks--;
 		if (t % UPA_GROUP_TREES == 0 &&
 		    node_state(load_relaxed(group_at(a, t / UPA_GROUP_TREES))) == UPA_ABSENT) {
 			t += UPA_GROUP_TREES - 1;

@@ -9,8 +9,8 @@
 #include "llfree/words.h"
 
 /*
- * A child with n <= 512 free aligned pages that have memory, of a tree that nobody reserves; -1 if none is found among
- * so many children looked at. Partly used trees first, from the start of the state.
+ * A child with n <= 512 free aligned pages that have memory, of a tree that nobody reserves; -1 if none is found by so
+ * many words looked at. Partly used trees first, from the start of the state.
  */
 int64_t search_populated(const struct upa_llfree *a, uint32_t n, uint32_t align, uint32_t looks);
 

@@ -118,8 +118,10 @@ final class Get {
 
     // ---- at most one child -----------------------------------------------------------------------------------
 
-    /** Children looked into, for pages that have memory, before a child without any is begun. */
-    private static final int FRESH_LOOKS = 512;
+    /** Words looked at, for pages that have memory, before a child without any is begun: for each page wanted. */
+    private static final int LOOKS_A_PAGE = 2;
+    /** And at least. */
+    private static final int LEAST_LOOKS = 64;
     /** Below so many pages, what is left of a child that has been begun is taken without looking elsewhere. */
     private static final int FEW_PAGES = 8;
     /** Trees to change to for the sake of memory that is there; others may be quicker. */
@@ -189,12 +191,16 @@ final class Get {
         return NONE;
     }
 
-    /** How many children to look into, for pages that have memory, if the slot's tree has none such. */
+    private static int freshLooks(int n) {
+        return Math.max(n * LOOKS_A_PAGE, LEAST_LOOKS);
+    }
+
+    /** How many words to look at, for pages that have memory, if the slot's tree has none such. */
     private static int looks(State a, long word, int n) {
         int w = getIntOpaque(a.childAt(slotChild(word)));
         int free = childFree(w, childFlip(w, slotFlip(word)));
         if (free < n || free >= CHILD_PAGES || !isIn(only(ABSENT) | only(MIXED), childState(w))) {
-            return FRESH_LOOKS;
+            return freshLooks(n);
         }
         return n < FEW_PAGES ? 0 : n;
     }
@@ -294,7 +300,7 @@ final class Get {
                 boolean room = better >= 0; // in the slot's tree too, if need be
                 moves--;
                 if (!room) {
-                    better = Populated.child(a, n, align, FRESH_LOOKS);
+                    better = Populated.child(a, n, align, freshLooks(n));
                 }
                 w = a.slotLoad(s);
                 if (better >= 0 && (Tickets.reserveAt(a, s, w, better, n) || room)) {

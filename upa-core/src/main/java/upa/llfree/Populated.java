@@ -9,6 +9,9 @@ import static upa.llfree.Words.*;
  * Of a child whose state is MIXED the stale pages have memory.
  */
 final class Populated {
+    /** Looking into a child costs as much as looking at so many words. */
+    private static final int CHILD_LOOKS = 8;
+
     private Populated() {}
 
     /** Has a child, of whose word it is w, n free aligned pages that have memory? */
@@ -26,12 +29,13 @@ final class Populated {
 
     /**
      * A child with n, at most 512, free aligned pages that have memory, of a tree that nobody reserves; NONE if none is
-     * found among so many children looked into. Partly used trees first, from the start of the state.
+     * found by so many words looked at. Partly used trees first, from the start of the state.
      */
     static long child(State a, int n, int align, int looks) {
         long trees = (a.touched() + TREE_CHILDREN - 1) / TREE_CHILDREN;
         long idle = NONE;
         for (long t = 0; t < trees && looks > 0; t++) {
+            looks--;
             if (t % GROUP_TREES == 0 && nodeState(getIntOpaque(a.groupAt(t / GROUP_TREES))) == ABSENT) {
                 t += GROUP_TREES - 1;
                 continue;
@@ -43,10 +47,11 @@ final class Populated {
             long end = Math.min((t + 1) * TREE_CHILDREN, a.children);
             for (long c = t * TREE_CHILDREN; c < end && looks > 0; c++) {
                 int child = getIntOpaque(a.childAt(c));
+                looks--;
                 if (childState(child) == ABSENT || childFree(child, childFlip(child, nodeFlip(w))) < n) {
                     continue;
                 }
-                looks--;
+                looks = Math.max(looks - CHILD_LOOKS, 0);
                 if (!has(a, c, child, nodeFlip(w), n, align)) {
                     continue;
                 }
