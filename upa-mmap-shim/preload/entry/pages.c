@@ -127,7 +127,7 @@ EXPORT int upa_hint(const void *address, size_t length, enum upa_hint_kind kind,
 {
 	if (!hint_makes_sense(kind, priority))
 		return -EINVAL;
-	pager_hint(address, length, kind, priority);
+	pager_hint((char *)address, length, kind, priority);
 	return 0;
 }
 
@@ -169,9 +169,9 @@ static int apply(const void *address, size_t length, bool sticks, upa_call_on_ra
 	uintptr_t offset = (uintptr_t)address % 4096;
 
 	if (sticks)
-		heap_disturb(address, length, false);
+		heap_disturb((char *)address, length, false);
 	else
-		heap_uncover(address, length);
+		heap_uncover((char *)address, length);
 	if (!gate_touched(address, length))
 		return (int)entry_result(call((char *)address, length, argument));
 	return upa_mman_apply((char *)address - offset, length + offset, sticks, call, argument);

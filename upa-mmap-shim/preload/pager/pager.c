@@ -200,7 +200,7 @@ void pager_leave(void)
 		futex_wait(&gone, 0, &most);
 }
 
-void pager_hint(const void *address, size_t length, enum upa_hint_kind kind, int priority)
+void pager_hint(void *address, size_t length, enum upa_hint_kind kind, int priority)
 {
 	uintptr_t first = (uintptr_t)address, end, base;
 

@@ -58,6 +58,6 @@ void pager_start(void);
 void pager_leave(void);
 
 /* Passes a hint on, if the process is being paged. */
-void pager_hint(const void *address, size_t length, enum upa_hint_kind kind, int priority);
+void pager_hint(void *address, size_t length, enum upa_hint_kind kind, int priority);
 
 #endif

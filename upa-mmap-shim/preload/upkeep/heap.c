@@ -251,7 +251,7 @@ void heap_after_fork(void)
 	atomic_flag_clear(&changing);
 }
 
-void heap_uncover(const void *address, size_t length)
+void heap_uncover(void *address, size_t length)
 {
 	uintptr_t from = (uintptr_t)address, to = from + (length ? length : 1);
 
@@ -260,7 +260,7 @@ void heap_uncover(const void *address, size_t length)
 		heap_give_back(0);
 }
 
-void heap_disturb(const void *address, size_t length, bool only_contents)
+void heap_disturb(void *address, size_t length, bool only_contents)
 {
 	uintptr_t from = (uintptr_t)address;
 

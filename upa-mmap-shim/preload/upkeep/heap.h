@@ -28,15 +28,16 @@ struct heap_breaks heap_breaks(void); /* 0 and 0: the heap is not ours */
 
 /*
  * The program is about to ask the kernel about a range, or for it: what is kept there beyond its break goes back, for
- * it is nothing to the program.
+ * it is nothing to the program. The addresses are not const: newer compilers take that for a promise to read there, which
+ * calls such as munlock() are declared not to do.
  */
-void heap_uncover(const void *address, size_t length);
+void heap_uncover(void *address, size_t length);
 
 /*
  * The same, and it is about to change how pages in a range are mapped; `only_contents` if it is no more than what they
  * hold that may go.
  */
-void heap_disturb(const void *address, size_t length, bool only_contents);
+void heap_disturb(void *address, size_t length, bool only_contents);
 
 /* Keeps no more than this beyond the program's break, unless somebody is changing it just now. Bytes given back. */
 int64_t heap_give_back(int64_t keep);
