@@ -335,29 +335,29 @@ java_step() {
   mv "$root/build/stamp/java-begun" "$root/build/stamp/pager"
 }
 
-# write_start NAME CLASS WORD... -- TRAINING...: how a command in Java is started without this script, which takes longer
-# than all the rest: a script that is nothing but the command, and a cache of loaded classes (JEP 483) from a run with
-# the training's arguments. Without the cache it starts all the same, only later.
+# write_start NAME CLASS WORD... -- TRAINING...: how a command in Java is started without this script, which takes
+# longer than all the rest: a script that is nothing but the command, and a cache of loaded classes (JEP 483) from a run
+# with the training's arguments. Without the cache it starts all the same, only later.
 write_start() {
   local folder=$root/build/$1 jars=("$root"/apps/tools/target/upa-tools.jar "$root"/apps/tools/target/lib/*.jar) java
-  local command=()
+  local words=()
   shift
   java=("$JAVA_HOME/bin/java" --enable-native-access=ALL-UNNAMED --illegal-native-access=deny
     -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xms8m -Xmn3m -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=20
     -XX:ReservedCodeCacheSize=16m -XX:-UsePerfData -Xlog:disable -Dupa.root="$root")
   while [[ $1 != -- ]]; do
-    command+=("$1")
+    words+=("$1")
     shift
   done
   mkdir -p "$folder"
   rm -f "$folder/classes"
   timeout 60 "${java[@]}" -XX:AOTCacheOutput="$folder/classes" -cp "$(IFS=:; echo "${jars[*]}")" \
-    "${command[@]}" "${@:2}" >"$log/${folder##*/}.log" 2>&1 </dev/null || true
+    "${words[@]}" "${@:2}" >"$log/${folder##*/}.log" 2>&1 </dev/null || true
   {
     echo '#!/bin/sh'
     echo 'unset JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS'
     printf 'exec'
-    printf ' %q' "${java[@]}" -XX:AOTCache="$folder/classes" -cp "$(IFS=:; echo "${jars[*]}")" "${command[@]}"
+    printf ' %q' "${java[@]}" -XX:AOTCache="$folder/classes" -cp "$(IFS=:; echo "${jars[*]}")" "${words[@]}"
     echo ' "$@"'
   } >"$folder/start.new"
   chmod +x "$folder/start.new"

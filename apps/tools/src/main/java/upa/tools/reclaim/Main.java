@@ -34,16 +34,18 @@ public final class Main {
             "BYTES is a number with K, M, G or T or without.",
             "",
             "  --to BYTES           so much may stay of each (0)",
-            "  --bound BYTES|none   from now on, whenever the program is resident beyond so many bytes, it keeps nothing",
-            "                       that is free; stands until it is changed or the program ends, forked children have none",
-            "  --watch              stay, and take under pressure, from the largest keepers first: while less is available",
-            "                       on the machine than --available says; while programs wait for memory and it is short;",
-            "                       while a cgroup is near its limit, from the programs in it. Says what was taken.",
+            "  --bound BYTES|none   from now on, whenever the program is resident beyond so many bytes, it keeps",
+            "                       nothing that is free; stands until it is changed or the program ends, forked",
+            "                       children have none",
+            "  --watch              stay, and take under pressure, from the largest keepers first: while less is",
+            "                       available on the machine than --available says; while programs wait for memory",
+            "                       and it is short; while a cgroup is near its limit, from the programs in it.",
+            "                       Says what was taken.",
             "  --available BYTES    what is to be available on the machine (a sixteenth of its memory)",
             "  --interval SECONDS   between two looks, 0.05 to 60 (0.25)",
             "",
-            "Without it, a program that falls silent gives back by itself within seconds. Nothing is held by --watch: if",
-            "it ends, or is killed, everything goes on as without it.");
+            "Without it, a program that falls silent gives back by itself within seconds. Nothing is held by --watch:",
+            "if it ends, or is killed, everything goes on as without it.");
 
     private static final Options OPTIONS = new Options()
             .addOption(Option.builder().longOpt("to").hasArg().get())
