@@ -261,6 +261,14 @@ static void forks(void)
 	memset(&counted.did, 0, sizeof(counted.did));
 	retain_fork(&retain);
 	did_nothing();
+	/* Some of what was kept has been taken since the last look. */
+	begin_counting();
+	use_and_free(100 * MIB);
+	world.region.allocated += 10 * MIB;
+	world.region.retained -= 10 * MIB;
+	atomic_fetch_add(&retain.region_live, 10 * MIB);
+	retain_fork(&retain);
+	IS(retain_kept(&retain), world.region.retained);
 }
 
 /* By another process's wish no more stays than fits beside what is in use; that is not touched. */
@@ -270,6 +278,7 @@ static void bounds(void)
 	counted.bound = 1 + 70 * MIB;
 	counted.others = 30 * MIB;
 	use_and_free(100 * MIB);
+	CHECK(retain.bounded, "the bound is why");
 	CHECK(counted_resident() <= 70 * MIB && world.region.retained > 30 * MIB, "retained=%" PRId64,
 	      world.region.retained);
 	counted.bound = 1;
@@ -277,6 +286,7 @@ static void bounds(void)
 	IS(world.region.retained, 0);
 	counted.bound = 0;
 	use_and_free(100 * MIB);
+	CHECK(!retain.bounded, "there is no bound");
 	IS(world.region.retained, 100 * MIB);
 }
 
