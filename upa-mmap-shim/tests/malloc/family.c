@@ -193,6 +193,30 @@ static void figures(void)
 	CHECK(mallinfo2().hblkhd == before.hblkhd, "hblkhd=%zu", mallinfo2().hblkhd);
 }
 
+/* What malloc_stats() writes to standard error, line by line as glibc has it. */
+static void said(void)
+{
+	static char text[65536];
+	char line[64];
+	int ends[2], error = dup(2);
+	struct mallinfo2 m;
+	ssize_t n;
+
+	CHECK(!pipe(ends) && dup2(ends[1], 2) == 2, "errno=%d", errno);
+	malloc_stats();
+	m = mallinfo2();
+	dup2(error, 2);
+	close(error);
+	close(ends[1]);
+	n = read(ends[0], text, sizeof(text) - 1);
+	close(ends[0]);
+	CHECK(n > 0 && !strncmp(text, "Arena 0:\nsystem bytes     = ", 28), "text=%s", text);
+	snprintf(line, sizeof(line), "max mmap bytes   = %10zu\n", m.hblkhd);
+	CHECK(strlen(text) > strlen(line) && !strcmp(text + n - strlen(line), line), "text=%s", text);
+	snprintf(line, sizeof(line), "Total (incl. mmap):\nsystem bytes     = %10zu\n", m.arena + m.hblkhd);
+	CHECK(strstr(text, line), "text=%s", text);
+}
+
 int main(void)
 {
 	too_much();
@@ -202,5 +226,6 @@ int main(void)
 	resizes();
 	other_threads();
 	figures();
+	said();
 	return 0;
 }
