@@ -53,6 +53,9 @@ public final class FileStore implements Store {
      * @throws StoreException if no file can be made there, or it would lie in memory
      */
     public static FileStore create(String name, Path folder, long limit) throws StoreException {
+        if (Files.exists(folder) && !Files.isDirectory(folder)) {
+            throw new StoreException("cannot keep pages in folder=" + folder + ": it is no folder");
+        }
         if (!Files.isDirectory(folder)) {
             throw new StoreException("cannot keep pages in folder=" + folder + ": there is no such folder");
         }

@@ -86,9 +86,9 @@ record RedisOptions(
                     .clientName("upa");
             String password = values.containsKey("password-file")
                     ? firstLine(values.get("password-file"), shown)
-                    : m.group(4) == null ? null : URLDecoder.decode(m.group(4), StandardCharsets.UTF_8);
+                    : m.group(4) == null ? null : decoded(m.group(4), shown);
             if (m.group(3) != null && !m.group(3).isEmpty()) {
-                config.user(URLDecoder.decode(m.group(3), StandardCharsets.UTF_8));
+                config.user(decoded(m.group(3), shown));
             }
             if (password != null) {
                 config.password(password);
@@ -117,6 +117,16 @@ record RedisOptions(
 
     private static String withoutPassword(String url) {
         return url.replaceFirst("//([^:@/?]*):[^@/?]*@", "//$1:***@");
+    }
+
+    /** RFC 3986: a plus sign is one. */
+    private static String decoded(String text, String url) throws StoreException {
+        try {
+            return URLDecoder.decode(text.replace("+", "%2B"), StandardCharsets.UTF_8);
+        } catch (IllegalArgumentException e) {
+            throw new StoreException(
+                    "store url=" + url + " has a % in its user or password that is not %HH: write it as %25", e);
+        }
     }
 
     private static HostAndPort host(String text, String url) throws StoreException {

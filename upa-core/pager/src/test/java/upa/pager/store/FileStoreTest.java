@@ -125,6 +125,11 @@ class FileStoreTest extends StoreContract {
                 "cannot keep pages in folder=/no/such: there is no such folder",
                 assertThrows(StoreException.class, () -> FileStore.create("f", Path.of("/no/such"), 1 << 20))
                         .getMessage());
+        Path file = Files.createFile(temporary.resolve("a-file"));
+        assertEquals(
+                "cannot keep pages in folder=" + file + ": it is no folder",
+                assertThrows(StoreException.class, () -> FileStore.create("f", file, 1 << 20))
+                        .getMessage());
         assertTrue(assertThrows(StoreException.class, () -> FileStore.create("f", temporary, 4096))
                 .getMessage()
                 .startsWith("store=f has bytes=4096, needs 1048576 to "));

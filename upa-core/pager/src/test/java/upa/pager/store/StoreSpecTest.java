@@ -58,7 +58,11 @@ class StoreSpecTest {
                         + "password-file, timeout, ttl",
                 "redis://h?ttl=5|store url=redis://h?ttl=5 option=ttl has value=5, needs a time from 1s to "
                         + "36000000s, as 100ms, 30s or 5m",
-                "redis://h?key-file=/no|store url=redis://h?key-file=/no: cannot read file=/no"
+                "redis://h?key-file=/no|store url=redis://h?key-file=/no: cannot read file=/no",
+                "redis://us%zz@h|store url=redis://us%zz@h has a % in its user or password that is not %HH:"
+                        + " write it as %25",
+                "redis://:secret%@h|store url=redis://:***@h has a % in its user or password that is not %HH:"
+                        + " write it as %25"
             })
     void saysWhatItCannotRead(String text, String message) {
         assertEquals(
@@ -99,6 +103,9 @@ class StoreSpecTest {
         assertEquals(1 << 30, full.limit());
         assertArrayEquals(new byte[] {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, full.key());
         assertEquals("p@ss", RedisOptions.parse("redis://:p%40ss@h").config().getPassword());
+        assertEquals(
+                "p+s s%", RedisOptions.parse("redis://:p+s%20s%25@h").config().getPassword(), "a plus sign is one");
+        assertEquals(0, RedisOptions.parse("redis://h/?limit=1G").config().getDatabase());
     }
 
     @Test
