@@ -230,9 +230,11 @@ if [[ -n ${UPA_FULL:-} && $EUID -eq 0 ]]; then
   mkdir "$work/mounted"
   if mkfs.ext4 -q "$work/disk" && mount -o loop "$work/disk" "$work/mounted" 2>"$work/said"; then
     mounted=$work/mounted
-    fallocate -l 30M "$mounted/other"
+    fallocate -l $(($(stat -f -c '%a * %S' "$mounted") - (4 << 20))) "$mounted/other"
     begin "file:$mounted:1G"
     sleep "$seconds"
+    grep -q 'no store takes more pages: they stay in memory, over the bound' "$work/err" ||
+      fail "a full disk is not said: $(<"$work/err")"
     rm "$mounted/other"
     end 'disk full'
   else
