@@ -77,6 +77,21 @@ static size_t ask(char *at, const char *end, unsigned char *resident)
 	return pages;
 }
 
+/* The first resident page from i on, `pages` if there is none. Of a large block that is hardly used most are not. */
+static size_t next_resident(const unsigned char *resident, size_t i, size_t pages)
+{
+	uint64_t eight;
+
+	for (; i + sizeof(eight) <= pages; i += sizeof(eight)) {
+		memcpy(&eight, resident + i, sizeof(eight));
+		if (eight & 0x0101010101010101)
+			break;
+	}
+	while (i < pages && !(resident[i] & 1))
+		i++;
+	return i;
+}
+
 size_t upa_absent(void *address, size_t bytes)
 {
 	unsigned char resident[BATCH_PAGES];
@@ -88,11 +103,11 @@ size_t upa_absent(void *address, size_t bytes)
 		return 0;
 	while (at < end) {
 		size_t pages = ask(at, end, resident);
+		size_t absent = next_resident(resident, 0, pages);
 
-		for (size_t i = 0; i < pages; i++)
-			if (resident[i] & 1)
-				return (size_t)(at + i * PAGE_BYTES - (char *)address);
-		at += pages * PAGE_BYTES;
+		at += absent * PAGE_BYTES;
+		if (absent < pages)
+			return (size_t)(at - (char *)address);
 	}
 	return bytes;
 }
@@ -106,9 +121,9 @@ void upa_touch_resident(void *address, size_t bytes)
 	while (at < end) {
 		size_t pages = ask(at, end, resident);
 
-		for (size_t i = 0; i < pages; i++, at += PAGE_BYTES)
-			if (resident[i] & 1)
-				*(volatile char *)at = 0;
+		for (size_t i = next_resident(resident, 0, pages); i < pages; i = next_resident(resident, i + 1, pages))
+			*(volatile char *)(at + i * PAGE_BYTES) = 0;
+		at += pages * PAGE_BYTES;
 	}
 }
 

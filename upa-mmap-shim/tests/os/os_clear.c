@@ -105,6 +105,18 @@ static void check_resident_only(bool (*wanted)(size_t i))
 	check_ends();
 }
 
+/* One byte of each page that has memory is written to, and nothing else. */
+static void check_touch(bool (*wanted)(size_t i))
+{
+	populate(wanted);
+	upa_touch_resident(page(0), PAGES * PAGE_BYTES);
+	for (size_t i = 0; i < PAGES; i++) {
+		CHECK(is_resident(i) == wanted(i), "page=%zu resident=%d", i, is_resident(i));
+		CHECK(!wanted(i) || (!page(i)[0] && page(i)[1] == (char)0xa5), "page=%zu", i);
+	}
+	check_ends();
+}
+
 int main(void)
 {
 	static const size_t sizes[] = { 1, 2, 63, 64, 511, 512, 513, 700, 1024, PAGES };
@@ -132,6 +144,12 @@ int main(void)
 	check_resident_only(from_a_batch);
 	check_resident_only(but_the_last);
 	check_resident_only(last);
+	check_touch(all);
+	check_touch(none);
+	check_touch(odd);
+	check_touch(runs);
+	check_touch(from_a_batch);
+	check_touch(last);
 	CHECK(!upa_clear_resident(page(0), 0).bytes && !upa_absent(page(0), 0), "nothing");
 	return 0;
 }
