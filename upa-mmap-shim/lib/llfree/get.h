@@ -11,7 +11,7 @@
 /* n <= 512 aligned pages of one child wherever there is one that has them. */
 int64_t get_small(const struct upa_llfree *a, struct slot *s, uint32_t n, uint32_t align, uint32_t flags);
 
-/* More than 512 pages: whole children, the last of which may be taken in part. */
+/* More than 512 pages: where they fit best, or whole children, the last of which may be taken in part. */
 int64_t get_large(const struct upa_llfree *a, struct slot *s, uint64_t n, uint32_t flags);
 
 /* Exactly these pages: 0, or -EBUSY. */
