@@ -84,6 +84,33 @@ static inline void set_up(void)
 	await_evicted();
 }
 
+static inline char *page_at(size_t page)
+{
+	return memory + page * PAGE;
+}
+
+static inline void part_there(char *base, size_t first, size_t count)
+{
+	for (size_t p = 0; p < count; p++)
+		expect(base, p, content(first + p));
+}
+
+/* A page that is outside of memory now. */
+static inline size_t evicted_page(void)
+{
+	unsigned char resident;
+
+	for (int tries = 0; tries < 1000; tries++) {
+		for (size_t p = 0; p < PAGES; p++) {
+			CHECK(!mincore(page_at(p), PAGE, &resident));
+			if (!(resident & 1))
+				return p;
+		}
+		usleep(10000);
+	}
+	FAIL("nothing is evicted");
+}
+
 static inline void child_looks(pid_t child)
 {
 	int status;

@@ -33,8 +33,11 @@ for way in fork clone vfork mremap-out mremap-growing mapping-over munmap dontne
   paged clock --memory 16M -- "$tests/pager_ways" "$way" 2>"$work/err" || fail "$way: status=$?: $(<"$work/err")"
 done
 
-for probe in $("$tests/pager_probes" list) arguments; do
+for probe in $("$tests/pager_probes" list); do
   paged clock --memory 16M -- "$tests/pager_probes" "$probe" 2>"$work/err" || fail "$probe: status=$?: $(<"$work/err")"
+done
+for call in $("$tests/pager_calls" list) arguments; do
+  paged clock --memory 16M -- "$tests/pager_calls" "$call" 2>"$work/err" || fail "$call: status=$?: $(<"$work/err")"
 done
 
 # A core file of a program with evicted pages is written, whatever is in it, and nobody waits for ever.
