@@ -19,7 +19,7 @@
 #define MOST_STEP (256ull << 20)
 
 /* Whoever interrupts the thread that is between mapping and moving the extent waits in vain. */
-#define TRIES 100
+#define TRIES 1000
 
 #define PLACES 4
 
