@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -128,6 +129,15 @@ __attribute__((visibility("default"))) int sched_yield(void)
 	return (int)syscall(SYS_sched_yield);
 }
 
+static bool is_read_only(char *page)
+{
+	int zeros = open("/dev/zero", O_RDONLY);
+	bool is = read(zeros, page, 1) == -1 && errno == EFAULT;
+
+	close(zeros);
+	return is;
+}
+
 static void test_neighbour(uint32_t flags)
 {
 	struct upa_region *r = create(flags);
@@ -140,6 +150,7 @@ static void test_neighbour(uint32_t flags)
 
 	CHECK(other == end, "%p", (void *)other);
 	*other = 'n';
+	CHECK(!mprotect(other, PAGE, PROT_READ), "errno=%d", errno);
 	p = upa_region_map(r, MIB, UPA_MAP_ZEROS);
 	CHECK(p && p + MIB <= end, "errno=%d", errno);
 	memset(p, 'p', MIB);
@@ -154,6 +165,7 @@ static void test_neighbour(uint32_t flags)
 	yields = 0;
 	CHECK(upa_region_map_at(r, other, PAGE, 0) == -ENOMEM && !yields, "yields=%d", yields);
 	CHECK(allocated(r) == before && *other == 'n' && p[MIB - 1] == 'p', "allocated=%zu", (size_t)allocated(r));
+	CHECK(is_read_only(other), "somebody else's mapping has been changed");
 	CHECK(extent(r) == (size_t)(end - base) + PAGE, "extent=%zu", extent(r));
 	/* A request that has found pages, but no addresses, has failed, and nothing else. */
 	CHECK(!upa_region_get_stats(r, &now), "stats");
