@@ -68,7 +68,9 @@ tool() {
   java_command apps/tools "$1" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -- "${@:2}"
 }
 
+# The JDK first, here and below: without one nothing need be built.
 bench() {
+  set_up_jdk
   set_up_peers
   build_c release
   build_java
@@ -77,6 +79,7 @@ bench() {
 }
 
 apps() {
+  set_up_jdk
   set_up_peers
   build_c release
   build_java
@@ -96,7 +99,11 @@ case $command in
   reclaim) tool upa.tools.reclaim.Main "$@" ;;
   trace) tool upa.tools.trace.Main "$@" ;;
   pager) tool upa.tools.pager.Main "$@" ;;
-  policy) tool upa.tools.policy.Main "$@" ;;
+  policy)
+    # upa-run, which has it started, is told that why it could not be has been said.
+    [[ ${1-} != serve ]] || trap 'echo "failed 1"' EXIT
+    tool upa.tools.policy.Main "$@"
+    ;;
   bench) bench "$@" ;;
   apps) apps "$@" ;;
   vm)

@@ -14,6 +14,7 @@ package() {
   command -v dpkg >/dev/null ||
     fail "package makes packages for dpkg, which is not here: use cmake --install build/release"
   need "${c_packages[@]}" "${package_tools[@]}"
+  set_up_jdk
   build_c release
   build_java
   mkdir -p "$output" 2>/dev/null && [[ -w $output ]] || fail "cannot write folder=$output"
