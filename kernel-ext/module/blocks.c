@@ -258,29 +258,33 @@ static unsigned int upa_fill_run(struct upa_region *r, struct upa_walk *w, u64 p
 				 unsigned int count, pmd_t *pmd)
 {
 	u64 blocks = smp_load_acquire(&r->frames) / UPADEV_BLOCK_PAGES;
-	unsigned long address = r->data_start + page * PAGE_SIZE;
+	const u64 *entries = r->blocks->entries;
 	const u32 *shadow = r->shadow + page;
-	unsigned int same = 0, i;
+	struct mm_struct *mm = r->mm;
+	unsigned long same = 0, i;
 
-	for (i = 0; i < count; i++, pmd++, shadow += UPADEV_BLOCK_PAGES, address += PMD_SIZE) {
-		u32 word = READ_ONCE(*shadow);
-		u64 old, entry;
+	for (i = 0; i < count; i++) {
+		/* Without the mark it is more than there can be. */
+		u64 block = READ_ONCE(shadow[i * UPADEV_BLOCK_PAGES]) ^ UPADEV_SHADOW_BLOCK;
+		unsigned long address = r->data_start + page * PAGE_SIZE + i * PMD_SIZE;
+		u64 old = native_pmd_val(READ_ONCE(pmd[i])), entry;
 
-		if (!(word & UPADEV_SHADOW_BLOCK))
+		if (unlikely(block >= blocks))
 			break;
-		entry = upa_block_entry(r, word & ~UPADEV_SHADOW_BLOCK, blocks);
-		old = native_pmd_val(READ_ONCE(*pmd));
-		if (!entry || (old && !(old & _PAGE_PSE)))
+		entry = READ_ONCE(entries[array_index_nospec(block, blocks)]);
+		if (unlikely(!entry))
 			break;
 		if (unlikely(old)) {
+			if (!(old & _PAGE_PSE))
+				break;
 			if (!((old ^ entry) & PTE_PFN_MASK)) {
 				same++;
 				continue;
 			}
-			upa_clear_block(r, address, pmd);
+			upa_clear_block(r, address, &pmd[i]);
 			w->flush = true;
 		}
-		upa_set_pmd(r->mm, address, pmd, entry);
+		upa_set_pmd(mm, address, &pmd[i], entry);
 	}
 	w->batch->changed += (u64)(i - same) * UPADEV_BLOCK_PAGES;
 	atomic64_add(i - same, &r->count.block_entries);

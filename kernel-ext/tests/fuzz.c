@@ -107,6 +107,10 @@ static void scribble_once(uint64_t random)
 {
 	uint64_t page = next(&random) % r.created.pages, end = page + next(&random) % 64;
 
+	/* Whole blocks of frames, now and then one that is out of range. */
+	if (r.created.flags & UPADEV_CREATE_BLOCKS && one_in(&random, 2))
+		((_Atomic uint32_t *)SHADOW)[page / 512 * 512] =
+			UPADEV_SHADOW_BLOCK | next(&random) % (r.created.max_frames / 512 + 1);
 	for (; page < end && page < r.created.pages; page++) {
 		uint64_t word = next(&random);
 
@@ -300,8 +304,12 @@ static void check_pool(uint64_t *state)
 
 static void live(uint64_t state)
 {
-	static const uint32_t flags[] = { 0, UPADEV_CREATE_RECLAIM, UPADEV_CREATE_RECLAIM,
-					  UPADEV_CREATE_TRACK };
+	static const uint32_t flags[] = { 0,
+					  UPADEV_CREATE_RECLAIM,
+					  UPADEV_CREATE_BLOCKS,
+					  UPADEV_CREATE_TRACK,
+					  UPADEV_CREATE_BLOCKS,
+					  UPADEV_CREATE_BLOCKS | UPADEV_CREATE_TRACK };
 	struct sigaction action = { .sa_handler = fault, .sa_flags = SA_NODEFER };
 	void *(*const roles[])(void *) = { make_calls, make_calls, touch_all, touch_all, scribble };
 	pthread_t threads[5];
@@ -310,13 +318,13 @@ static void live(uint64_t state)
 	r.fd = open("/dev/upa", O_RDWR);
 	CHECK(r.fd >= 0);
 	r.created = (struct upadev_create){ .version = UPADEV_ABI_VERSION,
-					    .flags = flags[next(&state) % 4],
+					    .flags = flags[next(&state) % 6],
 					    .pages = 512 << next(&state) % 4,
 					    .max_frames = 512 << next(&state) % 4,
 					    .state_bytes = PAGE << next(&state) % 3 };
 	r.created.frames = one_in(&state, 4) ? 0 : r.created.max_frames;
 	CHECK_EQUAL(ioctl(r.fd, UPADEV_CREATE, &r.created), 0);
-	if (!r.created.flags && one_in(&state, 2)) {
+	if (!(r.created.flags & UPADEV_CREATE_RECLAIM) && one_in(&state, 2)) {
 		struct upadev_allocators a = somewhere(&state);
 
 		CHECK_EQUAL(ioctl(r.fd, UPADEV_ALLOCATORS, &a), 0);
