@@ -27,10 +27,23 @@ static inline bool on_device(void)
 	return test_backend() != UPA_BACKEND_LINEAR;
 }
 
-/* Ends the test if there is no device. */
-static inline int create_region_with(struct upa_region **out, const struct upa_region_options *options)
+/* With UPA_BLOCKS=1, on pte: by entries of 2 MiB where there can be some. */
+static inline uint32_t test_flags(uint32_t backend)
 {
-	int error = upa_region_create_with(out, options);
+	const char *blocks = getenv("UPA_BLOCKS");
+
+	return backend == UPA_BACKEND_PTE && blocks && !strcmp(blocks, "1") ? UPA_REGION_BLOCKS : 0;
+}
+
+/* Ends the test if there is no device. */
+static inline int create_region_with(struct upa_region **out, const struct upa_region_options *wanted)
+{
+	struct upa_region_options with_flags = *wanted;
+	const struct upa_region_options *options = &with_flags;
+	int error;
+
+	with_flags.flags |= test_flags(wanted->backend);
+	error = upa_region_create_with(out, options);
 
 	if (options->backend && (error == -ENOENT || error == -EPERM || error == -EACCES)) {
 		printf("skipped: no back end %s: %s\n", getenv("UPA_BACKEND") ? getenv("UPA_BACKEND") : "pte",

@@ -40,20 +40,21 @@ sorted() {
 		/preload/sort -n /tmp/numbers >/tmp/sorted 2>/tmp/said || return 1
 	[ -s /tmp/expected ] && cmp /tmp/expected /tmp/sorted && grep "memory comes from /dev/upa" /tmp/said
 }
-for UPA_BACKEND in pte pte-raw; do
-	export UPA_BACKEND
+for kind in pte pte-blocks pte-raw; do
+	export UPA_BACKEND="${kind%-blocks}" UPA_BLOCKS=0
+	[ "$kind" = "$UPA_BACKEND" ] || UPA_BLOCKS=1
 	# region_test comes first: where the back end is not to be had, as raw modes on the debug kernel, it says so.
 	# shellcheck disable=SC2045 # in reverse
 	for test in $(ls -r /library/*); do
 		steps=
 		[ "${test##*/}" != region_stress ] || steps=400
-		echo "upa-test: $test on $UPA_BACKEND" >/dev/kmsg
+		echo "upa-test: $test on $kind" >/dev/kmsg
 		"$test" $steps >/tmp/output 2>&1
 		status=$?
-		report $status "${test##*/} on $UPA_BACKEND"
+		report $status "${test##*/} on $kind"
 		[ $status -ne 77 ] || [ "${test##*/}" != region_test ] || continue 2
 	done
-	[ -d /preload ] || continue
+	[ -d /preload ] && [ "$UPA_BLOCKS" = 0 ] || continue
 	for test in conformance shell used_device sorted; do
 		$test >/tmp/output 2>&1
 		report $? "preload $test on $UPA_BACKEND"

@@ -14,8 +14,8 @@
  *
  * Environment: UPA_REGION_BYTES sets the size of the default region, in bytes (suffixes K, M, G, T);
  * UPA_BACKEND=linear, pte or pte-raw where its memory comes from (see upa/region.h), UPA_POOL_BYTES and
- * UPA_DEFERRED_BYTES the bounds on the latter two, UPA_RECLAIM=1 UPA_REGION_RECLAIM on pte. A back end that cannot be
- * had is said in one line on standard error, and the kernel serves.
+ * UPA_DEFERRED_BYTES the bounds on the latter two, UPA_RECLAIM=1 UPA_REGION_RECLAIM and UPA_BLOCKS=1 UPA_REGION_BLOCKS
+ * on pte. A back end that cannot be had is said in one line on standard error, and the kernel serves.
  *
  * On pte and pte-raw, mprotect to anything but readable and writable, MAP_FIXED, MREMAP_FIXED into the region and
  * advice that sticks are granted only to a process with one thread, whose region becomes linear thereby. Else they

@@ -54,11 +54,17 @@ static int create(struct upa_region_options *options)
 	return error;
 }
 
+static bool switched_on(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && !strcmp(value, "1");
+}
+
 static int create_as_configured(void)
 {
 	uint64_t configured = configured_bytes("UPA_REGION_BYTES");
 	const char *name = getenv("UPA_BACKEND");
-	const char *reclaim = getenv("UPA_RECLAIM");
 	int backend = name && *name ? upa_backend_parse(name) : (int)UPA_BACKEND_LINEAR;
 	struct upa_region_options options = {
 		.bytes = configured ? configured : default_bytes(backend > (int)UPA_BACKEND_LINEAR),
@@ -69,8 +75,9 @@ static int create_as_configured(void)
 	};
 	int error;
 
-	if (backend == (int)UPA_BACKEND_PTE && reclaim && !strcmp(reclaim, "1"))
-		options.flags = UPA_REGION_RECLAIM;
+	if (backend == (int)UPA_BACKEND_PTE)
+		options.flags = (switched_on("UPA_RECLAIM") ? UPA_REGION_RECLAIM : 0) |
+				(switched_on("UPA_BLOCKS") ? UPA_REGION_BLOCKS : 0);
 	do {
 		error = create(&options);
 		options.bytes /= 2;

@@ -5,6 +5,7 @@
  * and under memory pressure, relocation without copying, zeros. UPA_BACKEND=pte (the default here) or pte-raw. Skipped
  * without the device.
  */
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -377,6 +378,70 @@ static void test_give_back_anywhere(void)
 	finish(r);
 }
 
+/* Entries of 2 MiB that the module has set for the one region of this process, so far; -1: it does not say. */
+static long block_entries(void)
+{
+	char line[1000];
+	long entries = -1;
+	FILE *f;
+
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	f = fopen("/sys/kernel/debug/upa/regions", "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (strtol(line, NULL, 10) == getpid())
+			entries = strtol(strrchr(line, ' '), NULL, 10);
+	if (f)
+		fclose(f);
+	return entries;
+}
+
+/* Blocks of 2 MiB are mapped by one entry, also after they have moved; what is freed in part is single pages. */
+static void test_blocks(void)
+{
+	struct upa_region_options options = { .bytes = 64 * MIB, .flags = UPA_REGION_BLOCKS };
+	struct upa_region *r;
+	long before, entries;
+	char *p, *q;
+
+	CHECK(upa_region_create_with(&r, &options) == -EINVAL, "linear");
+	options.backend = UPA_BACKEND_PTE_RAW;
+	CHECK(upa_region_create_with(&r, &options) == -EINVAL, "raw");
+	if (backend != UPA_BACKEND_PTE)
+		return;
+	options.backend = backend;
+	options.pool_bytes = options.max_pool_bytes = 32 * MIB;
+	options.max_deferred_bytes = UINT64_MAX;
+	CHECK(!create_region_with(&r, &options), "blocks");
+	p = map(r, 8 * MIB, UPA_MAP_ZEROS);
+	check_zero(p, 8 * MIB);
+	fill(p, 8 * MIB, 5);
+	entries = block_entries();
+	CHECK(entries == -1 || entries >= 3, "entries=%ld", entries);
+	q = map(r, 4 * MIB, 0);
+	fill(q, 4 * MIB, 6);
+	/* A hole in the middle, whose pages somebody else gets and gives back beside those that stay. */
+	unmap(r, p + 3 * MIB, 64 * PAGE);
+	check_region(r);
+	CHECK(upa_region_map_at(r, p + 3 * MIB, 64 * PAGE, 0) == 0, "the hole");
+	fill(p + 3 * MIB, 64 * PAGE, 7);
+	unmap(r, p + 3 * MIB, 64 * PAGE);
+	upa_region_give_back(r, 0);
+	check_region(r);
+	check_marks(p, 0, 3 * MIB, 5);
+	check_marks(p, 3 * MIB + 64 * PAGE, 8 * MIB, 5);
+	CHECK(upa_region_map_at(r, p + 3 * MIB, 64 * PAGE, UPA_MAP_ZEROS) == 0, "the hole again");
+	check_zero(p + 3 * MIB, 64 * PAGE);
+	/* With something behind it, it moves, and its blocks with it. */
+	before = block_entries();
+	p = upa_region_resize(r, q, 4 * MIB, 12 * MIB, UPA_MAP_ZEROS);
+	CHECK(p, "errno=%d", errno);
+	check_filled(p, 4 * MIB, 6);
+	check_zero(p + 4 * MIB, 8 * MIB);
+	entries = block_entries();
+	CHECK(before == -1 || entries > before, "before=%ld entries=%ld", before, entries);
+	finish(r);
+}
+
 static long free_pages(void);
 
 /*
@@ -478,6 +543,7 @@ int main(void)
 	test_relocation();
 	test_give_back();
 	test_give_back_anywhere();
+	test_blocks();
 	test_pressure();
 	test_no_leak();
 	return 0;

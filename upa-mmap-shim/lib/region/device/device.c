@@ -144,6 +144,7 @@ static int make(struct upa_region *r, const struct region_header *h, const struc
 	struct upadev_create made = {
 		.version = UPADEV_ABI_VERSION,
 		.mode = raw ? UPADEV_RAW_PTE : UPADEV_GUARDED,
+		.flags = options->flags & UPA_REGION_BLOCKS ? UPADEV_CREATE_BLOCKS : 0,
 		.pages = h->data_bytes / PAGE_BYTES,
 		.frames = pool,
 		.max_frames = most,
@@ -159,6 +160,7 @@ static int make(struct upa_region *r, const struct region_header *h, const struc
 	d->max_frames = most;
 	d->max_deferred = options->max_deferred_bytes / PAGE_BYTES;
 	d->reclaim = reclaim;
+	d->blocks = made.flags & UPADEV_CREATE_BLOCKS;
 	d->pool = pool;
 	d->free_frames = (int64_t)pool;
 	error = map_parts(r, raw);
@@ -223,7 +225,7 @@ static int64_t recover(struct upa_region *r)
 }
 
 const struct region_backend upa_guarded = {
-	.flags = UPA_REGION_RECLAIM,
+	.flags = UPA_REGION_RECLAIM | UPA_REGION_BLOCKS,
 	.prepares = true,
 	.open = open_region,
 	.start = upa_device_declare,

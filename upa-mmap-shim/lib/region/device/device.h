@@ -52,6 +52,7 @@ struct device_region {
 	pid_t owner; /* process whose mappings these are */
 	size_t data_bytes, words_bytes, tables_bytes, entries_bytes, state_bytes;
 	uint64_t max_frames, max_deferred;
+	bool blocks;           /* words may name blocks: see frame_words.h */
 	bool reclaim;          /* the module may take what is unused: UPADEV_ALLOCATORS, see settle.c */
 	_Atomic uint64_t pool; /* frames in the pool: 0 .. pool - 1 */
 	_Atomic int resizer;   /* thread that resizes the pool, or 0 */

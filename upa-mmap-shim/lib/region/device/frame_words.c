@@ -6,6 +6,25 @@
 
 #include "region/mapping.h"
 
+void upa_mark_blocks(struct device_region *d, struct upa_page_id first, uint64_t pages)
+{
+	uint64_t end = first.n + pages;
+
+	for (uint64_t at = round_up(first.n, UPA_CHILD_PAGES); at + UPA_CHILD_PAGES <= end; at += UPA_CHILD_PAGES) {
+		uint32_t word = word_at(d, page_at(at));
+		uint64_t n = 1;
+
+		if (word % UPA_CHILD_PAGES != 1)
+			continue;
+		while (n < UPA_CHILD_PAGES && word_at(d, page_at(at + n)) == word + n)
+			n++;
+		/* After the others, which count once the mark is out again. */
+		if (n == UPA_CHILD_PAGES)
+			__atomic_store_n(&d->words[at], UPADEV_SHADOW_BLOCK | (word - 1) / UPA_CHILD_PAGES,
+					 __ATOMIC_RELEASE);
+	}
+}
+
 struct upa_page_id upa_next_free_word(const struct upa_region *r, struct upa_page_id at, struct upa_page_id end,
 				      bool frame)
 {

@@ -3,6 +3,10 @@
  * frame_words.h - the table that joins pages and page frames: one word per page, frame + 1, or 0 for none. A word is
  * written only by the holder of its page.
  *
+ * With `blocks`, the word of the first page of a child whose frames are consecutive and aligned may have a mark instead,
+ * for the module to map the child by one entry. The other words are kept all the same. Whoever writes one of them takes
+ * the mark out first, though he may not hold the first page: what the word says of that page stays the same.
+ *
  * Pages are numbers of the region's addresses, frames numbers of the pool; each has a type and an allocator of its own
  * here, so that the compiler refuses one in the place of the other.
  */
@@ -45,10 +49,29 @@ static inline struct upa_frame_id frame_plus(struct upa_frame_id frame, uint64_t
 
 /* ---- words ------------------------------------------------------------------------------------ */
 
+/* frame + 1 of the first page of a marked child, or the word as it is. */
+static inline uint32_t plain_word(uint32_t word)
+{
+	return word & UPADEV_SHADOW_BLOCK ? (word & ~UPADEV_SHADOW_BLOCK) * UPA_CHILD_PAGES + 1 : word;
+}
+
 static inline uint32_t word_at(const struct device_region *d, struct upa_page_id page)
 {
-	return __atomic_load_n(&d->words[page.n], __ATOMIC_RELAXED);
+	return plain_word(__atomic_load_n(&d->words[page.n], __ATOMIC_RELAXED));
 }
+
+/* Before the word of a page is written: its child is no block any more. */
+static inline void break_block(struct device_region *d, struct upa_page_id page)
+{
+	uint32_t *first = &d->words[page.n - page.n % UPA_CHILD_PAGES];
+	uint32_t word = d->blocks ? __atomic_load_n(first, __ATOMIC_RELAXED) : 0;
+
+	if (word & UPADEV_SHADOW_BLOCK)
+		__atomic_compare_exchange_n(first, &word, plain_word(word), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* Marks children of a run whose frames are consecutive. The caller holds all pages; all have frames. */
+void upa_mark_blocks(struct device_region *d, struct upa_page_id first, uint64_t pages);
 
 static inline bool has_frame(const struct device_region *d, struct upa_page_id page)
 {
@@ -63,6 +86,7 @@ static inline struct upa_frame_id frame_of(const struct device_region *d, struct
 
 static inline void set_word(struct device_region *d, struct upa_page_id page, uint32_t word)
 {
+	break_block(d, page);
 	__atomic_store_n(&d->words[page.n], word, __ATOMIC_RELAXED);
 	if (d->tables)
 		d->tables[page.n] = word ? d->entries[word - 1] : 0;
@@ -77,8 +101,11 @@ static inline void set_frame(struct device_region *d, struct upa_page_id page, s
 static inline void set_frames(struct device_region *d, struct upa_page_id page, struct upa_frame_id frame,
 			      uint64_t count)
 {
+	break_block(d, page);
 	for (uint64_t i = 0; i < count; i++)
 		__atomic_store_n(&d->words[page.n + i], (uint32_t)(frame.n + i + 1), __ATOMIC_RELAXED);
+	if (d->blocks && count >= UPA_CHILD_PAGES)
+		upa_mark_blocks(d, page, count);
 	for (uint64_t i = 0; d->tables && i < count; i++)
 		d->tables[page.n + i] = d->entries[frame.n + i];
 }
@@ -86,6 +113,7 @@ static inline void set_frames(struct device_region *d, struct upa_page_id page, 
 /* Takes the frames of consecutive pages away. */
 static inline void clear_words(struct device_region *d, struct upa_page_id page, uint64_t count)
 {
+	break_block(d, page);
 	for (uint64_t i = 0; i < count; i++)
 		__atomic_store_n(&d->words[page.n + i], 0, __ATOMIC_RELAXED);
 	for (uint64_t i = 0; d->tables && i < count; i++)

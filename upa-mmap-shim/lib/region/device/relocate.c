@@ -15,12 +15,18 @@ static bool swap_words(struct device_region *d, struct upa_page_id a, struct upa
 
 	/* No frame in two words but those of the one call that moves it. */
 	UPA_ASSERT(a.n + pages <= b.n || b.n + pages <= a.n);
+	break_block(d, a);
+	break_block(d, b);
 	for (uint64_t i = 0; i < pages; i++) {
 		uint32_t word = word_at(d, page_plus(b, i));
 
 		any |= word != 0;
 		__atomic_store_n(&d->words[b.n + i], word_at(d, page_plus(a, i)), __ATOMIC_RELAXED);
 		__atomic_store_n(&d->words[a.n + i], word, __ATOMIC_RELEASE);
+	}
+	if (d->blocks) {
+		upa_mark_blocks(d, a, pages);
+		upa_mark_blocks(d, b, pages);
 	}
 	return any;
 }

@@ -46,10 +46,10 @@ static bool batch_add_frames(struct batch *b, struct upa_frame_id first, uint32_
 /* Pages from `first` on, at most so many, whose frames are consecutive: at least 1. All have frames. */
 static uint32_t consecutive(const struct device_region *d, struct upa_page_id first, uint64_t pages)
 {
-	const uint32_t *words = d->words + first.n;
+	uint32_t word = word_at(d, first);
 	uint32_t n = 1;
 
-	while (n < pages && __atomic_load_n(&words[n], __ATOMIC_RELAXED) == words[0] + n)
+	while (n < pages && word_at(d, page_plus(first, n)) == word + n)
 		n++;
 	return n;
 }

@@ -3612,6 +3612,15 @@ public class Upa extends Upa$shared {
     public static int UPA_REGION_RECLAIM() {
         return UPA_REGION_RECLAIM;
     }
+    private static final int UPA_REGION_BLOCKS = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define UPA_REGION_BLOCKS 8
+     * }
+     */
+    public static int UPA_REGION_BLOCKS() {
+        return UPA_REGION_BLOCKS;
+    }
     private static final int UPA_MAP_ZEROS = (int)1L;
     /**
      * {@snippet lang=c :
