@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -19,7 +20,11 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
 import redis.clients.jedis.JedisCluster;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.params.MigrateParams;
+import redis.clients.jedis.util.JedisClusterCRC16;
 
 /** A cluster of three nodes, each with a replica. */
 class RedisClusterStoreTest extends StoreContract {
@@ -152,6 +157,60 @@ class RedisClusterStoreTest extends StoreContract {
             return node.ask("SET", "probe-" + node.port, "1").matches("\\+OK|-MOVED.*") && node.keys() > 50;
         } catch (IOException e) {
             return false;
+        }
+    }
+
+    /** A slot of the cluster moves to another node: first its keys are there (ASK), then all know (MOVED). */
+    @Test
+    void pagesAreFoundWhereTheirSlotHasMoved() throws Exception {
+        Store store = open(600);
+        PageIo io = write(store, 0, 64);
+        int[] slots = new int[64];
+        int[] checks = new int[64];
+        for (int i = 0; i < 64; i++) {
+            slots[i] = io.slot(i);
+            checks[i] = io.check(i);
+        }
+        int moved = JedisClusterCRC16.getSlot(key(store, slots[7]));
+        List<RedisServer> masters = new ArrayList<>();
+        RedisServer from = null;
+        for (RedisServer node : NODES) {
+            try (Jedis jedis = new Jedis("127.0.0.1", node.port)) {
+                if (jedis.role().getFirst().equals("master")) {
+                    masters.add(node);
+                    from = jedis.clusterCountKeysInSlot(moved) > 0 ? node : from;
+                }
+            } catch (JedisConnectionException e) {
+                // Another test has killed it.
+                continue;
+            }
+        }
+        RedisServer source = from;
+        RedisServer target =
+                masters.stream().filter(n -> n != source).findFirst().orElseThrow();
+        try (Jedis here = new Jedis("127.0.0.1", source.port);
+                Jedis there = new Jedis("127.0.0.1", target.port)) {
+            there.clusterSetSlotImporting(moved, here.clusterMyId());
+            here.clusterSetSlotMigrating(moved, there.clusterMyId());
+            here.migrate("127.0.0.1", target.port, 5000, MigrateParams.migrateParams(), key(store, slots[7]));
+            readAll(store, slots, checks);
+            there.clusterSetSlotNode(moved, there.clusterMyId());
+            here.clusterSetSlotNode(moved, there.clusterMyId());
+            readAll(store, slots, checks);
+        }
+        store.free(slots, slots.length);
+    }
+
+    private void readAll(Store store, int[] slots, int[] checks) {
+        PageIo io = new PageIo(Arena.ofAuto(), slots.length);
+        io.begin(slots.length);
+        for (int i = 0; i < slots.length; i++) {
+            io.slot(i, slots[i]);
+            io.check(i, checks[i]);
+        }
+        store.read(io).join();
+        for (int i = 0; i < slots.length; i++) {
+            assertEquals(PageIo.Result.OK, io.result(i), "page=" + i);
         }
     }
 
