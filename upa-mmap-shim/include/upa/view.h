@@ -14,13 +14,13 @@
  * memory of free pages back until no more than that is kept, and then counts the order as done. What is in use is never
  * touched, and what was given back can be allocated as before. The last order counts.
  *
- * `bound` stands until somebody changes it, whatever becomes of who has set it, and needs no agent: as long as resident
- * memory exceeds so many bytes, what is free is not kept. It refuses nothing, and takes nothing that is in use. A forked
- * child has none, nor has the program that execve() runs.
+ * `bound` stands until somebody changes it, whatever becomes of who has set it, and needs no agent: as long as
+ * resident memory exceeds so many bytes, what is free is not kept. It refuses nothing, and takes nothing that is in
+ * use. A forked child has none, nor has the program that execve() runs.
  *
  * Nobody else takes free pages: the allocation state is private memory, which a forked child has a copy of, and of
- * which no other process can exchange a word atomically. Nor is it needed: of what is marked (MADV_FREE) the kernel takes
- * the memory itself, also of a process that is stopped.
+ * which no other process can exchange a word atomically. Nor is it needed: of what is marked (MADV_FREE) the kernel
+ * takes the memory itself, also of a process that is stopped.
  *
  * Words are written one by one and each is whole; together they are no snapshot. Counters are of this process alone: a
  * forked child begins at 0, but for those of the region, which go on.

@@ -28,8 +28,8 @@ struct heap_breaks heap_breaks(void); /* 0 and 0: the heap is not ours */
 
 /*
  * The program is about to ask the kernel about a range, or for it: what is kept there beyond its break goes back, for
- * it is nothing to the program. The addresses are not const: newer compilers take that for a promise to read there, which
- * calls such as munlock() are declared not to do.
+ * it is nothing to the program. The addresses are not const: newer compilers take that for a promise to read there,
+ * which calls such as munlock() are declared not to do.
  */
 void heap_uncover(void *address, size_t length);
 

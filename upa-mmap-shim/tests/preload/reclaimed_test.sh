@@ -1,7 +1,7 @@
 #!/bin/bash
-# reclaimed_test.sh UPA LIBRARIES PROGRAMS: `upa reclaim` and real programs: either is killed at any instant, the program
-# being one that knows what each of its pages holds (agent.c); and what may not, or cannot, be reclaimed from. With
-# UPA_FULL set, a thousand kills of each. Skipped where Java is not to be had.
+# reclaimed_test.sh UPA LIBRARIES PROGRAMS: `upa reclaim` and real programs: either is killed at any instant, the
+# program being one that knows what each of its pages holds (agent.c); and what may not, or cannot, be reclaimed from.
+# With UPA_FULL set, a thousand kills of each. Skipped where Java is not to be had.
 set -euo pipefail
 export LC_ALL=C
 

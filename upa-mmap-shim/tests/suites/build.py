@@ -410,7 +410,8 @@ class PostgreSql:
     """PostgreSQL's regression tests: a server of its own for each part of their schedule, run by the user postgres."""
     name = "postgresql"
     # What later tests build on.
-    first = "test_setup copy copyselect copydml insert create_misc create_operator create_type create_schema create_index"
+    first = ("test_setup copy copyselect copydml insert create_misc create_operator create_type create_schema "
+             "create_index")
     parts = 5
     port = 25400
 
@@ -429,7 +430,8 @@ class PostgreSql:
         tests = source / "src/test/regress"
         if not (tests / "regress.so").exists() and not quiet(
                 ["gcc", "-O2", "-w", "-fPIC", "-shared", f"-I{source}/src/include",
-                 f"-I{headers}/usr/include/postgresql/{version}/server", f"-I{headers}/usr/include/postgresql", tests / "regress.c", "-o", tests / "regress.so"]):
+                 f"-I{headers}/usr/include/postgresql/{version}/server", f"-I{headers}/usr/include/postgresql",
+                 tests / "regress.c", "-o", tests / "regress.so"]):
             return "the server's headers do not fit", []
         pg_regress = bin_folder.parent / "lib/pgxs/src/test/regress/pg_regress"
         lines = [line.partition(":")[2].split() for line in (tests / "parallel_schedule").read_text().splitlines()

@@ -3,9 +3,9 @@
  * frame_words.h - the table that joins pages and page frames: one word per page, frame + 1, or 0 for none. A word is
  * written only by the holder of its page.
  *
- * With `blocks`, the word of the first page of a child whose frames are consecutive and aligned may have a mark instead,
- * for the module to map the child by one entry. The other words are kept all the same. Whoever writes one of them takes
- * the mark out first, though he may not hold the first page: what the word says of that page stays the same.
+ * With `blocks`, the word of the first page of a child whose frames are consecutive and aligned may have a mark
+ * instead, for the module to map the child by one entry. The other words are kept all the same. Whoever writes one of
+ * them takes the mark out first, though he may not hold the first page: what the word says of that page stays the same.
  *
  * Pages are numbers of the region's addresses, frames numbers of the pool; each has a type and an allocator of its own
  * here, so that the compiler refuses one in the place of the other.

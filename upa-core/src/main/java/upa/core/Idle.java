@@ -11,8 +11,8 @@ import upa.llfree.LlFreeStats;
 
 /**
  * The free memory of a region, which goes back to the kernel by itself when it has been idle; before that, when nobody
- * has asked for it for half a second, it is marked so that the kernel may take it from whoever is short of memory. A look holds this
- * object's monitor while it has pages in its hands; whoever must not meet it holds it, too: a call that closes the
+ * has asked for it for half a second, it is marked so that the kernel may take it when memory is short. A look holds
+ * this object's monitor while it has pages in its hands; whoever must not meet it holds it, too: a call that closes the
  * region, counts its pages, or has found no room.
  */
 final class Idle implements Reclaim.Target {

@@ -403,8 +403,8 @@ public final class Region extends RegionRuns implements AutoCloseable {
      * of the back end linear keeps what {@link Retention#DEFAULT} says, and any other everything.
      *
      * <p>A daemon thread named {@code upa-reclaim} sees to it: one for all regions, while there is something to look
-     * at. What has been populated ahead counts as free memory. What nobody has asked for in half a second is marked, in a
-     * private region, so that the kernel may take it under pressure (MADV_FREE), until it is used again.
+     * at. What has been populated ahead counts as free memory. What nobody has asked for in half a second is marked, in
+     * a private region, so that the kernel may take it under pressure (MADV_FREE), until it is used again.
      *
      * @param policy how much; of the kernel module's back ends only {@link Retention#EVERYTHING}
      * @throws IllegalArgumentException if it is another, and the back end is not linear

@@ -11,8 +11,8 @@ import upa.pager.live.PagerCommand;
 import upa.pager.live.PagerException;
 
 /**
- * {@code upa policy record}: has the pager write down what happens to the pages of a program, for some seconds. With pid
- * 0, of the only one there is.
+ * {@code upa policy record}: has the pager write down what happens to the pages of a program, for some seconds. With
+ * pid 0, of the only one there is.
  */
 record RecordCommand(int pid, Path file, int seconds) {
     private static final int MOST_SECONDS = 3600;

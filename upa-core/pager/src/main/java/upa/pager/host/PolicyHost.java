@@ -494,8 +494,8 @@ public final class PolicyHost implements AutoCloseable {
     }
 
     /**
-     * Brings in what the program has said that it will need, as far as there is room now; whatever its policy is. Of more
-     * than half of what may be in memory the rest is not brought in: it would push out what came first.
+     * Brings in what the program has said that it will need, as far as there is room now; whatever its policy is. Of
+     * more than half of what may be in memory the rest is not brought in: it would push out what came first.
      */
     public void bringWanted() {
         for (; nextWanted < endWanted && mechanism.fetchRoom() > 0; nextWanted++) {

@@ -274,7 +274,7 @@ class LazyTest {
         }
     }
 
-    /** Who gets pages while others are marked and taken has them for himself, and reads zeros where he asked for them. */
+    /** Who gets pages while others are marked and taken has them alone, and reads zeros where they were asked for. */
     @Test
     void nothingIsLostWhileItIsMarkedAndTaken() throws Exception {
         AtomicBoolean ends = new AtomicBoolean();
