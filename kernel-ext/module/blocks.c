@@ -233,22 +233,25 @@ static unsigned int upa_empty_run(struct upa_region *r, struct upa_walk *w, u64 
 				  unsigned int count, pmd_t *pmd)
 {
 	bool plain = !r->track && !IS_ENABLED(CONFIG_PAGE_TABLE_CHECK);
-	unsigned int cleared = 0, i;
+	unsigned long absent = 0, i;
+	u64 cleared;
 
-	for (i = 0; i < count; i++, pmd++) {
-		u64 old = native_pmd_val(READ_ONCE(*pmd));
+	for (i = 0; i < count; i++) {
+		u64 old = native_pmd_val(READ_ONCE(pmd[i]));
 
-		if (!old)
-			continue;
-		if (!(old & _PAGE_PSE))
-			break;
-		if (likely(plain))
-			native_set_pmd(pmd, native_make_pmd(0));
-		else
-			upa_clear_block(r, r->data_start + page * PAGE_SIZE + i * PMD_SIZE, pmd);
-		cleared++;
+		if (unlikely(!(old & _PAGE_PSE))) {
+			if (old)
+				break;
+			absent++;
+		} else if (likely(plain)) {
+			native_set_pmd(&pmd[i], native_make_pmd(0));
+		} else {
+			upa_clear_block(r, r->data_start + page * PAGE_SIZE + i * PMD_SIZE,
+					&pmd[i]);
+		}
 	}
-	w->batch->changed += (u64)cleared * UPADEV_BLOCK_PAGES;
+	cleared = i - absent;
+	w->batch->changed += cleared * UPADEV_BLOCK_PAGES;
 	w->flush |= cleared != 0;
 	return i;
 }
