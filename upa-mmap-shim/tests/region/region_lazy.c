@@ -183,6 +183,18 @@ static void test_shared_child(void)
 	end();
 }
 
+/* A block with a part of each of two children: the rest of both is settled, too. */
+static void test_two_children(void)
+{
+	begin();
+	leave_lazy(region->base, 4 * MIB);
+	CHECK(!upa_region_map_at(region, region->base + MIB, 2 * MIB, 0), "map_at");
+	check_old(region->base + MIB, 2 * MIB);
+	CHECK(!upa_llfree_lazy(&region->llfree, 0), "the first child is lazy");
+	CHECK(!upa_llfree_lazy(&region->llfree, UPA_CHILD_PAGES), "the second child is lazy");
+	end();
+}
+
 /* Zeros, whether the kernel has taken the memory or not; and they stay. */
 static void test_zeros(void)
 {
@@ -456,6 +468,7 @@ int main(void)
 	}
 	test_mapped_stays();
 	test_shared_child();
+	test_two_children();
 	test_zeros();
 	test_taken_stays_away();
 	test_other_ways();

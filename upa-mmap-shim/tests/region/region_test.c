@@ -313,6 +313,21 @@ static void test_zeros_of_parts_do_not_populate(void)
 	finish(r);
 }
 
+/* Pages are restored after it is known that all may be freed: the first one of the region is not. */
+static void test_refused_unmap_of_tainted(void)
+{
+	struct upa_region *r = create(8 * MIB);
+	char *p = (char *)upa_region_base(r) + PAGE;
+
+	CHECK(!upa_region_map_at(r, p, PAGE, 0), "map_at");
+	memset(p, 't', PAGE);
+	CHECK(!upa_region_taint(r, p, PAGE), "taint");
+	CHECK(upa_region_unmap(r, p - PAGE, 2 * PAGE) == -EINVAL, "one of them is free");
+	CHECK(p[0] == 't' && p[PAGE - 1] == 't', "a call that is refused has emptied a page");
+	CHECK(!upa_region_unmap(r, p, PAGE), "unmap");
+	finish(r);
+}
+
 int main(void)
 {
 	if (on_device()) {
@@ -326,6 +341,7 @@ int main(void)
 	test_create();
 	test_sparse();
 	test_misuse();
+	test_refused_unmap_of_tainted();
 	test_exhaustion();
 	test_address_space_limit();
 	test_locked_process();
