@@ -51,6 +51,7 @@ static void one_entry_by_map(void)
 {
 	struct region r = with_blocks(0, 4 * BLOCK, 2 * BLOCK);
 	struct upadev_batch b;
+	uint64_t set;
 
 	r.shadow[BLOCK] = MARK | 1;
 	r.shadow[BLOCK + 7] = 3; /* not read */
@@ -58,13 +59,14 @@ static void one_entry_by_map(void)
 	CHECK_EQUAL(b.changed, BLOCK);
 	CHECK_EQUAL(b.stopped_at, -1);
 	/* The first of a table of such entries may have to stay a page table. */
-	CHECK_EQUAL(entries(&r), tables_go());
+	set = entries(&r);
+	CHECK(set == 1 || (!set && !tables_go()));
 	*word(&r, BLOCK + 7) = 77;
 	*word(&r, BLOCK) = 70;
 	CHECK_EQUAL(stats(&r).faults, 0);
 	CHECK_EQUAL(batch(&r, UPADEV_MAP, BLOCK, BLOCK, &b), 0);
 	CHECK_EQUAL(b.changed, 0);
-	CHECK_EQUAL(entries(&r), tables_go());
+	CHECK_EQUAL(entries(&r), set);
 	r.shadow[0] = BLOCK + 8; /* the same frame as a single one */
 	CHECK_EQUAL(*word(&r, 0), 77);
 	CHECK_EQUAL(touch(r.data + PAGE, false), SIGBUS);
@@ -225,10 +227,12 @@ static void replaced(void)
 	r.shadow[BLOCK] = 1;
 	CHECK_EQUAL(*word(&r, BLOCK + 1), 2 * BLOCK + 2);
 	CHECK_EQUAL(map_pages(&r, BLOCK, 4), 0);
-	for (uint64_t i = 0; i < 9; i++)
+	for (uint64_t i = 0; i < (tables_go() ? 9 : 4); i++)
 		CHECK_EQUAL(*word(&r, BLOCK + i), i + 1);
-	CHECK_EQUAL(touch(r.data + (BLOCK + 9) * PAGE, false), SIGBUS);
-	CHECK_EQUAL(touch(r.data + (2 * BLOCK - 1) * PAGE, false), SIGBUS);
+	if (tables_go()) {
+		CHECK_EQUAL(touch(r.data + (BLOCK + 9) * PAGE, false), SIGBUS);
+		CHECK_EQUAL(touch(r.data + (2 * BLOCK - 1) * PAGE, false), SIGBUS);
+	}
 
 	/* Entries of 0 are passed over, also where a block is. */
 	r.shadow[2 * BLOCK] = MARK | 1;
@@ -237,7 +241,7 @@ static void replaced(void)
 	CHECK_EQUAL(batch(&r, UPADEV_MAP, 2 * BLOCK, BLOCK, &b), 0);
 	CHECK_EQUAL(b.changed, 0);
 	check_shows(&r, 2 * BLOCK, BLOCK);
-	CHECK_EQUAL(unmap_pages(&r, 2 * BLOCK, 1), 0);
+	CHECK_EQUAL(unmap_pages(&r, 2 * BLOCK, tables_go() ? 1 : BLOCK), 0);
 	CHECK_EQUAL(touch(r.data + (2 * BLOCK + 9) * PAGE, false), SIGBUS);
 
 	/* One block at two places. */
@@ -418,7 +422,7 @@ static void taken_in_part(uint32_t flags)
 	CHECK_EQUAL(ioctl(r.fd, UPADEV_RECLAIM, &take), 0);
 	CHECK_EQUAL(take.reclaimed, BLOCK + 100);
 	CHECK_EQUAL(take.gone, BLOCK + 100);
-	if (flags)
+	if (flags && tables_go())
 		CHECK_EQUAL(harvest(&r, BLOCK, BLOCK, 0, bits).dirty_pages, BLOCK);
 	before = entries(&r);
 	for (uint64_t i = 0; i < BLOCK; i++)
@@ -540,7 +544,7 @@ static void storm(void)
 	for (int i = 0; i < 2; i++)
 		pthread_join(lookers[i], NULL);
 	CHECK(looked > 100);
-	CHECK(entries(&shared) > 100);
+	CHECK(entries(&shared) > 100 || !tables_go());
 	/* Every frame still has what was written. */
 	CHECK_EQUAL(unmap_pages(&shared, 0, 8 * BLOCK), 0);
 	for (uint64_t i = 0; i < 4; i++) {
