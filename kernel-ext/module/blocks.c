@@ -151,7 +151,7 @@ static __always_inline u64 upa_block_entry(const struct upa_region *r, u64 block
 	return READ_ONCE(r->blocks->entries[array_index_nospec(block, blocks)]);
 }
 
-/* Sets what is named and empty of @count entries from @page on, all in one table. The lock is held. */
+/* Sets what is named and empty of @count entries from @page on, all in one table. Locked. */
 static unsigned int upa_set_around(struct upa_region *r, u64 page, unsigned int count, pmd_t *pmd)
 {
 	u64 blocks = smp_load_acquire(&r->frames) / UPADEV_BLOCK_PAGES;
@@ -362,7 +362,7 @@ static int upa_walk_single(struct upa_region *r, struct upa_walk *w, u64 page, u
 		    (!pmd || upa_is_table(READ_ONCE(*pmd))))
 			return UPA_NEEDS_TABLE_CHANGE;
 		if (pmd && READ_ONCE(*pmd).pmd & _PAGE_PSE) {
-			/* If no page is named, what is there stays: entries of 0 are passed over. */
+			/* If no page is named, what is there stays: 0 is passed over. */
 			ret = upa_walk_table(r, w, page, count);
 			if (ret != -ENOENT)
 				return ret;

@@ -117,7 +117,8 @@ struct upa_unused {
 /**
  * struct upa_blocks - of a region whose shadow table may name blocks; see blocks.c
  * @entries: of each block of frames: the entry of 2 MiB that maps it, or 0 while it has none.
- *	Written under create_lock or refill_lock, READ_ONCE() under the lock of the entry set from it
+ *	Written under create_lock or refill_lock; READ_ONCE() under the lock of the entry
+ *	that is set from it
  * @absent: of each block of frames: how many are hidden or have no memory; as @entries
  * @seen: of each block of pages: UPA_SEEN_* of entries that were taken away before anybody had
  *	harvested their bits; under the lock of the entry

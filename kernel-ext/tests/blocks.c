@@ -458,7 +458,7 @@ static void taken_in_part_tracked(void)
 	taken_in_part(UPADEV_CREATE_TRACK);
 }
 
-/* ---- beside other threads ----------------------------------------------------------------------*/
+/* ---- beside other threads -------------------------------------------------------------------- */
 
 static struct region shared;
 static _Atomic bool over;

@@ -143,9 +143,9 @@ struct upadev_info {
  */
 #define UPADEV_CREATE_RECLAIM (1U << 1)
 /*
- * Shadow entries may name blocks of 512 frames (UPADEV_SHADOW_BLOCK); elsewhere such an entry is out
- * of range. Guarded only, and not with UPADEV_CREATE_RECLAIM (else EINVAL). EOPNOTSUPP: the kernel
- * or the processor knows no entries of 2 MiB.
+ * Shadow entries may name blocks of 512 frames (UPADEV_SHADOW_BLOCK); elsewhere such an entry is
+ * out of range. Guarded only, and not with UPADEV_CREATE_RECLAIM (else EINVAL). EOPNOTSUPP: the
+ * kernel or the processor knows no entries of 2 MiB.
  */
 #define UPADEV_CREATE_BLOCKS (1U << 2)
 

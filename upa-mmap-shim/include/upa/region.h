@@ -50,8 +50,8 @@ extern "C" {
 #define UPA_REGION_RECLAIM 4u
 
 /*
- * UPA_BACKEND_PTE only. Where 2 MiB of pages have page frames that lie together, the kernel maps them by one entry: less
- * work to map and unmap, and fewer TLB misses. -EOPNOTSUPP where the kernel or the processor has no such entries.
+ * UPA_BACKEND_PTE only. Where 2 MiB of pages have page frames that lie together, the kernel maps them by one entry:
+ * less work to map and unmap, and fewer TLB misses. -EOPNOTSUPP where the kernel or the processor has no such entries.
  */
 #define UPA_REGION_BLOCKS 8u
 
