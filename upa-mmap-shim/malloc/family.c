@@ -243,18 +243,27 @@ static void release(void *block)
 
 /*
  * dlmalloc looks for segments of which nothing is in use after thousands of frees, and keeps them until then. A
- * sixteenth of the heaps may be so, and 4 MiB.
+ * sixteenth of the heaps may be so, and 4 MiB. Blocks below 16 KiB are left to it: thousands of them are not much.
  */
-#define LARGE_BYTES ((size_t)256 << 10)
+#define LARGE_BYTES ((size_t)16 << 10)
 #define LEAST_UNTRIMMED ((size_t)4 << 20)
 
-static _Atomic size_t untrimmed; /* freed in large blocks since the heaps were last trimmed */
+/* Freed in large blocks since the heaps were last trimmed, as far as threads have told. */
+static _Atomic size_t untrimmed;
+
+/* A thread tells of so much at once: the counter is everybody's. */
+#define TOLD_AT_ONCE (LEAST_UNTRIMMED / 16)
 
 __attribute__((noinline)) static void freed_much(size_t bytes)
 {
-	size_t freed = atomic_fetch_add_explicit(&untrimmed, bytes, memory_order_relaxed) + bytes;
-	size_t all = 0;
+	static _Thread_local size_t untold __attribute__((tls_model("initial-exec")));
+	size_t freed, all = 0;
 
+	untold += bytes;
+	if (untold < TOLD_AT_ONCE)
+		return;
+	freed = atomic_fetch_add_explicit(&untrimmed, untold, memory_order_relaxed) + untold;
+	untold = 0;
 	if (freed < LEAST_UNTRIMMED)
 		return;
 	for (unsigned i = 0; i < heap_count; i++)
