@@ -47,15 +47,18 @@ static const char *because(const char *name, enum refusal refusal)
 
 /*
  * Another thread may be about to run what is overwritten, or wait in its system call, to come back into the middle of
- * the jump. glibc since 2.32 knows whether there is one; of an older one the kernel is asked.
+ * the jump. glibc since 2.32 knows whether there is one. Before, a process without libpthread has none, and otherwise
+ * the kernel is asked.
  */
 static bool alone(void)
 {
 	const char *single = symbol_first("__libc_single_threaded");
 	struct stat st;
 
+	if (single)
+		return *single;
 	/* A directory has two links, and one for each in it. */
-	return single ? *single : !os_stat("/proc/self/task", &st) && st.st_nlink == 3;
+	return !symbol_first("pthread_create") || (!os_stat("/proc/self/task", &st) && st.st_nlink == 3);
 }
 
 const char *redirect(struct redirection *list, size_t n)
