@@ -110,8 +110,6 @@ case $command in
     case ${1:-} in
       test)
         [[ $# -lt 2 || $2 != @(-h|--help) ]] || { usage && exit; }
-        "$root/kernel-ext/vm/run" "${@:2}" --help >/dev/null
-        build_java_tests
         source "$root/apps/launcher/vm-test.sh"
         vm_test "${@:2}"
         ;;

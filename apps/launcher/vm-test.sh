@@ -13,6 +13,7 @@ vm_test() { # [OPTION-OF-VM-RUN]... [-- NAME...]     last line: N passed, N fail
     shift
   done
   "$root/kernel-ext/vm/run" "${options[@]}" --help >/dev/null
+  [[ ${names[*]-} != @(|java) ]] || build_java_tests
   case ${names[*]-} in
     library) vm_test_library ;;
     java) vm_test_java ;;
