@@ -208,11 +208,8 @@ static bool upa_any_entry(const struct upa_region *r, u64 page, unsigned int cou
 	return false;
 }
 
-/*
- * What a batch does with @count pages of one page table. -ENOENT: there is no table, and one is
- * needed; -EINVAL: an entry out of range stopped it.
- */
-int upa_walk_table(struct upa_region *r, struct upa_walk *w, u64 page, unsigned int count)
+static __always_inline int upa_walk_one(struct upa_region *r, struct upa_walk *w, u64 page,
+					unsigned int count)
 {
 	unsigned int done = count;
 	struct upa_table t;
@@ -235,6 +232,15 @@ int upa_walk_table(struct upa_region *r, struct upa_walk *w, u64 page, unsigned 
 }
 
 /*
+ * What a batch does with @count pages of one page table. -ENOENT: there is no table, and one is
+ * needed; -EINVAL: an entry out of range stopped it.
+ */
+int upa_walk_table(struct upa_region *r, struct upa_walk *w, u64 page, unsigned int count)
+{
+	return upa_walk_one(r, w, page, count);
+}
+
+/*
  * One range, table by table, from *page on, which moves along; @end is behind it. -EAGAIN when the
  * locks have been held for long enough.
  */
@@ -244,7 +250,7 @@ static int upa_walk_range(struct upa_region *r, struct upa_walk *w, u64 *page, u
 		unsigned int count =
 			min(end, round_down(*page, UPADEV_BLOCK_PAGES) + UPADEV_BLOCK_PAGES) -
 			*page;
-		int ret = upa_walk_table(r, w, *page, count);
+		int ret = upa_walk_one(r, w, *page, count);
 
 		if (unlikely(ret == -ENOENT)) {
 			ret = upa_table_make(r->mm, r->data_start + *page * PAGE_SIZE) ?

@@ -3,6 +3,7 @@
  * The accessed and dirty bits of a guarded region: which pages were used, and which written, since
  * somebody last asked.
  */
+#include <linux/bitmap.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -23,18 +24,10 @@ static bool upa_harvest_block(struct upa_region *r, u64 page, u64 from, u64 end,
 	unsigned int seen;
 	bool flush = upa_blocks_harvest(r, block, last && h->page <= block, h, &seen);
 
-	for (; seen && from < end; from++) {
-		u64 bit = BIT_ULL(from % 64);
-
-		if (seen & UPA_SEEN_ACCESSED && !(accessed[from / 64] & bit)) {
-			accessed[from / 64] |= bit;
-			h->accessed_pages++;
-		}
-		if (seen & UPA_SEEN_DIRTY && !(dirty[from / 64] & bit)) {
-			dirty[from / 64] |= bit;
-			h->dirty_pages++;
-		}
-	}
+	if (seen & UPA_SEEN_ACCESSED)
+		bitmap_set((unsigned long *)accessed, from, end - from);
+	if (seen & UPA_SEEN_DIRTY)
+		bitmap_set((unsigned long *)dirty, from, end - from);
 	return flush;
 }
 
@@ -64,14 +57,11 @@ static bool upa_harvest_chunk(struct upa_region *r, u64 page, u64 count, struct 
 			if (!(entry & (_PAGE_ACCESSED | _PAGE_DIRTY)))
 				continue;
 			if (entry & _PAGE_ACCESSED) {
-				h->accessed_pages +=
-					!r->blocks || !(accessed[i / 64] & BIT_ULL(i % 64));
 				accessed[i / 64] |= BIT_ULL(i % 64);
 				if (clear_accessed) /* the CPU may be setting the other bit */
 					clear_bit(_PAGE_BIT_ACCESSED, (unsigned long *)t.pte);
 			}
 			if (entry & _PAGE_DIRTY) {
-				h->dirty_pages += !r->blocks || !(dirty[i / 64] & BIT_ULL(i % 64));
 				dirty[i / 64] |= BIT_ULL(i % 64);
 				if (clear_dirty)
 					clear_bit(_PAGE_BIT_DIRTY, (unsigned long *)t.pte);
@@ -83,6 +73,8 @@ static bool upa_harvest_chunk(struct upa_region *r, u64 page, u64 count, struct 
 		spin_unlock(t.lock);
 		cond_resched();
 	}
+	h->accessed_pages += bitmap_weight((unsigned long *)accessed, count);
+	h->dirty_pages += bitmap_weight((unsigned long *)dirty, count);
 	return flush;
 }
 
