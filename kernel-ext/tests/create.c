@@ -31,7 +31,10 @@ static void refuses_each_bad_field(void)
 	c = good, c.version = UPADEV_ABI_VERSION + 1, refused(c, EINVAL);
 	c = good, c.mode = 3, refused(c, EINVAL);
 	c = good, c.mode = UINT32_MAX, refused(c, EINVAL);
-	c = good, c.flags = 4, refused(c, EINVAL);
+	for (uint32_t bit = UPADEV_CREATE_BLOCKS << 1; bit; bit <<= 1)
+		c = good, c.flags = bit, refused(c, EINVAL);
+	c = good, c.flags = UPADEV_CREATE_TRACK | UPADEV_CREATE_RECLAIM, refused(c, EINVAL);
+	c = good, c.flags = UPADEV_CREATE_BLOCKS | UPADEV_CREATE_RECLAIM, refused(c, EINVAL);
 	c = good, c.pad = 1, refused(c, EINVAL);
 	for (int i = 0; i < 4; i++)
 		c = good, c.reserved[i] = 1ULL << 40, refused(c, EINVAL);
