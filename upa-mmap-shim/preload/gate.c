@@ -50,7 +50,10 @@ static struct upa_region_options options(uint64_t memory)
 
 	if (settings.backend) {
 		o.max_deferred_bytes = settings.strict ? 0 : UINT64_MAX;
-		o.flags = settings.reclaim && settings.backend == UPA_BACKEND_PTE ? UPA_REGION_RECLAIM : 0;
+		if (settings.backend == UPA_BACKEND_PTE && settings.reclaim)
+			o.flags |= UPA_REGION_RECLAIM;
+		if (settings.backend == UPA_BACKEND_PTE && settings.blocks)
+			o.flags |= UPA_REGION_BLOCKS;
 	} else {
 		/* A pager registers the region as a whole, once. */
 		o.flags = (settings.pager ? 0 : UPA_REGION_GROWS) | (settings.strict ? UPA_REGION_FENCED : 0);

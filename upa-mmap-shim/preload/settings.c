@@ -60,6 +60,7 @@ static const struct setting list[] = {
 	  "page frames that pte and pte-raw may take" },
 	{ "RECLAIM", ON_OFF(reclaim, 0),
 	  "on pte, the kernel may take free page frames under memory pressure" },
+	{ "BLOCKS", ON_OFF(blocks, 0), "on pte, 2 MiB are mapped by one entry where they can be; without RECLAIM" },
 	{ "AGENT", ON_OFF(agent, 1),
 	  "a thread gives back what a silent program keeps; it ends when there is nothing" },
 	{ "STRICT", ON_OFF(strict, 0),

@@ -29,6 +29,7 @@ struct settings {
 	const char *stats_rest; /* NULL: none (observe/rest.h) */
 	const char *pager;      /* NULL: none (pager/pager.h) */
 	bool reclaim;
+	bool blocks;
 	bool agent;
 	bool strict;
 	bool stats;
