@@ -125,6 +125,15 @@ static inline int os_stat(const char *path, struct stat *st)
 	return (int)os_call(SYS_newfstatat, -100 /* AT_FDCWD */, (long)path, (long)st, 0, 0, 0);
 }
 
+/* Threads of this process; 0 if nothing tells. An emulator's own count, too. */
+static inline int os_threads(void)
+{
+	struct stat st;
+
+	/* A directory has two links, and one for each in it. */
+	return os_stat("/proc/self/task", &st) ? 0 : (int)st.st_nlink - 2;
+}
+
 /*
  * Pages here have 4096 bytes, everywhere; the kernel's may be larger: 16 or 64 KiB on arm64. An old libc under
  * emulation does not say; what the kernel refuses then is an error like any other.

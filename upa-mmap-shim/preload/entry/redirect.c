@@ -53,12 +53,8 @@ static const char *because(const char *name, enum refusal refusal)
 static bool alone(void)
 {
 	const char *single = symbol_first("__libc_single_threaded");
-	struct stat st;
 
-	if (single)
-		return *single;
-	/* A directory has two links, and one for each in it. */
-	return !symbol_first("pthread_create") || (!os_stat("/proc/self/task", &st) && st.st_nlink == 3);
+	return single ? *single : !symbol_first("pthread_create") || os_threads() == 1;
 }
 
 const char *redirect(struct redirection *list, size_t n)

@@ -45,14 +45,6 @@ void upa_device_unwatch(struct upa_region *r)
 	}
 }
 
-static int count_threads(void)
-{
-	struct stat st;
-
-	/* Two links, and one for each thread. */
-	return os_stat("/proc/self/task", &st) ? 0 : (int)st.st_nlink - 2;
-}
-
 /* By way of the kernel, which stops where another thread has just taken the frame away, while we would get a SIGBUS. */
 static void copy_carefully(long memory, char *to, const char *from, size_t bytes)
 {
@@ -156,7 +148,7 @@ int upa_device_leave(struct upa_region *r)
 	int error;
 
 	/* Others would lose what they write meanwhile. A child of vfork() uses memory that is not its own. */
-	if (count_threads() != 1 || getpid() != d->owner)
+	if (os_threads() != 1 || getpid() != d->owner)
 		return -EOPNOTSUPP;
 	error = copy_out(r, d->data_bytes, false);
 	if (!error)
@@ -176,7 +168,7 @@ static void before_fork(void)
 		struct upa_region *r = atomic_load(&watched[i]);
 
 		if (r)
-			copy_out(r, r->bytes, count_threads() != 1);
+			copy_out(r, r->bytes, os_threads() != 1);
 	}
 }
 
