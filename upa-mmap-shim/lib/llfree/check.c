@@ -29,6 +29,12 @@ static uint32_t retained_of(const struct upa_llfree *a, uint64_t c, uint32_t w, 
 	return child_state(w) == UPA_ABSENT ? 0 : child_free(w, flip);
 }
 
+/* Does this word of a group or tree tell of all below? `whole`: that all is in use. */
+static bool tells_all(uint32_t w, bool whole)
+{
+	return whole || (!node_used(w) && node_state(w) != UPA_MIXED);
+}
+
 /*
  * Counts those children from c on that one word tells of: that of the group or the tree, if all below is in use, or
  * free and alike. How many those are; 0 if each is to be asked.
@@ -40,12 +46,12 @@ static uint64_t count_at_once(const struct upa_llfree *a, uint64_t c, uint64_t e
 	uint32_t w = load_relaxed(group_at(a, t / UPA_GROUP_TREES));
 	bool whole = w & NODE_WHOLE;
 
-	if (c % n || end - c < n || (!whole && (node_used(w) || node_state(w) == UPA_MIXED))) {
+	if (c % n || end - c < n || !tells_all(w, whole)) {
 		n = UPA_TREE_CHILDREN;
 		w = tree_view(load_relaxed(tree_at(a, t)), w);
 		whole = tree_is_whole(w);
 	}
-	if (c % n || end - c < n || (!whole && (node_used(w) || node_state(w) == UPA_MIXED)))
+	if (c % n || end - c < n || !tells_all(w, whole))
 		return 0;
 	if (whole)
 		st->free_pages -= n * UPA_CHILD_PAGES;
