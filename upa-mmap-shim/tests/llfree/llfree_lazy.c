@@ -16,12 +16,12 @@
 #include <time.h>
 
 #include "check.h"
+#include "units.h"
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21
 #endif
 
-#define PAGE 4096u
 #define BLOCKS 24
 #define MARKED 1ull /* of a simulated page's word: the kernel may take it; above it what the page holds */
 

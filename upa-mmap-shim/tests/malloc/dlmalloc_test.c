@@ -15,8 +15,7 @@
 #include <upa/mman.h>
 #endif
 
-#define KIB ((size_t)1024)
-#define MIB (1024 * KIB)
+#include "units.h"
 
 #define CHECK(condition)                                                                                               \
 	do {                                                                                                           \

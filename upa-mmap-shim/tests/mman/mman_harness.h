@@ -17,10 +17,8 @@
 
 #include "test_backend.h"
 #include "check.h"
+#include "units.h"
 
-#define KIB 1024ul
-#define MIB (1024 * KIB)
-#define PAGE 4096ul
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 #define RW (PROT_READ | PROT_WRITE)
 

@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 #include "check.h"
-
-#define MIB (1ul << 20)
+#include "units.h"
 
 /* Of the process's threads, the one that is called so; how many there are in all. */
 static inline int agent_of(const char *process, int *threads)

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MIB (1ul << 20)
+#include "units.h"
 
 static const int killers[] = {
 	SYS_mincore,         SYS_process_vm_readv, SYS_process_madvise, SYS_userfaultfd,  SYS_ioctl,

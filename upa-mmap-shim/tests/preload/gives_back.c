@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MIB (1ul << 20)
+#include "units.h"
 
 /* A compiler leaves out what is written and never read. */
 static volatile char untold[75 * MIB];

@@ -18,9 +18,8 @@
 
 #include "bare.h"
 #include "check.h"
+#include "units.h"
 
-#define PAGE 4096ul
-#define MIB (1ul << 20)
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 

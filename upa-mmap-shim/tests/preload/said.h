@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE 4096ul
-#define MIB (1ul << 20)
+#include "units.h"
+
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 

@@ -17,8 +17,7 @@
 #include <unistd.h>
 
 #include "said.h"
-
-#define KIB 1024ul
+#include "units.h"
 
 const char *scenario;
 

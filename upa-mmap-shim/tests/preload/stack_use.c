@@ -15,9 +15,8 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "units.h"
 
-#define KIB 1024ul
-#define MIB (1024 * KIB)
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 

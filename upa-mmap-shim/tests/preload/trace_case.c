@@ -23,7 +23,8 @@
 
 #include <upa/trace.h>
 
-#define MIB (1ul << 20)
+#include "units.h"
+
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 

@@ -13,9 +13,7 @@
 
 #include "test_backend.h"
 #include "check.h"
-
-#define MIB (1024 * 1024ul)
-#define PAGE 4096ul
+#include "units.h"
 
 static uint32_t backend = UPA_BACKEND_PTE;
 

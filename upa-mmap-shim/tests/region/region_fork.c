@@ -16,9 +16,8 @@
 
 #include "test_backend.h"
 #include "check.h"
+#include "units.h"
 
-#define MIB (1024 * 1024ul)
-#define PAGE 4096ul
 #define REGION (64 * MIB)
 
 static void fill(char *p, size_t bytes, uint64_t value)

@@ -21,10 +21,8 @@
 
 #include "check.h"
 #include "region/region_private.h"
+#include "units.h"
 
-#define MIB (1ul << 20)
-#define GIB (1ul << 30)
-#define PAGE 4096ul
 #define REGION_BYTES (64 * GIB)
 
 static struct upa_region *create(uint32_t flags)

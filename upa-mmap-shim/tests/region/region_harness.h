@@ -12,10 +12,7 @@
 
 #include "test_backend.h"
 #include "check.h"
-
-#define KIB 1024ul
-#define MIB (1024 * KIB)
-#define PAGE 4096ul
+#include "units.h"
 
 static inline struct upa_region *create(uint64_t bytes)
 {

@@ -20,10 +20,8 @@
 #include "check.h"
 #include "region/region_private.h"
 #include "region/types.h"
+#include "units.h"
 
-#define KIB 1024ul
-#define MIB (1024 * KIB)
-#define PAGE 4096ul
 #define OLD 0x5a
 
 #ifndef MADV_PAGEOUT

@@ -21,9 +21,8 @@
 #include <upa/region.h>
 
 #include "check.h"
+#include "units.h"
 
-#define MIB (1024 * 1024ul)
-#define PAGE 4096ul
 #define REGION (32 * MIB)
 
 static char directory[] = "/dev/shm/upa-test-XXXXXX";

@@ -17,9 +17,8 @@
 
 #include "test_backend.h"
 #include "check.h"
+#include "units.h"
 
-#define MIB (1024 * 1024ul)
-#define PAGE 4096ul
 #define REGION (96 * MIB)
 #define POOL (48 * MIB) /* fewer frames than pages, on the device */
 #define WORKERS 4

@@ -15,10 +15,8 @@
 
 #include "test_backend.h"
 #include "check.h"
+#include "units.h"
 
-#define PAGE 4096ull
-#define KIB 1024ull
-#define MIB (1024 * KIB)
 #define MAX_WORDS 10
 #define MAX_BLOCKS 64
 

@@ -21,7 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE 4096ul
+#include "units.h"
+
 #define WORDS (PAGE / sizeof(uint64_t))
 
 static size_t pages; /* of each thread */

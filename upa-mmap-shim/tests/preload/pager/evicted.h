@@ -13,7 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PAGE 4096ul
+#include "units.h"
+
 #define PAGES 8192ul
 
 static char *memory;

@@ -4,8 +4,8 @@
 
 #include "check.h"
 #include "policy/heat.h"
+#include "units.h"
 
-#define MIB (1ul << 20)
 #define UNIT HEAT_UNIT_BYTES
 
 static struct heat heat;
