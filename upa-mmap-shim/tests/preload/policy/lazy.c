@@ -14,6 +14,7 @@ static struct {
 		int marks;
 		bool strictly;
 		int64_t given;
+		bool by_tick, for_bound; /* the last time that something was given back */
 	} did;
 } counted;
 
@@ -36,6 +37,8 @@ static void leave_of_region(int64_t keep)
 {
 	CHECK(keep >= 0 && keep < world.region.retained, "keep=%" PRId64, keep);
 	counted.did.given += world.region.retained - keep;
+	counted.did.by_tick = retain.ticking;
+	counted.did.for_bound = retain.bounded;
 	world.region.retained = keep;
 	world.region.lazy = least(world.region.lazy, keep);
 }
@@ -290,6 +293,47 @@ static void bounds(void)
 	IS(world.region.retained, 100 * MIB);
 }
 
+/* Who gives back, and whether for another process's bound, is known while it happens and forgotten afterwards. */
+static void gives_back_in_whose_name(void)
+{
+	begin_counting();
+	counted.bound = 1 + 70 * MIB;
+	use_and_free(100 * MIB);
+	IS(counted.did.by_tick, false);
+	IS(counted.did.for_bound, true);
+	counted.bound = 1 + 50 * MIB;
+	world.now += RETAIN_TICK;
+	retain_tick(&retain);
+	IS(counted.did.by_tick, true);
+	IS(counted.did.for_bound, true);
+	IS(retain.ticking, false);
+	IS(retain.bounded, false);
+	counted.did.given = 0;
+	counted.bound = 1 + 20 * MIB;
+	world.region.allocated += 4 * MIB;
+	counted.others += 300 * MIB;
+	world.now += RETAIN_GLANCE;
+	retain_glance(&retain);
+	CHECK(counted.did.given > 0, "the glance has given nothing back");
+	IS(counted.did.by_tick, true);
+	IS(counted.did.for_bound, true);
+	IS(retain.ticking, false);
+	IS(retain.bounded, false);
+	/* What is unused goes for no bound. */
+	begin_counting();
+	counted.bound = 1 + 200 * MIB;
+	use_and_free(100 * MIB);
+	retain_begin_ticks(&retain);
+	counted.did.for_bound = true;
+	for (int i = 0; i < RETAIN_PARTS; i++) {
+		world.now += RETAIN_TICK;
+		retain_tick(&retain);
+	}
+	CHECK(counted.did.given > 0, "nothing unused has gone");
+	IS(counted.did.by_tick, true);
+	IS(counted.did.for_bound, false);
+}
+
 int main(void)
 {
 	limit_marks();
@@ -302,5 +346,6 @@ int main(void)
 	others_are_mapped();
 	forks();
 	bounds();
+	gives_back_in_whose_name();
 	return 0;
 }
