@@ -142,7 +142,10 @@ UPA_API void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags)
 /* Takes exactly this range of the region if all of it is free. 0, -EBUSY, -EINVAL. */
 UPA_API int upa_region_map_at(struct upa_region *r, void *address, size_t bytes, uint32_t flags);
 
-/* Frees any part of what has been mapped; the pages keep their memory. 0 or -EINVAL, with nothing freed. */
+/*
+ * Frees any part of what has been mapped; the pages keep their memory. 0 or, with nothing freed, -EINVAL, or -ENOMEM
+ * where the kernel has to be asked (fenced or tainted pages) and the process may have no more mappings.
+ */
 UPA_API int upa_region_unmap(struct upa_region *r, void *address, size_t bytes);
 
 /*
