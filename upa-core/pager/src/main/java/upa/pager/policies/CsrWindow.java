@@ -98,9 +98,8 @@ public final class CsrWindow implements PolicyAid {
             if (s < 0) {
                 continue;
             }
-            boolean jumped = page < cursor[s] || page > fetched[s] + window;
+            int at = page < cursor[s] ? page + 1 : Math.max(page + 1, fetched[s]);
             cursor[s] = page;
-            int at = jumped ? page + 1 : Math.max(page + 1, fetched[s]);
             int end = Math.min(to[s], page + 1 + window);
             while (at < end && also.room() > 0) {
                 also.bring(at++);
@@ -111,8 +110,7 @@ public final class CsrWindow implements PolicyAid {
 
     @Override
     public void evict(Eviction wanted) {
-        int left = streamed.size();
-        for (int page = streamed.first(); page != PageList.NONE && left-- > 0 && wanted.wanted() > 0; ) {
+        for (int page = streamed.first(); page != PageList.NONE && wanted.wanted() > 0; ) {
             int next = streamed.next(page);
             int s = streamOf(page);
             if (s < 0) {

@@ -26,6 +26,7 @@ import upa.policy.PolicyInfo;
 public final class Sequential implements PolicyAid {
     private static final int HINT_SEQUENTIAL = 1;
     private static final int HINT_RANDOM = 2;
+    private static final int MOST_HINTS = 4096;
 
     private int first;
     private int most;
@@ -63,11 +64,24 @@ public final class Sequential implements PolicyAid {
             default -> 0;
         };
         if (kind != 0 || hint.kind() == Hint.Kind.NORMAL) {
-            hinted.subMap(hint.first(), hint.end()).clear();
-            if (kind != 0 && hinted.size() < 4096) {
+            forget(hint.first(), hint.end());
+            if (kind != 0 && hinted.size() < MOST_HINTS) {
                 hinted.put(hint.first(), new Range(hint.end(), kind));
             }
         }
+    }
+
+    /** What is hinted of other pages stays, also where a range has some of both. */
+    private void forget(int first, int end) {
+        var at = hinted.lowerEntry(end);
+        if (at != null && at.getValue().end() > end) {
+            hinted.put(end, at.getValue());
+        }
+        at = hinted.lowerEntry(first);
+        if (at != null && at.getValue().end() > first) {
+            hinted.put(at.getKey(), new Range(first, at.getValue().hint()));
+        }
+        hinted.subMap(first, end).clear();
     }
 
     private int hintAt(int page) {
@@ -91,10 +105,7 @@ public final class Sequential implements PolicyAid {
         int oldest = 0;
         for (int s = 0; s < next.length; s++) {
             int ahead = (page - next[s]) * direction[s];
-            if (next[s] != Integer.MIN_VALUE
-                    && (direction[s] == 0
-                            ? page == next[s] + 1 || page == next[s] - 1
-                            : ahead >= 0 && ahead <= window[s])) {
+            if (direction[s] == 0 ? page == next[s] + 1 || page == next[s] - 1 : ahead >= 0 && ahead <= window[s]) {
                 follow(s, page, also);
                 return;
             }

@@ -3,90 +3,15 @@ package upa.pager.policies;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
-import upa.pager.host.FakeMechanism;
-import upa.pager.host.PolicyHost;
-import upa.pager.host.PolicySpec;
-import upa.policy.FaultBatch;
 import upa.policy.Hint;
 import upa.policy.PageBatch.Cause;
 import upa.policy.Pressure;
 
 /** What each policy is for, on sequences whose answer is known from its definition. */
-class PoliciesBehaviourTest {
-    private static final int PAGES = 1 << 16;
-
-    private final FakeMechanism pages = new FakeMechanism(PAGES, 10);
-    private final List<String> said = new ArrayList<>();
-    private final PolicyHost host = new PolicyHost(pages, said::add);
-
-    private void start(String spec) {
-        host.replace(PolicySpec.parse(spec));
-    }
-
-    private void add(Cause cause, int... numbers) {
-        for (int page : numbers) {
-            pages.put(page);
-            host.added(cause, new int[] {page}, 1);
-        }
-    }
-
-    private void use(int... numbers) {
-        host.used(Cause.ACCESSED, numbers, numbers.length);
-    }
-
-    private List<Integer> victims(int count) {
-        pages.evicted.clear();
-        assertEquals(count, host.evict(count, false));
-        return List.copyOf(pages.evicted);
-    }
-
-    private void fault(int page, int thread) {
-        pages.room = 512;
-        host.fault(new FaultBatch() {
-            @Override
-            public int size() {
-                return 1;
-            }
-
-            @Override
-            public int page(int index) {
-                return page;
-            }
-
-            @Override
-            public int thread(int index) {
-                return thread;
-            }
-
-            @Override
-            public boolean isWrite(int index) {
-                return false;
-            }
-        });
-    }
-
-    /** All pages are in a store, so that whatever is proposed comes. */
-    private void storeAll() {
-        for (int page = 0; page < PAGES; page++) {
-            pages.put(page);
-            pages.evict(page, 0);
-        }
-        pages.done.clear();
-    }
-
-    private List<Integer> fetched(Runnable what) {
-        pages.done.clear();
-        what.run();
-        return pages.done.stream()
-                .filter(d -> d.startsWith("fetch "))
-                .map(d -> Integer.valueOf(d.substring(6)))
-                .toList();
-    }
-
+class PoliciesBehaviourTest extends PolicyWorld {
     @Test
     void fifoForgetsUse() {
         start("fifo");

@@ -189,4 +189,93 @@ class RulesTest {
         assertEquals(1, host.evict(1, true), "the bound is stronger than a rule");
         assertEquals(List.of(3, 4, 1, 2), pages.evicted);
     }
+
+    @Test
+    void aPageThatComesAgainIsNew() {
+        start("when written: keep; when age>1s: evict");
+        add(1, 2);
+        host.used(Cause.WRITTEN, new int[] {1}, 1);
+        assertEquals(List.of("evict 2 to -1"), at(20));
+        host.gone(Cause.FREED, new int[] {1}, 1);
+        add(1);
+        assertEquals(List.of(), at(30), "a second old");
+        assertEquals(List.of("evict 1 to -1"), at(31), "and not written");
+    }
+
+    @Test
+    void whatOthersEvictedIsMovedOn() {
+        start("when in lz4 and age>1s: move to file");
+        add(1);
+        pages.evict(1, 0);
+        host.gone(Cause.EVICTED, new int[] {1}, 1);
+        assertEquals(List.of("migrate 1 to 1"), at(20));
+    }
+
+    @Test
+    void nothingMovesWhereItIs() {
+        start("when age>1s: move to lz4");
+        add(1);
+        assertEquals(List.of("evict 1 to 0"), at(11));
+        assertEquals(List.of(), at(22));
+    }
+
+    @Test
+    void movesToMemoryAndFetches() {
+        for (String action : List.of("move to memory", "fetch")) {
+            start("when age>1s: " + action);
+            add(1, 2);
+            pages.evict(1, 0);
+            assertEquals(List.of("fetch 1"), at(pages.now / (SECOND / 10) + 20), action);
+        }
+    }
+
+    @Test
+    void collapsesWholeBlocksOnly() {
+        start("when age>1s: collapse");
+        add(511, 512, 513, 1024);
+        pages.evict(1024, 0);
+        assertEquals(List.of("collapse 512"), at(20));
+    }
+
+    @Test
+    void whatCannotBeEvictedTakesNothingFromTheQuota() {
+        start("when age>1s: evict; quota 40K/s");
+        add(IntStream.range(0, 20).toArray());
+        IntStream.range(0, 10).forEach(page -> pages.pin(page, true));
+        assertEquals("evict 10 to -1", at(20).getFirst());
+        assertEquals(10, pages.done.size());
+    }
+
+    @Test
+    void takesNoMoreThanIsWanted() {
+        start("when age>100s: evict");
+        add(1, 2, 3);
+        host.used(Cause.ACCESSED, new int[] {2}, 1);
+        assertEquals(1, host.evict(1, true));
+        assertEquals(1, host.evict(1, true));
+        assertEquals(List.of(1, 3), pages.evicted);
+    }
+
+    @Test
+    void whatAllIsToBeKeptGoesByAge() {
+        start("when written: keep");
+        add(1, 2);
+        host.used(Cause.WRITTEN, new int[] {1, 2}, 2);
+        assertEquals(1, host.evict(1, true));
+        assertEquals(List.of(1), pages.evicted);
+    }
+
+    @Test
+    void limitsOfWhatCanBeSaid() {
+        Rule rule = RuleParser.parse("when used: evict; quota 0K/s; between 0% and 100% free")
+                .getFirst();
+        assertEquals(0, rule.quota());
+        assertEquals(1, rule.high());
+        rule = RuleParser.parse("when used: evict; between 20% and 20% free").getFirst();
+        assertEquals(0.2, rule.low());
+        assertEquals(
+                "cannot read rule=when used / evict: at character=10",
+                assertThrows(PolicyException.class, () -> RuleParser.parse("when used / evict"))
+                        .getMessage());
+    }
 }
