@@ -23,6 +23,10 @@ full_programs=(chromium-headless-shell:chromium-headless-shell lintian:lintian r
   ocaml-nox:ocaml ghc:ghc emacs-nox:emacs libreoffice-writer-nogui:soffice mariadb-server:mariadbd
   firefox-esr:firefox-esr gdb:gdb strace:strace valgrind:valgrind bubblewrap:bwrap)
 
+# What builds and runs other projects' test suites.
+suite_programs=(tcl:tclsh rsync:rsync make:make autoconf:autoconf automake:automake m4:m4 bison:bison flex:flex
+  libcap-dev:/usr/include/sys/capability.h libaio-dev:/usr/include/libaio.h libnuma-dev:/usr/include/numaif.h)
+
 fail() { echo "upa: $*" >&2; exit 1; }
 print() { printf '%s\n' "$1" 2>/dev/null || fail "cannot write to standard output"; }
 help=./upa # and the command, if it has a --help of its own

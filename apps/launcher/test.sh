@@ -71,9 +71,16 @@ systems() {
 
 # Test suites of other projects, each test with and without UPA: an hour or more, and no part of CI.
 suites() {
+  local suites=("$root/upa-mmap-shim/tests/suites/suites.py" --libraries "$root/build/release/lib"
+    --work "$root/build/suites")
+  need python3:python3
+  # A mistake, or --help, costs no build.
+  "${suites[@]}" --check "$@" || exit
+  [[ " $* " != *\ @(-h|--help)\ * ]] || return 0
+  programs+=("${suite_programs[@]}")
   set_up_programs
   build_c release
-  "$root/upa-mmap-shim/tests/suites/suites.py" --libraries "$root/build/release/lib" --work "$root/build/suites" "$@"
+  "${suites[@]}" "$@"
 }
 
 java_format() {

@@ -4,101 +4,92 @@
 
 Each test program runs alone (with prime.c only) and in each mode of the preloaded library. What it says must be the
 same. A test whose verdict differs is repeated, alone and in that mode: it counts as a difference if the mode's verdict
-came at least twice in three runs and never alone. intended.txt lists the differences that are meant, with their
-reasons.
+came at least twice and never alone, or once if it is a crash. intended.txt lists the differences that are meant, with
+their reasons.
 
 Nothing of the suites is in this repository. LTP and its Open POSIX suite come from a checkout that the caller names,
 all others from Debian's packages.
 """
 import argparse
+import collections
 import concurrent.futures
 import fnmatch
 import os
 import pathlib
-import re
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 
 import build
+import run
+import verdict
 
 HERE = pathlib.Path(__file__).resolve().parent
 REPEATS = 3
+# A verdict that came once in the first three runs: that many more decide.
+MORE_REPEATS = 6
 MODES = {
     "libc": (["libupa_mmap.so"], {}),
     "dl": (["libupa_mmap.so", "libupa_malloc.so"], {}),
     "strict": (["libupa_mmap.so"], {"UPA_STRICT": "1"}),
 }
+NO_END = "no end"
+# From worst to best: what a test of several modes counts as.
+KINDS = ("different", "seldom", "intended", "same")
 
 
 class Failure(Exception):
     """What the caller has to be told, in one line."""
 
 
-def verdict(status, output):
-    """What a test says: how it ended, and LTP's or TAP's own counts, which an exit status does not show."""
-    words = [f"signal {signal.Signals(-status).name}" if status < 0 else f"exit {status}"]
-    summary = re.findall(r"^(passed|failed|broken|skipped|warnings) +(\d+)$", output, re.MULTILINE)
-    if summary:
-        words += [f"{name} {count}" for name, count in summary if count != "0"]
-    else:
-        words += [f"{len(found)} {word}" for word in ("not ok", "TFAIL", "TBROK")
-                  if (found := re.findall(rf"^.*\b{word}\b", output, re.MULTILINE))]
-    return ", ".join(words)
-
-
-def run(program, environment, seconds):
-    """Runs one test in a folder of its own and ends whatever it leaves behind."""
-    folder = tempfile.mkdtemp(prefix="upa-suite-")
-    try:
-        child = subprocess.Popen([program], cwd=folder, env=environment | {"TMPDIR": folder}, stdin=subprocess.DEVNULL,
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
-        try:
-            output, _ = child.communicate(timeout=seconds)
-            result = verdict(child.returncode, output.decode(errors="replace"))
-        except subprocess.TimeoutExpired:
-            result = "no end"
-        finally:
-            try:
-                os.killpg(child.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            child.wait()
-            child.stdout.close()
-        return result
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 class Runner:
-    def __init__(self, libraries, prime, seconds):
-        self.seconds = seconds
+    """Runs tests in each mode, and keeps what they wrote where a verdict differs."""
+
+    def __init__(self, libraries, work, prime):
+        self.kept = work / "differences"
         base = {key: value for key, value in os.environ.items() if not key.startswith(("UPA_", "LD_"))}
         self.environments = {"alone": base | {"LD_PRELOAD": str(prime)}}
         for mode, (names, settings) in MODES.items():
+            for name in names:
+                if not (libraries / name).exists():
+                    raise Failure(f"mode={mode} needs library={libraries / name}")
             preload = ":".join(str(libraries / name) for name in names) + f":{prime}"
             self.environments[mode] = base | settings | {"LD_PRELOAD": preload}
 
-    def once(self, program, mode):
-        return run(program, self.environments[mode], self.seconds)
+    def once(self, program, mode, seconds):
+        """(verdict, output) of one run."""
+        status, output = run.run(program, self.environments[mode], seconds)
+        return (NO_END if status is None else verdict.verdict(status, output)), output
 
-    def compare(self, program, modes):
-        """(mode, verdict alone, verdict there, times) of each mode in which the verdict differs; times of REPEATS."""
-        alone = [self.once(program, "alone")]
+    def keep(self, name, mode, output):
+        self.kept.mkdir(parents=True, exist_ok=True)
+        (self.kept / f"{name.replace('/', '__')}.{mode}").write_text(output)
+
+    def compare(self, name, program, seconds, modes):
+        """The verdict alone; and (mode, verdict there, times, runs) of each mode in which it differs."""
+        said, output = self.once(program, "alone", seconds)
+        alone = [said]
         found = []
         for mode in modes:
-            there = [self.once(program, mode)]
-            if there[0] in alone:
+            there = [self.once(program, mode, seconds)]
+            if there[0][0] in alone:
                 continue
-            while len(there) < REPEATS:
-                alone.append(self.once(program, "alone"))
-                there.append(self.once(program, mode))
-            strange = [said for said in there if said not in alone]
-            if strange:
-                found.append((mode, alone[0], strange[0], len(strange)))
-        return found
+
+            def strange():
+                return [run_there for run_there in there if run_there[0] not in alone]
+
+            def repeat(times):
+                for _ in range(times):
+                    alone.append(self.once(program, "alone", seconds)[0])
+                    there.append(self.once(program, mode, seconds))
+
+            repeat(REPEATS - 1)
+            if len(strange()) == 1:
+                repeat(MORE_REPEATS)
+            if strange():
+                self.keep(name, "alone", output)
+                self.keep(name, mode, strange()[0][1])
+                found.append((mode, strange()[0][0], len(strange()), len(there)))
+        return said, found
 
 
 def read_intended(path):
@@ -120,6 +111,13 @@ def intended(rows, name, mode):
                  if fnmatch.fnmatch(name, test) and fnmatch.fnmatch(mode, modes)), None)
 
 
+def kind_of(said, times, reason):
+    """What a difference counts as."""
+    if reason:
+        return "intended"
+    return "different" if times > 1 or verdict.is_crash(said) else "seldom"
+
+
 class OneLine(argparse.ArgumentParser):
     """Says a mistake in one line, as every command of ours does."""
 
@@ -132,54 +130,101 @@ def arguments(words):
     parser.add_argument("--ltp", metavar="DIR", type=pathlib.Path,
                         help="a checkout of the Linux Test Project, configured and built here")
     parser.add_argument("--only", metavar="PATTERN", default="*",
-                        help="tests whose suite/name match, e.g. 'glibc/malloc__*'")
+                        help="tests whose suite/name match, e.g. 'glibc/malloc__*'; suites: "
+                        + " ".join(suite.name for suite in build.SUITES))
     parser.add_argument("--modes", default=",".join(MODES), help="some of %(default)s")
-    parser.add_argument("--seconds", type=int, default=120, help="a test that runs longer has no end (%(default)s)")
+    parser.add_argument("--seconds", type=int, help="a test that runs longer has no end ("
+                        + ", ".join(f"{suite.name} {suite.seconds}" for suite in build.SUITES
+                                    if suite.seconds != build.Suite.seconds)
+                        + f", others {build.Suite.seconds})")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="tests at once (%(default)s)")
+    parser.add_argument("--verbose", action="store_true", help="also say which tests fail or skip without UPA")
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # only whether these are options
     parser.add_argument("--libraries", metavar="DIR", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--work", metavar="DIR", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args(words)
     options.modes = options.modes.split(",")
     if unknown := [mode for mode in options.modes if mode not in MODES]:
         parser.error(f"unknown mode={unknown[0]}: one of {','.join(MODES)}")
+    for name in ("seconds", "jobs"):
+        if getattr(options, name) is not None and getattr(options, name) < 1:
+            parser.error(f"{name}={getattr(options, name)} must be at least 1")
     if options.ltp and not (options.ltp / "testcases/open_posix_testsuite").is_dir():
         parser.error(f"ltp={options.ltp} is no checkout of the Linux Test Project")
     return options
 
 
-def main(words):
-    options = arguments(words)
-    rows = read_intended(HERE / "intended.txt")
-    prime = build.prime(HERE / "prime.c", options.work)
-    tests = []
+def chosen(options):
+    """(name, program, seconds that it may take) of the tests that match, and how many suites cannot run here."""
+    tests, skipped = [], 0
     for suite in build.SUITES:
         if not options.only.startswith(("*", "?", "[")) and not fnmatch.fnmatch(suite.name, options.only.split("/")[0]):
             continue
         reason, programs = suite.build(options.work, options.ltp)
-        print(f"{suite.name}: " + (f"skipped: {reason}" if reason else f"{len(programs)} tests"), flush=True)
-        tests += [(f"{suite.name}/{program.name}", program) for program in programs]
-    tests = [test for test in tests if fnmatch.fnmatch(test[0], options.only)]
-    if not tests:
+        if not reason and not programs:
+            raise Failure(f"suite={suite.name} has sources, and none of its tests can be compiled")
+        seconds = options.seconds or suite.seconds
+        named = [(f"{suite.name}/{program.name}", program, seconds) for program in programs]
+        matching = [test for test in named if fnmatch.fnmatch(test[0], options.only)]
+        print(f"{suite.name}: " + (f"skipped: {reason}" if reason else f"{len(matching)} of {len(named)} tests"),
+              flush=True)
+        skipped += bool(reason)
+        tests += matching
+    if not tests and not skipped:
         raise Failure(f"no test matches only={options.only}")
-    runner = Runner(options.libraries, prime, options.seconds)
-    counts = {"same": 0, "intended": 0, "different": 0, "seldom": 0}
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        running = [(name, pool.submit(runner.compare, program, options.modes)) for name, program in tests]
-        for done, (name, future) in enumerate(running, 1):
-            found = future.result()
-            kinds = set()
-            for mode, alone, there, times in found:
+    return tests, skipped
+
+
+def compare_all(tests, options, runner):
+    """Runs all tests; says what differs as soon as it is known. Counts by suite."""
+    rows = read_intended(HERE / "intended.txt")
+    counts = collections.defaultdict(collections.Counter)
+    pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
+    try:
+        running = {pool.submit(runner.compare, *test, options.modes): test[0] for test in tests}
+        for done, future in enumerate(concurrent.futures.as_completed(running), 1):
+            name = running[future]
+            alone, found = future.result()
+            kinds = {"same"}
+            for mode, there, times, runs in found:
                 reason = intended(rows, name, mode)
-                kind = "intended" if reason else "different" if times > 1 else "seldom"
-                kinds.add(kind)
-                print(f"{kind}: {name} mode={mode}: alone: {alone}; under UPA: {there} ({times} of {REPEATS})"
+                kinds.add(kind := kind_of(there, times, reason))
+                print(f"{kind}: {name} mode={mode}: alone: {alone}; under UPA: {there} ({times} of {runs})"
                       + (f"; {reason}" if reason else ""), flush=True)
-            counts[next((kind for kind in ("different", "seldom", "intended") if kind in kinds), "same")] += 1
+            suite = counts[name.split("/")[0]]
+            suite[next(kind for kind in KINDS if kind in kinds)] += 1
+            if not verdict.is_passed(alone):
+                suite["not passed alone"] += 1
+                if options.verbose:
+                    print(f"not passed alone: {name}: {alone}", flush=True)
             if sys.stderr.isatty():
                 print(f"\r{done} of {len(running)} ", end="", file=sys.stderr)
-    print(", ".join(f"{count} {kind}" for kind, count in counts.items()))
-    print(f"{counts['same'] + counts['intended'] + counts['seldom']} passed, {counts['different']} failed, 0 skipped")
-    return 1 if counts["different"] else 0
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        run.end_all()
+        raise
+    finally:
+        pool.shutdown()
+    return counts
+
+
+def main(words):
+    options = arguments(words)
+    if options.check:
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    prime = build.prime(HERE / "prime.c", options.work)
+    runner = Runner(options.libraries, options.work, prime)
+    tests, skipped = chosen(options)
+    counts = compare_all(tests, options, runner)
+    for suite, count in counts.items():
+        print(f"{suite}: " + ", ".join(f"{count[kind]} {kind}" for kind in (*reversed(KINDS), "not passed alone")))
+    total = sum(counts.values(), collections.Counter())
+    if total["different"] + total["seldom"] + total["intended"]:
+        print(f"what they wrote: {runner.kept}")
+    passed = total["same"] + total["intended"] + total["seldom"]
+    print(f"{passed} passed, {total['different']} failed, {skipped} skipped")
+    return 0 if passed and not total["different"] else 1
 
 
 if __name__ == "__main__":
@@ -187,3 +232,5 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except (Failure, build.Failure) as failure:
         sys.exit(f"upa: {failure}")
+    except KeyboardInterrupt:
+        sys.exit("upa: interrupted")
