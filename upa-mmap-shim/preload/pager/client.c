@@ -367,7 +367,7 @@ static void stage(uint32_t count)
 		move_run(pages[i], n, client.used + i, result + i);
 	}
 	for (uint32_t i = 0; i < count; i++)
-		if (!result[i]) {
+		if (!result[i] && slots[i] != PAGER_NO_SLOT) {
 			memcpy(client.file + PAGER_STAGING_OFFSET + slots[i] * PAGE_BYTES,
 			       client.staging + (client.used + i) * PAGE_BYTES, PAGE_BYTES);
 			/* Here and not by the pager, which may be dead by now: the page is nowhere else. */
@@ -404,7 +404,8 @@ static bool in_range(uint32_t count)
 	if (count > PAGER_ORDER_PAGES)
 		return false;
 	for (uint32_t i = 0; i < count; i++)
-		if (pages[i] >= client.region_bytes / PAGE_BYTES || slots[i] >= PAGER_STAGING_SLOTS)
+		if (pages[i] >= client.region_bytes / PAGE_BYTES ||
+		    (slots[i] >= PAGER_STAGING_SLOTS && slots[i] != PAGER_NO_SLOT))
 			return false;
 	return true;
 }

@@ -27,6 +27,9 @@
  *   the pager dies with a page on its way
  *                            the executor, not the pager, writes where a staged page is. A page that comes in is put to
  *                            its address before its place is forgotten. Events are read into memory that is kept
+ *   a page that is dropped because a store has it as it is
+ *                            it came in write-protected (UFFDIO_COPY_MODE_WP). The pager's word forgets the copy before
+ *                            it lets a thread write, and the thread waits for that (upa.pager.place.PlaceWord)
  *   pinned, locked, shared pages
  *                            UFFDIO_MOVE refuses them
  *   a hole that is not registered

@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define PAGER_MAGIC 0x5041475241504755ull
-#define PAGER_VERSION 3u
+#define PAGER_VERSION 4u
 
 #define PAGER_ORDER_PAGES 256u  /* most pages of an order */
 #define PAGER_SCAN_PAGES 16384u /* most pages of a PAGER_SCAN */
@@ -45,6 +45,9 @@
 
 /* The word of a page in a staging slot. */
 #define PAGER_STAGED(slot) (15ull << 60 | (slot))
+
+/* In place of a staging slot: the page is in a store as it is. It goes without a copy, and its word stays. */
+#define PAGER_NO_SLOT 0xffffffffu
 
 struct pager_hello {
 	uint64_t magic;
@@ -66,7 +69,8 @@ enum pager_kind {
 	PAGER_HINT,     /* of `count` pages from `argument` on; `ticket` is upa_hint_kind, and the priority times 256 */
 	/* The pager orders. */
 	PAGER_WELCOME = 16, /* the first, and later if the bound changes; `argument` is the bound in bytes */
-	PAGER_STAGE,        /* pages[] out of the region; page i to staging slot pages[ORDER_PAGES + i]; results[] */
+	PAGER_STAGE,        /* pages[] out of the region; page i to staging slot pages[ORDER_PAGES + i], or to none
+			     * (PAGER_NO_SLOT); results[] */
 	PAGER_UNSHARE,      /* pages[] are written to as they are, so that they are shared with no child */
 	PAGER_SCAN,         /* which of `count` pages from `argument` on are present: present[] */
 	PAGER_GIVE_BACK,    /* memory of free pages to the kernel, but for `argument` bytes */

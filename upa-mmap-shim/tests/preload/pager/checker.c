@@ -3,7 +3,8 @@
  * Every page names its owner, its number and its version; what is elsewhere than it should be, is older than it was, or
  * reads zero is a fault. Threads write and read at random, by themselves and by system calls, while the pager evicts.
  *
- * Usage: checker MIB THREADS SECONDS|until-input [fork] [remap] [drop]
+ * Usage: checker MIB THREADS SECONDS|until-input [fork] [remap] [drop] [reads]
+ * With `reads` hardly any page is written to.
  * Exit status 1 and a line if a page is wrong.
  */
 #define _GNU_SOURCE
@@ -27,7 +28,7 @@
 
 static size_t pages; /* of each thread */
 static int seconds;
-static bool with_fork, with_remap, with_drop;
+static bool with_fork, with_remap, with_drop, reads;
 static _Atomic bool stop;
 static _Atomic long touches, wrong, calls, forks, remaps, drops;
 
@@ -174,7 +175,7 @@ static void *work(void *argument)
 		char *at = o->memory + page * PAGE;
 		uint64_t r = next(o) % 1000;
 
-		if (r < 20) {
+		if (r < (reads ? 2 : 20)) {
 			through_a_pipe(o, ends, page);
 		} else if (with_drop && r < 30) {
 			drop(o, page);
@@ -184,7 +185,7 @@ static void *work(void *argument)
 			fork_and_look(o);
 		} else {
 			check(o, at, page, o->version[page], "a touch");
-			if (r % 2)
+			if (reads ? r % 64 == 1 : r % 2)
 				fill(o, at, page, ++o->version[page]);
 		}
 		if (++mine % 256 == 0)
@@ -211,6 +212,7 @@ int main(int argc, char **argv)
 		with_fork |= !strcmp(argv[i], "fork");
 		with_remap |= !strcmp(argv[i], "remap");
 		with_drop |= !strcmp(argv[i], "drop");
+		reads |= !strcmp(argv[i], "reads");
 	}
 	for (int i = 0; i < count; i++) {
 		owners[i].number = i + 1;

@@ -214,6 +214,23 @@ grep -q '^bound, pages  *5120$' "$work/stats" || fail "another bound: $(<"$work/
 wait "$program" || fail "checker: status=$?: $(<"$work/err")"
 grep -q ' wrong 0$' "$work/out" || fail "checker: $(<"$work/out") $(<"$work/err")"
 
+# Pages keep a copy in a file while nobody writes to them: then they leave for nothing.
+paged clock --memory 16M --store file:/var/tmp:1G -- "$tests/pager_ways" copies 2>"$work/err" ||
+  fail "copies: status=$?: $(<"$work/err")"
+begin clock --memory 24M --store file:/var/tmp:1G -- "$tests/pager_checker" 32 2 until-input reads fork drop
+for ((i = 0; i < 300; i++)); do
+  "$upa" policy stats "$program" >"$work/stats" 2>&1 || true
+  ! grep -q '^  of these at no cost, unwritten since  *[1-9][0-9][0-9]' "$work/stats" || break
+  sleep 0.1
+done
+echo end >"$work/input"
+wait "$program" || fail "copies: status=$?: $(<"$work/err")"
+cat "$work/out"
+grep -q ' wrong 0$' "$work/out" || fail "copies: $(<"$work/out") $(<"$work/err")"
+for line in 'of these at no cost, unwritten since' 'copies that were written over'; do
+  grep -q "$line  *[1-9]" "$work/stats" || fail "copies: no $line: $(<"$work/stats")"
+done
+
 # A thousand replacements under load.
 begin clock --memory 24M -- "$tests/pager_checker" 64 2 until-input drop
 for ((i = 0; i < 300; i++)); do
@@ -273,7 +290,7 @@ kill_pagers() {
 # The pager is killed again and again, also while one takes over: another goes on with its pages, and none is wrong.
 kills=20
 [[ -z ${UPA_FULL:-} ]] || kills=1000
-for way in '--store lz4:1G drop' '--store file:/var/tmp:1G'; do
+for way in '--store lz4:1G drop' '--store file:/var/tmp:1G' '--store file:/var/tmp:1G reads fork'; do
   read -r option store words <<<"$way"
   begin clock --memory 24M "$option" "$store" -- "$tests/pager_checker" 64 2 until-input $words
   kill_pagers $((kills / 2))

@@ -246,6 +246,84 @@ static void by_damage(void)
 	all_there();
 }
 
+/* How many times each page has been written to; its content goes with that. */
+static void expect_rounds(uint64_t rounds)
+{
+	for (size_t p = 0; p < PAGES; p++)
+		expect(memory, p, content(p) + rounds);
+}
+
+/*
+ * Pages that have come to be read are written to in each way there is: what they held before must not come back. With a
+ * store in which they keep a copy.
+ */
+static void by_copies(void)
+{
+	char name[] = "/tmp/upa-ways-XXXXXX";
+	int fd = mkstemp(name);
+	uint64_t round = 0;
+	pid_t child;
+	int status;
+
+	CHECK(fd >= 0 && !unlink(name));
+	all_there();
+	all_there();
+	for (size_t p = 0; p < PAGES; p++)
+		put(memory, p, content(p) + 1);
+	expect_rounds(++round);
+	expect_rounds(round);
+	/* By the kernel. */
+	for (size_t p = 0; p < PAGES; p++) {
+		char page[PAGE] = { 0 };
+
+		put(page, 0, content(p) + 2);
+		CHECK(pwrite(fd, page, PAGE, (off_t)(p * PAGE)) == (ssize_t)PAGE);
+	}
+	CHECK(pread(fd, memory, PAGES * PAGE, 0) == (ssize_t)(PAGES * PAGE));
+	expect_rounds(++round);
+	expect_rounds(round);
+	/* By a child, whose pages are its own, and by the parent meanwhile. */
+	child = fork();
+	if (!child) {
+		for (size_t p = 0; p < PAGES; p++)
+			put(memory, p, content(p) + 99);
+		expect_rounds(99);
+		expect_rounds(99);
+		_exit(0);
+	}
+	for (size_t p = 0; p < PAGES; p += 2)
+		put(memory, p, content(p) + 3);
+	CHECK(child > 0 && waitpid(child, &status, 0) == child && !status);
+	for (size_t p = 0; p < PAGES; p++)
+		expect(memory, p, content(p) + 2 + (p % 2 == 0));
+	for (size_t p = 1; p < PAGES; p += 2)
+		put(memory, p, content(p) + 3);
+	expect_rounds(++round);
+	expect_rounds(round);
+	/* At other addresses. */
+	for (size_t p = 0; p + 64 <= PAGES; p += 256) {
+		char *place = mmap(NULL, 64 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *moved = mremap(memory + p * PAGE, 64 * PAGE, 64 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+
+		CHECK(moved == place);
+		for (size_t k = 0; k < 64; k++) {
+			expect(moved, k, content(p + k) + round);
+			put(moved, k, content(p + k) + round);
+		}
+		CHECK(mremap(moved, 64 * PAGE, 64 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, memory + p * PAGE) ==
+		      memory + p * PAGE);
+	}
+	expect_rounds(round);
+	/* Dropped, and written anew. */
+	CHECK(!madvise(memory, PAGES / 2 * PAGE, MADV_DONTNEED));
+	for (size_t p = 0; p < PAGES / 2; p++)
+		expect(memory, p, 0);
+	for (size_t p = 0; p < PAGES / 2; p++)
+		put(memory, p, content(p) + round);
+	expect_rounds(round);
+	close(fd);
+}
+
 static const struct way {
 	const char *name;
 	void (*run)(void);
@@ -265,6 +343,7 @@ static const struct way {
 	{ "filter", by_filter },
 	{ "signals", by_signals },
 	{ "damage", by_damage },
+	{ "copies", by_copies },
 };
 
 int main(int argc, char **argv)

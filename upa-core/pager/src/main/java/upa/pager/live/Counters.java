@@ -16,6 +16,11 @@ final class Counters {
     /** Orders that a thread of the program waited for. */
     volatile long waits;
 
+    /** Pages evicted without a copy, since a store had them as they were. */
+    volatile long dropped;
+    /** Copies that were of no use, since the page was written to. */
+    volatile long overwritten;
+
     volatile long lost;
     volatile long staged;
     volatile long stagingNanos;

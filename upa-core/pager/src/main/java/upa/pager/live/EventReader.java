@@ -78,7 +78,8 @@ final class EventReader {
 
     private void heed(int i) {
         switch (uffd.event(i)) {
-            case Uffd.EVENT_FAULT -> faults.fault(uffd.argument(i, 1), uffd.number(i), (uffd.argument(i, 0) & 1) != 0);
+            case Uffd.EVENT_FAULT ->
+                faults.fault(uffd.argument(i, 1), uffd.number(i), uffd.isWrite(i), uffd.isProtected(i));
             case Uffd.EVENT_REMAP -> remapped(uffd.argument(i, 0), uffd.argument(i, 1), uffd.argument(i, 2));
             case Uffd.EVENT_REMOVE -> drop(uffd.argument(i, 0), uffd.argument(i, 1), Cause.FREED);
             case Uffd.EVENT_UNMAP -> drop(uffd.argument(i, 0), uffd.argument(i, 1), Cause.UNMAPPED);
@@ -155,6 +156,11 @@ final class EventReader {
         int last = clamp(from + length);
         for (int page = next(clamp(from), last); page < last; page = next(page + 1, last)) {
             long word = states.get(page);
+            if (PlaceWord.isClean(word)) {
+                // Its copy stays behind; who writes at the new place finds none.
+                process.migration().written(page);
+                word = states.get(page);
+            }
             if (PageStates.isOutside(word)) {
                 children.bring(page);
             }

@@ -198,7 +198,7 @@ final class Evictor {
             if (victim < 0) {
                 break;
             }
-            if (states.get((int) victim) == PageStates.chosen()) {
+            if (states.isChosen((int) victim)) {
                 // Sorted by address: neighbours go in one move.
                 victims[count++] = (victim & 0xffffffffL) << 32 | victim >>> 32;
             }
@@ -214,10 +214,12 @@ final class Evictor {
             }
         }
         session.tellEvicted(true);
+        process.copies.trust();
         int[] slots = new int[distinct];
         for (int i = 0; i < distinct; i++) {
-            slots[i] = freeSlots[--freeSlotCount];
-            client.page(i, (int) (victims[i] >>> 32), slots[i]);
+            int page = (int) (victims[i] >>> 32);
+            slots[i] = PlaceWord.isClean(states.get(page)) ? Wire.NO_SLOT : freeSlots[--freeSlotCount];
+            client.page(i, page, slots[i]);
         }
         long begun = System.nanoTime();
         client.order(Wire.STAGE, distinct, 0);
@@ -247,7 +249,9 @@ final class Evictor {
         for (int i = 0; i < count; i++) {
             int page = (int) (victims[i] >>> 32);
             int result = client.result(i);
-            if (result == 0) {
+            if (slots[i] == Wire.NO_SLOT) {
+                progress += result == 0 ? dropped(page) : stays(page, result) ? 0 : 1;
+            } else if (result == 0) {
                 states.set(page, PlaceWord.of(PlaceWord.STAGING, 0, slots[i]));
                 slotOwner[slots[i]] = page;
                 waiting.add(new Staged(slots[i], (int) victims[i]));
@@ -262,16 +266,26 @@ final class Evictor {
         fruit(progress, count);
     }
 
+    /** Nobody could write to it: no event has been read and no fault served since the order was given. */
+    private int dropped(int page) {
+        process.mover().arrived(page, process.migration().drop(page));
+        counters.staged(page);
+        counters.evictions++;
+        counters.dropped++;
+        process.copies.saved();
+        return 1;
+    }
+
     /** False if it is gone, or will be able to leave. */
     private boolean stays(int page, int error) {
         counters.refused++;
         single[0] = page;
         if (error == -Linux.ENOENT) {
-            states.set(page, 0);
+            process.release(page, states.set(page, 0));
             process.tell(Cause.FREED, single, 1);
             return false;
         }
-        states.set(page, PageStates.memory());
+        states.spare(page);
         process.tell(Cause.RESCUED, single, 1);
         if (error == -Linux.EBUSY && shared.size() < Wire.ORDER_PAGES) {
             shared.add(page);
@@ -375,6 +389,10 @@ final class Evictor {
         }
         // Others may go where a few do not compress.
         full = kept > 0 && (batch.metFull || kept == batch.count);
+        if (full && process.copies.forget()) {
+            // There is room again.
+            full = false;
+        }
         if (full) {
             fullUntil = System.nanoTime() + RETRY_NANOS;
             process.complain("no store takes more pages: they stay in memory, over the bound");
@@ -394,7 +412,7 @@ final class Evictor {
             int slot = refused.poll();
             if (isStaged(slot)) {
                 // At once: the staging area always answers.
-                process.migration().fetch(slotOwner[slot], back, putBack);
+                process.migration().fetch(slotOwner[slot], false, back, putBack);
             }
             if (isStaged(slot)) {
                 refused.add(slot);

@@ -29,7 +29,7 @@ final class FaultServer {
     /** Of pages that nobody waits for. */
     private static final int MOST_BATCHES = 4;
 
-    private record Fault(int page, int thread, boolean write) {}
+    private record Fault(int page, int thread, boolean write, boolean isProtected) {}
 
     private final PagedProcess process;
     private final Evictor evictor;
@@ -68,12 +68,12 @@ final class FaultServer {
     }
 
     /** Notes a fault that the kernel tells of. */
-    void fault(long address, int thread, boolean write) {
+    void fault(long address, int thread, boolean write, boolean isProtected) {
         int page = process.page(address);
         if (page < 0) {
             outsideFaults.add(address & -PAGE_BYTES);
         } else {
-            faults.add(new Fault(page, thread, write));
+            faults.add(new Fault(page, thread, write, isProtected));
         }
     }
 
@@ -165,6 +165,8 @@ final class FaultServer {
         for (int i = 0; i < n; i++) {
             long address = outsideFaults.poll();
             int result = uffd.copy(address, zeros.asSlice(0, PAGE_BYTES));
+            // It may have come with a copy.
+            result = result == -Linux.EEXIST ? uffd.unprotect(address, PAGE_BYTES) : result;
             if (result == -Linux.EAGAIN) {
                 outsideFaults.add(address);
             } else if (result < 0) {
@@ -175,7 +177,7 @@ final class FaultServer {
 
     private void again(int page) {
         retries = true;
-        faults.add(new Fault(page, 0, false));
+        faults.add(new Fault(page, 0, false, false));
     }
 
     /** Whether the kernel has refused a page: a thread that has dropped memory must run before it does not. */
@@ -186,6 +188,9 @@ final class FaultServer {
     }
 
     private void serve(Fault f) throws Client.GoneException {
+        if (f.isProtected() && write(f)) {
+            return;
+        }
         evictor.makeRoom();
         long word = states.get(f.page());
         if (word == PageStates.LOST) {
@@ -196,8 +201,32 @@ final class FaultServer {
             if (PlaceWord.place(word) != PlaceWord.STAGING) {
                 count(f);
             }
-            fetch(f.page(), Cause.FETCHED, 0);
+            // Of one that is about to be written to, a copy would be of no use.
+            fetch(f.page(), Cause.FETCHED, !f.write() && f.thread() != 0 && process.copies.keeps(word), 0);
         }
+    }
+
+    /** A protected page is about to be written to. False if it is not in memory by now. */
+    private boolean write(Fault f) {
+        boolean hadCopy = PlaceWord.isClean(states.get(f.page()));
+        boolean wasChosen = states.isChosen(f.page());
+        // First the word, then the thread: who is killed in between leaves a page that is protected for nothing.
+        if (!process.migration().written(f.page())) {
+            return false;
+        }
+        if (hadCopy) {
+            process.copies.overwritten();
+            single[0] = f.page();
+            process.tell(wasChosen ? Cause.RESCUED : Cause.WRITTEN, single, 1);
+        }
+        int result = uffd.unprotect(process.address(f.page()), PAGE_BYTES);
+        if (result == -Linux.EAGAIN) {
+            retries = true;
+            faults.add(f);
+        } else if (result < 0) {
+            uffd.wake(process.address(f.page()));
+        }
+        return true;
     }
 
     /** One that is tried again is no other fault. */
@@ -246,11 +275,11 @@ final class FaultServer {
     }
 
     /** Brings in a page that nobody reads yet; who moves it to another store loses his claim. */
-    private void fetch(int page, Cause cause, int damaged) {
-        long word = states.get(page);
+    private void fetch(int page, Cause cause, boolean keeps, int damaged) {
         PageIo io = reader();
         underWay++;
-        process.migration().fetch(page, io, new Arrival(word, cause, damaged)).whenComplete((moved, failure) -> {
+        Arrival arrival = new Arrival(states.get(page), cause, keeps, damaged);
+        process.migration().fetch(page, keeps, io, arrival).whenComplete((moved, failure) -> {
             readers.add(io);
             underWay--;
         });
@@ -260,11 +289,13 @@ final class FaultServer {
     private final class Arrival implements Migration.Told {
         private final long word;
         private final Cause cause;
+        private final boolean keeps;
         private final int damaged;
 
-        Arrival(long word, Cause cause, int damaged) {
+        Arrival(long word, Cause cause, boolean keeps, int damaged) {
             this.word = word;
             this.cause = cause;
+            this.keeps = keeps;
             this.damaged = damaged;
         }
 
@@ -309,7 +340,7 @@ final class FaultServer {
                 doesNotAnswer(word);
                 retryLater(page);
             } else if (damaged + 1 < MOST_READS) {
-                fetch(page, cause, damaged + 1);
+                fetch(page, cause, keeps, damaged + 1);
             } else {
                 process.release(page, states.set(page, PageStates.LOST));
                 lost(word, result);
@@ -377,8 +408,10 @@ final class FaultServer {
         batchesUnderWay++;
         PageIo free = batches.poll();
         PageIo io = free != null ? free : new PageIo(process.arena, MOST_AHEAD);
-        Arrival arrival = new Arrival(PlaceWord.of(place, 0, 0), Cause.PREFETCHED, 0);
-        process.migration().fetch(pages, count, place, io, arrival).whenComplete((moved, failure) -> {
+        long word = PlaceWord.of(place, 0, 0);
+        boolean keeps = process.copies.keeps(word);
+        Arrival arrival = new Arrival(word, Cause.PREFETCHED, keeps, 0);
+        process.migration().fetch(pages, count, place, keeps, io, arrival).whenComplete((moved, failure) -> {
             batches.add(io);
             batchesUnderWay--;
         });
@@ -388,7 +421,7 @@ final class FaultServer {
     void bring(int page) {
         long word = states.get(page);
         if (PageStates.isOutside(word) && PlaceWord.claim(word) != PlaceWord.WANTED) {
-            fetch(page, Cause.FETCHED, 0);
+            fetch(page, Cause.FETCHED, false, 0);
         }
     }
 

@@ -176,10 +176,15 @@ final class ForkedChild {
             int page = process.page(address);
             if (page >= 0 && outside.get(page)) {
                 bring(page);
-            } else if (uffd.copy(address, process.zeroPage) == -Linux.EAGAIN) {
-                faults.add(address);
             } else {
-                uffd.wake(address);
+                // Where the parent kept a copy, it may be there and protected.
+                int result = uffd.copy(address, process.zeroPage);
+                result = result == -Linux.EEXIST ? uffd.unprotect(address, PageIo.PAGE_BYTES) : result;
+                if (result == -Linux.EAGAIN) {
+                    faults.add(address);
+                } else if (result < 0) {
+                    uffd.wake(address);
+                }
             }
         }
     }
@@ -273,7 +278,7 @@ final class ForkedChild {
         } else if (outside.get(page)) {
             release(page);
         }
-        if (result < 0) {
+        if (result < 0 && (result != -Linux.EEXIST || uffd.unprotect(address, PageIo.PAGE_BYTES) < 0)) {
             uffd.wake(address);
         }
     }

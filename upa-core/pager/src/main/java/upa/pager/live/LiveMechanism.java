@@ -139,7 +139,7 @@ final class LiveMechanism implements Mechanism {
     @Override
     public int placeOf(int page) {
         long word = states.get(page);
-        return StoreChain.isStored(word)
+        return StoreChain.isStored(word) && !PlaceWord.isClean(word)
                 ? PlaceWord.place(word) - PlaceWord.FIRST_TIER
                 : PlaceWord.place(word) == PlaceWord.PATTERN ? 0 : -1;
     }

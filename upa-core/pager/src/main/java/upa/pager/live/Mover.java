@@ -9,7 +9,6 @@ import upa.pager.place.Migration;
 import upa.pager.place.MoveCounters;
 import upa.pager.place.PlaceWord;
 import upa.pager.store.PageIo;
-import upa.pager.store.StoreStatistics;
 
 /**
  * Moves pages of one session from store to store: those that a policy proposes, those that the user has asked for, and
@@ -19,10 +18,9 @@ import upa.pager.store.StoreStatistics;
  */
 final class Mover {
     private static final int BATCH = 64;
-    /** A store is relieved when it is fuller than 15/16, until it is no fuller than 7/8. */
-    private static final int PARTS = 16;
-
+    /** A store is relieved when it is fuller than 15 sixteenths, until it is no fuller than 14. */
     private static final int HIGH = 15;
+
     private static final int LOW = 14;
     private static final long LOOK_NANOS = 5_000_000;
     private static final long RETRY_NANOS = 500_000_000;
@@ -41,10 +39,13 @@ final class Mover {
         }
     }
 
-    /** Whether somebody else needs the slot of a page. */
-    interface Shared {
-        /** {@return whether its slot must stay} */
-        boolean isShared(int page, long word);
+    /** Who else has slots in the stores. */
+    interface Others {
+        /** {@return whether somebody else needs the slot of a page: then it must stay} */
+        boolean share(int page, long word);
+
+        /** Copies of pages in memory are to go, since the store is to be empty. */
+        void forgetCopies(int store);
     }
 
     private record Batch(int[] pages, int count, int from, int to, Request request) {}
@@ -52,7 +53,7 @@ final class Mover {
     private final StoreChain stores;
     private final PageStates states;
     private final LiveMechanism mechanism;
-    private final Shared shared;
+    private final Others others;
     private final Migration migration;
     private final PageIo io = new PageIo(Arena.ofAuto(), BATCH);
     private final ColdQueue[] queues;
@@ -63,11 +64,11 @@ final class Mover {
     private boolean waitsForRate;
     private long nextLook;
 
-    Mover(StoreChain stores, Migration migration, PageStates states, LiveMechanism mechanism, Shared shared) {
+    Mover(StoreChain stores, Migration migration, PageStates states, LiveMechanism mechanism, Others others) {
         this.stores = stores;
         this.states = states;
         this.mechanism = mechanism;
-        this.shared = shared;
+        this.others = others;
         this.migration = migration;
         queues = new ColdQueue[stores.size()];
         relieving = new boolean[stores.size()];
@@ -160,7 +161,7 @@ final class Mover {
 
     /** Nobody reads it, and no child has inherited its slot. */
     private boolean isFree(int page, long word) {
-        return PlaceWord.claim(word) == PlaceWord.FREE && !shared.isShared(page, word);
+        return PlaceWord.claim(word) == PlaceWord.FREE && !others.share(page, word);
     }
 
     private boolean isIn(int page, int store) {
@@ -212,6 +213,7 @@ final class Mover {
             if (count > 0) {
                 return new Batch(pages, count, r.from, r.to, r);
             }
+            others.forgetCopies(r.from);
             requests.remove().done.complete("moved pages=" + r.moved);
         }
         return null;
@@ -224,9 +226,9 @@ final class Mover {
             return null;
         }
         for (int from = 0; from < queues.length - 1; from++) {
-            relieving[from] = isFuller(from, relieving[from] ? LOW : HIGH);
+            relieving[from] = stores.isFuller(from, relieving[from] ? LOW : HIGH);
             int to = from + 1;
-            while (relieving[from] && to < queues.length && isFuller(to, HIGH)) {
+            while (relieving[from] && to < queues.length && stores.isFuller(to, HIGH)) {
                 to++;
             }
             if (!relieving[from] || to == queues.length) {
@@ -250,11 +252,6 @@ final class Mover {
         }
         nextLook = now + LOOK_NANOS;
         return null;
-    }
-
-    private boolean isFuller(int store, int parts) {
-        StoreStatistics s = stores.store(store).statistics();
-        return s.bytesUsed() / parts > s.bytesLimit() / PARTS;
     }
 
     private void begin(Batch batch) {

@@ -10,7 +10,8 @@ import upa.pager.place.Words;
 /**
  * Where each page of a process is: its {@link PlaceWord}. A page in memory that is {@link PlaceWord#MOVING} has been
  * chosen as a victim; one in a store that is {@link PlaceWord#WANTED} is being read, and one that is MOVING is on its
- * way to another store. {@link #LOST} has no content any more that could be trusted.
+ * way to another store. One that is {@link PlaceWord#CLEAN} is in memory and in a store; whether it has been chosen its
+ * word does not say. {@link #LOST} has no content any more that could be trusted.
  *
  * <p>The words outlive the pager: they lie in memory that the process keeps. All else is made anew from them. Changed
  * by the session's thread; the policy's thread chooses victims, and reads.
@@ -29,6 +30,11 @@ final class PageStates implements Words {
     private final BitSet inMemory = new BitSet();
     private final BitSet eligible = new BitSet();
     private final BitSet outside = new BitSet();
+    private final BitSet clean = new BitSet();
+    /** Victims that have a copy. */
+    private final BitSet chosenClean = new BitSet();
+
+    private int cleanCount;
     private int resident;
     private int outsideCount;
 
@@ -66,7 +72,7 @@ final class PageStates implements Words {
     }
 
     static boolean isOutside(long word) {
-        return PlaceWord.place(word) > PlaceWord.MEMORY;
+        return PlaceWord.place(word) > PlaceWord.MEMORY && !PlaceWord.isClean(word);
     }
 
     /** Changes a word, and returns what it was. The process may have written it before, and told the caller. */
@@ -75,13 +81,16 @@ final class PageStates implements Words {
         if (stored(page) != word) {
             WORD.setRelease(words, (long) page * Long.BYTES, word);
         }
-        boolean isInMemory = PlaceWord.place(word) == PlaceWord.MEMORY;
+        boolean isInMemory = PlaceWord.isInMemory(word);
         resident += (isInMemory ? 1 : 0) - (inMemory.get(page) ? 1 : 0);
         outsideCount += (isOutside(word) ? 1 : 0) - (outside.get(page) ? 1 : 0);
         known.set(page, word != 0);
         inMemory.set(page, isInMemory);
-        eligible.set(page, word == memory());
+        cleanCount += (PlaceWord.isClean(word) ? 1 : 0) - (clean.get(page) ? 1 : 0);
+        eligible.set(page, word == memory() || PlaceWord.isClean(word));
         outside.set(page, isOutside(word));
+        clean.set(page, PlaceWord.isClean(word));
+        chosenClean.clear(page);
         return was;
     }
 
@@ -95,11 +104,36 @@ final class PageStates implements Words {
 
     /** Makes a page a victim. Returns false if it cannot be. */
     synchronized boolean choose(int page) {
-        if (get(page) != memory()) {
+        if (!eligible.get(page)) {
             return false;
         }
-        set(page, chosen());
+        if (clean.get(page)) {
+            chosenClean.set(page);
+            eligible.clear(page);
+        } else {
+            set(page, chosen());
+        }
         return true;
+    }
+
+    /** Whether a page is a victim still. */
+    synchronized boolean isChosen(int page) {
+        return get(page) == chosen() || chosenClean.get(page);
+    }
+
+    /** A victim stays in memory after all, with its copy if it has one. */
+    synchronized void spare(int page) {
+        set(page, clean.get(page) ? stored(page) : memory());
+    }
+
+    /** The first page from there on that is in memory and has a copy, or -1. */
+    synchronized int nextClean(int from) {
+        return clean.nextSetBit(from);
+    }
+
+    /** Pages in memory that have a copy. */
+    synchronized int clean() {
+        return cleanCount;
     }
 
     /** The first page from there on that has a word, or -1. */

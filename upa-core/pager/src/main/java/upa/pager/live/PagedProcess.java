@@ -46,6 +46,7 @@ final class PagedProcess {
     private volatile Migration migration;
 
     final ProgramMemory memory = new ProgramMemory(this);
+    final Copies copies;
     private Children children;
 
     private volatile PolicyThread policies;
@@ -62,6 +63,7 @@ final class PagedProcess {
         this.log = line -> log.accept("pid=" + hello.pid() + " (" + hello.name() + "): " + line);
         kept = new Kept(client.kept());
         uffd = new Uffd(hello.uffd(), kept.messages());
+        copies = new Copies(this);
         pages = hello.pages();
         states = new PageStates(client.words());
         mechanism = new LiveMechanism(states, places, counters, boundPages, this::wake);
@@ -88,7 +90,20 @@ final class PagedProcess {
         made.tier(PlaceWord.MEMORY, memory);
         made.tier(PlaceWord.STAGING, new StagingArea(client::staged));
         migration = made;
-        mover = new Mover(opened, made, states, mechanism, (page, word) -> children.hold(page, word));
+        mover = new Mover(opened, made, states, mechanism, new Mover.Others() {
+            @Override
+            public boolean share(int page, long word) {
+                return children.hold(page, word);
+            }
+
+            @Override
+            public void forgetCopies(int store) {
+                while (copies.forget(store)) {
+                    // Some at a time.
+                    continue;
+                }
+            }
+        });
         stores = opened;
     }
 
@@ -193,6 +208,7 @@ final class PagedProcess {
     }
 
     void close() {
+        copies.close();
         uffd.close();
         client.close();
         synchronized (this) {

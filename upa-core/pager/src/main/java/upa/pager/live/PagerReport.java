@@ -44,6 +44,9 @@ final class PagerReport {
         line(text, "first touches, pages", p.firstTouches());
         line(text, "rescued from the staging area", p.rescues());
         line(text, "evicted to stores", p.evictions());
+        line(text, "  of these at no cost, unwritten since", c.dropped);
+        line(text, "in memory with a copy in a store, pages", s.states.clean());
+        line(text, "copies that were written over", c.overwritten);
         line(text, "brought in early", p.prefetches());
         line(text, "proposals without effect", p.refused());
         line(text, "pages that could not leave", c.refused);

@@ -24,9 +24,18 @@ final class ProgramMemory implements Tier {
         return errors.getOrDefault(page, 0);
     }
 
-    /** Neighbours come in one call. */
     @Override
     public CompletableFuture<PageIo> accept(int[] pages, PageIo io) {
+        return accept(pages, io, false);
+    }
+
+    @Override
+    public CompletableFuture<PageIo> acceptClean(int[] pages, PageIo io) {
+        return accept(pages, io, true);
+    }
+
+    /** Neighbours come in one call. */
+    private CompletableFuture<PageIo> accept(int[] pages, PageIo io, boolean isProtected) {
         errors.clear();
         for (int i = 0; i < io.count(); ) {
             int run = 1;
@@ -34,8 +43,11 @@ final class ProgramMemory implements Tier {
                 run++;
             }
             long bytes = (long) run * PageIo.PAGE_BYTES;
-            int result = process.uffd.copy(
-                    process.address(pages[i]), io.data().asSlice((long) i * PageIo.PAGE_BYTES, bytes), bytes);
+            long address = process.address(pages[i]);
+            var content = io.data().asSlice((long) i * PageIo.PAGE_BYTES, bytes);
+            int result = isProtected
+                    ? process.uffd.copyProtected(address, content, bytes)
+                    : process.uffd.copy(address, content, bytes);
             int come = Math.max(result, 0) / PageIo.PAGE_BYTES;
             for (int k = 0; k < come; k++, i++) {
                 io.slot(i, 0);

@@ -168,6 +168,7 @@ final class Session implements Runnable {
             evictor.putBackRefused();
             evictor.balance();
             evictor.write();
+            process.copies.relieve();
             process.mover().step();
         }
     }

@@ -19,6 +19,7 @@ import upa.pager.store.RedisStore;
 import upa.pager.store.Store;
 import upa.pager.store.StoreException;
 import upa.pager.store.StoreSpec;
+import upa.pager.store.StoreStatistics;
 import upa.policy.Place;
 
 /** The stores of a pager, nearest first. Safe for use by several threads. */
@@ -52,6 +53,8 @@ final class StoreChain implements AutoCloseable {
         /** {@return the name under which a store keeps its pages, the same each time} */
         byte[] id(int store);
     }
+
+    private static final int SIXTEENTHS = 16;
 
     private final List<Store> stores;
     private final List<MemorySegment> memories;
@@ -187,6 +190,12 @@ final class StoreChain implements AutoCloseable {
         }
         throw new PagerException("there is no store=" + name + "; there are "
                 + String.join(", ", stores.stream().map(Store::name).toList()));
+    }
+
+    /** Whether more of the space of a store is in use than so many sixteenths. */
+    boolean isFuller(int index, int sixteenths) {
+        StoreStatistics s = stores.get(index).statistics();
+        return s.bytesUsed() / sixteenths > s.bytesLimit() / SIXTEENTHS;
     }
 
     Store store(int index) {

@@ -7,7 +7,8 @@ import upa.pager.place.PlaceWord;
  * killed, what that one knew. In the session's thread, before it serves anything.
  *
  * <p>The words say where pages are, but for what was under way. A page that was being brought in can be in memory
- * already: memory counts. What was staged is written to a store anew. What the kernel has told is heeded again.
+ * already: memory counts. So it does of one that has a copy: the copy is forgotten. What was staged is written to a
+ * store anew. What the kernel has told is heeded again.
  */
 final class Takeover {
     private static final int ADOPT_PAGES = 4096;
@@ -71,7 +72,8 @@ final class Takeover {
 
     /** What cannot be registered, since something else is mapped there, is not looked at either. */
     private void register(int first, int count) throws Client.GoneException {
-        if (process.uffd.register(process.address(first), (long) count * upa.pager.store.PageIo.PAGE_BYTES) == 0) {
+        long bytes = (long) count * upa.pager.store.PageIo.PAGE_BYTES;
+        if (process.uffd.register(process.address(first), bytes) == 0) {
             scan(first, count);
         } else if (count > upa.policy.PolicyContext.BLOCK_PAGES) {
             int half = count / 2;

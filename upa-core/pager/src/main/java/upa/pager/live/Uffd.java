@@ -24,13 +24,22 @@ final class Uffd implements AutoCloseable {
     private static final long UNREGISTER = 0x8010aa01L;
     private static final long WAKE = 0x8010aa02L;
     private static final long COPY = 0xc028aa03L;
+    private static final long WRITEPROTECT = 0xc018aa06L;
     private static final long POISON = 0xc020aa08L;
     /** API version 0xaa, in the first field. */
     private static final long API_VERSION = 0xaa;
     /** Events of fork, remap, remove and unmap, thread numbers, poison, move: as the client asks for. */
     private static final long FEATURES = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 6 | 1 << 8 | 1 << 14 | 1 << 16;
 
+    private static final long FEATURE_WP = 1;
     private static final long MODE_MISSING = 1;
+    private static final long MODE_WP = 1 << 1;
+    private static final long COPY_WP = 1 << 1;
+
+    /** Flags of a fault. */
+    private static final long FAULT_WRITE = 1;
+
+    private static final long FAULT_WP = 1 << 1;
 
     /** Addresses of programs. */
     private static final long LOWEST = 1 << 16;
@@ -63,13 +72,22 @@ final class Uffd implements AutoCloseable {
         if (fd < 0) {
             return "userfaultfd is refused: errno=" + -fd;
         }
+        Posix.close(fd);
+        int error = has(FEATURES);
+        return error == 0
+                ? null
+                : "userfaultfd has not all that is needed (events need CAP_SYS_PTRACE, moves" + " Linux 6.8): errno="
+                        + -error;
+    }
+
+    /** Whether this process may have a userfaultfd with these features: 0 or -errno. */
+    private static int has(long features) {
+        int fd = Linux.userfaultfd();
+        if (fd < 0) {
+            return fd;
+        }
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment api = arena.allocateFrom(LONG, API_VERSION, FEATURES, 0);
-            int error = Linux.ioctl(fd, API, api);
-            return error == 0
-                    ? null
-                    : "userfaultfd has not all that is needed (events need CAP_SYS_PTRACE, moves"
-                            + " Linux 6.8): errno=" + -error;
+            return Linux.ioctl(fd, API, arena.allocateFrom(LONG, API_VERSION, features, 0));
         } finally {
             Posix.close(fd);
         }
@@ -86,16 +104,25 @@ final class Uffd implements AutoCloseable {
 
     /** The same for several pages in a row: bytes copied, or -errno if none was. */
     int copy(long address, MemorySegment pages, long bytes) {
-        int result = copyOnce(address, pages, bytes);
-        // Unmapped or moved while the kernel looked: whether there is an event to be read, it says the second time.
-        return result == -Linux.ENOENT ? copyOnce(address, pages, bytes) : result;
+        return copy(address, pages, bytes, 0);
     }
 
-    private int copyOnce(long address, MemorySegment pages, long bytes) {
+    /** The same, and who writes to them is a fault until they are {@linkplain #unprotect unprotected}. */
+    int copyProtected(long address, MemorySegment pages, long bytes) {
+        return copy(address, pages, bytes, COPY_WP);
+    }
+
+    private int copy(long address, MemorySegment pages, long bytes, long mode) {
+        int result = copyOnce(address, pages, bytes, mode);
+        // Unmapped or moved while the kernel looked: whether there is an event to be read, it says the second time.
+        return result == -Linux.ENOENT ? copyOnce(address, pages, bytes, mode) : result;
+    }
+
+    private int copyOnce(long address, MemorySegment pages, long bytes, long mode) {
         argument.setAtIndex(LONG, 0, address);
         argument.setAtIndex(LONG, 1, pages.address());
         argument.setAtIndex(LONG, 2, bytes);
-        argument.setAtIndex(LONG, 3, 0);
+        argument.setAtIndex(LONG, 3, mode);
         argument.setAtIndex(LONG, 4, 0);
         int error = Linux.ioctl(fd, COPY, argument);
         long copied = argument.getAtIndex(LONG, 4);
@@ -105,9 +132,23 @@ final class Uffd implements AutoCloseable {
     private int range(long request, long address, long bytes) {
         argument.setAtIndex(LONG, 0, address);
         argument.setAtIndex(LONG, 1, bytes);
-        argument.setAtIndex(LONG, 2, request == REGISTER ? MODE_MISSING : 0);
+        argument.setAtIndex(LONG, 2, request != REGISTER ? 0 : protects() ? MODE_MISSING | MODE_WP : MODE_MISSING);
         argument.setAtIndex(LONG, 3, 0);
         return Linux.ioctl(fd, request, argument);
+    }
+
+    /** Whether pages can be protected from being written to: not on all architectures. */
+    static boolean protects() {
+        return Protection.THERE;
+    }
+
+    private static final class Protection {
+        private static final boolean THERE = has(FEATURES | FEATURE_WP) == 0;
+    }
+
+    /** Pages may be written to, and who waits for that goes on. */
+    int unprotect(long address, long bytes) {
+        return range(WRITEPROTECT, address, bytes);
     }
 
     int wake(long address) {
@@ -121,6 +162,16 @@ final class Uffd implements AutoCloseable {
 
     int register(long address, long bytes) {
         return range(REGISTER, address, bytes);
+    }
+
+    /** Whether a fault is one of a thread that writes. */
+    boolean isWrite(int i) {
+        return (argument(i, 0) & FAULT_WRITE) != 0;
+    }
+
+    /** Whether a fault is one of a thread that writes to a protected page. */
+    boolean isProtected(int i) {
+        return (argument(i, 0) & FAULT_WP) != 0;
     }
 
     int unregister(long address, long bytes) {

@@ -3,11 +3,12 @@ package upa.pager.live;
 /** What a process and its pager tell each other: preload/pager/wire.h says what it means, in the same order. */
 final class Wire {
     static final long MAGIC = 0x5041475241504755L;
-    static final int VERSION = 3;
+    static final int VERSION = 4;
 
     static final int ORDER_PAGES = 256;
     static final int SCAN_PAGES = 16384;
     static final int STAGING_SLOTS = 1024;
+    static final int NO_SLOT = 0xffff_ffff;
 
     static final long PAGES_OFFSET = 0;
     static final long RESULTS_OFFSET = 4096;

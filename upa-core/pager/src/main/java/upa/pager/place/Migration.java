@@ -25,6 +25,10 @@ import upa.pager.store.PageIo;
  *
  * <p>A page that is detached from memory and wanted goes back there: its mover finds its claim taken, and restores it.
  *
+ * <p>A page may come into memory and keep its slot: {@link PlaceWord#CLEAN}. Then memory lets nobody write to it until
+ * {@link #written} has made its word forget the copy; then the slot is freed, and only after that may the write go on.
+ * So whoever finds the word clean while the page is detached may drop it: {@link #drop}, an eviction without a copy.
+ *
  * <p>Safe for use by several threads.
  */
 public final class Migration {
@@ -152,6 +156,8 @@ public final class Migration {
         private final int[] route;
         private final int claim;
         private final Told told;
+        /** Pages that come into memory keep their slots. */
+        private final boolean keeps;
         /** Those that are under way, as in the content that goes with them. */
         private final int[] pages;
 
@@ -167,8 +173,9 @@ public final class Migration {
         private int done;
         private int moved;
 
-        Batch(int from, int[] route, int claim, Told told, int most) {
+        Batch(int from, int[] route, int claim, boolean keeps, Told told, int most) {
             this.from = from;
+            this.keeps = keeps && PlaceWord.isStore(from);
             this.route = route;
             this.claim = claim;
             this.told = told;
@@ -234,7 +241,7 @@ public final class Migration {
      * @return how many were moved, when all is done
      */
     public CompletableFuture<Integer> move(int[] pages, int count, int from, int[] route, PageIo io, Told told) {
-        return run(claim(pages, count, new Batch(from, route, PlaceWord.MOVING, told, count)), io);
+        return run(claim(pages, count, new Batch(from, route, PlaceWord.MOVING, false, told, count)), io);
     }
 
     /**
@@ -245,28 +252,29 @@ public final class Migration {
      * @return whether it is in memory or on its way back there, when all is done; if not, try again
      */
     CompletableFuture<Boolean> fetch(int page, PageIo io) {
-        return fetch(page, io, Told.NOBODY);
+        return fetch(page, false, io, Told.NOBODY);
     }
 
     /**
      * Brings a page into memory because a thread waits for it, whoever else may be moving it. Where the old place
      * answers at once, all is done when this returns.
      *
-     * @param page its number
-     * @param io   for content; the migration's until it is done
-     * @param told what becomes of it
+     * @param page  its number
+     * @param keeps whether it keeps its slot, if it is in a store, until it is written to
+     * @param io    for content; the migration's until it is done
+     * @param told  what becomes of it
      * @return whether it is in memory or on its way back there, when all is done
      */
-    public CompletableFuture<Boolean> fetch(int page, PageIo io, Told told) {
+    public CompletableFuture<Boolean> fetch(int page, boolean keeps, PageIo io, Told told) {
         long word = table.get(page);
-        int from = PlaceWord.place(word);
+        int from = PlaceWord.isClean(word) ? PlaceWord.MEMORY : PlaceWord.place(word);
         if (from == PlaceWord.MEMORY && PlaceWord.claim(word) == PlaceWord.MOVING) {
             table.change(page, word, PlaceWord.claimed(word, PlaceWord.WANTED));
         }
         if (from == PlaceWord.MEMORY || from == PlaceWord.NONE) {
             return CompletableFuture.completedFuture(from == PlaceWord.MEMORY);
         }
-        return fetch(new int[] {page}, 1, from, io, told).thenApply(moved -> moved == 1);
+        return fetch(new int[] {page}, 1, from, keeps, io, told).thenApply(moved -> moved == 1);
     }
 
     /**
@@ -275,13 +283,48 @@ public final class Migration {
      * @param pages numbers
      * @param count how many of the array
      * @param from  where they should be; those that are not are left alone
+     * @param keeps whether they keep their slots, if it is a store, until they are written to
      * @param io    for content; the migration's until it is done
      * @param told  what becomes of each
      * @return how many have come, when all is done
      */
-    public CompletableFuture<Integer> fetch(int[] pages, int count, int from, PageIo io, Told told) {
-        Batch batch = new Batch(from, new int[] {PlaceWord.MEMORY}, PlaceWord.WANTED, told, count);
+    public CompletableFuture<Integer> fetch(int[] pages, int count, int from, boolean keeps, PageIo io, Told told) {
+        Batch batch = new Batch(from, new int[] {PlaceWord.MEMORY}, PlaceWord.WANTED, keeps, told, count);
         return run(claim(pages, count, batch), io);
+    }
+
+    /**
+     * A page is about to be written to: a copy of it is valid no longer. The write must wait until this says so.
+     *
+     * @param page its number
+     * @return whether the write may go on; false while the page is on its way, or elsewhere
+     */
+    public boolean written(int page) {
+        long word = table.get(page);
+        while (PlaceWord.isClean(word) && !table.change(page, word, PlaceWord.of(PlaceWord.MEMORY, 0, 0))) {
+            word = table.get(page);
+        }
+        if (PlaceWord.isClean(word)) {
+            tiers[PlaceWord.place(word)].release(page, word);
+        }
+        return PlaceWord.isInMemory(word) || PlaceWord.place(word) == PlaceWord.NONE;
+    }
+
+    /**
+     * Evicts a page that has a valid copy. The caller has detached it from memory: nobody sees it there any more, and
+     * nobody has written to it.
+     *
+     * @param page its number
+     * @return its word; 0 if it has no copy, and must be evicted with its content
+     */
+    public long drop(int page) {
+        long word = table.get(page);
+        long target = PlaceWord.claimed(word, PlaceWord.FREE);
+        if (!PlaceWord.isClean(word) || !table.change(page, word, target)) {
+            return 0;
+        }
+        count(PlaceWord.MEMORY, PlaceWord.place(word), MOVED);
+        return target;
     }
 
     /** First step. */
@@ -467,11 +510,17 @@ public final class Migration {
             return CompletableFuture.completedFuture(0);
         }
         io.begin(kept);
-        CompletableFuture<PageIo> accepted = whole(io, () -> tiers[PlaceWord.MEMORY].accept(batch.pages, io));
+        Tier memory = tiers[PlaceWord.MEMORY];
+        CompletableFuture<PageIo> accepted =
+                whole(io, () -> batch.keeps ? memory.acceptClean(batch.pages, io) : memory.accept(batch.pages, io));
         return inOwner(accepted, batch.claim == PlaceWord.WANTED, done -> {
             for (int i = 0; i < batch.left; i++) {
                 if (io.result(i) == PageIo.Result.OK) {
-                    publish(batch, batch.pages[i], batch.words[i], PlaceWord.of(PlaceWord.MEMORY, 0, io.slot(i)));
+                    long word = batch.words[i];
+                    long inMemory = batch.keeps
+                            ? PlaceWord.claimed(word, PlaceWord.CLEAN)
+                            : PlaceWord.of(PlaceWord.MEMORY, 0, io.slot(i));
+                    publish(batch, batch.pages[i], word, inMemory);
                 } else {
                     stays(batch, batch.pages[i], batch.words[i], Stay.REFUSED, io.result(i));
                 }
@@ -509,19 +558,20 @@ public final class Migration {
 
     private void publish(Batch batch, int page, long old, long target) {
         boolean hasSlot = PlaceWord.place(target) != PlaceWord.PATTERN;
+        boolean keeps = PlaceWord.isClean(target);
         if (!table.change(page, old, target)) {
-            if (hasSlot) {
+            if (hasSlot && !keeps) {
                 tiers[PlaceWord.place(target)].release(page, target);
             }
             stays(batch, page, old, Stay.TAKEN, PageIo.Result.OK);
             return;
         }
-        if (batch.from != PlaceWord.PATTERN) {
+        if (batch.from != PlaceWord.PATTERN && !keeps) {
             tiers[batch.from].release(page, old);
         }
         batch.moved++;
         // A pattern counts for the place where it was to go.
-        count(batch.from, hasSlot ? PlaceWord.place(target) : batch.to(), MOVED);
+        count(batch.from, hasSlot && !keeps ? PlaceWord.place(target) : batch.to(), MOVED);
         leave(batch, page);
         batch.told.moved(page, target);
     }

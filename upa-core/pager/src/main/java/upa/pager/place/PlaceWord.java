@@ -11,8 +11,12 @@ import upa.pager.store.PageIo;
  *  | place  | claim  |   checksum (29 bits)     |   slot (29 bits)      |
  *  +--------+--------+--------------------------+-----------------------+
  *   place  0 none, 1 memory, 2 one 32-bit pattern repeated (in slot and checksum), 3.. tiers
- *   claim  0 nobody's, 1 being moved, 2 wanted by a thread that waits for it
+ *   claim  0 nobody's, 1 being moved, 2 wanted by a thread that waits for it,
+ *          3 in memory as well, where nobody has written to it since
  * </pre>
+ *
+ * A word with claim 3 names a copy. The copy is valid as long as the word names it: memory lets nobody write to the
+ * page before the word has been changed. It costs no bit more, since a page in memory needs neither slot nor checksum.
  */
 public final class PlaceWord {
     /** No content: reads zero. */
@@ -34,6 +38,8 @@ public final class PlaceWord {
     public static final int MOVING = 1;
     /** Wanted by a thread that waits for it. */
     public static final int WANTED = 2;
+    /** In memory, write-protected, and in a store: where the slot is a valid copy. */
+    public static final int CLEAN = 3;
 
     private static final int PLACE_SHIFT = 60;
     private static final int CLAIM_SHIFT = 58;
@@ -83,6 +89,26 @@ public final class PlaceWord {
      */
     public static boolean isStore(int place) {
         return place >= FIRST_TIER && place < STAGING;
+    }
+
+    /**
+     * Whether a page is in memory.
+     *
+     * @param word of the page
+     * @return whether a program sees it without a fault, be there a copy or not
+     */
+    public static boolean isInMemory(long word) {
+        return place(word) == MEMORY || isClean(word);
+    }
+
+    /**
+     * Whether a page in memory has a valid copy in a store.
+     *
+     * @param word of the page
+     * @return whether its place, slot and checksum are those of a copy
+     */
+    public static boolean isClean(long word) {
+        return claim(word) == CLEAN;
     }
 
     /**

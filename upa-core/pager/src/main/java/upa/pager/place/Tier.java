@@ -26,6 +26,17 @@ public interface Tier {
     CompletableFuture<PageIo> accept(int[] pages, PageIo io);
 
     /**
+     * The same, where nobody can write to the pages before the word of each has been changed. Only of memory.
+     *
+     * @param pages numbers of the pages
+     * @param io    with content; gets results
+     * @return done when every page has a result
+     */
+    default CompletableFuture<PageIo> acceptClean(int[] pages, PageIo io) {
+        throw new UnsupportedOperationException("only memory can be written to");
+    }
+
+    /**
      * Fifth step: forgets a page that is published elsewhere, or was accepted and not published.
      *
      * @param page its number

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -42,7 +43,21 @@ class MoverTest {
     private final LinkedBlockingQueue<Runnable> turns = new LinkedBlockingQueue<>();
     private final ExecutorService workers = Executors.newSingleThreadExecutor();
     private final Migration migration = chain.migration(states, turns::add, workers, (page, word) -> chain.free(word));
-    private final Mover mover = new Mover(chain, migration, states, mechanism, (page, word) -> shared.contains(page));
+    private final Mover mover = new Mover(chain, migration, states, mechanism, new Sharers());
+
+    private final List<Integer> forgotten = new ArrayList<>();
+
+    private final class Sharers implements Mover.Others {
+        @Override
+        public boolean share(int page, long word) {
+            return shared.contains(page);
+        }
+
+        @Override
+        public void forgetCopies(int store) {
+            forgotten.add(store);
+        }
+    }
 
     private Store compressed(String name, int bytes) {
         return new CompressedStore(name, CompressedStore.Method.LZ4, arena.allocate(bytes, 4096), offset -> {});
@@ -240,7 +255,7 @@ class MoverTest {
             store(pages++, 1, 0);
             s = chain.store(0).statistics();
         }
-        Mover next = new Mover(chain, migration, states, mechanism, (page, word) -> false);
+        Mover next = new Mover(chain, migration, states, mechanism, new Sharers());
         next.seed();
         for (int quiet = 0; quiet < 10; quiet = next.isMoving() ? 0 : quiet + 1) {
             Runnable turn = turns.poll(next.isMoving() ? 10_000 : 5, TimeUnit.MILLISECONDS);

@@ -15,6 +15,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -51,13 +52,34 @@ class MigrationTest {
         private final Long[] versions = new Long[PAGES];
         private final Long[] detached = new Long[PAGES];
         private final boolean[] pinned = new boolean[PAGES];
+        /** Whoever writes waits until the word of the page is not clean any more. */
+        private final boolean[] guarded = new boolean[PAGES];
 
         synchronized boolean write(int page, long version) {
-            if (versions[page] == null) {
+            if (versions[page] == null || guarded[page]) {
                 return false;
             }
             versions[page] = version;
             return true;
+        }
+
+        synchronized void unguard(int page) {
+            guarded[page] = false;
+        }
+
+        /** Nobody sees the page any more. False if it is not there, or may have been written to. */
+        synchronized boolean take(int page) {
+            if (versions[page] == null || !guarded[page]) {
+                return false;
+            }
+            detached[page] = versions[page];
+            versions[page] = null;
+            return true;
+        }
+
+        synchronized void putBack(int page) {
+            versions[page] = detached[page];
+            detached[page] = null;
         }
 
         synchronized Long read(int page) {
@@ -88,10 +110,20 @@ class MigrationTest {
         }
 
         @Override
+        public synchronized CompletableFuture<PageIo> acceptClean(int[] pages, PageIo io) {
+            CompletableFuture<PageIo> done = accept(pages, io);
+            for (int i = 0; i < io.count(); i++) {
+                guarded[pages[i]] = true;
+            }
+            return done;
+        }
+
+        @Override
         public synchronized CompletableFuture<PageIo> accept(int[] pages, PageIo io) {
             for (int i = 0; i < io.count(); i++) {
                 assertEquals(null, versions[pages[i]], "already in memory: page=" + pages[i]);
                 versions[pages[i]] = version(io.page(i), pages[i]);
+                guarded[pages[i]] = false;
                 io.slot(i, 0);
                 io.result(i, PageIo.Result.OK);
             }
@@ -219,20 +251,51 @@ class MigrationTest {
             int page = first + step * random.nextInt(PAGES / step);
             Long seen = memory.read(page);
             while (seen == null) {
-                migration.fetch(page, io).join();
+                migration
+                        .fetch(page, random.nextBoolean(), io, Migration.Told.NOBODY)
+                        .join();
                 seen = memory.read(page);
             }
             assertEquals(EXPECTED[page], seen, "page=" + page);
+            if (random.nextInt(3) != 0) {
+                continue;
+            }
+            while (!migration.written(page) && memory.read(page) != null) {
+                Thread.onSpinWait();
+            }
             // May have left since: then the write waits as a fault does.
             long next = random.nextInt(8) == 0 ? 0 : version++;
             synchronized (memory) {
-                if (memory.versions[page] != null) {
-                    memory.write(page, next);
+                if (!PlaceWord.isClean(table.get(page))) {
+                    memory.unguard(page);
+                }
+                if (memory.versions[page] != null && memory.write(page, next)) {
                     EXPECTED[page] = next;
                 }
             }
         }
     }
+
+    /** Evicts pages that have a copy, without one. */
+    private void dropper(long seed, AtomicBoolean stop) {
+        Random random = new Random(seed);
+        while (!stop.get()) {
+            int page = random.nextInt(PAGES);
+            // Nothing else happens to memory meanwhile, as in a session.
+            synchronized (memory) {
+                if (memory.take(page)) {
+                    if (migration.drop(page) == 0) {
+                        memory.putBack(page);
+                    } else {
+                        memory.release(page, 0);
+                        drops.incrementAndGet();
+                    }
+                }
+            }
+        }
+    }
+
+    private final AtomicLong drops = new AtomicLong();
 
     private void mover(long seed, AtomicBoolean stop) {
         Random random = new Random(seed);
@@ -267,6 +330,7 @@ class MigrationTest {
             tasks.add(start(() -> program(thread, 2, stop)));
             tasks.add(start(() -> mover(100 + thread, stop)));
         }
+        tasks.add(start(() -> dropper(7, stop)));
         Thread.sleep(4_000);
         stop.set(true);
         for (FutureTask<Void> task : tasks) {
@@ -275,9 +339,13 @@ class MigrationTest {
         PageIo io = io(1);
         long[] kept = new long[PlaceWord.MOST_PLACES];
         for (int page = 0; page < PAGES; page++) {
-            assertEquals(PlaceWord.FREE, PlaceWord.claim(table.get(page)), "a claim is left: page=" + page);
-            kept[PlaceWord.place(table.get(page))]++;
+            long word = table.get(page);
+            assertTrue(
+                    PlaceWord.claim(word) == PlaceWord.FREE || PlaceWord.isClean(word),
+                    "a claim is left: page=" + page);
+            kept[PlaceWord.place(word)]++;
         }
+        assertTrue(drops.get() > 10, "drops=" + drops);
         long slots = stores.stream().mapToLong(s -> s.statistics().pages()).sum();
         assertEquals(
                 kept[FAST] + kept[COLD] + kept[FILE] + kept[FLAKY],
@@ -418,7 +486,8 @@ class MigrationTest {
                 stayed.add(page);
             }
         };
-        int come = migration.fetch(pages, pages.length, FILE, io(40), told).join();
+        int come =
+                migration.fetch(pages, pages.length, FILE, false, io(40), told).join();
         assertEquals(38 - patterns, come, "one is in memory, one is somebody else's, and patterns are elsewhere");
         assertEquals(40 - come, stayed.size());
         assertTrue(stayed.contains(5) && stayed.contains(39));
@@ -428,6 +497,105 @@ class MigrationTest {
             }
         }
         assertEquals(1, stores.get(2).statistics().pages());
+    }
+
+    private void evict(int page, long version, int to) {
+        assertTrue(memory.write(page, version));
+        EXPECTED[page] = version;
+        assertEquals(
+                1,
+                migration.move(new int[] {page}, 1, PlaceWord.MEMORY, to, io(1)).join());
+    }
+
+    private boolean fetchAndKeep(int page) {
+        return migration.fetch(page, true, io(1), Migration.Told.NOBODY).join();
+    }
+
+    @Test
+    void aPageThatNobodyHasWrittenToLeavesForNothing() throws Exception {
+        makePlaces();
+        evict(1, 7, FILE);
+        long stored = table.get(1);
+        Store file = stores.get(2);
+        for (int round = 0; round < 3; round++) {
+            assertTrue(fetchAndKeep(1));
+            assertEquals(7L, memory.read(1));
+            assertEquals(PlaceWord.claimed(stored, PlaceWord.CLEAN), table.get(1));
+            assertTrue(PlaceWord.isInMemory(table.get(1)));
+            assertEquals(1, file.statistics().pages());
+            assertTrue(fetchAndKeep(1), "it is there");
+            assertEquals(0, migration.move(new int[] {1}, 1, FILE, COLD, io(1)).join(), "it is in memory");
+            assertEquals(
+                    0,
+                    migration
+                            .move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io(1))
+                            .join(),
+                    "it has a copy");
+            assertTrue(memory.take(1));
+            assertEquals(stored, migration.drop(1));
+            memory.release(1, 0);
+        }
+        assertEquals(1, file.statistics().written(), "written once");
+        assertEquals(4, migration.counters(PlaceWord.MEMORY, FILE).moved());
+        assertEquals(3, migration.counters(FILE, PlaceWord.MEMORY).moved());
+        assertTrue(migration.fetch(1, io(1)).join());
+        assertEquals(7L, memory.read(1));
+        assertEquals(PlaceWord.of(PlaceWord.MEMORY, 0, 0), table.get(1));
+        assertEquals(0, file.statistics().pages());
+    }
+
+    @Test
+    void aCopyIsForgottenBeforeAWrite() throws Exception {
+        makePlaces();
+        evict(1, 7, FILE);
+        assertFalse(migration.written(1), "it is not in memory");
+        assertTrue(fetchAndKeep(1));
+        assertFalse(memory.write(1, 8), "nobody writes as long as the word names a copy");
+        assertTrue(migration.written(1));
+        assertEquals(PlaceWord.of(PlaceWord.MEMORY, 0, 0), table.get(1));
+        assertEquals(0, stores.get(2).statistics().pages(), "the slot is free");
+        assertTrue(migration.written(1), "and again");
+        memory.unguard(1);
+        assertEquals(0, migration.drop(1), "there is no copy");
+        evict(1, 8, FILE);
+        assertTrue(migration.fetch(1, io(1)).join());
+        assertEquals(8L, memory.read(1));
+        assertTrue(migration.written(2), "without a copy");
+        assertTrue(table.change(3, table.get(3), 0) && migration.written(3), "without content");
+        assertEquals(0, migration.drop(3));
+    }
+
+    /** While a page comes in, a write must wait: the copy that its word is about to name would be wrong. */
+    @Test
+    void nobodyWritesWhileAPageWithACopyComes() throws Exception {
+        makePlaces();
+        evict(1, 7, COLD);
+        Held held = new Held(new StoreTier(stores.get(1)));
+        migration.tier(COLD, held);
+        CompletableFuture<Boolean> fetch = migration.fetch(1, true, io(1), Migration.Told.NOBODY);
+        assertFalse(migration.written(1));
+        held.word.complete(null);
+        assertTrue(fetch.join());
+        assertTrue(PlaceWord.isClean(table.get(1)));
+        assertTrue(migration.written(1));
+    }
+
+    /** Freed while it was read: its slot is the one's who freed it. */
+    @Test
+    void aCopyOfADroppedPageIsNotFreedTwice() throws Exception {
+        makePlaces();
+        evict(1, 7, COLD);
+        Store store = stores.get(1);
+        Held held = new Held(new StoreTier(store));
+        migration.tier(COLD, held);
+        CompletableFuture<Boolean> fetch = migration.fetch(1, true, io(1), Migration.Told.NOBODY);
+        long word = table.get(1);
+        assertTrue(table.change(1, word, 0));
+        store.free(new int[] {PlaceWord.slot(word)}, 1);
+        held.word.complete(null);
+        assertFalse(fetch.join());
+        assertEquals(0, table.get(1));
+        assertEquals(0, store.statistics().pages());
     }
 
     /** A page that is dropped while its store is read does not come back, whatever the store says. */
