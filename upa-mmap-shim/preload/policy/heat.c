@@ -96,7 +96,7 @@ void heat_forget(struct heat *h, uintptr_t from, uintptr_t to)
 	for (size_t i = 0; i < HEAT_UNITS; i++) {
 		uintptr_t start = (uintptr_t)get(&h->units[i].number) << HEAT_UNIT_SHIFT;
 
-		if (start < to && start + HEAT_UNIT_BYTES > from)
+		if (start < to)
 			set_idle(h, &h->units[i], parts_in(start >> HEAT_UNIT_SHIFT, from, to), false);
 	}
 }

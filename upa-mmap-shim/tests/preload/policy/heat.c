@@ -187,6 +187,8 @@ static void the_hottest(void)
 	asked_count = 0;
 	heat_look(&heat, 16, (int64_t)MIB, (int64_t)(100 * UNIT), in_use);
 	CHECK(!atomic_load(&heat.least), "room for all");
+	heat_look(&heat, 16, (int64_t)MIB, (int64_t)(40 * UNIT), in_use);
+	CHECK(!atomic_load(&heat.least), "room for all, and no more");
 	heat_look(&heat, 32, (int64_t)MIB, (int64_t)(10 * UNIT), in_use);
 	CHECK(atomic_load(&heat.least) > 30 * HEAT_ONE && atomic_load(&heat.least) <= 31 * HEAT_ONE, "least=%u",
 	      atomic_load(&heat.least));
@@ -196,6 +198,11 @@ static void the_hottest(void)
 	heat_look(&heat, 48, (int64_t)MIB, 0, in_use);
 	CHECK(!heat_up(&heat, 38, 48, (int64_t)MIB), "room for none");
 	CHECK(heat_up(&heat, 40, 48, (int64_t)MIB), "the hottest");
+	/* The least heat that is enough, is. */
+	begin();
+	atomic_store(&heat.least, 2 * HEAT_ONE);
+	heat_up(&heat, 7, 0, (int64_t)MIB);
+	CHECK(heat_up(&heat, 7, 0, (int64_t)MIB), "as hot as needed");
 }
 
 int main(void)

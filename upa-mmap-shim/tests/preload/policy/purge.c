@@ -107,6 +107,19 @@ static void again(void)
 	CHECK(!choose(&c, A, A + 3 * UNIT), "too late");
 }
 
+/* What is purged elsewhere is the time in which a unit cools. */
+static void cools(void)
+{
+	struct purge_choice c;
+
+	begin();
+	world.peak = MIB;
+	choose(&c, A, A + UNIT);
+	CHECK(choose(&c, A, A + UNIT), "again");
+	choose(&c, A + 2 * UNIT, A + 2 * UNIT + PURGE_MOST_BYTES);
+	CHECK(!choose(&c, A, A + UNIT), "a gibibyte later");
+}
+
 /* Less than a unit, and over the border of two. */
 static void small(void)
 {
@@ -248,6 +261,7 @@ static void huge(void)
 int main(void)
 {
 	again();
+	cools();
 	small();
 	large();
 	bound();
