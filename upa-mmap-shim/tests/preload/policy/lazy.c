@@ -186,6 +186,47 @@ static void ticks_mark(void)
 	IS(world.region.retained, 0);
 }
 
+static void tick(void)
+{
+	world.now += RETAIN_TICK;
+	retain_tick(&retain);
+}
+
+/* What somebody has asked for in either of two parts stays as it is. */
+static void both_parts_count(void)
+{
+	int64_t untold = 0, marked;
+
+	begin_counting();
+	use_and_free(100 * MIB);
+	retain_begin_ticks(&retain);
+	tick();
+	world.region = (struct retain_region){ 60 * MIB, 40 * MIB, 0 };
+	retain_account(&retain, &untold, 60 * MIB);
+	world.region = (struct retain_region){ 0, 100 * MIB, 0 };
+	retain_account(&retain, &untold, -60 * MIB);
+	tick();
+	marked = world.region.lazy;
+	CHECK(marked > 0 && marked <= 40 * MIB, "marked=%" PRId64, marked);
+	tick();
+	IS(world.region.lazy, marked);
+	/* Of heap and region, each has what the other leaves. */
+	begin_counting();
+	counted.heap = 110 * MIB;
+	retain_heap(&retain, counted.heap, 0);
+	use_and_free(10 * MIB);
+	counted.heap = 10 * MIB;
+	counted.heap_kept = 100 * MIB;
+	retain_heap(&retain, counted.heap, counted.heap_kept);
+	retain_begin_ticks(&retain);
+	tick();
+	retain_heap(&retain, 70 * MIB, 40 * MIB);
+	retain_heap(&retain, counted.heap, counted.heap_kept);
+	tick();
+	IS(counted.heap_lazy, 50 * MIB);
+	IS(world.region.lazy, 0);
+}
+
 /* What is asked for in between is not. */
 static void ticks_let_be(void)
 {
@@ -340,6 +381,7 @@ int main(void)
 	not_marked_but_gone();
 	heap_shares();
 	ticks_mark();
+	both_parts_count();
 	ticks_let_be();
 	glances();
 	glances_at_use();

@@ -125,6 +125,7 @@ static void reclaims(void)
 	IS(retain_reclaim(&retain, 0), true);
 	IS(world.region_target, 0);
 	IS(world.heap_target, 0);
+	IS(retain.ticking, false);
 	CHECK(!atomic_flag_test_and_set(&retain.looking), "looking");
 	IS(retain_reclaim(&retain, 0), false);
 }
