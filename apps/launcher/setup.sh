@@ -1,6 +1,8 @@
 # setup.sh: what has to be there before a command can run: Debian packages, a JDK, and builds that are up to date.
 # Sourced by ./upa, which sets $root. A build whose sources have not changed since costs one `find`.
 
+source "$root/apps/launcher/one-line.sh"
+
 java_needed=25
 log="$root/build/log"
 # package:what proves it is there (a command, a file, or a shared library). C needs the first ones, Java the second.
@@ -27,10 +29,11 @@ full_programs=(chromium-headless-shell:chromium-headless-shell lintian:lintian r
 suite_programs=(tcl:tclsh rsync:rsync make:make autoconf:autoconf automake:automake m4:m4 bison:bison flex:flex
   libcap-dev:/usr/include/sys/capability.h libaio-dev:/usr/include/libaio.h libnuma-dev:/usr/include/numaif.h)
 
-fail() { echo "upa: $*" >&2; exit 1; }
+say() { one_line "upa: $*" >&2 || true; }
+fail() { say "$*"; exit 1; }
 print() { printf '%s\n' "$1" 2>/dev/null || fail "cannot write to standard output"; }
 help=./upa # and the command, if it has a --help of its own
-usage_error() { echo "upa: $*: see $help --help" >&2; exit 2; }
+usage_error() { say "$*: see $help --help"; exit 2; }
 
 # The version of all parts: CMakeLists.txt says it, and a test holds the others to it.
 version() {
@@ -155,14 +158,14 @@ set_up_peers() {
   local absent
   mapfile -t absent < <(missing "${peers[@]}")
   [[ ${#absent[@]} -eq 0 ]] || (install "${absent[@]}") ||
-    echo "upa: allocators left out of the comparison; to have them: apt-get install ${absent[*]}" >&2
+    say "allocators left out of the comparison; to have them: apt-get install ${absent[*]}"
 }
 
 set_up_programs() {
   local absent
   mapfile -t absent < <(missing "${programs[@]}")
   [[ ${#absent[@]} -eq 0 ]] || (install "${absent[@]}") ||
-    echo "upa: programs left out of the tests; to have them: apt-get install ${absent[*]}" >&2
+    say "programs left out of the tests; to have them: apt-get install ${absent[*]}"
 }
 
 # jdk_version HOME: the feature version of the JDK there, from its `release` file or else by running it; nothing if none
@@ -260,8 +263,7 @@ c_step() {
 }
 
 no_dlmalloc() { # LOG
-  echo "upa: cannot download the source of dlmalloc, which is left out (log=${1#"$root"/}):" \
-    "all but --malloc dl works" >&2
+  say "cannot download the source of dlmalloc, which is left out (log=${1#"$root"/}): all but --malloc dl works"
 }
 
 # cmake_build PRESET ON|OFF [OPTION...]: with or without dlmalloc, and options of the build. CMake knows presets of this
@@ -286,12 +288,12 @@ cmake_build() (
 build_and_run() {
   local targets=(upa-run upa_mmap upa_blocks) launcher=$root/build/release/bin/upa-run absent=() dlmalloc=OFF
   if [[ -x $launcher && ! -w $root/build ]]; then
-    echo "upa: folder=$root/build is not writable: running what was built there before its sources changed" >&2
+    say "folder=$root/build is not writable: running what was built there before its sources changed"
     exec "$launcher" --built "$root" "$@"
   fi
   mapfile -t absent < <(missing "${c_packages[@]}")
   if [[ -x $launcher && ${#absent[@]} -gt 0 ]] && ! (install "${absent[@]}"); then
-    echo "upa: cannot build without ${absent[*]}: running what was built before its sources changed" >&2
+    say "cannot build without ${absent[*]}: running what was built before its sources changed"
     exec "$launcher" --built "$root" "$@"
   fi
   need "${c_packages[@]}"

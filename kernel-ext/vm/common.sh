@@ -9,7 +9,11 @@ extension=$(dirname "$vm_source")
 repository=$(dirname "$extension")
 vm_cache=$repository/build/vm
 
-fail() { printf 'upa vm: %s\n' "$1" >&2; exit "${2:-1}"; }
+# What somebody else has chosen, a file's name for instance, may hold line breaks.
+fail() {
+	printf 'upa vm: %s\n' "${1//[[:cntrl:]]/?}" >&2 || true
+	exit "${2:-1}"
+}
 
 # require <command>=<Debian package>...: install what is missing when root, otherwise name it in one line.
 require() {

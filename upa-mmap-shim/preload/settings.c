@@ -132,7 +132,7 @@ static void complain(const char *what, const char *is, const char *which, const 
 	struct message m = { .length = 0 };
 
 	message_text(&m, "upa: ");
-	message_text(&m, what);
+	message_foreign(&m, what);
 	message_text(&m, is);
 	message_text(&m, which);
 	message_text(&m, "; ");

@@ -4,15 +4,33 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "os/one_line.h"
+
+/* What users call their files and programs may hold line breaks. */
+static char *one_line(const char *text)
+{
+	char *line = malloc(strlen(text) * (ONE_LINE_BYTES - 1) + 1), *end = line;
+
+	if (!line)
+		return NULL;
+	for (*end = 0; *text; end += strlen(end))
+		text += one_line_next(text, end);
+	return line;
+}
 
 static void print(const char *format, va_list arguments, const char *after)
 {
-	char *text;
+	char *text, *line;
 
 	if (vasprintf(&text, format, arguments) < 0)
 		return;
+	line = one_line(text);
 	/* In one piece: others may write to the same terminal. */
-	fprintf(stderr, "upa: %s%s\n", text, after);
+	if (line)
+		fprintf(stderr, "upa: %s%s\n", line, after);
+	free(line);
 	free(text);
 }
 

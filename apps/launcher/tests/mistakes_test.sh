@@ -40,6 +40,15 @@ says 2 'test --soak takes a number of minutes up to 99999, got argument=0' "$non
 for system in nosuch debian- -bullseye 'debian-bull seye' ../etc; do
   says 2 "test --systems has no system=$system, only debian-bullseye" "$none" test --systems debian-sid "$system"
 done
+# What somebody else has chosen stays in its line, and a terminal is told nothing by it.
+odd=$'a\nb\r\e[1m\tc\x7f' shown='a\nb\r\x1b[1m\tc\x7f'
+says 2 "unknown command=$shown: see" "$none" "$odd"
+says 2 "build takes no argument, got argument=$shown" "$none" build "$odd"
+says 2 "package takes a folder or nothing, got argument=-$shown" "$none" package "-$odd"
+says 2 "test --soak takes a number of minutes up to 99999, got argument=$shown" "$none" test --soak "$odd"
+says 2 "test --systems has no system=$shown" "$none" test --systems "$odd"
+says 2 'unknown option a?b??[1m?c?; see' "$none" vm "$odd"
+says 2 "a?b??[1m?c? is not a positive number" "$none" vm --memory "$odd" -- true
 says 2 'no command given' "$none" vm
 for command in vm 'vm test'; do
   read -ra arguments <<<"$command"

@@ -44,6 +44,28 @@ says 2 'variable UPA_SETTINGS=all is not print' UPA_SETTINGS=all -- true
 for value in 2 yes table json:; do
   says 2 "variable UPA_STATS=$value is not 0, 1, json, the absolute path" "UPA_STATS=$value" -- true
 done
+# What somebody else has chosen stays in its line, and a terminal is told nothing by it.
+odd=$'a\nb\r\e[1m\tc\x7f' shown='a\nb\r\x1b[1m\tc\x7f'
+says 2 "run has no option=--$shown: see" -- "--$odd" true
+says 127 "there is no program=$shown" -- "$odd"
+says 127 "there is no program=$work/$shown" -- "$work/$odd"
+says 1 "cannot load malloc library=$shown: cannot open" -- --malloc "$odd" true
+says 1 "cannot write trace file=$work/$shown/$shown: there is no such directory" -- --trace "$work/$odd/$odd" true
+says 1 "cannot write statistics file=$work/$shown/$shown: No such file" -- --stats="$work/$odd/$odd" true
+says 2 "variable UPA_RETAIN=$shown is not a percentage" UPA_RETAIN="$odd" -- true
+says 2 "variable UPA_$shown is none of UPA's variables" "UPA_$odd=1" -- true
+mkdir "$work/$odd"
+says 126 "cannot execute program=$work/$shown" -- "$work/$odd"
+says 1 "cannot write trace file=$work/$shown: it is a directory" -- --trace "$work/$odd" true
+printf '#!/no/such\n' >"$work/$odd/$odd"
+chmod +x "$work/$odd/$odd"
+says 127 "cannot execute program=$work/$shown/$shown: what its first line" -- "$work/$odd/$odd"
+says 1 "cannot write trace file=$work/$shown/$shown: it exists and is not a trace" -- --trace "$work/$odd/$odd" true
+if command -v perl >/dev/null; then
+  "$upa" run --stats -- perl -e '$0 = "a\nb\e[1m"; $x = "y" x 5000000' 2>"$work/err" || true
+  grep -qF 'upa: a\nb\x1b[1m, process ' "$work/err" ||
+    { echo "FAILED: --stats of a program with a line break in its name: $(head -n 2 "$work/err")"; failed=1; }
+fi
 # The option takes its place.
 UPA_STATS=2 "$upa" run --stats="$work/stats" -- true 2>"$work/err" ||
   { echo "FAILED: --stats over UPA_STATS"; failed=1; }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "os/one_line.h"
 #include "os/os.h"
 
 static void append(struct message *m, const char *text, size_t n)
@@ -25,6 +26,21 @@ static void spaces(struct message *m, size_t length, int width)
 void message_text(struct message *m, const char *text)
 {
 	append(m, text, strlen(text));
+}
+
+void message_foreign(struct message *m, const char *text)
+{
+	size_t begun = m->length;
+	char next[ONE_LINE_BYTES];
+
+	while (*text) {
+		text += one_line_next(text, next);
+		if (m->length - begun + strlen(next) > MESSAGE_FOREIGN_BYTES) {
+			message_text(m, "...");
+			return;
+		}
+		message_text(m, next);
+	}
 }
 
 void message_pad(struct message *m, const char *text, int width)

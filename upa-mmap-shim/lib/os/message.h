@@ -28,6 +28,13 @@ void message_pad(struct message *m, const char *text, int width);
 void message_number(struct message *m, uint64_t n, int width);
 
 /*
+ * Appends text that is not ours, such as the name of a file: it stays within its line (one_line.h), and what exceeds
+ * MESSAGE_FOREIGN_BYTES is "...", so that what follows has its place.
+ */
+#define MESSAGE_FOREIGN_BYTES 1024
+void message_foreign(struct message *m, const char *text);
+
+/*
  * Writes it in one piece, so that processes that share a terminal do not mix their lines. Returns 0 or -errno; a reader
  * that has gone, or a limit on the size of files, raises no signal: the program that we are in has written nothing.
  */

@@ -160,7 +160,7 @@ static void send(const struct message *m)
 	if (!error)
 		return;
 	message_text(&failed, "upa: cannot write statistics file=");
-	message_text(&failed, settings.stats_file);
+	message_foreign(&failed, settings.stats_file);
 	message_text(&failed, ": ");
 	if (reason(error)) {
 		message_text(&failed, reason(error));
@@ -516,7 +516,7 @@ void statistics_print(bool leaves)
 		json(&m, name, tick);
 	} else {
 		message_text(&m, "upa: ");
-		message_text(&m, name);
+		message_foreign(&m, name);
 		message_text(&m, ", process ");
 		message_number(&m, (uint64_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0), 0);
 		if (!all[0].calls && !remarks[0])

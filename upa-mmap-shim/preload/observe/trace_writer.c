@@ -310,7 +310,7 @@ static void complain(const char *file, const char *reason)
 	struct message m = { .length = 0 };
 
 	message_text(&m, "upa: cannot write trace file=");
-	message_text(&m, file);
+	message_foreign(&m, file);
 	message_text(&m, ": ");
 	message_text(&m, reason);
 	message_text(&m, "; the program runs without a trace\n");

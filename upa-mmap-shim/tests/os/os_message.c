@@ -70,6 +70,48 @@ static void without_a_signal(const struct message *m)
 	close(fd);
 }
 
+/* Each control character, but no other, and no more than there is room for. */
+static void foreign(void)
+{
+	struct message m = { .length = 0 };
+	char all[256], half[MESSAGE_FOREIGN_BYTES], text[MESSAGE_FOREIGN_BYTES + 2] = "";
+
+	message_foreign(&m, "");
+	expect(&m, "");
+	message_foreign(&m, "a b\n\r\t\x1b[1m\x01\x1f ~\x7f\\n");
+	expect(&m, "a b\\n\\r\\t\\x1b[1m\\x01\\x1f ~\\x7f\\n");
+	/* U+0080 to U+009F, and what is near them: U+00A0, half a character, and bytes that follow others. */
+	m.length = 0;
+	message_foreign(&m, "\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0\xc3\xa9\xe2\x82\xac\xc2");
+	expect(&m, "\\x80\\x9b\\x9f\xc2\xa0\xc3\xa9\xe2\x82\xac\xc2");
+	for (int i = 1; i < 256; i++)
+		all[i - 1] = (char)(256 - i);
+	all[255] = 0;
+	m.length = 0;
+	message_foreign(&m, all);
+	for (size_t i = 0; i < m.length; i++)
+		CHECK((unsigned char)m.text[i] >= ' ' && m.text[i] != 0x7f, "i=%zu byte=%d", i, m.text[i]);
+
+	memset(text, 'x', MESSAGE_FOREIGN_BYTES);
+	m.length = 0;
+	message_foreign(&m, text);
+	expect(&m, text);
+	message_text(&m, " is cut");
+	CHECK(m.length == MESSAGE_FOREIGN_BYTES + 7, "length=%zu", m.length);
+	text[MESSAGE_FOREIGN_BYTES] = 'y';
+	m.length = 0;
+	message_foreign(&m, text);
+	CHECK(m.length == MESSAGE_FOREIGN_BYTES + 3 && !memcmp(m.text + m.length - 4, "x...", 4), "length=%zu",
+	      m.length);
+	/* What is cut is whole. */
+	memset(half, 'x', sizeof(half));
+	half[sizeof(half) - 2] = '\x1b';
+	half[sizeof(half) - 1] = 0;
+	m.length = 0;
+	message_foreign(&m, half);
+	CHECK(m.length == sizeof(half) - 2 + 3 && !memcmp(m.text + m.length - 4, "x...", 4), "length=%zu", m.length);
+}
+
 int main(void)
 {
 	struct message m = { .length = 0 };
@@ -84,6 +126,8 @@ int main(void)
 	message_pad(&m, "", 0);
 	message_pad(&m, "x", -5);
 	expect(&m, "pages=0 a  longx");
+
+	foreign();
 
 	m.length = 0;
 	message_number(&m, 7, 3);

@@ -62,6 +62,13 @@ for name in UPA_RETIAN UPA_RETAINS UPA_RETAI UPA_ UPA_retain; do
 done
 long=UPA_$(printf '%0200d' 0)
 expect "a long name" "upa: ${long:0:63} is none of UPA's variables; it is ignored" "$(said "$long=5")"
+# What would break the line, and what is too long.
+expect "a line break" "upa: UPA_RETAIN=a\\nb\\x1b[1m is not a percentage from 0 to 1000; its default holds" \
+  "$(said UPA_RETAIN=$'a\nb\e[1m')"
+expect "a name with one" "upa: UPA_A\\nB is none of UPA's variables; it is ignored" "$(said UPA_A$'\n'B=1)"
+long=$(printf '%05000d' 0 | tr 0 x)
+expect "a long value" "upa: UPA_RETAIN=${long:0:1013}... is not a percentage from 0 to 1000; its default holds" \
+  "$(said UPA_RETAIN="$long")"
 # Several, each in its line.
 expect "two" 2 "$(said UPA_RETAIN=x UPA_HUGE=y | grep -c 'its default holds')"
 

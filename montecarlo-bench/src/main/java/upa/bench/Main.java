@@ -31,6 +31,7 @@ import upa.measure.Figure;
 import upa.measure.HostMemory;
 import upa.measure.Machine;
 import upa.measure.MeasureException;
+import upa.measure.OneLine;
 import upa.measure.ResultFolder;
 import upa.measure.Targets;
 import upa.measure.report.Units;
@@ -285,7 +286,7 @@ public final class Main {
         runner.failures().stream()
                 .distinct()
                 .limit(5)
-                .forEach(f -> console.err().println("upa bench: " + f));
+                .forEach(f -> console.err().println(OneLine.of("upa bench: " + f)));
         if (measurements.isEmpty() && jmh.scores().isEmpty()) {
             throw MeasureException.failure("nothing was measured");
         }

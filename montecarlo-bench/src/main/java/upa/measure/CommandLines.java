@@ -134,7 +134,7 @@ public final class CommandLines {
      */
     public static int complain(Console console, String command, MeasureException e) {
         String hint = e.status() == MeasureException.USAGE ? " (see ./" + command + " --help)" : "";
-        console.err().println(command + ": " + e.getMessage().strip().replace('\n', ' ') + hint);
+        console.err().println(OneLine.of(command + ": " + e.getMessage().strip() + hint));
         return e.status();
     }
 

@@ -37,6 +37,7 @@ import upa.measure.CtrlC;
 import upa.measure.HostMemory;
 import upa.measure.Machine;
 import upa.measure.MeasureException;
+import upa.measure.OneLine;
 import upa.measure.ResultFolder;
 import upa.measure.allocator.Allocator;
 import upa.measure.allocator.Allocators;
@@ -314,7 +315,7 @@ public final class Main {
 
     private void leftOut(String what, String problem, Conditions conditions) {
         String text = what + " is left out: " + problem;
-        console.err().println("upa apps: " + text);
+        console.err().println(OneLine.of("upa apps: " + text));
         conditions.note(text);
     }
 }

@@ -18,6 +18,7 @@ import upa.measure.Console;
 import upa.measure.CtrlC;
 import upa.measure.Machine;
 import upa.measure.MeasureException;
+import upa.measure.OneLine;
 import upa.measure.Progress;
 import upa.measure.ResultFolder;
 
@@ -119,7 +120,7 @@ public final class PagingExperiment {
             progress.clear();
             impossible.forEach((way, why) -> conditions.note(way + " was left out: " + why + "."));
             failures.forEach(f -> conditions.note("Failed: " + f));
-            failures.stream().distinct().limit(5).forEach(f -> console.err().println("upa bench: " + f));
+            failures.stream().distinct().limit(5).forEach(f -> console.err().println(OneLine.of("upa bench: " + f)));
             if (rows.isEmpty()) {
                 throw MeasureException.failure("nothing was measured");
             }

@@ -10,6 +10,7 @@ import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import upa.measure.OneLine;
 import upa.pager.live.PagerCommand;
 import upa.pager.live.PagerException;
 
@@ -74,7 +75,7 @@ public final class Main {
             new CountDownLatch(1).await();
             return 0;
         } catch (IOException e) {
-            err.println("upa: cannot serve at port=" + where + ": " + e.getMessage());
+            err.println(OneLine.of("upa: cannot serve at port=" + where + ": " + e.getMessage()));
             return 1;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -83,7 +84,7 @@ public final class Main {
     }
 
     private static int usage(PrintStream err, String message) {
-        err.println("upa: pager: " + message + ": see ./upa pager --help");
+        err.println(OneLine.of("upa: pager: " + message + ": see ./upa pager --help"));
         return 2;
     }
 
@@ -103,7 +104,7 @@ public final class Main {
         try {
             ExpositionFormats.init().getOpenMetricsTextFormatWriter().write(text, metrics.collect());
         } catch (IOException e) {
-            err.println("upa: cannot write metrics: " + e.getMessage());
+            err.println(OneLine.of("upa: cannot write metrics: " + e.getMessage()));
             return 1;
         }
         out.print(text.toString(StandardCharsets.UTF_8));

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import upa.measure.OneLine;
 import upa.pager.host.Policies;
 import upa.pager.host.PolicySpec;
 import upa.pager.live.PagerCommand;
@@ -98,10 +99,10 @@ public final class Main {
             }
             return 0;
         } catch (UsageException e) {
-            err.println("upa: policy: " + e.getMessage() + ": see ./upa policy --help");
+            err.println(OneLine.of("upa: policy: " + e.getMessage() + ": see ./upa policy --help"));
             return failed(command, out, 2);
         } catch (PolicyException | TraceException | ProjectException | PagerException e) {
-            err.println("upa: " + e.getMessage());
+            err.println(OneLine.of("upa: " + e.getMessage()));
             return failed(command, out, 1);
         }
     }

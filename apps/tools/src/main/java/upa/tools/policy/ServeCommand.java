@@ -6,6 +6,7 @@ import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
+import upa.measure.OneLine;
 import upa.pager.host.Policies;
 import upa.pager.host.PolicySpec;
 import upa.pager.live.Pager;
@@ -55,7 +56,8 @@ record ServeCommand(PolicySpec policy, long bytes, StoreSpec stores, int process
     }
 
     int run(PrintStream out, PrintStream err) throws PagerException, UsageException {
-        try (Pager pager = Pager.start(process, policy, bytes, stores, line -> err.println("upa: " + line))) {
+        try (Pager pager =
+                Pager.start(process, policy, bytes, stores, line -> err.println(OneLine.of("upa: " + line)))) {
             out.println("ready " + pager.path());
             out.close();
             if (warm) {

@@ -10,6 +10,7 @@ import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
+import upa.measure.OneLine;
 import upa.pager.host.PolicySpec;
 import upa.pager.simulate.Belady;
 import upa.pager.simulate.Outcome;
@@ -121,7 +122,8 @@ record SimulateCommand(
 
     int run(PrintStream out, PrintStream err) throws TraceException {
         PageTrace pages = PageTrace.read(trace);
-        out.println("trace " + trace + ": accesses " + pages.size() + ", pages " + pages.distinct() + ", "
+        out.println("trace " + OneLine.of(trace.toString()) + ": accesses " + pages.size() + ", pages "
+                + pages.distinct() + ", "
                 + (evidence == Settings.Evidence.ACCESSES ? "every access is seen" : "only faults are seen"));
         int status = 0;
         for (Size size : memory) {
@@ -155,7 +157,7 @@ record SimulateCommand(
                         s.prefetches() == 0 ? "" : s.prefetches() + " (" + s.prefetchesUsed() + ")",
                         (double) o.nanos() / o.accesses());
                 for (String complaint : o.complaints()) {
-                    err.println("upa: " + complaint);
+                    err.println(OneLine.of("upa: " + complaint));
                     status = 1;
                 }
             }

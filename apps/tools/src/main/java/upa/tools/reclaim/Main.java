@@ -10,6 +10,7 @@ import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
+import upa.measure.OneLine;
 import upa.tools.top.Orders;
 import upa.tools.top.Orders.Outcome;
 import upa.tools.top.Processes;
@@ -120,7 +121,7 @@ public final class Main {
                 pid = pid(line.getArgList().getFirst());
             }
         } catch (ParseException e) {
-            err.println("upa: reclaim: " + e.getMessage() + ": see ./upa reclaim --help");
+            err.println(OneLine.of("upa: reclaim: " + e.getMessage() + ": see ./upa reclaim --help"));
             return 2;
         }
         if (line.hasOption("watch")) {
@@ -208,7 +209,7 @@ public final class Main {
             say(action.on(pid));
             return 0;
         } catch (TopException e) {
-            err.println("upa: " + e.getMessage());
+            err.println(OneLine.of("upa: " + e.getMessage()));
             return 1;
         }
     }
@@ -226,7 +227,7 @@ public final class Main {
                 }
             } catch (TopException e) {
                 if (e.reason() == TopException.Reason.SILENT || e.reason() == TopException.Reason.BROKEN) {
-                    err.println("upa: " + e.getMessage());
+                    err.println(OneLine.of("upa: " + e.getMessage()));
                     status = 1;
                 }
             }
@@ -260,7 +261,8 @@ public final class Main {
     private int watch(long mark, long keep, long milliseconds) {
         Watch watch = new Watch(new Running(), proc, Path.of("/sys/fs/cgroup"), mark, keep, out);
         if (!watch.isPossible()) {
-            err.println("upa: nothing to watch: " + proc.resolve("meminfo") + " does not say what is available");
+            err.println(OneLine.of(
+                    "upa: nothing to watch: " + proc.resolve("meminfo") + " does not say what is available"));
             return 1;
         }
         while (!out.checkError()) {

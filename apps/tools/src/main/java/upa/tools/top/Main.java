@@ -12,6 +12,7 @@ import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
+import upa.measure.OneLine;
 import upa.pager.live.PagerCommand;
 import upa.tools.top.TopException.Reason;
 
@@ -92,7 +93,7 @@ public final class Main {
                 pid = pid(line.getArgList().getFirst());
             }
         } catch (ParseException e) {
-            err.println("upa: top: " + e.getMessage() + ": see ./upa top --help");
+            err.println(OneLine.of("upa: top: " + e.getMessage() + ": see ./upa top --help"));
             return 2;
         }
         if (line.hasOption("help")) {
@@ -102,10 +103,10 @@ public final class Main {
         try {
             return show(pid, Math.round(interval * 1000), line.hasOption("once"));
         } catch (TopException e) {
-            err.println("upa: " + e.getMessage());
+            err.println(OneLine.of("upa: " + e.getMessage()));
             return 1;
         } catch (IOException e) {
-            err.println("upa: the terminal cannot be used: " + e.getMessage() + ": try --once");
+            err.println(OneLine.of("upa: the terminal cannot be used: " + e.getMessage() + ": try --once"));
             return 1;
         }
     }

@@ -23,6 +23,7 @@ import upa.core.RegionDescriptor;
 import upa.llfree.LlFree;
 import upa.llfree.LlFreeDescriptor;
 import upa.llfree.LlFreeStats;
+import upa.measure.OneLine;
 import upa.tools.top.TopException.Reason;
 
 /**
@@ -203,8 +204,8 @@ public final class Processes {
         String[] fields = stat.substring(stat.lastIndexOf(')') + 1).trim().split(" ");
         String[] statm = Files.readString(folder.resolve("statm"), StandardCharsets.ISO_8859_1)
                 .split(" ");
-        String command = Files.readString(folder.resolve("comm"), StandardCharsets.ISO_8859_1)
-                .strip();
+        // The kernel cuts names within a character.
+        String command = new String(Files.readAllBytes(folder.resolve("comm")), StandardCharsets.UTF_8).strip();
         if (fields.length <= STAT_STARTED || statm.length < 2) {
             throw new IOException("it ends");
         }
@@ -218,7 +219,7 @@ public final class Processes {
         return new Sample(
                 pid,
                 Long.parseLong(fields[STAT_STARTED]),
-                printable(command),
+                OneLine.of(command),
                 System.nanoTime(),
                 Math.max(0, region.llfree.gets() - region.internalGets),
                 Math.max(0, region.llfree.puts() - region.internalPuts),
@@ -247,12 +248,7 @@ public final class Processes {
         while (length < text.length && text[length] != 0) {
             length++;
         }
-        return printable(new String(text, 0, length, StandardCharsets.UTF_8));
-    }
-
-    /** A terminal is no place for other people's control characters. */
-    private static String printable(String text) {
-        return text.replaceAll("\\p{Cntrl}", "?");
+        return OneLine.of(new String(text, 0, length, StandardCharsets.UTF_8));
     }
 
     private record RegionCounts(

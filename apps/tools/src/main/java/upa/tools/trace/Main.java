@@ -13,6 +13,7 @@ import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
+import upa.measure.OneLine;
 
 /**
  * {@code upa trace}: what traces say of the programs that made them.
@@ -56,7 +57,7 @@ public final class Main {
         try {
             line = new DefaultParser(false).parse(OPTIONS, arguments);
         } catch (ParseException e) {
-            err.println("upa: trace: " + e.getMessage() + ": see ./upa trace --help");
+            err.println(OneLine.of("upa: trace: " + e.getMessage() + ": see ./upa trace --help"));
             return 2;
         }
         if (line.hasOption("help")) {
@@ -82,10 +83,10 @@ public final class Main {
                     TraceText.summary(TraceSummary.of(trace)).forEach(out::println);
                 }
             } catch (TraceException e) {
-                err.println("upa: " + e.getMessage());
+                err.println(OneLine.of("upa: " + e.getMessage()));
                 status = 1;
             } catch (InvalidPathException e) {
-                err.println("upa: cannot read trace file=" + e.getInput() + ": " + e.getReason());
+                err.println(OneLine.of("upa: cannot read trace file=" + e.getInput() + ": " + e.getReason()));
                 status = 1;
             }
         }

@@ -3,6 +3,7 @@ package upa.tools.trace;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import upa.measure.OneLine;
 import upa.measure.report.Units;
 
 /** A {@link TraceSummary}, and single records, as lines of text. */
@@ -15,7 +16,7 @@ final class TraceText {
     static List<String> summary(TraceSummary s) {
         List<String> lines = new ArrayList<>();
         double seconds = s.duration().toNanos() / NS_PER_S;
-        lines.add(s.command());
+        lines.add(OneLine.of(s.command()));
         lines.add(String.format(
                 Locale.ROOT,
                 "%s in %s by %d thread%s, %s served by UPA, %d failed%s%s",

@@ -170,6 +170,28 @@ class MainTest {
         assertEquals("", out());
     }
 
+    /** A terminal is told nothing by what somebody else has chosen. */
+    @Test
+    void whatIsSaidIsOneLine() throws IOException {
+        String odd = "a\nb\r\033[1m";
+        String shown = "a\\nb\\r\\x1b[1m";
+        assertEquals(2, run(odd));
+        assertEquals("upa: policy: there is no command=" + shown + ": see ./upa policy --help\n", err());
+        assertEquals(1, run("simulate", folder.resolve(odd).toString()));
+        assertEquals("upa: cannot read trace file=" + folder + "/" + shown + ": there is no such file\n", err());
+        assertTrue(run("simulate", trace.toString(), "--memory", "50%", "--policy", odd) != 0);
+        assertTrue(err().startsWith("upa: ") && err().contains(shown), err());
+        assertEquals(1, err().lines().count(), err());
+        String[] serve = {"serve", "--for", "1", "--policy", "clock", "--memory", "64M", "--store", ""};
+        for (String store : List.of(odd, "file:" + folder + "/" + odd, "file:/" + odd + ":1G", "lz4:" + odd)) {
+            serve[serve.length - 1] = store;
+            assertTrue(run(serve) != 0, store);
+            assertTrue(err().startsWith("upa: ") && err().contains(shown), err());
+            assertEquals(1, err().lines().count(), err());
+        }
+        assertTrue(Files.notExists(folder.resolve(odd)));
+    }
+
     @Test
     void saysWhatCannotBeReadOrRun() {
         assertEquals(1, run("simulate", folder.resolve("none").toString()));

@@ -74,6 +74,10 @@ class MainTest {
                             + " is not a number of seconds from 0.05 to 60: see ./upa reclaim --help",
                     said());
         }
+        for (String[] odd : new String[][] {{"a\nb"}, {"--a\nb", "1"}, {"--to", "a\nb", "1"}}) {
+            assertEquals(2, run(odd));
+            assertTrue(said().contains("a\\nb") && said().lines().count() == 1, said());
+        }
         assertEquals(0, run("--help"));
         assertTrue(out.toString(StandardCharsets.UTF_8).startsWith("usage: ./upa reclaim"));
     }

@@ -80,6 +80,8 @@ class MainTest {
         assertEquals("upa: top: one process or all, got argument=2: see ./upa top --help", said());
         assertEquals(2, run("--what"));
         assertEquals("upa: top: Unrecognized option: --what: see ./upa top --help", said());
+        assertEquals(2, run("a\nb\033[1m"));
+        assertTrue(said().contains("a\\nb\\x1b[1m"), said());
         assertEquals(0, run("--help"));
         assertTrue(out.toString(StandardCharsets.UTF_8).startsWith("usage: ./upa top"));
     }

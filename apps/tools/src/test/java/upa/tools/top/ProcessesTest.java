@@ -79,7 +79,7 @@ class ProcessesTest {
                         17,
                         18,
                         1234,
-                        "less?[2Jhere"),
+                        "less\\x1b[2Jhere"),
                 s);
         assertEquals(37, s.requests());
         assertEquals(1, processes.all().size());

@@ -45,8 +45,18 @@ class MainTest {
         assertEquals("upa: trace needs a file: ./upa trace FILE", said());
         assertEquals(2, run("--what", "t"));
         assertEquals("upa: trace: Unrecognized option: --what: see ./upa trace --help", said());
+        assertEquals(2, run("--a\nb\033[1m", "t"));
+        assertEquals("upa: trace: Unrecognized option: --a\\nb\\x1b[1m: see ./upa trace --help", said());
         assertEquals(0, run("--help"));
         assertTrue(printed().startsWith("usage: ./upa trace"));
+    }
+
+    @Test
+    void aCommandIsOneLine() throws Exception {
+        Path file =
+                new TraceFile().command("sh -c a\nb\033[1m\0").map(0x1000, 4096).write(folder.resolve("t"), 20);
+        assertEquals(0, run(file.toString()));
+        assertEquals("sh -c a\\nb\\x1b[1m", printed().lines().findFirst().orElseThrow());
     }
 
     @Test
@@ -55,6 +65,8 @@ class MainTest {
         assertEquals(1, run("--records", folder.resolve("none").toString(), good.toString()));
         assertEquals("upa: cannot read trace file=" + folder.resolve("none") + ": there is no such file", said());
         assertEquals("0 7 1 map 0x1000 4096 3 anonymous", printed().strip());
+        assertEquals(1, run(folder.resolve("a\nb").toString(), good.toString()));
+        assertEquals("upa: cannot read trace file=" + folder + "/a\\nb: there is no such file", said());
     }
 
     /** The library and the reader agree on the layout. */

@@ -22,7 +22,12 @@ final class TraceFile {
     TraceFile() {
         bytes.put("UPATRAC1".getBytes(StandardCharsets.US_ASCII));
         bytes.putInt(8, 1).putInt(12, 4096).putInt(16, 32).putInt(20, 4711);
-        bytes.put(56, "/bin/program with arguments".getBytes(StandardCharsets.US_ASCII));
+        command("/bin/program with arguments");
+    }
+
+    TraceFile command(String text) {
+        bytes.put(56, text.getBytes(StandardCharsets.US_ASCII));
+        return this;
     }
 
     TraceFile at(long nanoseconds) {
