@@ -2,8 +2,8 @@
 # systems.sh [DISTRIBUTION-SUITE...]: UPA on other releases of Debian and Ubuntu, each in a folder of its own
 # (debootstrap, chroot): the library that was built here runs there, as a table of what it serves; it is built there,
 # where the tools are new enough, and runs as well; and the Debian packages are installed, used and purged. Run by
-# `./upa test --systems`, as root. Nothing it makes or mounts outlives it, but for the packages it has fetched
-# (build/systems).
+# `./upa test --systems`, as root. Nothing it makes or mounts outlives it, but for the packages it has fetched, and each
+# system as it was before UPA came (build/systems).
 set -euo pipefail
 export LC_ALL=C
 
@@ -11,6 +11,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 release=$root/build/release
 folder=$root/build/systems
 source "$root/upa-mmap-shim/cmake/archives.sh"
+source "$root/apps/launcher/one-line.sh"
+source "$root/apps/launcher/package.sh" # what it packs
 
 systems=(debian-bullseye debian-bookworm debian-trixie debian-sid
   ubuntu-focal ubuntu-jammy ubuntu-noble ubuntu-resolute)
@@ -19,7 +21,7 @@ packages=gcc,libc6-dev,cmake,ninja-build,xz-utils,python3-minimal,redis-server,d
 declare -A headers=([debian-bookworm]=linux-headers-amd64 [debian-trixie]=linux-headers-amd64)
 sources=(CMakeLists.txt CMakePresets.json upa-mmap-shim montecarlo-bench kernel-ext/include apps/launcher apps/programs)
 
-fail() { echo "upa test --systems: $*" >&2; exit 1; }
+fail() { one_line "upa test --systems: $*" >&2; exit 1; }
 # With --check, no more than whether the arguments are good.
 check=
 [[ ${1-} != --check ]] || { check=1 && shift; }
@@ -30,7 +32,7 @@ if [[ ${1-} == @(-h|--help) ]]; then
 fi
 for system; do
   [[ $system =~ ^(debian|ubuntu)-[a-z]+$ ]] || {
-    echo "upa: test --systems has no system=$system, only ${systems[*]}: see ./upa test --systems --help" >&2
+    one_line "upa: test --systems has no system=$system, only ${systems[*]}: see ./upa test --systems --help" >&2
     exit 2
   }
 done
@@ -58,8 +60,8 @@ inside() {
     "$tree" "$tree" "$@"
 }
 
-# make SYSTEM: sets $said to why there is none
-make() {
+# debootstrap_into SYSTEM: sets $said to why it could not
+debootstrap_into() {
   local distribution=${1%-*} suite=${1##*-} script=() uri keys
   archive_open "$distribution" "$suite" "$folder/packages" amd64 || { said=$archive_error; return 1; }
   uri=$(archive_of "$distribution" "$suite" "$folder/packages")
@@ -74,6 +76,21 @@ make() {
     --include="$packages${headers[$1]:+,${headers[$1]}}" "$suite" "$work/$1" "$uri" "${script[@]}" \
     >"$folder/$1.log" 2>&1 ||
     { said="debootstrap failed: log=build/systems/$1.log"; return 1; }
+}
+
+# make SYSTEM: as debootstrap leaves it, kept for a week, and what is tested there; sets $said to why there is none
+make() {
+  local kept=$folder/packages/$1.tar.gz with="$packages ${headers[$1]-}"
+  if [[ -n $(find "$kept" -mtime -7 2>/dev/null) && $(cat "$kept.packages" 2>/dev/null) == "$with" ]]; then
+    mkdir "$work/$1" && tar -xzf "$kept" --numeric-owner -C "$work/$1" || { said="cannot unpack $kept"; return 1; }
+    : >"$folder/$1.log"
+  else
+    rm -f "$kept"
+    debootstrap_into "$1" || return 1
+    tar -cf - --one-file-system --numeric-owner -C "$work/$1" . | gzip -1 >"$kept.new"
+    echo "$with" >"$kept.packages"
+    mv "$kept.new" "$kept"
+  fi
   mkdir -p "$work/$1/upa/here/lib" "$work/$1/upa/here/tests" "$work/$1/upa/source/build"
   cp "$release"/lib/libupa*.so* "$work/$1/upa/here/lib/"
   cp "$release/tests/redirect_blocks" "$work/$1/upa/here/tests/"
@@ -81,12 +98,21 @@ make() {
   mkdir -p "$work/$1/upa/source/build/deps"
   [[ ! -d $root/build/deps/dlmalloc ]] || cp -r "$root/build/deps/dlmalloc" "$work/$1/upa/source/build/deps/"
   cp "$root"/apps/launcher/systems-{inside,packages}.sh "$work/$1/upa/"
-  [[ ! -d $work/debs ]] || cp -r "$work/debs" "$work/$1/upa/"
+  [[ ! -e $debs/made ]] || { mkdir "$work/$1/upa/debs" && cp "$debs"/*.deb "$work/$1/upa/debs/"; }
 }
 
+# The Debian packages, made again if a source of theirs is newer.
+debs=$folder/debs
 if command -v dh_dkms >/dev/null; then
-  "$root/upa" package "$work/debs" >"$folder/package.log" 2>&1 || fail "no packages: log=build/systems/package.log"
+  if [[ ! -e $debs/made || -n $(cd "$root" && find "${package_sources[@]}" pom.xml upa-core -name target -prune -o \
+    -name test -prune -o -newer "$debs/made" -print -quit) ]]; then
+    rm -rf "$debs"
+    touch "$folder/begun"
+    "$root/upa" package "$debs" >"$folder/package.log" 2>&1 || fail "no packages: log=build/systems/package.log"
+    mv "$folder/begun" "$debs/made"
+  fi
 else
+  rm -rf "$debs"
   echo "packages left out: apt-get install debhelper dh-dkms"
 fi
 
@@ -102,7 +128,7 @@ for system in "${systems[@]}"; do
   fi
   inside "$system" bash /upa/systems-inside.sh >"$work/said" 2>>"$folder/$system.log" || failed=1
   mapfile -t cells <"$work/said"
-  if [[ -d $work/debs ]]; then
+  if [[ -e $debs/made ]]; then
     cells+=("$(inside "$system" bash /upa/systems-packages.sh /upa/debs 2>>"$folder/$system.log")")
   else
     cells+=(-)
