@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# systems.sh [DISTRIBUTION-SUITE...]: UPA on other releases of Debian and Ubuntu, each in a folder of its own
-# (debootstrap, chroot): the library that was built here runs there, as a table of what it serves; it is built there,
-# where the tools are new enough, and runs as well; and the Debian packages are installed, used and purged. Run by
-# `./upa test --systems`, as root. Nothing it makes or mounts outlives it, but for the packages it has fetched, and each
-# system as it was before UPA came (build/systems).
+# systems.sh [--only library|packages] [DISTRIBUTION-SUITE...]: UPA on other releases of Debian and Ubuntu, each in a
+# folder of its own (debootstrap, chroot): the library that was built here runs there, as a table of what it serves; it
+# is built there, where the tools are new enough, and runs as well; and the Debian packages are installed, used and
+# purged. Run by `./upa test --systems`, as root. Nothing it makes or mounts outlives it, but for the packages it has
+# fetched, and each system as it was before UPA came (build/systems).
 set -euo pipefail
 export LC_ALL=C
 
@@ -26,10 +26,21 @@ fail() { one_line "upa test --systems: $*" >&2; exit 1; }
 check=
 [[ ${1-} != --check ]] || { check=1 && shift; }
 if [[ ${1-} == @(-h|--help) ]]; then
-  printf 'usage: ./upa test --systems [SYSTEM...]\n\nSystems: %s; another suite of either may do as well.\n' \
-    "${systems[*]}"
+  printf 'usage: ./upa test --systems [--only library|packages] [SYSTEM...]\n\nSystems: %s; %s.\n' \
+    "${systems[*]}" "another suite of either may do as well"
   exit
 fi
+only=
+if [[ ${1-} == --only ]]; then
+  only=${2-}
+  [[ $only == @(library|packages) ]] || {
+    one_line "upa: test --systems has no part=$only, only library and packages: see ./upa test --systems --help" >&2
+    exit 2
+  }
+  shift 2
+fi
+# Only the packages need DKMS, and a kernel's headers, the largest of all.
+[[ $only != library ]] || headers=() packages=${packages%,dkms}
 for system; do
   [[ $system =~ ^(debian|ubuntu)-[a-z]+$ ]] || {
     one_line "upa: test --systems has no system=$system, only ${systems[*]}: see ./upa test --systems --help" >&2
@@ -103,7 +114,9 @@ make() {
 
 # The Debian packages, made again if a source of theirs is newer.
 debs=$folder/debs
-if command -v dh_dkms >/dev/null; then
+if [[ $only == library ]]; then
+  debs=/nowhere
+elif command -v dh_dkms >/dev/null; then
   if [[ ! -e $debs/made || -n $(cd "$root" && find "${package_sources[@]}" pom.xml upa-core -name target -prune -o \
     -name test -prune -o -newer "$debs/made" -print -quit) ]]; then
     rm -rf "$debs"
@@ -126,8 +139,11 @@ for system in "${systems[@]}"; do
     printf '%-16s left out: %s\n' "$system" "$said"
     continue
   fi
-  inside "$system" bash /upa/systems-inside.sh >"$work/said" 2>>"$folder/$system.log" || failed=1
-  mapfile -t cells <"$work/said"
+  cells=(- - - - - - -)
+  if [[ $only != packages ]]; then
+    inside "$system" bash /upa/systems-inside.sh >"$work/said" 2>>"$folder/$system.log" || failed=1
+    mapfile -t cells <"$work/said"
+  fi
   if [[ -e $debs/made ]]; then
     cells+=("$(inside "$system" bash /upa/systems-packages.sh /upa/debs 2>>"$folder/$system.log")")
   else

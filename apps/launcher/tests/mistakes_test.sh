@@ -49,6 +49,9 @@ says 2 "test --soak takes a number of minutes up to 99999, got argument=$shown" 
 says 2 "test --systems has no system=$shown" "$none" test --systems "$odd"
 says 2 'unknown option a?b??[1m?c?; see' "$none" vm "$odd"
 says 2 "a?b??[1m?c? is not a positive number" "$none" vm --memory "$odd" -- true
+for part in nosuch '' debian-sid; do
+  says 2 "test --systems has no part=$part, only library and packages" "$none" test --systems --only "$part" debian-sid
+done
 says 2 'no command given' "$none" vm
 for command in vm 'vm test'; do
   read -ra arguments <<<"$command"
