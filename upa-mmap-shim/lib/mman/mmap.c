@@ -72,6 +72,12 @@ static void *map_over(struct upa_region *r, void *address, size_t length, int pr
 	return address_result(moved);
 }
 
+/* Of a call that takes this very code away nothing returns that could do more: it is the kernel's as a whole. */
+static bool takes_this_code(const void *address, size_t length)
+{
+	return (uintptr_t)map_over - (uintptr_t)address < length;
+}
+
 void *upa_mman_map(size_t length, size_t alignment, int protection, int flags, off_t offset)
 {
 	uint32_t wanted =
@@ -110,7 +116,7 @@ void *upa_mmap(void *address, size_t length, int protection, int flags, int fd, 
 		flags &= ~UPA_MAP_UNCLEARED;
 	r = made_region();
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && r && aligned(address) &&
-	    inside(r, address, page_up(length), &part))
+	    inside(r, address, page_up(length), &part) && !takes_this_code(address, length))
 		return map_over(r, address, page_up(length), protection, flags, fd, offset);
 	return address_result(os_mmap(address, length, protection, flags, fd, offset));
 }
@@ -122,7 +128,7 @@ int upa_munmap(void *address, size_t length)
 	char *end;
 	int error = 0;
 
-	if (!r || !aligned(address) || !inside(r, address, page_up(length), &part))
+	if (!r || !aligned(address) || !inside(r, address, page_up(length), &part) || takes_this_code(address, length))
 		return int_result(os_munmap(address, length));
 	end = (char *)address + page_up(length);
 	if (part.address == address && part.address + part.bytes == end && !upa_region_unmap(r, address, part.bytes))

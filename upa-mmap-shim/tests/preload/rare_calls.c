@@ -7,8 +7,10 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/personality.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
@@ -475,6 +477,57 @@ static void bound_over_holes(void)
 	reuse();
 }
 
+/* ---- all of memory, this code too -------------------------------------------------------------------- */
+
+#ifdef __x86_64__
+#define TOP ((1ul << 47) - PAGE)
+#else
+#define TOP (1ul << 48)
+#endif
+
+static void unmap_all(void)
+{
+	munmap(NULL, TOP);
+}
+
+static void map_over_all(void)
+{
+	mmap((void *)MIB, TOP - MIB, PROT_NONE, ANON | MAP_NORESERVE | MAP_FIXED, -1, 0);
+}
+
+/* Whoever does it cannot go on, and is held there. */
+static void see_what_is_left(void (*act)(void))
+{
+	char path[32], line[256];
+	int status = 0, left = 0;
+	pid_t child = fork();
+	FILE *maps;
+
+	if (!child) {
+		alarm(20);
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		act();
+		_exit(1);
+	}
+	waitpid(child, &status, 0);
+	snprintf(path, sizeof(path), "/proc/%d/maps", child);
+	maps = fopen(path, "r");
+	while (maps && fgets(line, sizeof(line), maps))
+		left += !strstr(line, "[vsyscall]");
+	if (maps)
+		fclose(maps);
+	say("held %d by signal %d, mappings left %d", WIFSTOPPED(status), WSTOPSIG(status), left);
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+}
+
+static void all_at_once(void)
+{
+	see_what_is_left(unmap_all);
+	see_what_is_left(map_over_all);
+	reuse();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct scenario scenarios[] = {
@@ -495,6 +548,7 @@ int main(int argc, char **argv)
 		SCENARIO(refused_at_once),
 		SCENARIO(huge_pages),
 		SCENARIO(bound_over_holes),
+		SCENARIO(all_at_once),
 	};
 
 	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
