@@ -381,11 +381,24 @@ class CPython(Suite):
         if not debian_packages(names, folder):
             return f"no packages {' '.join(names)} in this machine's package sources", []
         library = folder / "usr/lib" / f"python{version}"
+        python = self.environment(work / "cpython" / "environment", version, library)
         return None, [script(work / "cpython" / f"test_{module}",
-                             f"export PYTHONPATH={library} PYTHONDONTWRITEBYTECODE=1\n"
-                             f"exec {self.interpreter}{version[1:]} -m test -v test_{module}")
+                             f"export PYTHONDONTWRITEBYTECODE=1\nexec {python} -m test -v test_{module}")
                       for module in self.modules if (library / "test" / f"test_{module}.py").exists()
                       or (library / "test" / f"test_{module}").is_dir()]
+
+
+    def environment(self, folder, version, library):
+        """An interpreter that finds its tests also where -I makes it ignore PYTHONPATH."""
+        packages = folder / "lib" / f"python{version}" / "site-packages"
+        packages.mkdir(parents=True, exist_ok=True)
+        (packages / "tests.pth").write_text(f"import sys; sys.path.insert(0, {str(library)!r})\n")
+        (folder / "pyvenv.cfg").write_text("home = /usr/bin\n")
+        python = folder / "bin" / f"python{version}"
+        python.parent.mkdir(exist_ok=True)
+        if not python.exists():
+            python.symlink_to(f"/usr/bin/python{version}")
+        return python
 
 
 class Mimalloc(Suite):

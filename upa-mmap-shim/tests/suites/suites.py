@@ -143,6 +143,9 @@ def arguments(words):
     parser.add_argument("--libraries", metavar="DIR", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--work", metavar="DIR", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args(words)
+    # Tests run in folders of their own.
+    options.libraries, options.work = options.libraries.resolve(), options.work.resolve()
+    options.ltp = options.ltp and options.ltp.resolve()
     options.modes = options.modes.split(",")
     if unknown := [mode for mode in options.modes if mode not in MODES]:
         parser.error(f"unknown mode={unknown[0]}: one of {','.join(MODES)}")
@@ -175,10 +178,9 @@ def chosen(options):
     return tests, skipped
 
 
-def compare_all(tests, options, runner):
-    """Runs all tests; says what differs as soon as it is known. Counts by suite."""
+def compare_all(tests, options, runner, counts):
+    """Runs all tests, says what differs as soon as it is known, and counts by suite."""
     rows = read_intended(HERE / "intended.txt")
-    counts = collections.defaultdict(collections.Counter)
     pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
     try:
         running = {pool.submit(runner.compare, *test, options.modes): test[0] for test in tests}
@@ -205,7 +207,19 @@ def compare_all(tests, options, runner):
         raise
     finally:
         pool.shutdown()
-    return counts
+
+
+def sum_up(counts, tests, skipped, runner):
+    """What every suite came to; whether all is well."""
+    for suite, count in counts.items():
+        print(f"{suite}: " + ", ".join(f"{count[kind]} {kind}" for kind in (*reversed(KINDS), "not passed alone")))
+    total = sum(counts.values(), collections.Counter())
+    if total["different"] + total["seldom"] + total["intended"]:
+        print(f"what they wrote: {runner.kept}")
+    passed = total["same"] + total["intended"] + total["seldom"]
+    print(f"{passed} passed, {total['different']} failed, {len(tests) - passed - total['different'] + skipped} skipped",
+          flush=True)
+    return passed and not total["different"]
 
 
 def main(words):
@@ -216,15 +230,13 @@ def main(words):
     prime = build.prime(HERE / "prime.c", options.work)
     runner = Runner(options.libraries, options.work, prime)
     tests, skipped = chosen(options)
-    counts = compare_all(tests, options, runner)
-    for suite, count in counts.items():
-        print(f"{suite}: " + ", ".join(f"{count[kind]} {kind}" for kind in (*reversed(KINDS), "not passed alone")))
-    total = sum(counts.values(), collections.Counter())
-    if total["different"] + total["seldom"] + total["intended"]:
-        print(f"what they wrote: {runner.kept}")
-    passed = total["same"] + total["intended"] + total["seldom"]
-    print(f"{passed} passed, {total['different']} failed, {skipped} skipped")
-    return 0 if passed and not total["different"] else 1
+    counts = collections.defaultdict(collections.Counter)
+    try:
+        compare_all(tests, options, runner, counts)
+    finally:
+        # Who interrupts it wants to know how far it came.
+        good = sum_up(counts, tests, skipped, runner)
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
