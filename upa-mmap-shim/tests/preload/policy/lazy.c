@@ -287,10 +287,14 @@ static void glances_at_use(void)
 
 static void others_are_mapped(void)
 {
+	int asked;
+
 	begin_counting();
 	use_and_free(100 * MIB);
+	asked = world.asked_keepable;
 	retain_others(&retain, RETAIN_FLOOR - 1);
 	did_nothing();
+	IS(world.asked_keepable, asked);
 	retain_others(&retain, 100 * MIB);
 	CHECK(world.region.retained <= 12 * MIB, "retained=%" PRId64, world.region.retained);
 }
@@ -373,6 +377,30 @@ static void gives_back_in_whose_name(void)
 	CHECK(counted.did.given > 0, "nothing unused has gone");
 	IS(counted.did.by_tick, true);
 	IS(counted.did.for_bound, false);
+	/* An order is the agent's, too. */
+	begin_counting();
+	use_and_free(100 * MIB);
+	IS(retain_reclaim(&retain, 0), true);
+	IS(counted.did.given, 100 * MIB);
+	IS(counted.did.by_tick, true);
+	/* What a thread was at when another forked is nothing to the child. */
+	retain.ticking = retain.bounded = true;
+	CHECK(!atomic_flag_test_and_set(&retain.looking), "looking");
+	retain_after_fork(&retain);
+	IS(retain.ticking, false);
+	IS(retain.bounded, false);
+	CHECK(!atomic_flag_test_and_set(&retain.looking), "looking");
+}
+
+/* What has been taken again since the last look is not there to give. */
+static void orders_look_first(void)
+{
+	begin_counting();
+	use_and_free(100 * MIB);
+	world.region = (struct retain_region){ 100 * MIB, 0, 0 };
+	IS(retain_reclaim(&retain, 0), true);
+	did_nothing();
+	IS(retain_kept(&retain), 0);
 }
 
 int main(void)
@@ -389,5 +417,6 @@ int main(void)
 	forks();
 	bounds();
 	gives_back_in_whose_name();
+	orders_look_first();
 	return 0;
 }

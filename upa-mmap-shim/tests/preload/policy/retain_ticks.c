@@ -32,6 +32,14 @@ static void unused_goes(void)
 	for (int i = 1; i < RETAIN_PARTS; i++)
 		IS(tick(i == 3 ? 103 * MIB : 100 * MIB, i == 3 ? 5 * MIB : 8 * MIB), -1);
 	IS(tick(100 * MIB, 8 * MIB), 3 * MIB - 3 * MIB / 16);
+	/* Once that is long ago, it no longer counts. */
+	begin();
+	look(100 * MIB, 8 * MIB);
+	retain_begin_ticks(&retain);
+	IS(tick(108 * MIB, 0), -1);
+	for (int i = 0; i < RETAIN_PARTS; i++)
+		IS(tick(100 * MIB, 8 * MIB), -1);
+	IS(tick(100 * MIB, 8 * MIB), 0);
 	/* Also between two ticks, as far as it is told. */
 	begin();
 	look(100 * MIB, 8 * MIB);
