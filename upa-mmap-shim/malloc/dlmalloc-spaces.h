@@ -26,7 +26,7 @@
  * first of them that is freed. Above, pages can move (mremap).
  */
 #define DEFAULT_MMAP_THRESHOLD ((size_t)2 << 20)
-#define DEFAULT_GRANULARITY ((size_t)512 << 10)
+#define DEFAULT_GRANULARITY SEGMENT_BYTES
 
 #define USE_LOCKS 2
 #define MLOCK_T int

@@ -20,8 +20,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "chunks.h"
 #include "entry/symbols.h"
 #include "heaps.h"
 #include "os/os.h"
@@ -47,6 +49,26 @@ static unsigned processors(void)
 	return n ? n : 1;
 }
 
+/*
+ * A heap that begins in memory of its own, which dlmalloc neither merges with what it maps later nor gives back: where
+ * the heap's own record lies, nothing can be trimmed.
+ */
+static void make(struct heap *h)
+{
+	void *base = space_map(SEGMENT_BYTES, 0);
+	mspace space;
+	void *block;
+
+	if (base == MAP_FAILED)
+		return;
+	space = create_mspace_with_base(base, SEGMENT_BYTES, 1);
+	h->lock = space_last_lock();
+	block = mspace_malloc(space, 1);
+	h->footer = chunk_footer(block);
+	mspace_free(space, block);
+	h->space = space;
+}
+
 /* The heap of a thread that has none yet; NULL if there is no memory for one, or none now. */
 static mspace choose(void)
 {
@@ -57,10 +79,8 @@ static mspace choose(void)
 	if (!heap_count)
 		heap_count = processors() > MOST_SPACES / 2 ? MOST_SPACES : 2 * processors();
 	h = &heaps[next_heap++ % heap_count];
-	if (!h->space) {
-		h->space = create_mspace(0, 1);
-		h->lock = space_last_lock();
-	}
+	if (!h->space)
+		make(h);
 	space_unlock(&heaps_starting);
 	own = h->space;
 	own_lock = h->lock;
@@ -87,8 +107,7 @@ static mspace take_refuge(void)
 		return refuge.space;
 	if (!refuge.space) {
 		space_exempt(true);
-		refuge.space = create_mspace(0, 1);
-		refuge.lock = space_last_lock();
+		make(&refuge);
 		space_exempt(false);
 	}
 	space_unlock(&refuge_starting);
@@ -278,6 +297,37 @@ __attribute__((noinline)) static void freed_much(size_t bytes)
 	heaps_refused();
 }
 
+static const struct heap *heap_of(const void *block)
+{
+	size_t footer = chunk_footer(block);
+
+	for (unsigned i = 0; i < heap_count; i++)
+		if (heaps[i].space && heaps[i].footer == footer)
+			return &heaps[i];
+	return NULL;
+}
+
+/* A block that may be the last one of a segment: if it is, the segment goes back. */
+__attribute__((noinline)) static void release_last(void *block)
+{
+	const struct heap *h = heap_of(block);
+
+	if (!h || space_lock(h->lock)) {
+		heaps_refused();
+		release(block);
+		return;
+	}
+	space_held = h->lock;
+	if (chunk_is_last(block)) {
+		mspace_free(NULL, block);
+		mspace_trim(h->space, LEAST_UNTRIMMED / 2);
+	} else {
+		mspace_free(NULL, block);
+	}
+	space_held = NULL;
+	space_unlock(h->lock);
+}
+
 EXPORT void free(void *block)
 {
 	int saved = errno;
@@ -285,7 +335,10 @@ EXPORT void free(void *block)
 
 	if (block) {
 		bytes = mspace_usable_size(block);
-		release(block);
+		if (__builtin_expect(bytes && chunk_may_be_last(block, SEGMENT_BYTES), 0))
+			release_last(block);
+		else
+			release(block);
 		if (__builtin_expect(bytes >= LARGE_BYTES, 0))
 			freed_much(bytes);
 	}
@@ -322,17 +375,6 @@ EXPORT void *calloc(size_t count, size_t bytes)
 	return __builtin_expect(!!block, 1) ? block : instead(0, total, ZEROS);
 }
 
-/*
- * Has dlmalloc mapped this block by itself (no flag of use in its size) with bytes before its aligned start? It
- * forgets them when it resizes such a block, which then is too small.
- */
-static bool aligned_mapping(const void *block)
-{
-	const size_t *chunk = (const size_t *)block - 2;
-
-	return !(chunk[1] & 3) && chunk[0];
-}
-
 static void *move(void *block, size_t bytes)
 {
 	size_t kept = mspace_usable_size(block);
@@ -358,7 +400,7 @@ EXPORT void *realloc(void *block, size_t bytes)
 		return NULL;
 	}
 	space = mine();
-	if (!space || aligned_mapping(block)) {
+	if (!space || chunk_is_aligned_mapping(block)) {
 		heaps_refused();
 		return move(block, bytes);
 	}

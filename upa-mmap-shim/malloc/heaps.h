@@ -17,7 +17,7 @@
 
 /* dlmalloc's own names. */
 typedef void *mspace;
-mspace create_mspace(size_t capacity, int locked);
+mspace create_mspace_with_base(void *base, size_t capacity, int locked);
 void *mspace_malloc(mspace space, size_t bytes);
 void mspace_free(mspace space, void *block);
 void *mspace_calloc(mspace space, size_t count, size_t bytes);
@@ -32,6 +32,7 @@ struct mallinfo2 mspace_mallinfo(mspace space);
 struct heap {
 	_Atomic(mspace) space; /* NULL: not made yet */
 	int *lock;
+	size_t footer; /* of its blocks (chunks.h) */
 };
 
 extern struct heap heaps[MOST_SPACES];

@@ -167,6 +167,7 @@ void space_misused(void)
 	message_send(&m, 2);
 	/* A handler of the signal may allocate: not from a heap whose lock this thread may hold. */
 	aborting = true;
+	space_held = NULL;
 	abort();
 }
 

@@ -15,6 +15,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The least that a heap maps at once. */
+#define SEGMENT_BYTES ((size_t)512 << 10)
+
 /*
  * A new lock, free. Until space_exempt() is false again, fork() does not hold it: it may be held in a child by
  * nobody.
