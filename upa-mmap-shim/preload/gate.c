@@ -13,6 +13,7 @@
 #include "observe/view_writer.h"
 #include "os/maps.h"
 #include "os/os.h"
+#include "os/wait.h"
 #include "region/region_private.h"
 #include "settings.h"
 
@@ -30,6 +31,9 @@ enum { NOT_YET, BEGINNING, BEGUN, NEVER };
 static _Atomic int stage = NEVER;
 static _Atomic bool closed;
 static _Atomic int requests;
+
+/* Threads that are giving the region's addresses up. */
+static _Atomic int leaving;
 
 /* The machine's memory in bytes. */
 static uint64_t memory_bytes(void)
@@ -92,12 +96,23 @@ static void hand_over(struct upa_region *region)
 	}
 }
 
+static void await_leaving(void)
+{
+	int threads;
+
+	for (int i = 0; i < 4 && (threads = atomic_load(&leaving)) > 0; i++)
+		os_await_change(&leaving, threads);
+}
+
 static void leave_region(void)
 {
 	struct upa_region *region = gate_region();
+	uint64_t signals;
 
-	if (!region)
+	if (!region) {
+		await_leaving();
 		return;
+	}
 	upa_mman_stop();
 	/*
 	 * With several threads a region on the device keeps its mapping as a whole: its pages are not the kernel's.
@@ -106,9 +121,15 @@ static void leave_region(void)
 		upa_region_give_back(region, 0);
 		return;
 	}
+	signals = os_block_signals();
+	/* Whoever finds no region knows by it whether its addresses have been given up. */
+	atomic_fetch_add(&leaving, 1);
 	/* First, so that no call made from now on looks at the region for an address that may be the kernel's. */
 	if (atomic_compare_exchange_strong(&gate.region, &region, NULL))
 		hand_over(region);
+	atomic_fetch_sub(&leaving, 1);
+	os_restore_signals(signals);
+	await_leaving();
 }
 
 static void begin(void)
@@ -117,9 +138,15 @@ static void begin(void)
 	struct upa_region_options o = options(memory);
 	int expected = NOT_YET;
 	int saved = errno;
+	uint64_t signals;
 
-	if (!atomic_compare_exchange_strong(&stage, &expected, BEGINNING))
+	if (atomic_load(&stage) != NOT_YET)
 		return;
+	signals = os_block_signals();
+	if (!atomic_compare_exchange_strong(&stage, &expected, BEGINNING)) {
+		os_restore_signals(signals);
+		return;
+	}
 	/* What the kernel might refuse to a program that asks for more than there is, it shall decide. */
 	if (upa_mman_start(&o, memory / 2)) {
 		const char *why = settings.backend ? "no region: the device is not to be had" :
@@ -135,6 +162,7 @@ static void begin(void)
 			leave_region();
 		atomic_store(&stage, BEGUN);
 	}
+	os_restore_signals(signals);
 	errno = saved;
 }
 
@@ -183,24 +211,28 @@ void gate_open(void)
 	atomic_store(&stage, NOT_YET);
 }
 
-/*
- * The region may be in the making, and would be locked or limited as a whole. Who interrupts its maker waits in vain.
- */
-static void await_beginning(void)
-{
-	for (int i = 0; i < 10000 && atomic_load(&stage) == BEGINNING; i++)
-		os_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-}
-
 void gate_close(void)
 {
 	int expected = NOT_YET;
 
 	atomic_store(&closed, true);
 	atomic_store(&gate.chooses, true);
+	/* The region may be in the making, and would be locked or limited as a whole. */
 	if (!atomic_compare_exchange_strong(&stage, &expected, NEVER))
-		await_beginning();
+		os_await_change(&stage, BEGINNING);
 	leave_region();
+}
+
+bool gate_is_closed(void)
+{
+	return atomic_load(&closed);
+}
+
+bool gate_has_begun(void)
+{
+	int now = atomic_load(&stage);
+
+	return now == BEGINNING || now == BEGUN;
 }
 
 void gate_after_fork(void)
@@ -209,4 +241,6 @@ void gate_after_fork(void)
 
 	/* Another thread was at it, which is not here. */
 	atomic_compare_exchange_strong(&stage, &expected, NEVER);
+	if (atomic_exchange(&leaving, 0))
+		hand_over(upa_mman_region());
 }

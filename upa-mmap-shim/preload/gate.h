@@ -6,7 +6,8 @@
  * faster, and it goes when UPA stands aside (stand_aside.h). From then on every address is the kernel's, and every
  * call on it.
  *
- * For any thread and signal handler. Whoever comes while the region is being made does without; nobody waits.
+ * For any thread and signal handler. Whoever asks for memory while the region is being made does without; nobody waits
+ * but who closes the gate.
  */
 #ifndef UPA_GATE_H
 #define UPA_GATE_H
@@ -89,9 +90,15 @@ void gate_open(void);
 /*
  * There will be no region, and the one there is becomes the kernel's: its free addresses are unmapped, and whatever
  * is in use is a mapping like any other. Only a region on the device of a process with several threads stays, and
- * serves no more.
+ * serves no more. That has been done when this returns, by whichever thread.
  */
 void gate_close(void);
+
+/* Has that been done, or begun? */
+bool gate_is_closed(void);
+
+/* Is there a region, or one in the making, or was there one? */
+bool gate_has_begun(void);
 
 /* In a forked child: another thread of the parent may have been making the region. */
 void gate_after_fork(void);

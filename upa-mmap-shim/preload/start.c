@@ -63,7 +63,6 @@ static bool left_alone(void)
 static void in_child(void)
 {
 	gate_after_fork();
-	limits_after_fork();
 	retention_after_fork();
 	purging_after_fork();
 	heap_after_fork();

@@ -20,47 +20,28 @@ static bool commits(void)
 	return !os_filtered() && file_read("/proc/sys/vm/overcommit_memory", mode, sizeof(mode)) && mode[0] == '2';
 }
 
-/* Is anything mapped that the program has not asked for? */
-static bool holds_more(void)
+static bool limited(void)
 {
-	struct heap_breaks breaks = heap_breaks();
-
-	return gate_region() || breaks.kernel > breaks.program;
-}
-
-enum { NOT_MADE, MAKING, MADE };
-
-static _Atomic int way;
-
-/* Another thread is at it. Whoever interrupts it waits in vain. */
-static void await_way(void)
-{
-	for (int i = 0; i < 10000 && atomic_load(&way) == MAKING; i++)
-		os_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	return os_limited(RLIMIT_AS) || os_limited(RLIMIT_DATA) || commits();
 }
 
 bool limits_make_way(void)
 {
-	int expected = NOT_MADE;
+	static _Atomic bool made;
 	int saved = errno;
 
-	if (atomic_load(&way) == NOT_MADE &&
-	    !(holds_more() && (os_limited(RLIMIT_AS) || os_limited(RLIMIT_DATA) || commits())))
+	/* Where nothing of ours is mapped, it may have been when the call was refused. */
+	if (!gate_has_begun() && !heap_breaks().kernel)
 		return false;
-	if (atomic_compare_exchange_strong(&way, &expected, MAKING)) {
+	if (!atomic_load(&made) && !gate_is_closed() && !limited())
+		return false;
+	if (gate_is_closed() || atomic_exchange(&made, true)) {
+		/* Another thread is at it, or has been. */
+		gate_close();
+		heap_stop();
+	} else {
 		stand_aside(ASIDE_REFUSED);
-		atomic_store(&way, MADE);
 	}
-	await_way();
 	errno = saved;
-	/* Also of a call that was refused before the way was made, of which nobody knows. */
 	return true;
-}
-
-void limits_after_fork(void)
-{
-	int expected = MAKING;
-
-	/* Another thread was at it, which is not here; the region is no longer looked at. */
-	atomic_compare_exchange_strong(&way, &expected, MADE);
 }

@@ -12,13 +12,10 @@
 #include <stdbool.h>
 
 /*
- * To be asked when the kernel has refused a call for want of memory (ENOMEM). True if UPA had addresses that may be
- * why: it has stood aside, and the call is worth repeating, once. errno is unchanged. For any thread and signal
- * handler.
+ * To be asked when the kernel has refused a call for want of memory (ENOMEM). True if UPA had addresses then that may
+ * be why: it has none any more, by this thread's doing or another's, and the call is worth repeating, once. errno is
+ * unchanged. For any thread and signal handler.
  */
 bool limits_make_way(void);
-
-/* In a forked child: another thread of the parent may have been making way. */
-void limits_after_fork(void);
 
 #endif

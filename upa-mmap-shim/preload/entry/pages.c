@@ -269,6 +269,8 @@ static int call_pkey_mprotect(char *address, size_t length, long protection_and_
 
 EXPORT int pkey_mprotect(void *address, size_t length, int protection, int key)
 {
+	int result;
+
 	if (key == -1 && !next_foreign.pkey_mprotect)
 		return libc_mprotect(address, length, protection);
 	stand_aside(ASIDE_KEYED);
@@ -280,7 +282,10 @@ EXPORT int pkey_mprotect(void *address, size_t length, int protection, int key)
 		if (refused && refused != -ENOMEM)
 			return (int)entry_result(refused);
 	}
-	return upa_mman_apply(address, length, true, call_pkey_mprotect, (long)protection << 32 | (unsigned)key);
+	result = upa_mman_apply(address, length, true, call_pkey_mprotect, (long)protection << 32 | (unsigned)key);
+	if (result && errno == ENOMEM && protection & PROT_WRITE && limits_make_way())
+		result = apply(address, length, true, call_pkey_mprotect, (long)protection << 32 | (unsigned)key);
+	return result;
 }
 
 /* What the kernel looks at first: an empty range is good for that. */

@@ -22,6 +22,7 @@
 
 #include "agent/agent.h"
 #include "entry/entry.h"
+#include "entry/limits.h"
 #include "entry/symbols.h"
 #include "stand_aside.h"
 #include "upkeep/heap.h"
@@ -110,6 +111,14 @@ static long end_thread(const long a[6])
 	return os_call(SYS_exit, a[0], 0, 0, 0, 0, 0);
 }
 
+/* The kernel refuses by leaving the break where it is. */
+static long move_break(uintptr_t wanted)
+{
+	long now = heap_by_number(wanted);
+
+	return (uintptr_t)now < wanted && limits_make_way() ? heap_by_number(wanted) : now;
+}
+
 _Thread_local bool entry_by_number __attribute__((tls_model("initial-exec")));
 
 static long by_number(long number, long a0, long a1, long a2, long a3, long a4, long a5)
@@ -131,7 +140,7 @@ static long by_number(long number, long a0, long a1, long a2, long a3, long a4, 
 	case SYS_msync: return own_msync(address, (size_t)a1, (int)a2);
 	case SYS_vmsplice: return own_vmsplice((int)a0, (const struct iovec *)a1, (size_t)a2, (unsigned)a3);
 	case SYS_pkey_mprotect: return own_pkey_mprotect(address, (size_t)a1, (int)a2, (int)a3);
-	case SYS_brk: return heap_by_number((uintptr_t)a0);
+	case SYS_brk: return move_break((uintptr_t)a0);
 	case SYS_shmat: return (long)own_shmat((int)a0, (const void *)a1, (int)a2);
 	case SYS_process_madvise:
 		return own_process_madvise((int)a0, (const struct iovec *)a1, (size_t)a2, (int)a3, (unsigned)a4);

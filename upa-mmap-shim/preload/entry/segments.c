@@ -4,6 +4,7 @@
 #include <sys/shm.h>
 
 #include "entry/entry.h"
+#include "entry/limits.h"
 #include "gate.h"
 #include "mman/ranges.h"
 #include "region/region_private.h"
@@ -46,7 +47,7 @@ static long attach_into(struct upa_region *region, char *at, size_t bytes, int i
 	return upa_place(region, at, bytes, true, attach, &a);
 }
 
-EXPORT void *shmat(int id, const void *address, int flags)
+static long attach_now(int id, const void *address, int flags)
 {
 	uintptr_t at = (uintptr_t)address;
 	struct upa_region *region;
@@ -55,7 +56,7 @@ EXPORT void *shmat(int id, const void *address, int flags)
 	if (flags & SHM_RND)
 		at &= ~(PAGE_BYTES - 1);
 	if (!at || at % PAGE_BYTES)
-		return (void *)entry_result(kernel_shmat(id, address, flags));
+		return kernel_shmat(id, address, flags);
 	bytes = segment_bytes(id);
 	if (flags & SHM_REMAP)
 		heap_disturb((void *)at, bytes, false);
@@ -63,8 +64,17 @@ EXPORT void *shmat(int id, const void *address, int flags)
 		heap_uncover((void *)at, bytes);
 	region = gate_touched((void *)at, bytes);
 	if (!bytes || !region)
-		return (void *)entry_result(kernel_shmat(id, address, flags));
-	return (void *)entry_result(attach_into(region, (char *)at, bytes, id, flags));
+		return kernel_shmat(id, address, flags);
+	return attach_into(region, (char *)at, bytes, id, flags);
+}
+
+EXPORT void *shmat(int id, const void *address, int flags)
+{
+	long result = attach_now(id, address, flags);
+
+	if (result == -ENOMEM && limits_make_way())
+		result = attach_now(id, address, flags);
+	return (void *)entry_result(result);
 }
 
 ENTRY_IS_OWN(shmat);

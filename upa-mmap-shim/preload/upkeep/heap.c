@@ -9,6 +9,7 @@
 #include "os/clear.h"
 #include "os/os.h"
 #include "os/page.h"
+#include "os/wait.h"
 #include "upkeep/retention.h"
 #include "upkeep/zero.h"
 
@@ -23,8 +24,11 @@ static uintptr_t resident_from, resident_to;
 /* Pages that the kernel may take (MADV_FREE), behind the break: marked, and not in use since. */
 static uintptr_t lazy_from, lazy_to;
 
-/* Held while the break is changed: by libc, whose own lock keeps its threads apart, or by who gives back. */
-static atomic_flag changing = ATOMIC_FLAG_INIT;
+/* 1 while the break is changed: by libc, whose own lock keeps its threads apart, or by who gives back. */
+static _Atomic int changing;
+
+/* By this thread. */
+static _Thread_local bool changing_here __attribute__((tls_model("initial-exec")));
 
 static uintptr_t up(uintptr_t address)
 {
@@ -189,15 +193,33 @@ static void show(void)
 	view_set(&view.heap_lazy_bytes, lazy_to - lazy_from);
 }
 
+static bool begin_change(void)
+{
+	changing_here = true;
+	if (!atomic_exchange_explicit(&changing, 1, memory_order_acquire))
+		return true;
+	changing_here = false;
+	return false;
+}
+
+static void end_change(void)
+{
+	/* By another thread meanwhile, or a signal handler. */
+	if (stopped)
+		keep_at_most(0);
+	show();
+	atomic_store_explicit(&changing, 0, memory_order_release);
+	changing_here = false;
+}
+
 int heap_set(void *address, bool zeros)
 {
 	int result;
 
-	while (atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))
+	while (!begin_change())
 		os_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 	result = change((uintptr_t)address, zeros);
-	show();
-	atomic_flag_clear_explicit(&changing, memory_order_release);
+	end_change();
 	return result;
 }
 
@@ -213,12 +235,11 @@ static int64_t give_back_step(int64_t keep)
 {
 	int64_t kept, given;
 
-	if (!current || stopped || atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))
+	if (!current || stopped || changing_here || !begin_change())
 		return 0;
 	kept = (int64_t)(kernel_break - (uintptr_t)*current);
 	given = keep_at_most(kept - keep > STEP ? kept - STEP : keep);
-	show();
-	atomic_flag_clear_explicit(&changing, memory_order_release);
+	end_change();
 	return given;
 }
 
@@ -238,17 +259,17 @@ int64_t heap_make_lazy(int64_t unmarked)
 {
 	int64_t marked;
 
-	if (!current || stopped || atomic_flag_test_and_set_explicit(&changing, memory_order_acquire))
+	if (!current || stopped || changing_here || !begin_change())
 		return 0;
 	marked = mark(unmarked);
-	show();
-	atomic_flag_clear_explicit(&changing, memory_order_release);
+	end_change();
 	return marked;
 }
 
 void heap_after_fork(void)
 {
-	atomic_flag_clear(&changing);
+	atomic_store(&changing, 0);
+	changing_here = false;
 }
 
 void heap_uncover(void *address, size_t length)
@@ -289,6 +310,14 @@ long heap_by_number(uintptr_t wanted)
 
 void heap_stop(void)
 {
-	heap_give_back(0);
 	stopped = true;
+	/* Who changes the break just now sees that, and gives back at its end. */
+	if (!current || changing_here)
+		return;
+	for (int i = 0; !begin_change(); i++) {
+		if (i == 3)
+			return;
+		os_await_change(&changing, 1);
+	}
+	end_change();
 }

@@ -54,7 +54,10 @@ int64_t heap_make_lazy(int64_t unmarked);
 /* In a forked child: nobody is changing the break. */
 void heap_after_fork(void);
 
-/* Nothing is kept beyond the program's break, and from now on every call is the kernel's. */
+/*
+ * Nothing is kept beyond the program's break, and from now on every call is the kernel's. That has been done when this
+ * returns, but in a signal handler that has interrupted a change of the break, which ends with it.
+ */
 void heap_stop(void);
 
 #endif

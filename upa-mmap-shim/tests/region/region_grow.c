@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -209,6 +210,88 @@ static void test_limit(void)
 #endif
 }
 
+/* Pages of somebody else's, so that no region has room from there down. */
+static void wall(uintptr_t from)
+{
+	for (; from > REGION_BYTES; from -= REGION_BYTES / 4)
+		mmap((void *)from, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
+/* Nothing but what it has mapped is mapped where it may grow. */
+static void is_alone(struct upa_region *r)
+{
+	char *base = upa_region_base(r);
+	size_t mapped_bytes = extent(r);
+
+	CHECK(mapped_bytes < 32 * MIB, "extent=%zu", mapped_bytes);
+	CHECK(mmap(base + mapped_bytes, REGION_BYTES - mapped_bytes, PROT_NONE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) == base + mapped_bytes,
+	      "errno=%d", errno);
+	CHECK(!munmap(base + mapped_bytes, REGION_BYTES - mapped_bytes), "errno=%d", errno);
+}
+
+static uintptr_t next_mapping(void)
+{
+	void *next = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(next != MAP_FAILED, "errno=%d", errno);
+	return (uintptr_t)next / PAGE * PAGE;
+}
+
+/* Where the kernel hands out low addresses first, and there is no room below. */
+static int place_above(void)
+{
+	uintptr_t next = next_mapping();
+	struct upa_region *r;
+
+	wall(next - REGION_BYTES / 8);
+	r = create(0);
+	CHECK((uintptr_t)upa_region_base(r) > next, "base=%p next=%#lx", upa_region_base(r), next);
+	is_alone(r);
+	finish(r);
+	return 0;
+}
+
+/*
+ * A place is found without mapping it, not even for a moment: under a limit that its addresses are far beyond, and
+ * among mappings of others.
+ */
+static void test_place(void)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	struct upa_region *r;
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		struct rlimit tight = { address_space() + 64 * MIB, RLIM_INFINITY };
+
+		CHECK(!setrlimit(RLIMIT_AS, &tight), "setrlimit");
+		r = create(0);
+		tight.rlim_cur = RLIM_INFINITY;
+		CHECK(!setrlimit(RLIMIT_AS, &tight), "setrlimit");
+		is_alone(r);
+		finish(r);
+		/* Some of it taken: below that there is room, in one piece. */
+		for (uintptr_t i = 1, next = next_mapping(); i < 20; i++)
+			mmap((void *)(next - i * REGION_BYTES / 8), PAGE, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+		r = create(0);
+		is_alone(r);
+		finish(r);
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && !status, "status=%#x", status);
+	child = fork();
+	if (!child) {
+		CHECK(personality(ADDR_COMPAT_LAYOUT) != -1, "errno=%d", errno);
+		execl("/proc/self/exe", "region_grow", "above", NULL);
+		_exit(1);
+	}
+	CHECK(waitpid(child, &status, 0) == child && !status, "status=%#x", status);
+#endif
+}
+
 static sigjmp_buf faulted;
 
 static void on_fault(int signal)
@@ -299,13 +382,16 @@ static void test_threads(uint32_t flags)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1 && !strcmp(argv[1], "above"))
+		return place_above();
 	test_extent();
 	test_every_way();
 	test_neighbour(0);
 	test_neighbour(UPA_REGION_FENCED);
 	test_limit();
+	test_place();
 	test_fenced();
 	test_fork();
 	test_threads(0);

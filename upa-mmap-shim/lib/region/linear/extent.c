@@ -23,6 +23,10 @@
 
 #define PLACES 4
 
+/* No process has more; and what lies below these is for who needs low addresses (MAP_32BIT). */
+#define MOST_ADDRESSES (1ull << 47)
+#define LEAST_ADDRESS (1ull << 32)
+
 static int map_behind(const struct upa_region *r, uint64_t extent, uint64_t bytes, int protection)
 {
 	char *wanted = r->base + extent;
@@ -95,19 +99,55 @@ int upa_linear_extend(struct upa_region *r, uint64_t bytes)
 	return upa_linear_extend_as(r, bytes, PROT_READ | PROT_WRITE);
 }
 
+/*
+ * Is nothing mapped in a range? The kernel looks for that, and then refuses, since no stack is shared. Nothing is mapped
+ * meanwhile, which would count against a limit, and have other threads' calls refused. Before Linux 4.17 every range is
+ * free by this.
+ */
+static bool is_free(uintptr_t from, uint64_t bytes)
+{
+	return os_mmap((void *)from, bytes, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE,
+		       -1, 0) == -EINVAL;
+}
+
+/*
+ * Room for a region, or 0: first below where the kernel would map something now, for it comes down from there, or leaves
+ * those addresses alone; then above. The steps grow, so that a few dozen reach every address.
+ */
+static uintptr_t find_room(uint64_t bytes)
+{
+	void *next;
+	uintptr_t top, at;
+	uint64_t step;
+
+	if (upa_map(&next, NULL, CHILD_BYTES, PROT_NONE, MAP_SPARSE, -1, 0))
+		return 0;
+	os_munmap(next, CHILD_BYTES);
+	top = ((uintptr_t)next + CHILD_BYTES) & ~(uintptr_t)(CHILD_BYTES - 1);
+	step = round_up(bytes / 8, CHILD_BYTES);
+	for (at = top; at > LEAST_ADDRESS + bytes + step; at -= step, step += round_up(step / 4, CHILD_BYTES))
+		if (is_free(at - bytes, bytes))
+			return at - bytes;
+	step = round_up(bytes / 8, CHILD_BYTES);
+	for (at = top; at + bytes < MOST_ADDRESSES; at += step, step += round_up(step / 4, CHILD_BYTES))
+		if (is_free(at, bytes))
+			return at;
+	return 0;
+}
+
 int upa_linear_place(struct upa_region *r)
 {
 	int error = -ENOMEM;
 
+	if (r->bytes >= MOST_ADDRESSES / 2)
+		return -ENOMEM;
 	/* Another thread's mapping may come between. */
 	for (int i = 0; i < PLACES; i++) {
-		void *wide;
+		uintptr_t room = find_room(r->bytes);
 
-		error = upa_map(&wide, NULL, r->bytes + CHILD_BYTES, PROT_NONE, MAP_SPARSE, -1, 0);
-		if (error)
-			break;
-		r->base = (char *)round_up((uintptr_t)wide, CHILD_BYTES);
-		os_munmap(wide, r->bytes + CHILD_BYTES);
+		if (!room)
+			return -ENOMEM;
+		r->base = (char *)room;
 		error = map_to(r, 0, CHILD_BYTES, PROT_READ | PROT_WRITE);
 		if (error != -EEXIST)
 			break;

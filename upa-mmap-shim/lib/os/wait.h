@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wait.h - for what another thread is in the middle of, and must end before a call of this one may go on. Rare: memory
+ * is handed out without waiting.
+ *
+ * Who is waited for takes no signals meanwhile, so that no handler waits for the thread that it has interrupted.
+ */
+#ifndef UPA_OS_WAIT_H
+#define UPA_OS_WAIT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "os/os.h"
+
+/* A thread that is stopped for longer, by a debugger, does not hold up others. */
+#define OS_WAIT_YIELDS 100
+#define OS_WAIT_SLEEPS 50000
+#define OS_WAIT_NANOSECONDS 100000
+
+/* Until a word has another value than this, or some seconds have passed. */
+static inline void os_await_change(const _Atomic int *word, int value)
+{
+	const struct timespec wait = { 0, OS_WAIT_NANOSECONDS };
+
+	/* One that yields only may keep a thread of lower priority from its processor. */
+	for (int i = 0; i < OS_WAIT_YIELDS + OS_WAIT_SLEEPS && atomic_load(word) == value; i++)
+		if (i < OS_WAIT_YIELDS)
+			os_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+		else
+			os_call(SYS_nanosleep, (long)&wait, 0, 0, 0, 0, 0);
+}
+
+/* This thread takes no signals until they are restored. */
+static inline uint64_t os_block_signals(void)
+{
+	const uint64_t all = ~0ull;
+	uint64_t was = 0;
+
+	os_call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&all, (long)&was, sizeof(was), 0, 0);
+	return was;
+}
+
+static inline void os_restore_signals(uint64_t was)
+{
+	os_call(SYS_rt_sigprocmask, 2, (long)&was, 0, sizeof(was), 0, 0);
+}
+
+#endif
