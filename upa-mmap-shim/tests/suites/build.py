@@ -21,8 +21,12 @@ class Failure(Exception):
 
 
 def quiet(command, **options):
-    return subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL, check=False, **options).returncode == 0
+    """Whether the command succeeds, in time if `timeout` is given."""
+    try:
+        return subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False, **options).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def in_parallel(function, items):
@@ -110,8 +114,8 @@ def unpack(tarball, folder, wanted):
     fresh.rename(folder)
 
 
-def compile_tests(sources, folder, name_of, flags, libraries=(), near=False):
-    """Compiles each source to a program; returns the programs that there are."""
+def compile_tests(sources, folder, name_of, flags, libraries=(), near=False, wanted=lambda name: True):
+    """Compiles each source to a program, if its name is wanted; returns the programs that there are."""
     folder.mkdir(parents=True, exist_ok=True)
 
     def one(source):
@@ -122,15 +126,15 @@ def compile_tests(sources, folder, name_of, flags, libraries=(), near=False):
         command = ["gcc", "-O2", "-w", "-D_GNU_SOURCE", *flags, source, "-o", program, *libraries, *LINK]
         return program if quiet(command, timeout=120, **here) else None
 
-    return sorted(in_parallel(one, sources))
+    return sorted(in_parallel(one, [source for source in sources if wanted(name_of(source))]))
 
 
 class Suite:
     """What suites have in common: a name, and how many seconds one of its tests may take on a busy machine."""
     seconds = 120
 
-    def build(self, work, ltp):
-        """(None, programs), or the reason why there are none, and an empty list."""
+    def build(self, work, ltp, wanted):
+        """(None, programs), of names that are wanted at least, or the reason why there are none, and an empty list."""
         raise NotImplementedError
 
 
@@ -161,7 +165,7 @@ class Glibc(Suite):
     paths = ("SRCDIR", "SLIBDIR", "SBINDIR", "ROOTSBINDIR", "OBJDIR", "OBJDIR_ELF_LDSO", "LIBDIR", "BINDIR",
              "COMPLOCALEDIR", "SYSCONFDIR", "INSTDIR")
 
-    def build(self, work, _):
+    def build(self, work, _ltp, wanted):
         tarball = debian_source("glibc", work)
         if not tarball:
             return "no source package glibc in this machine's package sources", []
@@ -178,7 +182,8 @@ class Glibc(Suite):
         def name_of(path):
             return str(path.parent.relative_to(source)).replace("/", "_") + "__" + path.stem
 
-        return None, compile_tests(sources, work / "glibc", name_of, flags, [library], near=True)
+        return None, compile_tests(sources, work / "glibc", name_of, flags, [library], near=True,
+                                   wanted=wanted)
 
     def overlay(self, source, folder):
         shutil.rmtree(folder, ignore_errors=True)
@@ -251,7 +256,7 @@ class Selftests(Suite):
             return folder / "tree"
         return None
 
-    def build(self, work, _):
+    def build(self, work, _ltp, wanted):
         source = self.tree(work)
         if not source:
             return f"none of the packages {' '.join(KERNEL_SOURCES)} in this machine's package sources", []
@@ -277,8 +282,9 @@ class Selftests(Suite):
             sources = [path for path in near.glob("*.c")
                        if not any(path.match(f"{pattern}.c") for pattern in self.left_out)]
             programs += compile_tests([path for path in sources if not path.name.startswith("uffd-")], folder, name_of,
-                                      flags, [*helpers, "-lcap"])
+                                      flags, [*helpers, "-lcap"], wanted=wanted)
             uffd = [path for path in near.glob("uffd-*.c") if path.name != "uffd-common.c"]
+            # Some of these are asked for with arguments as part of their names.
             for program in compile_tests(uffd, folder, name_of, flags, [near / "uffd-common.c", *helpers]):
                 words = self.arguments.get(program.name.partition("__")[2])
                 programs += [program] if not words else [
@@ -294,7 +300,7 @@ class OpenPosix(Suite):
                   "sig*", "aio_*", "lio_listio", "sem_*", "mq_*", "timer_*", "kill*", "raise", "sched_*", "nanosleep",
                   "clock_[!s]*", "getpid")
 
-    def build(self, work, ltp):
+    def build(self, work, ltp, wanted):
         if not ltp:
             return "no checkout named: --ltp DIR", []
         suite = ltp / "testcases/open_posix_testsuite"
@@ -308,7 +314,7 @@ class OpenPosix(Suite):
         def name_of(path):
             return f"{path.parent.name}__{path.stem}"
 
-        return None, compile_tests(sources, work / "posix", name_of, flags, libraries)
+        return None, compile_tests(sources, work / "posix", name_of, flags, libraries, wanted=wanted)
 
 
 class Ltp(Suite):
@@ -342,7 +348,7 @@ class Ltp(Suite):
                 "mmap1", "mmap3", "mallocstress", "data_space", "stack_space", "mtest01", "mmapstress04",
                 "userfaultfd06", "move_pages*")
 
-    def build(self, work, ltp):
+    def build(self, work, ltp, _wanted):
         if not ltp:
             return "no checkout named: --ltp DIR", []
         if not (ltp / "include/mk/config.mk").exists() and not (
@@ -370,7 +376,7 @@ class CPython(Suite):
                "pickle posix queue resource select shelve signal sort struct subprocess thread threadedtempfile "
                "threading threading_local threadsignals tracemalloc unicode wait3 wait4 weakref zlib").split()
 
-    def build(self, work, _):
+    def build(self, work, _ltp, _wanted):
         if not pathlib.Path(self.interpreter).exists():
             return f"no {self.interpreter}", []
         said = subprocess.run([self.interpreter, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
@@ -406,7 +412,7 @@ class Mimalloc(Suite):
     name = "mimalloc"
     arguments = ("1 50 20", "4 25 10", "16 10 10")
 
-    def build(self, work, _):
+    def build(self, work, _ltp, _wanted):
         tarball = debian_source("mimalloc", work)
         if not tarball:
             return "no source package mimalloc in this machine's package sources", []
@@ -423,7 +429,7 @@ class Jemalloc(Suite):
     name = "jemalloc"
     seconds = 240
 
-    def build(self, work, _):
+    def build(self, work, _ltp, _wanted):
         tarball = debian_source("jemalloc", work)
         if not tarball:
             return "no source package jemalloc in this machine's package sources", []
@@ -450,7 +456,7 @@ class Redis(Suite):
              "integration/replication").split()
     ports = 32
 
-    def build(self, work, _):
+    def build(self, work, _ltp, _wanted):
         if not self.server.exists() or not shutil.which("tclsh"):
             return "the packages redis-server and tcl are needed", []
         tarball = debian_source("redis", work)
@@ -480,7 +486,7 @@ class PostgreSql(Suite):
     parts = 5
     port = 25400
 
-    def build(self, work, _):
+    def build(self, work, _ltp, _wanted):
         servers = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"))
         if not servers or not shutil.which("setpriv"):
             return "the package postgresql is needed", []

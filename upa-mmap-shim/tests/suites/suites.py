@@ -163,14 +163,16 @@ def chosen(options):
     for suite in build.SUITES:
         if not options.only.startswith(("*", "?", "[")) and not fnmatch.fnmatch(suite.name, options.only.split("/")[0]):
             continue
-        reason, programs = suite.build(options.work, options.ltp)
-        if not reason and not programs:
+
+        def wanted(name, suite=suite.name):
+            return fnmatch.fnmatch(f"{suite}/{name}", options.only)
+
+        reason, programs = suite.build(options.work, options.ltp, wanted)
+        if not reason and not programs and options.only in ("*", f"{suite.name}/*"):
             raise Failure(f"suite={suite.name} has sources, and none of its tests can be compiled")
         seconds = options.seconds or suite.seconds
-        named = [(f"{suite.name}/{program.name}", program, seconds) for program in programs]
-        matching = [test for test in named if fnmatch.fnmatch(test[0], options.only)]
-        print(f"{suite.name}: " + (f"skipped: {reason}" if reason else f"{len(matching)} of {len(named)} tests"),
-              flush=True)
+        matching = [(f"{suite.name}/{program.name}", program, seconds) for program in programs if wanted(program.name)]
+        print(f"{suite.name}: " + (f"skipped: {reason}" if reason else f"{len(matching)} tests"), flush=True)
         skipped += bool(reason)
         tests += matching
     if not tests and not skipped:

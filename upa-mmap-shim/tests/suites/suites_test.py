@@ -175,7 +175,8 @@ class Suite(build.Suite):
     def __init__(self, name, reason, programs):
         self.name, self.built = name, (reason, [pathlib.Path(program) for program in programs])
 
-    def build(self, _work, _ltp):
+    def build(self, _work, _ltp, wanted):
+        self.asked = [wanted(name) for name in ("1", "2")]
         return self.built
 
 
@@ -192,12 +193,15 @@ class Choices(unittest.TestCase):
         self.assertEqual(self.chosen("*", *some), (["a/1", "a/2", "b/1"], 1))
         self.assertEqual(self.chosen("a/*", *some), (["a/1", "a/2"], 0))
         self.assertEqual(self.chosen("*/1", *some, seconds=7), (["a/1", "b/1"], 1))
+        self.assertEqual(self.chosen("a/2", *some), (["a/2"], 0))
+        self.assertEqual(some[0].asked, [False, True])
         with self.assertRaisesRegex(suites.Failure, "only=a/3"):
             self.chosen("a/3", *some)
 
     def test_a_suite_of_which_nothing_is_built_fails(self):
-        with self.assertRaisesRegex(suites.Failure, "suite=a"):
-            self.chosen("*", Suite("a", None, []))
+        for only in ("*", "a/*"):
+            with self.assertRaisesRegex(suites.Failure, "suite=a"):
+                self.chosen(only, Suite("a", None, []))
 
     def test_mistakes_are_one_line(self):
         for words, what in ((["--modes", "x"], "mode=x"), (["--jobs", "0"], "jobs=0"),
