@@ -7,6 +7,7 @@ printed.
 import concurrent.futures
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tarfile
@@ -320,6 +321,7 @@ class OpenPosix(Suite):
 class Ltp(Suite):
     """LTP's tests of system calls that concern memory, processes and threads."""
     name = "ltp"
+    seconds = 300
     calls = ("abort alarm arch_prctl brk cacheflush cachestat capget capset clone clone3 close_range cma "
              "copy_file_range dup dup2 dup3 epoll_create1 epoll_ctl epoll_pwait epoll_wait eventfd eventfd2 execl "
              "execle execlp execv execve execveat execvp exit exit_group fallocate fcntl fork ftruncate futex "
@@ -341,11 +343,12 @@ class Ltp(Suite):
              "sigtimedwait sigwait sigwaitinfo splice tee tgkill timer_create timer_delete timer_getoverrun "
              "timer_gettime timer_settime timerfd tkill unshare userfaultfd vfork vmsplice wait wait4 waitid "
              "waitpid write writev").split()
-    memory = ("mmapstress", "mtest01", "mtest05", "mtest06", "mtest07", "page", "shmt", "vma", "mem", "../../misc/math",
+    memory = ("mmapstress", "mtest05", "mtest06", "mtest07", "page", "shmt", "vma", "vmtests", "mem", "../../misc/math",
               "../ipc/pipeio", "../sched/clisrv", "../sched/pthreads", "../../cve")
-    # Machine-wide settings, swap, huge pages, or no end without arguments.
+    lists = ("mm", "syscalls", "syscalls-ipc", "sched", "ipc", "math", "cve")
+    # Machine-wide settings, swap, huge pages, all of memory, or no end.
     left_out = ("*hugetlb*", "*_child", "*helper*", "max_map_count", "min_free_kbytes", "overcommit_memory", "*swap*",
-                "mmap1", "mmap3", "mallocstress", "data_space", "stack_space", "mtest01", "mmapstress04",
+                "mmap1", "mmap3", "mtest01", "mmapstress04",
                 "userfaultfd06", "move_pages*")
 
     def build(self, work, ltp, _wanted):
@@ -357,13 +360,34 @@ class Ltp(Suite):
         folders = [ltp / "testcases/kernel/syscalls" / name for name in self.calls]
         folders += [ltp / "testcases/kernel/mem" / name for name in self.memory]
         folders = [folder for folder in folders if (folder / "Makefile").exists()]
+        commands = self.commands(ltp / "runtest")
         programs = []
         for folder in folders:
             quiet(["make", "-k", f"-j{os.cpu_count()}"], cwd=folder)
-            programs += [path for path in sorted(folder.iterdir())
-                         if path.is_file() and os.access(path, os.X_OK) and not path.suffix
-                         and not any(path.match(pattern) for pattern in self.left_out)]
+            for path in sorted(folder.iterdir()):
+                if path.is_file() and os.access(path, os.X_OK) and not path.suffix \
+                        and not any(path.match(pattern) for pattern in self.left_out):
+                    programs += self.tests(path, commands.get(path.name, [path.name]), work / "ltp")
         return None, programs
+
+    def commands(self, lists):
+        """By program, how LTP's own lists call it: with which arguments, and how often."""
+        found = {}
+        for name in self.lists:
+            for line in (lists / name).read_text().splitlines() if (lists / name).exists() else ():
+                words = line.split("#")[0].strip().split(None, 1)
+                if len(words) == 2 and (match := re.search(r"(?:^|; *)([\w-]+)( [^;|&]*)?$", words[1].strip())):
+                    commands = found.setdefault(match[1], [])
+                    if words[1].strip() not in commands:
+                        commands.append(words[1].strip())
+        return found
+
+    @staticmethod
+    def tests(program, commands, folder):
+        """The program itself where it is called without arguments, else a script for each way to call it."""
+        return [program if command == program.name else
+                script(folder / re.sub(r"[^\w.=-]+", "_", command)[:100], f"PATH={program.parent}:$PATH\n{command}")
+                for command in commands]
 
 
 class CPython(Suite):

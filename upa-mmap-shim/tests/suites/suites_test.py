@@ -171,6 +171,21 @@ class Lists(Scripts):
             self.assertIn(modes, [*suites.MODES, "*"])
 
 
+class LtpLists(Scripts):
+    def test_programs_are_called_as_its_lists_say(self):
+        (self.folder / "mm").write_text("#DESCRIPTION: a\na01 a\na02 a -i 3\na03 a -i 3 # again\n\nb01 b\n"
+                                        "c F=`mktemp $TMPDIR/x.XX`; c $F\n")
+        (self.folder / "ipc").write_text("d01 d -x 1\nlonely\n")
+        commands = build.Ltp().commands(self.folder)
+        self.assertEqual(commands, {"a": ["a", "a -i 3"], "b": ["b"], "c": ["F=`mktemp $TMPDIR/x.XX`; c $F"],
+                                    "d": ["d -x 1"]})
+        program = build.script(self.folder / "bin" / "a", 'echo "a$*"')
+        plain, other = build.Ltp.tests(program, commands["a"], self.folder / "scripts")
+        self.assertEqual(plain, program)
+        self.assertEqual(other.name, "a_-i_3")
+        self.assertEqual(run.run(other, dict(os.environ), 20), (0, "a-i 3\n"))
+
+
 class Suite(build.Suite):
     def __init__(self, name, reason, programs):
         self.name, self.built = name, (reason, [pathlib.Path(program) for program in programs])
