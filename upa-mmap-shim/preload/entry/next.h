@@ -15,6 +15,7 @@
 #include <grp.h>
 #include <malloc.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -33,6 +34,11 @@ long mbind(void *address, unsigned long length, int mode, const unsigned long *n
 
 /* libcap has it in no header of libc's. */
 int capset(void *header, const void *data);
+
+/* Old names, of which libc's header has not all. */
+void (*bsd_signal(int signal, void (*handler)(int)))(int);
+void (*sysv_signal(int signal, void (*handler)(int)))(int);
+void (*__sysv_signal(int signal, void (*handler)(int)))(int);
 
 #if !defined(__GLIBC__) || !__GLIBC_PREREQ(2, 36)
 ssize_t process_madvise(int pidfd, const struct iovec *vector, size_t count, int advice, unsigned flags);
@@ -87,7 +93,13 @@ ssize_t process_madvise(int pidfd, const struct iovec *vector, size_t count, int
 	F(setresgid)                                                                                                   \
 	F(setgroups)                                                                                                   \
 	F(initgroups)                                                                                                  \
-	F(capset)
+	F(capset)                                                                                                      \
+	F(sigaction)                                                                                                   \
+	F(signal)                                                                                                      \
+	F(ssignal)                                                                                                     \
+	F(bsd_signal)                                                                                                  \
+	F(sysv_signal)                                                                                                 \
+	F(__sysv_signal)
 
 #define NEXT_POINTER(name) __typeof__(&name) name;
 #define NEXT_FLAG(name) bool name;

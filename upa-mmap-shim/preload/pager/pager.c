@@ -21,6 +21,7 @@
 #include "os/os.h"
 #include "os/page.h"
 #include "pager/client.h"
+#include "pager/core.h"
 #include "pager/hints.h"
 #include "region/region_private.h"
 #include "settings.h"
@@ -50,6 +51,7 @@ static _Atomic uint32_t granted; /* a futex: tickets up to this */
 static _Atomic uint32_t gone;    /* a futex */
 static _Atomic bool active;      /* memory in use has come near the bound */
 static char path[108];
+static long process; /* that is paged */
 
 static void futex_wait(_Atomic uint32_t *at, uint32_t value, const struct timespec *most)
 {
@@ -74,12 +76,17 @@ bool pager_wanted(void)
 	return now == WANTED || now == CONNECTED;
 }
 
+static long this_process(void)
+{
+	return os_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
 static void say(const char *what, const char *why, int error)
 {
 	struct message m = { .length = 0 };
 
 	message_text(&m, "upa: pid=");
-	message_number(&m, (uint64_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0), 0);
+	message_number(&m, (uint64_t)this_process(), 0);
 	message_text(&m, what);
 	message_text(&m, why);
 	message_text(&m, ": errno=");
@@ -128,13 +135,19 @@ static bool is_granted(uint32_t ticket)
 	return (int32_t)(atomic_load(&granted) - ticket) >= 0;
 }
 
+/* A child of clone() or vfork() has what we know, and no client. */
+static bool is_connected(void)
+{
+	return atomic_load(&phase) == CONNECTED && this_process() == process;
+}
+
 /* All is in memory, and stays there: for pages that leave the region. */
 static void freeze(void)
 {
 	const struct timespec most = { .tv_nsec = 100000000 };
 	uint32_t ticket;
 
-	if (atomic_load(&phase) != CONNECTED)
+	if (!is_connected())
 		return;
 	ticket = atomic_fetch_add(&asked, 1) + 1;
 	wake_watch();
@@ -142,9 +155,27 @@ static void freeze(void)
 		futex_wait(&granted, atomic_load(&granted), &most);
 }
 
+bool pager_bring_in(unsigned milliseconds)
+{
+	const struct timespec most = { .tv_nsec = 100000000 };
+	unsigned waited = 0;
+	uint32_t ticket;
+
+	if (!is_connected() || !atomic_load(&client.evicted))
+		return true;
+	ticket = atomic_fetch_add(&asked, 1) + 1;
+	wake_watch();
+	for (; !is_granted(ticket) && !atomic_load(&gone) && waited < milliseconds; waited += 100)
+		futex_wait(&granted, atomic_load(&granted), &most);
+	if (waited < milliseconds)
+		return true;
+	say(" dumps core: what has not come back from stores is zeros in it", "", -ETIMEDOUT);
+	return false;
+}
+
 static void thaw(void)
 {
-	if (atomic_load(&phase) != CONNECTED)
+	if (!is_connected())
 		return;
 	atomic_fetch_add(&thawed, 1);
 	wake_watch();
@@ -192,7 +223,8 @@ void pager_leave(void)
 	const struct timespec most = { .tv_nsec = 100000000 };
 	int now = WANTED;
 
-	if (atomic_load(&phase) == OFF || atomic_compare_exchange_strong(&phase, &now, GONE) || now == GONE)
+	if (atomic_load(&phase) == OFF || this_process() != process ||
+	    atomic_compare_exchange_strong(&phase, &now, GONE) || now == GONE)
 		return;
 	atomic_store(&leaving, 1);
 	wake_watch();
@@ -391,7 +423,9 @@ void pager_prepare(void)
 		return;
 	}
 	strcpy(path, settings.pager);
+	process = this_process();
 	atomic_store(&phase, WANTED);
+	core_start();
 	pthread_atfork(before_fork, NULL, in_child);
 	upa_leaving = (struct upa_leaving){ .begin = freeze, .end = thaw };
 }

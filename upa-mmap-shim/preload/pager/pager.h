@@ -37,6 +37,7 @@
  *                            is an event
  *   guards                   of them the kernel tells nothing: the range is dropped once more, which is an event
  *   MADV_WIPEONFORK          is locked in memory: from outside of it, a child would get what its parent had
+ *   a core file              before it is written, all is brought in (core.h)
  *   free pages               what drops memory (MADV_DONTNEED) is an event too; no page is taken for zero because it is
  *                            absent
  */
@@ -59,6 +60,12 @@ void pager_start(void);
 
 /* All comes back into memory and stays there: what the program is about to do does not go with paging. Waits. */
 void pager_leave(void);
+
+/*
+ * All comes back into memory and stays there, as the program is about to end; waits no longer than that. False: not all
+ * has come. For signal handlers.
+ */
+bool pager_bring_in(unsigned milliseconds);
 
 /* Passes a hint on, if the process is being paged. */
 void pager_hint(void *address, size_t length, enum upa_hint_kind kind, int priority);

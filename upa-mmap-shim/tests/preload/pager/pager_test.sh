@@ -40,11 +40,6 @@ for call in $("$tests/pager_calls" list) arguments; do
   paged clock --memory 16M -- "$tests/pager_calls" "$call" 2>"$work/err" || fail "$call: status=$?: $(<"$work/err")"
 done
 
-# A core file of a program with evicted pages is written, whatever is in it, and nobody waits for ever.
-status=0
-(cd "$work" && paged clock --memory 16M -- "$tests/pager_probes" core) 2>"$work/err" || status=$?
-[[ $status -eq 134 ]] || fail "core: status=$status: $(<"$work/err")"
-
 for way in drops unmaps moves writes grandchild many; do
   paged clock --memory 16M -- "$tests/pager_inherit" "$way" 2>"$work/err" || fail "child $way: $(<"$work/err")"
 done
@@ -128,6 +123,29 @@ wait_for() {
   done
   fail "nothing is said: $1: $(<"$work/err")"
 }
+
+# A core file has all pages, those outside of memory too, and the program stands still until they have come.
+if [[ $(</proc/sys/kernel/core_pattern) =~ ^core[^/]*$ ]] && command -v python3 >/dev/null; then
+  mkdir "$work/dump"
+  for ending in abort:134 fault:139 report:135; do
+    (cd "$work/dump" && begin clock --memory 16M -- "$tests/pager_probes" "core-${ending%:*}"
+      wait_for 0x
+      kill -STOP "$pager"
+      echo 1<>"$work/input" >&1
+      sleep 1
+      kill -CONT "$pager"
+      status=0
+      wait "$program" || status=$?
+      [[ $status -eq ${ending#*:} ]] || fail "core ${ending%:*}: status=$status: $(<"$work/err")"
+      # shellcheck disable=SC2046 # two addresses
+      python3 "${BASH_SOURCE[0]%/*}/core.py" core* $(<"$work/out") || fail "core ${ending%:*}: $(<"$work/err")"
+      rm -f core*
+      exit "$failed") || failed=1
+  done
+fi
+status=0
+paged clock --memory 16M -- "$tests/pager_probes" no-core 2>"$work/err" || status=$?
+[[ $status -eq 159 ]] && ! grep -q ^upa: "$work/err" || fail "no core: status=$status: $(<"$work/err")"
 
 # A debugger looks at all pages, those outside of memory too, and goes; the program goes on.
 if command -v gdb >/dev/null; then

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Protection, advice and moves of pages that are evicted: each must do what it does on pages in memory.
- * Usage: probes CASE     exit status 0, or 1 and a line; `core` ends by SIGABRT, `waits` takes a line of input
+ * Usage: probes CASE     exit status 0, or 1 and a line; those of `core` end by a signal, and take a line of input first,
+ * as does `waits`
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -284,13 +286,70 @@ static void by_bare_drop(void)
 
 /* ---- the end ------------------------------------------------------------------------------------- */
 
-static void by_core(void)
+static volatile uint64_t counts[2]; /* when the program was to end; now */
+
+static void *counts_on(void *unused)
+{
+	for (;; usleep(10000))
+		counts[1]++;
+	return unused;
+}
+
+static void says_where(void)
 {
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	pthread_t thread;
+	char byte;
 
 	setrlimit(RLIMIT_CORE, &all);
+	CHECK(!pthread_create(&thread, NULL, counts_on, NULL));
 	await_evicted();
+	printf("%p %p\n", (void *)memory, (void *)(uintptr_t)counts);
+	fflush(stdout);
+	CHECK(read(0, &byte, 1) == 1);
+	counts[0] = counts[1];
+}
+
+static void by_aborting(void)
+{
+	says_where();
 	abort();
+}
+
+static void by_faulting(void)
+{
+	says_where();
+	*(volatile char *)reserve(1) = 0;
+}
+
+/* As programs do that report their own end. */
+static void reports(int signal)
+{
+	(void)sigaction(signal, &(const struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+	raise(signal);
+}
+
+static void by_reporting(void)
+{
+	struct sigaction old, action = { .sa_handler = reports };
+
+	/* Nothing is to be seen of a handler that the program has not set. */
+	CHECK(!sigaction(SIGBUS, &action, &old) && old.sa_handler == SIG_DFL);
+	CHECK(signal(SIGBUS, SIG_DFL) == reports && signal(SIGBUS, reports) == SIG_DFL);
+	CHECK(!sigaction(SIGBUS, NULL, &old) && old.sa_handler == reports);
+	CHECK(signal(SIGXCPU, SIG_IGN) == SIG_DFL && signal(SIGXCPU, SIG_DFL) == SIG_IGN);
+	says_where();
+	raise(SIGBUS);
+}
+
+/* A file is not asked for: nothing has to come in. */
+static void by_ending(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	await_evicted();
+	raise(SIGSYS);
 }
 
 static void waits(void)
@@ -320,7 +379,10 @@ static const struct probe {
 	{ "keeping-the-old", by_keeping_the_old },
 	{ "bare-move", by_bare_move },
 	{ "bare-drop", by_bare_drop },
-	{ "core", by_core },
+	{ "core-abort", by_aborting },
+	{ "core-fault", by_faulting },
+	{ "core-report", by_reporting },
+	{ "no-core", by_ending },
 	{ "waits", waits },
 };
 
@@ -330,7 +392,7 @@ int main(int argc, char **argv)
 
 	if (!strcmp(name, "list")) {
 		for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
-			if (list[i].run != by_core && list[i].run != waits)
+			if (!strstr(list[i].name, "core") && list[i].run != waits)
 				puts(list[i].name);
 		return 0;
 	}
