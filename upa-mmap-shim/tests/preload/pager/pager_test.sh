@@ -142,6 +142,20 @@ if [[ $(</proc/sys/kernel/core_pattern) =~ ^core[^/]*$ ]] && command -v python3 
       rm -f core*
       exit "$failed") || failed=1
   done
+  # Killed before they have come: its pager does not wait for it.
+  (cd "$work/dump" && begin clock --memory 16M -- "$tests/pager_probes" core-abort
+    wait_for 0x
+    kill -STOP "$pager"
+    echo 1<>"$work/input" >&1
+    sleep 0.5
+    kill -9 "$program"
+    kill -CONT "$pager"
+    for ((i = 0; i < 100; i++)); do
+      [[ -d /proc/$pager ]] || break
+      sleep 0.1
+    done
+    [[ ! -d /proc/$pager ]] || fail "killed before its core file: its pager goes on"
+    exit "$failed") || failed=1
 fi
 status=0
 paged clock --memory 16M -- "$tests/pager_probes" no-core 2>"$work/err" || status=$?

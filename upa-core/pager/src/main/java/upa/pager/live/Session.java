@@ -62,6 +62,7 @@ final class Session implements Runnable {
     private final FaultServer faults;
     private final Children children;
     private final EventReader events;
+    private final CoreWatch core;
 
     /** What the thread waits for; made anew when there are other children. */
     private MemorySegment ready;
@@ -100,6 +101,7 @@ final class Session implements Runnable {
         children = new Children(process, faults);
         process.children(children);
         events = new EventReader(process, faults, children, evictor);
+        core = new CoreWatch(process.arena, hello.pid());
     }
 
     int pid() {
@@ -143,7 +145,7 @@ final class Session implements Runnable {
         if (faults.takeRetries()) {
             Thread.yield();
         }
-        Linux.poll(ready, idle ? timeoutMillis : 0);
+        boolean silent = Linux.poll(ready, idle ? timeoutMillis : 0) == 0;
         if (Linux.isReady(ready, 1)) {
             process.drainWake();
         }
@@ -153,6 +155,9 @@ final class Session implements Runnable {
         faults.serve();
         children.serve();
         watchChildren();
+        if (silent && idle && freezes == 0 && states.outside() > 0 && core.isDumping()) {
+            bringForCore();
+        }
         for (Client.Message m = said ? client.next() : null; m != null && !over; m = client.next()) {
             take(m);
         }
@@ -360,10 +365,21 @@ final class Session implements Runnable {
             faults.serve();
             children.serve();
             if (states.outside() > 0) {
+                if (isDead()) {
+                    throw new Client.GoneException();
+                }
                 awaitStores(1);
             }
         }
         tellEvicted(false);
+    }
+
+    /** The file is written from the lowest address on: what comes in time is there. */
+    private void bringForCore() throws Client.GoneException {
+        process.complain("its core file is being written: pages=" + states.outside()
+                + " were outside of memory, and may be zeros in it");
+        freezes++;
+        bringAll();
     }
 
     void tellEvicted(boolean now) throws Client.GoneException {
@@ -430,6 +446,7 @@ final class Session implements Runnable {
     }
 
     private void close() {
+        core.close();
         if (process.policies() != null) {
             process.policies().close();
         }
