@@ -158,6 +158,42 @@ static void by_hints(void)
 	all_there();
 }
 
+static size_t resident_of(char *part)
+{
+	unsigned char resident[PART];
+	size_t there = 0;
+
+	CHECK(!mincore(part, PART * PAGE, resident));
+	for (size_t p = 0; p < PART; p++)
+		there += resident[p] & 1;
+	return there;
+}
+
+/* What is important stays while there is something else, used or not; what is not has left. */
+static void by_priorities(void)
+{
+	size_t most = 0;
+
+	hint = (__typeof__(hint))dlsym(RTLD_DEFAULT, "upa_hint");
+	CHECK(hint && !hint(memory, PART * PAGE, UPA_PRIORITY, UPA_MOST_PRIORITY));
+	CHECK(!hint(page_at(SECOND), PART * PAGE, UPA_PRIORITY, 0));
+	for (int round = 0; round < 50 && most < PART; round++) {
+		part_there(memory, 0, PART);
+		for (size_t p = PART; p < PAGES; p++)
+			expect(memory, p, content(p));
+		most = resident_of(memory);
+	}
+	if (most < PART)
+		FAIL("of important pages=%lu only there=%zu", PART, most);
+	for (int round = 0; round < 3; round++)
+		for (size_t p = SECOND; p < PAGES; p++)
+			expect(memory, p, content(p));
+	if (resident_of(memory) < PART || resident_of(page_at(SECOND)) > PART / 4)
+		FAIL("of important pages=%lu there=%zu, of others there=%zu", PART, resident_of(memory),
+		     resident_of(page_at(SECOND)));
+	all_there();
+}
+
 /* A guard takes what was there, evicted or not: afterwards there are zeros. */
 static void by_guards(void)
 {
@@ -371,6 +407,7 @@ static const struct probe {
 	{ "advice", by_advice },
 	{ "populating", by_populating },
 	{ "hints", by_hints },
+	{ "priorities", by_priorities },
 	{ "guards", by_guards },
 	{ "wiping", by_wiping },
 	{ "not-forking", by_not_forking },

@@ -41,6 +41,7 @@ public final class PolicyHost implements AutoCloseable {
     private final PageArray batch = new PageArray();
     private final PageArray accepted = new PageArray();
     private final PageArray kept = new PageArray();
+    private final Priorities priorities;
     /** In the order in which they are asked. A complete one is last, but for a host that has given up on policies. */
     private volatile HostedPolicy[] chain = {};
 
@@ -59,8 +60,13 @@ public final class PolicyHost implements AutoCloseable {
      * @param log       takes lines that the user should see
      */
     public PolicyHost(Mechanism mechanism, Consumer<String> log) {
+        this(mechanism, log, new Priorities());
+    }
+
+    PolicyHost(Mechanism mechanism, Consumer<String> log, Priorities priorities) {
         this.mechanism = mechanism;
         this.log = log;
+        this.priorities = priorities;
     }
 
     /** {@return the policies in use, with their options} */
@@ -287,6 +293,7 @@ public final class PolicyHost implements AutoCloseable {
      */
     public void added(Cause cause, int[] pages, int count) {
         batch.set(pages, count);
+        priorities.added(pages, count);
         for (HostedPolicy h : chain) {
             added(h, batch.as(cause));
         }
@@ -324,6 +331,9 @@ public final class PolicyHost implements AutoCloseable {
      */
     public void gone(Cause cause, int[] pages, int count) {
         batch.set(pages, count);
+        if (cause != Cause.EVICTED) {
+            priorities.freed(pages, count);
+        }
         for (HostedPolicy h : chain) {
             gone(h, batch.as(cause));
         }
@@ -338,7 +348,7 @@ public final class PolicyHost implements AutoCloseable {
      * @return how many were claimed
      */
     public int evict(int wanted, boolean urgent) {
-        int left = wanted;
+        int left = wanted - evictUnimportant(wanted);
         for (HostedPolicy h : chain) {
             if (left == 0 || abandoned) {
                 break;
@@ -402,32 +412,59 @@ public final class PolicyHost implements AutoCloseable {
         }
     }
 
-    /** Victims by rising address, whoever they are: no policy is needed for it. */
+    /** Pages of low priority leave before a policy is asked. */
+    private int evictUnimportant(int wanted) {
+        accepted.clear();
+        int page = 0;
+        while (accepted.size() < wanted && (page = priorities.nextCandidate()) >= 0) {
+            if (mechanism.isResident(page) && mechanism.evict(page, Mechanism.ANY_PLACE)) {
+                accepted.add(page);
+            }
+        }
+        tellEvicted();
+        return accepted.size();
+    }
+
+    private void tellEvicted() {
+        if (accepted.size() > 0) {
+            for (HostedPolicy h : chain) {
+                gone(h, accepted.as(Cause.EVICTED));
+            }
+        }
+    }
+
+    /** Victims by rising priority and address, whoever they are: no policy is needed for it. */
     private int standIn(int wanted) {
         accepted.clear();
-        kept.clear();
-        int first = -1;
-        while (accepted.size() < wanted) {
-            int page = mechanism.nextResident(hand);
-            if (page < 0 && hand > 0) {
-                hand = 0;
-                page = mechanism.nextResident(0);
+        for (int priority = 0; priority <= Priorities.MOST && accepted.size() < wanted; priority++) {
+            if (priorities.has(priority)) {
+                standIn(wanted, priority);
             }
-            if (page < 0 || page == first) {
-                break;
-            }
-            if (mechanism.evict(page, Mechanism.ANY_PLACE)) {
-                accepted.add(page);
-            } else if (first < 0) {
-                first = page;
-            }
-            hand = page + 1 < mechanism.pages() ? page + 1 : 0;
         }
         standIns += accepted.size();
-        for (HostedPolicy h : chain) {
-            gone(h, accepted.as(Cause.EVICTED));
-        }
+        tellEvicted();
         return accepted.size();
+    }
+
+    private void standIn(int wanted, int priority) {
+        int begin = hand;
+        boolean wrapped = false;
+        while (accepted.size() < wanted) {
+            int page = mechanism.nextResident(hand);
+            if (page < 0 || wrapped && page >= begin) {
+                if (wrapped || begin == 0) {
+                    break;
+                }
+                wrapped = true;
+                hand = 0;
+                continue;
+            }
+            if (priorities.of(page) == priority && mechanism.evict(page, Mechanism.ANY_PLACE)) {
+                accepted.add(page);
+            }
+            hand = page + 1 < mechanism.pages() ? page + 1 : 0;
+            wrapped |= hand == 0;
+        }
     }
 
     /**
@@ -476,6 +513,9 @@ public final class PolicyHost implements AutoCloseable {
     public void hint(Hint hint) {
         if (hint.first() < 0 || hint.pages() < 1 || hint.first() > mechanism.pages() - hint.pages()) {
             return;
+        }
+        if (hint.kind() == Hint.Kind.PRIORITY) {
+            priorities.hint(hint);
         }
         if (hint.kind() == Hint.Kind.WILL_NEED) {
             nextWanted = hint.first();
@@ -595,7 +635,7 @@ public final class PolicyHost implements AutoCloseable {
                 nonsense++;
                 return refuse();
             }
-            if (wanted() > 0 && mechanism.evict(page, place)) {
+            if (wanted() > 0 && !priorities.protects(page) && mechanism.evict(page, place)) {
                 left--;
                 accepted.add(page);
                 return true;

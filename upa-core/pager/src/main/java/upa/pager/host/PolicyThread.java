@@ -60,6 +60,7 @@ public final class PolicyThread implements AutoCloseable {
     private final PolicyWatch watch;
     private final Consumer<String> log;
     private final Object lock = new Object();
+    private final Priorities priorities = new Priorities();
     /** Cause in the upper half, page in the lower; of faults also the write bit. */
     private long[] inbox = new long[1024];
 
@@ -126,6 +127,16 @@ public final class PolicyThread implements AutoCloseable {
     /** {@return counters, with refused proposals} */
     public PolicyStatistics statistics() {
         return worker.host.statistics();
+    }
+
+    /**
+     * Whether the program wants a page to stay while others can leave.
+     *
+     * @param page its number
+     * @return whether its priority is above the usual one
+     */
+    public boolean protects(int page) {
+        return priorities.protects(page);
     }
 
     /** {@return evidence of use that was dropped because the policies were slow} */
@@ -301,7 +312,7 @@ public final class PolicyThread implements AutoCloseable {
     private final class Worker implements Runnable {
         private final PolicySpec spec;
         private final CompletableFuture<Void> started;
-        private final PolicyHost host = new PolicyHost(mechanism, log);
+        private final PolicyHost host = new PolicyHost(mechanism, log, priorities);
         private volatile CompletableFuture<Void> replacing;
         private Thread thread;
         private long[] events = new long[1024];

@@ -170,11 +170,14 @@ final class Evictor {
     private void standIn() {
         int[] chosen = new int[WRITE_PAGES];
         int count = 0;
-        for (int tries = 0; count < chosen.length && tries < 2; ) {
+        // Important pages only in a round after all others.
+        for (int tries = 0; count < chosen.length && tries < 3; ) {
             int page = states.nextEligible(hand);
             if (page < 0) {
                 hand = 0;
                 tries++;
+            } else if (tries < 2 && process.policies().protects(page)) {
+                hand = page + 1 < states.pages() ? page + 1 : 0;
             } else {
                 hand = page + 1 < states.pages() ? page + 1 : 0;
                 if (mechanism.evict(page, -1)) {
