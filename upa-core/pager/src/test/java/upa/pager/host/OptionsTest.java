@@ -45,6 +45,8 @@ class OptionsTest {
                     "policy=x option=k has value=" + wrong + ", needs a part from 0% to 100%",
                     () -> of(wrong).fraction("k", 1, 0, 1));
         }
+        assertEquals(0.001, of("0.1%").fraction("k", 1, 0.001, 0.5));
+        assertEquals(0.5, of("50%").fraction("k", 1, 0.001, 0.5));
         refused(
                 "policy=x option=k has value=1, needs a part from 0.1% to 50%",
                 () -> of("1").fraction("k", 1, 0.001, 0.5));
@@ -56,7 +58,12 @@ class OptionsTest {
         assertEquals(64 << 10, of("64K").bytes("k", 1, 0, 1 << 30));
         assertEquals(2 << 20, of("2MiB").bytes("k", 1, 0, 1 << 30));
         assertEquals(1 << 30, of("1g").bytes("k", 1, 0, 1 << 30));
+        assertEquals(7, NONE.bytes("k", 7, 0, 1));
+        assertEquals(4096, of("4K").bytes("k", 1, 4096, 8192));
+        assertEquals(8192, of("8K").bytes("k", 1, 4096, 8192));
         assertEquals(3L << 40, Options.parseBytes("3TB"));
+        assertEquals(8388607L << 40, Options.parseBytes("8388607T"));
+        assertEquals(-1, Options.parseBytes("8388608T"));
         assertEquals(5, Options.parseBytes("5B"));
         assertEquals(-1, Options.parseBytes("9000000T"));
         for (String wrong : new String[] {"", "K", "1.5M", "2P", "-1", "2G"}) {
@@ -77,6 +84,12 @@ class OptionsTest {
         assertEquals(
                 Duration.ofSeconds(2),
                 of("2s").duration("k", Duration.ZERO, Duration.ofMillis(100), Duration.ofHours(1)));
+        for (String bound : new String[] {"100ms", "1h"}) {
+            assertEquals(
+                    Options.parseDuration(bound),
+                    of(bound).duration("k", Duration.ZERO, Duration.ofMillis(100), Duration.ofHours(1)));
+        }
+        assertEquals(Duration.ofDays(1), NONE.duration("k", Duration.ofDays(1), Duration.ZERO, Duration.ofHours(1)));
         refused(
                 "policy=x option=k has value=2h, needs a time from 100ms to 3600s, as 100ms, 30s or 5m",
                 () -> of("2h").duration("k", Duration.ZERO, Duration.ofMillis(100), Duration.ofHours(1)));
@@ -87,6 +100,7 @@ class OptionsTest {
         assertTrue(of("on").flag("k", false));
         assertFalse(of("off").flag("k", true));
         assertTrue(NONE.flag("k", true));
+        assertFalse(NONE.flag("k", false));
         refused(
                 "policy=x option=k has value=yes, needs on or off",
                 () -> of("yes").flag("k", true));

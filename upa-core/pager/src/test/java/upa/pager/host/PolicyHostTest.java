@@ -457,4 +457,215 @@ class PolicyHostTest {
         assertEquals(List.of(), pages.evicted);
         assertEquals(List.of(), said);
     }
+
+    /** Calls one callback of the policies. */
+    private void call(String callback) {
+        switch (callback) {
+            case "added" -> add(20, 21);
+            case "used" -> host.used(Cause.FAULT, new int[] {1}, 1);
+            case "gone" -> host.gone(Cause.FREED, new int[] {9}, 1);
+            case "evict" -> host.evict(1, true);
+            case "fault" -> host.fault(fault(4));
+            case "pressure" -> host.pressure(new Pressure(0.5, 1));
+            case "hint" -> host.hint(new Hint(Hint.Kind.NORMAL, 0, 1, 0));
+            case "tick" -> host.tick();
+            default -> throw new IllegalArgumentException(callback);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"added", "used", "gone", "evict", "fault", "pressure", "hint", "tick"})
+    void eachCallbackIsJudgedWhenItEnds(String callback) {
+        start();
+        add(0, 10);
+        TestPolicy.misdeed(id, callback, (p, x) -> {
+            throw new ArithmeticException("broken");
+        });
+        call(callback);
+        assertEquals(
+                List.of("policy=test is replaced by clock: " + callback
+                        + " threw java.lang.ArithmeticException: broken"),
+                said);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"added", "used", "gone", "evict", "fault", "pressure", "hint", "tick"})
+    void eachCallbackIsGuarded(String callback) {
+        List<String> described = new ArrayList<>();
+        start();
+        add(0, 10);
+        long before = host.allocatedBytes();
+        TestPolicy.misdeed(id, callback, (p, x) -> {
+            described.add(host.guard().describe() + " "
+                    + CallGuard.isUnderWay(host.guard().call()));
+            assertTrue(new byte[1 << 20].length > 0);
+        });
+        call(callback);
+        assertEquals(List.of("policy=test " + callback + " true"), described);
+        assertFalse(CallGuard.isUnderWay(host.guard().call()));
+        assertTrue(host.allocatedBytes() >= before + (1 << 20), "what it allocated is counted");
+        TestPolicy.misdeed(id, callback, (p, x) -> {
+            for (int i = 0; i < 65; i++) {
+                assertTrue(new byte[1 << 20].length > 0);
+            }
+        });
+        call(callback);
+        assertTrue(said.getFirst().contains(callback + " allocated bytes="), said.toString());
+    }
+
+    @Test
+    void attachAndCloseAreGuardedAndMayThrow() {
+        List<String> described = new ArrayList<>();
+        TestPolicy.misdeed(id, "attach", (p, x) -> described.add(host.guard().describe()));
+        TestPolicy.misdeed(id, "close", (p, x) -> {
+            described.add(host.guard().describe());
+            throw new ArithmeticException("broken");
+        });
+        start();
+        TestPolicy policy = TestPolicy.latest();
+        host.close();
+        assertEquals(List.of("policy=test attach", "policy=test close"), described);
+        assertEquals(List.of("policy=test threw when it was closed: java.lang.ArithmeticException: broken"), said);
+        assertThrows(RevokedException.class, () -> policy.context.residentPages());
+    }
+
+    @Test
+    void aPolicyThatCannotStartIsClosed() {
+        TestPolicy.misdeed(id, "attach", (p, c) -> {
+            throw new IllegalStateException("not today");
+        });
+        assertThrows(PolicyException.class, this::start);
+        assertTrue(TestPolicy.latest().closed);
+    }
+
+    @Test
+    void seedsInBatchesFromTheFirstPageToTheLast() {
+        for (int page : new int[] {0, PAGES - 1}) {
+            pages.put(page);
+        }
+        IntStream.range(500, 1100).forEach(pages::put);
+        start();
+        List<String> log = TestPolicy.latest().log;
+        assertEquals(512, log.getFirst().split(" ").length - 2);
+        assertTrue(log.getFirst().startsWith("added SEEDED 0 500 "), log.getFirst());
+        assertEquals(602, TestPolicy.latest().queue.size());
+        assertEquals(PAGES - 1, TestPolicy.latest().queue.last());
+    }
+
+    @Test
+    void refusalsOfEarlierPoliciesStayCounted() {
+        TestPolicy.misdeed(id, "evict", (p, w) -> assertFalse(((Eviction) w).propose(1500)));
+        start();
+        add(0, 5);
+        host.evict(1, false);
+        assertEquals(1, host.statistics().refused());
+        start();
+        assertEquals(1, host.statistics().refused());
+        host.evict(1, false);
+        TestPolicy.misdeed(id, "used", (p, w) -> {
+            throw new ArithmeticException("broken");
+        });
+        host.used(Cause.FAULT, new int[] {1}, 1);
+        assertEquals("clock", host.spec().text());
+        assertEquals(2, host.statistics().refused());
+    }
+
+    @Test
+    void onlySoMuchNonsenseIsBorne() {
+        int[] times = {72};
+        TestPolicy.misdeed(id, "evict", (p, w) -> {
+            for (int i = 0; i < times[0]; i++) {
+                ((Eviction) w).propose(1500);
+            }
+            assertEquals(times[0] > 72 ? 0 : 2, ((Eviction) w).wanted());
+        });
+        start();
+        add(0, 10);
+        assertEquals(2, host.evict(2, false));
+        assertEquals(List.of(), said);
+        times[0]++;
+        assertEquals(2, host.evict(2, false));
+        assertEquals(1, said.size());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"evict", "fault", "tick"})
+    void proposalsEndWithTheCallback(String callback) {
+        List<Object> kept = new ArrayList<>();
+        TestPolicy.misdeed(id, callback, (p, x) -> kept.add(x));
+        start();
+        add(0, 10);
+        call(callback);
+        if (kept.getFirst() instanceof Actions actions) {
+            assertThrows(RevokedException.class, () -> actions.populate(0, 1));
+        }
+        if (kept.getFirst() instanceof Eviction wanted) {
+            assertThrows(RevokedException.class, () -> wanted.propose(5));
+        }
+        if (kept.getFirst() instanceof Fetch also) {
+            assertThrows(RevokedException.class, () -> also.bring(5));
+        }
+    }
+
+    @Test
+    void nobodyIsToldOfNoVictims() {
+        host.replace(spec("stride+test,id=" + id));
+        add(0, 10);
+        assertEquals(2, host.evict(2, false));
+        assertEquals(1, TestPolicy.latest().log.size(), TestPolicy.latest().log.toString());
+    }
+
+    @Test
+    void whatTheTickCannotEvictIsAddedAgain() {
+        TestPolicy.misdeed(id, "tick", (p, x) -> {
+            p.queue.remove(3);
+            assertFalse(((Actions) x).evict(3, null));
+        });
+        start();
+        add(0, 10);
+        pages.pin(3, true);
+        host.tick();
+        assertEquals("added RESCUED 3", TestPolicy.latest().log.getLast());
+        assertEquals(3, TestPolicy.latest().queue.last());
+    }
+
+    @Test
+    void withoutAPolicyVictimsGoByAddress() {
+        for (int page : new int[] {0, 1, 2, 1000, PAGES - 1}) {
+            pages.put(page);
+        }
+        pages.pin(1, true);
+        assertEquals(2, host.evict(2, true));
+        assertEquals(List.of(0, 2), pages.evicted);
+        pages.put(0);
+        assertEquals(3, host.evict(5, true), "round once, and no further");
+        assertEquals(List.of(0, 2, 1000, PAGES - 1, 0), pages.evicted);
+        assertEquals(5, host.standIns());
+        assertEquals(0, host.evict(1, true), "what is left cannot leave");
+    }
+
+    @Test
+    void policiesAreToldOfStandIns() {
+        TestPolicy.misdeed(id, "evict", (p, w) -> {
+            while (!p.queue.isEmpty()) {
+                p.queue.removeFirst();
+            }
+        });
+        start();
+        add(0, 3);
+        assertEquals(2, host.evict(2, true));
+        assertEquals("gone EVICTED 0 1", TestPolicy.latest().log.getLast());
+    }
+
+    @Test
+    void anAbandonedPolicyIsRevoked() {
+        start();
+        TestPolicy old = TestPolicy.latest();
+        assertFalse(host.isAbandoned());
+        host.abandon();
+        assertTrue(host.isAbandoned());
+        assertThrows(RevokedException.class, () -> old.context.residentPages());
+        start();
+        assertThrows(RevokedException.class, () -> TestPolicy.latest().context.residentPages());
+    }
 }
