@@ -153,7 +153,9 @@ static void begin(void)
 						     "no region: the kernel refuses so large a reservation";
 
 		statistics_note(why);
-		outlook_nothing(why);
+		/* Of the device upa_backend_refused() has said more. */
+		if (!settings.backend)
+			outlook_nothing(why);
 		atomic_store(&stage, NEVER);
 	} else {
 		publish(upa_mman_region());

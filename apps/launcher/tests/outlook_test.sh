@@ -51,6 +51,7 @@ printf '#!/usr/bin/env -S sh\nexec %s\n' "$work/dynamic" >"$work/script"
 chmod +x "$work/script"
 says '' "$upa" run -- "$work/script"
 says '' "$upa" run --no-upa -- "$work/dynamic"
+[[ -e /dev/upa ]] || says 'UPA_BACKEND=pte: there is no /dev/upa' "$upa" run --backend pte -- "$work/dynamic"
 ! compiled static -static ||
   says "nothing comes from UPA: program=$work/static: it is linked statically" "$upa" run -- "$work/static"
 # They ask for memory before they can serve any.
