@@ -73,6 +73,19 @@ status=0
 bash -c 'source "$1"; COMP_WORDS=(upa run --bac); COMP_CWORD=2; _upa; [[ ${COMPREPLY[*]} == --backend ]] &&
   COMP_WORDS=(upa run --backend pt); COMP_CWORD=3; _upa; [[ ${COMPREPLY[*]} == "pte pte-raw" ]]' bash \
   "$prefix/share/bash-completion/completions/upa" || wrong "shell completion"
+# What the pages say is all there is, and no more: options, and variables with their values and defaults.
+man_text() { sed -e 's/\\-/-/g' -e 's/\\f.//g' "$prefix/share/man/$1"; }
+for option in $("$prefix/bin/upa-run" --help | sed -nE 's/^  (--[a-z-]+).*/\1/p' | sort -u); do
+  man_text man1/upa-run.1 | grep -qE -- "^\.BI? $option( |=|\$)" || wrong "upa-run(1) lacks $option"
+done
+man_text man7/libupa_mmap.7 | awk '
+  /^\.B UPA_[A-Z_]+$/ { name = $2; text = ""; next }
+  /^\.(TP|SH)/ { if (name) print name text; name = "" }
+  name { text = text " " $0 }' | grep 'Value:' | sort >"$work/in the page"
+UPA_SETTINGS=print LD_PRELOAD=$build/lib/libupa_mmap.so /bin/true | paste -sd '\t\n' |
+  sed -E 's/ {2,}/ /g; s/^(UPA_[A-Z_]+) (.)(.*)\t ?(.*)/\1 \u\2\3. Value: \4./' | sort >"$work/in the library"
+[[ -s "$work/in the page" ]] || wrong "libupa_mmap(7) has no variables"
+diff "$work/in the page" "$work/in the library" || wrong "libupa_mmap(7) has other variables than the library"
 if command -v man >/dev/null; then
   for page in "$prefix"/share/man/man*/*; do
     said=$(man --warnings -E UTF-8 -l "$page" 2>&1 >/dev/null) || true
