@@ -218,6 +218,8 @@ fingerprint() {
 
 # Two builds at once in one folder would spoil each other.
 lock_build() {
+  [[ $root != *[[:cntrl:]]* ]] ||
+    fail "cannot build: folder=$root: CMake takes no line break in a name: move or rename it"
   mkdir -p "$root/build/stamp" 2>/dev/null && [[ -w $root/build/stamp ]] ||
     fail "cannot build: folder=$root/build is not writable: use a clone of your own"
   exec 9>"$root/build/lock"

@@ -52,6 +52,10 @@ says 2 "a?b??[1m?c? is not a positive number" "$none" vm --memory "$odd" -- true
 for part in nosuch '' debian-sid; do
   says 2 "test --systems has no part=$part, only library and packages" "$none" test --systems --only "$part" debian-sid
 done
+mkdir -p "$work/$odd/apps"
+cp "$root/upa" "$work/$odd/"
+cp -r "$root/apps/launcher" "$work/$odd/apps/"
+upa=$work/$odd/upa says 1 "cannot build: folder=$work/$shown: CMake takes no line break" "$none" run -- true
 says 2 'no command given' "$none" vm
 for command in vm 'vm test'; do
   read -ra arguments <<<"$command"
