@@ -17,7 +17,7 @@
 #define BLOCKS 64
 #define ROUNDS 1500
 #define HANDLED 150
-#define SECONDS 60
+#define SECONDS 300
 
 static volatile sig_atomic_t handled;
 

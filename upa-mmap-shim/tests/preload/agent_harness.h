@@ -4,6 +4,8 @@
 #define UPA_TESTS_AGENT_HARNESS_H
 
 #include <dirent.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,12 +79,24 @@ static inline void milliseconds(long ms)
 	nanosleep(&t, NULL);
 }
 
+static inline int64_t clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Until a condition holds, or for so long that it never will, however busy the machine is. */
+#define AWAIT(condition)                                                                                               \
+	for (int64_t await_end = clock_ms() + 60000; !(condition) && clock_ms() < await_end;)                          \
+	milliseconds(5)
+
 static inline int wait_for_agent(void)
 {
 	int id = 0;
 
-	for (int i = 0; i < 200 && !(id = agent()); i++)
-		milliseconds(5);
+	AWAIT((id = agent()));
 	CHECK(id, "there is none");
 	return id;
 }
@@ -100,6 +114,28 @@ static inline void keep(void)
 	for (int i = 0; i < 12; i++)
 		munmap(p[i], 4 * MIB);
 }
+
+/* What is kept stays that long at least: a test that looks later, on a busy machine, may find it gone. */
+#define STAYS_MS 400
+
+/*
+ * The same, and a call that looks at what is kept, made before it may have gone; else once more. False: it has never
+ * been in time.
+ */
+#define KEEP_AND(call)                                                                                                 \
+	({                                                                                                             \
+		bool in_time = false;                                                                                  \
+                                                                                                                       \
+		for (int tries = 0; tries < 50 && !in_time; tries++) {                                                 \
+			int64_t start;                                                                                 \
+                                                                                                                       \
+			keep();                                                                                        \
+			start = clock_ms();                                                                            \
+			call;                                                                                          \
+			in_time = clock_ms() - start < STAYS_MS;                                                       \
+		}                                                                                                      \
+		in_time;                                                                                               \
+	})
 
 /* ---- what would notice it (agent_noticed.c) -------------------------------------------------------- */
 

@@ -47,26 +47,36 @@ void signals(void)
 	sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
-void descriptors(void)
+static int descriptors_of(int id)
 {
-	char path[64];
-	int pair[2], id, n = 0;
 	struct dirent *entry;
+	char path[64];
 	DIR *folder;
+	int n = 0;
 
-	CHECK(!pipe(pair), "errno=%d", errno);
-	keep();
-	id = wait_for_agent();
-	milliseconds(100);
 	snprintf(path, sizeof(path), "/proc/self/task/%d/fd", id);
 	folder = opendir(path);
 	while (folder && (entry = readdir(folder)))
 		n += *entry->d_name != '.';
+	if (folder)
+		closedir(folder);
+	return n;
+}
+
+void descriptors(void)
+{
+	int pair[2], id, n = 0;
+	char byte;
+
+	CHECK(!pipe(pair), "errno=%d", errno);
+	keep();
+	id = wait_for_agent();
+	/* It closes its own when it gets to run. */
+	AWAIT(!(n = descriptors_of(id)));
 	CHECK(!n, "%d descriptors", n);
-	closedir(folder);
 	/* Whoever reads from the pipe is told that nobody writes. */
 	close(pair[1]);
-	CHECK(read(pair[0], path, 1) == 0, "the pipe has another end");
+	CHECK(read(pair[0], &byte, 1) == 0, "the pipe has another end");
 	for (int i = 0; i < 1000; i++) {
 		int fd = open("/dev/null", O_RDONLY);
 
@@ -89,9 +99,8 @@ void forks(void)
 			if (thread_count() != 1)
 				_exit(2);
 			keep();
-			for (int j = 0; j < 200 && !agent(); j++)
-				milliseconds(5);
-			_exit(agent() ? 0 : 3);
+			wait_for_agent();
+			_exit(0);
 		}
 		CHECK(thread_count() == 1, "threads=%d after fork()", thread_count());
 		CHECK(waitpid(child, &status, 0) == child && !status, "status=%#x", status);

@@ -5,8 +5,9 @@
  *   gives_back trim SIZE       malloc_trim(0)
  *   gives_back mallopt SIZE    mallopt(M_TRIM_THRESHOLD, 128 KiB) before
  *   gives_back plain SIZE      nothing, but what the environment says
- *   gives_back idle SIZE       sleeps
- *   gives_back small SIZE      works on in small blocks
+ *   gives_back idle SIZE       sleeps until hardly anything is left, a minute at most
+ *   gives_back small SIZE      works on in small blocks, likewise
+ *   gives_back waits SIZE      says "freed", and sleeps for three seconds
  *   gives_back limits SIZE     75 MiB of them, three times; then touches as much of memory that no call tells of
  *
  * 100 MiB in blocks of SIZE bytes, written to and freed. Prints how many KiB are resident more than before all that.
@@ -53,12 +54,15 @@ static void use(size_t bytes, size_t size)
 	free(blocks);
 }
 
-static void pass(bool works)
+#define LITTLE_KIB 6144
+
+/* So many seconds, or until no more than this is resident. */
+static void pass(bool works, int seconds, long kib)
 {
 	struct timespec now, end;
 
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += 3;
+	end.tv_sec += seconds;
 	do {
 		struct timespec little = { .tv_nsec = 1000000 };
 
@@ -66,7 +70,8 @@ static void pass(bool works)
 			free(malloc(100));
 		nanosleep(&little, NULL);
 		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+	} while (resident_kib() > kib &&
+		 (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec)));
 }
 
 int main(int count, char **arguments)
@@ -91,7 +96,12 @@ int main(int count, char **arguments)
 	if (!strcmp(what, "trim"))
 		malloc_trim(0);
 	if (!strcmp(what, "idle") || !strcmp(what, "small"))
-		pass(*what == 's');
+		pass(*what == 's', 60, before + LITTLE_KIB);
+	if (!strcmp(what, "waits")) {
+		puts("freed");
+		fflush(stdout);
+		pass(false, 3, 0);
+	}
 	printf("%ld\n", resident_kib() - before);
 	return 0;
 }

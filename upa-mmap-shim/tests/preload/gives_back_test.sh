@@ -18,7 +18,7 @@ say() {
 
 # left PRELOAD WHAT SIZE: KiB resident more than before
 left() {
-  LD_PRELOAD=$1 "$program" "$2" "$3"
+  LD_PRELOAD=$1 "$program" "$2" "$3" | tail -n 1
 }
 
 # at_most KIB PRELOAD WHAT SIZE
@@ -41,7 +41,7 @@ for mode in "${modes[@]}"; do
     at_most 6144 "$mode" small "$size"
   done
 done
-is=$(UPA_AGENT=0 left "${modes[0]}" idle 1048576)
+is=$(UPA_AGENT=0 left "${modes[0]}" waits 1048576)
 ((is > 51200)) || say "without the agent only $is KiB are kept: the lines above mean nothing"
 
 # A wish of the program, or of its user. glibc itself keeps as much of the heap.
@@ -51,7 +51,7 @@ for size in 100000 1048576; do
   GLIBC_TUNABLES=glibc.malloc.trim_threshold=131072 at_most 6144 "${modes[0]}" plain "$size"
 done
 # The test would see it if nothing were kept anyway.
-is=$(left "${modes[0]}" plain 1048576)
+is=$(UPA_AGENT=0 UPA_DECAY_MS=3600000 left "${modes[0]}" plain 1048576)
 ((is > 51200)) || say "without a wish only $is KiB are kept: the other lines mean nothing"
 
 # ---- limits ---------------------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ group_test() {
       LD_PRELOAD=$2 exec "$program" limits "$3"
     ) 2>/dev/null || status=$?
     base=$(cat "$group/$peak" 2>/dev/null || echo 0)
-    for _ in {1..50}; do
+    for _ in {1..600}; do
       rmdir "$group/inner" 2>/dev/null && break
       sleep 0.1
     done
@@ -98,7 +98,7 @@ group_test() {
     done
   done
   neighbour_test "$group" "$limit"
-  for _ in {1..50}; do
+  for _ in {1..600}; do
     rmdir "$group" 2>/dev/null && break
     sleep 0.1
   done
@@ -107,16 +107,22 @@ group_test() {
 # A process under UPA has freed 100 MiB and sleeps; one without UPA, in the same group, touches as much. There is room
 # for one and a half.
 neighbour_test() {
-  local group=$1 limit=$2 mode size keeper status
+  local group=$1 limit=$2 mode size keeper status group_line line
+  group_line=$(mktemp -u)
+  mkfifo "$group_line"
+  exec 9<>"$group_line"
   mkdir "$group/inner"
   echo $((150 << 20)) >"$group/$limit"
   for mode in "${modes[@]}"; do
     for size in 100000 1048576; do
       (
         echo "$BASHPID" >"$group/inner/cgroup.procs"
-        LD_PRELOAD=$mode exec "$program" idle "$size" >/dev/null
+        LD_PRELOAD=$mode exec "$program" waits "$size" >"$group_line"
       ) &
       keeper=$!
+      line=
+      while [[ $line != freed ]] && read -r -t 60 -u 9 line; do :; done
+      [[ $line == freed ]] || say "who keeps has not freed anything"
       sleep 0.4
       status=0
       (
@@ -129,10 +135,12 @@ neighbour_test() {
       ((status == 0)) || say "who keeps is killed: status=$status, blocks of $size bytes under $mode"
     done
   done
-  for _ in {1..50}; do
+  for _ in {1..600}; do
     rmdir "$group/inner" 2>/dev/null && break
     sleep 0.1
   done
+  exec 9>&-
+  rm "$group_line"
 }
 
 group_test /sys/fs/cgroup/memory memory.limit_in_bytes memory.max_usage_in_bytes

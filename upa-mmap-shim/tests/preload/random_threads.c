@@ -61,7 +61,7 @@ static int round_apart(const struct op *ops, int count, bool silent)
 	CHECK(child >= 0, "errno=%d", errno);
 	if (!child) {
 		quiet = silent;
-		alarm(120);
+		alarm(900);
 		_exit(round_of(ops, count));
 	}
 	CHECK(waitpid(child, &status, 0) == child, "errno=%d", errno);

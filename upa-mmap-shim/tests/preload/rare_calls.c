@@ -39,7 +39,7 @@ static void reuse_and_fork(void)
 	fflush(stdout);
 	child = fork();
 	if (!child) {
-		alarm(20);
+		alarm(300);
 		_exit(is(block, 16 * MIB, 'f') ? 0 : 1);
 	}
 	waitpid(child, &status, 0);
@@ -321,7 +321,7 @@ static void keep_much(void)
 
 static void last_thread_ends(void)
 {
-	alarm(20);
+	alarm(300);
 	keep_much();
 	fflush(stdout);
 	syscall(SYS_exit, 7);
@@ -338,7 +338,7 @@ static void forked_by_number(void)
 	if (!child) {
 		struct rlimit64 limit = { 8ul << 30, 8ul << 30 };
 
-		alarm(20);
+		alarm(300);
 		reuse();
 		CALL(setrlimit64(RLIMIT_AS, &limit));
 		CALL(setgid(getgid()));
@@ -504,7 +504,7 @@ static void see_what_is_left(void (*act)(void))
 	FILE *maps;
 
 	if (!child) {
-		alarm(20);
+		alarm(300);
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		act();
 		_exit(1);

@@ -148,7 +148,7 @@ static void ended_registrations(void)
 {
 	char *block;
 
-	alarm(20);
+	alarm(300);
 	if (!open_faults(0))
 		return;
 	block = map(4 * MIB);
@@ -162,7 +162,7 @@ static void ended_protection(void)
 	struct uffdio_writeprotect protect = { .mode = UFFDIO_WRITEPROTECT_MODE_WP };
 	char *block;
 
-	alarm(20);
+	alarm(300);
 	if (!open_faults(UFFD_FEATURE_PAGEFAULT_FLAG_WP))
 		return;
 	block = map(4 * MIB);
