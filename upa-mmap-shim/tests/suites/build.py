@@ -144,6 +144,8 @@ class Glibc(Suite):
     name = "glibc"
     folders = ("malloc", "nptl", "sysdeps/pthread", "posix", "misc", "stdlib", "io", "rt", "signal", "setjmp", "dlfcn",
                "libio", "sysdeps/unix/sysv/linux")
+    # Libraries of tests.
+    left_out = ("*-aux", "*-aux-*", "*-mod", "*-mod[0-9]*", "*[0-9]mod", "*[0-9]mod[0-9]", "*-lib", "*-lib[0-9]*")
     # Headers of its own that the support library and the tests include.
     headers = ("array_length.h", "intprops.h", "intprops-internal.h", "verify.h", "libc-diag.h", "libc-pointer-arith.h",
                "alloc_buffer.h", "scratch_buffer.h", "file_change_detection.h", "libc-misc.h", "stap-probe.h",
@@ -177,7 +179,8 @@ class Glibc(Suite):
                  *(f'-D{path}_PATH="/nonexistent"' for path in self.paths)]
         library = self.support(source, work / "glibc-support", flags)
         sources = [path for folder in self.folders for pattern in ("tst-*.c", "bug-*.c")
-                   for path in (source / folder).glob(pattern)]
+                   for path in (source / folder).glob(pattern)
+                   if not any(path.match(f"{pattern}.c") for pattern in self.left_out)]
         flags += ["-I.", f"-I{source}/sysdeps/pthread", f"-I{source}/sysdeps/unix/sysv/linux/x86"]
 
         def name_of(path):
