@@ -20,6 +20,7 @@ import upa.pager.store.Store;
 import upa.pager.store.StoreException;
 import upa.pager.store.StoreSpec;
 import upa.pager.store.StoreStatistics;
+import upa.pager.store.WriteThroughStore;
 import upa.policy.Place;
 
 /** The stores of a pager, nearest first. Safe for use by several threads. */
@@ -80,12 +81,17 @@ final class StoreChain implements AutoCloseable {
         try {
             for (StoreSpec.Element e : spec.stores()) {
                 int fd = keeper.descriptor(stores.size());
-                stores.add(
-                        switch (e.kind()) {
-                            case LZ4, ZSTD -> compressed(e, fd, stores.size(), keeper, memories);
-                            case FILE -> file(e, fd, stores.size(), keeper);
-                            case REDIS -> RedisStore.open(e.name(), e.where(), keeper.id(stores.size()));
-                        });
+                Store store = switch (e.kind()) {
+                    case LZ4, ZSTD -> compressed(e, fd, stores.size(), keeper, memories);
+                    case FILE -> file(e, fd, stores.size(), keeper);
+                    case REDIS -> RedisStore.open(e.name(), e.where(), keeper.id(stores.size()));
+                };
+                stores.add(store);
+                if (e.near() != null) {
+                    // What it has the far one has too: the next pager begins with an empty one.
+                    CompressedStore near = compressed(e.near(), -1, -1, Keeper.NONE, memories);
+                    stores.set(stores.size() - 1, new WriteThroughStore(near, store));
+                }
             }
         } catch (StoreException e) {
             new StoreChain(stores, memories).close();
@@ -103,7 +109,7 @@ final class StoreChain implements AutoCloseable {
         return store;
     }
 
-    private static Store compressed(
+    private static CompressedStore compressed(
             StoreSpec.Element e, int kept, int index, Keeper keeper, List<MemorySegment> memories)
             throws StoreException {
         int fd = kept >= 0 ? kept : Linux.memfd("upa-" + e.name(), e.bytes());

@@ -8,7 +8,8 @@ import upa.pager.host.Options;
 /**
  * A chain of stores, as on the command line: {@code lz4:256M,file:/var/tmp:4G,redis://host:port}. Pages go to the
  * nearest that has room and takes them. Elements are {@code lz4[:SIZE]} and {@code zstd[:SIZE]}, compressed memory;
- * {@code file:FOLDER[:SIZE]}; and the URLs of {@link RedisStore}.
+ * {@code file:FOLDER[:SIZE]}; and the URLs of {@link RedisStore}. {@code lz4[:SIZE]+} or {@code zstd[:SIZE]+} before one
+ * of the latter two is compressed memory through which it is written ({@link WriteThroughStore}).
  *
  * @param stores at least one
  */
@@ -37,8 +38,21 @@ public record StoreSpec(List<Element> stores) {
      * @param kind  what it is
      * @param where folder or URL, or empty
      * @param bytes most that it may take; of Redis the URL says it
+     * @param near  compressed memory in front of it, or null
      */
-    public record Element(String name, Kind kind, String where, long bytes) {}
+    public record Element(String name, Kind kind, String where, long bytes, Element near) {
+        /**
+         * Makes one with nothing in front of it.
+         *
+         * @param name  of the store
+         * @param kind  what it is
+         * @param where folder or URL, or empty
+         * @param bytes most that it may take
+         */
+        public Element(String name, Kind kind, String where, long bytes) {
+            this(name, kind, where, bytes, null);
+        }
+    }
 
     /**
      * Reads a chain.
@@ -56,7 +70,8 @@ public record StoreSpec(List<Element> stores) {
                     element.name + (same == 0 ? "" : Long.toString(same + 1)),
                     element.kind,
                     element.where,
-                    element.bytes));
+                    element.bytes,
+                    element.near));
         }
         if (stores.size() > MAX_STORES) {
             throw new StoreException("too many stores: stores=" + stores.size() + ", the most is " + MAX_STORES);
@@ -65,6 +80,20 @@ public record StoreSpec(List<Element> stores) {
     }
 
     private static Element element(String text) throws StoreException {
+        int plus = text.indexOf('+');
+        if (plus < 0 || !text.startsWith("lz4") && !text.startsWith("zstd")) {
+            return single(text);
+        }
+        Element near = single(text.substring(0, plus));
+        Element far = single(text.substring(plus + 1));
+        if (far.kind == Kind.LZ4 || far.kind == Kind.ZSTD) {
+            throw new StoreException(
+                    "store=" + text + " has memory behind memory: write through it to a file or redis");
+        }
+        return new Element(far.name, far.kind, far.where, far.bytes, near);
+    }
+
+    private static Element single(String text) throws StoreException {
         if (RedisOptions.isUrl(text)) {
             RedisOptions.parse(text);
             return new Element("redis", Kind.REDIS, text, 0);

@@ -33,6 +33,13 @@ class StoreSpecTest {
                 StoreSpec.parse("lz4:256M, zstd,file:/var/tmp/a:b:4G,file:/y/../x,redis://h:7")
                         .stores());
         assertEquals(2, StoreSpec.parse(StoreSpec.DEFAULT).stores().size());
+        Element near = new Element("lz4", Kind.LZ4, "", 64 << 20);
+        assertEquals(
+                List.of(
+                        new Element("lz4", Kind.LZ4, "", 1 << 20),
+                        new Element("file", Kind.FILE, "/a+b", 4L << 30, near),
+                        new Element("redis", Kind.REDIS, "redis://:p+q@h", 0)),
+                StoreSpec.parse("lz4:1M,lz4:64M+file:/a+b,redis://:p+q@h").stores());
     }
 
     @ParameterizedTest
@@ -45,6 +52,9 @@ class StoreSpecTest {
                 "lz4:x|store=lz4:x has size=x, needs one as 256M or 4G",
                 "lz4:4K|store=lz4:4K needs a size from 1M to 16G",
                 "zstd:17G|store=zstd:17G needs a size from 1M to 16G",
+                "lz4+zstd|store=lz4+zstd has memory behind memory: write through it to a file or redis",
+                "lz4:64M+|there is no store=; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT",
+                "lz4:4K+file:/x|store=lz4:4K needs a size from 1M to 16G",
                 "file|store=file needs a folder: file:FOLDER[:SIZE]",
                 "file::4G|store=file::4G needs a folder: file:FOLDER[:SIZE]",
                 "file:/x:4K|store=file:/x:4K needs a size from 1M to 1T",
