@@ -90,7 +90,7 @@ final class Copies {
         if (process.states.clean() > 0 && !distrusted && isMerged()) {
             distrusted = true;
             for (int page = process.states.nextClean(0); page >= 0; page = process.states.nextClean(page + 1)) {
-                give(page, false);
+                give(page);
             }
         }
     }
@@ -135,22 +135,21 @@ final class Copies {
             }
             hand = page + 1;
             if (store < 0 || PlaceWord.place(process.states.get(page)) == PlaceWord.FIRST_TIER + store) {
-                give(page, true);
+                give(page);
+                // If the kernel refuses, who writes to the page does it.
+                process.uffd.unprotect(process.address(page), PageIo.PAGE_BYTES);
                 n++;
             }
         }
         return n > 0;
     }
 
-    private void give(int page, boolean unprotect) {
+    /** A page has no copy from now on. It stays protected until somebody writes to it. */
+    void give(int page) {
         boolean chosen = process.states.isChosen(page);
         process.migration().written(page);
         if (chosen) {
             process.states.choose(page);
-        }
-        if (unprotect) {
-            // If the kernel refuses, who writes to the page does it.
-            process.uffd.unprotect(process.address(page), PageIo.PAGE_BYTES);
         }
     }
 

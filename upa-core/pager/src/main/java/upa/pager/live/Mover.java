@@ -46,6 +46,9 @@ final class Mover {
 
         /** Copies of pages in memory are to go, since the store is to be empty. */
         void forgetCopies(int store);
+
+        /** The copy of a page in memory is to go. */
+        void forgetCopy(int page);
     }
 
     private record Batch(int[] pages, int count, int from, int to, Request request) {}
@@ -58,6 +61,7 @@ final class Mover {
     private final PageIo io = new PageIo(Arena.ofAuto(), BATCH);
     private final ColdQueue[] queues;
     private final boolean[] relieving;
+    private final Compaction compaction;
     private final Queue<Request> incoming = new ConcurrentLinkedQueue<>();
     private final ArrayDeque<Request> requests = new ArrayDeque<>();
     private boolean moving;
@@ -72,6 +76,7 @@ final class Mover {
         this.migration = migration;
         queues = new ColdQueue[stores.size()];
         relieving = new boolean[stores.size()];
+        compaction = new Compaction(stores, states, others);
         for (int i = 0; i < queues.length; i++) {
             queues[i] = new ColdQueue();
         }
@@ -156,7 +161,17 @@ final class Mover {
         if (batch == null) {
             batch = asked(most);
         }
-        return batch == null ? relief(most) : batch;
+        if (batch == null) {
+            batch = relief(most);
+        }
+        return batch == null ? sparse(most) : batch;
+    }
+
+    /** Pages of a part of a store that holds little else: written anew, they leave the space of that part. */
+    private Batch sparse(int most) {
+        int[] pages = new int[most];
+        int count = compaction.next(pages, System.nanoTime());
+        return count == 0 ? null : new Batch(pages, count, compaction.store(), compaction.store(), null);
     }
 
     /** Nobody reads it, and no child has inherited its slot. */

@@ -103,6 +103,11 @@ final class PagedProcess {
                     continue;
                 }
             }
+
+            @Override
+            public void forgetCopy(int page) {
+                copies.give(page);
+            }
         });
         stores = opened;
     }

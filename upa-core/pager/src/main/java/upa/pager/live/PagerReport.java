@@ -81,12 +81,13 @@ final class PagerReport {
         int end = PlaceWord.FIRST_TIER + stores.size();
         for (int from = PlaceWord.MEMORY; from < end; from++) {
             for (int to = PlaceWord.MEMORY; to < end; to++) {
+                // What is dropped, since a store has it, does not go by way of the staging area.
                 MoveCounters m = migration.counters(from == PlaceWord.MEMORY ? PlaceWord.STAGING : from, to);
                 if (m.moved() + m.taken() + m.refused() + m.failed() > 0) {
                     text.append(String.format(
                             Locale.ROOT,
                             "moved from %s to %s: pages %d, touched meanwhile %d, refused %d, failed %d%n",
-                            from == to ? "staging" : name(stores, from),
+                            from == PlaceWord.MEMORY && to == from ? "staging" : name(stores, from),
                             name(stores, to),
                             m.moved(),
                             m.taken() + m.stale(),

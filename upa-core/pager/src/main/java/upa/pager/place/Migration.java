@@ -216,7 +216,8 @@ public final class Migration {
     }
 
     /**
-     * Moves pages that are in one place to another, because a policy wants it.
+     * Moves pages that are in one place to another, because a policy wants it. From a store to itself, they are
+     * written anew.
      *
      * @param pages numbers
      * @param count how many of the array
@@ -340,7 +341,7 @@ public final class Migration {
                     || batch.claim == PlaceWord.WANTED && PlaceWord.claim(word) == PlaceWord.MOVING;
             long mine = PlaceWord.claimed(word, batch.claim);
             if (PlaceWord.place(word) == batch.from
-                    && batch.from != batch.to()
+                    && (batch.from != batch.to() || PlaceWord.isStore(batch.from))
                     && free
                     && table.change(page, word, mine)) {
                 batch.pages[batch.left] = page;

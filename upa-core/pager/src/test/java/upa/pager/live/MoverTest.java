@@ -57,6 +57,11 @@ class MoverTest {
         public void forgetCopies(int store) {
             forgotten.add(store);
         }
+
+        @Override
+        public void forgetCopy(int page) {
+            migration.written(page);
+        }
     }
 
     private Store compressed(String name, int bytes) {
@@ -212,8 +217,38 @@ class MoverTest {
             check(page, 2);
         }
         assertEquals(200, mover.counters(1, 2).moved());
+        assertEquals(List.of(1), forgotten, "copies would fill it still");
         assertEquals(0, chain.store(1).statistics().pages());
         assertEquals(250, chain.store(2).statistics().pages());
+    }
+
+    /** Else a store would be full with hardly a page in it. */
+    @Test
+    void whatIsLeftOfASparseStoreIsWrittenAnew() throws Exception {
+        store(0, 640, 2);
+        long before = chain.store(2).statistics().bytesUsed();
+        for (int page = 0; page < 640; page++) {
+            if (page % 8 == 1) {
+                // In memory too: its copy is in the way.
+                states.set(page, PlaceWord.claimed(states.get(page), PlaceWord.CLEAN));
+            } else if (page % 8 != 0) {
+                chain.free(states.set(page, 0));
+            }
+        }
+        long deadline = System.nanoTime() + 20_000_000_000L;
+        while (4 * chain.store(2).statistics().bytesUsed() > before && System.nanoTime() < deadline) {
+            turn();
+        }
+        rest();
+        assertTrue(
+                4 * chain.store(2).statistics().bytesUsed() <= before,
+                chain.store(2).statistics().toString());
+        for (int page = 0; page < 640; page += 8) {
+            check(page, 2);
+            assertTrue(PlaceWord.isInMemory(states.get(page + 1)), "page=" + (page + 1));
+        }
+        assertTrue(states.clean() < 80, "clean=" + states.clean());
+        assertEquals(80 + states.clean(), chain.store(2).statistics().pages());
     }
 
     @Test
