@@ -32,6 +32,9 @@ final class Evictor {
     private static final long LEAST_PAUSE_NANOS = 20_000_000;
     private static final long MOST_PAUSE_NANOS = 1_000_000_000;
 
+    /** Without a batch that ends for so long, stores do not answer: threads do not wait for room any more. */
+    private static final long STALL_NANOS = 50_000_000;
+
     /** Batches of pages on their way from the staging area to stores. */
     private static final int MOST_WRITES = 8;
 
@@ -58,6 +61,7 @@ final class Evictor {
     private final int[] slotOwner = new int[Wire.STAGING_SLOTS];
     private int freeSlotCount;
     private int writesUnderWay;
+    private long lastWritten;
     private final int[] single = new int[1];
     private boolean full;
     private long fullUntil;
@@ -155,6 +159,10 @@ final class Evictor {
     /** The bound holds whatever the policy does: without its victims, others are taken. */
     void makeRoom() throws Client.GoneException {
         for (int tries = 0; tries < MOST_TRIES && states.resident() >= mechanism.boundPages() && canEvict(); tries++) {
+            if (freeSlotCount == 0 && System.nanoTime() - lastWritten > STALL_NANOS) {
+                process.complain("no store takes pages in time: they stay in memory, over the bound");
+                return;
+            }
             counters.waits++;
             if (freeSlotCount == 0) {
                 session.awaitStores(1);
@@ -332,6 +340,7 @@ final class Evictor {
     private void begin(Batch batch) {
         PageIo free = ios.poll();
         PageIo io = free != null ? free : new PageIo(process.arena, WRITE_PAGES);
+        lastWritten = writesUnderWay == 0 ? System.nanoTime() : lastWritten;
         writesUnderWay++;
         process.migration()
                 .move(
@@ -377,6 +386,7 @@ final class Evictor {
 
     private void ended(Batch batch) {
         int kept = 0;
+        lastWritten = System.nanoTime();
         writesUnderWay--;
         for (int i = 0; i < batch.count; i++) {
             int slot = batch.slots[i];
