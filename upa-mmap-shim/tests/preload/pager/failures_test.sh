@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # failures_test.sh UPA TESTS: {client, pager, store} x {killed, stopped, slow, full, cut off} while threads check every
-# page that they touch. No page may be wrong, and what a thread waits for is said. With UPA_FULL in the environment each
+# page that they touch. No page may be wrong, and what a thread waits for is said. The network is a network namespace with
+# a link of its own; where none can be made, that part is left out, with a line. With UPA_FULL in the environment each
 # lasts longer, and a file system that is full is among them. Skipped without redis-server, or where nothing is paged.
 set -euo pipefail
 upa=$1 tests=$2
@@ -12,10 +13,11 @@ command -v redis-server redis-cli >/dev/null || {
 work=$(mktemp -d)
 seconds=2
 [[ -z ${UPA_FULL:-} ]] || seconds=60
-program='' server='' mounted=''
+program='' server='' mounted='' space=''
 trap '[[ -z $server ]] || kill -9 "$server" 2>/dev/null || true
   [[ -z $program ]] || kill -9 "$program" 2>/dev/null || true
   [[ -z $mounted ]] || umount -l "$mounted"
+  [[ -z $space ]] || ip netns del "$space"
   rm -rf "$work"' EXIT
 failed=0
 
@@ -178,6 +180,12 @@ kill -STOP "$server"
 end 'far store stopped'
 kill -CONT "$server"
 
+# The same with one store that has a copy near by. What is to leave waits, in memory.
+begin "lz4:64M+$far"
+kill -STOP "$server"
+end 'store with copies near by stopped'
+kill -CONT "$server"
+
 begin "$far" drop
 limp "$server"
 end 'store slow'
@@ -222,6 +230,72 @@ program=
 [[ $status -eq 135 ]] || fail "store killed: status=$status: $(<"$work/err")"
 grep -q 'store=redis does not return what was written (MISSING): who touches the page gets SIGBUS' "$work/err" ||
   fail "store killed: the reason is not said: $(<"$work/err")"
+
+# ---- the network
+
+# A store behind a link of its own: $link is this side, $space the other.
+make_network() {
+  space=upa-test-$$ link=upa$$
+  ip netns add "$space" 2>"$work/said" || {
+    space=
+    return 1
+  }
+  ip link add "$link" type veth peer name "${link}p" netns "$space" 2>"$work/said" &&
+    ip address add 10.213.77.1/30 dev "$link" && ip link set "$link" up &&
+    ip -n "$space" address add 10.213.77.2/30 dev "${link}p" && ip -n "$space" link set "${link}p" up
+}
+
+kill -9 "$server" 2>/dev/null || true
+wait "$server" 2>/dev/null || true
+server=
+if [[ $EUID -eq 0 ]] && make_network; then
+  ip netns exec "$space" redis-server --port "$port" --bind 10.213.77.2 --protected-mode no --save '' --dir "$work" \
+    --loglevel warning --daemonize no >>"$work/redis.log" 2>&1 &
+  server=$!
+  behind="redis://10.213.77.2:$port?timeout=500ms"
+  for ((i = 0; i < 100; i++)); do
+    [[ $(redis-cli -h 10.213.77.2 -p "$port" ping 2>/dev/null) != PONG ]] || break
+    sleep 0.1
+  done
+
+  # Packets are lost, and nobody says so.
+  begin "$behind"
+  ip -n "$space" link set "${link}p" down
+  sleep $((seconds + 1))
+  grep -q 'store=redis does not answer: threads wait for pages there' "$work/err" ||
+    fail "a network that is cut is not said: $(<"$work/err")"
+  ip -n "$space" link set "${link}p" up
+  end 'network cut'
+
+  begin "$behind" drop
+  for ((k = 0; k < 3 * seconds; k++)); do
+    ip link set "$link" down
+    sleep 0.3
+    ip link set "$link" up
+    sleep 0.5
+  done
+  end 'network cut again and again'
+
+  begin "lz4:64M+$behind"
+  ip link set "$link" down
+  end 'network cut, with copies near by'
+  ip link set "$link" up
+
+  # 16 Mbit/s: 500 pages a second.
+  begin "$behind"
+  if tc qdisc add dev "$link" root tbf rate 16mbit burst 32kb latency 400ms 2>"$work/said" &&
+    ip netns exec "$space" tc qdisc add dev "${link}p" root tbf rate 16mbit burst 32kb latency 400ms; then
+    sleep "$seconds"
+    tc qdisc del dev "$link" root
+    ip netns exec "$space" tc qdisc del dev "${link}p" root
+    end 'network slow'
+  else
+    end 'network as it is'
+    echo "network slow: left out: $(<"$work/said")"
+  fi
+else
+  echo "network cut, slow: left out, there can be no network namespace: $(cat "$work/said" 2>/dev/null)"
+fi
 
 # ---- a disk that is full, and has room again
 

@@ -322,7 +322,8 @@ kill_pagers() {
 # The pager is killed again and again, also while one takes over: another goes on with its pages, and none is wrong.
 kills=20
 [[ -z ${UPA_FULL:-} ]] || kills=1000
-for way in '--store lz4:1G drop' '--store file:/var/tmp:1G' '--store file:/var/tmp:1G reads fork'; do
+for way in '--store lz4:1G drop' '--store file:/var/tmp:1G' '--store file:/var/tmp:1G reads fork' \
+  '--store lz4:8M+file:/var/tmp:1G'; do
   read -r option store words <<<"$way"
   begin clock --memory 24M "$option" "$store" -- "$tests/pager_checker" 64 2 until-input $words
   kill_pagers $((kills / 2))
