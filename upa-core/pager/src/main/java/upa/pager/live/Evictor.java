@@ -224,6 +224,10 @@ final class Evictor {
                 victims[distinct++] = victims[i];
             }
         }
+        if (process.swap() != null) {
+            swapOut(victims, distinct);
+            return;
+        }
         session.tellEvicted(true);
         process.copies.trust();
         int[] slots = new int[distinct];
@@ -237,6 +241,24 @@ final class Evictor {
         client.await();
         counters.stagingNanos += System.nanoTime() - begun;
         staged(victims, slots, distinct);
+    }
+
+    /** What stays is pinned, locked or shared, or there is no room. */
+    private void swapOut(long[] victims, int count) {
+        int[] pages = new int[count];
+        int[] stay = new int[count];
+        for (int i = 0; i < count; i++) {
+            pages[i] = (int) (victims[i] >>> 32);
+            counters.staged(pages[i]);
+        }
+        int staying = process.swap().pageOut(pages, count, stay);
+        for (int i = 0; i < staying; i++) {
+            states.spare(stay[i]);
+        }
+        counters.refused += staying;
+        counters.evictions += count - staying;
+        process.tell(Cause.RESCUED, stay, staying);
+        fruit(count - staying, count);
     }
 
     /**

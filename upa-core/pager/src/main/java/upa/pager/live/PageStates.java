@@ -35,6 +35,9 @@ final class PageStates implements Words {
     private final BitSet chosenClean = new BitSet();
 
     private int cleanCount;
+    /** Pages that are the program's own as those in memory are, but that the kernel has in swap. */
+    private final BitSet swapped = new BitSet();
+
     private int resident;
     private int outsideCount;
 
@@ -81,6 +84,7 @@ final class PageStates implements Words {
         if (stored(page) != word) {
             WORD.setRelease(words, (long) page * Long.BYTES, word);
         }
+        swapped.clear(page);
         boolean isInMemory = PlaceWord.isInMemory(word);
         resident += (isInMemory ? 1 : 0) - (inMemory.get(page) ? 1 : 0);
         outsideCount += (isOutside(word) ? 1 : 0) - (outside.get(page) ? 1 : 0);
@@ -124,6 +128,25 @@ final class PageStates implements Words {
     /** A victim stays in memory after all, with its copy if it has one. */
     synchronized void spare(int page) {
         set(page, clean.get(page) ? stored(page) : memory());
+    }
+
+    /** The kernel has taken a page out of memory, and will bring it back by itself. */
+    synchronized void swapOut(int page) {
+        set(page, memory());
+        inMemory.clear(page);
+        resident--;
+        eligible.clear(page);
+        swapped.set(page);
+    }
+
+    /** The first page from there on that is in swap as far as is known, or -1. */
+    synchronized int nextSwapped(int from) {
+        return swapped.nextSetBit(from);
+    }
+
+    /** Pages in swap as far as is known. */
+    synchronized int swapped() {
+        return swapped.cardinality();
     }
 
     /** The first page from there on that is in memory and has a copy, or -1. */

@@ -41,6 +41,7 @@ final class PagedProcess {
     /** Null until pages may leave. */
     private volatile StoreChain stores;
 
+    private KernelSwap swap;
     private volatile Mover mover;
     /** Null as long as there are no stores. */
     private volatile Migration migration;
@@ -109,7 +110,13 @@ final class PagedProcess {
                 copies.give(page);
             }
         });
+        swap = opened.swap() == null ? null : new KernelSwap(this, opened.swap());
         stores = opened;
+    }
+
+    /** Has pages swapped out; null if they go to stores. */
+    KernelSwap swap() {
+        return swap;
     }
 
     /** All moves of this process; null until pages may leave. */
@@ -214,6 +221,9 @@ final class PagedProcess {
 
     void close() {
         copies.close();
+        if (swap != null) {
+            swap.close();
+        }
         uffd.close();
         client.close();
         synchronized (this) {

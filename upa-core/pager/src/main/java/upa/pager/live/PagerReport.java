@@ -39,6 +39,7 @@ final class PagerReport {
         line(text, "bound, pages", s.mechanism.boundPages());
         line(text, "resident, pages", s.states.resident());
         line(text, "outside of memory, pages", s.states.outside());
+        line(text, "in swap, pages", s.states.swapped());
         line(text, "faults on evicted pages", p.faults());
         line(text, "  of these soon after eviction", p.refaults());
         line(text, "first touches, pages", p.firstTouches());

@@ -124,7 +124,8 @@ final class Session implements Runnable {
             }
             while (!over) {
                 Mover mover = process.mover();
-                turn(mover != null && mover.waitsForRate() ? 1 : IDLE_MILLIS);
+                int most = process.swap() == null ? IDLE_MILLIS : process.swap().pauseMillis();
+                turn(mover != null && mover.waitsForRate() ? 1 : most);
             }
         } catch (Client.GoneException e) {
             end();
@@ -174,6 +175,9 @@ final class Session implements Runnable {
             evictor.balance();
             evictor.write();
             process.copies.relieve();
+            if (process.swap() != null) {
+                process.swap().look();
+            }
             process.mover().step();
         }
     }

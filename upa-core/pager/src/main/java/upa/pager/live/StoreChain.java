@@ -20,6 +20,7 @@ import upa.pager.store.Store;
 import upa.pager.store.StoreException;
 import upa.pager.store.StoreSpec;
 import upa.pager.store.StoreStatistics;
+import upa.pager.store.SwapStore;
 import upa.pager.store.WriteThroughStore;
 import upa.policy.Place;
 
@@ -85,6 +86,7 @@ final class StoreChain implements AutoCloseable {
                     case LZ4, ZSTD -> compressed(e, fd, stores.size(), keeper, memories);
                     case FILE -> file(e, fd, stores.size(), keeper);
                     case REDIS -> RedisStore.open(e.name(), e.where(), keeper.id(stores.size()));
+                    case ZRAM -> SwapStore.open(e.name());
                 };
                 stores.add(store);
                 if (e.near() != null) {
@@ -149,6 +151,11 @@ final class StoreChain implements AutoCloseable {
             places.add(new Place(places.size(), store.name(), store.kind()));
         }
         return List.copyOf(places);
+    }
+
+    /** The kernel's swap, if that is where pages go; else null. */
+    SwapStore swap() {
+        return stores.getFirst() instanceof SwapStore swap ? swap : null;
     }
 
     /** How fast pages go from store to store. */

@@ -26,6 +26,8 @@ public final class Linux {
     public static final int MADV_DONTNEED = 4;
     /** {@link #madvise}: the same of a file in memory. */
     public static final int MADV_REMOVE = 9;
+    /** {@link #madvise(int, MemorySegment, int)}: the memory goes to swap. */
+    public static final int MADV_PAGEOUT = 21;
     /** {@link #seek}: where the next content begins. */
     public static final int SEEK_DATA = 3;
     /** {@link #seek}: where it ends. */
@@ -402,6 +404,32 @@ public final class Linux {
      */
     public static int madvise(MemorySegment memory, int advice) {
         return (int) SystemCall.MADVISE.make(memory.address(), memory.byteSize(), advice);
+    }
+
+    /**
+     * Advice on memory of another process: process_madvise(2).
+     *
+     * @param pidfd  of the process, as from {@link #pidfd}
+     * @param ranges pairs of address and length in bytes
+     * @param advice as {@link #MADV_PAGEOUT}
+     * @return bytes of which the kernel has taken note, or -errno
+     */
+    public static long madvise(int pidfd, MemorySegment ranges, int advice) {
+        try {
+            return SystemCall.PROCESS_MADVISE.make(pidfd, ranges.address(), ranges.byteSize() / 16, advice, 0);
+        } finally {
+            Reference.reachabilityFence(ranges);
+        }
+    }
+
+    /**
+     * A descriptor of a process.
+     *
+     * @param pid its number
+     * @return a descriptor or -errno
+     */
+    public static int pidfd(int pid) {
+        return (int) SystemCall.PIDFD_OPEN.make(pid, 0);
     }
 
     /**

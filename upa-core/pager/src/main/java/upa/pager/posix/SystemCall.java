@@ -41,7 +41,9 @@ enum SystemCall {
     ACCEPT4(288, 242),
     EVENTFD2(290, 19),
     MEMFD_CREATE(319, 279),
-    USERFAULTFD(323, 282);
+    USERFAULTFD(323, 282),
+    PIDFD_OPEN(434, 434),
+    PROCESS_MADVISE(440, 440);
 
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
     private static final VarHandle ERRNO =

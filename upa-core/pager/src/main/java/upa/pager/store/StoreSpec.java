@@ -8,7 +8,7 @@ import upa.pager.host.Options;
 /**
  * A chain of stores, as on the command line: {@code lz4:256M,file:/var/tmp:4G,redis://host:port}. Pages go to the
  * nearest that has room and takes them. Elements are {@code lz4[:SIZE]} and {@code zstd[:SIZE]}, compressed memory;
- * {@code file:FOLDER[:SIZE]}; and the URLs of {@link RedisStore}. {@code lz4[:SIZE]+} or {@code zstd[:SIZE]+} before one
+ * {@code file:FOLDER[:SIZE]}; and the URLs of {@link RedisStore}. {@code zram}, alone, is the kernel's swap on it. {@code lz4[:SIZE]+} or {@code zstd[:SIZE]+} before one
  * of the latter two is compressed memory through which it is written ({@link WriteThroughStore}).
  *
  * @param stores at least one
@@ -28,7 +28,8 @@ public record StoreSpec(List<Element> stores) {
         LZ4,
         ZSTD,
         FILE,
-        REDIS
+        REDIS,
+        ZRAM
     }
 
     /**
@@ -73,6 +74,9 @@ public record StoreSpec(List<Element> stores) {
                     element.bytes,
                     element.near));
         }
+        if (stores.size() > 1 && stores.stream().anyMatch(s -> s.kind == Kind.ZRAM)) {
+            throw new StoreException("store=zram goes with no other: what is there only the kernel can move");
+        }
         if (stores.size() > MAX_STORES) {
             throw new StoreException("too many stores: stores=" + stores.size() + ", the most is " + MAX_STORES);
         }
@@ -86,7 +90,7 @@ public record StoreSpec(List<Element> stores) {
         }
         Element near = single(text.substring(0, plus));
         Element far = single(text.substring(plus + 1));
-        if (far.kind == Kind.LZ4 || far.kind == Kind.ZSTD) {
+        if (far.kind != Kind.FILE && far.kind != Kind.REDIS) {
             throw new StoreException(
                     "store=" + text + " has memory behind memory: write through it to a file or redis");
         }
@@ -112,12 +116,18 @@ public record StoreSpec(List<Element> stores) {
                         "",
                         bytes / Slab.SPAN_BYTES * Slab.SPAN_BYTES);
             }
+            case "zram" -> {
+                if (parts.length > 1) {
+                    throw new StoreException("store=" + text + ": the size of zram is the machine's: write zram");
+                }
+                return new Element("zram", Kind.ZRAM, "", 0);
+            }
             case "file" -> {
                 return file(text, parts.length == 1 ? "" : parts[1]);
             }
             default ->
                 throw new StoreException("there is no store=" + text
-                        + "; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT");
+                        + "; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT, zram");
         }
     }
 

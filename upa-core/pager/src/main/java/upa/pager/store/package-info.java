@@ -1,5 +1,5 @@
 /**
- * Stores of pages that are not in memory: compressed memory, a file, Redis or Valkey. One interface,
+ * Stores of pages that are not in memory: compressed memory, a file, Redis or Valkey, zram. One interface,
  * {@link upa.pager.store.Store}, asynchronous and in batches; {@link upa.pager.store.StoreSpec} reads which ones are
  * wanted.
  *

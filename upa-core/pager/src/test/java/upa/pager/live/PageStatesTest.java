@@ -49,6 +49,61 @@ class PageStatesTest {
         assertEquals(3, states.outside());
     }
 
+    /** A copy makes no page less of a victim, and its word does not say that it is one. */
+    @Test
+    void aPageWithACopyIsInMemory() {
+        PageStates states = new PageStates(8);
+        long clean = PlaceWord.claimed(STORED, PlaceWord.CLEAN);
+        states.set(2, clean);
+        assertFalse(PageStates.isOutside(clean));
+        assertEquals(1, states.resident());
+        assertEquals(0, states.outside());
+        assertEquals(1, states.clean());
+        assertEquals(2, states.nextClean(0));
+        assertEquals(-1, states.nextClean(3));
+        assertTrue(states.isEligible(2));
+        assertFalse(states.isChosen(2));
+        assertTrue(states.choose(2));
+        assertEquals(clean, states.get(2));
+        assertTrue(states.isChosen(2));
+        assertFalse(states.choose(2), "it is a victim already");
+        assertFalse(states.isEligible(2));
+        states.spare(2);
+        assertEquals(clean, states.get(2));
+        assertFalse(states.isChosen(2));
+        assertTrue(states.choose(2));
+        states.set(2, STORED);
+        assertFalse(states.isChosen(2));
+        assertEquals(0, states.clean());
+        assertEquals(1, states.outside());
+        states.set(3, PageStates.memory());
+        assertTrue(states.choose(3) && states.isChosen(3));
+        states.spare(3);
+        assertEquals(PageStates.memory(), states.get(3));
+    }
+
+    @Test
+    void whatTheKernelHasInSwapTakesNoMemory() {
+        PageStates states = new PageStates(8);
+        states.set(4, PageStates.memory());
+        assertTrue(states.choose(4));
+        states.swapOut(4);
+        assertEquals(PageStates.memory(), states.get(4), "it is the program's own");
+        assertEquals(0, states.resident());
+        assertEquals(0, states.outside());
+        assertEquals(1, states.swapped());
+        assertEquals(4, states.nextSwapped(0));
+        assertFalse(states.choose(4) || states.isEligible(4));
+        states.set(4, PageStates.memory());
+        assertEquals(1, states.resident());
+        assertEquals(0, states.swapped());
+        assertTrue(states.choose(4));
+        states.swapOut(4);
+        states.set(4, 0);
+        assertEquals(0, states.resident());
+        assertEquals(-1, states.nextSwapped(0));
+    }
+
     @Test
     void countsAreThoseOfTheWords() {
         Random random = new Random(5);

@@ -18,6 +18,9 @@ import upa.pager.store.StoreSpec.Element;
 import upa.pager.store.StoreSpec.Kind;
 
 class StoreSpecTest {
+    private static final String THERE_ARE =
+            "there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT, zram";
+
     @TempDir
     Path folder;
 
@@ -46,14 +49,17 @@ class StoreSpecTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "''|there is no store=; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT",
-                "lz5|there is no store=lz5; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT",
-                "lz4,|there is no store=; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT",
+                "''|there is no store=; " + THERE_ARE,
+                "lz5|there is no store=lz5; " + THERE_ARE,
+                "lz4,|there is no store=; " + THERE_ARE,
                 "lz4:x|store=lz4:x has size=x, needs one as 256M or 4G",
                 "lz4:4K|store=lz4:4K needs a size from 1M to 16G",
                 "zstd:17G|store=zstd:17G needs a size from 1M to 16G",
+                "zram:1G|store=zram:1G: the size of zram is the machine's: write zram",
+                "lz4,zram|store=zram goes with no other: what is there only the kernel can move",
+                "lz4+zram|store=lz4+zram has memory behind memory: write through it to a file or redis",
                 "lz4+zstd|store=lz4+zstd has memory behind memory: write through it to a file or redis",
-                "lz4:64M+|there is no store=; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT",
+                "lz4:64M+|there is no store=; " + THERE_ARE,
                 "lz4:4K+file:/x|store=lz4:4K needs a size from 1M to 16G",
                 "file|store=file needs a folder: file:FOLDER[:SIZE]",
                 "file::4G|store=file::4G needs a folder: file:FOLDER[:SIZE]",
