@@ -317,6 +317,7 @@ static void forks(void)
 	atomic_fetch_add(&retain.region_live, 10 * MIB);
 	retain_fork(&retain);
 	IS(retain_kept(&retain), world.region.retained);
+	IS(retain_reclaim(&retain, 0), true);
 }
 
 /* By another process's wish no more stays than fits beside what is in use; that is not touched. */
