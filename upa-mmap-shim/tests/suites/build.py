@@ -5,6 +5,8 @@ What does not compile that way (tests of glibc's internals, for instance) is lef
 printed.
 """
 import concurrent.futures
+import contextlib
+import fcntl
 import os
 import pathlib
 import re
@@ -35,12 +37,24 @@ def in_parallel(function, items):
         return [result for result in pool.map(function, items) if result]
 
 
+@contextlib.contextmanager
+def building(work):
+    """One run of the suites builds at a time; another waits for it."""
+    work.mkdir(parents=True, exist_ok=True)
+    with open(work / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def prime(source, work):
     library = work / "prime.so"
     work.mkdir(parents=True, exist_ok=True)
+    fresh = library.with_suffix(".new")
     # -O0: a compiler knows that memory which is freed unread need not be written.
-    if not quiet(["gcc", "-O0", "-shared", "-fPIC", source, "-o", library]):
+    if not quiet(["gcc", "-O0", "-shared", "-fPIC", source, "-o", fresh]):
         raise Failure(f"cannot compile source={source}")
+    # Another run of the suites may be loading it.
+    fresh.replace(library)
     return library
 
 
@@ -64,8 +78,11 @@ def debian_packages(names, folder):
 def script(path, text):
     """A test that takes arguments, or more than one program."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(f"#!/bin/sh\n{text}\n")
+    fresh.chmod(0o755)
+    # Another run of the suites may have it open.
+    fresh.replace(path)
     return path
 
 

@@ -229,9 +229,10 @@ def main(words):
     if options.check:
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    prime = build.prime(HERE / "prime.c", options.work)
-    runner = Runner(options.libraries, options.work, prime)
-    tests, skipped = chosen(options)
+    with build.building(options.work):
+        prime = build.prime(HERE / "prime.c", options.work)
+        runner = Runner(options.libraries, options.work, prime)
+        tests, skipped = chosen(options)
     counts = collections.defaultdict(collections.Counter)
     try:
         compare_all(tests, options, runner, counts)

@@ -171,6 +171,29 @@ class Lists(Scripts):
             self.assertIn(modes, [*suites.MODES, "*"])
 
 
+class Building(Scripts):
+    def test_one_at_a_time(self):
+        entered = threading.Event()
+
+        def other():
+            with build.building(self.folder / "work"):
+                entered.set()
+
+        with build.building(self.folder / "work"):
+            thread = threading.Thread(target=other)
+            thread.start()
+            self.assertFalse(entered.wait(0.5))
+        thread.join(20)
+        self.assertTrue(entered.is_set())
+
+    def test_what_is_in_use_is_replaced_and_not_written_over(self):
+        path = self.script("echo old")
+        with open(path, encoding="ascii") as in_use:
+            self.script("echo new")
+            self.assertIn("old", in_use.read())
+        self.assertEqual(run.run(path, dict(os.environ), 20), (0, "new\n"))
+
+
 class LtpLists(Scripts):
     def test_programs_are_called_as_its_lists_say(self):
         (self.folder / "mm").write_text("#DESCRIPTION: a\na01 a\na02 a -i 3\na03 a -i 3 # again\n\nb01 b\n"
