@@ -37,7 +37,7 @@ usage: ./upa COMMAND [ARGUMENT...]
   test --suites [OPTION...]
                        tests that glibc, the kernel and LTP bring, with and without UPA
                        (./upa test --suites --help says more)
-  test --systems [--only library|packages] [SYSTEM...]
+  test --systems [--unpacked] [SYSTEM...]
                        the library on other releases of Debian and Ubuntu, in chroots, as root
   doctor               what this machine offers, and what each missing thing costs
   build                build all, and run nothing

@@ -3,10 +3,13 @@
 # folder, uses each, purges them, and compares what is left with what was there. Prints one line for the table; what
 # else there is to say goes to standard error.
 set -uo pipefail
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive PYTHONDONTWRITEBYTECODE=1
 
 packages=$1
-names=(libupa1 libupa-dev upa libupa-java upa-dkms)
+names=()
+for package in "$packages"/*.deb; do
+  names+=("$(dpkg-deb --field "$package" Package)")
+done
 work=$(mktemp -d)
 failed() { echo "FAILED: $*"; exit; }
 
@@ -34,7 +37,7 @@ for kernel in /lib/modules/*/build; do
 done
 files >"$work/before"
 dpkg -i "$packages"/*.deb >&2 || { cat /var/lib/dkms/upa/*/build/make.log >&2; failed "does not install"; }
-[[ -z $(dpkg --audit) ]] || failed "is not configured"
+[[ -z $(dpkg --audit "${names[@]}") ]] || failed "is not configured"
 dpkg --verify "${names[@]}" >&2 || failed "files are not as packed"
 upa run --stats -- python3 -c 'print(sum(map(len, [bytearray(10**6 + i) for i in range(300)])))' \
   >"$work/out" 2>"$work/err" || failed "python3: status $?"

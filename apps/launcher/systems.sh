@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# systems.sh [--only library|packages] [DISTRIBUTION-SUITE...]: UPA on other releases of Debian and Ubuntu, each in a
-# folder of its own (debootstrap, chroot): the library that was built here runs there, as a table of what it serves; it
-# is built there, where the tools are new enough, and runs as well; and the Debian packages are installed, used and
-# purged. Run by `./upa test --systems`, as root. Nothing it makes or mounts outlives it, but for the packages it has
-# fetched, and each system as it was before UPA came (build/systems).
+# systems.sh [--unpacked] [DISTRIBUTION-SUITE...]: UPA on other releases of Debian and Ubuntu, each in a folder of its
+# own (debootstrap, chroot): the library that was built here runs there, as a table of what it serves; it is built
+# there, where the tools are new enough, and runs as well; and the Debian packages are installed, used and purged. With
+# --unpacked a release's packages are no more than unpacked, and DKMS is left out: minutes less. Run by
+# `./upa test --systems`, as root. Nothing it makes or mounts outlives it, but for the packages it has fetched, and each
+# system as it was before UPA came (build/systems).
 set -euo pipefail
 export LC_ALL=C
 
@@ -20,29 +21,24 @@ packages=gcc,libc6-dev,cmake,ninja-build,xz-utils,python3-minimal,redis-server,d
 # Where the kernel is new enough for the module, DKMS builds it.
 declare -A headers=([debian-bookworm]=linux-headers-amd64 [debian-trixie]=linux-headers-amd64)
 # What every program of a release expects, and what the test itself runs.
-base=(base-files bash coreutils dash diffutils findutils grep gzip libc-bin mawk perl-base sed tar util-linux)
+base=(apt base-files bash coreutils dash diffutils dpkg findutils grep gzip libc-bin mawk perl-base sed tar util-linux)
 sources=(CMakeLists.txt CMakePresets.json upa-mmap-shim montecarlo-bench kernel-ext/include apps/launcher apps/programs)
 
 fail() { one_line "upa test --systems: $*" >&2; exit 1; }
 # With --check, no more than whether the arguments are good.
 check=
 [[ ${1-} != --check ]] || { check=1 && shift; }
+unpacked=
+if [[ ${1-} == --unpacked ]]; then
+  shift
+  # DKMS needs a kernel's headers, the largest of all packages.
+  unpacked=1 headers=() packages=${packages%,dkms}
+fi
 if [[ ${1-} == @(-h|--help) ]]; then
-  printf 'usage: ./upa test --systems [--only library|packages] [SYSTEM...]\n\nSystems: %s; %s.\n' \
+  printf 'usage: ./upa test --systems [--unpacked] [SYSTEM...]\n\nSystems: %s; %s.\n' \
     "${systems[*]}" "another suite of either may do as well"
   exit
 fi
-only=
-if [[ ${1-} == --only ]]; then
-  only=${2-}
-  [[ $only == @(library|packages) ]] || {
-    one_line "upa: test --systems has no part=$only, only library and packages: see ./upa test --systems --help" >&2
-    exit 2
-  }
-  shift 2
-fi
-# Only the packages need DKMS, and a kernel's headers, the largest of all.
-[[ $only != library ]] || headers=() packages=${packages%,dkms}
 for system; do
   [[ $system =~ ^(debian|ubuntu)-[a-z]+$ ]] || {
     one_line "upa: test --systems has no system=$system, only ${systems[*]}: see ./upa test --systems --help" >&2
@@ -52,7 +48,7 @@ done
 [[ $# -eq 0 ]] || systems=("$@")
 [[ -z $check ]] || exit 0
 [[ $(id -u) -eq 0 ]] || fail "only root makes chroots: run it as root"
-for tool in unshare chroot $([[ $only == library ]] || echo debootstrap); do
+for tool in unshare chroot $([[ -n $unpacked ]] || echo debootstrap); do
   command -v "$tool" >/dev/null || fail "no command=$tool: apt-get install debootstrap util-linux mount"
 done
 mkdir -p "$folder/packages"
@@ -91,8 +87,8 @@ debootstrap_into() {
     { said="debootstrap failed: log=build/systems/$1.log"; return 1; }
 }
 
-# unpack_into SYSTEM: enough to build and run, without dpkg: a tenth of debootstrap's work. Sets $said to why it could
-# not.
+# unpack_into SYSTEM: enough to build and run: a tenth of debootstrap's work. To dpkg all of it is installed. Sets $said
+# to why it could not.
 unpack_into() {
   local tree=$work/$1 debs=$work/$1-debs package
   said="packages not to be had: log=build/systems/$1.log"
@@ -103,7 +99,10 @@ unpack_into() {
     install "${base[@]}" ${packages//,/ } >"$folder/$1.log" 2>&1 || return 1
   for package in "$debs"/*.deb; do
     dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C "$tree" || return 1
-  done
+    dpkg-deb --field "$package" | sed '1s/$/\nStatus: install ok installed/' && echo
+  done >"$work/status"
+  mkdir -p "$tree"/var/lib/dpkg/{info,updates,triggers,alternatives}
+  mv "$work/status" "$tree/var/lib/dpkg/status"
   rm -r "$debs"
   [[ -e $tree/usr/bin/awk ]] || ln -s mawk "$tree/usr/bin/awk"
   chroot "$tree" /sbin/ldconfig
@@ -111,13 +110,13 @@ unpack_into() {
 
 # make SYSTEM: as debootstrap leaves it, kept for a week, and what is tested there; sets $said to why there is none
 make() {
-  local kept=$folder/packages/$1.tar.gz with="$packages ${headers[$1]-}"
+  local kept=$folder/packages/$1${unpacked:+-unpacked}.tar.gz with="$packages ${headers[$1]-}"
   if [[ -n $(find "$kept" -mtime -7 2>/dev/null) && $(cat "$kept.packages" 2>/dev/null) == "$with" ]]; then
     mkdir "$work/$1" && tar -xzf "$kept" --numeric-owner -C "$work/$1" || { said="cannot unpack $kept"; return 1; }
     : >"$folder/$1.log"
   else
     rm -f "$kept"
-    if [[ $only == library ]]; then
+    if [[ -n $unpacked ]]; then
       unpack_into "$1" || return 1
     else
       debootstrap_into "$1" || return 1
@@ -133,14 +132,16 @@ make() {
   mkdir -p "$work/$1/upa/source/build/deps"
   [[ ! -d $root/build/deps/dlmalloc ]] || cp -r "$root/build/deps/dlmalloc" "$work/$1/upa/source/build/deps/"
   cp "$root"/apps/launcher/systems-{inside,packages}.sh "$work/$1/upa/"
-  [[ ! -e $debs/made ]] || { mkdir "$work/$1/upa/debs" && cp "$debs"/*.deb "$work/$1/upa/debs/"; }
+  if [[ -e $debs/made ]]; then
+    mkdir "$work/$1/upa/debs"
+    cp "$debs"/*.deb "$work/$1/upa/debs/"
+    [[ -z $unpacked ]] || rm "$work/$1"/upa/debs/upa-dkms_*.deb
+  fi
 }
 
 # The Debian packages, made again if a source of theirs is newer.
 debs=$folder/debs
-if [[ $only == library ]]; then
-  debs=/nowhere
-elif command -v dh_dkms >/dev/null; then
+if command -v dh_dkms >/dev/null; then
   if [[ ! -e $debs/made || -n $(cd "$root" && find "${package_sources[@]}" pom.xml upa-core -name target -prune -o \
     -name test -prune -o -newer "$debs/made" -print -quit) ]]; then
     rm -rf "$debs"
@@ -163,11 +164,8 @@ for system in "${systems[@]}"; do
     printf '%-16s left out: %s\n' "$system" "$said"
     continue
   fi
-  cells=(- - - - - - -)
-  if [[ $only != packages ]]; then
-    inside "$system" bash /upa/systems-inside.sh >"$work/said" 2>>"$folder/$system.log" || failed=1
-    mapfile -t cells <"$work/said"
-  fi
+  inside "$system" bash /upa/systems-inside.sh >"$work/said" 2>>"$folder/$system.log" || failed=1
+  mapfile -t cells <"$work/said"
   if [[ -e $debs/made ]]; then
     cells+=("$(inside "$system" bash /upa/systems-packages.sh /upa/debs 2>>"$folder/$system.log")")
   else

@@ -63,7 +63,7 @@ soak() {
 # Other releases of Debian and Ubuntu: tens of minutes, gigabytes for a while, and root; no part of CI.
 systems() {
   "$root/apps/launcher/systems.sh" --check "$@" || exit
-  [[ $# -eq 0 || $1 != @(-h|--help) ]] || return 0
+  [[ $# -eq 0 || ${*: -1} != @(-h|--help) ]] || return 0
   need "${c_packages[@]}" "${java_packages[@]}"
   build_c release
   "$root/apps/launcher/systems.sh" "$@"

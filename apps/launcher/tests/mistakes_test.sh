@@ -49,9 +49,8 @@ says 2 "test --soak takes a number of minutes up to 99999, got argument=$shown" 
 says 2 "test --systems has no system=$shown" "$none" test --systems "$odd"
 says 2 'unknown option a?b??[1m?c?; see' "$none" vm "$odd"
 says 2 "a?b??[1m?c? is not a positive number" "$none" vm --memory "$odd" -- true
-for part in nosuch '' debian-sid; do
-  says 2 "test --systems has no part=$part, only library and packages" "$none" test --systems --only "$part" debian-sid
-done
+says 2 'test --systems has no system=--packed' "$none" test --systems --packed debian-sid
+says 2 'test --systems has no system=--unpacked' "$none" test --systems --unpacked --unpacked
 mkdir -p "$work/$odd/apps"
 cp "$root/upa" "$work/$odd/"
 cp -r "$root/apps/launcher" "$work/$odd/apps/"
