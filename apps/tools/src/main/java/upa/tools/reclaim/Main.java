@@ -11,6 +11,7 @@ import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 import upa.measure.OneLine;
+import upa.tools.top.Arguments;
 import upa.tools.top.Orders;
 import upa.tools.top.Orders.Outcome;
 import upa.tools.top.Processes;
@@ -61,7 +62,7 @@ public final class Main {
     private static final long PATIENCE_MS = 5000;
     private static final double LEAST_INTERVAL = 0.05;
     private static final double MOST_INTERVAL = 60;
-    private static final double DEFAULT_INTERVAL = 0.25;
+    private static final long DEFAULT_INTERVAL_MS = 250;
     private static final double MIB = 1 << 20;
 
     private final Processes processes;
@@ -98,8 +99,8 @@ public final class Main {
         Action action;
         long keep = 0;
         long mark = 0;
-        long pid = 0;
-        double interval = DEFAULT_INTERVAL;
+        long pid;
+        long interval = DEFAULT_INTERVAL_MS;
         try {
             line = new DefaultParser(false).parse(OPTIONS, arguments);
             if (line.hasOption("help")) {
@@ -114,20 +115,18 @@ public final class Main {
                 mark = bytes("available", line.getOptionValue("available"));
             }
             if (line.hasOption("interval")) {
-                interval = interval(line.getOptionValue("interval"));
+                interval = Arguments.interval(line.getOptionValue("interval"), LEAST_INTERVAL, MOST_INTERVAL);
             }
             action = action(line, keep);
-            if (!line.getArgList().isEmpty() && !line.getArgList().getFirst().equals("all")) {
-                pid = pid(line.getArgList().getFirst());
-            }
+            pid = Arguments.process(line.getArgList());
         } catch (ParseException e) {
             err.println(OneLine.of("upa: reclaim: " + e.getMessage() + ": see ./upa reclaim --help"));
             return 2;
         }
         if (line.hasOption("watch")) {
-            return watch(mark, keep, Math.round(interval * 1000));
+            return watch(mark, keep, interval);
         }
-        return pid == 0 ? all(action, line.hasOption("bound")) : one(pid, action);
+        return pid == Arguments.ALL ? all(action, line.hasOption("bound")) : one(pid, action);
     }
 
     private static void check(CommandLine line) throws ParseException {
@@ -173,25 +172,6 @@ public final class Main {
             }
         }
         throw new ParseException(option + "=" + text + " is not a number of bytes from 0 to 128T");
-    }
-
-    private static double interval(String text) throws ParseException {
-        try {
-            double seconds = Double.parseDouble(text);
-            if (seconds >= LEAST_INTERVAL && seconds <= MOST_INTERVAL) {
-                return seconds;
-            }
-        } catch (NumberFormatException e) {
-            // Said below.
-        }
-        throw new ParseException("interval=" + text + " is not a number of seconds from 0.05 to 60");
-    }
-
-    private static long pid(String text) throws ParseException {
-        if (!text.matches("[1-9][0-9]{0,9}")) {
-            throw new ParseException("process=" + text + " is neither a number nor all");
-        }
-        return Long.parseLong(text);
     }
 
     private void say(Outcome outcome) {

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.Option;
@@ -53,14 +54,18 @@ public final class Main {
 
     private static final double LEAST_INTERVAL = 0.1;
     private static final double MOST_INTERVAL = 3600;
+    private static final long DEFAULT_INTERVAL_MS = 1000;
 
     private final Processes processes;
+    private final IntFunction<String> pagers;
     private final PrintStream out;
     private final PrintStream err;
     private final boolean terminal;
 
-    Main(Processes processes, PrintStream out, PrintStream err, boolean terminal) {
+    /** What pagers say of a process, or of all. */
+    Main(Processes processes, IntFunction<String> pagers, PrintStream out, PrintStream err, boolean terminal) {
         this.processes = processes;
+        this.pagers = pagers;
         this.out = out;
         this.err = err;
         this.terminal = terminal;
@@ -73,13 +78,14 @@ public final class Main {
      */
     public static void main(String[] arguments) {
         boolean terminal = System.console() != null && System.console().isTerminal();
-        System.exit(new Main(new Processes(Path.of("/proc")), System.out, System.err, terminal).run(arguments));
+        System.exit(new Main(new Processes(Path.of("/proc")), PagerCommand::status, System.out, System.err, terminal)
+                .run(arguments));
     }
 
     int run(String... arguments) {
         CommandLine line;
-        double interval = 1;
-        long pid = 0;
+        long interval = DEFAULT_INTERVAL_MS;
+        long pid;
         try {
             line = new DefaultParser(false).parse(OPTIONS, arguments);
             if (line.getArgList().size() > 1) {
@@ -87,11 +93,9 @@ public final class Main {
                         "one process or all, got argument=" + line.getArgList().get(1));
             }
             if (line.hasOption("interval")) {
-                interval = interval(line.getOptionValue("interval"));
+                interval = Arguments.interval(line.getOptionValue("interval"), LEAST_INTERVAL, MOST_INTERVAL);
             }
-            if (!line.getArgList().isEmpty() && !line.getArgList().getFirst().equals("all")) {
-                pid = pid(line.getArgList().getFirst());
-            }
+            pid = Arguments.process(line.getArgList());
         } catch (ParseException e) {
             err.println(OneLine.of("upa: top: " + e.getMessage() + ": see ./upa top --help"));
             return 2;
@@ -101,7 +105,7 @@ public final class Main {
             return 0;
         }
         try {
-            return show(pid, Math.round(interval * 1000), line.hasOption("once"));
+            return show(pid, interval, line.hasOption("once"));
         } catch (TopException e) {
             err.println(OneLine.of("upa: " + e.getMessage()));
             return 1;
@@ -111,28 +115,8 @@ public final class Main {
         }
     }
 
-    private static double interval(String text) throws ParseException {
-        try {
-            double seconds = Double.parseDouble(text);
-            if (seconds >= LEAST_INTERVAL && seconds <= MOST_INTERVAL) {
-                return seconds;
-            }
-        } catch (NumberFormatException e) {
-            // Said below.
-        }
-        throw new ParseException("interval=" + text + " is not a number of seconds from 0.1 to 3600");
-    }
-
-    private static long pid(String text) throws ParseException {
-        if (!text.matches("[1-9][0-9]{0,8}")) {
-            throw new ParseException("process=" + text + " is neither a number nor all");
-        }
-        return Long.parseLong(text);
-    }
-
-    /** Zero stands for all. */
     private List<Sample> look(long pid) throws TopException {
-        return pid == 0 ? processes.all() : List.of(processes.read(pid));
+        return pid == Arguments.ALL ? processes.all() : List.of(processes.read(pid));
     }
 
     private int show(long pid, long milliseconds, boolean once) throws TopException, IOException {
@@ -172,8 +156,8 @@ public final class Main {
         try (Screen screen = new Screen()) {
             do {
                 List<String> lines = new ArrayList<>();
-                lines.add("upa top: " + (pid == 0 ? now.size() + " running under UPA" : "process " + pid) + ", every "
-                        + milliseconds / 1000.0 + " s; q ends it");
+                lines.add("upa top: " + (pid == Arguments.ALL ? now.size() + " running under UPA" : "process " + pid)
+                        + ", every " + milliseconds / 1000.0 + " s; q ends it");
                 lines.add("");
                 lines.addAll(TopTable.lines(rows(before, now)));
                 lines.addAll(paged(pid));
@@ -190,9 +174,9 @@ public final class Main {
     }
 
     /** Those that a pager of this user holds within a bound: their policy, bound, and what is where. */
-    private static List<String> paged(long pid) {
-        List<String> lines = new ArrayList<>(
-                PagerCommand.status(Math.toIntExact(pid)).lines().toList());
+    private List<String> paged(long pid) {
+        List<String> lines =
+                new ArrayList<>(pagers.apply(Math.toIntExact(pid)).lines().toList());
         if (!lines.isEmpty()) {
             lines.addAll(0, List.of("", "     PID  PAGED"));
         }

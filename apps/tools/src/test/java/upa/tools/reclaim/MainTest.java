@@ -48,7 +48,12 @@ class MainTest {
         assertEquals(2, run("1", "2"));
         assertEquals(2, run("everything"));
         assertEquals("upa: reclaim: process=everything is neither a number nor all: see ./upa reclaim --help", said());
-        assertEquals(2, run("0"));
+        for (String process : List.of("0", "-1", "1.5", "1234567890", "ALL", "")) {
+            assertEquals(2, run("--", process), process);
+            assertEquals(
+                    "upa: reclaim: process=" + process + " is neither a number nor all: see ./upa reclaim --help",
+                    said());
+        }
         assertEquals(2, run("--what", "1"));
         for (String bound : List.of("-1", "nothing", "", "129T", "None")) {
             assertEquals(2, run("--bound=" + bound, "1"), bound);

@@ -24,11 +24,15 @@ class MainTest {
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
     private final ByteArrayOutputStream err = new ByteArrayOutputStream();
 
+    /** What those of this machine say is no matter here. */
+    private String pagers = "";
+
     private int run(String... arguments) {
         out.reset();
         err.reset();
         return new Main(
                         new Processes(root),
+                        pid -> pagers,
                         new PrintStream(out, true, StandardCharsets.UTF_8),
                         new PrintStream(err, true, StandardCharsets.UTF_8),
                         false)
@@ -76,6 +80,10 @@ class MainTest {
         }
         assertEquals(2, run("everything"));
         assertEquals("upa: top: process=everything is neither a number nor all: see ./upa top --help", said());
+        for (String process : List.of("0", "-1", "1.5", "1234567890", "ALL", "")) {
+            assertEquals(2, run("--", process), process);
+            assertEquals("upa: top: process=" + process + " is neither a number nor all: see ./upa top --help", said());
+        }
         assertEquals(2, run("1", "2"));
         assertEquals("upa: top: one process or all, got argument=2: see ./upa top --help", said());
         assertEquals(2, run("--what"));
@@ -115,6 +123,11 @@ class MainTest {
                 "    4711 a program                 0   100 %     12 KiB   2.73 MiB         0 B   1.17 MiB     32 KiB"
                         + "     24 KiB      8 KiB          0          0          0          0",
                 lines.get(1));
+        pagers = "a line of a pager's\n";
+        assertEquals(0, run("--once", "--interval", "0.1"));
+        assertEquals(
+                List.of("", "     PID  PAGED", "a line of a pager's"),
+                out.toString(StandardCharsets.UTF_8).lines().skip(2).toList());
     }
 
     @Test
