@@ -61,6 +61,12 @@ void message_number(struct message *m, uint64_t n, int width)
 	append(m, digits + at, sizeof(digits) - at);
 }
 
+void message_column(struct message *m, uint64_t n, int width)
+{
+	message_text(m, " ");
+	message_number(m, n, width - 1);
+}
+
 /* In a set of signals as the kernel has it; libc's functions for sets may be a program's own. */
 #define IN_SET(signal) (1ull << ((signal)-1))
 

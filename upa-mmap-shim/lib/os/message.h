@@ -27,6 +27,9 @@ void message_text(struct message *m, const char *text);
 void message_pad(struct message *m, const char *text, int width);
 void message_number(struct message *m, uint64_t n, int width);
 
+/* The same of a table: a space at least parts it from what stands before. */
+void message_column(struct message *m, uint64_t n, int width);
+
 /*
  * Appends text that is not ours, such as the name of a file: it stays within its line (one_line.h), and what exceeds
  * MESSAGE_FOREIGN_BYTES is "...", so that what follows has its place.

@@ -246,7 +246,7 @@ static void amount(struct message *m, const char *name, uint64_t bytes)
 {
 	message_text(m, "  ");
 	message_pad(m, name, 32);
-	message_number(m, bytes >> 10, 14);
+	message_column(m, bytes >> 10, 14);
 	message_text(m, " KiB\n");
 }
 
@@ -254,9 +254,9 @@ static void cells(struct message *m, const struct tally *t, double tick)
 {
 	uint64_t calls = atomic_load(&t->calls);
 
-	message_number(m, calls, 12);
+	message_column(m, calls, 12);
 	if (calls)
-		message_number(m, (uint64_t)((double)atomic_load(&t->ticks) * tick / (double)calls), 9);
+		message_column(m, (uint64_t)((double)atomic_load(&t->ticks) * tick / (double)calls), 9);
 	else
 		message_text(m, "        -");
 }
@@ -365,7 +365,7 @@ static void table(struct message *m, const struct tally all[2], double tick)
 	amount(m, "  by order of others", view.ordered_bytes);
 	message_text(m, "  ");
 	message_pad(m, "page faults", 32);
-	message_number(m, page_faults(), 14);
+	message_column(m, page_faults(), 14);
 	message_text(m, "\n");
 	if (!atomic_load(&quiet))
 		amount(m, "peak resident", peak_resident());

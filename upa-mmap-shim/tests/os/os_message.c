@@ -136,6 +136,19 @@ int main(void)
 	message_number(&m, 10, 2);
 	expect(&m, "  71234  1844674407370955161510");
 
+	m.length = 0;
+	message_column(&m, 7, 4);
+	message_column(&m, 123, 4);
+	message_column(&m, 1234, 4);
+	message_column(&m, 1234567, 4);
+	message_column(&m, 8, 0);
+	expect(&m, "   7 123 1234 1234567 8");
+
+	m.length = 0;
+	message_number(&m, 7, 3);
+	message_number(&m, 1234, 3);
+	message_number(&m, UINT64_MAX, 22);
+	message_number(&m, 10, 2);
 	CHECK(!pipe(ends), "pipe");
 	CHECK(!message_send(&m, ends[1]), "errno=%d", errno);
 	CHECK(read(ends[0], read_back, sizeof(read_back)) == (ssize_t)m.length && !memcmp(read_back, m.text, m.length),
