@@ -6,6 +6,9 @@
 
 #include "region/mapping.h"
 
+/* Words side by side in one load. Each is as old or new as if it was loaded by itself. */
+typedef uint32_t four_words __attribute__((vector_size(16), aligned(4), may_alias));
+
 void upa_mark_blocks(struct device_region *d, struct upa_page_id first, uint64_t pages)
 {
 	uint64_t end = first.n + pages;
@@ -25,23 +28,61 @@ void upa_mark_blocks(struct device_region *d, struct upa_page_id first, uint64_t
 	}
 }
 
+/* Where the child of a page ends, or the range that ends at `end`. */
+static struct upa_page_id end_in_child(struct upa_page_id at, struct upa_page_id end)
+{
+	uint64_t border = (at.n / UPA_CHILD_PAGES + 1) * UPA_CHILD_PAGES;
+
+	return border < end.n ? page_at(border) : end;
+}
+
 struct upa_page_id upa_next_free_word(const struct upa_region *r, struct upa_page_id at, struct upa_page_id end,
 				      bool frame)
 {
 	while (at.n < end.n) {
-		uint64_t stop = (at.n / UPA_CHILD_PAGES + 1) * UPA_CHILD_PAGES;
-		bool whole = at.n % UPA_CHILD_PAGES == 0 && stop <= end.n;
-		int state = whole ? upa_llfree_child_state(&r->llfree, at.n) : (int)UPA_MIXED;
+		struct upa_page_id stop = end_in_child(at, end);
+		int state = upa_llfree_child_state(&r->llfree, at.n);
 
-		if (state == (int)UPA_MIXED || frame == (state != (int)UPA_ABSENT)) {
-			at = next_word(r->device, at, page_at(stop < end.n ? stop : end.n), frame);
-			if (at.n < stop)
+		if (state == (int)UPA_MIXED) {
+			at = next_word(r->device, at, stop, frame);
+			if (at.n < stop.n)
 				return at;
-		} else {
-			at = page_at(stop);
+		} else if (frame == (state != (int)UPA_ABSENT)) {
+			return at;
 		}
+		at = stop;
 	}
 	return end;
+}
+
+/* Words first .. end-1 that are 0, looked at by fours. */
+static uint64_t count_zeros(const struct device_region *d, uint64_t first, uint64_t end)
+{
+	four_words zeros = { 0 };
+	uint64_t count;
+
+	for (; first + 4 <= end; first += 4)
+		zeros -= (four_words)(*(const volatile four_words *)&d->words[first] == 0);
+	count = (uint64_t)zeros[0] + zeros[1] + zeros[2] + zeros[3];
+	for (; first < end; first++)
+		count += !has_frame(d, page_at(first));
+	return count;
+}
+
+uint64_t upa_count_empty(const struct upa_region *r, struct upa_page_id first, struct upa_page_id end)
+{
+	uint64_t empty = 0;
+
+	for (struct upa_page_id stop; first.n < end.n; first = stop) {
+		int state = upa_llfree_child_state(&r->llfree, first.n);
+
+		stop = end_in_child(first, end);
+		if (state == (int)UPA_MIXED)
+			empty += count_zeros(r->device, first.n, stop.n);
+		else if (state == (int)UPA_ABSENT)
+			empty += stop.n - first.n;
+	}
+	return empty;
 }
 
 #define FAULT(...) (snprintf(message, message_bytes, __VA_ARGS__), -EUCLEAN)

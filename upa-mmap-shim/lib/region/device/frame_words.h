@@ -73,9 +73,10 @@ static inline void break_block(struct device_region *d, struct upa_page_id page)
 /* Marks children of a run whose frames are consecutive. The caller holds all pages; all have frames. */
 void upa_mark_blocks(struct device_region *d, struct upa_page_id first, uint64_t pages);
 
+/* Marked words are not 0 either. */
 static inline bool has_frame(const struct device_region *d, struct upa_page_id page)
 {
-	return word_at(d, page) != 0;
+	return __atomic_load_n(&d->words[page.n], __ATOMIC_RELAXED) != 0;
 }
 
 /* Of a page that has one. */
@@ -129,9 +130,16 @@ static inline struct upa_page_id next_word(const struct device_region *d, struct
 	return at;
 }
 
-/* The same for pages that are free, or that the caller has just taken: the allocator knows of whole children. */
+/*
+ * The same for pages that are free, or that the caller has just taken. Only of a mixed child the words need be looked
+ * at: the other states say the same of all free pages, and one that is not mixed now was not when they were taken,
+ * since only who holds all of a child takes it from mixed to another.
+ */
 struct upa_page_id upa_next_free_word(const struct upa_region *r, struct upa_page_id at, struct upa_page_id end,
 				      bool frame);
+
+/* How many of the pages first .. end-1, which the caller has just taken, have no frame. */
+uint64_t upa_count_empty(const struct upa_region *r, struct upa_page_id first, struct upa_page_id end);
 
 /* ---- the two allocators, for the calling thread's slot ---------------------------------------- */
 

@@ -41,20 +41,6 @@ static bool attach(struct upa_region *r, struct upa_page_id *at, struct upa_page
 	return true;
 }
 
-/* Pages of a run just taken that have no frames. */
-static uint64_t count_empty(const struct upa_region *r, struct upa_page_id first, struct upa_page_id end)
-{
-	uint64_t total = 0;
-
-	while ((first = upa_next_free_word(r, first, end, false)).n < end.n) {
-		struct upa_page_id stop = upa_next_free_word(r, first, end, true);
-
-		total += stop.n - first.n;
-		first = stop;
-	}
-	return total;
-}
-
 uint64_t upa_put_mixed(struct upa_region *r, struct upa_page_id first, struct upa_page_id end, uint64_t *pieces)
 {
 	uint64_t total = 0;
@@ -160,7 +146,7 @@ static bool supply(struct upa_region *r, struct upa_page_id first, struct upa_pa
 static int prepare(struct upa_region *r, struct upa_page_id first, uint64_t pages, uint32_t flags, enum source source)
 {
 	struct upa_page_id end = page_plus(first, pages);
-	uint64_t empty = count_empty(r, first, end);
+	uint64_t empty = upa_count_empty(r, first, end);
 
 	if (empty < pages)
 		change(&r->device->deferred, -(int64_t)(pages - empty));
