@@ -28,31 +28,37 @@ static inline bool flip_row(row_t *at, uint64_t mask, uint64_t expected)
 
 uint32_t flip_rows(struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t hi, bool allocated)
 {
+	const uint64_t expected = allocated ? ~flip : flip;
 	row_t *at = b->allocated + lo / ROW_BITS;
-	row_t *last = b->allocated + (hi - 1) / ROW_BITS;
-	uint64_t expected = allocated ? ~flip : flip;
-	uint64_t mask = head_of(lo);
+	row_t *const end = b->allocated + hi / ROW_BITS;
 
-	UPA_ASSERT(at < last && hi <= UPA_CHILD_PAGES);
-	for (; at < last; at++, mask = ALL)
-		if (!flip_row(at, mask, expected))
+	UPA_ASSERT(lo < hi && hi <= UPA_CHILD_PAGES && !in_one_row(lo, hi));
+	if (lo % ROW_BITS && !flip_row(at++, head_of(lo), expected))
+		return 0;
+	/* Of a whole row it is known what it must be. */
+	for (; at < end; at++) {
+		uint64_t row = expected;
+
+		if (!cas_strong_acq_rel(at, &row, ~expected))
 			break;
-	if (at == last && flip_row(last, tail_of(hi), expected))
+	}
+	if (at == end && (!(hi % ROW_BITS) || flip_row(end, tail_of(hi), expected)))
 		return hi - lo;
-	return at == b->allocated + lo / ROW_BITS ? 0 : (uint32_t)(at - b->allocated) * ROW_BITS - lo;
+	return (uint32_t)(at - b->allocated) * ROW_BITS - lo;
 }
 
-bool rows_allocated(const struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t hi)
+bool rows_are(const row_t *rows, uint64_t expected, uint32_t lo, uint32_t hi)
 {
-	const row_t *at = b->allocated + lo / ROW_BITS;
-	const row_t *last = b->allocated + (hi - 1) / ROW_BITS;
-	uint64_t mask = head_of(lo);
+	const row_t *at = rows + lo / ROW_BITS;
+	const row_t *const end = rows + hi / ROW_BITS;
 
-	UPA_ASSERT(at < last && hi <= UPA_CHILD_PAGES);
-	for (; at < last; at++, mask = ALL)
-		if (~(load_relaxed(at) ^ flip) & mask)
+	UPA_ASSERT(lo < hi && hi <= UPA_CHILD_PAGES && !in_one_row(lo, hi));
+	if (lo % ROW_BITS && (load_relaxed(at++) ^ expected) & head_of(lo))
+		return false;
+	for (; at < end; at++)
+		if (load_relaxed(at) != expected)
 			return false;
-	return !(~(load_relaxed(last) ^ flip) & tail_of(hi));
+	return !(hi % ROW_BITS) || !((load_relaxed(end) ^ expected) & tail_of(hi));
 }
 
 static inline void set_bits(row_t *at, uint64_t mask)
@@ -106,16 +112,34 @@ void close_bits(struct bitmap *b, uint32_t lo)
 		store_relaxed(&b->allocated[i], ALL);
 }
 
+/* First position in pos .. end-1 of a page that is free and stale, after xor with toggle; end if there is none. */
+static inline uint32_t next_free_stale(const struct bitmap *b, uint64_t flip, uint64_t toggle, uint32_t pos,
+				       uint32_t end)
+{
+	uint32_t i = pos / ROW_BITS;
+	const uint32_t stop = (end + ROW_BITS - 1) / ROW_BITS;
+	uint64_t mask = head_of(pos);
+
+	for (; i < stop; i++, mask = ALL) {
+		uint64_t row = (load_relaxed(&b->allocated[i]) ^ ~flip) & load_relaxed(&b->stale[i]);
+
+		row = (row ^ toggle) & mask;
+		if (row)
+			return i * ROW_BITS + (uint32_t)__builtin_ctzll(row);
+	}
+	return end;
+}
+
 int find_stale_in_rows(const struct bitmap *b, uint64_t flip, uint32_t pos, uint32_t n, uint32_t align)
 {
 	for (;;) {
-		uint32_t start = next_populated_bit(b, flip, true, true, pos, UPA_CHILD_PAGES);
+		uint32_t start = next_free_stale(b, flip, 0, pos, UPA_CHILD_PAGES);
 		uint32_t end;
 
 		start = (start + align - 1) & ~(align - 1);
 		if (start + n > UPA_CHILD_PAGES)
 			return -1;
-		end = next_populated_bit(b, flip, true, false, start, start + n);
+		end = next_free_stale(b, flip, ALL, start, start + n);
 		if (end >= start + n)
 			return (int)start;
 		pos = end + 1;

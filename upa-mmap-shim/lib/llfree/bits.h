@@ -11,14 +11,18 @@
 /* First position in pos .. end-1 whose bit, after xor with flip, is 1; some position >= end if none. */
 static inline uint32_t next_bit(const row_t *rows, uint64_t flip, uint32_t pos, uint32_t end)
 {
-	while (pos < end) {
-		uint64_t row = (load_relaxed(&rows[pos / ROW_BITS]) ^ flip) >> pos % ROW_BITS;
+	const row_t *at = rows + pos / ROW_BITS, *stop = rows + (end + ROW_BITS - 1) / ROW_BITS;
+	uint64_t row;
 
-		if (row)
-			return pos + (uint32_t)__builtin_ctzll(row);
-		pos = (pos / ROW_BITS + 1) * ROW_BITS;
+	if (pos >= end)
+		return end;
+	row = (load_relaxed(at) ^ flip) & ~0ull << pos % ROW_BITS;
+	while (!row) {
+		if (++at == stop)
+			return end;
+		row = load_relaxed(at) ^ flip;
 	}
-	return end;
+	return (uint32_t)(at - rows) * ROW_BITS + (uint32_t)__builtin_ctzll(row);
 }
 
 /* First aligned position >= pos of n free pages, fewer than all, or -1. A snapshot. */
@@ -39,27 +43,6 @@ static inline int find_free(const struct bitmap *b, uint64_t flip, uint32_t pos,
 			return (int)start;
 		pos = end + 1;
 	}
-}
-
-/*
- * First position in pos .. end-1 whose page is free and has memory, or is not; some position >= end if none. Of a mixed
- * child's free pages those that are stale have memory, of other children's all.
- */
-static inline uint32_t next_populated_bit(const struct bitmap *b, uint64_t flip, bool mixed, bool populated,
-					  uint32_t pos, uint32_t end)
-{
-	const uint64_t toggle = populated ? ~0ull : 0;
-
-	while (pos < end) {
-		uint32_t i = pos / ROW_BITS;
-		uint64_t row = (load_relaxed(&b->allocated[i]) ^ flip) | (mixed ? ~load_relaxed(&b->stale[i]) : 0);
-
-		row = (row ^ toggle) >> pos % ROW_BITS;
-		if (row)
-			return pos + (uint32_t)__builtin_ctzll(row);
-		pos = (i + 1) * ROW_BITS;
-	}
-	return end;
 }
 
 /* As find_free(), of pages that are stale as well. */
@@ -102,13 +85,14 @@ static inline uint32_t flip_bits(struct bitmap *b, uint64_t flip, uint32_t lo, u
 /* Of a new child, whose bits are all free and 0: allocates those from lo on. */
 void close_bits(struct bitmap *b, uint32_t lo);
 
-/* Are bits lo .. hi-1 all allocated? */
-bool rows_allocated(const struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t hi);
+/* Are bits lo .. hi-1, which lie in several rows, as those of `expected`: all 0 or all 1? */
+bool rows_are(const row_t *rows, uint64_t expected, uint32_t lo, uint32_t hi);
 
+/* Are bits lo .. hi-1 all allocated? */
 static inline bool all_allocated(const struct bitmap *b, uint64_t flip, uint32_t lo, uint32_t hi)
 {
 	if (!in_one_row(lo, hi))
-		return rows_allocated(b, flip, lo, hi);
+		return rows_are(b->allocated, ~flip, lo, hi);
 	return !(~(load_relaxed(&b->allocated[lo / ROW_BITS]) ^ flip) & one_row_mask(lo, hi));
 }
 
@@ -116,15 +100,18 @@ static inline bool all_allocated(const struct bitmap *b, uint64_t flip, uint32_t
 static inline bool all_stale(const struct bitmap *b, uint32_t lo, uint32_t hi)
 {
 	if (!in_one_row(lo, hi))
-		return next_bit(b->stale, ~0ull, lo, hi) >= hi;
+		return rows_are(b->stale, ~0ull, lo, hi);
 	return !(~load_relaxed(&b->stale[lo / ROW_BITS]) & one_row_mask(lo, hi));
 }
 
-/* The same from the start on: mostly the first free ones are stale. */
+/* The same from the start on: of few pages, mostly the first free ones are stale. */
 static inline int find_stale(const struct bitmap *b, uint64_t flip, uint32_t n, uint32_t align)
 {
-	int pos = find_free(b, flip, 0, n, align);
+	int pos;
 
+	if (n > ROW_BITS)
+		return find_stale_in_rows(b, flip, 0, n, align);
+	pos = find_free(b, flip, 0, n, align);
 	if (pos < 0 || all_stale(b, (uint32_t)pos, (uint32_t)pos + n))
 		return pos;
 	return find_stale_in_rows(b, flip, (uint32_t)pos, n, align);

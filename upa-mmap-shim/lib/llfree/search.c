@@ -448,8 +448,11 @@ uint64_t search_content(const struct upa_llfree *a, uint64_t from, uint64_t end,
 /* UPA_HOLDS_* of pages of a child whose state is MIXED. */
 static uint32_t mixed_contents(const struct upa_llfree *a, uint64_t from, uint64_t end)
 {
-	return (content_in_child(a, from, end, true) < end ? UPA_HOLDS_STALE : 0) |
-	       (content_in_child(a, from, end, false) < end ? UPA_HOLDS_ABSENT : 0);
+	const struct bitmap *b = bitmap_at(a, from / UPA_CHILD_PAGES);
+	uint32_t lo = (uint32_t)(from % UPA_CHILD_PAGES), hi = lo + (uint32_t)(end - from);
+
+	return (next_bit(b->stale, 0, lo, hi) < hi ? UPA_HOLDS_STALE : 0) |
+	       (all_stale(b, lo, hi) ? 0 : UPA_HOLDS_ABSENT);
 }
 
 uint32_t search_contents(const struct upa_llfree *a, uint64_t from, uint64_t end)
