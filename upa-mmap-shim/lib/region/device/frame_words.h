@@ -141,6 +141,12 @@ struct upa_page_id upa_next_free_word(const struct upa_region *r, struct upa_pag
 /* How many of the pages first .. end-1, which the caller has just taken, have no frame. */
 uint64_t upa_count_empty(const struct upa_region *r, struct upa_page_id first, struct upa_page_id end);
 
+/*
+ * scavenge.c: frees up to so many frames of pages just taken, which stay the caller's, and which count as free pages
+ * with frames. How many, or some more if the module refuses: what the words say counts.
+ */
+uint64_t upa_device_strip(struct upa_region *r, struct upa_page_id first, struct upa_page_id end, uint64_t most);
+
 /* ---- the two allocators, for the calling thread's slot ---------------------------------------- */
 
 /* The first of the pages, or -errno. */

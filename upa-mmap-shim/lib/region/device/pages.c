@@ -10,6 +10,31 @@
 /* Where frames may come from, beside those that are free. */
 enum source { NEW_FRAMES, NEW_OR_SCAVENGED_FRAMES };
 
+/* Frames just taken: behind pages from *at on. */
+static void attach_run(struct device_region *d, struct upa_page_id *at, struct upa_frame_id frame, uint64_t n)
+{
+	change(&d->free_frames, -(int64_t)n);
+	set_frames(d, *at, frame, n);
+	*at = page_plus(*at, n);
+}
+
+/* Free frames, however scattered they are, as far as there are any. */
+static void attach_scattered(struct upa_region *r, struct upa_page_id *at, struct upa_page_id end)
+{
+	struct device_region *d = r->device;
+	uint64_t pool = upa_pool_frames(r), from = 0, length;
+	int64_t frame;
+
+	while (at->n < end.n && from < pool &&
+	       (frame = upa_llfree_next(&d->frames, from, pool - from, true, &length)) >= 0) {
+		uint64_t n = length < end.n - at->n ? length : end.n - at->n;
+
+		if (!frames_get_at(d, frame_at((uint64_t)frame), n))
+			attach_run(d, at, frame_at((uint64_t)frame), n);
+		from = (uint64_t)frame + n;
+	}
+}
+
 /* Puts frames behind pages without any. On failure those from *at on are without. */
 static bool attach(struct upa_region *r, struct upa_page_id *at, struct upa_page_id end, uint32_t flags,
 		   enum source source)
@@ -23,19 +48,20 @@ static bool attach(struct upa_region *r, struct upa_page_id *at, struct upa_page
 	UPA_ASSERT(held(r, at->n, most) && next_word(d, *at, end, true).n == end.n);
 	while (at->n < end.n) {
 		uint64_t n = end.n - at->n < most ? end.n - at->n : most;
-		int64_t frame = frames_get(d, n, preference);
+		/* A run is hardly to be had where so few are free, and the search for one goes through all there is. */
+		bool few = load(&d->free_frames) < 2 * (int64_t)n;
+		int64_t frame = few ? -ENOMEM : frames_get(d, n, preference);
 
-		if (frame < 0 && n > 1) {
-			most = n > UPA_CHILD_PAGES ? UPA_CHILD_PAGES : n / 2;
-		} else if (frame < 0) {
-			if (!upa_more_frames(r, end.n - at->n, source == NEW_OR_SCAVENGED_FRAMES))
-				return false;
-			most = end.n - at->n;
-		} else {
-			change(&d->free_frames, -(int64_t)n);
+		if (frame >= 0) {
 			UPA_ASSERT((uint64_t)frame + n <= upa_pool_frames(r));
-			set_frames(d, *at, frame_at((uint64_t)frame), n);
-			*at = page_plus(*at, n);
+			attach_run(d, at, frame_at((uint64_t)frame), n);
+		} else if (!few && n > UPA_CHILD_PAGES) {
+			most = UPA_CHILD_PAGES;
+		} else {
+			attach_scattered(r, at, end);
+			most = end.n - at->n;
+			if (most && !upa_more_frames(r, most, source == NEW_OR_SCAVENGED_FRAMES))
+				return false;
 		}
 	}
 	return true;

@@ -11,24 +11,25 @@
  */
 static bool swap_words(struct device_region *d, struct upa_page_id a, struct upa_page_id b, uint64_t pages)
 {
-	bool any = false;
+	uint32_t *from = &d->words[a.n], *to = &d->words[b.n];
+	uint32_t any = 0;
 
 	/* No frame in two words but those of the one call that moves it. */
 	UPA_ASSERT(a.n + pages <= b.n || b.n + pages <= a.n);
 	break_block(d, a);
 	break_block(d, b);
 	for (uint64_t i = 0; i < pages; i++) {
-		uint32_t word = word_at(d, page_plus(b, i));
+		uint32_t there = plain_word(__atomic_load_n(&to[i], __ATOMIC_RELAXED));
 
-		any |= word != 0;
-		__atomic_store_n(&d->words[b.n + i], word_at(d, page_plus(a, i)), __ATOMIC_RELAXED);
-		__atomic_store_n(&d->words[a.n + i], word, __ATOMIC_RELEASE);
+		__atomic_store_n(&to[i], plain_word(__atomic_load_n(&from[i], __ATOMIC_RELAXED)), __ATOMIC_RELAXED);
+		__atomic_store_n(&from[i], there, __ATOMIC_RELEASE);
+		any |= there;
 	}
 	if (d->blocks) {
 		upa_mark_blocks(d, a, pages);
 		upa_mark_blocks(d, b, pages);
 	}
-	return any;
+	return any != 0;
 }
 
 /* Hardware entries as the words say, or none. */
@@ -71,22 +72,33 @@ int64_t upa_device_relocate(struct upa_region *r, uint64_t first, uint64_t old_p
 	 * The block brings its frames along; what it grows by needs some: rather those still at a free place than a
 	 * scavenge of the same.
 	 */
-	bool spare = load(&r->device->free_frames) >= (int64_t)(new_pages - old_pages);
+	int64_t free = load(&r->device->free_frames);
+	bool spare = free >= (int64_t)(new_pages - old_pages);
 	int64_t page = pages_get(r, new_pages, spare ? UPA_GET_ABSENT : 0);
-	struct upa_page_id to = page_at((uint64_t)page);
-	uint64_t pieces;
+	struct upa_page_id to = page_at((uint64_t)page), more = page_plus(to, old_pages);
+	uint64_t pieces, empty;
+	bool stripped;
 	int error;
 
 	if (page < 0)
 		return page;
-	error = upa_device_prepare(r, to.n + old_pages, new_pages - old_pages, flags, 0);
+	/* Frames at the place where the block's own will be are the nearest: nobody need take them from elsewhere. */
+	empty = upa_count_empty(r, more, page_plus(to, new_pages));
+	free = load(&r->device->free_frames);
+	stripped = (int64_t)empty > free && upa_device_strip(r, to, more, empty - (uint64_t)(free > 0 ? free : 0));
+	error = upa_device_prepare(r, more.n, new_pages - old_pages, flags, 0);
 	if (!error && swap(r, page_at(first), to, old_pages)) {
-		upa_device_unmap(r, to.n + old_pages, new_pages - old_pages);
+		upa_device_unmap(r, more.n, new_pages - old_pages);
 		ADD(r, internal_puts, 1);
 		error = -ENOMEM;
 	}
-	if (error) {
+	if (error && stripped) {
+		upa_put_mixed(r, to, more, &pieces);
+		ADD(r, internal_puts, pieces);
+	} else if (error) {
 		put_back(r, to.n, old_pages, UPA_PUT_UNTOUCHED);
+	}
+	if (error) {
 		count_shortage(r);
 		return error;
 	}

@@ -131,10 +131,10 @@ static void batch_not_zero(struct batch *b)
 }
 
 /*
- * Shoots down what has been taken away, then frees frames and pages. If the call fails, which it does when the program
- * has closed the descriptor, the pages get their frames back and are freed with them.
+ * Shoots down what has been taken away, then frees the frames, and the pages if that is asked for. If the call fails,
+ * which it does when the program has closed the descriptor, the pages get their frames back.
  */
-static int batch_finish(struct upa_region *r, struct batch *b)
+static int shoot_down(struct upa_region *r, struct batch *b, bool frees_pages)
 {
 	struct device_region *d = r->device;
 	bool installed = b->ranges && !(b->absent && batch_still_absent(r, b));
@@ -146,13 +146,18 @@ static int batch_finish(struct upa_region *r, struct batch *b)
 	error = installed ? upa_device_shoot_down(d, b->range, b->ranges) : 0;
 	if (error)
 		batch_undo(d, b);
-	for (uint32_t i = 0; i < b->ranges; i++)
+	for (uint32_t i = 0; frees_pages && i < b->ranges; i++)
 		put_back(r, b->range[i].page, b->range[i].count, error ? 0 : UPA_PUT_ABSENT);
 	for (uint32_t i = 0; !error && i < b->runs; i++)
 		frames_put(d, b->run[i].first, b->run[i].count, b->run[i].zero ? UPA_PUT_ABSENT : 0);
 	change(error ? &d->deferred : &d->free_frames, (int64_t)b->frames);
 	batch_start(b);
 	return error;
+}
+
+static int batch_finish(struct upa_region *r, struct batch *b)
+{
+	return shoot_down(r, b, true);
 }
 
 /*
@@ -289,6 +294,31 @@ uint64_t upa_device_scavenge(struct upa_region *r, const struct scavenge *s)
 	batch_start(&b);
 	total = scavenge_all(r, &b, s);
 	return batch_finish(r, &b) || total < 0 ? 0 : (uint64_t)total;
+}
+
+uint64_t upa_device_strip(struct upa_region *r, struct upa_page_id first, struct upa_page_id end, uint64_t most)
+{
+	struct device_region *d = r->device;
+	uint64_t total = 0;
+	struct batch b;
+	int error = 0;
+
+	b.absent = false;
+	batch_start(&b);
+	while (!error && total < most && (first = next_word(d, first, end, true)).n < end.n) {
+		struct upa_page_id stop = next_word(d, first, end, false);
+		uint64_t n = stop.n - first.n < most - total ? stop.n - first.n : most - total;
+
+		n = batch_add(d, &b, first, n, false);
+		/* They counted as free pages with frames. */
+		change(&d->deferred, -(int64_t)n);
+		total += n;
+		first = page_plus(first, n);
+		if (!n)
+			error = shoot_down(r, &b, false);
+	}
+	shoot_down(r, &b, false);
+	return total;
 }
 
 int upa_device_unmap_now(struct upa_region *r, uint64_t first, uint64_t pages)
