@@ -233,9 +233,9 @@ UPA_API int64_t upa_llfree_get(const struct upa_llfree *a, uint32_t slot, uint32
 
 /*
  * Takes `pages` consecutive pages, any number >= 1. Runs of up to 512 pages lie within one child wherever the free
- * memory allows it. Longer ones of less than 32 MiB start at any page: where the fewest of their pages lack memory, and
- * of such places in the shortest stretch of free pages, as far as the search goes. With UPA_GET_ALIGNED or _ABSENT they
- * start at a child. Runs of 32 MiB or 512 MiB and more start at a tree or group where there is a choice, else at a
+ * memory allows it. Longer ones start at any page: where the fewest of their pages lack memory, and of such places in
+ * the shortest stretch of free pages, as far as the search goes. Where no place has memory of 2 MiB, runs of 32 MiB
+ * or 512 MiB and more start at a tree or group, if there is a choice. With UPA_GET_ALIGNED or _ABSENT all start at a
  * child. No page beyond the end is held.
  */
 UPA_API int64_t upa_llfree_get_run(const struct upa_llfree *a, uint32_t slot, uint64_t pages, uint32_t flags);

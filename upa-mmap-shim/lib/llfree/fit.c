@@ -36,7 +36,9 @@ static uint64_t count_absent(const struct upa_llfree *a, uint64_t from, uint64_t
 static uint64_t compare(const struct upa_llfree *a, struct fit *f, uint64_t page, uint64_t length)
 {
 	uint64_t absent = count_absent(a, page, page + f->n);
+	uint64_t looked = f->n / UPA_TREE_PAGES * UPA_TREE_CHILDREN;
 
+	f->looks -= looked < f->looks ? looked : f->looks;
 	if (absent < f->absent || (absent == f->absent && length < f->length)) {
 		f->page = (int64_t)page;
 		f->absent = absent;
@@ -140,5 +142,8 @@ int64_t search_fit(const struct upa_llfree *a, const struct slot *own, uint64_t 
 	}
 	if (f.looks)
 		look_at(a, &f, start, end * UPA_CHILD_PAGES < a->pages ? end * UPA_CHILD_PAGES : a->pages);
-	return f.looks || !f.absent ? f.page : -1;
+	/* Whole trees are taken and freed in one step each: worth more than a little memory. */
+	if (f.absent && (!f.looks || (n >= UPA_TREE_PAGES && f.absent > n - UPA_CHILD_PAGES)))
+		return -1;
+	return f.page;
 }

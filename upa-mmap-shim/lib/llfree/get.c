@@ -471,15 +471,16 @@ static int64_t get_fit(const struct upa_llfree *a, struct slot *s, uint64_t n)
  * others have reserved.
  */
 static __attribute__((noinline)) int64_t get_large_beyond(const struct upa_llfree *a, struct slot *s, uint64_t n,
-							  uint32_t flags, uint32_t preferred, bool anywhere)
+							  uint32_t flags, uint32_t preferred)
 {
 	const uint64_t children = (n + UPA_CHILD_PAGES - 1) / UPA_CHILD_PAGES;
+	const bool fits = !(flags & (UPA_GET_ABSENT | UPA_GET_ALIGNED));
 	int64_t page;
 
 	/* What follows looks at all there is, and a region that is full costs no more than it must. */
 	if (!search_has_room(a, n))
 		return -ENOMEM;
-	if (anywhere && (page = get_fit(a, s, n)) >= 0)
+	if (fits && (page = get_fit(a, s, n)) >= 0)
 		return page;
 	for (int pass = 1; pass < 4; pass++) {
 		const struct slot *own = pass < 3 ? s : NULL;
@@ -519,5 +520,5 @@ int64_t get_large(const struct upa_llfree *a, struct slot *s, uint64_t n, uint32
 	    first + n <= a->pages && search_children_at(a, s, hint, children, preferred) &&
 	    !get_range(a, s, first, n, false))
 		return (int64_t)first;
-	return get_large_beyond(a, s, n, flags, preferred, anywhere);
+	return get_large_beyond(a, s, n, flags, preferred);
 }

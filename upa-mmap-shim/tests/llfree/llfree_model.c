@@ -221,7 +221,7 @@ static void op_get(void)
 /* May a run begin anywhere? */
 static bool fits(uint64_t n, uint32_t flags)
 {
-	return n > UPA_CHILD_PAGES && n < UPA_TREE_PAGES && !(flags & (UPA_GET_ABSENT | UPA_GET_ALIGNED));
+	return n > UPA_CHILD_PAGES && !(flags & (UPA_GET_ABSENT | UPA_GET_ALIGNED));
 }
 
 /* Of pages from `first` on, how many lack memory, as far as the allocator knows? */
@@ -253,6 +253,12 @@ static uint64_t fewest_absent(uint64_t n)
 	return fewest;
 }
 
+/* Is a run so long that it is to start at a child, for there is too little memory to start elsewhere for its sake? */
+static bool lacks_most(uint64_t first, uint64_t n)
+{
+	return n >= UPA_TREE_PAGES && absent_at(first, n) > n - UPA_CHILD_PAGES;
+}
+
 static void op_run(void)
 {
 	uint32_t slot = (uint32_t)below(8);
@@ -277,11 +283,11 @@ static void op_run(void)
 	if (n <= UPA_CHILD_PAGES && page % UPA_CHILD_PAGES + n > UPA_CHILD_PAGES)
 		CHECK(!room(n, 1, true), "seed=%" PRIu64 " run=%" PRIu64 " page=%" PRId64 " crosses a child", seed, n,
 		      page);
-	if (n > UPA_CHILD_PAGES && page % UPA_CHILD_PAGES && !fits(n, flags))
+	if (n > UPA_CHILD_PAGES && page % UPA_CHILD_PAGES && (!fits(n, flags) || lacks_most((uint64_t)page, n)))
 		CHECK(!room(n, UPA_CHILD_PAGES, false),
 		      "seed=%" PRIu64 " run=%" PRIu64 " page=%" PRId64 " starts within a child", seed, n, page);
 	if (fits(n, flags))
-		CHECK(absent_at((uint64_t)page, n) <= fewest,
+		CHECK(absent_at((uint64_t)page, n) <= fewest || (n >= UPA_TREE_PAGES && fewest > n - UPA_CHILD_PAGES),
 		      "seed=%" PRIu64 " run=%" PRIu64 " page=%" PRId64 " lacks memory of more than %" PRIu64 " pages",
 		      seed, n, page, fewest);
 	took(page, n);

@@ -5,7 +5,7 @@ import static upa.llfree.LlFreeDescriptor.*;
 import static upa.llfree.Words.*;
 
 /**
- * Looks for the best place for a run of more than a child and less than a tree, page by page. What it finds is a
+ * Looks for the best place for a run of more than a child, page by page. What it finds is a
  * snapshot. Of a child whose state is MIXED the stale pages have memory.
  */
 final class Fit {
@@ -48,6 +48,7 @@ final class Fit {
     /** Is {@code page}, within {@code length} free pages, a better place? Returns how many pages there lack memory. */
     private long compare(long page, long length) {
         long absent = countAbsent(page, page + n);
+        looks = Math.max(0, looks - n / TREE_PAGES * TREE_CHILDREN);
         if (absent < fewest || absent == fewest && length < shortest) {
             best = page;
             fewest = absent;
@@ -116,7 +117,8 @@ final class Fit {
      * First of n free pages in trees that no slot other than {@code own} reserves, where the fewest of them lack
      * memory, and of such places in the shortest stretch of free pages; NONE if there are none. Looks at about n words,
      * which cost less than the page faults that they may save: where there is more to look at, and no place is found
-     * without any fault, NONE.
+     * without any fault, NONE. So for a run of a tree or more if no place has as much memory as a
+     * child.
      */
     static long place(State a, long own, long n) {
         return new Fit(a, n).place(own);
@@ -148,7 +150,8 @@ final class Fit {
         if (looks > 0) {
             lookAt(start, Math.min(end * CHILD_PAGES, a.pages));
         }
-        return looks > 0 || fewest == 0 ? best : NONE;
+        // Whole trees are taken and freed in one step each: worth more than a little memory.
+        return fewest == 0 || looks > 0 && (n < TREE_PAGES || fewest <= n - CHILD_PAGES) ? best : NONE;
     }
 
     /** Where the free pages behind a child start, if those before it start at {@code start}, which are looked at. */

@@ -403,7 +403,8 @@ final class Get {
     /** More than 512 pages: where they fit best, or whole children, the last of which may be taken in part. */
     static long large(State a, long s, long n, int flags) {
         boolean absent = (flags & GET_ABSENT) != 0;
-        boolean anywhere = n < TREE_PAGES && (flags & (GET_ABSENT | GET_ALIGNED)) == 0;
+        boolean fits = (flags & (GET_ABSENT | GET_ALIGNED)) == 0;
+        boolean anywhere = n < TREE_PAGES && fits;
         int preferred = absent ? only(ABSENT) : ANY_STATE & ~only(ABSENT);
         long count = (n + CHILD_PAGES - 1) / CHILD_PAGES;
         long hint = getLongOpaque(s + SLOT_RUN_HINT);
@@ -423,7 +424,7 @@ final class Get {
                 if (!Search.hasRoom(a, n)) {
                     return NO_MEMORY;
                 }
-                long page = anywhere ? fit(a, s, n) : NONE;
+                long page = fits ? fit(a, s, n) : NONE;
                 if (page >= 0) {
                     return page;
                 }

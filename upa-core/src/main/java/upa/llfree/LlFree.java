@@ -170,10 +170,10 @@ public final class LlFree extends State {
 
     /**
      * Takes consecutive pages. Runs of up to 512 pages lie within one child wherever the free memory allows it. Longer
-     * ones of less than 32 MiB start at any page: where the fewest of their pages lack memory, and of such places in
-     * the shortest stretch of free pages, as far as the search goes. With {@link #GET_ALIGNED} or {@link #GET_ABSENT}
-     * they start at a child. Runs of 32 MiB or 512 MiB and more start at a tree or group where there is a choice, else
-     * at a child. No page beyond the end is held.
+     * ones start at any page: where the fewest of their pages lack memory, and of such places in the shortest stretch
+     * of free pages, as far as the search goes. Where no place has memory of 2 MiB, runs of 32 MiB or 512 MiB and more
+     * start at a tree or group, if there is a choice. With {@link #GET_ALIGNED} or {@link #GET_ABSENT} all start at a
+     * child. No page beyond the end is held.
      *
      * @param slot  any number, see above
      * @param pages how many, at least 1
