@@ -10,7 +10,8 @@
  *   gives_back waits SIZE      says "freed", and sleeps for three seconds
  *   gives_back limits SIZE     75 MiB of them, three times; then touches as much of memory that no call tells of
  *
- * 100 MiB in blocks of SIZE bytes, written to and freed. Prints how many KiB are resident more than before all that.
+ * 100 MiB in blocks of SIZE bytes, or of any from LEAST-MOST, written to and freed: the first first, or by a third
+ * argument, last or random. Prints how many KiB are resident more than before all that.
  */
 #define _GNU_SOURCE
 #include <malloc.h>
@@ -40,17 +41,49 @@ static long resident_kib(void)
 	return strtol(end, NULL, 10) * 4;
 }
 
-static void use(size_t bytes, size_t size)
-{
-	size_t n = bytes / size;
-	char **blocks = malloc(n * sizeof(*blocks));
+struct blocks {
+	size_t least, most; /* bytes of each */
+	char order;         /* f, l or r: the first, the last or a random one is freed first */
+};
 
-	for (size_t i = 0; i < n; i++) {
-		blocks[i] = malloc(size);
-		memset(blocks[i], 1, size);
+static size_t random_below(size_t n)
+{
+	static uint64_t state = 88172645463325252ull;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state % n;
+}
+
+static void release(char **blocks, size_t n, char order)
+{
+	for (size_t i = n; order == 'r' && i > 1; i--) {
+		size_t other = random_below(i);
+		char *block = blocks[other];
+
+		blocks[other] = blocks[i - 1];
+		blocks[i - 1] = block;
 	}
 	for (size_t i = 0; i < n; i++)
-		free(blocks[i]);
+		free(blocks[order == 'l' ? n - 1 - i : i]);
+}
+
+static void use(size_t bytes, struct blocks of)
+{
+	char **blocks = malloc((bytes / of.least + 1) * sizeof(*blocks));
+	size_t n = 0;
+
+	for (size_t used = 0;; n++) {
+		size_t size = of.least + random_below(of.most - of.least + 1);
+
+		if (used + size > bytes)
+			break;
+		blocks[n] = malloc(size);
+		memset(blocks[n], 1, size);
+		used += size;
+	}
+	release(blocks, n, of.order);
 	free(blocks);
 }
 
@@ -77,22 +110,27 @@ static void pass(bool works, int seconds, long kib)
 int main(int count, char **arguments)
 {
 	const char *what = count > 2 ? arguments[1] : "";
-	size_t size = count > 2 ? strtoul(arguments[2], NULL, 10) : 0;
+	struct blocks of = { 0, 0, count > 3 ? *arguments[3] : 'f' };
+	char *rest = NULL;
 	long before;
 
-	if (!size)
+	if (count > 2)
+		of.least = of.most = strtoul(arguments[2], &rest, 10);
+	if (rest && *rest == '-')
+		of.most = strtoul(rest + 1, NULL, 10);
+	if (!of.least || of.most < of.least)
 		return 2;
 	if (!strcmp(what, "mallopt") && !mallopt(M_TRIM_THRESHOLD, 128 << 10))
 		return 1;
 	before = resident_kib();
 	if (!strcmp(what, "limits")) {
 		for (int i = 0; i < 3; i++)
-			use(75 * MIB, size);
+			use(75 * MIB, of);
 		for (size_t i = 0; i < sizeof(untold); i += 4096)
 			untold[i] = 1;
 		return 0;
 	}
-	use(100 * MIB, size);
+	use(100 * MIB, of);
 	if (!strcmp(what, "trim"))
 		malloc_trim(0);
 	if (!strcmp(what, "idle") || !strcmp(what, "small"))

@@ -16,16 +16,16 @@ say() {
   failures=$((failures + 1))
 }
 
-# left PRELOAD WHAT SIZE: KiB resident more than before
+# left PRELOAD WHAT SIZE [ORDER]: KiB resident more than before
 left() {
-  LD_PRELOAD=$1 "$program" "$2" "$3" | tail -n 1
+  LD_PRELOAD=$1 "$program" "${@:2}" | tail -n 1
 }
 
-# at_most KIB PRELOAD WHAT SIZE
+# at_most KIB PRELOAD WHAT SIZE [ORDER]
 at_most() {
   local is
   is=$(left "${@:2}")
-  ((is <= $1)) || say "$3, blocks of $4 bytes, $2: $is KiB are left, expected at most $1"
+  ((is <= $1)) || say "$3, blocks of ${*:4} bytes, $2: $is KiB are left, expected at most $1"
 }
 
 for mode in "${modes[@]}"; do
@@ -40,6 +40,7 @@ for mode in "${modes[@]}"; do
     at_most 6144 "$mode" idle "$size"
     at_most 6144 "$mode" small "$size"
   done
+  at_most 6144 "$mode" idle 20000 random
 done
 is=$(UPA_AGENT=0 left "${modes[0]}" waits 1048576)
 ((is > 51200)) || say "without the agent only $is KiB are kept: the lines above mean nothing"
@@ -56,9 +57,15 @@ is=$(UPA_AGENT=0 UPA_DECAY_MS=3600000 left "${modes[0]}" plain 1048576)
 
 # ---- limits ---------------------------------------------------------------------------------------------
 
+# Sizes, and in which order the blocks are freed.
+cases=(
+  "5000 last" "5000 random" "15000 first" "15000 last" "20000 random" "30000 first" "30000 random" "100000 first"
+  "300000 random" "700000 last" "1048576 first" "3000000 random" "1000-1000000 random"
+)
+
 # Of a group of either version, below one that has the limit, so that it is an ancestor's.
 group_test() {
-  local root=$1 limit=$2 peak=$3 group mode size base
+  local root=$1 limit=$2 peak=$3 group mode case base
   group=$root/upa-gives-back-$$
   mkdir "$group" 2>/dev/null || { echo "left out: no cgroup can be made in $root"; return 0; }
   if [[ ! -e $group/$limit ]]; then
@@ -67,14 +74,14 @@ group_test() {
     echo "left out: $root does not limit memory"
     return 0
   fi
-  # in_group LIMIT PRELOAD SIZE
+  # in_group LIMIT PRELOAD SIZE ORDER
   in_group() {
     local status=0
     mkdir "$group/inner"
     echo "$1" >"$group/$limit"
     (
       echo "$BASHPID" >"$group/inner/cgroup.procs"
-      LD_PRELOAD=$2 exec "$program" limits "$3"
+      LD_PRELOAD=$2 exec "$program" limits "${@:3}"
     ) 2>/dev/null || status=$?
     base=$(cat "$group/$peak" 2>/dev/null || echo 0)
     for _ in {1..600}; do
@@ -83,18 +90,20 @@ group_test() {
     done
     return $status
   }
-  for size in 100000 1048576; do
+  for case in "${cases[@]}"; do
+    local blocks
+    read -ra blocks <<<"$case"
     if [[ -e $group/$peak ]]; then
       rmdir "$group" && mkdir "$group"
-      in_group $((1 << 30)) "" "$size"
+      in_group $((1 << 30)) "" "${blocks[@]}"
     else
       base=$((80 << 20))
     fi
     local least=$((base / 10 * 11))
-    in_group "$least" "" "$size" || continue
+    in_group "$least" "" "${blocks[@]}" || continue
     for mode in "${modes[@]}"; do
-      in_group "$least" "$mode" "$size" ||
-        say "limit=$least in $root: killed under $mode, blocks of $size bytes; not without"
+      in_group "$least" "$mode" "${blocks[@]}" ||
+        say "limit=$least in $root: killed under $mode, blocks of $case bytes; not without"
     done
   done
   neighbour_test "$group" "$limit"
