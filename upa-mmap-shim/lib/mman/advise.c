@@ -170,10 +170,30 @@ int upa_madvise(void *address, size_t length, int advice)
 								    advice);
 }
 
+/*
+ * To the kernel, free pages are a mapping that does not grow; to the program there is none to begin with (GROWSUP), or
+ * none at all (GROWSDOWN). Is that what is to be said of this range?
+ */
+static bool grows_nothing(struct upa_region *r, char *address, size_t length, int protection)
+{
+	int grows = protection & (PROT_GROWSDOWN | PROT_GROWSUP);
+	struct range hole, used;
+
+	if (!r || !length || !aligned(address) || !wholly_inside(r, address, page_up(length)) ||
+	    (grows != PROT_GROWSDOWN && grows != PROT_GROWSUP) ||
+	    protection & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | grows))
+		return false;
+	if (grows == PROT_GROWSDOWN)
+		return !upa_region_next(r, address, page_up(length), false, &used);
+	return upa_region_next(r, address, PAGE_BYTES, true, &hole);
+}
+
 int upa_mprotect(void *address, size_t length, int protection)
 {
 	struct upa_region *r = made_region();
 
+	if (grows_nothing(r, address, length, protection))
+		return int_result(-ENOMEM);
 	/* The kernel looks at the protection before it looks for pages; no page of the region grows down. */
 	if (protection & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
 		return int_result(os_mprotect(address, length, protection));

@@ -152,6 +152,12 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 	void *block;
 	long moved;
 
+	/* Of what gets smaller on its way, the rest is unmapped first, whatever it is. */
+	if (flags & MREMAP_FIXED && new_size < old_size && !all_allocated(r, from, old_size)) {
+		if (upa_munmap(from + new_size, old_size - new_size))
+			return MAP_FAILED;
+		old_size = new_size;
+	}
 	if (!all_allocated(r, from, old_size))
 		return address_result(-EFAULT);
 	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
@@ -263,8 +269,9 @@ static void *remap(struct upa_region *r, void *old_address, size_t old_size, siz
 	new_size = page_up(new_size);
 	if (flags & MREMAP_FIXED && to < from + old_size && from < to + new_size)
 		return address_result(-EINVAL);
+	/* Where it is to go is looked at first. */
 	if (nothing)
-		return address_result(-EFAULT);
+		return address_result(flags & MREMAP_FIXED && to > MOST_ADDRESSES - new_size ? -EINVAL : -EFAULT);
 	if (new_size <= old_size && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
 		return shrink(r, old_address, old_size, new_size);
 	if (wholly_inside(r, old_address, old_size))

@@ -15,6 +15,7 @@
 #include "gate.h"
 #include "mman/hint_check.h"
 #include "mman/mman_private.h"
+#include "mman/ranges.h"
 #include "observe/observe.h"
 #include "observe/view_writer.h"
 #include "os/filter.h"
@@ -250,10 +251,14 @@ static int call_mincore(char *address, size_t length, long pages)
 			       (unsigned char *)pages);
 }
 
+/* No process has more, unless it asks for them by a hint. */
+#define MOST_ADDRESSES (1ul << 47)
+
 EXPORT int mincore(void *address, size_t length, unsigned char *pages)
 {
 	heap_uncover(address, length);
-	if (!gate_touched(address, length))
+	/* Of a range that ends where no memory is the kernel says so before it looks at what is there. */
+	if (!gate_touched(address, length) || length > MOST_ADDRESSES - (uintptr_t)address)
 		return (int)entry_result(call_mincore(address, length, (long)pages));
 	return upa_mman_apply(address, length, false, call_mincore, (long)pages);
 }
@@ -275,8 +280,11 @@ EXPORT int pkey_mprotect(void *address, size_t length, int protection, int key)
 		return libc_mprotect(address, length, protection);
 	stand_aside(ASIDE_KEYED);
 	heap_disturb(address, length, false);
-	/* The kernel looks at the key first: where nothing is mapped, nor can be, it says what is wrong with that. */
-	if (gate_touched(address, length)) {
+	/*
+	 * The kernel looks at the key before it looks for pages, and at the range before: where nothing is mapped, nor
+	 * can be, it says what is wrong with the key.
+	 */
+	if (gate_touched(address, length) && (uintptr_t)address + page_up(length) > (uintptr_t)address) {
 		long refused = os_call(SYS_pkey_mprotect, -2 * 4096l, 4096, protection, key, 0, 0);
 
 		if (refused && refused != -ENOMEM)

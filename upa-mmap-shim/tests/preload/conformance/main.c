@@ -60,6 +60,15 @@ int main(int argc, char **argv)
 		SCENARIO(in_signal_handlers),
 		SCENARIO(spliced),
 		SCENARIO(library_memory),
+		SCENARIO(odd_protections),
+		SCENARIO(odd_advice),
+		SCENARIO(odd_locks),
+		SCENARIO(odd_questions),
+		SCENARIO(odd_unmapping),
+		SCENARIO(odd_moves),
+		SCENARIO(odd_places),
+		SCENARIO(odd_huge_pages),
+		SCENARIO(odd_pointers),
 		SCENARIO(limits),
 	};
 
