@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * core.h - what a paged program needs before the kernel writes its core file. Whoever dumps core has no page brought in:
- * pages that are outside of memory would be zeros in the file. So a signal that would end the program with one has a
- * handler of ours in the place of the default. It has the other threads stand still, brings all in, puts the default
+ * core.h - what a paged program needs before the kernel writes its core file. Whoever dumps core has no page brought
+ * in: pages that are outside of memory would be zeros in the file. So a signal that would end the program with one has
+ * a handler of ours in the place of the default. It has the other threads stand still, brings all in, puts the default
  * back and has the same signal delivered again: the file shows the thread where the first one hit it.
  *
  * The program sees the default where it asks libc (entry/signals.c). A handler that it sets by a system call of its own

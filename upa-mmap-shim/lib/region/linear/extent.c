@@ -100,9 +100,9 @@ int upa_linear_extend(struct upa_region *r, uint64_t bytes)
 }
 
 /*
- * Is nothing mapped in a range? The kernel looks for that, and then refuses, since no stack is shared. Nothing is mapped
- * meanwhile, which would count against a limit, and have other threads' calls refused. Before Linux 4.17 every range is
- * free by this.
+ * Is nothing mapped in a range? The kernel looks for that, and then refuses, since no stack is shared. Nothing is
+ * mapped meanwhile, which would count against a limit, and have other threads' calls refused. Before Linux 4.17 every
+ * range is free by this.
  */
 static bool is_free(uintptr_t from, uint64_t bytes)
 {
@@ -111,8 +111,8 @@ static bool is_free(uintptr_t from, uint64_t bytes)
 }
 
 /*
- * Room for a region, or 0: first below where the kernel would map something now, for it comes down from there, or leaves
- * those addresses alone; then above. The steps grow, so that a few dozen reach every address.
+ * Room for a region, or 0: first below where the kernel would map something now, for it comes down from there, or
+ * leaves those addresses alone; then above. The steps grow, so that a few dozen reach every address.
  */
 static uintptr_t find_room(uint64_t bytes)
 {

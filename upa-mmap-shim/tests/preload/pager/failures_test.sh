@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # failures_test.sh UPA TESTS: {client, pager, store} x {killed, stopped, slow, full, cut off} while threads check every
-# page that they touch. No page may be wrong, and what a thread waits for is said. The network is a network namespace with
-# a link of its own; where none can be made, that part is left out, with a line. With UPA_FULL in the environment each
-# lasts longer, and a file system that is full is among them. Skipped without redis-server, or where nothing is paged.
+# page that they touch. No page may be wrong, and what a thread waits for is said. The network is a network namespace
+# with a link of its own; where none can be made, that part is left out, with a line. With UPA_FULL in the environment
+# each lasts longer, and a file system that is full is among them. Skipped without redis-server, or where nothing is
+# paged.
 set -euo pipefail
 upa=$1 tests=$2
 [[ -d ${upa%/*}/apps/tools/target/lib ]] || exit 77

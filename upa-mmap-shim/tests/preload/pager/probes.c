@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Protection, advice and moves of pages that are evicted: each must do what it does on pages in memory.
- * Usage: probes CASE     exit status 0, or 1 and a line; those of `core` end by a signal, and take a line of input first,
+ * Usage: probes CASE; exit status 0, or 1 and a line; those of `core` end by a signal, and take a line of input first,
  * as does `waits`
  */
 #define _GNU_SOURCE

@@ -6,7 +6,8 @@ import upa.policy.Hint;
 /**
  * How important pages are, as the program has said: those of lower priorities leave first, whatever a policy proposes.
  * Below the usual priority pages are victims before a policy is asked; above it they are none as long as there are
- * others. A page that is freed has the usual one again. Takes memory only for pages of other priorities. For any thread.
+ * others. A page that is freed has the usual one again. Takes memory only for pages of other priorities. For any
+ * thread.
  */
 final class Priorities {
     static final int USUAL = 3;

@@ -4,9 +4,9 @@ import java.util.Arrays;
 import upa.pager.place.PlaceWord;
 
 /**
- * Finds pages that a store wants written anew, so that it can give space back. A store names slots; which pages they are
- * of is found by looking at all words, some at a time. Where nothing is gained it waits longer and longer. Belongs to
- * the session's thread.
+ * Finds pages that a store wants written anew, so that it can give space back. A store names slots; which pages they
+ * are of is found by looking at all words, some at a time. Where nothing is gained it waits longer and longer. Belongs
+ * to the session's thread.
  */
 final class Compaction {
     private static final int MOST_SLOTS = 1024;

@@ -8,8 +8,9 @@ import upa.pager.host.Options;
 /**
  * A chain of stores, as on the command line: {@code lz4:256M,file:/var/tmp:4G,redis://host:port}. Pages go to the
  * nearest that has room and takes them. Elements are {@code lz4[:SIZE]} and {@code zstd[:SIZE]}, compressed memory;
- * {@code file:FOLDER[:SIZE]}; and the URLs of {@link RedisStore}. {@code zram}, alone, is the kernel's swap on it. {@code lz4[:SIZE]+} or {@code zstd[:SIZE]+} before one
- * of the latter two is compressed memory through which it is written ({@link WriteThroughStore}).
+ * {@code file:FOLDER[:SIZE]}; and the URLs of {@link RedisStore}. {@code zram}, alone, is the kernel's swap on it.
+ * {@code lz4[:SIZE]+} or {@code zstd[:SIZE]+} before one of the latter two is compressed memory through which it is
+ * written ({@link WriteThroughStore}).
  *
  * @param stores at least one
  */
