@@ -352,7 +352,9 @@ write_start() {
   shift
   java=("$JAVA_HOME/bin/java" --enable-native-access=ALL-UNNAMED --illegal-native-access=deny
     -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xms8m -Xmn3m -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=20
-    -XX:ReservedCodeCacheSize=16m -XX:-UsePerfData -Xlog:disable -Dupa.root="$root")
+    -XX:ReservedCodeCacheSize=16m -XX:-UsePerfData -Xlog:disable -Dupa.root="$root"
+    # The cache where it was made for: else all its pages are written to. Memory of the compiler's goes back.
+    -XX:+UnlockDiagnosticVMOptions -XX:ArchiveRelocationMode=0 -XX:TrimNativeHeapInterval=2000)
   while [[ $1 != -- ]]; do
     words+=("$1")
     shift
