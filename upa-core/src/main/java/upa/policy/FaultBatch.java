@@ -32,4 +32,20 @@ public interface FaultBatch {
      * @throws IndexOutOfBoundsException if there is no such index
      */
     boolean isWrite(int index);
+
+    /**
+     * How far the decision to evict the page of one of the faults was wrong: its refault distance, the number of
+     * evictions since its own. One below {@link PolicyContext#boundPages()} would not have come, had the page been
+     * among those that stayed.
+     *
+     * <p>J. Weiner, workingset detection in Linux, mm/workingset.c, 2013.
+     *
+     * @param index 0 to {@link #size()} - 1
+     * @return evictions since then, at least 0; -1 if that is not known
+     * @throws IndexOutOfBoundsException if there is no such index
+     */
+    default int distance(int index) {
+        java.util.Objects.checkIndex(index, size());
+        return -1;
+    }
 }

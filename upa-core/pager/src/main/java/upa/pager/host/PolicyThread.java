@@ -65,6 +65,7 @@ public final class PolicyThread implements AutoCloseable {
     private long[] inbox = new long[1024];
 
     private int[] threads = new int[1024];
+    private int[] distances = new int[1024];
     private int waiting;
     private boolean reseed;
     private Hint[] hints = new Hint[0];
@@ -144,7 +145,7 @@ public final class PolicyThread implements AutoCloseable {
         return dropped.get();
     }
 
-    private void tell(int kind, int[] pages, int count, int thread, boolean write) {
+    private void tell(int kind, int[] pages, int count, int thread, boolean write, int distance) {
         synchronized (lock) {
             boolean isEvidence = kind >= Cause.FAULT.ordinal() && kind <= Cause.ACCESSED.ordinal() || kind == FAULT;
             if (waiting + count > MOST_EVENTS && isEvidence) {
@@ -160,9 +161,11 @@ public final class PolicyThread implements AutoCloseable {
                 int length = Math.max(2 * inbox.length, waiting + count);
                 inbox = Arrays.copyOf(inbox, length);
                 threads = Arrays.copyOf(threads, length);
+                distances = Arrays.copyOf(distances, length);
             }
             for (int i = 0; i < count; i++) {
                 inbox[waiting] = (long) (kind << 1 | (write ? 1 : 0)) << CAUSE_SHIFT | pages[i];
+                distances[waiting] = distance;
                 threads[waiting++] = thread;
             }
         }
@@ -185,7 +188,7 @@ public final class PolicyThread implements AutoCloseable {
         if (also != null) {
             also.told(cause, pages, count);
         }
-        tell(cause.ordinal(), pages, count, 0, false);
+        tell(cause.ordinal(), pages, count, 0, false, -1);
     }
 
     /**
@@ -194,13 +197,14 @@ public final class PolicyThread implements AutoCloseable {
      * @param page   its number
      * @param thread of the program
      * @param write  whether it is a write
+     * @param distance evictions since its own; -1: not known
      */
-    public void fault(int page, int thread, boolean write) {
+    public void fault(int page, int thread, boolean write, int distance) {
         Observer also = observer.get();
         if (also != null) {
             also.fault(page, thread, write);
         }
-        tell(FAULT, new int[] {page}, 1, thread, write);
+        tell(FAULT, new int[] {page}, 1, thread, write, distance);
     }
 
     /**
@@ -317,6 +321,7 @@ public final class PolicyThread implements AutoCloseable {
         private Thread thread;
         private long[] events = new long[1024];
         private int[] eventThreads = new int[1024];
+        private int[] eventDistances = new int[1024];
         private int[] pages = new int[1024];
         private long lastTick;
 
@@ -366,6 +371,9 @@ public final class PolicyThread implements AutoCloseable {
                 int[] t = eventThreads;
                 eventThreads = threads;
                 threads = t;
+                int[] d = eventDistances;
+                eventDistances = distances;
+                distances = d;
                 count = waiting;
                 waiting = 0;
                 anew = reseed;
@@ -426,7 +434,7 @@ public final class PolicyThread implements AutoCloseable {
                     end++;
                 }
                 if (kind == FAULT) {
-                    h.fault(new Faults(events, eventThreads, i, end));
+                    h.fault(new Faults(events, eventThreads, eventDistances, i, end));
                 } else {
                     int n = end - i;
                     if (pages.length < n) {
@@ -452,7 +460,7 @@ public final class PolicyThread implements AutoCloseable {
     }
 
     /** Faults in a row of the inbox. */
-    private record Faults(long[] events, int[] threads, int from, int to) implements FaultBatch {
+    private record Faults(long[] events, int[] threads, int[] distances, int from, int to) implements FaultBatch {
         private int at(int index) {
             return from + Objects.checkIndex(index, to - from);
         }
@@ -470,6 +478,11 @@ public final class PolicyThread implements AutoCloseable {
         @Override
         public int thread(int index) {
             return threads[at(index)];
+        }
+
+        @Override
+        public int distance(int index) {
+            return distances[at(index)];
         }
 
         @Override

@@ -1,9 +1,15 @@
 package upa.pager.live;
 
+import java.util.concurrent.atomic.AtomicLongArray;
 import upa.policy.PolicyStatistics;
 
 /** What the pages of one process did. Written by the session's thread, read by any. */
 final class Counters {
+    /** Classes of refault distances. */
+    static final int DISTANCES = 7;
+
+    private static final int BOUND_SHIFT = 3;
+
     volatile long firstTouches;
     volatile long faults;
     volatile long rescues;
@@ -25,6 +31,8 @@ final class Counters {
     volatile long staged;
     volatile long stagingNanos;
     private int[] leftAt = {};
+    /** Faults by refault distance: up to an eighth of the bound, a fourth, and so on to four times it; beyond. */
+    private final AtomicLongArray distances = new AtomicLongArray(DISTANCES);
 
     /** A page has left memory. */
     void staged(int page) {
@@ -35,12 +43,27 @@ final class Counters {
         leftAt[page] = (int) staged;
     }
 
-    /** A thread has touched a page that had left. */
-    void fault(int page, int boundPages) {
+    /** A thread has touched a page that had left: its refault distance; -1 if it left when another pager was there. */
+    int fault(int page, int boundPages) {
         faults++;
-        if (page < leftAt.length && (int) staged - leftAt[page] < boundPages) {
+        if (page >= leftAt.length || leftAt[page] == 0) {
+            return -1;
+        }
+        int distance = Math.max(0, (int) staged - leftAt[page]);
+        if (distance < boundPages) {
             refaults++;
         }
+        int of = 0;
+        while (of < DISTANCES - 1 && distance >= Math.max(1, (long) boundPages << of >> BOUND_SHIFT)) {
+            of++;
+        }
+        distances.setRelease(of, distances.getPlain(of) + 1);
+        return distance;
+    }
+
+    /** {@return faults of a refault distance below {@code 2^i} eighths of the bound, and not of a smaller one} */
+    long refaults(int i) {
+        return distances.get(i);
     }
 
     PolicyStatistics statistics() {

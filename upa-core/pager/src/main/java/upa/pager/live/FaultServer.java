@@ -234,10 +234,10 @@ final class FaultServer {
         if (f.thread() == 0) {
             return;
         }
-        counters.fault(f.page(), mechanism.boundPages());
+        int distance = counters.fault(f.page(), mechanism.boundPages());
         PolicyThread policies = process.policies();
         if (policies != null) {
-            policies.fault(f.page(), f.thread(), f.write());
+            policies.fault(f.page(), f.thread(), f.write(), distance);
         }
     }
 

@@ -12,6 +12,8 @@ import upa.policy.PolicyStatistics;
 final class PagerReport {
     private static final int MIB_SHIFT = 8;
 
+    private static final String[] DISTANCES = {"< 1/8", "< 1/4", "< 1/2", "< 1", "< 2", "< 4", "more"};
+
     private PagerReport() {}
 
     static String status(Session session) {
@@ -42,6 +44,9 @@ final class PagerReport {
         line(text, "in swap, pages", s.states.swapped());
         line(text, "faults on evicted pages", p.faults());
         line(text, "  of these soon after eviction", p.refaults());
+        for (int i = 0; i < DISTANCES.length; i++) {
+            line(text, "  evictions since its own, of the bound: " + DISTANCES[i], c.refaults(i));
+        }
         line(text, "first touches, pages", p.firstTouches());
         line(text, "rescued from the staging area", p.rescues());
         line(text, "evicted to stores", p.evictions());

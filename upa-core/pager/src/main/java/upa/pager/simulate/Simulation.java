@@ -152,10 +152,11 @@ public final class Simulation implements Mechanism {
             return;
         }
         boolean known = touched.get(page);
+        int distance = (int) Math.min(Integer.MAX_VALUE, evictions - evictedAt[page]);
         if (known) {
             faults++;
             stall(FAULT_NANOS);
-            if (evictions - evictedAt[page] < bound) {
+            if (distance < bound) {
                 refaults++;
             }
         } else {
@@ -164,7 +165,7 @@ public final class Simulation implements Mechanism {
         }
         enter(page, known ? Cause.FETCHED : Cause.FIRST_TOUCH);
         if (known) {
-            host.fault(new OneFault(page, write));
+            host.fault(new OneFault(page, write, distance));
             bringIncoming();
         }
     }
@@ -222,7 +223,7 @@ public final class Simulation implements Mechanism {
         bringIncoming();
     }
 
-    private record OneFault(int number, boolean write) implements FaultBatch {
+    private record OneFault(int number, boolean write, int evictions) implements FaultBatch {
         @Override
         public int size() {
             return 1;
@@ -236,6 +237,11 @@ public final class Simulation implements Mechanism {
         @Override
         public int thread(int index) {
             return Objects.checkIndex(index, 1);
+        }
+
+        @Override
+        public int distance(int index) {
+            return Objects.checkIndex(index, 1) + evictions;
         }
 
         @Override

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.lang.management.ClassLoadingMXBean;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -167,5 +169,25 @@ class PoliciesTest {
     void anUnknownNameIsAnsweredWithThoseThereAre() {
         PolicyException e = assertThrows(PolicyException.class, () -> create("clok"));
         assertTrue(e.getMessage().startsWith("there is no policy=clok; there are 2q, clock, "), e.getMessage());
+    }
+
+    /** A pager lives as long as its programs, whatever policies they try. */
+    @Test
+    void policiesOfJarsAreUnloadedWhenNobodyUsesThem() throws InterruptedException {
+        ClassLoadingMXBean classes = ManagementFactory.getClassLoadingMXBean();
+        long before = classes.getUnloadedClassCount();
+        try (PolicyHost host = new PolicyHost(new FakeMechanism(1000, 100), line -> {})) {
+            for (int i = 0; i < 300; i++) {
+                host.replace(PolicySpec.parse(jar + ":foreign.Good"));
+            }
+            for (int tries = 0; tries < 20 && classes.getUnloadedClassCount() - before < 290; tries++) {
+                System.gc();
+                Thread.sleep(50);
+            }
+            assertTrue(
+                    classes.getUnloadedClassCount() - before >= 290,
+                    "of classes=300 only unloaded=" + (classes.getUnloadedClassCount() - before));
+            assertEquals(jar + ":foreign.Good", host.spec().text());
+        }
     }
 }

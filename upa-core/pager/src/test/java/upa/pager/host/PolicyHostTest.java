@@ -284,7 +284,7 @@ class PolicyHostTest {
             {"test,id=" + id + "b", "policy=test cannot start: java.lang.IllegalStateException: not today"},
             {"test,id=" + id + "c", "policy=test cannot start: added threw java.lang.IllegalStateException: not today"},
             {"clock,chances=0", "policy=clock option=chances has value=0, needs a whole number from 1 to 31"},
-            {"clock,chance=1", "policy=clock has no option=chance; it has chances"},
+            {"clock,chance=1", "policy=clock has no option=chance; it has chances, near"},
             {"rules", "policy=rules needs its text: --policy 'when age>30s: evict'"}
         }) {
             assertEquals(

@@ -28,6 +28,9 @@ import upa.policy.Pressure;
 /** Policies that hang, hoard or are replaced while events come in. */
 @Timeout(120)
 class PolicyThreadTest {
+    /** On a busy machine a callback may have hardly any processor in a second. */
+    private static final String LATE = " has not returned after (50 ms of processor time|1000 ms)";
+
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static int ids;
 
@@ -69,7 +72,7 @@ class PolicyThreadTest {
         AtomicBoolean seen = new AtomicBoolean();
         TestPolicy.misdeed(id, "pressure", (p, x) -> seen.set(true));
         add(0, 3);
-        thread.fault(70, 9, true);
+        thread.fault(70, 9, true, 12);
         thread.tell(Cause.WRITTEN, new int[] {2}, 1);
         thread.tell(Cause.FREED, new int[] {0, 1}, 2);
         thread.tell(Cause.FREED, new int[] {2}, 1);
@@ -82,8 +85,9 @@ class PolicyThreadTest {
                 .lines()
                 .toList();
         assertEquals(
-                List.of("added FIRST_TOUCH 0 1 2 | fault 70 thread 9 write | used WRITTEN 2 | gone FREED 0 1 2"
-                        + " | hint SEQUENTIAL 4 5 | pressure 0.5"),
+                List.of(
+                        "added FIRST_TOUCH 0 1 2 | fault 70 thread 9 write distance 12 | used WRITTEN 2 | gone FREED 0 1 2"
+                                + " | hint SEQUENTIAL 4 5 | pressure 0.5"),
                 batches);
     }
 
@@ -111,8 +115,8 @@ class PolicyThreadTest {
         await("replacement", () -> thread.text().equals("clock"));
         thread.want(20, true);
         await("victims of the default", () -> pages.residentPages() == 30);
-        assertEquals(
-                List.of("policy=test evict has not returned after 50 ms of processor time: replaced by clock"), said);
+        assertEquals(1, said.size());
+        assertTrue(said.getFirst().matches("policy=test evict" + LATE + ": replaced by clock"), said.getFirst());
         assertEquals(said.getFirst(), thread.replacedBecause());
         stop.set(true);
     }
@@ -182,7 +186,7 @@ class PolicyThreadTest {
             }
         });
         PolicyException e = assertThrows(PolicyException.class, () -> start("test,id=" + id));
-        assertEquals("policy=test attach has not returned after 50 ms of processor time", e.getMessage());
+        assertTrue(e.getMessage().matches("policy=test attach" + LATE), e.getMessage());
         stop.set(true);
     }
 
@@ -199,8 +203,8 @@ class PolicyThreadTest {
         ExecutionException e = assertThrows(
                 ExecutionException.class,
                 () -> thread.replace(PolicySpec.parse("test,id=" + id)).get());
-        assertEquals(
-                "policy=test attach has not returned after 50 ms of processor time",
+        assertTrue(
+                e.getCause().getMessage().matches("policy=test attach" + LATE),
                 e.getCause().getMessage());
         await("the default", () -> thread.text().equals("clock"));
         thread.want(50, true);

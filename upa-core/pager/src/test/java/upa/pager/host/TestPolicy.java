@@ -116,7 +116,8 @@ public final class TestPolicy implements MemoryPolicy {
 
     @Override
     public void fault(FaultBatch faults, Fetch also) {
-        log.add("fault " + faults.page(0) + " thread " + faults.thread(0) + (faults.isWrite(0) ? " write" : ""));
+        log.add("fault " + faults.page(0) + " thread " + faults.thread(0) + (faults.isWrite(0) ? " write" : "")
+                + (faults.distance(0) < 0 ? "" : " distance " + faults.distance(0)));
         misbehave("fault", also);
     }
 
