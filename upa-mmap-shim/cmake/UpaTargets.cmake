@@ -6,6 +6,11 @@ target_compile_options(upa_strict INTERFACE -Wall -Wextra)
 if(UPA_IS_TOP)
   target_compile_options(upa_strict INTERFACE -Werror)
 endif()
+# Before 12 GCC takes an initializer by name for one by place if its value is a statement expression, as atomic_load()
+# is.
+if(CMAKE_C_COMPILER_ID STREQUAL GNU AND CMAKE_C_COMPILER_VERSION VERSION_LESS 12)
+  target_compile_options(upa_strict INTERFACE -Wno-missing-field-initializers)
+endif()
 target_compile_definitions(upa_strict INTERFACE _GNU_SOURCE=) # as a source that defines it itself does
 if(UPA_CHECKED)
   target_compile_definitions(upa_strict INTERFACE UPA_CHECKED)
