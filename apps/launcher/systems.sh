@@ -103,6 +103,8 @@ unpack_into() {
   done >"$work/status"
   mkdir -p "$tree"/var/lib/dpkg/{info,updates,triggers,alternatives}
   mv "$work/status" "$tree/var/lib/dpkg/status"
+  touch "$tree"/var/lib/dpkg/{lock,lock-frontend} # which dpkg would leave behind
+  echo 1 >"$tree/var/lib/dpkg/info/format"
   rm -r "$debs"
   [[ -e $tree/usr/bin/awk ]] || ln -s mawk "$tree/usr/bin/awk"
   chroot "$tree" /sbin/ldconfig
