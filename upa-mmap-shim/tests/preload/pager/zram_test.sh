@@ -48,10 +48,10 @@ mkfifo "$work/input"
 program=$!
 for ((i = 0; i < 300; i++)); do
   "$upa" policy stats "$program" >"$work/stats" 2>&1 || true
-  ! awk '/^store zram/ { w = $10 + 0; r = $12 + 0 } END { exit !(w > 10000 && r > 5000) }' "$work/stats" || break
+  ! awk '/^store zram/ { w = $13 + 0; r = $15 + 0 } END { exit !(w > 10000 && r > 5000) }' "$work/stats" || break
   sleep 0.1
 done
-awk '/^bound/ { b = $3 } /^resident/ { r = $3 } /^in swap/ { s = $4 } END { exit !(s > b && r < 1.5 * b) }' \
+awk '/^bound/ { b = $3 } /^resident/ { r = $3 } /^in swap/ { s = $4 } END { exit !(s > b / 2 && r < 1.5 * b) }' \
   "$work/stats" || fail "too much is in memory: $(<"$work/stats")"
 echo end >"$work/input"
 wait "$program" || fail "checker: status=$?: $(<"$work/err")"
