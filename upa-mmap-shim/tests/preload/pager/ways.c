@@ -43,6 +43,24 @@ static void by_clone(void)
 	child_looks((pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
 }
 
+/* It has no client that could bring anything in: what waits for one does not wait in it. */
+static void by_clone_leaving(void)
+{
+	pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	char *place;
+
+	if (!child) {
+		place = mmap(NULL, 512 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CHECK(mremap(memory, 512 * PAGE, 512 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place) == place);
+		CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+		for (size_t p = 0; p < PAGES; p++)
+			expect(p < 512 ? place : memory, p, content(p));
+		_exit(0);
+	}
+	child_looks(child);
+	await_evicted();
+}
+
 static void by_vfork(void)
 {
 	pid_t child = vfork();
@@ -330,6 +348,7 @@ static const struct way {
 } list[] = {
 	{ "fork", by_fork },
 	{ "clone", by_clone },
+	{ "clone-leaving", by_clone_leaving },
 	{ "vfork", by_vfork },
 	{ "mremap-out", by_mremap_out },
 	{ "mremap-growing", by_mremap_growing },
