@@ -35,6 +35,7 @@ static int upa_open(struct inode *inode, struct file *file)
 
 	if (!r)
 		return -ENOMEM;
+	refcount_set(&r->users, 1);
 	mutex_init(&r->create_lock);
 	upa_init_region(r);
 	/* Of this file alone: what finds mappings by it finds this region's. */
@@ -52,6 +53,7 @@ static void upa_dismantle(struct upa_region *r)
 	if (r->entries)
 		upa_pool_free(r, 0, r->frames);
 	kfree(r->unused);
+	kfree(r->away);
 	upa_blocks_free(r);
 	vfree(r->entries);
 	vfree(r->shadow);
@@ -66,14 +68,23 @@ static void upa_dismantle(struct upa_region *r)
 	}
 }
 
+/* The last one, the file or a call of a pager that outlives it, ends the region. */
+void upa_put(struct upa_region *r)
+{
+	if (!refcount_dec_and_test(&r->users))
+		return;
+	upa_dismantle(r);
+	kfree(r);
+}
+
 static int upa_release(struct inode *inode, struct file *file)
 {
 	struct upa_region *r = file->private_data;
 
+	upa_pager_forget(r);
 	upa_stats_remove(r);
 	upa_reclaim_forget(r);
-	upa_dismantle(r);
-	kfree(r);
+	upa_put(r);
 	return 0;
 }
 
@@ -264,6 +275,8 @@ static long upa_stats(struct upa_region *r, struct upadev_stats __user *user)
 		.charged_pages = READ_ONCE(r->charged_pages),
 		.reclaimed_pages = atomic64_read(&r->count.reclaimed_pages),
 		.block_entries = atomic64_read(&r->count.block_entries),
+		.away_faults = atomic64_read(&r->count.away_faults),
+		.paged_in = atomic64_read(&r->count.paged_in),
 	};
 
 	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : 0;
@@ -425,6 +438,8 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 	case UPADEV_STATS:
 	case UPADEV_RECLAIM:
 	case UPADEV_ALLOCATORS:
+	case UPADEV_ADMIT:
+	case UPADEV_REVOKE:
 		break;
 	default:
 		return -ENOTTY;
@@ -447,6 +462,10 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 		return upa_harvest_call(r, user);
 	case UPADEV_ALLOCATORS:
 		return upa_allocators_call(r, user);
+	case UPADEV_ADMIT:
+		return upa_admit(r, user);
+	case UPADEV_REVOKE:
+		return upa_revoke(r, user);
 	default:
 		return upa_resize(r, user);
 	}

@@ -196,6 +196,12 @@ done:
 	return VM_FAULT_NOPAGE;
 bad:
 	atomic64_add(changed, &r->count.fault_pages);
+	if (upa_is_away(frame)) {
+		vm_fault_t fault = upa_away_fault(r, vmf, page, frame);
+
+		if (fault != VM_FAULT_SIGBUS)
+			return fault;
+	}
 	atomic64_inc(&r->count.bad_faults);
 	return VM_FAULT_SIGBUS;
 }
@@ -382,6 +388,8 @@ static int upa_batch_work(struct upa_region *r, const struct upadev_range *range
 		upa_flush(r);
 	if (w.flush && !ret && upa_secondary_mmus(r))
 		ret = upa_tell_secondary_mmus(r, ranges, batch->count);
+	if (unlikely(READ_ONCE(r->away)))
+		upa_away_look(r);
 	atomic64_inc(map ? &r->count.map_calls : &r->count.unmap_calls);
 	atomic64_add(batch->changed, map ? &r->count.map_pages : &r->count.unmap_pages);
 	return ret;

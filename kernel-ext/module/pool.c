@@ -5,6 +5,7 @@
  * described by its ready-made page table entry alone.
  */
 #include <linux/gfp.h>
+#include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -136,6 +137,18 @@ bool upa_frame_put(struct upa_region *r, u64 frame, struct page *page)
 	upa_frame_show(r, frame, page);
 	atomic64_dec(&r->unused->gone);
 	return true;
+}
+
+/* Where the contents of a frame are; NULL: it has no memory, or is not in the pool. */
+void *upa_frame_memory(const struct upa_region *r, u64 frame)
+{
+	u64 frames = READ_ONCE(r->frames), entry;
+
+	lockdep_assert_held(&r->refill_lock); /* else it may leave the pool meanwhile */
+	if (frame >= frames)
+		return NULL;
+	entry = READ_ONCE(r->entries[array_index_nospec(frame, frames)]);
+	return entry ? page_address(upa_entry_page(entry)) : NULL;
 }
 
 bool upa_frame_in_whole_block(const struct upa_region *r, u64 frame)

@@ -3,7 +3,9 @@
  * What a region is inside the module, and which file does what with it.
  *
  * Lifetime. A region lives as long as its struct file: mappings hold the file, so upa_release()
- * runs when neither a descriptor nor a mapping is left.
+ * runs when neither a descriptor nor a mapping is left. A pager has a file of its own, which does
+ * not hold the region: a call of it does (->users), for its own time, and never while it copies user
+ * memory. A thread that waits for a page that is away holds the file, since it gives up mmap_lock.
  *
  * Locks, in the order in which they are taken
  *   create_lock    making and resizing: the only writers of ->frames, ->ready, ->charged_pages
@@ -16,6 +18,7 @@
  *                  is searched for numbers
  *   i_mmap_rwsem   of ->mapping, the kernel's: inside unmap_mapping_range()
  *   flush_lock     one shoot-down at a time; nothing is allocated and nobody waited for under it
+ *   upa_away.lock  threads that wait for pages, and who is the pager; then upa_pager.lock
  *   page table     the kernel's own spin lock, of a table or of the level above it: shadow,
  *                  ->frames, ->entries or ->blocks, and the entry are read and written under one
  *                  holding of it
@@ -72,6 +75,8 @@
 #error "upa knows the page tables of x86-64 only"
 #endif
 
+struct upa_away;
+struct upa_pager;
 struct upa_raw;
 
 /**
@@ -147,6 +152,8 @@ struct upa_blocks {
  * @shared_shootdowns: served by one that began later
  * @reclaimed_pages: given back to the kernel
  * @block_entries: entries of 2 MiB set
+ * @away_faults: touches that waited for a pager
+ * @paged_in: pages that a pager has brought
  */
 struct upa_counters {
 	atomic64_t faults, fault_pages, bad_faults;
@@ -154,11 +161,13 @@ struct upa_counters {
 	atomic64_t shootdowns, shared_shootdowns;
 	atomic64_t reclaimed_pages;
 	atomic64_t block_entries;
+	atomic64_t away_faults, paged_in;
 };
 
 /**
  * struct upa_region - a pool of page frames, and at which pages of one process they stand
  * @mapping: of the file: finds every mapping of the region
+ * @users: the file, and calls of a pager
  * @create_lock: see above
  * @ready: released once everything else is set; what follows does not change its place after it
  * @mode: enum upadev_mode
@@ -194,6 +203,7 @@ struct upa_counters {
  * @watched: @reclaim_link is used
  * @flush_lock: see above
  * @flushes_begun: counts shoot-downs of all CPUs
+ * @away: set once, when the first pager is admitted
  * @raw: what raw modes need besides
  * @notifier: of raw modes, in the mm's list of notifiers
  * @notifier_head: of that list
@@ -203,6 +213,7 @@ struct upa_counters {
  */
 struct upa_region {
 	struct address_space mapping;
+	refcount_t users;
 	struct mutex create_lock;
 	bool ready;
 	u32 mode;
@@ -242,6 +253,7 @@ struct upa_region {
 	struct mutex flush_lock;
 	u64 flushes_begun;
 
+	struct upa_away *away;
 	struct upa_raw *raw;
 	const struct hlist_node *notifier;
 	struct hlist_node **notifier_head;
@@ -341,6 +353,7 @@ struct page *upa_frame_hide(struct upa_region *r, u64 frame);
 void upa_frame_show(struct upa_region *r, u64 frame, struct page *page);
 bool upa_frame_put(struct upa_region *r, u64 frame, struct page *page);
 bool upa_block_put(struct upa_region *r, u64 block, struct upa_block_memory *m);
+void *upa_frame_memory(const struct upa_region *r, u64 frame);
 bool upa_frame_in_whole_block(const struct upa_region *r, u64 frame);
 void upa_frame_free(struct upa_region *r, u64 frame, struct page *page);
 void upa_block_free(struct upa_region *r, u64 frame, struct page *page);
@@ -439,6 +452,29 @@ int upa_walk_table(struct upa_region *r, struct upa_walk *w, u64 page, unsigned 
 vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf);
 int upa_guarded_batch(struct upa_region *r, struct upadev_batch *batch, bool map);
 int upa_guarded_advise(struct upa_region *r, loff_t offset, loff_t bytes, int advice);
+
+/* Does a number of upa_number() say that the page is away? */
+static inline bool upa_is_away(u32 word)
+{
+	return (word & (UPADEV_SHADOW_AWAY | UPADEV_SHADOW_BLOCK)) == UPADEV_SHADOW_AWAY;
+}
+
+/* pager.c: who was admitted, and who waits for him */
+vm_fault_t upa_away_fault(struct upa_region *r, struct vm_fault *vmf, u64 page, u32 word);
+void upa_away_look(struct upa_region *r);
+void upa_away_unmapped(struct upa_region *r);
+long upa_admit(struct upa_region *r, const struct upadev_pager __user *user);
+long upa_revoke(struct upa_region *r, const struct upadev_pager __user *user);
+void upa_pager_forget(struct upa_region *r);
+struct upa_region *upa_pager_enter(struct upa_pager *p);
+int upa_pager_lock(struct upa_pager *p, struct upa_region *r);
+void upa_pager_unlock(struct upa_region *r);
+
+/* paging.c: what a pager does */
+long upa_paging(struct upa_pager *p, struct upadev_paging __user *user);
+
+/* device.c */
+void upa_put(struct upa_region *r);
 
 /* harvest.c: accessed and dirty bits */
 int upa_harvest(struct upa_region *r, struct upadev_harvest *harvest);

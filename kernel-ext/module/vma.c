@@ -131,8 +131,10 @@ static void upa_data_close(struct vm_area_struct *vma)
 {
 	struct upa_region *r = vma->vm_private_data;
 
-	if (vma == r->data_vma)
-		WRITE_ONCE(r->data_vma, NULL);
+	if (vma != r->data_vma)
+		return;
+	WRITE_ONCE(r->data_vma, NULL);
+	upa_away_unmapped(r);
 }
 
 static const struct vm_operations_struct upa_data_ops = {

@@ -13,8 +13,8 @@
  * **Who may do what.** UPADEV_INFO needs no region and UPADEV_CREATE a file that is open for
  * reading and writing (else EACCES). From then on only threads of the creating process may use the
  * file, with exceptions for any process that was given the descriptor: UPADEV_STATS, mapping the
- * shadow table or the state (a pager), and UPADEV_RECLAIM once UPADEV_ALLOCATORS was called (a
- * manager). All others get EPERM. A forked child
+ * shadow table or the state, and UPADEV_RECLAIM once UPADEV_ALLOCATORS was called (a manager). All
+ * others get EPERM. A pager has a descriptor of its own: see below. A forked child
  * inherits the descriptor but none of the mappings; a touch there is a SIGSEGV. After exec the
  * descriptor, unless closed by O_CLOEXEC, keeps the frames but can do nothing with them.
  *
@@ -59,6 +59,23 @@
  * UPADEV_MAP if the block of pages is one no more; what the shadow table still says comes back when
  * it is touched. The same block may stand at several blocks of pages, and its frames at others.
  *
+ * **A pager** (guarded mode). UPADEV_ADMIT returns a descriptor. Who has it may act on the region as
+ * the owner could, by the calls named at struct upadev_paging, and no further; the owner hands it to
+ * another process and closes its own. It holds neither frames nor the region. A shadow entry with
+ * UPADEV_SHADOW_AWAY says that the page is away; its other 30 bits are the pager's, who may keep the
+ * place of the page there. A thread that touches such a page sleeps until the entry has changed and
+ * UPADEV_PAGE_IN, UPADEV_MAP or UPADEV_UNMAP (of any pages) has returned since, by whomever. It can
+ * be killed; a signal handler runs meanwhile, if the touch was not inside a system call. read() of
+ * the descriptor tells of such touches, oldest first, as struct upadev_fault; it waits for one,
+ * unless O_NONBLOCK is set, and poll() waits for several descriptors. Once the region has ended, or
+ * the pager is revoked, read() returns 0, poll() says POLLHUP, and calls are ESHUTDOWN.
+ *
+ * A pager is lost when the last copy of its descriptor is closed, as at the end of its process, or
+ * when UPADEV_REVOKE was called. What becomes of touches then, those that are waiting included, is
+ * the owner's choice: with UPADEV_PAGER_WAIT they wait for another pager, to whom all of them are
+ * told; else they are SIGBUS until another is admitted. Where none ever was, and where the kernel
+ * asks for a page without waiting, a page that is away is a SIGBUS.
+ *
  * **Raw modes.** The process stores hardware entries: those of the entries table, or 0. Absent to
  * present needs no call. After present to absent or present to other: fsync() of the file, and only
  * then may the frame be used again. It returns after no thread can reach what its entries no longer
@@ -88,7 +105,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define UPADEV_ABI_VERSION 2
+#define UPADEV_ABI_VERSION 3
 
 #define UPADEV_PAGE_BYTES 4096ULL
 #define UPADEV_BLOCK_PAGES 512ULL     /* pages in 2 MiB: unit of regions and pools */
@@ -151,6 +168,8 @@ struct upadev_info {
 
 /* In the shadow entry of a page 512 n: the rest is the number of a block, its first frame / 512. */
 #define UPADEV_SHADOW_BLOCK (1U << 31)
+/* In any other shadow entry: the page is away. The rest is the pager's. */
+#define UPADEV_SHADOW_AWAY (1U << 30)
 
 /**
  * struct upadev_create - UPADEV_CREATE: create the region
@@ -324,6 +343,8 @@ struct upadev_reclaim {
  * @charged_pages: pages charged to the locked-memory limit
  * @reclaimed_pages: taken by the kernel under memory pressure, or by UPADEV_RECLAIM
  * @block_entries: entries of 2 MiB that were installed; their pages are in fault_pages or map_pages
+ * @away_faults: touches of pages that were away, for which a thread has waited
+ * @paged_in: pages that a pager has brought
  * @reserved: 0
  */
 struct upadev_stats {
@@ -344,7 +365,9 @@ struct upadev_stats {
 	__u64 charged_pages;
 	__u64 reclaimed_pages;
 	__u64 block_entries;
-	__u64 reserved[2];
+	__u64 away_faults;
+	__u64 paged_in;
+	__u64 reserved[4];
 };
 
 /* Bits of an allocator's words; see struct upadev_allocator. */
@@ -421,6 +444,91 @@ struct upadev_allocators {
 	__u64 reserved[5];
 };
 
+/* Who touches a page that is away waits while there is no pager; else SIGBUS. */
+#define UPADEV_PAGER_WAIT (1U << 0)
+
+/**
+ * struct upadev_pager - UPADEV_ADMIT and UPADEV_REVOKE: a pager comes, or goes
+ * @flags: in: UPADEV_PAGER_WAIT, or 0: what becomes of touches without a pager
+ * @pad: in: 0
+ * @reserved: in: 0
+ *
+ * UPADEV_ADMIT returns a descriptor, with O_CLOEXEC. Errors: EBUSY (there is a pager), EOPNOTSUPP
+ * (raw mode, or made with UPADEV_CREATE_RECLAIM, which takes frames that stand nowhere), ENOMEM,
+ * EMFILE, ENFILE. After UPADEV_REVOKE has returned, the pager has no effect any more; with EINTR, a
+ * call of his that was under way may still have one. It may be called without a pager, to change
+ * what becomes of touches; where none ever was, it is ENOENT.
+ */
+struct upadev_pager {
+	__u32 flags;
+	__u32 pad;
+	__u64 reserved[3];
+};
+
+/* The touch was a store. */
+#define UPADEV_FAULT_WRITE (1U << 0)
+
+/**
+ * struct upadev_fault - what read() of a pager's descriptor tells: a thread waits
+ * @page: for this page
+ * @word: its shadow entry when it was touched
+ * @flags: UPADEV_FAULT_*
+ *
+ * A touch is told once to a pager, but again after a signal handler has run. Several threads may
+ * wait for the same page. A thread may have been killed, or the page be back, when this is read.
+ */
+struct upadev_fault {
+	__u64 page;
+	__u32 word;
+	__u32 flags;
+};
+
+/**
+ * struct upadev_transfer - a page that comes
+ * @page: in: which, relative to the region
+ * @buffer: in: address of its 4096 bytes, or 0: the frame keeps what it holds
+ * @away: in: the shadow entry while it is away, with UPADEV_SHADOW_AWAY
+ * @frame: in: number of the frame
+ * @result: out: 0, or a negative error: EINVAL (page, frame or @away out of range, @pad not 0),
+ *	EAGAIN (the shadow entry is another, or the page is part of a block: nothing has happened),
+ *	EFAULT (@buffer), ENOMEM (no memory for a frame that had none)
+ * @pad: in: 0
+ */
+struct upadev_transfer {
+	__u64 page;
+	__u64 buffer;
+	__u32 away;
+	__u32 frame;
+	__s32 result;
+	__u32 pad;
+};
+
+/**
+ * struct upadev_paging - UPADEV_PAGE_IN: pages that come, by a pager
+ * @transfers: in: address of struct upadev_transfer[count]
+ * @count: in: 1 .. UPADEV_MAX_RANGES
+ * @flags: in: 0
+ * @done: out: how many had the result 0; also when the call fails
+ * @reserved: in: 0
+ *
+ * Of the descriptor that UPADEV_ADMIT returned. UPADEV_PAGE_IN copies the contents into the frame,
+ * then stores frame + 1 as the shadow entry, in one step and only if it is `away`, then has threads
+ * that wait for the page touch it again. Which frames are unused is for owner and pager to know: a
+ * frame that stands elsewhere gets the contents there too. Each transfer succeeds or fails by
+ * itself.
+ *
+ * Errors: ESHUTDOWN (revoked, or the region has ended), ESRCH (the owner has ended), ENXIO (the data
+ * is not mapped), ENOMEM, EINTR; those of which `result` was not written have not been tried, or,
+ * with EFAULT, up to 16 have. ENOTTY: no call of a pager.
+ */
+struct upadev_paging {
+	__u64 transfers;
+	__u32 count;
+	__u32 flags;
+	__u64 done;
+	__u64 reserved[2];
+};
+
 #define UPADEV_INFO _IOR('U', 0x80, struct upadev_info)
 #define UPADEV_CREATE _IOWR('U', 0x81, struct upadev_create)
 #define UPADEV_MAP _IOWR('U', 0x82, struct upadev_batch)
@@ -430,5 +538,8 @@ struct upadev_allocators {
 #define UPADEV_STATS _IOR('U', 0x87, struct upadev_stats)
 #define UPADEV_RECLAIM _IOWR('U', 0x88, struct upadev_reclaim)
 #define UPADEV_ALLOCATORS _IOW('U', 0x89, struct upadev_allocators)
+#define UPADEV_ADMIT _IOW('U', 0x8a, struct upadev_pager)
+#define UPADEV_REVOKE _IOW('U', 0x8b, struct upadev_pager)
+#define UPADEV_PAGE_IN _IOWR('U', 0x8c, struct upadev_paging)
 
 #endif /* _UAPI_UPA_H */

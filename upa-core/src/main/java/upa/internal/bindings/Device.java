@@ -23,10 +23,10 @@ public class Device extends Device$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int UPADEV_ABI_VERSION = (int)2L;
+    private static final int UPADEV_ABI_VERSION = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define UPADEV_ABI_VERSION 2
+     * #define UPADEV_ABI_VERSION 3
      * }
      */
     public static int UPADEV_ABI_VERSION() {
@@ -194,6 +194,15 @@ public class Device extends Device$shared {
     public static int UPADEV_SHADOW_BLOCK() {
         return UPADEV_SHADOW_BLOCK;
     }
+    private static final int UPADEV_SHADOW_AWAY = (int)1073741824L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_SHADOW_AWAY 1073741824
+     * }
+     */
+    public static int UPADEV_SHADOW_AWAY() {
+        return UPADEV_SHADOW_AWAY;
+    }
     private static final int UPADEV_BATCH_PER_RANGE = (int)1L;
     /**
      * {@snippet lang=c :
@@ -257,6 +266,24 @@ public class Device extends Device$shared {
     public static int UPADEV_TREE_OPEN() {
         return UPADEV_TREE_OPEN;
     }
+    private static final int UPADEV_PAGER_WAIT = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_PAGER_WAIT 1
+     * }
+     */
+    public static int UPADEV_PAGER_WAIT() {
+        return UPADEV_PAGER_WAIT;
+    }
+    private static final int UPADEV_FAULT_WRITE = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_FAULT_WRITE 1
+     * }
+     */
+    public static int UPADEV_FAULT_WRITE() {
+        return UPADEV_FAULT_WRITE;
+    }
     private static final long UPADEV_INFO = 2149602688L;
     /**
      * {@snippet lang=c :
@@ -311,10 +338,10 @@ public class Device extends Device$shared {
     public static long UPADEV_RESIZE() {
         return UPADEV_RESIZE;
     }
-    private static final long UPADEV_STATS = 2156942727L;
+    private static final long UPADEV_STATS = 2159039879L;
     /**
      * {@snippet lang=c :
-     * #define UPADEV_STATS 2156942727
+     * #define UPADEV_STATS 2159039879
      * }
      */
     public static long UPADEV_STATS() {
@@ -337,6 +364,33 @@ public class Device extends Device$shared {
      */
     public static long UPADEV_ALLOCATORS() {
         return UPADEV_ALLOCATORS;
+    }
+    private static final long UPADEV_ADMIT = 1075860874L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_ADMIT 1075860874
+     * }
+     */
+    public static long UPADEV_ADMIT() {
+        return UPADEV_ADMIT;
+    }
+    private static final long UPADEV_REVOKE = 1075860875L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_REVOKE 1075860875
+     * }
+     */
+    public static long UPADEV_REVOKE() {
+        return UPADEV_REVOKE;
+    }
+    private static final long UPADEV_PAGE_IN = 3223868812L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_PAGE_IN 3223868812
+     * }
+     */
+    public static long UPADEV_PAGE_IN() {
+        return UPADEV_PAGE_IN;
     }
 }
 

@@ -32,7 +32,9 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     __u64 charged_pages;
  *     __u64 reclaimed_pages;
  *     __u64 block_entries;
- *     __u64 reserved[2];
+ *     __u64 away_faults;
+ *     __u64 paged_in;
+ *     __u64 reserved[4];
  * }
  * }
  */
@@ -60,7 +62,9 @@ public class upadev_stats {
         Device.C_LONG_LONG.withName("charged_pages"),
         Device.C_LONG_LONG.withName("reclaimed_pages"),
         Device.C_LONG_LONG.withName("block_entries"),
-        MemoryLayout.sequenceLayout(2, Device.C_LONG_LONG).withName("reserved")
+        Device.C_LONG_LONG.withName("away_faults"),
+        Device.C_LONG_LONG.withName("paged_in"),
+        MemoryLayout.sequenceLayout(4, Device.C_LONG_LONG).withName("reserved")
     ).withName("upadev_stats");
 
     /**
@@ -818,12 +822,100 @@ public class upadev_stats {
         struct.set(block_entries$LAYOUT, block_entries$OFFSET, fieldValue);
     }
 
+    private static final OfLong away_faults$LAYOUT = (OfLong)$LAYOUT.select(groupElement("away_faults"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * __u64 away_faults
+     * }
+     */
+    public static final OfLong away_faults$layout() {
+        return away_faults$LAYOUT;
+    }
+
+    private static final long away_faults$OFFSET = $LAYOUT.byteOffset(groupElement("away_faults"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * __u64 away_faults
+     * }
+     */
+    public static final long away_faults$offset() {
+        return away_faults$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * __u64 away_faults
+     * }
+     */
+    public static long away_faults(MemorySegment struct) {
+        return struct.get(away_faults$LAYOUT, away_faults$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * __u64 away_faults
+     * }
+     */
+    public static void away_faults(MemorySegment struct, long fieldValue) {
+        struct.set(away_faults$LAYOUT, away_faults$OFFSET, fieldValue);
+    }
+
+    private static final OfLong paged_in$LAYOUT = (OfLong)$LAYOUT.select(groupElement("paged_in"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * __u64 paged_in
+     * }
+     */
+    public static final OfLong paged_in$layout() {
+        return paged_in$LAYOUT;
+    }
+
+    private static final long paged_in$OFFSET = $LAYOUT.byteOffset(groupElement("paged_in"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * __u64 paged_in
+     * }
+     */
+    public static final long paged_in$offset() {
+        return paged_in$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * __u64 paged_in
+     * }
+     */
+    public static long paged_in(MemorySegment struct) {
+        return struct.get(paged_in$LAYOUT, paged_in$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * __u64 paged_in
+     * }
+     */
+    public static void paged_in(MemorySegment struct, long fieldValue) {
+        struct.set(paged_in$LAYOUT, paged_in$OFFSET, fieldValue);
+    }
+
     private static final SequenceLayout reserved$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("reserved"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * __u64 reserved[2]
+     * __u64 reserved[4]
      * }
      */
     public static final SequenceLayout reserved$layout() {
@@ -835,7 +927,7 @@ public class upadev_stats {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * __u64 reserved[2]
+     * __u64 reserved[4]
      * }
      */
     public static final long reserved$offset() {
@@ -845,7 +937,7 @@ public class upadev_stats {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * __u64 reserved[2]
+     * __u64 reserved[4]
      * }
      */
     public static MemorySegment reserved(MemorySegment struct) {
@@ -855,19 +947,19 @@ public class upadev_stats {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * __u64 reserved[2]
+     * __u64 reserved[4]
      * }
      */
     public static void reserved(MemorySegment struct, MemorySegment fieldValue) {
         MemorySegment.copy(fieldValue, 0L, struct, reserved$OFFSET, reserved$LAYOUT.byteSize());
     }
 
-    private static long[] reserved$DIMS = { 2 };
+    private static long[] reserved$DIMS = { 4 };
 
     /**
      * Dimensions for array field:
      * {@snippet lang=c :
-     * __u64 reserved[2]
+     * __u64 reserved[4]
      * }
      */
     public static long[] reserved$dimensions() {
@@ -878,7 +970,7 @@ public class upadev_stats {
     /**
      * Indexed getter for field:
      * {@snippet lang=c :
-     * __u64 reserved[2]
+     * __u64 reserved[4]
      * }
      */
     public static long reserved(MemorySegment struct, long index0) {
@@ -888,7 +980,7 @@ public class upadev_stats {
     /**
      * Indexed setter for field:
      * {@snippet lang=c :
-     * __u64 reserved[2]
+     * __u64 reserved[4]
      * }
      */
     public static void reserved(MemorySegment struct, long index0, long fieldValue) {
