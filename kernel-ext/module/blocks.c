@@ -315,17 +315,22 @@ static u64 upa_locked_run(struct upa_region *r, struct upa_walk *w, u64 page, u6
 	return count ? min(end, first + count * UPADEV_BLOCK_PAGES) : page;
 }
 
-/* The entry of 2 MiB at @page, if it is still there, is in the way of single pages. */
-static void upa_make_way(struct upa_region *r, struct upa_walk *w, u64 page, pmd_t *pmd)
+/* Takes the entry of 2 MiB that maps @page away, all of it. True if there was one. */
+bool upa_blocks_empty_one(struct upa_region *r, u64 page)
 {
 	unsigned long address = (r->data_start + page * PAGE_SIZE) & PMD_MASK;
-	spinlock_t *lock = pmd_lock(r->mm, pmd);
+	pmd_t *pmd = upa_pmd(r->mm, address);
+	spinlock_t *lock;
+	bool there;
 
-	if (native_pmd_val(*pmd) & _PAGE_PSE) {
+	if (!pmd)
+		return false;
+	lock = pmd_lock(r->mm, pmd);
+	there = native_pmd_val(*pmd) & _PAGE_PSE;
+	if (there)
 		upa_clear_block(r, address, pmd);
-		w->flush = true;
-	}
 	spin_unlock(lock);
+	return there;
 }
 
 /* May the block of pages at @page, all of it before @end, have an entry of 2 MiB? */
@@ -366,7 +371,7 @@ static int upa_walk_single(struct upa_region *r, struct upa_walk *w, u64 page, u
 			ret = upa_walk_table(r, w, page, count);
 			if (ret != -ENOENT)
 				return ret;
-			upa_make_way(r, w, page, pmd);
+			w->flush |= upa_blocks_empty_one(r, page); /* it is in the way */
 		}
 	}
 	ret = upa_walk_table(r, w, page, count);

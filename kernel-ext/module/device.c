@@ -277,36 +277,38 @@ static long upa_stats(struct upa_region *r, struct upadev_stats __user *user)
 		.block_entries = atomic64_read(&r->count.block_entries),
 		.away_faults = atomic64_read(&r->count.away_faults),
 		.paged_in = atomic64_read(&r->count.paged_in),
+		.paged_out = atomic64_read(&r->count.paged_out),
 	};
 
 	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : 0;
 }
 
-static long upa_batch(struct upa_region *r, struct upadev_batch __user *user, bool map)
+long upa_batch_call(struct upa_region *r, struct upa_pager *p, struct upadev_batch __user *user,
+		    bool map)
 {
 	struct upadev_batch b;
 	int ret;
 
-	if (r->mode != UPADEV_GUARDED)
+	if (!p && r->mode != UPADEV_GUARDED)
 		return -EOPNOTSUPP;
 	if (copy_from_user(&b, user, sizeof(b)))
 		return -EFAULT;
-	ret = upa_guarded_batch(r, &b, map);
+	ret = upa_guarded_batch(r, p, &b, map);
 	if ((!ret || ret == -EINVAL || ret == -EINTR) && copy_to_user(user, &b, sizeof(b)))
 		return -EFAULT;
 	return ret;
 }
 
-static long upa_harvest_call(struct upa_region *r, struct upadev_harvest __user *user)
+long upa_harvest_call(struct upa_region *r, struct upa_pager *p, struct upadev_harvest __user *user)
 {
 	struct upadev_harvest h;
 	int ret;
 
-	if (r->mode != UPADEV_GUARDED)
+	if (!p && r->mode != UPADEV_GUARDED)
 		return -EOPNOTSUPP;
 	if (copy_from_user(&h, user, sizeof(h)))
 		return -EFAULT;
-	ret = upa_harvest(r, &h);
+	ret = upa_harvest(r, p, &h);
 	if (!ret && copy_to_user(user, &h, sizeof(h)))
 		return -EFAULT;
 	return ret;
@@ -455,11 +457,11 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 		return -EPERM;
 	switch (call) {
 	case UPADEV_MAP:
-		return upa_batch(r, user, true);
+		return upa_batch_call(r, NULL, user, true);
 	case UPADEV_UNMAP:
-		return upa_batch(r, user, false);
+		return upa_batch_call(r, NULL, user, false);
 	case UPADEV_HARVEST:
-		return upa_harvest_call(r, user);
+		return upa_harvest_call(r, NULL, user);
 	case UPADEV_ALLOCATORS:
 		return upa_allocators_call(r, user);
 	case UPADEV_ADMIT:

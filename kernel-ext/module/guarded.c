@@ -299,6 +299,10 @@ static int upa_batch_lock(struct upa_region *r, const struct upa_walk *w)
 		return -EINTR;
 	if (mmap_read_lock_killable(r->mm))
 		return -EINTR;
+	if (unlikely(w->pager) && !upa_is_admitted(w->pager)) {
+		mmap_read_unlock(r->mm);
+		return -ESHUTDOWN;
+	}
 	/* A number may be moved again after this call: not between two looks at the shadow. */
 	if (r->gone && !w->map && down_read_killable(&r->moves)) {
 		mmap_read_unlock(r->mm);
@@ -341,10 +345,10 @@ static int upa_tell_secondary_mmus(struct upa_region *r, const struct upadev_ran
  * call has cleared by then is flushed by itself in the end, by munmap(), or before frames leave
  * the pool, whichever comes first, and until it returns nothing is promised.
  */
-static int upa_batch_work(struct upa_region *r, const struct upadev_range *ranges,
-			  struct upadev_batch *batch, bool map)
+static int upa_batch_work(struct upa_region *r, struct upa_pager *p,
+			  const struct upadev_range *ranges, struct upadev_batch *batch, bool map)
 {
-	struct upa_walk w = { .batch = batch, .map = map };
+	struct upa_walk w = { .batch = batch, .pager = p, .map = map };
 	u64 page = ranges[0].page;
 	u32 i = 0;
 	int ret;
@@ -384,7 +388,7 @@ static int upa_batch_work(struct upa_region *r, const struct upadev_range *range
 		}
 		cond_resched();
 	} while (ret == -EAGAIN);
-	if (w.flush && ret == -EINTR)
+	if (w.flush && (ret == -EINTR || ret == -ESHUTDOWN))
 		upa_flush(r);
 	if (w.flush && !ret && upa_secondary_mmus(r))
 		ret = upa_tell_secondary_mmus(r, ranges, batch->count);
@@ -395,16 +399,33 @@ static int upa_batch_work(struct upa_region *r, const struct upadev_range *range
 	return ret;
 }
 
-int upa_guarded_batch(struct upa_region *r, struct upadev_batch *batch, bool map)
+/* All is copied. Checks what depends on the region, and does it. */
+static int upa_batch_checked(struct upa_region *r, struct upa_pager *p,
+			     const struct upadev_range *ranges, struct upadev_batch *batch,
+			     bool map)
+{
+	u32 i;
+
+	if (batch->flags & ~(map || r->blocks ? 0 : UPADEV_BATCH_PER_RANGE))
+		return -EINVAL;
+	for (i = 0; i < batch->count; i++)
+		if (!upa_in_region(r, ranges[i].page, ranges[i].count))
+			return -EINVAL;
+	return upa_batch_work(r, p, ranges, batch, map);
+}
+
+/* Of the owner, or of a pager, who has no region yet. */
+int upa_guarded_batch(struct upa_region *r, struct upa_pager *p, struct upadev_batch *batch,
+		      bool map)
 {
 	struct upadev_range few[8], *ranges = few;
+	struct upa_visit visit;
 	int ret = 0;
-	u32 i;
 
 	batch->changed = 0;
 	batch->stopped_at = ~0ULL;
 	if (batch->count < 1 || batch->count > UPADEV_MAX_RANGES || batch->reserved[0] ||
-	    batch->reserved[1] || batch->flags & ~(map || r->blocks ? 0 : UPADEV_BATCH_PER_RANGE))
+	    batch->reserved[1] || batch->flags & ~(map ? 0 : UPADEV_BATCH_PER_RANGE))
 		return -EINVAL;
 	if (batch->count > ARRAY_SIZE(few)) {
 		ranges = kvmalloc_array(batch->count, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
@@ -414,16 +435,15 @@ int upa_guarded_batch(struct upa_region *r, struct upadev_batch *batch, bool map
 	if (copy_from_user(ranges, u64_to_user_ptr(batch->ranges),
 			   batch->count * sizeof(*ranges))) {
 		ret = -EFAULT;
-		goto out;
-	}
-	for (i = 0; i < batch->count; i++) {
-		if (!upa_in_region(r, ranges[i].page, ranges[i].count)) {
-			ret = -EINVAL;
-			goto out;
+	} else if (likely(!p)) {
+		ret = upa_batch_checked(r, NULL, ranges, batch, map);
+	} else {
+		ret = upa_visit_begin(p, &visit);
+		if (!ret) {
+			ret = upa_batch_checked(visit.region, p, ranges, batch, map);
+			upa_visit_end(&visit);
 		}
 	}
-	ret = upa_batch_work(r, ranges, batch, map);
-out:
 	if (ranges != few)
 		kvfree(ranges);
 	return ret;
@@ -443,5 +463,5 @@ int upa_guarded_advise(struct upa_region *r, loff_t offset, loff_t bytes, int ad
 	if (offset < 0 || bytes <= 0 || (offset | bytes) & ~PAGE_MASK ||
 	    !upa_in_region(r, range.page, range.count))
 		return -EINVAL;
-	return upa_batch_work(r, &range, &batch, advice == POSIX_FADV_WILLNEED);
+	return upa_batch_work(r, NULL, &range, &batch, advice == POSIX_FADV_WILLNEED);
 }

@@ -83,14 +83,36 @@ static bool upa_put_bits(u64 user, u64 first, const u64 *bits, u64 words)
 	return user && copy_to_user(u64_to_user_ptr(user) + first / 8, bits, words * sizeof(*bits));
 }
 
-int upa_harvest(struct upa_region *r, struct upadev_harvest *h)
+/* One chunk from @done on, of the owner or of a pager at work. */
+static int upa_harvest_some(struct upa_region *r, struct upa_pager *p, struct upadev_harvest *h,
+			    u64 done, u64 count, u64 *bits, u64 words)
 {
+	int ret = 0;
+
+	if (!upa_in_region(r, h->page, h->count))
+		return -EINVAL;
+	if (fatal_signal_pending(current) || mmap_read_lock_killable(r->mm))
+		return -EINTR;
+	if (p && !upa_is_admitted(p))
+		ret = -ESHUTDOWN;
+	else if (!upa_data_vma(r))
+		ret = -ENXIO;
+	else if (upa_harvest_chunk(r, h->page + done, count, h, bits, bits + words))
+		upa_flush(r);
+	mmap_read_unlock(r->mm);
+	return ret;
+}
+
+/* Of the owner, or of a pager, who has no region yet. */
+int upa_harvest(struct upa_region *r, struct upa_pager *p, struct upadev_harvest *h)
+{
+	struct upa_visit visit;
 	u64 done, *bits;
 	int ret = 0;
 
 	if (h->flags & ~(UPADEV_HARVEST_CLEAR_ACCESSED | UPADEV_HARVEST_CLEAR_DIRTY |
 			 UPADEV_HARVEST_FLUSH) ||
-	    h->pad || h->reserved[0] || h->reserved[1] || !upa_in_region(r, h->page, h->count))
+	    h->pad || h->reserved[0] || h->reserved[1] || !h->count)
 		return -EINVAL;
 	h->accessed_pages = 0;
 	h->dirty_pages = 0;
@@ -102,15 +124,15 @@ int upa_harvest(struct upa_region *r, struct upadev_harvest *h)
 		    words = DIV_ROUND_UP(count, 64);
 
 		memset(bits, 0, 2 * words * sizeof(*bits));
-		if (fatal_signal_pending(current) || mmap_read_lock_killable(r->mm)) {
-			ret = -EINTR;
-			break;
+		if (p) {
+			ret = upa_visit_begin(p, &visit);
+			if (ret)
+				break;
+			ret = upa_harvest_some(visit.region, p, h, done, count, bits, words);
+			upa_visit_end(&visit);
+		} else {
+			ret = upa_harvest_some(r, NULL, h, done, count, bits, words);
 		}
-		if (!upa_data_vma(r))
-			ret = -ENXIO;
-		else if (upa_harvest_chunk(r, h->page + done, count, h, bits, bits + words))
-			upa_flush(r);
-		mmap_read_unlock(r->mm);
 		/* Not under mmap_lock: writing to the process may fault. */
 		if (!ret && (upa_put_bits(h->accessed, done, bits, words) ||
 			     upa_put_bits(h->dirty, done, bits + words, words)))

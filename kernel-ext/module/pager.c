@@ -17,6 +17,7 @@
 #include <linux/anon_inodes.h>
 #include <linux/compat.h>
 #include <linux/file.h>
+#include <linux/memcontrol.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/sched/mm.h>
@@ -212,7 +213,7 @@ void upa_away_unmapped(struct upa_region *r)
 }
 
 /* Of a pager that is still admitted: its region, held until upa_put(). Else NULL. */
-struct upa_region *upa_pager_enter(struct upa_pager *p)
+static struct upa_region *upa_pager_enter(struct upa_pager *p)
 {
 	struct upa_region *r;
 
@@ -224,33 +225,72 @@ struct upa_region *upa_pager_enter(struct upa_pager *p)
 	return r;
 }
 
+/* May the pager act still? What it does under the owner's mmap_lock after this, it may. */
+bool upa_is_admitted(const struct upa_pager *p)
+{
+	return READ_ONCE(p->region);
+}
+
 /*
- * For what a pager does to the region that it has entered: the owner's mmap_lock, with the pager
- * admitted and the data mapped, until upa_pager_unlock().
+ * A pager begins to work: the region and the owner's address space stay, and what is allocated is
+ * the owner's. No user memory is copied until upa_visit_end().
  */
-int upa_pager_lock(struct upa_pager *p, struct upa_region *r)
+int upa_visit_begin(struct upa_pager *p, struct upa_visit *v)
+{
+	struct upa_region *r = upa_pager_enter(p);
+
+	if (!r)
+		return -ESHUTDOWN;
+	if (!mmget_not_zero(r->mm)) {
+		upa_put(r);
+		return -ESRCH;
+	}
+	v->region = r;
+	v->group = get_mem_cgroup_from_mm(r->mm);
+	v->before = set_active_memcg(v->group);
+	return 0;
+}
+
+void upa_visit_end(struct upa_visit *v)
+{
+	set_active_memcg(v->before);
+	mem_cgroup_put(v->group);
+	mmput(v->region->mm);
+	upa_put(v->region);
+}
+
+/* The owner's mmap_lock, with the pager admitted and the data mapped. */
+int upa_visit_lock(struct upa_pager *p, struct upa_region *r)
 {
 	int ret = 0;
 
-	if (!mmget_not_zero(r->mm))
-		return -ESRCH;
-	if (mmap_read_lock_killable(r->mm)) {
-		mmput(r->mm);
+	if (fatal_signal_pending(current) || mmap_read_lock_killable(r->mm))
 		return -EINTR;
-	}
-	if (!READ_ONCE(p->region))
+	if (!upa_is_admitted(p))
 		ret = -ESHUTDOWN;
 	else if (!upa_data_vma(r))
 		ret = -ENXIO;
 	if (ret)
-		upa_pager_unlock(r);
+		mmap_read_unlock(r->mm);
 	return ret;
 }
 
-void upa_pager_unlock(struct upa_region *r)
+/*
+ * Takes back what a pager has done to a shadow entry, if it may still act, whatever signal it has
+ * got meanwhile. Under this lock, since to wait for mmap_lock it would have to be alive.
+ */
+void upa_pager_undo(struct upa_pager *p, u64 page, u32 now, u32 before)
 {
-	mmap_read_unlock(r->mm);
-	mmput(r->mm);
+	struct upa_region *r = upa_pager_enter(p);
+
+	if (!r)
+		return;
+	spin_lock(&r->away->lock);
+	if (r->away->pager == p)
+		cmpxchg(&r->shadow[page], now, before);
+	spin_unlock(&r->away->lock);
+	upa_away_look(r);
+	upa_put(r);
 }
 
 /* Moves up to @limit touches from unread to told. */
@@ -333,10 +373,19 @@ static __poll_t upa_pager_poll(struct file *file, poll_table *wait)
 static long upa_pager_ioctl(struct file *file, unsigned int call, unsigned long argument)
 {
 	struct upa_pager *p = file->private_data;
+	void __user *user = (void __user *)argument;
 
 	switch (call) {
 	case UPADEV_PAGE_IN:
-		return upa_paging(p, (void __user *)argument);
+		return upa_paging(p, user, false);
+	case UPADEV_PAGE_OUT:
+		return upa_paging(p, user, true);
+	case UPADEV_MAP:
+		return upa_batch_call(NULL, p, user, true);
+	case UPADEV_UNMAP:
+		return upa_batch_call(NULL, p, user, false);
+	case UPADEV_HARVEST:
+		return upa_harvest_call(NULL, p, user);
 	default:
 		return -ENOTTY;
 	}

@@ -4,8 +4,8 @@
  *
  * Lifetime. A region lives as long as its struct file: mappings hold the file, so upa_release()
  * runs when neither a descriptor nor a mapping is left. A pager has a file of its own, which does
- * not hold the region: a call of it does (->users), for its own time, and never while it copies user
- * memory. A thread that waits for a page that is away holds the file, since it gives up mmap_lock.
+ * not hold the region. A call of his does (->users), but not while it copies user memory. A thread
+ * that waits for a page that is away holds the file, since it gives up mmap_lock.
  *
  * Locks, in the order in which they are taken
  *   create_lock    making and resizing: the only writers of ->frames, ->ready, ->charged_pages
@@ -154,6 +154,7 @@ struct upa_blocks {
  * @block_entries: entries of 2 MiB set
  * @away_faults: touches that waited for a pager
  * @paged_in: pages that a pager has brought
+ * @paged_out: and that one has taken
  */
 struct upa_counters {
 	atomic64_t faults, fault_pages, bad_faults;
@@ -161,7 +162,7 @@ struct upa_counters {
 	atomic64_t shootdowns, shared_shootdowns;
 	atomic64_t reclaimed_pages;
 	atomic64_t block_entries;
-	atomic64_t away_faults, paged_in;
+	atomic64_t away_faults, paged_in, paged_out;
 };
 
 /**
@@ -409,12 +410,14 @@ bool upa_secondary_mmus(const struct upa_region *r);
 /**
  * struct upa_walk - how far a batch has come
  * @batch: what is told of it
+ * @pager: whose call it is, or NULL: the owner's
  * @map: install, else empty
  * @flush: something was taken away
  * @budget: pages that may still be looked at under this holding of the locks
  */
 struct upa_walk {
 	struct upadev_batch *batch;
+	struct upa_pager *pager;
 	bool map;
 	bool flush;
 	int budget;
@@ -434,6 +437,7 @@ unsigned long upa_block_fill(struct upa_region *r, const struct upa_table *t, u6
 			     unsigned long count, u64 *changed, bool *replaced);
 int upa_blocks_walk(struct upa_region *r, struct upa_walk *w, u64 *page, u64 end);
 int upa_blocks_change_tables(struct upa_region *r, u64 page, u64 end);
+bool upa_blocks_empty_one(struct upa_region *r, u64 page);
 bool upa_blocks_expel(struct upa_region *r, pmd_t *pmd, unsigned long address);
 bool upa_blocks_harvest(struct upa_region *r, u64 page, bool whole, const struct upadev_harvest *h,
 			unsigned int *seen);
@@ -450,7 +454,8 @@ static inline u32 upa_number(const struct upa_region *r, u64 page)
 /* guarded.c: shadow table to page tables */
 int upa_walk_table(struct upa_region *r, struct upa_walk *w, u64 page, unsigned int count);
 vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf);
-int upa_guarded_batch(struct upa_region *r, struct upadev_batch *batch, bool map);
+int upa_guarded_batch(struct upa_region *r, struct upa_pager *p, struct upadev_batch *batch,
+		      bool map);
 int upa_guarded_advise(struct upa_region *r, loff_t offset, loff_t bytes, int advice);
 
 /* Does a number of upa_number() say that the page is away? */
@@ -466,18 +471,37 @@ void upa_away_unmapped(struct upa_region *r);
 long upa_admit(struct upa_region *r, const struct upadev_pager __user *user);
 long upa_revoke(struct upa_region *r, const struct upadev_pager __user *user);
 void upa_pager_forget(struct upa_region *r);
-struct upa_region *upa_pager_enter(struct upa_pager *p);
-int upa_pager_lock(struct upa_pager *p, struct upa_region *r);
-void upa_pager_unlock(struct upa_region *r);
+
+/**
+ * struct upa_visit - a pager at work
+ * @region: whose region
+ * @group: the owner's memory cgroup
+ * @before: what was charged before
+ */
+struct upa_visit {
+	struct upa_region *region;
+	struct mem_cgroup *group;
+	struct mem_cgroup *before;
+};
+
+int upa_visit_begin(struct upa_pager *p, struct upa_visit *v);
+void upa_visit_end(struct upa_visit *v);
+int upa_visit_lock(struct upa_pager *p, struct upa_region *r);
+bool upa_is_admitted(const struct upa_pager *p);
+void upa_pager_undo(struct upa_pager *p, u64 page, u32 now, u32 before);
 
 /* paging.c: what a pager does */
-long upa_paging(struct upa_pager *p, struct upadev_paging __user *user);
+long upa_paging(struct upa_pager *p, struct upadev_paging __user *user, bool out);
 
-/* device.c */
+/* device.c: calls of the owner, or of a pager if @p */
+long upa_batch_call(struct upa_region *r, struct upa_pager *p, struct upadev_batch __user *user,
+		    bool map);
+long upa_harvest_call(struct upa_region *r, struct upa_pager *p,
+		      struct upadev_harvest __user *user);
 void upa_put(struct upa_region *r);
 
 /* harvest.c: accessed and dirty bits */
-int upa_harvest(struct upa_region *r, struct upadev_harvest *harvest);
+int upa_harvest(struct upa_region *r, struct upa_pager *p, struct upadev_harvest *harvest);
 
 /* raw.c: page tables shown to the process */
 #ifdef CONFIG_MMU_NOTIFIER

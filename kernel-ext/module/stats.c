@@ -45,7 +45,7 @@ static int upa_regions_show(struct seq_file *seq, void *at)
 		seq_puts(seq, "owner mode pages frames max_frames charged gone faults fault_pages");
 		seq_puts(seq, " bad_faults maps map_pages unmaps unmap_pages shootdowns");
 		seq_puts(seq, " shared_shootdowns reclaimed block_entries");
-		seq_puts(seq, " away_faults paged_in\n");
+		seq_puts(seq, " away_faults paged_in paged_out\n");
 		return 0;
 	}
 	seq_printf(seq, "%d %s %llu %llu %llu %llu %llu", r->owner, upa_mode_names[r->mode],
@@ -59,8 +59,8 @@ static int upa_regions_show(struct seq_file *seq, void *at)
 	seq_printf(seq, " %lld %lld %lld %lld", atomic64_read(&c->shootdowns),
 		   atomic64_read(&c->shared_shootdowns), atomic64_read(&c->reclaimed_pages),
 		   atomic64_read(&c->block_entries));
-	seq_printf(seq, " %lld %lld\n", atomic64_read(&c->away_faults),
-		   atomic64_read(&c->paged_in));
+	seq_printf(seq, " %lld %lld %lld\n", atomic64_read(&c->away_faults),
+		   atomic64_read(&c->paged_in), atomic64_read(&c->paged_out));
 	return 0;
 }
 

@@ -1,4 +1,7 @@
-/* What a pager does to pages: the contents and frames that come, and all that is refused. */
+/*
+ * What a pager does to pages: contents and frames that come and go, bits and mappings, all that is
+ * refused, and what is left when it is stopped in the middle.
+ */
 #include "allocator.h"
 #include "pager.h"
 
@@ -15,6 +18,8 @@ static struct region with_pager(uint32_t flags, int *pager)
 	return r;
 }
 
+static const unsigned long both[] = { UPADEV_PAGE_IN, UPADEV_PAGE_OUT };
+
 static void refuses_wrong_calls(void)
 {
 	int pager;
@@ -24,28 +29,54 @@ static void refuses_wrong_calls(void)
 	struct upadev_paging p;
 	void *nowhere = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	r.shadow[0] = AWAY(0);
-	CHECK_ERRNO(ioctl(pager, UPADEV_PAGE_IN, NULL), EFAULT);
-	p = good, p.count = 0;
-	CHECK_ERRNO(ioctl(pager, UPADEV_PAGE_IN, &p), EINVAL);
-	p = good, p.count = UPADEV_MAX_RANGES + 1;
-	CHECK_ERRNO(ioctl(pager, UPADEV_PAGE_IN, &p), EINVAL);
-	for (uint32_t bit = 1; bit; bit <<= 1) {
-		p = good, p.flags = bit;
-		CHECK_ERRNO(ioctl(pager, UPADEV_PAGE_IN, &p), EINVAL);
+	for (int out = 0; out < 2; out++) {
+		uint32_t before = out ? 4 : AWAY(0);
+
+		r.shadow[0] = before;
+		CHECK_ERRNO(ioctl(pager, both[out], NULL), EFAULT);
+		p = good, p.count = 0;
+		CHECK_ERRNO(ioctl(pager, both[out], &p), EINVAL);
+		p = good, p.count = UPADEV_MAX_RANGES + 1;
+		CHECK_ERRNO(ioctl(pager, both[out], &p), EINVAL);
+		for (uint32_t bit = 1; bit; bit <<= 1) {
+			p = good, p.flags = bit;
+			CHECK_ERRNO(ioctl(pager, both[out], &p), EINVAL);
+		}
+		for (int i = 0; i < 2; i++) {
+			p = good, p.reserved[i] = 1ULL << 40;
+			CHECK_ERRNO(ioctl(pager, both[out], &p), EINVAL);
+		}
+		p = good, p.transfers = (uintptr_t)nowhere, p.done = 5;
+		CHECK_ERRNO(ioctl(pager, both[out], &p), EFAULT);
+		CHECK_EQUAL(p.done, 0);
+		CHECK_EQUAL(r.shadow[0], before);
+		p = good;
+		CHECK_EQUAL(ioctl(pager, both[out], &p), 0);
+		CHECK_EQUAL(p.done, 1);
+		CHECK_EQUAL(r.shadow[0], out ? AWAY(0) : 4);
+		CHECK_ERRNO(ioctl(r.fd, both[out], &p), ENOTTY);
 	}
-	for (int i = 0; i < 2; i++) {
-		p = good, p.reserved[i] = 1ULL << 40;
-		CHECK_ERRNO(ioctl(pager, UPADEV_PAGE_IN, &p), EINVAL);
+	/* Those that it shares with the owner refuse the same. */
+	for (int map = 0; map < 2; map++) {
+		struct region as = { .fd = pager };
+		unsigned long call = map ? UPADEV_MAP : UPADEV_UNMAP;
+		struct upadev_batch b;
+
+		CHECK_ERRNO(batch(&as, call, 0, 0, &b), EINVAL);
+		CHECK_ERRNO(batch(&as, call, FRAMES, 1, &b), EINVAL);
+		CHECK_ERRNO(batch(&as, call, 1, FRAMES, &b), EINVAL);
+		CHECK_ERRNO(ioctl(pager, call, NULL), EFAULT);
+		b = (struct upadev_batch){ .ranges = (uintptr_t)nowhere, .count = 1 };
+		CHECK_ERRNO(ioctl(pager, call, &b), EFAULT);
+		b.flags = 2;
+		CHECK_ERRNO(ioctl(pager, call, &b), EINVAL);
 	}
-	p = good, p.transfers = (uintptr_t)nowhere, p.done = 5;
-	CHECK_ERRNO(ioctl(pager, UPADEV_PAGE_IN, &p), EFAULT);
-	CHECK_EQUAL(p.done, 0);
-	CHECK_EQUAL(r.shadow[0], AWAY(0));
-	p = good;
-	CHECK_EQUAL(ioctl(pager, UPADEV_PAGE_IN, &p), 0);
-	CHECK_EQUAL(p.done, 1);
-	CHECK_EQUAL(r.shadow[0], 4);
+	CHECK_ERRNO(ioctl(pager, UPADEV_HARVEST, NULL), EFAULT);
+	CHECK_ERRNO(ioctl(pager, UPADEV_HARVEST, &(struct upadev_harvest){ .count = FRAMES + 1 }),
+		    EINVAL);
+	CHECK_ERRNO(ioctl(pager, UPADEV_HARVEST,
+			  &(struct upadev_harvest){ .count = 1, .dirty = (uintptr_t)nowhere }),
+		    EFAULT);
 }
 
 /* Each by itself, the good ones among them too. */
@@ -54,41 +85,57 @@ static void refuses_wrong_transfers(void)
 	int pager;
 	struct region r = with_pager(0, &pager);
 	void *nowhere = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	const struct upadev_transfer good = { .away = AWAY(5), .frame = 7 };
-	struct upadev_transfer t[14];
-	int expected[14], n = 0;
-	uint64_t done;
 
-	for (int i = 0; i < FRAMES; i++)
-		r.shadow[i] = AWAY(5);
-	r.shadow[30] = 8;
-	r.shadow[31] = 0;
-	t[n] = good, t[n].page = FRAMES, expected[n++] = EINVAL;
-	t[n] = good, t[n].page = ~0ULL, expected[n++] = EINVAL;
-	t[n] = good, t[n].frame = FRAMES, expected[n++] = EINVAL;
-	t[n] = good, t[n].frame = ~0U, expected[n++] = EINVAL;
-	t[n] = good, t[n].page = 20, t[n].result = 77, expected[n++] = 0;
-	t[n] = good, t[n].page = 31, t[n].away = 0, expected[n++] = EINVAL;
-	t[n] = good, t[n].page = 30, t[n].away = 8, expected[n++] = EINVAL;
-	t[n] = good, t[n].page = 9, t[n].away = ~0U, expected[n++] = EINVAL;
-	t[n] = good, t[n].page = 9, t[n].pad = 1, expected[n++] = EINVAL;
-	t[n] = good, t[n].page = 9, t[n].away = AWAY(6), expected[n++] = EAGAIN;
-	t[n] = good, t[n].page = 30, expected[n++] = EAGAIN;
-	t[n] = good, t[n].page = 31, expected[n++] = EAGAIN;
-	t[n] = good, t[n].page = 32, t[n].buffer = (uintptr_t)nowhere, expected[n++] = EFAULT;
-	t[n] = good, t[n].page = 21, expected[n++] = 0;
-	CHECK_EQUAL(n, 14);
-	CHECK_EQUAL(paging(pager, UPADEV_PAGE_IN, t, 14, &done), 0);
-	CHECK_EQUAL(done, 2);
-	for (int i = 0; i < n; i++)
-		if (t[i].result != -expected[i])
-			FAIL("transfer %d: result=%d, expected %d", i, t[i].result, -expected[i]);
-	for (int i = 0; i < FRAMES; i++)
-		CHECK_EQUAL(r.shadow[i], i == 20 || i == 21 ? 8 :
-					 i == 30            ? 8 :
-					 i == 31            ? 0 :
-							      AWAY(5));
-	CHECK_EQUAL(stats(&r).paged_in, 2);
+	for (int out = 0; out < 2; out++) {
+		const struct upadev_transfer good = { .away = AWAY(5), .frame = 7 };
+		uint32_t before = out ? 8 : AWAY(5), after = out ? AWAY(5) : 8;
+		struct upadev_transfer t[16];
+		int expected[16], n = 0;
+		uint64_t done;
+
+		for (int i = 0; i < FRAMES; i++)
+			r.shadow[i] = before;
+		r.shadow[30] = after;
+		r.shadow[31] = 0;
+		r.shadow[33] = FRAMES + 1;
+		t[n] = good, t[n].page = FRAMES, expected[n++] = EINVAL;
+		t[n] = good, t[n].page = ~0ULL, expected[n++] = EINVAL;
+		t[n] = good, t[n].frame = FRAMES, expected[n++] = EINVAL;
+		t[n] = good, t[n].frame = ~0U - 1, expected[n++] = EINVAL;
+		t[n] = good, t[n].page = 20, t[n].result = 77, expected[n++] = 0;
+		t[n] = good, t[n].page = 31, t[n].away = 0, expected[n++] = EINVAL;
+		t[n] = good, t[n].page = 30, t[n].away = 8, expected[n++] = EINVAL;
+		t[n] = good, t[n].page = 9, t[n].away = ~0U, expected[n++] = EINVAL;
+		t[n] = good, t[n].page = 9, t[n].flags = 1, expected[n++] = EINVAL;
+		t[n] = good, t[n].page = 9, expected[n++] = EAGAIN;
+		if (out)
+			t[n - 1].frame = 6;
+		else
+			t[n - 1].away = AWAY(6);
+		t[n] = good, t[n].page = 30, expected[n++] = EAGAIN;
+		t[n] = good, t[n].page = 31, expected[n++] = EAGAIN;
+		t[n] = good, t[n].page = 33, expected[n++] = EAGAIN;
+		t[n] = good, t[n].page = 32, t[n].buffer = (uintptr_t)nowhere,
+		expected[n++] = EFAULT;
+		t[n] = good, t[n].page = 9, t[n].frame = UPADEV_ANY_FRAME,
+		expected[n++] = out ? 0 : EINVAL;
+		t[n] = good, t[n].page = 21, expected[n++] = 0;
+		CHECK_EQUAL(n, 16);
+		CHECK_EQUAL(paging(pager, both[out], t, 16, &done), 0);
+		CHECK_EQUAL(done, 2 + out);
+		for (int i = 0; i < n; i++)
+			if (t[i].result != -expected[i])
+				FAIL("out=%d transfer %d: result=%d, expected %d", out, i,
+				     t[i].result, -expected[i]);
+		if (out)
+			CHECK_EQUAL(t[14].frame, 7);
+		for (int i = 0; i < FRAMES; i++)
+			CHECK_EQUAL(r.shadow[i], i == 20 || i == 21 || (out && i == 9) ? after :
+						 i == 30                               ? after :
+						 i == 31                               ? 0 :
+						 i == 33 ? FRAMES + 1 :
+							   before);
+	}
 }
 
 /* A frame of which the transfer is refused keeps what it holds. */
@@ -181,5 +228,423 @@ static void frames_that_left(void)
 	CHECK_EQUAL(page_in(pager, 0, AWAY(1), 511, contents), 0);
 }
 
+/* ---- pages that go ---- */
+
+static int page_out(int pager, uint64_t page, uint32_t away, uint32_t *frame, void *to)
+{
+	struct upadev_transfer t = {
+		.page = page, .buffer = (uintptr_t)to, .away = away, .frame = *frame
+	};
+
+	if (paging(pager, UPADEV_PAGE_OUT, &t, 1, NULL))
+		return errno;
+	*frame = t.frame;
+	return -t.result;
+}
+
+/* Gone with their contents, and unreachable; then back in other frames. */
+static void goes_and_comes(void)
+{
+	int pager;
+	struct region r = with_pager(0, &pager);
+	static struct upadev_transfer t[512];
+	uint64_t *store = mmap(NULL, 512 * PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		 done;
+	uint64_t flushes;
+
+	for (uint32_t i = 0; i < 512; i++) {
+		r.shadow[i] = i + 1;
+		fill((uint64_t *)word(&r, i), i * 1000);
+		t[i] = (struct upadev_transfer){ .page = i,
+						 .buffer = (uintptr_t)(store + i * 512),
+						 .away = AWAY(i),
+						 .frame = i % 2 ? i : UPADEV_ANY_FRAME };
+	}
+	flushes = stats(&r).shootdowns;
+	CHECK_EQUAL(paging(pager, UPADEV_PAGE_OUT, t, 512, &done), 0);
+	CHECK_EQUAL(done, 512);
+	CHECK_EQUAL(stats(&r).paged_out, 512);
+	CHECK(stats(&r).shootdowns > flushes && stats(&r).shootdowns <= flushes + 32);
+	for (uint32_t i = 0; i < 512; i++) {
+		CHECK_EQUAL(t[i].frame, i);
+		CHECK_EQUAL(t[i].flags, 0); /* nothing is known without tracking */
+		CHECK_EQUAL(r.shadow[i], AWAY(i));
+		CHECK(filled(store + i * 512, i * 1000));
+		t[i].frame = 512 + (i ^ 3);
+	}
+	start_touch(&(struct toucher){ 0 }, &r, 100, true);
+	await_touches(&r, 1); /* it does not reach the frame any more */
+	CHECK_EQUAL(paging(pager, UPADEV_PAGE_IN, t, 512, &done), 0);
+	CHECK_EQUAL(done, 512);
+	for (uint32_t i = 0; i < 512; i++)
+		if (i != 100 && !filled(word(&r, i), i * 1000))
+			FAIL("page=%u", i);
+}
+
+/* Without a copy the frame keeps it, for whoever is the pager then. */
+static void rescued_by_the_next(void)
+{
+	int pager;
+	struct region r = with_pager(0, &pager);
+	uint32_t frame = UPADEV_ANY_FRAME;
+
+	r.shadow[9] = 78;
+	fill((uint64_t *)word(&r, 9), 4);
+	CHECK_EQUAL(page_out(pager, 9, AWAY(77), &frame, NULL), 0);
+	CHECK_EQUAL(frame, 77);
+	close(pager);
+	CHECK_EQUAL(touch(r.data + 9 * PAGE, false), SIGBUS);
+	pager = admit(&r, 0);
+	CHECK_EQUAL(page_in(pager, 9, AWAY(77), 77, NULL), 0);
+	CHECK(filled(word(&r, 9), 4));
+}
+
+/* What could not be handed over has not gone. */
+static void puts_back(void)
+{
+	int pager;
+	struct region r = with_pager(0, &pager);
+	unsigned char *edge =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct upadev_transfer t[3], *fixed;
+	void *nowhere = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t done;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		r.shadow[i] = i + 1;
+		fill((uint64_t *)word(&r, i), i);
+		t[i] = (struct upadev_transfer){ .page = i,
+						 .buffer = (uintptr_t)(i == 1 ? nowhere : edge),
+						 .away = AWAY(0),
+						 .frame = i };
+	}
+	CHECK_EQUAL(paging(pager, UPADEV_PAGE_OUT, t, 3, &done), 0);
+	CHECK_EQUAL(done, 2);
+	CHECK_EQUAL(t[1].result, -EFAULT);
+	CHECK_EQUAL(r.shadow[0], AWAY(0));
+	CHECK_EQUAL(r.shadow[1], 2);
+	CHECK_EQUAL(r.shadow[2], AWAY(0));
+	CHECK(filled(word(&r, 1), 1));
+	/* Results that cannot be written: none of them has. */
+	for (uint32_t i = 0; i < 2; i++)
+		CHECK_EQUAL(page_in(pager, i * 2, AWAY(0), i * 2, NULL), 0);
+	fixed = (void *)edge;
+	memcpy(fixed, t, sizeof(t));
+	for (int i = 0; i < 3; i++)
+		fixed[i].buffer = (uintptr_t)contents;
+	CHECK_EQUAL(mprotect(edge, PAGE, PROT_READ), 0);
+	CHECK_ERRNO(paging(pager, UPADEV_PAGE_OUT, fixed, 3, &done), EFAULT);
+	CHECK_EQUAL(done, 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		CHECK_EQUAL(r.shadow[i], i + 1);
+		CHECK(filled(word(&r, i), i));
+	}
+	CHECK_EQUAL(readable(pager, 0), 0);
+}
+
+/* Dirty or not is told as of the instant at which the page has gone. */
+static void tells_clean_ones(void)
+{
+	int pager;
+	struct region r = with_pager(UPADEV_CREATE_TRACK, &pager);
+	struct upadev_transfer t[5];
+	struct region as = { .fd = pager };
+	uint64_t dirty[1];
+	struct upadev_harvest h = { .count = 5, .dirty = (uintptr_t)dirty };
+
+	for (uint32_t i = 0; i < 5; i++) {
+		r.shadow[i] = i + 1;
+		t[i] = (struct upadev_transfer){ .page = i, .away = AWAY(i), .frame = i };
+	}
+	(void)*word(&r, 0); /* all are installed */
+	*word(&r, 1) = 1;
+	*word(&r, 2) = 1;
+	CHECK_EQUAL(ioctl(pager, UPADEV_HARVEST, &h), 0);
+	CHECK_EQUAL(dirty[0], 6);
+	CHECK_EQUAL(h.dirty_pages, 2);
+	CHECK_EQUAL(h.accessed_pages, 3);
+	h = (struct upadev_harvest){ .page = 2, .count = 1, .flags = UPADEV_HARVEST_CLEAR_DIRTY };
+	CHECK_EQUAL(ioctl(pager, UPADEV_HARVEST, &h), 0);
+	CHECK_EQUAL(unmap_pages(&as, 3, 1), 0); /* then nothing is known of it */
+	r.shadow[4] = 100;                      /* what is installed is another frame */
+	t[4].frame = 99;
+	CHECK_EQUAL(paging(pager, UPADEV_PAGE_OUT, t, 5, NULL), 0);
+	CHECK_EQUAL(t[0].flags, UPADEV_TRANSFER_CLEAN);
+	CHECK_EQUAL(t[1].flags, 0);
+	CHECK_EQUAL(t[2].flags, UPADEV_TRANSFER_CLEAN);
+	CHECK_EQUAL(t[3].flags, 0);
+	CHECK_EQUAL(t[4].flags, 0);
+	for (int i = 0; i < 5; i++)
+		CHECK_EQUAL(t[i].result, 0);
+}
+
+/* By another process: what it empties faults again, what it maps does not. */
+static void maps_and_unmaps(void)
+{
+	int pager;
+	struct region r = with_pager(0, &pager), as = { .fd = pager };
+	pid_t child;
+
+	r.shadow[0] = 1;
+	*word(&r, 0) = 5;
+	r.shadow[0] = 2;
+	r.shadow[600] = 3;
+	child = fork();
+	if (!child) {
+		struct upadev_batch b;
+
+		CHECK_ERRNO(unmap_pages(&r, 0, 1), EPERM);
+		CHECK_EQUAL(batch(&as, UPADEV_UNMAP, 0, 512, &b), 0);
+		CHECK_EQUAL(b.changed, 1);
+		CHECK_EQUAL(batch(&as, UPADEV_MAP, 600, 1, &b), 0);
+		CHECK_EQUAL(b.changed, 1);
+		exit(0);
+	}
+	CHECK_EQUAL(*word(&r, 0), 5);
+	CHECK_EQUAL(wait_status(child), 0);
+	CHECK_EQUAL(*word(&r, 0), 0);
+	CHECK_EQUAL(stats(&r).faults, 2);
+	*word(&r, 600) = 1;
+	CHECK_EQUAL(stats(&r).faults, 2);
+	CHECK_EQUAL(dismiss(&r, 0), 0);
+	CHECK_ERRNO(unmap_pages(&as, 0, 1), ESHUTDOWN);
+	CHECK_ERRNO(map_pages(&as, 0, 1), ESHUTDOWN);
+	CHECK_ERRNO(ioctl(pager, UPADEV_HARVEST, &(struct upadev_harvest){ .count = 1 }),
+		    ESHUTDOWN);
+}
+
+/* Entries of 2 MiB that the shadow table says no more, and blocks that it does. */
+static void out_of_blocks(void)
+{
+	int pager;
+	struct region r = with_pager(UPADEV_CREATE_BLOCKS, &pager);
+	uint32_t frame = UPADEV_ANY_FRAME;
+
+	r.shadow[0] = UPADEV_SHADOW_BLOCK | 0;
+	for (uint32_t i = 1; i < 512; i++)
+		r.shadow[i] = i + 1;
+	*word(&r, 5) = 55;
+	CHECK_EQUAL(stats(&r).block_entries, 1);
+	CHECK_EQUAL(page_out(pager, 5, AWAY(0), &frame, contents), EAGAIN);
+	CHECK_EQUAL(r.shadow[5], 6);
+	r.shadow[0] = 1; /* now they are single pages */
+	CHECK_EQUAL(page_out(pager, 5, AWAY(0), &frame, contents), 0);
+	CHECK_EQUAL(frame, 5);
+	CHECK_EQUAL(contents[0], 55);
+	start_touch(&(struct toucher){ 0 }, &r, 5, true);
+	await_touches(&r, 1);
+}
+
+/* ---- frames without memory, and those that are in use ---- */
+
+static void brings_memory(void)
+{
+	int pager;
+	struct region r = make_region_with(UPADEV_GUARDED, 0, FRAMES, FRAMES, FRAMES, 16 * PAGE);
+	struct allocator pages, frames;
+	struct upadev_allocators a = { 0 };
+	struct upadev_reclaim taken = { .pages = FRAMES };
+	uint32_t frame = UPADEV_ANY_FRAME;
+	uint64_t end;
+
+	end = allocator_place(&pages, &r, 0, FRAMES);
+	end = allocator_place(&frames, &r, end, FRAMES);
+	a.pages = pages.where, a.frames = frames.where, a.marks_offset = end;
+	for (uint64_t f = 0; f < 100; f++)
+		unit_put(&frames, f);
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_ALLOCATORS, &a), 0);
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_RECLAIM, &taken), 0);
+	CHECK_EQUAL(taken.gone, 100);
+	pager = admit(&r, 0);
+	CHECK(unit_get(&frames, 7));
+	r.shadow[1] = AWAY(0);
+	fill(contents, 6);
+	CHECK_EQUAL(page_in(pager, 1, AWAY(0), 7, contents), 0);
+	taken.pages = 0;
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_RECLAIM, &taken), 0);
+	CHECK_EQUAL(taken.gone, 99);
+	CHECK(filled(word(&r, 1), 6));
+	/* And one that goes without having any reads zero. */
+	CHECK(unit_get(&frames, 8));
+	r.shadow[2] = 9;
+	CHECK_EQUAL(page_out(pager, 2, AWAY(0), &frame, contents), 0);
+	CHECK_EQUAL(frame, 8);
+	for (int i = 0; i < 512; i++)
+		CHECK_EQUAL(contents[i], 0);
+}
+
+/* ---- beside threads that write ---- */
+
+static _Atomic bool over;
+static struct region shared_region;
+
+/* Counts in one page, whatever becomes of it. */
+static void *count_up(void *argument)
+{
+	volatile uint64_t *place = word(&shared_region, (uint64_t)(uintptr_t)argument);
+	uint64_t n = 0;
+
+	while (!atomic_load(&over)) {
+		uint64_t seen = *place;
+
+		if (seen != n) {
+			fprintf(stderr, "# page=%lu: %llu, expected %llu\n",
+				(unsigned long)argument, (unsigned long long)seen,
+				(unsigned long long)n);
+			return argument;
+		}
+		*place = ++n;
+	}
+	return NULL;
+}
+
+/* No store is lost, however often pages go and come in other frames. */
+static void loses_no_store(void)
+{
+	int pager;
+	pthread_t threads[4];
+	struct upadev_transfer t[8];
+	static uint64_t store[8][512];
+	uint32_t next = 8;
+	void *result;
+
+	shared_region = with_pager(0, &pager);
+	for (uint32_t i = 0; i < 8; i++)
+		shared_region.shadow[i] = i + 1;
+	for (uintptr_t i = 0; i < 4; i++)
+		CHECK_EQUAL(pthread_create(&threads[i], NULL, count_up, (void *)(i * 2)), 0);
+	for (int round = 0; round < 1500; round++) {
+		for (uint32_t i = 0; i < 8; i++)
+			t[i] = (struct upadev_transfer){ .page = i,
+							 .buffer = (uintptr_t)store[i],
+							 .away = AWAY(i),
+							 .frame = UPADEV_ANY_FRAME };
+		CHECK_EQUAL(paging(pager, UPADEV_PAGE_OUT, t, 8, NULL), 0);
+		for (uint32_t i = 0; i < 8; i++) {
+			CHECK_EQUAL(t[i].result, 0);
+			t[i].frame = next++ % FRAMES;
+			t[i].flags = 0;
+		}
+		CHECK_EQUAL(paging(pager, UPADEV_PAGE_IN, t, 8, NULL), 0);
+		for (uint32_t i = 0; i < 8; i++)
+			CHECK_EQUAL(t[i].result, 0);
+	}
+	atomic_store(&over, true);
+	for (int i = 0; i < 4; i++) {
+		CHECK_EQUAL(pthread_join(threads[i], &result), 0);
+		CHECK_EQUAL((long)result, 0);
+	}
+}
+
+/* ---- killed in the middle ---- */
+
+/* What its results do not say has not gone; what they say has, with its contents. */
+static void killed_in_the_middle(void)
+{
+	enum { PAGES = 512 };
+	struct upadev_transfer *t = mmap(NULL, PAGES * sizeof(*t), PROT_READ | PROT_WRITE,
+					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t *store;
+	unsigned int seed = 7, some = 0;
+
+	for (int round = 0; round < 30; round++) {
+		int pager, told[2];
+		struct region r = with_pager(0, &pager);
+		uint32_t gone = 0;
+		pid_t child;
+		char byte;
+
+		store = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			     -1, 0);
+		CHECK_EQUAL(pipe(told), 0);
+		for (uint32_t i = 0; i < PAGES; i++) {
+			r.shadow[i] = i + 1;
+			fill((uint64_t *)word(&r, i), i * 10);
+			t[i] = (struct upadev_transfer){ .page = i,
+							 .buffer = (uintptr_t)(store + i * 512),
+							 .away = AWAY(i),
+							 .frame = i,
+							 .result = 1 };
+		}
+		child = fork();
+		if (!child) {
+			CHECK_EQUAL(write(told[1], "x", 1), 1);
+			paging(pager, UPADEV_PAGE_OUT, t, PAGES, NULL);
+			pause();
+		}
+		close(pager);
+		CHECK_EQUAL(read(told[0], &byte, 1), 1);
+		usleep(rand_r(&seed) % 8000);
+		kill(child, SIGKILL);
+		CHECK_EQUAL(wait_status(child), SIGKILL);
+		for (uint32_t i = 0; i < PAGES; i++) {
+			bool said = t[i].result == 0;
+
+			if (r.shadow[i] != (said ? AWAY(i) : i + 1))
+				FAIL("page=%u: result=%d entry=%#x", i, t[i].result, r.shadow[i]);
+			if (!filled(said ? store + i * 512 : word(&r, i), i * 10))
+				FAIL("page=%u: result=%d, contents", i, t[i].result);
+			gone += said;
+		}
+		some += gone > 0 && gone < PAGES;
+		munmap(store, PAGES * PAGE);
+		munmap(r.data, r.created.data_bytes);
+		munmap((void *)(uintptr_t)r.shadow, r.created.shadow_bytes);
+		munmap(r.state, PAGE);
+		close(r.fd);
+		close(told[0]), close(told[1]);
+	}
+	printf("# %u of 30 rounds ended in the middle\n", some);
+}
+
+/* ---- two processes ---- */
+
+/* The pager never rests: the owner gets on, and so does another owner that it serves. */
+static void starves_nobody(void)
+{
+	int pager;
+	struct region r = with_pager(0, &pager), as = { .fd = pager };
+	pid_t child;
+
+	for (uint32_t i = 0; i < FRAMES; i++)
+		r.shadow[i] = i + 1;
+	child = fork();
+	if (!child) {
+		struct upadev_harvest h = { .count = FRAMES, .flags = 7 };
+		uint32_t frame;
+
+		for (;;) {
+			unmap_pages(&as, 0, FRAMES);
+			map_pages(&as, 0, FRAMES);
+			ioctl(pager, UPADEV_HARVEST, &h);
+			frame = UPADEV_ANY_FRAME;
+			page_out(pager, 3, AWAY(3), &frame, contents);
+			page_in(pager, 3, AWAY(3), 3, NULL);
+		}
+	}
+	for (int i = 0; i < 1000; i++) {
+		uint64_t page = (uint64_t)i % 512;
+
+		CHECK_EQUAL(unmap_pages(&r, page, 1), 0);
+		*word(&r, page) = page;
+		CHECK_EQUAL(munmap(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+				   PAGE),
+			    0);
+	}
+	CHECK_EQUAL(dismiss(&r, 0), 0); /* while it is at work */
+	for (uint32_t i = 0; i < FRAMES; i++)
+		r.shadow[i] = 0;
+	CHECK_EQUAL(unmap_pages(&r, 0, FRAMES), 0);
+	usleep(50000);
+	for (uint32_t i = 0; i < FRAMES; i++)
+		CHECK_EQUAL(r.shadow[i], 0);
+	kill(child, SIGKILL);
+	CHECK_EQUAL(wait_status(child), SIGKILL);
+}
+
 TESTS(CASE(refuses_wrong_calls), CASE(refuses_wrong_transfers), CASE(stale_transfers_write_nothing),
-      CASE(many_at_once), CASE(blocks_are_whole), CASE(frames_that_left))
+      CASE(many_at_once), CASE(blocks_are_whole), CASE(frames_that_left), CASE(goes_and_comes),
+      CASE(rescued_by_the_next), CASE(puts_back), CASE(tells_clean_ones), CASE(maps_and_unmaps),
+      CASE(out_of_blocks), CASE(brings_memory), CASE(loses_no_store), CASE(killed_in_the_middle),
+      CASE(starves_nobody))

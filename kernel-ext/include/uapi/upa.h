@@ -59,16 +59,17 @@
  * UPADEV_MAP if the block of pages is one no more; what the shadow table still says comes back when
  * it is touched. The same block may stand at several blocks of pages, and its frames at others.
  *
- * **A pager** (guarded mode). UPADEV_ADMIT returns a descriptor. Who has it may act on the region as
- * the owner could, by the calls named at struct upadev_paging, and no further; the owner hands it to
- * another process and closes its own. It holds neither frames nor the region. A shadow entry with
- * UPADEV_SHADOW_AWAY says that the page is away; its other 30 bits are the pager's, who may keep the
- * place of the page there. A thread that touches such a page sleeps until the entry has changed and
- * UPADEV_PAGE_IN, UPADEV_MAP or UPADEV_UNMAP (of any pages) has returned since, by whomever. It can
- * be killed; a signal handler runs meanwhile, if the touch was not inside a system call. read() of
- * the descriptor tells of such touches, oldest first, as struct upadev_fault; it waits for one,
- * unless O_NONBLOCK is set, and poll() waits for several descriptors. Once the region has ended, or
- * the pager is revoked, read() returns 0, poll() says POLLHUP, and calls are ESHUTDOWN.
+ * **A pager** (guarded mode). UPADEV_ADMIT returns a descriptor. Who has it may act on the region
+ * as the owner could, by the calls named at struct upadev_paging, and no further; the owner hands
+ * it to another process and closes its own. It holds neither frames nor the region. A shadow entry
+ * with UPADEV_SHADOW_AWAY says that the page is away; its other 30 bits are the pager's, who may
+ * keep the place of the page there. A thread that touches such a page sleeps until the entry has
+ * changed and UPADEV_PAGE_IN, UPADEV_MAP or UPADEV_UNMAP (of any pages) has returned since, by
+ * whomever. It can be killed; a signal handler runs meanwhile, if the touch was not inside a system
+ * call. read() of the descriptor tells of such touches, oldest first, as struct upadev_fault; it
+ * waits for one, unless O_NONBLOCK is set, and poll() waits for several descriptors. Once the
+ * region has ended, or the pager is revoked, read() returns 0, poll() says POLLHUP, and calls are
+ * ESHUTDOWN.
  *
  * A pager is lost when the last copy of its descriptor is closed, as at the end of its process, or
  * when UPADEV_REVOKE was called. What becomes of touches then, those that are waiting included, is
@@ -345,6 +346,7 @@ struct upadev_reclaim {
  * @block_entries: entries of 2 MiB that were installed; their pages are in fault_pages or map_pages
  * @away_faults: touches of pages that were away, for which a thread has waited
  * @paged_in: pages that a pager has brought
+ * @paged_out: pages that a pager has taken away
  * @reserved: 0
  */
 struct upadev_stats {
@@ -367,7 +369,8 @@ struct upadev_stats {
 	__u64 block_entries;
 	__u64 away_faults;
 	__u64 paged_in;
-	__u64 reserved[4];
+	__u64 paged_out;
+	__u64 reserved[3];
 };
 
 /* Bits of an allocator's words; see struct upadev_allocator. */
@@ -483,16 +486,26 @@ struct upadev_fault {
 	__u32 flags;
 };
 
+/* UPADEV_PAGE_OUT: whichever frame stands there. */
+#define UPADEV_ANY_FRAME (~0U)
+
+/*
+ * UPADEV_PAGE_OUT: the page was not written since its dirty bit was last cleared, or, with
+ * UPADEV_CREATE_TRACK, since it was installed. Not said unless it is known.
+ */
+#define UPADEV_TRANSFER_CLEAN (1U << 0)
+
 /**
- * struct upadev_transfer - a page that comes
+ * struct upadev_transfer - a page that comes or goes
  * @page: in: which, relative to the region
- * @buffer: in: address of its 4096 bytes, or 0: the frame keeps what it holds
- * @away: in: the shadow entry while it is away, with UPADEV_SHADOW_AWAY
- * @frame: in: number of the frame
- * @result: out: 0, or a negative error: EINVAL (page, frame or @away out of range, @pad not 0),
+ * @buffer: in: address of 4096 bytes for its contents, or 0: the frame keeps them, and nothing is
+ *	copied
+ * @away: in: its shadow entry while it is away, with UPADEV_SHADOW_AWAY
+ * @frame: in: number of the frame; UPADEV_PAGE_OUT: out, if it was UPADEV_ANY_FRAME
+ * @result: out: 0, or a negative error: EINVAL (page, frame or @away out of range, @flags not 0),
  *	EAGAIN (the shadow entry is another, or the page is part of a block: nothing has happened),
- *	EFAULT (@buffer), ENOMEM (no memory for a frame that had none)
- * @pad: in: 0
+ *	EFAULT (@buffer: nothing has happened), ENOMEM (no memory for a frame that had none)
+ * @flags: in: 0; out: UPADEV_TRANSFER_*
  */
 struct upadev_transfer {
 	__u64 page;
@@ -500,26 +513,39 @@ struct upadev_transfer {
 	__u32 away;
 	__u32 frame;
 	__s32 result;
-	__u32 pad;
+	__u32 flags;
 };
 
 /**
- * struct upadev_paging - UPADEV_PAGE_IN: pages that come, by a pager
+ * struct upadev_paging - UPADEV_PAGE_IN and UPADEV_PAGE_OUT: pages come and go, by a pager
  * @transfers: in: address of struct upadev_transfer[count]
  * @count: in: 1 .. UPADEV_MAX_RANGES
  * @flags: in: 0
  * @done: out: how many had the result 0; also when the call fails
  * @reserved: in: 0
  *
- * Of the descriptor that UPADEV_ADMIT returned. UPADEV_PAGE_IN copies the contents into the frame,
- * then stores frame + 1 as the shadow entry, in one step and only if it is `away`, then has threads
- * that wait for the page touch it again. Which frames are unused is for owner and pager to know: a
- * frame that stands elsewhere gets the contents there too. Each transfer succeeds or fails by
- * itself.
+ * Calls of the descriptor that UPADEV_ADMIT returned; UPADEV_MAP, UPADEV_UNMAP and UPADEV_HARVEST,
+ * which do what they do for the owner, are the others.
  *
- * Errors: ESHUTDOWN (revoked, or the region has ended), ESRCH (the owner has ended), ENXIO (the data
- * is not mapped), ENOMEM, EINTR; those of which `result` was not written have not been tried, or,
- * with EFAULT, up to 16 have. ENOTTY: no call of a pager.
+ * UPADEV_PAGE_IN copies the contents into the frame, then stores frame + 1 as the shadow entry, in
+ * one step and only if it is `away`, then has threads that wait for the page touch it again. Which
+ * frames are unused is for owner and pager to know: a frame that stands elsewhere gets the contents
+ * there too.
+ *
+ * UPADEV_PAGE_OUT stores `away` as the shadow entry, only if that names `frame`, takes the mapping
+ * of the page away, flushes the TLBs once for up to 16 pages, then copies the contents: what the
+ * owner had written before is in it. The frame is then the pager's, with the same contents, until
+ * one of the two uses it again: so a page whose `away` names the frame, say, and which was not
+ * copied, can be brought back at once, and by a second pager if the first one dies. A frame that
+ * stands at several pages stays reachable at the others. If the contents or the results cannot be
+ * written, the shadow entry is put back, unless the pager was revoked meanwhile.
+ *
+ * Each transfer succeeds or fails by itself.
+ *
+ * Errors: ESHUTDOWN (revoked, or the region has ended), ESRCH (the owner has ended), ENXIO (the
+ * data is not mapped), ENOMEM, EINTR; those of which `result` was not written have not been tried,
+ * or, with EFAULT, up to 16 may have come, but none has gone. ENOTTY: no call of a pager. What a
+ * pager allocates for the region is charged to the owner's memory cgroup.
  */
 struct upadev_paging {
 	__u64 transfers;
@@ -541,5 +567,6 @@ struct upadev_paging {
 #define UPADEV_ADMIT _IOW('U', 0x8a, struct upadev_pager)
 #define UPADEV_REVOKE _IOW('U', 0x8b, struct upadev_pager)
 #define UPADEV_PAGE_IN _IOWR('U', 0x8c, struct upadev_paging)
+#define UPADEV_PAGE_OUT _IOWR('U', 0x8d, struct upadev_paging)
 
 #endif /* _UAPI_UPA_H */

@@ -284,6 +284,24 @@ public class Device extends Device$shared {
     public static int UPADEV_FAULT_WRITE() {
         return UPADEV_FAULT_WRITE;
     }
+    private static final int UPADEV_ANY_FRAME = (int)4294967295L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_ANY_FRAME 4294967295
+     * }
+     */
+    public static int UPADEV_ANY_FRAME() {
+        return UPADEV_ANY_FRAME;
+    }
+    private static final int UPADEV_TRANSFER_CLEAN = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_TRANSFER_CLEAN 1
+     * }
+     */
+    public static int UPADEV_TRANSFER_CLEAN() {
+        return UPADEV_TRANSFER_CLEAN;
+    }
     private static final long UPADEV_INFO = 2149602688L;
     /**
      * {@snippet lang=c :
@@ -391,6 +409,15 @@ public class Device extends Device$shared {
      */
     public static long UPADEV_PAGE_IN() {
         return UPADEV_PAGE_IN;
+    }
+    private static final long UPADEV_PAGE_OUT = 3223868813L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_PAGE_OUT 3223868813
+     * }
+     */
+    public static long UPADEV_PAGE_OUT() {
+        return UPADEV_PAGE_OUT;
     }
 }
 

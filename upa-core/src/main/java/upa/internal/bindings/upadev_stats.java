@@ -34,7 +34,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     __u64 block_entries;
  *     __u64 away_faults;
  *     __u64 paged_in;
- *     __u64 reserved[4];
+ *     __u64 paged_out;
+ *     __u64 reserved[3];
  * }
  * }
  */
@@ -64,7 +65,8 @@ public class upadev_stats {
         Device.C_LONG_LONG.withName("block_entries"),
         Device.C_LONG_LONG.withName("away_faults"),
         Device.C_LONG_LONG.withName("paged_in"),
-        MemoryLayout.sequenceLayout(4, Device.C_LONG_LONG).withName("reserved")
+        Device.C_LONG_LONG.withName("paged_out"),
+        MemoryLayout.sequenceLayout(3, Device.C_LONG_LONG).withName("reserved")
     ).withName("upadev_stats");
 
     /**
@@ -910,12 +912,56 @@ public class upadev_stats {
         struct.set(paged_in$LAYOUT, paged_in$OFFSET, fieldValue);
     }
 
+    private static final OfLong paged_out$LAYOUT = (OfLong)$LAYOUT.select(groupElement("paged_out"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * __u64 paged_out
+     * }
+     */
+    public static final OfLong paged_out$layout() {
+        return paged_out$LAYOUT;
+    }
+
+    private static final long paged_out$OFFSET = $LAYOUT.byteOffset(groupElement("paged_out"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * __u64 paged_out
+     * }
+     */
+    public static final long paged_out$offset() {
+        return paged_out$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * __u64 paged_out
+     * }
+     */
+    public static long paged_out(MemorySegment struct) {
+        return struct.get(paged_out$LAYOUT, paged_out$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * __u64 paged_out
+     * }
+     */
+    public static void paged_out(MemorySegment struct, long fieldValue) {
+        struct.set(paged_out$LAYOUT, paged_out$OFFSET, fieldValue);
+    }
+
     private static final SequenceLayout reserved$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("reserved"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static final SequenceLayout reserved$layout() {
@@ -927,7 +973,7 @@ public class upadev_stats {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static final long reserved$offset() {
@@ -937,7 +983,7 @@ public class upadev_stats {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static MemorySegment reserved(MemorySegment struct) {
@@ -947,19 +993,19 @@ public class upadev_stats {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static void reserved(MemorySegment struct, MemorySegment fieldValue) {
         MemorySegment.copy(fieldValue, 0L, struct, reserved$OFFSET, reserved$LAYOUT.byteSize());
     }
 
-    private static long[] reserved$DIMS = { 4 };
+    private static long[] reserved$DIMS = { 3 };
 
     /**
      * Dimensions for array field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static long[] reserved$dimensions() {
@@ -970,7 +1016,7 @@ public class upadev_stats {
     /**
      * Indexed getter for field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static long reserved(MemorySegment struct, long index0) {
@@ -980,7 +1026,7 @@ public class upadev_stats {
     /**
      * Indexed setter for field:
      * {@snippet lang=c :
-     * __u64 reserved[4]
+     * __u64 reserved[3]
      * }
      */
     public static void reserved(MemorySegment struct, long index0, long fieldValue) {

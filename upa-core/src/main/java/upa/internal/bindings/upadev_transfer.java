@@ -20,7 +20,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     __u32 away;
  *     __u32 frame;
  *     __s32 result;
- *     __u32 pad;
+ *     __u32 flags;
  * }
  * }
  */
@@ -36,7 +36,7 @@ public class upadev_transfer {
         Device.C_INT.withName("away"),
         Device.C_INT.withName("frame"),
         Device.C_INT.withName("result"),
-        Device.C_INT.withName("pad")
+        Device.C_INT.withName("flags")
     ).withName("upadev_transfer");
 
     /**
@@ -266,48 +266,48 @@ public class upadev_transfer {
         struct.set(result$LAYOUT, result$OFFSET, fieldValue);
     }
 
-    private static final OfInt pad$LAYOUT = (OfInt)$LAYOUT.select(groupElement("pad"));
+    private static final OfInt flags$LAYOUT = (OfInt)$LAYOUT.select(groupElement("flags"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * __u32 pad
+     * __u32 flags
      * }
      */
-    public static final OfInt pad$layout() {
-        return pad$LAYOUT;
+    public static final OfInt flags$layout() {
+        return flags$LAYOUT;
     }
 
-    private static final long pad$OFFSET = $LAYOUT.byteOffset(groupElement("pad"));
+    private static final long flags$OFFSET = $LAYOUT.byteOffset(groupElement("flags"));
 
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * __u32 pad
+     * __u32 flags
      * }
      */
-    public static final long pad$offset() {
-        return pad$OFFSET;
+    public static final long flags$offset() {
+        return flags$OFFSET;
     }
 
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * __u32 pad
+     * __u32 flags
      * }
      */
-    public static int pad(MemorySegment struct) {
-        return struct.get(pad$LAYOUT, pad$OFFSET);
+    public static int flags(MemorySegment struct) {
+        return struct.get(flags$LAYOUT, flags$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * __u32 pad
+     * __u32 flags
      * }
      */
-    public static void pad(MemorySegment struct, int fieldValue) {
-        struct.set(pad$LAYOUT, pad$OFFSET, fieldValue);
+    public static void flags(MemorySegment struct, int fieldValue) {
+        struct.set(flags$LAYOUT, flags$OFFSET, fieldValue);
     }
 
     /**
