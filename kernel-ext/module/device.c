@@ -258,6 +258,7 @@ static long upa_info(struct upadev_info __user *user)
 
 static long upa_stats(struct upa_region *r, struct upadev_stats __user *user)
 {
+	const struct upa_unused *u = READ_ONCE(r->unused);
 	struct upadev_stats s = {
 		.pages = r->pages,
 		.frames = READ_ONCE(r->frames),
@@ -278,6 +279,8 @@ static long upa_stats(struct upa_region *r, struct upadev_stats __user *user)
 		.away_faults = atomic64_read(&r->count.away_faults),
 		.paged_in = atomic64_read(&r->count.paged_in),
 		.paged_out = atomic64_read(&r->count.paged_out),
+		.held = upa_held_pages(r),
+		.bound = u ? READ_ONCE(u->bound) : UPADEV_NO_BOUND,
 	};
 
 	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : 0;
@@ -384,6 +387,24 @@ static long upa_reclaim_call(struct upa_region *r, struct upadev_reclaim __user 
 	return ret;
 }
 
+static long upa_bound_call(struct upa_region *r, struct upadev_bound __user *user)
+{
+	struct upadev_bound request;
+	int ret;
+
+	/* As of UPADEV_RECLAIM. */
+	if (!READ_ONCE(r->unused))
+		return current->mm == r->mm ? -EOPNOTSUPP : -EPERM;
+	if (copy_from_user(&request, user, sizeof(request)))
+		return -EFAULT;
+	if (request.reserved[0] || request.reserved[1])
+		return -EINVAL;
+	ret = upa_set_bound(r, &request);
+	if (copy_to_user(user, &request, sizeof(request)))
+		return -EFAULT;
+	return ret;
+}
+
 /*
  * Table entries that the process has written take effect: no system call is cheaper. fsync()
  * alone is answered with UPADEV_DONE, not what reaches this by msync() or fdatasync().
@@ -442,6 +463,7 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 	case UPADEV_ALLOCATORS:
 	case UPADEV_ADMIT:
 	case UPADEV_REVOKE:
+	case UPADEV_BOUND:
 		break;
 	default:
 		return -ENOTTY;
@@ -453,6 +475,8 @@ static long upa_ioctl(struct file *file, unsigned int call, unsigned long argume
 		return upa_stats(r, user);
 	if (call == UPADEV_RECLAIM)
 		return upa_reclaim_call(r, user);
+	if (call == UPADEV_BOUND)
+		return upa_bound_call(r, user);
 	if (current->mm != r->mm)
 		return -EPERM;
 	switch (call) {

@@ -322,15 +322,59 @@ void upa_pool_free(struct upa_region *r, u64 from, u64 to)
 	}
 }
 
+/*
+ * Announces that the pool will grow by so many frames, none of them if 0. -ENOMEM: there is a
+ * bound, and it would not be kept.
+ */
+static int upa_pool_announce(struct upa_region *r, u64 frames)
+{
+	int ret = 0;
+
+	if (!r->unused)
+		return 0;
+	if (mmap_read_lock_killable(r->mm))
+		return -EINTR;
+	if (mutex_lock_killable(&r->refill_lock)) {
+		mmap_read_unlock(r->mm);
+		return -EINTR;
+	}
+	if (upa_hold_more(r, frames))
+		r->unused->growing = frames;
+	else
+		ret = -ENOMEM;
+	mutex_unlock(&r->refill_lock);
+	mmap_read_unlock(r->mm);
+	return ret;
+}
+
+/* The pool is that large; what was announced has come, or will not. */
+static void upa_pool_settle(struct upa_region *r, u64 frames)
+{
+	if (r->unused)
+		mutex_lock(&r->refill_lock); /* else frames would count twice, or not at all */
+	/*
+	 * Pairs with the acquire of those who check a frame number: the entry is there before the
+	 * number is valid.
+	 */
+	smp_store_release(&r->frames, frames);
+	if (r->unused) {
+		r->unused->growing = 0;
+		mutex_unlock(&r->refill_lock);
+	}
+}
+
 /* Either grows the pool to @frames or leaves it as it was. */
 int upa_pool_grow(struct upa_region *r, u64 frames)
 {
 	u64 before = r->frames / UPADEV_BLOCK_PAGES, block;
-	int ret = 0;
+	int ret;
 
 	lockdep_assert_held(&r->create_lock);
 	if (!upa_can_spare(frames - r->frames))
 		return -ENOMEM;
+	ret = upa_pool_announce(r, frames - r->frames);
+	if (ret)
+		return ret;
 	for (block = before; block < frames / UPADEV_BLOCK_PAGES; block++) {
 		ret = fatal_signal_pending(current) ? -EINTR : upa_take_block(r, block);
 		if (ret)
@@ -340,14 +384,10 @@ int upa_pool_grow(struct upa_region *r, u64 frames)
 	if (ret) {
 		while (block-- > before)
 			upa_free_block(r, block);
-		return ret;
+		frames = r->frames;
 	}
-	/*
-	 * Pairs with the acquire of those who check a frame number: the entry is there before the
-	 * number is valid.
-	 */
-	smp_store_release(&r->frames, frames);
-	return 0;
+	upa_pool_settle(r, frames);
+	return ret;
 }
 
 /* Lowers the pool to @frames, or, after a fatal signal, leaves it as it was. */

@@ -106,6 +106,8 @@ struct upa_allocator {
  * @next_page_row: of 64 pages, where the next search begins; refill_lock
  * @next_frame_row: the same of frames
  * @gone: frames that have no memory: their entries are 0
+ * @bound: of frames that have some; refill_lock
+ * @growing: frames that UPADEV_RESIZE is about to add; refill_lock
  */
 struct upa_unused {
 	struct upa_allocator pages;
@@ -117,6 +119,8 @@ struct upa_unused {
 	u64 next_page_row;
 	u64 next_frame_row;
 	atomic64_t gone;
+	u64 bound;
+	u64 growing;
 };
 
 /**
@@ -370,6 +374,9 @@ void upa_mark_present(struct upa_unused *u, u64 frame);
 long upa_unused_for_others(struct upa_region *r, unsigned long pages);
 int upa_unused_now(struct upa_region *r, struct upadev_reclaim *request);
 int upa_unused_refill(struct upa_region *r, u64 frame, bool block);
+u64 upa_held_pages(const struct upa_region *r);
+bool upa_hold_more(struct upa_region *r, u64 pages);
+int upa_set_bound(struct upa_region *r, struct upadev_bound *request);
 
 /* reclaim.c: memory pressure */
 int upa_reclaim_init(void);

@@ -77,6 +77,7 @@ int upa_declare_allocators(struct upa_region *r, const struct upadev_allocators 
 	u = kzalloc(sizeof(*u), GFP_KERNEL_ACCOUNT);
 	if (!u)
 		return -ENOMEM;
+	u->bound = UPADEV_NO_BOUND;
 	if (!upa_find_allocator(r, &a->pages, &u->pages) &&
 	    !upa_find_allocator(r, &a->frames, &u->frames))
 		ret = upa_find_marks(r, a->marks_offset, u);

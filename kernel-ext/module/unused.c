@@ -29,6 +29,7 @@
 #define UPA_BATCH_PAGES 16384U  /* hidden at once: one search of the page tables */
 #define UPA_ROWS_AT_ONCE 1024U  /* looked at between two offers to yield */
 #define UPA_TABLES_AT_ONCE 128U /* the same */
+#define UPA_ROOM_PAGES 64U      /* taken at least, where a bound would not be kept */
 #define UPA_LOCK_PATIENCE 5     /* jiffies that the shrinker waits for mmap_lock */
 
 /**
@@ -137,18 +138,25 @@ static bool upa_expel_all(struct upa_region *r)
 }
 
 /*
- * After this no table and no TLB holds a frame that was hidden before. Lets go of mmap_lock, if it
- * is held; if not, all tables are emptied.
+ * How hidden frames are taken out of the tables: without mmap_lock, by emptying all of them; or
+ * with it, by a search, after which it is let go, or kept.
  */
-static void upa_make_unreachable(struct upa_region *r, bool locked)
+enum upa_expulsion {
+	UPA_EMPTY_ALL,
+	UPA_SEARCH_AND_UNLOCK,
+	UPA_SEARCH,
+};
+
+/* After this no table and no TLB holds a frame that was hidden before. */
+static void upa_make_unreachable(struct upa_region *r, enum upa_expulsion how)
 {
 	bool done = false;
 
 	smp_mb(); /* hidden, then the tables are looked at: see upa_table_lock() */
-	if (locked) {
+	if (how != UPA_EMPTY_ALL)
 		done = upa_expel_all(r);
+	if (how == UPA_SEARCH_AND_UNLOCK)
 		mmap_read_unlock(r->mm);
-	}
 	if (!done || upa_secondary_mmus(r))
 		upa_zap_data(r, false);
 	upa_flush_everywhere();
@@ -229,10 +237,10 @@ static void upa_free_hidden(struct upa_hunt *hunt)
 }
 
 /*
- * Gives up to about @pages of unused memory back to the kernel. Returns how many. With mmap_lock
- * held if @locked, which it lets go.
+ * Gives up to about @pages of unused memory back to the kernel. Returns how many.
  */
-static unsigned long upa_take_unused(struct upa_region *r, unsigned long pages, bool locked)
+static unsigned long upa_take_unused(struct upa_region *r, unsigned long pages,
+				     enum upa_expulsion how)
 {
 	struct upa_hunt hunt = {
 		.region = r,
@@ -244,11 +252,11 @@ static unsigned long upa_take_unused(struct upa_region *r, unsigned long pages, 
 	upa_hunt_frames(&hunt);
 	upa_hunt_pages(&hunt);
 	if (!hunt.count) {
-		if (locked)
+		if (how == UPA_SEARCH_AND_UNLOCK)
 			mmap_read_unlock(r->mm);
 		return 0;
 	}
-	upa_make_unreachable(r, locked);
+	upa_make_unreachable(r, how);
 	upa_show_used(&hunt);
 	upa_free_hidden(&hunt);
 	atomic64_add(hunt.count, &r->count.reclaimed_pages);
@@ -273,7 +281,7 @@ long upa_unused_for_others(struct upa_region *r, unsigned long pages)
 	       tries++ < UPA_LOCK_PATIENCE)
 		schedule_timeout_uninterruptible(1);
 	if (locked || !alive || !r->track)
-		freed = upa_take_unused(r, pages, locked);
+		freed = upa_take_unused(r, pages, locked ? UPA_SEARCH_AND_UNLOCK : UPA_EMPTY_ALL);
 	if (alive)
 		mmput_async(r->mm);
 	return freed;
@@ -304,7 +312,8 @@ int upa_unused_now(struct upa_region *r, struct upadev_reclaim *request)
 			return -EINTR;
 		}
 		freed = upa_take_unused(
-			r, min_t(u64, request->pages - request->reclaimed, UPA_BATCH_PAGES), alive);
+			r, min_t(u64, request->pages - request->reclaimed, UPA_BATCH_PAGES),
+			alive ? UPA_SEARCH_AND_UNLOCK : UPA_EMPTY_ALL);
 		mutex_unlock(&r->refill_lock);
 		if (alive)
 			mmput(r->mm);
@@ -314,11 +323,57 @@ int upa_unused_now(struct upa_region *r, struct upadev_reclaim *request)
 	return 0;
 }
 
+/* Frames that have memory, those included that are about to. */
+u64 upa_held_pages(const struct upa_region *r)
+{
+	const struct upa_unused *u = READ_ONCE(r->unused);
+	u64 frames = READ_ONCE(r->frames);
+
+	if (!u)
+		return frames - min(frames, upa_gone_pages(r));
+	return frames - min_t(u64, frames, atomic64_read(&u->gone)) + READ_ONCE(u->growing);
+}
+
+static bool upa_within_bound(const struct upa_region *r, u64 more)
+{
+	u64 bound = READ_ONCE(r->unused->bound);
+
+	return bound == UPADEV_NO_BOUND || upa_held_pages(r) + more <= bound;
+}
+
+/* May so many more have memory? If need be, unused ones lose theirs. */
+bool upa_hold_more(struct upa_region *r, u64 pages)
+{
+	lockdep_assert_held(&r->mm->mmap_lock);
+	lockdep_assert_held(&r->refill_lock);
+	if (!upa_within_bound(r, pages))
+		upa_take_unused(r, max_t(u64, pages, UPA_ROOM_PAGES), UPA_SEARCH);
+	return upa_within_bound(r, pages);
+}
+
+/* -EINTR, or 0: the bound holds from now on, whatever is above it. */
+int upa_set_bound(struct upa_region *r, struct upadev_bound *request)
+{
+	struct upadev_reclaim above = {};
+	int ret;
+
+	if (mutex_lock_killable(&r->refill_lock))
+		return -EINTR;
+	WRITE_ONCE(r->unused->bound, request->pages);
+	mutex_unlock(&r->refill_lock);
+	if (!upa_within_bound(r, 0))
+		above.pages = upa_held_pages(r) - request->pages;
+	ret = above.pages ? upa_unused_now(r, &above) : 0;
+	request->held = upa_held_pages(r);
+	return ret;
+}
+
 /*
  * A touch found its frame without memory. New memory is asked for as for any page of anonymous
  * memory, and like there, if there is none left, it is the kernel's to decide who has to go;
  * without refill_lock, since what is asked for may be what the shrinker finds in this same region.
- * 0 once the frame may be installed again; -ENOMEM; -EINTR of a thread that is about to die.
+ * 0 once the frame may be installed again; -ENOMEM; -EDQUOT: the bound is reached; -EINTR of a
+ * thread that is about to die.
  */
 int upa_unused_refill(struct upa_region *r, u64 frame, bool block)
 {
@@ -327,8 +382,9 @@ int upa_unused_refill(struct upa_region *r, u64 frame, bool block)
 	int ret;
 
 	lockdep_assert_held(&r->mm->mmap_lock);
-	/* A whole block that is wanted as one, and gone: the counter is looked at again below. */
-	if (block && READ_ONCE(r->blocks->absent[frame / UPADEV_BLOCK_PAGES]) == UPADEV_BLOCK_PAGES)
+	/* A whole block that is wanted as one, and gone: both are looked at again below. */
+	if (block && upa_within_bound(r, UPADEV_BLOCK_PAGES) &&
+	    READ_ONCE(r->blocks->absent[frame / UPADEV_BLOCK_PAGES]) == UPADEV_BLOCK_PAGES)
 		upa_pool_alloc_whole(&memory);
 	/* Gone, or hidden for a moment by whoever holds refill_lock: then in vain. */
 	if (!memory.whole && !READ_ONCE(r->entries[frame])) {
@@ -339,10 +395,12 @@ int upa_unused_refill(struct upa_region *r, u64 frame, bool block)
 	ret = mutex_lock_killable(&r->refill_lock);
 	if (!ret) {
 		/* Not if the pool was lowered meanwhile, or another touch was quicker. */
-		if (frame < READ_ONCE(r->frames)) {
-			if (page && upa_frame_put(r, frame, page))
+		if (frame < READ_ONCE(r->frames) && !READ_ONCE(r->entries[frame])) {
+			if (page && !upa_hold_more(r, 1))
+				ret = -EDQUOT;
+			else if (page && upa_frame_put(r, frame, page))
 				page = NULL;
-			if (memory.whole)
+			if (memory.whole && upa_within_bound(r, UPADEV_BLOCK_PAGES))
 				upa_block_put(r, frame / UPADEV_BLOCK_PAGES, &memory);
 		}
 		mutex_unlock(&r->refill_lock);

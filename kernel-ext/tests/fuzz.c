@@ -37,6 +37,7 @@ static int passing[2]; /* a socket over which descriptors go from process to pro
 /* ---- a holder: a process with a region --------------------------------------------------------*/
 
 static uint64_t owner;
+static _Atomic int callers;               /* that are still at it */
 static _Atomic bool ending, sent;         /* sent: others may write the shadow */
 static __thread sigjmp_buf *fault_return; /* where a touch is expected to fault */
 
@@ -115,7 +116,9 @@ static void scribble_once(uint64_t random)
 		uint64_t word = next(&random);
 
 		((_Atomic uint32_t *)SHADOW)[page] =
-			word % 16 ? (word >> 8) % (r.created.max_frames + 2) : word >> 32;
+			word % 16 ? (word >> 8) % (r.created.max_frames + 2) :
+			word % 32 ? UPADEV_SHADOW_AWAY | (word >> 8) % 4 :
+				    word >> 32;
 	}
 	((volatile uint64_t *)STATE)[next(&random) % (r.created.state_bytes / 8)] = random;
 }
@@ -138,6 +141,48 @@ static void *scribble(void *argument)
 		if (state % 4 == 0)
 			usleep(300);
 	}
+	return NULL;
+}
+
+/* A pager that serves, takes pages away, is revoked, and dies; then the next one. */
+static void *page_all(void *argument)
+{
+	static uint64_t contents[16][512];
+	uint64_t state = (uintptr_t)argument;
+
+	while (atomic_load(&callers)) {
+		struct upadev_pager request = { .flags = one_in(&state, 2) };
+		int pager = ioctl(r.fd, UPADEV_ADMIT, &request);
+
+		if (pager < 0) {
+			usleep(2000);
+			continue;
+		}
+		fcntl(pager, F_SETFL, O_NONBLOCK);
+		while (atomic_load(&callers) && !one_in(&state, 200)) {
+			struct region as = { .fd = pager };
+			struct upadev_fault fault;
+			ssize_t bytes = read(pager, &fault, sizeof(fault));
+
+			if (!bytes)
+				break; /* revoked */
+			for (int i = 0; i < 16; i++)
+				for (int j = 0; j < 512; j += 37)
+					contents[i][j] = tag(&state);
+			count(pager_call(&state, pager, contents,
+					 bytes == sizeof(fault) ? &fault : NULL) >= 0);
+			for (int i = 0; i < 16; i++)
+				for (int j = 0; j < 512; j++)
+					check_word((uint64_t)i, contents[i][j]);
+			if (one_in(&state, 8))
+				count(unmap_pages(&as, next(&state) % r.created.pages, 1) >= 0);
+			if (bytes < 0)
+				usleep(500);
+		}
+		close(pager);
+	}
+	/* Nobody is left who would serve those that wait. */
+	ioctl(r.fd, UPADEV_REVOKE, &(struct upadev_pager){ 0 });
 	return NULL;
 }
 
@@ -277,6 +322,7 @@ static void *make_calls(void *argument)
 			fork_once(&state);
 	}
 	atomic_store(&ending, true);
+	atomic_fetch_sub(&callers, 1);
 	return NULL;
 }
 
@@ -285,6 +331,7 @@ static void check_pool(uint64_t *state)
 {
 	uint64_t frames = r.created.max_frames;
 
+	ioctl(r.fd, UPADEV_BOUND, &(struct upadev_bound){ .pages = UPADEV_NO_BOUND });
 	CHECK_EQUAL(ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = frames }), 0);
 	CHECK_EQUAL(munmap((void *)ARENA, 4ULL << 30), 0);
 	restore();
@@ -311,8 +358,9 @@ static void live(uint64_t state)
 					  UPADEV_CREATE_BLOCKS,
 					  UPADEV_CREATE_BLOCKS | UPADEV_CREATE_TRACK };
 	struct sigaction action = { .sa_handler = fault, .sa_flags = SA_NODEFER };
-	void *(*const roles[])(void *) = { make_calls, make_calls, touch_all, touch_all, scribble };
-	pthread_t threads[5];
+	void *(*const roles[])(void *) = { make_calls, make_calls, touch_all,
+					   touch_all,  scribble,   page_all };
+	pthread_t threads[6];
 
 	owner = 0xa5c3ULL << 24 | (atomic_fetch_add(&shared->owners, 1) & 0xffffff);
 	r.fd = open("/dev/upa", O_RDWR);
@@ -333,11 +381,12 @@ static void live(uint64_t state)
 	restore();
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
-	for (int i = 0; i < 5; i++)
+	atomic_store(&callers, CALLERS);
+	for (int i = 0; i < 6; i++)
 		CHECK_EQUAL(pthread_create(&threads[i], NULL, roles[i],
 					   (void *)(uintptr_t)(next(&state) | 1)),
 			    0);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 6; i++)
 		pthread_join(threads[i], NULL);
 	atomic_fetch_add(&shared->lives, 1);
 	if (one_in(&state, 3)) {

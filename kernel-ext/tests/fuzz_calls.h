@@ -68,11 +68,12 @@ static struct upadev_allocators somewhere(uint64_t *state)
 /* One call of the module, on any descriptor of it. */
 static long device_call(uint64_t *state, int fd)
 {
-	static const unsigned long codes[] = { UPADEV_INFO,    UPADEV_CREATE,    UPADEV_MAP,
-					       UPADEV_UNMAP,   UPADEV_MAP,       UPADEV_UNMAP,
-					       UPADEV_RESIZE,  UPADEV_HARVEST,   UPADEV_STATS,
-					       UPADEV_RECLAIM, UPADEV_ALLOCATORS };
-	unsigned long code = codes[next(state) % 11];
+	static const unsigned long codes[] = { UPADEV_INFO,    UPADEV_CREATE,     UPADEV_MAP,
+					       UPADEV_UNMAP,   UPADEV_MAP,        UPADEV_UNMAP,
+					       UPADEV_RESIZE,  UPADEV_HARVEST,    UPADEV_STATS,
+					       UPADEV_RECLAIM, UPADEV_ALLOCATORS, UPADEV_BOUND,
+					       UPADEV_ADMIT,   UPADEV_REVOKE };
+	unsigned long code = codes[next(state) % 14];
 	struct upadev_range ranges[32];
 	union {
 		struct upadev_create create;
@@ -82,8 +83,11 @@ static long device_call(uint64_t *state, int fd)
 		struct upadev_stats stats;
 		struct upadev_reclaim reclaim;
 		struct upadev_allocators allocators;
+		struct upadev_bound bound;
+		struct upadev_pager pager;
 		uint64_t words[32];
 	} a = { 0 };
+	long result;
 
 	for (int i = 0; i < 32; i++)
 		ranges[i] = (struct upadev_range){ next(state) % r.created.pages,
@@ -122,6 +126,14 @@ static long device_call(uint64_t *state, int fd)
 		break;
 	case UPADEV_RECLAIM:
 		a.reclaim.pages = number(state, r.created.max_frames);
+		break;
+	case UPADEV_BOUND:
+		a.bound.pages =
+			one_in(state, 2) ? UPADEV_NO_BOUND : number(state, r.created.max_frames);
+		break;
+	case UPADEV_ADMIT:
+	case UPADEV_REVOKE:
+		a.pager.flags = one_in(state, 2);
 	}
 	if (one_in(state, 16)) {
 		int i = (int)(next(state) % 12);
@@ -143,7 +155,45 @@ static long device_call(uint64_t *state, int fd)
 		if (one_in(state, 16))
 			return ioctl(fd, next(state), next(state) | 1ULL << 63);
 	}
-	return ioctl(fd, code, one_in(state, 64) ? (void *)(next(state) | 1ULL << 63) : (void *)&a);
+	result = ioctl(fd, code,
+		       one_in(state, 64) ? (void *)(next(state) | 1ULL << 63) : (void *)&a);
+	if (code == UPADEV_ADMIT && result >= 0)
+		close((int)result); /* a pager that dies at once */
+	return result;
+}
+
+/* One call of a pager, on pages whose contents are its owner's: each word, or 0. */
+static long pager_call(uint64_t *state, int pager, uint64_t (*contents)[512],
+		       const struct upadev_fault *fault)
+{
+	struct upadev_transfer t[16];
+	struct upadev_paging p = { .transfers = (uintptr_t)t, .count = 1 + next(state) % 16 };
+	bool out = !fault && one_in(state, 2);
+
+	for (uint32_t i = 0; i < 16; i++) {
+		t[i] = (struct upadev_transfer){
+			.page = fault ? fault->page : next(state) % r.created.pages,
+			.buffer = one_in(state, 4) ? 0 : (uintptr_t)contents[i],
+			.away = fault ? fault->word :
+					UPADEV_SHADOW_AWAY | (uint32_t)next(state) % 4,
+			.frame = out && one_in(state, 2) ?
+					 UPADEV_ANY_FRAME :
+					 (uint32_t)(next(state) % r.created.max_frames),
+		};
+		if (one_in(state, 64))
+			t[i].page = number(state, r.created.pages);
+		if (one_in(state, 64))
+			t[i].away = (uint32_t)next(state);
+		if (one_in(state, 64))
+			t[i].buffer = next(state) | 1ULL << 63;
+	}
+	if (one_in(state, 64))
+		p.count = (uint32_t)number(state, 16);
+	if (p.count > 16)
+		p.transfers = 1ULL << 63;
+	if (one_in(state, 64))
+		p.flags = (uint32_t)next(state);
+	return ioctl(pager, out ? UPADEV_PAGE_OUT : UPADEV_PAGE_IN, &p);
 }
 
 /* A span of addresses: a mapping, a part of one, or one that reaches over its border. */

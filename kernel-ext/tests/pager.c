@@ -549,6 +549,11 @@ static void owner_ends(void)
 	pager = (int)syscall(SYS_pidfd_getfd, region, pager, 0);
 	CHECK(pager >= 0);
 	CHECK_EQUAL(next_fault(pager).page, 0);
+	/* Nor do calls that were made. */
+	for (int i = 0; i < 10; i++) {
+		CHECK_EQUAL(page_in(pager, 0, AWAY(9), 0, contents), EAGAIN);
+		CHECK_EQUAL(unmap_pages(&(struct region){ .fd = pager }, 0, 1), 0);
+	}
 	kill(child, SIGKILL);
 	CHECK_EQUAL(wait_status(child), SIGKILL);
 	CHECK(readable(pager, 10000) & POLLHUP);

@@ -20,6 +20,16 @@ static inline int dismiss(const struct region *r, uint32_t flags)
 	return ioctl(r->fd, UPADEV_REVOKE, &(struct upadev_pager){ .flags = flags });
 }
 
+/* With as many pages as frames, and a pager of this process. */
+static inline struct region paged_region(uint64_t frames, uint32_t flags, int *pager)
+{
+	struct region r = make_region(UPADEV_GUARDED, flags, frames, frames, frames);
+
+	*pager = admit(&r, 0);
+	CHECK(*pager >= 0);
+	return r;
+}
+
 static inline int paging(int pager, unsigned long call, struct upadev_transfer *transfers,
 			 uint32_t count, uint64_t *done)
 {
@@ -40,6 +50,19 @@ static inline int page_in(int pager, uint64_t page, uint32_t away, uint32_t fram
 	};
 
 	return paging(pager, UPADEV_PAGE_IN, &t, 1, NULL) ? errno : -t.result;
+}
+
+/* The same of one that goes; UPADEV_ANY_FRAME becomes the one that stood there. */
+static inline int page_out(int pager, uint64_t page, uint32_t away, uint32_t *frame, void *to)
+{
+	struct upadev_transfer t = {
+		.page = page, .buffer = (uintptr_t)to, .away = away, .frame = *frame
+	};
+
+	if (paging(pager, UPADEV_PAGE_OUT, &t, 1, NULL))
+		return errno;
+	*frame = t.frame;
+	return -t.result;
 }
 
 /* A page of which each word says which it is. */

@@ -1,7 +1,10 @@
 /*
- * What a pager does to pages: contents and frames that come and go, bits and mappings, all that is
- * refused, and what is left when it is stopped in the middle.
+ * What a pager does to pages: contents and frames that come and go, bits and mappings, and all that
+ * is refused.
  */
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
 #include "allocator.h"
 #include "pager.h"
 
@@ -9,21 +12,12 @@
 
 static uint64_t contents[PAGE / 8];
 
-static struct region with_pager(uint32_t flags, int *pager)
-{
-	struct region r = make_region(UPADEV_GUARDED, flags, FRAMES, FRAMES, FRAMES);
-
-	*pager = admit(&r, 0);
-	CHECK(*pager >= 0);
-	return r;
-}
-
 static const unsigned long both[] = { UPADEV_PAGE_IN, UPADEV_PAGE_OUT };
 
 static void refuses_wrong_calls(void)
 {
 	int pager;
-	struct region r = with_pager(0, &pager);
+	struct region r = paged_region(FRAMES, 0, &pager);
 	struct upadev_transfer t = { .away = AWAY(0), .frame = 3 };
 	const struct upadev_paging good = { .transfers = (uintptr_t)&t, .count = 1 };
 	struct upadev_paging p;
@@ -83,7 +77,7 @@ static void refuses_wrong_calls(void)
 static void refuses_wrong_transfers(void)
 {
 	int pager;
-	struct region r = with_pager(0, &pager);
+	struct region r = paged_region(FRAMES, 0, &pager);
 	void *nowhere = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	for (int out = 0; out < 2; out++) {
@@ -142,7 +136,7 @@ static void refuses_wrong_transfers(void)
 static void stale_transfers_write_nothing(void)
 {
 	int pager;
-	struct region r = with_pager(0, &pager);
+	struct region r = paged_region(FRAMES, 0, &pager);
 
 	r.shadow[0] = 1;
 	*word(&r, 0) = 4711;
@@ -160,7 +154,7 @@ static void stale_transfers_write_nothing(void)
 static void many_at_once(void)
 {
 	int pager;
-	struct region r = with_pager(0, &pager);
+	struct region r = paged_region(FRAMES, 0, &pager);
 	static struct upadev_transfer t[FRAMES];
 	uint64_t *all = mmap(NULL, FRAMES * PAGE, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
@@ -200,7 +194,7 @@ static void many_at_once(void)
 static void blocks_are_whole(void)
 {
 	int pager;
-	struct region r = with_pager(UPADEV_CREATE_BLOCKS, &pager);
+	struct region r = paged_region(FRAMES, UPADEV_CREATE_BLOCKS, &pager);
 
 	r.shadow[512] = UPADEV_SHADOW_BLOCK | 1;
 	r.shadow[513] = AWAY(1);
@@ -220,7 +214,7 @@ static void blocks_are_whole(void)
 static void frames_that_left(void)
 {
 	int pager;
-	struct region r = with_pager(0, &pager);
+	struct region r = paged_region(FRAMES, 0, &pager);
 
 	r.shadow[0] = AWAY(1);
 	CHECK_EQUAL(ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 512 }), 0);
@@ -230,23 +224,11 @@ static void frames_that_left(void)
 
 /* ---- pages that go ---- */
 
-static int page_out(int pager, uint64_t page, uint32_t away, uint32_t *frame, void *to)
-{
-	struct upadev_transfer t = {
-		.page = page, .buffer = (uintptr_t)to, .away = away, .frame = *frame
-	};
-
-	if (paging(pager, UPADEV_PAGE_OUT, &t, 1, NULL))
-		return errno;
-	*frame = t.frame;
-	return -t.result;
-}
-
 /* Gone with their contents, and unreachable; then back in other frames. */
 static void goes_and_comes(void)
 {
 	int pager;
-	struct region r = with_pager(0, &pager);
+	struct region r = paged_region(FRAMES, 0, &pager);
 	static struct upadev_transfer t[512];
 	uint64_t *store = mmap(NULL, 512 * PAGE, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
@@ -286,7 +268,7 @@ static void goes_and_comes(void)
 static void rescued_by_the_next(void)
 {
 	int pager;
-	struct region r = with_pager(0, &pager);
+	struct region r = paged_region(FRAMES, 0, &pager);
 	uint32_t frame = UPADEV_ANY_FRAME;
 
 	r.shadow[9] = 78;
@@ -304,7 +286,7 @@ static void rescued_by_the_next(void)
 static void puts_back(void)
 {
 	int pager;
-	struct region r = with_pager(0, &pager);
+	struct region r = paged_region(FRAMES, 0, &pager);
 	unsigned char *edge =
 		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct upadev_transfer t[3], *fixed;
@@ -347,7 +329,7 @@ static void puts_back(void)
 static void tells_clean_ones(void)
 {
 	int pager;
-	struct region r = with_pager(UPADEV_CREATE_TRACK, &pager);
+	struct region r = paged_region(FRAMES, UPADEV_CREATE_TRACK, &pager);
 	struct upadev_transfer t[5];
 	struct region as = { .fd = pager };
 	uint64_t dirty[1];
@@ -383,7 +365,7 @@ static void tells_clean_ones(void)
 static void maps_and_unmaps(void)
 {
 	int pager;
-	struct region r = with_pager(0, &pager), as = { .fd = pager };
+	struct region r = paged_region(FRAMES, 0, &pager), as = { .fd = pager };
 	pid_t child;
 
 	r.shadow[0] = 1;
@@ -418,7 +400,7 @@ static void maps_and_unmaps(void)
 static void out_of_blocks(void)
 {
 	int pager;
-	struct region r = with_pager(UPADEV_CREATE_BLOCKS, &pager);
+	struct region r = paged_region(FRAMES, UPADEV_CREATE_BLOCKS, &pager);
 	uint32_t frame = UPADEV_ANY_FRAME;
 
 	r.shadow[0] = UPADEV_SHADOW_BLOCK | 0;
@@ -474,177 +456,80 @@ static void brings_memory(void)
 		CHECK_EQUAL(contents[i], 0);
 }
 
-/* ---- beside threads that write ---- */
-
-static _Atomic bool over;
-static struct region shared_region;
-
-/* Counts in one page, whatever becomes of it. */
-static void *count_up(void *argument)
+static long cgroup_bytes(void)
 {
-	volatile uint64_t *place = word(&shared_region, (uint64_t)(uintptr_t)argument);
-	uint64_t n = 0;
+	long value = -1;
+	FILE *f = fopen("/sys/fs/cgroup/paging/memory.current", "r");
 
-	while (!atomic_load(&over)) {
-		uint64_t seen = *place;
-
-		if (seen != n) {
-			fprintf(stderr, "# page=%lu: %llu, expected %llu\n",
-				(unsigned long)argument, (unsigned long long)seen,
-				(unsigned long long)n);
-			return argument;
-		}
-		*place = ++n;
-	}
-	return NULL;
+	CHECK(f);
+	CHECK_EQUAL(fscanf(f, "%ld", &value), 1);
+	fclose(f);
+	return value;
 }
 
-/* No store is lost, however often pages go and come in other frames. */
-static void loses_no_store(void)
+static void put(const char *path, const char *text)
 {
-	int pager;
-	pthread_t threads[4];
-	struct upadev_transfer t[8];
-	static uint64_t store[8][512];
-	uint32_t next = 8;
-	void *result;
+	int fd = open(path, O_WRONLY);
 
-	shared_region = with_pager(0, &pager);
-	for (uint32_t i = 0; i < 8; i++)
-		shared_region.shadow[i] = i + 1;
-	for (uintptr_t i = 0; i < 4; i++)
-		CHECK_EQUAL(pthread_create(&threads[i], NULL, count_up, (void *)(i * 2)), 0);
-	for (int round = 0; round < 1500; round++) {
-		for (uint32_t i = 0; i < 8; i++)
-			t[i] = (struct upadev_transfer){ .page = i,
-							 .buffer = (uintptr_t)store[i],
-							 .away = AWAY(i),
-							 .frame = UPADEV_ANY_FRAME };
-		CHECK_EQUAL(paging(pager, UPADEV_PAGE_OUT, t, 8, NULL), 0);
-		for (uint32_t i = 0; i < 8; i++) {
-			CHECK_EQUAL(t[i].result, 0);
-			t[i].frame = next++ % FRAMES;
-			t[i].flags = 0;
-		}
-		CHECK_EQUAL(paging(pager, UPADEV_PAGE_IN, t, 8, NULL), 0);
-		for (uint32_t i = 0; i < 8; i++)
-			CHECK_EQUAL(t[i].result, 0);
-	}
-	atomic_store(&over, true);
-	for (int i = 0; i < 4; i++) {
-		CHECK_EQUAL(pthread_join(threads[i], &result), 0);
-		CHECK_EQUAL((long)result, 0);
-	}
+	CHECK(fd >= 0);
+	CHECK_EQUAL(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
 }
 
-/* ---- killed in the middle ---- */
-
-/* What its results do not say has not gone; what they say has, with its contents. */
-static void killed_in_the_middle(void)
+/* What a pager brings is charged to the owner's cgroup, not to its own. */
+static void charged_to_the_owner(void)
 {
-	enum { PAGES = 512 };
-	struct upadev_transfer *t = mmap(NULL, PAGES * sizeof(*t), PROT_READ | PROT_WRITE,
-					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	uint64_t *store;
-	unsigned int seed = 7, some = 0;
+	static struct upadev_transfer t[FRAMES];
+	int told[2], pager, pidfd;
+	long before;
+	pid_t owner;
+	uint64_t done;
 
-	for (int round = 0; round < 30; round++) {
-		int pager, told[2];
-		struct region r = with_pager(0, &pager);
-		uint32_t gone = 0;
-		pid_t child;
-		char byte;
+	if (mkdir("/sys/fs/cgroup/paging", 0755) && errno != EEXIST)
+		skip("no cgroup v2");
+	put("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	CHECK_EQUAL(pipe(told), 0);
+	owner = fork();
+	if (!owner) {
+		struct upadev_allocators a = { 0 };
+		struct allocator pages, frames;
+		struct region r;
 
-		store = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			     -1, 0);
-		CHECK_EQUAL(pipe(told), 0);
-		for (uint32_t i = 0; i < PAGES; i++) {
-			r.shadow[i] = i + 1;
-			fill((uint64_t *)word(&r, i), i * 10);
-			t[i] = (struct upadev_transfer){ .page = i,
-							 .buffer = (uintptr_t)(store + i * 512),
-							 .away = AWAY(i),
-							 .frame = i,
-							 .result = 1 };
-		}
-		child = fork();
-		if (!child) {
-			CHECK_EQUAL(write(told[1], "x", 1), 1);
-			paging(pager, UPADEV_PAGE_OUT, t, PAGES, NULL);
-			pause();
-		}
-		close(pager);
-		CHECK_EQUAL(read(told[0], &byte, 1), 1);
-		usleep(rand_r(&seed) % 8000);
-		kill(child, SIGKILL);
-		CHECK_EQUAL(wait_status(child), SIGKILL);
-		for (uint32_t i = 0; i < PAGES; i++) {
-			bool said = t[i].result == 0;
-
-			if (r.shadow[i] != (said ? AWAY(i) : i + 1))
-				FAIL("page=%u: result=%d entry=%#x", i, t[i].result, r.shadow[i]);
-			if (!filled(said ? store + i * 512 : word(&r, i), i * 10))
-				FAIL("page=%u: result=%d, contents", i, t[i].result);
-			gone += said;
-		}
-		some += gone > 0 && gone < PAGES;
-		munmap(store, PAGES * PAGE);
-		munmap(r.data, r.created.data_bytes);
-		munmap((void *)(uintptr_t)r.shadow, r.created.shadow_bytes);
-		munmap(r.state, PAGE);
-		close(r.fd);
-		close(told[0]), close(told[1]);
-	}
-	printf("# %u of 30 rounds ended in the middle\n", some);
-}
-
-/* ---- two processes ---- */
-
-/* The pager never rests: the owner gets on, and so does another owner that it serves. */
-static void starves_nobody(void)
-{
-	int pager;
-	struct region r = with_pager(0, &pager), as = { .fd = pager };
-	pid_t child;
-
-	for (uint32_t i = 0; i < FRAMES; i++)
-		r.shadow[i] = i + 1;
-	child = fork();
-	if (!child) {
-		struct upadev_harvest h = { .count = FRAMES, .flags = 7 };
-		uint32_t frame;
-
-		for (;;) {
-			unmap_pages(&as, 0, FRAMES);
-			map_pages(&as, 0, FRAMES);
-			ioctl(pager, UPADEV_HARVEST, &h);
-			frame = UPADEV_ANY_FRAME;
-			page_out(pager, 3, AWAY(3), &frame, contents);
-			page_in(pager, 3, AWAY(3), 3, NULL);
-		}
-	}
-	for (int i = 0; i < 1000; i++) {
-		uint64_t page = (uint64_t)i % 512;
-
-		CHECK_EQUAL(unmap_pages(&r, page, 1), 0);
-		*word(&r, page) = page;
-		CHECK_EQUAL(munmap(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-				   PAGE),
+		put("/sys/fs/cgroup/paging/cgroup.procs", "0");
+		r = make_region_with(UPADEV_GUARDED, 0, FRAMES, FRAMES, FRAMES, 16 * PAGE);
+		a.marks_offset = allocator_place(&frames, &r,
+						 allocator_place(&pages, &r, 0, FRAMES), FRAMES);
+		a.pages = pages.where, a.frames = frames.where;
+		for (uint64_t f = 0; f < FRAMES; f++)
+			unit_put(&frames, f);
+		CHECK_EQUAL(ioctl(r.fd, UPADEV_ALLOCATORS, &a), 0);
+		CHECK_EQUAL(ioctl(r.fd, UPADEV_RECLAIM,
+				  &(struct upadev_reclaim){ .pages = FRAMES }),
 			    0);
+		for (uint64_t f = 0; f < FRAMES; f++) {
+			CHECK(unit_get(&frames, f));
+			r.shadow[f] = AWAY(0);
+		}
+		pager = admit(&r, 0);
+		CHECK_EQUAL(write(told[1], &pager, sizeof(pager)), sizeof(pager));
+		pause();
 	}
-	CHECK_EQUAL(dismiss(&r, 0), 0); /* while it is at work */
+	CHECK_EQUAL(read(told[0], &pager, sizeof(pager)), sizeof(pager));
+	pidfd = (int)syscall(SYS_pidfd_open, owner, 0);
+	pager = (int)syscall(SYS_pidfd_getfd, pidfd, pager, 0);
+	CHECK(pager >= 0);
+	before = cgroup_bytes();
 	for (uint32_t i = 0; i < FRAMES; i++)
-		r.shadow[i] = 0;
-	CHECK_EQUAL(unmap_pages(&r, 0, FRAMES), 0);
-	usleep(50000);
-	for (uint32_t i = 0; i < FRAMES; i++)
-		CHECK_EQUAL(r.shadow[i], 0);
-	kill(child, SIGKILL);
-	CHECK_EQUAL(wait_status(child), SIGKILL);
+		t[i] = (struct upadev_transfer){ .page = i, .away = AWAY(0), .frame = i };
+	CHECK_EQUAL(paging(pager, UPADEV_PAGE_IN, t, FRAMES, &done), 0);
+	CHECK_EQUAL(done, FRAMES);
+	if (cgroup_bytes() - before < FRAMES * 4096 * 3 / 4)
+		FAIL("memory.current=%ld, before %ld", cgroup_bytes(), before);
+	kill(owner, SIGKILL);
+	CHECK_EQUAL(wait_status(owner), SIGKILL);
 }
 
 TESTS(CASE(refuses_wrong_calls), CASE(refuses_wrong_transfers), CASE(stale_transfers_write_nothing),
       CASE(many_at_once), CASE(blocks_are_whole), CASE(frames_that_left), CASE(goes_and_comes),
       CASE(rescued_by_the_next), CASE(puts_back), CASE(tells_clean_ones), CASE(maps_and_unmaps),
-      CASE(out_of_blocks), CASE(brings_memory), CASE(loses_no_store), CASE(killed_in_the_middle),
-      CASE(starves_nobody))
+      CASE(out_of_blocks), CASE(brings_memory), CASE(charged_to_the_owner))

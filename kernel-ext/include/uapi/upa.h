@@ -13,8 +13,8 @@
  * **Who may do what.** UPADEV_INFO needs no region and UPADEV_CREATE a file that is open for
  * reading and writing (else EACCES). From then on only threads of the creating process may use the
  * file, with exceptions for any process that was given the descriptor: UPADEV_STATS, mapping the
- * shadow table or the state, and UPADEV_RECLAIM once UPADEV_ALLOCATORS was called (a manager). All
- * others get EPERM. A pager has a descriptor of its own: see below. A forked child
+ * shadow table or the state, and UPADEV_RECLAIM and UPADEV_BOUND once UPADEV_ALLOCATORS was called
+ * (a manager). All others get EPERM. A pager has a descriptor of its own: see below. A forked child
  * inherits the descriptor but none of the mappings; a touch there is a SIGSEGV. After exec the
  * descriptor, unless closed by O_CLOEXEC, keeps the frames but can do nothing with them.
  *
@@ -325,6 +325,28 @@ struct upadev_reclaim {
 	__u64 reserved;
 };
 
+#define UPADEV_NO_BOUND (~0ULL)
+
+/**
+ * struct upadev_bound - UPADEV_BOUND: how many frames may have memory at a time
+ * @pages: in: at most so many; UPADEV_NO_BOUND: any number, as at first
+ * @held: out: frames that have memory now
+ * @reserved: in: 0
+ *
+ * Only after UPADEV_ALLOCATORS (else EOPNOTSUPP); then by any process that has the descriptor: a
+ * manager. The last one to call decides. At once so much of what is unused goes back to the kernel
+ * that the bound is kept, or all of it. What is in use stays, so that `held` may be more; the call
+ * may be repeated later. As long as there is a bound, a frame gets memory only if it is kept
+ * thereby, if need be after unused ones have lost theirs. Otherwise a touch is a SIGBUS, a page
+ * that a pager brings EDQUOT, and a pool that would grow beyond it ENOMEM. With EINTR the bound is
+ * set.
+ */
+struct upadev_bound {
+	__u64 pages;
+	__u64 held;
+	__u64 reserved[2];
+};
+
 /**
  * struct upadev_stats - UPADEV_STATS: counts since the region was made
  * @pages: of the region
@@ -347,6 +369,8 @@ struct upadev_reclaim {
  * @away_faults: touches of pages that were away, for which a thread has waited
  * @paged_in: pages that a pager has brought
  * @paged_out: pages that a pager has taken away
+ * @held: frames that have memory now
+ * @bound: of that number, see struct upadev_bound
  * @reserved: 0
  */
 struct upadev_stats {
@@ -370,7 +394,9 @@ struct upadev_stats {
 	__u64 away_faults;
 	__u64 paged_in;
 	__u64 paged_out;
-	__u64 reserved[3];
+	__u64 held;
+	__u64 bound;
+	__u64 reserved[1];
 };
 
 /* Bits of an allocator's words; see struct upadev_allocator. */
@@ -504,7 +530,8 @@ struct upadev_fault {
  * @frame: in: number of the frame; UPADEV_PAGE_OUT: out, if it was UPADEV_ANY_FRAME
  * @result: out: 0, or a negative error: EINVAL (page, frame or @away out of range, @flags not 0),
  *	EAGAIN (the shadow entry is another, or the page is part of a block: nothing has happened),
- *	EFAULT (@buffer: nothing has happened), ENOMEM (no memory for a frame that had none)
+ *	EFAULT (@buffer: nothing has happened), ENOMEM, EDQUOT (no memory for a frame that had none,
+ *	or none within the bound)
  * @flags: in: 0; out: UPADEV_TRANSFER_*
  */
 struct upadev_transfer {
@@ -568,5 +595,6 @@ struct upadev_paging {
 #define UPADEV_REVOKE _IOW('U', 0x8b, struct upadev_pager)
 #define UPADEV_PAGE_IN _IOWR('U', 0x8c, struct upadev_paging)
 #define UPADEV_PAGE_OUT _IOWR('U', 0x8d, struct upadev_paging)
+#define UPADEV_BOUND _IOWR('U', 0x8e, struct upadev_bound)
 
 #endif /* _UAPI_UPA_H */

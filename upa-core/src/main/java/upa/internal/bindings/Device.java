@@ -239,6 +239,15 @@ public class Device extends Device$shared {
     public static int UPADEV_HARVEST_FLUSH() {
         return UPADEV_HARVEST_FLUSH;
     }
+    private static final long UPADEV_NO_BOUND = -1L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_NO_BOUND -1
+     * }
+     */
+    public static long UPADEV_NO_BOUND() {
+        return UPADEV_NO_BOUND;
+    }
     private static final int UPADEV_CHILD_POLARITY = (int)1024L;
     /**
      * {@snippet lang=c :
@@ -418,6 +427,15 @@ public class Device extends Device$shared {
      */
     public static long UPADEV_PAGE_OUT() {
         return UPADEV_PAGE_OUT;
+    }
+    private static final long UPADEV_BOUND = 3223344526L;
+    /**
+     * {@snippet lang=c :
+     * #define UPADEV_BOUND 3223344526
+     * }
+     */
+    public static long UPADEV_BOUND() {
+        return UPADEV_BOUND;
     }
 }
 

@@ -35,7 +35,9 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     __u64 away_faults;
  *     __u64 paged_in;
  *     __u64 paged_out;
- *     __u64 reserved[3];
+ *     __u64 held;
+ *     __u64 bound;
+ *     __u64 reserved[1];
  * }
  * }
  */
@@ -66,7 +68,9 @@ public class upadev_stats {
         Device.C_LONG_LONG.withName("away_faults"),
         Device.C_LONG_LONG.withName("paged_in"),
         Device.C_LONG_LONG.withName("paged_out"),
-        MemoryLayout.sequenceLayout(3, Device.C_LONG_LONG).withName("reserved")
+        Device.C_LONG_LONG.withName("held"),
+        Device.C_LONG_LONG.withName("bound"),
+        MemoryLayout.sequenceLayout(1, Device.C_LONG_LONG).withName("reserved")
     ).withName("upadev_stats");
 
     /**
@@ -956,12 +960,100 @@ public class upadev_stats {
         struct.set(paged_out$LAYOUT, paged_out$OFFSET, fieldValue);
     }
 
+    private static final OfLong held$LAYOUT = (OfLong)$LAYOUT.select(groupElement("held"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * __u64 held
+     * }
+     */
+    public static final OfLong held$layout() {
+        return held$LAYOUT;
+    }
+
+    private static final long held$OFFSET = $LAYOUT.byteOffset(groupElement("held"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * __u64 held
+     * }
+     */
+    public static final long held$offset() {
+        return held$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * __u64 held
+     * }
+     */
+    public static long held(MemorySegment struct) {
+        return struct.get(held$LAYOUT, held$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * __u64 held
+     * }
+     */
+    public static void held(MemorySegment struct, long fieldValue) {
+        struct.set(held$LAYOUT, held$OFFSET, fieldValue);
+    }
+
+    private static final OfLong bound$LAYOUT = (OfLong)$LAYOUT.select(groupElement("bound"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * __u64 bound
+     * }
+     */
+    public static final OfLong bound$layout() {
+        return bound$LAYOUT;
+    }
+
+    private static final long bound$OFFSET = $LAYOUT.byteOffset(groupElement("bound"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * __u64 bound
+     * }
+     */
+    public static final long bound$offset() {
+        return bound$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * __u64 bound
+     * }
+     */
+    public static long bound(MemorySegment struct) {
+        return struct.get(bound$LAYOUT, bound$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * __u64 bound
+     * }
+     */
+    public static void bound(MemorySegment struct, long fieldValue) {
+        struct.set(bound$LAYOUT, bound$OFFSET, fieldValue);
+    }
+
     private static final SequenceLayout reserved$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("reserved"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[1]
      * }
      */
     public static final SequenceLayout reserved$layout() {
@@ -973,7 +1065,7 @@ public class upadev_stats {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[1]
      * }
      */
     public static final long reserved$offset() {
@@ -983,7 +1075,7 @@ public class upadev_stats {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[1]
      * }
      */
     public static MemorySegment reserved(MemorySegment struct) {
@@ -993,19 +1085,19 @@ public class upadev_stats {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[1]
      * }
      */
     public static void reserved(MemorySegment struct, MemorySegment fieldValue) {
         MemorySegment.copy(fieldValue, 0L, struct, reserved$OFFSET, reserved$LAYOUT.byteSize());
     }
 
-    private static long[] reserved$DIMS = { 3 };
+    private static long[] reserved$DIMS = { 1 };
 
     /**
      * Dimensions for array field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[1]
      * }
      */
     public static long[] reserved$dimensions() {
@@ -1016,7 +1108,7 @@ public class upadev_stats {
     /**
      * Indexed getter for field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[1]
      * }
      */
     public static long reserved(MemorySegment struct, long index0) {
@@ -1026,7 +1118,7 @@ public class upadev_stats {
     /**
      * Indexed setter for field:
      * {@snippet lang=c :
-     * __u64 reserved[3]
+     * __u64 reserved[1]
      * }
      */
     public static void reserved(MemorySegment struct, long index0, long fieldValue) {

@@ -1,0 +1,178 @@
+/*
+ * A pager beside threads that write, beside its owner, and killed in the middle: no store is lost,
+ * nobody starves, and what has not been said has not happened.
+ */
+#include "pager.h"
+
+#define FRAMES 1024
+
+static uint64_t contents[PAGE / 8];
+
+static _Atomic bool over;
+static struct region shared_region;
+
+/* Counts in one page, whatever becomes of it. */
+static void *count_up(void *argument)
+{
+	volatile uint64_t *place = word(&shared_region, (uint64_t)(uintptr_t)argument);
+	uint64_t n = 0;
+
+	while (!atomic_load(&over)) {
+		uint64_t seen = *place;
+
+		if (seen != n) {
+			fprintf(stderr, "# page=%lu: %llu, expected %llu\n",
+				(unsigned long)argument, (unsigned long long)seen,
+				(unsigned long long)n);
+			return argument;
+		}
+		*place = ++n;
+	}
+	return NULL;
+}
+
+/* No store is lost, however often pages go and come in other frames. */
+static void loses_no_store(void)
+{
+	int pager;
+	pthread_t threads[4];
+	struct upadev_transfer t[8];
+	static uint64_t store[8][512];
+	uint32_t next = 8;
+	void *result;
+
+	shared_region = paged_region(FRAMES, 0, &pager);
+	for (uint32_t i = 0; i < 8; i++)
+		shared_region.shadow[i] = i + 1;
+	for (uintptr_t i = 0; i < 4; i++)
+		CHECK_EQUAL(pthread_create(&threads[i], NULL, count_up, (void *)(i * 2)), 0);
+	for (int round = 0; round < 1500; round++) {
+		for (uint32_t i = 0; i < 8; i++)
+			t[i] = (struct upadev_transfer){ .page = i,
+							 .buffer = (uintptr_t)store[i],
+							 .away = AWAY(i),
+							 .frame = UPADEV_ANY_FRAME };
+		CHECK_EQUAL(paging(pager, UPADEV_PAGE_OUT, t, 8, NULL), 0);
+		for (uint32_t i = 0; i < 8; i++) {
+			CHECK_EQUAL(t[i].result, 0);
+			t[i].frame = next++ % FRAMES;
+			t[i].flags = 0;
+		}
+		CHECK_EQUAL(paging(pager, UPADEV_PAGE_IN, t, 8, NULL), 0);
+		for (uint32_t i = 0; i < 8; i++)
+			CHECK_EQUAL(t[i].result, 0);
+	}
+	atomic_store(&over, true);
+	for (int i = 0; i < 4; i++) {
+		CHECK_EQUAL(pthread_join(threads[i], &result), 0);
+		CHECK_EQUAL((long)result, 0);
+	}
+}
+
+/* ---- killed in the middle ---- */
+
+/* What its results do not say has not gone; what they say has, with its contents. */
+static void killed_in_the_middle(void)
+{
+	enum { PAGES = 512 };
+	struct upadev_transfer *t = mmap(NULL, PAGES * sizeof(*t), PROT_READ | PROT_WRITE,
+					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t *store;
+	unsigned int seed = 7, some = 0;
+
+	for (int round = 0; round < 30; round++) {
+		int pager, told[2];
+		struct region r = paged_region(FRAMES, 0, &pager);
+		uint32_t gone = 0;
+		pid_t child;
+		char byte;
+
+		store = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			     -1, 0);
+		CHECK_EQUAL(pipe(told), 0);
+		for (uint32_t i = 0; i < PAGES; i++) {
+			r.shadow[i] = i + 1;
+			fill((uint64_t *)word(&r, i), i * 10);
+			t[i] = (struct upadev_transfer){ .page = i,
+							 .buffer = (uintptr_t)(store + i * 512),
+							 .away = AWAY(i),
+							 .frame = i,
+							 .result = 1 };
+		}
+		child = fork();
+		if (!child) {
+			CHECK_EQUAL(write(told[1], "x", 1), 1);
+			paging(pager, UPADEV_PAGE_OUT, t, PAGES, NULL);
+			pause();
+		}
+		close(pager);
+		CHECK_EQUAL(read(told[0], &byte, 1), 1);
+		usleep(rand_r(&seed) % 8000);
+		kill(child, SIGKILL);
+		CHECK_EQUAL(wait_status(child), SIGKILL);
+		for (uint32_t i = 0; i < PAGES; i++) {
+			bool said = t[i].result == 0;
+
+			if (r.shadow[i] != (said ? AWAY(i) : i + 1))
+				FAIL("page=%u: result=%d entry=%#x", i, t[i].result, r.shadow[i]);
+			if (!filled(said ? store + i * 512 : word(&r, i), i * 10))
+				FAIL("page=%u: result=%d, contents", i, t[i].result);
+			gone += said;
+		}
+		some += gone > 0 && gone < PAGES;
+		munmap(store, PAGES * PAGE);
+		munmap(r.data, r.created.data_bytes);
+		munmap((void *)(uintptr_t)r.shadow, r.created.shadow_bytes);
+		munmap(r.state, PAGE);
+		close(r.fd);
+		close(told[0]), close(told[1]);
+	}
+	printf("# %u of 30 rounds ended in the middle\n", some);
+}
+
+/* ---- two processes ---- */
+
+/* The pager never rests: the owner gets on, and so does another owner that it serves. */
+static void starves_nobody(void)
+{
+	int pager;
+	struct region r = paged_region(FRAMES, 0, &pager), as = { .fd = pager };
+	pid_t child;
+
+	for (uint32_t i = 0; i < FRAMES; i++)
+		r.shadow[i] = i + 1;
+	child = fork();
+	if (!child) {
+		struct upadev_harvest h = { .count = FRAMES, .flags = 7 };
+		uint32_t frame;
+
+		for (;;) {
+			unmap_pages(&as, 0, FRAMES);
+			map_pages(&as, 0, FRAMES);
+			ioctl(pager, UPADEV_HARVEST, &h);
+			frame = UPADEV_ANY_FRAME;
+			page_out(pager, 3, AWAY(3), &frame, contents);
+			page_in(pager, 3, AWAY(3), 3, NULL);
+		}
+	}
+	for (int i = 0; i < 1000; i++) {
+		uint64_t page = (uint64_t)i % 512;
+
+		CHECK_EQUAL(unmap_pages(&r, page, 1), 0);
+		*word(&r, page) = page;
+		CHECK_EQUAL(munmap(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+				   PAGE),
+			    0);
+	}
+	CHECK_EQUAL(dismiss(&r, 0), 0); /* while it is at work */
+	for (uint32_t i = 0; i < FRAMES; i++)
+		r.shadow[i] = 0;
+	CHECK_EQUAL(unmap_pages(&r, 0, FRAMES), 0);
+	usleep(50000);
+	for (uint32_t i = 0; i < FRAMES; i++)
+		CHECK_EQUAL(r.shadow[i], 0);
+	kill(child, SIGKILL);
+	CHECK_EQUAL(wait_status(child), SIGKILL);
+}
+
+TESTS(CASE(loses_no_store), CASE(killed_in_the_middle), CASE(starves_nobody))
