@@ -381,15 +381,24 @@ static void test_give_back_anywhere(void)
 /* Entries of 2 MiB that the module has set for the one region of this process, so far; -1: it does not say. */
 static long block_entries(void)
 {
-	char line[1000];
-	long entries = -1;
+	char line[1000], *word, *rest;
+	long entries = -1, owner;
+	int column = -1, at;
 	FILE *f;
 
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	f = fopen("/sys/kernel/debug/upa/regions", "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (strtol(line, NULL, 10) == getpid())
-			entries = strtol(strrchr(line, ' '), NULL, 10);
+	/* The first line names the columns. */
+	while (f && fgets(line, sizeof(line), f)) {
+		owner = strtol(line, NULL, 10);
+		word = strtok_r(line, " \n", &rest);
+		for (at = 0; word; at++, word = strtok_r(NULL, " \n", &rest)) {
+			if (!strcmp(word, "block_entries"))
+				column = at;
+			else if (owner == getpid() && at == column)
+				entries = strtol(word, NULL, 10);
+		}
+	}
 	if (f)
 		fclose(f);
 	return entries;
