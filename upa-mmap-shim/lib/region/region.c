@@ -182,7 +182,7 @@ void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags)
 		return NULL;
 	}
 	got = upa_llfree_get_run(&r->llfree, this_slot(), pages,
-				 UPA_GET_CONTENTS | (flags & UPA_MAP_ZEROS ? UPA_GET_ZEROS : 0));
+				 UPA_GET_CONTENTS | r->preference | (flags & UPA_MAP_ZEROS ? UPA_GET_ZEROS : 0));
 	first = (uint64_t)upa_llfree_page(got);
 	holds = upa_llfree_holds(got);
 	error = got < 0 ? (int)got : 0;

@@ -46,6 +46,7 @@ struct upa_region {
 	struct region_counters *counters;
 	uint32_t slots;
 	uint32_t flags;               /* UPA_REGION_*, as it was made */
+	uint32_t preference;          /* UPA_GET_*: what every request for pages prefers */
 	_Atomic uint32_t table_moves; /* linear/ only: moves of page tables so far */
 	struct device_region *device; /* device/ only */
 };

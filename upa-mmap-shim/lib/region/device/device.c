@@ -205,6 +205,8 @@ static int open_region(struct upa_region *r, const struct region_header *h, cons
 	r->metadata_bytes = r->device->state_bytes;
 	r->slots = h->slots;
 	r->flags = options->flags;
+	/* Where no free page may keep its frame, none is looked for. */
+	r->preference = r->device->max_deferred ? 0 : UPA_GET_ABSENT;
 	if (!error && !upa_device_watch(r))
 		error = -EMFILE;
 	if (error)

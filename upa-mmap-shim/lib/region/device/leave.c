@@ -138,6 +138,7 @@ static int move_in(struct upa_region *r)
 		os_munmap(r->base + r->bytes, d->copy_bytes - r->bytes);
 	os_name(r->base, r->bytes, "upa region");
 	r->backend = &upa_linear;
+	r->preference = 0;
 	r->device = NULL;
 	return 0;
 }
