@@ -196,6 +196,9 @@ done:
 	return VM_FAULT_NOPAGE;
 bad:
 	atomic64_add(changed, &r->count.fault_pages);
+	/* A pager has taken or brought the page meanwhile: it is touched again. */
+	if (unlikely(READ_ONCE(r->away)) && upa_number(r, page) != frame)
+		return VM_FAULT_NOPAGE;
 	if (upa_is_away(frame)) {
 		vm_fault_t fault = upa_away_fault(r, vmf, page, frame);
 
