@@ -403,9 +403,9 @@ static int upa_batch_work(struct upa_region *r, struct upa_pager *p,
 }
 
 /* All is copied. Checks what depends on the region, and does it. */
-static int upa_batch_checked(struct upa_region *r, struct upa_pager *p,
-			     const struct upadev_range *ranges, struct upadev_batch *batch,
-			     bool map)
+static __always_inline int upa_batch_checked(struct upa_region *r, struct upa_pager *p,
+					     const struct upadev_range *ranges,
+					     struct upadev_batch *batch, bool map)
 {
 	u32 i;
 
