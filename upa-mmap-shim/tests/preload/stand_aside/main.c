@@ -166,8 +166,8 @@ static int effects(const char *name)
 		printf("%s", heap_keeps() ? " heap" : "");
 		printf("%s", purges_in_place(purged) ? " purging" : "");
 		printf("%s", makes_huge(unit) ? " huge" : "");
-		/* More than the records that a trace has room for before it grows. */
-		for (int k = 0; k < 8000; k++)
+		/* More than the records that a trace has room for before it grows, and not so many that it does again. */
+		for (int k = 0; k < 6000; k++)
 			CHECK(!munmap(map(PAGE), PAGE));
 		printf("%s\n", reads_files() ? " files" : "");
 		return 0;
