@@ -166,7 +166,7 @@ static int effects(const char *name)
 		printf("%s", heap_keeps() ? " heap" : "");
 		printf("%s", purges_in_place(purged) ? " purging" : "");
 		printf("%s", makes_huge(unit) ? " huge" : "");
-		/* More than the records that a trace has room for before it grows, and not so many that it does again. */
+		/* More records than a trace has room for before it grows, but not before it grows again. */
 		for (int k = 0; k < 6000; k++)
 			CHECK(!munmap(map(PAGE), PAGE));
 		printf("%s\n", reads_files() ? " files" : "");
