@@ -113,10 +113,11 @@ static void upa_dismiss(struct upa_away *a)
 	lockdep_assert_held(&a->lock);
 	if (p) {
 		a->pager = NULL;
+		/* Whoever finds no region under this lock may free the pager. */
 		spin_lock(&p->lock);
 		p->region = NULL;
-		spin_unlock(&p->lock);
 		wake_up_poll(&p->events, EPOLLIN | EPOLLHUP);
+		spin_unlock(&p->lock);
 	}
 	list_splice_init(&a->told, &a->unread); /* they came first */
 	if (!a->wait)
