@@ -145,6 +145,13 @@ static bool grow_in_place(struct upa_region *r, char *from, size_t old_size, siz
 	return false;
 }
 
+/* Several mappings to the program, or to a child with a hole in them (MADV_DONTFORK). */
+static bool several_mappings(struct upa_region *r, char *from, size_t length)
+{
+	return upa_region_tainted(r, from, length) && upa_region_one_mapping(r, from, length) < length &&
+	       !maps_ordinary(from, length);
+}
+
 static void *remap_inside(struct upa_region *r, char *from, size_t old_size, size_t new_size, int flags, char *to,
 			  uint32_t zeros)
 {
@@ -152,11 +159,15 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 	void *block;
 	long moved;
 
-	/* Of what gets smaller on its way, the rest is unmapped first, whatever it is. */
-	if (flags & MREMAP_FIXED && new_size < old_size && !all_allocated(r, from, old_size)) {
-		if (upa_munmap(from + new_size, old_size - new_size))
-			return MAP_FAILED;
-		old_size = new_size;
+	/* Of what gets smaller on its way, one mapping is moved; first the rest is unmapped, whatever it is. */
+	if (flags & MREMAP_FIXED && new_size < old_size) {
+		if (!all_allocated(r, from, new_size) || several_mappings(r, from, new_size))
+			return address_result(-EFAULT);
+		if (!all_allocated(r, from, old_size)) {
+			if (upa_munmap(from + new_size, old_size - new_size))
+				return MAP_FAILED;
+			old_size = new_size;
+		}
 	}
 	if (!all_allocated(r, from, old_size))
 		return address_result(-EFAULT);
@@ -175,9 +186,7 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 		if (tainted && upa_region_ordinary(r) && new_size > old_size &&
 		    upa_region_one_mapping(r, from, old_size) == old_size && grow_in_place(r, from, old_size, new_size))
 			return from;
-		/* Several mappings to the program, or to a child with a hole in them (MADV_DONTFORK). */
-		if (in_place && tainted && upa_region_one_mapping(r, from, old_size) < old_size &&
-		    !maps_ordinary(from, old_size))
+		if (in_place && several_mappings(r, from, old_size))
 			return address_result(-EFAULT);
 		if (in_place || (!elsewhere && errno != ENOMEM))
 			return address_result(elsewhere ? -ENOMEM : -errno);

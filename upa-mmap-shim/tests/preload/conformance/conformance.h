@@ -128,6 +128,7 @@ void purge_of_what_is_not_ordinary(void);
 void fork_advice(void);
 void purge_around_guards(void);
 void remapping(void);
+void moved_smaller(void);
 void residency(void);
 void odd_protections(void);
 void odd_advice(void);

@@ -52,6 +52,7 @@ int main(int argc, char **argv)
 		/* It ends all purging without the kernel. */
 		SCENARIO(purge_around_guards),
 		SCENARIO(remapping),
+		SCENARIO(moved_smaller),
 		SCENARIO(residency),
 		SCENARIO(unlocked_by_unmapping),
 		SCENARIO(copy_on_write),

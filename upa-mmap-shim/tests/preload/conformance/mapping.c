@@ -185,6 +185,30 @@ void remapping(void)
 	say("protection goes along %d %d %d", is(moved, 8 * PAGE, 'a'), poke(moved, 1), poke(moved + 12 * PAGE, 1));
 }
 
+/*
+ * What gets smaller on its way to a fixed place is moved as one mapping. If it is one, the rest may be anything, and
+ * goes; if not, nothing happens.
+ */
+void moved_smaller(void)
+{
+	enum { KEPT = 3, OLD = 11, ALL = 64 };
+
+	for (size_t border = 0; border <= KEPT; border++)
+		for (size_t hole = 1; hole < OLD; hole += 2) {
+			char *block = map(ALL * PAGE), *to = map(ALL * PAGE), *moved;
+
+			memset(block, 's', ALL * PAGE);
+			if (border)
+				mprotect(block + border * PAGE, (ALL - border) * PAGE, PROT_READ);
+			munmap(block + hole * PAGE, (hole % 3 + 1) * PAGE);
+			moved = mremap(block, OLD * PAGE, KEPT * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+			say("border %zu hole %zu: %d errno %d", border, hole, moved == to, moved == to ? 0 : errno);
+			CALL(msync(block, PAGE, MS_ASYNC));
+			CALL(msync(block + (OLD - 1) * PAGE, PAGE, MS_ASYNC));
+			say("%d %d", peek(to + (KEPT - 1) * PAGE), peek(to + KEPT * PAGE));
+		}
+}
+
 /* ---- after munmap --------------------------------------------------------------------------------- */
 
 /* What the kernel serves faults after munmap whatever UPA does; what UPA serves faults if it is strict. */
