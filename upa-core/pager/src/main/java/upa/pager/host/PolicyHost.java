@@ -4,14 +4,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
-import upa.policy.Actions;
-import upa.policy.Eviction;
 import upa.policy.FaultBatch;
 import upa.policy.Hint;
 import upa.policy.PageBatch;
 import upa.policy.PageBatch.Cause;
-import upa.policy.Place;
-import upa.policy.PlacementRule;
 import upa.policy.PolicyContext;
 import upa.policy.PolicyException;
 import upa.policy.PolicyStatistics;
@@ -37,10 +33,10 @@ public final class PolicyHost implements AutoCloseable {
     private final Mechanism mechanism;
     private final Consumer<String> log;
     private final CallGuard guard = new CallGuard();
-    private final Proposals proposals = new Proposals();
     private final PageArray batch = new PageArray();
     private final PageArray accepted = new PageArray();
     private final PageArray kept = new PageArray();
+    private final Proposals proposals;
     private final Priorities priorities;
     /** In the order in which they are asked. A complete one is last, but for a host that has given up on policies. */
     private volatile HostedPolicy[] chain = {};
@@ -67,6 +63,7 @@ public final class PolicyHost implements AutoCloseable {
         this.mechanism = mechanism;
         this.log = log;
         this.priorities = priorities;
+        proposals = new Proposals(mechanism, priorities, this::isAbandoned, accepted, kept);
     }
 
     /** {@return the policies in use, with their options} */
@@ -388,12 +385,12 @@ public final class PolicyHost implements AutoCloseable {
             threw(h, "evict", t);
         }
         int count = accepted.size();
-        h.wasCutShort = proposals.refusals > proposals.mostRefusals;
-        boolean nonsense = proposals.nonsense > proposals.mostRefusals;
+        h.wasCutShort = proposals.wasCutShort();
+        String nonsense = proposals.nonsense();
         proposals.close();
         settle(h);
-        if (nonsense && h.failure == null) {
-            h.failure = "proposed more than victims=" + proposals.mostRefusals + " that are not in memory";
+        if (nonsense != null && h.failure == null) {
+            h.failure = nonsense;
         }
         return count;
     }
@@ -564,155 +561,6 @@ public final class PolicyHost implements AutoCloseable {
     public void close() {
         for (HostedPolicy h : exchange(new HostedPolicy[0])) {
             close(h);
-        }
-    }
-
-    /** What a policy proposes in one callback. */
-    private final class Proposals implements Eviction, Actions {
-        private HostedPolicy by;
-        private int left;
-        private boolean urgent;
-        /** So many refusals end a callback; many times more are a failure. */
-        private int mostRefusals;
-
-        private int refusals;
-        private int nonsense;
-
-        void open(HostedPolicy proposer, int wanted, boolean isUrgent) {
-            by = proposer;
-            left = wanted;
-            urgent = isUrgent;
-            mostRefusals = 64 + 4 * Math.min(wanted, 1 << 20);
-            refusals = 0;
-            nonsense = 0;
-            accepted.clear();
-            kept.clear();
-        }
-
-        void close() {
-            by = null;
-        }
-
-        private void check() {
-            if (abandoned || by == null) {
-                throw new RevokedException();
-            }
-        }
-
-        /** Counts a no-op. */
-        private boolean refuse() {
-            by.refused++;
-            if (++refusals > 64L * mostRefusals) {
-                throw new IllegalStateException("proposals without sense=" + refusals + " in one call");
-            }
-            return false;
-        }
-
-        private boolean isPage(int page) {
-            return page >= 0 && page < mechanism.pages();
-        }
-
-        private boolean isPlace(Place place) {
-            return place != null
-                    && place.index() >= 0
-                    && place.index() < mechanism.places().size();
-        }
-
-        @Override
-        public int wanted() {
-            check();
-            return refusals > mostRefusals ? 0 : left;
-        }
-
-        @Override
-        public boolean isUrgent() {
-            return urgent;
-        }
-
-        private boolean claim(int page, int place) {
-            check();
-            if (!isPage(page) || !mechanism.isResident(page)) {
-                nonsense++;
-                return refuse();
-            }
-            if (wanted() > 0 && !priorities.protects(page) && mechanism.evict(page, place)) {
-                left--;
-                accepted.add(page);
-                return true;
-            }
-            kept.add(page);
-            return refuse();
-        }
-
-        @Override
-        public boolean propose(int page, Place place) {
-            return claim(page, isPlace(place) ? place.index() : Mechanism.ANY_PLACE);
-        }
-
-        @Override
-        public boolean evict(int page, Place to) {
-            return propose(page, to);
-        }
-
-        @Override
-        public int room() {
-            check();
-            return refusals > mostRefusals ? 0 : mechanism.fetchRoom();
-        }
-
-        @Override
-        public boolean propose(int page) {
-            return claim(page, Mechanism.ANY_PLACE);
-        }
-
-        @Override
-        public boolean bring(int page) {
-            check();
-            return isPage(page) && room() > 0 && mechanism.fetch(page) || refuse();
-        }
-
-        @Override
-        public boolean collapse(int firstPage) {
-            check();
-            return isPage(firstPage) && firstPage % PolicyContext.BLOCK_PAGES == 0 && mechanism.collapse(firstPage)
-                    || refuse();
-        }
-
-        @Override
-        public boolean populate(int first, int count) {
-            check();
-            return isPage(first) && count > 0 && count <= mechanism.pages() - first && mechanism.populate(first, count)
-                    || refuse();
-        }
-
-        @Override
-        public boolean clearAhead(int count) {
-            check();
-            return count > 0 && mechanism.clearAhead(count) || refuse();
-        }
-
-        @Override
-        public boolean migrate(int page, Place to) {
-            check();
-            return isPage(page) && isPlace(to) && mechanism.migrate(page, to.index()) || refuse();
-        }
-
-        @Override
-        public boolean giveBack(int keepPages) {
-            check();
-            return keepPages >= 0 && mechanism.giveBack(keepPages) || refuse();
-        }
-
-        @Override
-        public int bound(int pages) {
-            check();
-            return mechanism.bound(Math.max(pages, 1));
-        }
-
-        @Override
-        public boolean place(PlacementRule rule) {
-            check();
-            return rule != null && mechanism.place(rule) || refuse();
         }
     }
 }

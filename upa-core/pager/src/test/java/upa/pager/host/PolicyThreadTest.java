@@ -85,9 +85,8 @@ class PolicyThreadTest {
                 .lines()
                 .toList();
         assertEquals(
-                List.of(
-                        "added FIRST_TOUCH 0 1 2 | fault 70 thread 9 write distance 12 | used WRITTEN 2"
-                                + " | gone FREED 0 1 2 | hint SEQUENTIAL 4 5 | pressure 0.5"),
+                List.of("added FIRST_TOUCH 0 1 2 | fault 70 thread 9 write distance 12 | used WRITTEN 2"
+                        + " | gone FREED 0 1 2 | hint SEQUENTIAL 4 5 | pressure 0.5"),
                 batches);
     }
 
