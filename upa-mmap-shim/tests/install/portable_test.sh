@@ -18,7 +18,7 @@ needs() { readelf -W --dyn-syms "$1" | awk '$7 == "UND" && $5 != "WEAK" && $8 !=
 # At least what musl 1.2 exports, of what is used here; a name may be added if musl has it.
 musl="clock_gettime close dl_iterate_phdr environ getauxval __environ __errno_location ftruncate getenv getpid
   getrlimit getrusage memchr memcmp memcpy memmove memset mmap mremap munmap open pread pthread_atfork sched_yield
-  snprintf strcat strchr strcmp strcpy strerror strlen strncat strncmp strncpy strrchr strstr sysconf unlink
+  sigfillset snprintf strcat strchr strcmp strcpy strerror strlen strncat strncmp strncpy strrchr strstr sysconf unlink
   vsnprintf"
 
 check() {

@@ -32,8 +32,11 @@ final class Evictor {
     private static final long LEAST_PAUSE_NANOS = 20_000_000;
     private static final long MOST_PAUSE_NANOS = 1_000_000_000;
 
-    /** Without a batch that ends for so long, stores do not answer: threads do not wait for room any more. */
-    private static final long STALL_NANOS = 50_000_000;
+    /**
+     * Without a batch that ends for so long, stores do not answer: threads do not wait for room any more. Not so short
+     * that a store's thread only has no processor.
+     */
+    private static final long STALL_NANOS = 1_000_000_000;
 
     /** Batches of pages on their way from the staging area to stores. */
     private static final int MOST_WRITES = 8;
