@@ -199,7 +199,7 @@ class MainTest {
         assertEquals(1, run("simulate", trace.toString(), "--policy", "clok"));
         assertTrue(err().startsWith("upa: there is no policy=clok; there are 2q, clock, "), err());
         assertEquals(1, run("simulate", trace.toString(), "--policy", "clock,chance=3"));
-        assertEquals("upa: policy=clock has no option=chance; it has chances\n", err());
+        assertEquals("upa: policy=clock has no option=chance; it has chances, near\n", err());
         assertEquals(1, run("simulate", trace.toString(), "--memory", "0%"));
         assertEquals("upa: nothing to simulate: memory of pages=0, of these staging pages=0\n", err());
     }
