@@ -41,14 +41,13 @@ struct upa_page_id upa_next_free_word(const struct upa_region *r, struct upa_pag
 {
 	while (at.n < end.n) {
 		struct upa_page_id stop = end_in_child(at, end);
-		int state = upa_llfree_child_state(&r->llfree, at.n);
+		int state =
+			stop.n - at.n == UPA_CHILD_PAGES ? upa_llfree_child_state(&r->llfree, at.n) : (int)UPA_MIXED;
 
-		if (state == (int)UPA_MIXED) {
+		if (state == (int)UPA_MIXED || frame == (state != (int)UPA_ABSENT)) {
 			at = next_word(r->device, at, stop, frame);
 			if (at.n < stop.n)
 				return at;
-		} else if (frame == (state != (int)UPA_ABSENT)) {
-			return at;
 		}
 		at = stop;
 	}
@@ -71,18 +70,7 @@ static uint64_t count_zeros(const struct device_region *d, uint64_t first, uint6
 
 uint64_t upa_count_empty(const struct upa_region *r, struct upa_page_id first, struct upa_page_id end)
 {
-	uint64_t empty = 0;
-
-	for (struct upa_page_id stop; first.n < end.n; first = stop) {
-		int state = upa_llfree_child_state(&r->llfree, first.n);
-
-		stop = end_in_child(first, end);
-		if (state == (int)UPA_MIXED)
-			empty += count_zeros(r->device, first.n, stop.n);
-		else if (state == (int)UPA_ABSENT)
-			empty += stop.n - first.n;
-	}
-	return empty;
+	return count_zeros(r->device, first.n, end.n);
 }
 
 #define FAULT(...) (snprintf(message, message_bytes, __VA_ARGS__), -EUCLEAN)

@@ -131,9 +131,8 @@ static inline struct upa_page_id next_word(const struct device_region *d, struct
 }
 
 /*
- * The same for pages that are free, or that the caller has just taken. Only of a mixed child the words need be looked
- * at: the other states say the same of all free pages, and one that is not mixed now was not when they were taken,
- * since only who holds all of a child takes it from mixed to another.
+ * The same for pages that are free, or that the caller has just taken: of a whole child the allocator knows when there
+ * are none. What it says of a part, or that there are some, the words must confirm.
  */
 struct upa_page_id upa_next_free_word(const struct upa_region *r, struct upa_page_id at, struct upa_page_id end,
 				      bool frame);
