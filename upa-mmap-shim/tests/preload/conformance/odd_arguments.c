@@ -70,11 +70,17 @@ static void tell(const char *call, size_t place, size_t arguments, long result, 
 			munmap(block, PAGES *PAGE);                                                                    \
 		}
 
-/* Lengths beyond any, at the end of all addresses, of everything, of nothing. */
-#define ODD_LENGTHS 1ul << 47, SIZE_MAX - 2 * PAGE + 1, SIZE_MAX - PAGE + 1, SIZE_MAX, 0
+/*
+ * Lengths beyond any, also of processors with five levels of page tables, at the end of all addresses, of everything,
+ * of nothing.
+ */
+#define BEYOND (1ul << 57)
+#define ODD_LENGTHS BEYOND, SIZE_MAX - 2 * PAGE + 1, SIZE_MAX - PAGE + 1, SIZE_MAX, 0
 
 static const size_t lengths[] = { ODD_LENGTHS };
-static const size_t some_lengths[] = { ODD_LENGTHS, 1, PAGE, 2 * PAGE, 2 * PAGE + 1 };
+/* And more than most processors have, for calls that take nothing away. */
+static const size_t far_lengths[] = { ODD_LENGTHS, 1ul << 47 };
+static const size_t some_lengths[] = { ODD_LENGTHS, 1ul << 47, 1, PAGE, 2 * PAGE, 2 * PAGE + 1 };
 
 struct pair {
 	size_t length;
@@ -122,8 +128,8 @@ void odd_locks(void)
 {
 	static const unsigned flags[] = { 0, MLOCK_ONFAULT, 2, MLOCK_ONFAULT | 2, 1u << 31 };
 
-	EACH("mlock", lengths, mlock(at, *row));
-	EACH("munlock", lengths, munlock(at, *row));
+	EACH("mlock", far_lengths, mlock(at, *row));
+	EACH("munlock", far_lengths, munlock(at, *row));
 	EACH("mlock2", flags, mlock2(at, PAGE, *row));
 	EACH("mlock2 of nothing", flags, mlock2(at, 0, *row));
 	EACH("mlock2 beyond", flags, mlock2(at, 1ul << 47, *row));
@@ -137,7 +143,7 @@ void odd_questions(void)
 
 	EACH("msync", flags, msync(at, 2 * PAGE, *row));
 	EACH("msync of nothing", flags, msync(at, 0, *row));
-	EACH("msync beyond", lengths, msync(at, *row, MS_SYNC));
+	EACH("msync beyond", far_lengths, msync(at, *row, MS_SYNC));
 	EACH("mincore", some_lengths, mincore(at, *row, vector));
 	EACH("mincore to nowhere", some_lengths, mincore(at, *row, nowhere));
 }
@@ -199,7 +205,7 @@ void odd_places(void)
 		{ 2 * PAGE, RW, ANON, -1, 1 },
 		{ 2 * PAGE, RW, ANON, -1, -(off_t)PAGE },
 		{ 0, RW, ANON, -1, 0 },
-		{ 1ul << 47, RW, ANON, -1, 0 },
+		{ BEYOND, RW, ANON, -1, 0 },
 		{ SIZE_MAX, RW, ANON, -1, 0 },
 		{ SIZE_MAX - 2 * PAGE + 1, RW, ANON, -1, 0 },
 		{ 2 * PAGE, RW, 4 | MAP_ANONYMOUS, -1, 0 },
