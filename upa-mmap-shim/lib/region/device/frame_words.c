@@ -54,23 +54,19 @@ struct upa_page_id upa_next_free_word(const struct upa_region *r, struct upa_pag
 	return end;
 }
 
-/* Words first .. end-1 that are 0, looked at by fours. */
-static uint64_t count_zeros(const struct device_region *d, uint64_t first, uint64_t end)
-{
-	four_words zeros = { 0 };
-	uint64_t count;
-
-	for (; first + 4 <= end; first += 4)
-		zeros -= (four_words)(*(const volatile four_words *)&d->words[first] == 0);
-	count = (uint64_t)zeros[0] + zeros[1] + zeros[2] + zeros[3];
-	for (; first < end; first++)
-		count += !has_frame(d, page_at(first));
-	return count;
-}
-
+/* Words are looked at by fours. */
 uint64_t upa_count_empty(const struct upa_region *r, struct upa_page_id first, struct upa_page_id end)
 {
-	return count_zeros(r->device, first.n, end.n);
+	const struct device_region *d = r->device;
+	uint64_t at = first.n, count;
+	four_words zeros = { 0 };
+
+	for (; at + 4 <= end.n; at += 4)
+		zeros -= (four_words)(*(const volatile four_words *)&d->words[at] == 0);
+	count = (uint64_t)zeros[0] + zeros[1] + zeros[2] + zeros[3];
+	for (; at < end.n; at++)
+		count += !has_frame(d, page_at(at));
+	return count;
 }
 
 #define FAULT(...) (snprintf(message, message_bytes, __VA_ARGS__), -EUCLEAN)
