@@ -230,15 +230,15 @@ static void *shrink(struct upa_region *r, char *from, size_t old_size, size_t ne
 	return from;
 }
 
-/* No process has more, unless it asks for them by a hint. */
-#define MOST_ADDRESSES ((1ul << 47) - PAGE_BYTES)
+/* The last page of all addresses is nobody's. */
+#define MOST_BYTES (MOST_ADDRESSES - PAGE_BYTES)
 
 /* What the kernel would refuse before it looks at any page, it shall refuse. */
 static bool refused_at_once(uintptr_t from, size_t old_size, size_t new_size, int flags, uintptr_t target)
 {
 	bool moves = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
 
-	if (from % PAGE_BYTES || !page_up(new_size) || new_size > MOST_ADDRESSES)
+	if (from % PAGE_BYTES || !page_up(new_size) || new_size > MOST_BYTES)
 		return true;
 	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) || (moves && !(flags & MREMAP_MAYMOVE)))
 		return true;
@@ -280,7 +280,7 @@ static void *remap(struct upa_region *r, void *old_address, size_t old_size, siz
 		return address_result(-EINVAL);
 	/* Where it is to go is looked at first. */
 	if (nothing)
-		return address_result(flags & MREMAP_FIXED && to > MOST_ADDRESSES - new_size ? -EINVAL : -EFAULT);
+		return address_result(flags & MREMAP_FIXED && to > MOST_BYTES - new_size ? -EINVAL : -EFAULT);
 	if (new_size <= old_size && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
 		return shrink(r, old_address, old_size, new_size);
 	if (wholly_inside(r, old_address, old_size))

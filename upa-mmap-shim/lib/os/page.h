@@ -9,6 +9,9 @@
 #define BLOCK_PAGES 512ull
 #define BLOCK_BYTES (BLOCK_PAGES * PAGE_BYTES)
 
+/* No process has more, unless it asks for them by a hint. */
+#define MOST_ADDRESSES (1ull << 47)
+
 /* The next multiple of a unit from n on; the unit is any number above 0. */
 static inline uint64_t round_up(uint64_t n, uint64_t unit)
 {

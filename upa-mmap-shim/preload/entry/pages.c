@@ -251,9 +251,6 @@ static int call_mincore(char *address, size_t length, long pages)
 			       (unsigned char *)pages);
 }
 
-/* No process has more, unless it asks for them by a hint. */
-#define MOST_ADDRESSES (1ul << 47)
-
 EXPORT int mincore(void *address, size_t length, unsigned char *pages)
 {
 	heap_uncover(address, length);

@@ -23,8 +23,7 @@
 
 #define PLACES 4
 
-/* No process has more; and what lies below these is for who needs low addresses (MAP_32BIT). */
-#define MOST_ADDRESSES (1ull << 47)
+/* What lies below these is for who needs low addresses (MAP_32BIT). */
 #define LEAST_ADDRESS (1ull << 32)
 
 static int map_behind(const struct upa_region *r, uint64_t extent, uint64_t bytes, int protection)
