@@ -13,6 +13,7 @@
 #include "observe/view_writer.h"
 #include "os/maps.h"
 #include "os/os.h"
+#include "os/signals.h"
 #include "os/wait.h"
 #include "region/region_private.h"
 #include "settings.h"
@@ -121,14 +122,14 @@ static void leave_region(void)
 		upa_region_give_back(region, 0);
 		return;
 	}
-	signals = os_block_signals();
+	signals = os_block_signals(OS_ALL_SIGNALS);
 	/* Whoever finds no region knows by it whether its addresses have been given up. */
 	atomic_fetch_add(&leaving, 1);
 	/* First, so that no call made from now on looks at the region for an address that may be the kernel's. */
 	if (atomic_compare_exchange_strong(&gate.region, &region, NULL))
 		hand_over(region);
 	atomic_fetch_sub(&leaving, 1);
-	os_restore_signals(signals);
+	os_block_signals(signals);
 	await_leaving();
 }
 
@@ -142,9 +143,9 @@ static void begin(void)
 
 	if (atomic_load(&stage) != NOT_YET)
 		return;
-	signals = os_block_signals();
+	signals = os_block_signals(OS_ALL_SIGNALS);
 	if (!atomic_compare_exchange_strong(&stage, &expected, BEGINNING)) {
-		os_restore_signals(signals);
+		os_block_signals(signals);
 		return;
 	}
 	/* What the kernel might refuse to a program that asks for more than there is, it shall decide. */
@@ -164,7 +165,7 @@ static void begin(void)
 			leave_region();
 		atomic_store(&stage, BEGUN);
 	}
-	os_restore_signals(signals);
+	os_block_signals(signals);
 	errno = saved;
 }
 

@@ -9,7 +9,6 @@
 #define UPA_OS_WAIT_H
 
 #include <stdatomic.h>
-#include <stdint.h>
 #include <time.h>
 
 #include "os/os.h"
@@ -30,21 +29,6 @@ static inline void os_await_change(const _Atomic int *word, int value)
 			os_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 		else
 			os_call(SYS_nanosleep, (long)&wait, 0, 0, 0, 0, 0);
-}
-
-/* This thread takes no signals until they are restored. */
-static inline uint64_t os_block_signals(void)
-{
-	const uint64_t all = ~0ull;
-	uint64_t was = 0;
-
-	os_call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&all, (long)&was, sizeof(was), 0, 0);
-	return was;
-}
-
-static inline void os_restore_signals(uint64_t was)
-{
-	os_call(SYS_rt_sigprocmask, 2, (long)&was, 0, sizeof(was), 0, 0);
 }
 
 #endif

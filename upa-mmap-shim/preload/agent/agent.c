@@ -14,6 +14,7 @@
 #include "observe/view_writer.h"
 #include "os/filter.h"
 #include "os/os.h"
+#include "os/signals.h"
 #include "policy/retain.h"
 #include "region/slots.h"
 #include "settings.h"
@@ -194,8 +195,7 @@ static bool map_memory(void)
 
 static void make(void)
 {
-	const uint64_t all = ~0ull;
-	uint64_t mask;
+	uint64_t signals;
 	void **pointer;
 
 	if (os_filtered() || !tls_fits() || (!memory && !map_memory())) {
@@ -205,11 +205,11 @@ static void make(void)
 	pointer = (void **)(memory + GUARD_BYTES + STACK_BYTES + AROUND_BYTES);
 	/* On x86 the pointer is also stored where it points to. */
 	*pointer = pointer;
-	os_call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&all, (long)&mask, sizeof(mask), 0, 0);
+	signals = os_block_signals(OS_ALL_SIGNALS);
 	atomic_store(&state, STAYS);
 	if (os_failed(agent_clone(run, memory + GUARD_BYTES + STACK_BYTES, pointer, &id)))
 		atomic_store(&state, GONE);
-	os_call(SYS_rt_sigprocmask, 2, (long)&mask, 0, sizeof(mask), 0, 0);
+	os_block_signals(signals);
 }
 
 /* Enough is kept for it to be there. */

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "os/os.h"
+#include "os/signals.h"
 #include "pager/pager.h"
 
 /* So long a program may take to have its pages back, if a store is slow or silent. */
@@ -72,10 +73,9 @@ static void send(long thread, int signal, siginfo_t *info)
 /* Forever: the kernel ends this thread. */
 static void stand_still(void)
 {
-	const uint64_t all = ~0ull;
 	static _Atomic uint32_t never;
 
-	call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, 0, sizeof(all));
+	os_block_signals(OS_ALL_SIGNALS);
 	for (;;)
 		call(SYS_futex, (long)&never, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, 0);
 }

@@ -20,6 +20,7 @@
 #include "os/message.h"
 #include "os/os.h"
 #include "os/page.h"
+#include "os/signals.h"
 #include "pager/client.h"
 #include "pager/core.h"
 #include "pager/hints.h"
@@ -141,33 +142,29 @@ static bool is_connected(void)
 	return atomic_load(&phase) == CONNECTED && this_process() == process;
 }
 
-/* All is in memory, and stays there: for pages that leave the region. */
-static void freeze(void)
+/* Asks for all to be in memory and to stay there, and waits for it, no longer than that. False: it has not come. */
+static bool ask_for_all(uint64_t milliseconds)
 {
 	const struct timespec most = { .tv_nsec = 100000000 };
-	uint32_t ticket;
+	uint32_t ticket = atomic_fetch_add(&asked, 1) + 1;
+	uint64_t waited = 0;
 
-	if (!is_connected())
-		return;
-	ticket = atomic_fetch_add(&asked, 1) + 1;
 	wake_watch();
-	while (!is_granted(ticket) && !atomic_load(&gone))
+	for (; !is_granted(ticket) && !atomic_load(&gone) && waited < milliseconds; waited += 100)
 		futex_wait(&granted, atomic_load(&granted), &most);
+	return waited < milliseconds;
+}
+
+/* For pages that leave the region. */
+static void freeze(void)
+{
+	if (is_connected())
+		ask_for_all(UINT64_MAX);
 }
 
 bool pager_bring_in(unsigned milliseconds)
 {
-	const struct timespec most = { .tv_nsec = 100000000 };
-	unsigned waited = 0;
-	uint32_t ticket;
-
-	if (!is_connected() || !atomic_load(&client.evicted))
-		return true;
-	ticket = atomic_fetch_add(&asked, 1) + 1;
-	wake_watch();
-	for (; !is_granted(ticket) && !atomic_load(&gone) && waited < milliseconds; waited += 100)
-		futex_wait(&granted, atomic_load(&granted), &most);
-	if (waited < milliseconds)
+	if (!is_connected() || !atomic_load(&client.evicted) || ask_for_all(milliseconds))
 		return true;
 	say(" dumps core: what has not come back from stores is zeros in it", "", -ETIMEDOUT);
 	return false;
@@ -297,16 +294,14 @@ static void *execute(void *unused)
 static bool start_thread(void *(*function)(void *))
 {
 	/* glibc's own signal for setuid() must be answered by every thread. */
-	const uint64_t all = ~(1ull << (33 - 1));
-	uint64_t before;
+	uint64_t before = os_block_signals(OS_ALL_SIGNALS & ~(1ull << (33 - 1)));
 	pthread_t thread;
 	int error;
 
-	os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, sizeof(before), 0, 0);
 	error = pthread_create(&thread, NULL, function, NULL);
 	if (!error)
 		pthread_detach(thread);
-	os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before), 0, 0);
+	os_block_signals(before);
 	return !error;
 }
 
