@@ -3,30 +3,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "cgroup.h"
 #include "harness.h"
 
-static long cgroup_value(const char *file)
-{
-	char path[128];
-	long value = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/fs/cgroup/upa/%s", file);
-	f = fopen(path, "r");
-	CHECK(f);
-	CHECK_EQUAL(fscanf(f, "%ld", &value), 1);
-	fclose(f);
-	return value;
-}
-
-static void put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	CHECK(fd >= 0);
-	CHECK_EQUAL(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-}
+#define CURRENT "/sys/fs/cgroup/upa/memory.current"
 
 static void charged_to_cgroup(void)
 {
@@ -34,20 +14,20 @@ static void charged_to_cgroup(void)
 
 	if (mkdir("/sys/fs/cgroup/upa", 0755) && errno != EEXIST)
 		skip("no cgroup v2");
-	put("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	cgroup_put("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
 	child = fork();
 	if (!child) {
 		struct region r;
 		long before;
 
-		put("/sys/fs/cgroup/upa/cgroup.procs", "0");
-		before = cgroup_value("memory.current");
+		cgroup_put("/sys/fs/cgroup/upa/cgroup.procs", "0");
+		before = cgroup_value(CURRENT);
 		r = guarded(8192, 8192);
-		if (cgroup_value("memory.current") - before < 8192 * 4096)
+		if (cgroup_value(CURRENT) - before < 8192 * 4096)
 			FAIL("memory.current=%ld before=%ld, expected 32 MiB more",
-			     cgroup_value("memory.current"), before);
+			     cgroup_value(CURRENT), before);
 		/* Above the limit the pool does not grow, and the process is told so. */
-		put("/sys/fs/cgroup/upa/memory.max", "100663296");
+		cgroup_put("/sys/fs/cgroup/upa/memory.max", "100663296");
 		r = make_region(UPADEV_GUARDED, 0, 512, 512, 65536);
 		CHECK_ERRNO(ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 32768 }),
 			    ENOMEM);
@@ -56,8 +36,8 @@ static void charged_to_cgroup(void)
 	}
 	CHECK_EQUAL(wait_status(child), 0);
 	usleep(300000);
-	if (cgroup_value("memory.current") > 8 << 20)
-		FAIL("memory.current=%ld after exit", cgroup_value("memory.current"));
+	if (cgroup_value(CURRENT) > 8 << 20)
+		FAIL("memory.current=%ld after exit", cgroup_value(CURRENT));
 }
 
 static void not_unloaded_in_use(void)

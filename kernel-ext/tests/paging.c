@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "allocator.h"
+#include "cgroup.h"
 #include "pager.h"
 
 #define FRAMES 1024
@@ -456,25 +457,7 @@ static void brings_memory(void)
 		CHECK_EQUAL(contents[i], 0);
 }
 
-static long cgroup_bytes(void)
-{
-	long value = -1;
-	FILE *f = fopen("/sys/fs/cgroup/paging/memory.current", "r");
-
-	CHECK(f);
-	CHECK_EQUAL(fscanf(f, "%ld", &value), 1);
-	fclose(f);
-	return value;
-}
-
-static void put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	CHECK(fd >= 0);
-	CHECK_EQUAL(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-}
+#define CURRENT "/sys/fs/cgroup/paging/memory.current"
 
 /* What a pager brings is charged to the owner's cgroup, not to its own. */
 static void charged_to_the_owner(void)
@@ -487,7 +470,7 @@ static void charged_to_the_owner(void)
 
 	if (mkdir("/sys/fs/cgroup/paging", 0755) && errno != EEXIST)
 		skip("no cgroup v2");
-	put("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	cgroup_put("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
 	CHECK_EQUAL(pipe(told), 0);
 	owner = fork();
 	if (!owner) {
@@ -495,7 +478,7 @@ static void charged_to_the_owner(void)
 		struct allocator pages, frames;
 		struct region r;
 
-		put("/sys/fs/cgroup/paging/cgroup.procs", "0");
+		cgroup_put("/sys/fs/cgroup/paging/cgroup.procs", "0");
 		r = make_region_with(UPADEV_GUARDED, 0, FRAMES, FRAMES, FRAMES, 16 * PAGE);
 		a.marks_offset = allocator_place(&frames, &r,
 						 allocator_place(&pages, &r, 0, FRAMES), FRAMES);
@@ -518,13 +501,13 @@ static void charged_to_the_owner(void)
 	pidfd = (int)syscall(SYS_pidfd_open, owner, 0);
 	pager = (int)syscall(SYS_pidfd_getfd, pidfd, pager, 0);
 	CHECK(pager >= 0);
-	before = cgroup_bytes();
+	before = cgroup_value(CURRENT);
 	for (uint32_t i = 0; i < FRAMES; i++)
 		t[i] = (struct upadev_transfer){ .page = i, .away = AWAY(0), .frame = i };
 	CHECK_EQUAL(paging(pager, UPADEV_PAGE_IN, t, FRAMES, &done), 0);
 	CHECK_EQUAL(done, FRAMES);
-	if (cgroup_bytes() - before < FRAMES * 4096 * 3 / 4)
-		FAIL("memory.current=%ld, before %ld", cgroup_bytes(), before);
+	if (cgroup_value(CURRENT) - before < FRAMES * 4096 * 3 / 4)
+		FAIL("memory.current=%ld, before %ld", cgroup_value(CURRENT), before);
 	kill(owner, SIGKILL);
 	CHECK_EQUAL(wait_status(owner), SIGKILL);
 }
