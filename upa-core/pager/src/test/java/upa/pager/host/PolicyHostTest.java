@@ -46,27 +46,7 @@ class PolicyHostTest {
     }
 
     private static FaultBatch fault(int page) {
-        return new FaultBatch() {
-            @Override
-            public int size() {
-                return 1;
-            }
-
-            @Override
-            public int page(int index) {
-                return page;
-            }
-
-            @Override
-            public int thread(int index) {
-                return 7;
-            }
-
-            @Override
-            public boolean isWrite(int index) {
-                return true;
-            }
-        };
+        return new FakeFaults(7, true, -1, page);
     }
 
     @Test

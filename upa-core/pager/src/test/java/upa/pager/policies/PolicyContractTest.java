@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import upa.pager.host.FakeFaults;
 import upa.pager.host.FakeMechanism;
 import upa.pager.host.PolicyHost;
 import upa.pager.host.PolicySpec;
@@ -27,26 +28,8 @@ class PolicyContractTest {
     private static final int PAGES = 4096;
     private static final int BOUND = 300;
 
-    private record Fault(int number) implements FaultBatch {
-        @Override
-        public int size() {
-            return 1;
-        }
-
-        @Override
-        public int page(int index) {
-            return number;
-        }
-
-        @Override
-        public int thread(int index) {
-            return 1;
-        }
-
-        @Override
-        public boolean isWrite(int index) {
-            return number % 2 == 0;
-        }
+    private static FaultBatch fault(int page) {
+        return new FakeFaults(1, page % 2 == 0, -1, page);
     }
 
     /**
@@ -98,7 +81,7 @@ class PolicyContractTest {
                                     known ? random.nextBoolean() ? Cause.RESCUED : Cause.FETCHED : Cause.FIRST_TOUCH;
                             host.added(cause, one, 1);
                             pages.room = 64;
-                            host.fault(new Fault(page));
+                            host.fault(fault(page));
                         }
                     }
                     case 4, 5 -> {
@@ -191,9 +174,9 @@ class PolicyContractTest {
                 host.replace(PolicySpec.parse(spec));
                 pages.put(size - 1);
                 host.added(Cause.FIRST_TOUCH, new int[] {size - 1}, 1);
-                host.fault(new Fault(size - 1));
+                host.fault(fault(size - 1));
                 host.hint(new Hint(Hint.Kind.SEQUENTIAL, 0, size, 0));
-                host.fault(new Fault(size - 1));
+                host.fault(fault(size - 1));
                 host.tick();
                 assertEquals(1, host.evict(1, true));
                 assertEquals(0, host.evict(1, true));

@@ -5,10 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import upa.pager.host.FakeFaults;
 import upa.pager.host.FakeMechanism;
 import upa.pager.host.PolicyHost;
 import upa.pager.host.PolicySpec;
-import upa.policy.FaultBatch;
 import upa.policy.Hint;
 import upa.policy.PageBatch.Cause;
 
@@ -48,27 +48,7 @@ abstract class PolicyWorld {
     /** Faults of one thread, delivered together, while there is room for so many other pages. */
     void fault(int room, int thread, int... batch) {
         pages.room = room;
-        host.fault(new FaultBatch() {
-            @Override
-            public int size() {
-                return batch.length;
-            }
-
-            @Override
-            public int page(int index) {
-                return batch[index];
-            }
-
-            @Override
-            public int thread(int index) {
-                return thread;
-            }
-
-            @Override
-            public boolean isWrite(int index) {
-                return false;
-            }
-        });
+        host.fault(new FakeFaults(thread, false, -1, batch));
     }
 
     /** All pages are in a store, so that whatever is proposed comes. */

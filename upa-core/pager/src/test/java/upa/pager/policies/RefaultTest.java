@@ -7,6 +7,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import upa.pager.host.FakeFaults;
 import upa.pager.host.FakeMechanism;
 import upa.pager.host.PolicyHost;
 import upa.pager.host.PolicySpec;
@@ -19,33 +20,6 @@ class RefaultTest {
 
     private final FakeMechanism pages = new FakeMechanism(1000, BOUND);
     private final PolicyHost host = new PolicyHost(pages, line -> {});
-
-    private record Back(int number, int evictions) implements FaultBatch {
-        @Override
-        public int size() {
-            return 1;
-        }
-
-        @Override
-        public int page(int index) {
-            return number;
-        }
-
-        @Override
-        public int thread(int index) {
-            return 1;
-        }
-
-        @Override
-        public boolean isWrite(int index) {
-            return false;
-        }
-
-        @Override
-        public int distance(int index) {
-            return evictions;
-        }
-    }
 
     private void added(Cause cause, int... numbers) {
         for (int page : numbers) {
@@ -61,7 +35,7 @@ class RefaultTest {
         host.evict(2, false);
         assertEquals(List.of(0, 1), pages.evicted);
         for (int page = 0; page < 2; page++) {
-            Back back = new Back(page, page == 0 ? near : far);
+            FaultBatch back = new FakeFaults(1, false, page == 0 ? near : far, page);
             if (toldBefore) {
                 host.fault(back);
             }
