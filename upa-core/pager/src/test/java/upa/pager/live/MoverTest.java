@@ -27,6 +27,7 @@ import upa.pager.store.CompressedStore;
 import upa.pager.store.PageIo;
 import upa.pager.store.Store;
 import upa.pager.store.StoreStatistics;
+import upa.pager.store.ValvedStore;
 import upa.policy.Place;
 
 /** The test's thread is the session's. */
@@ -35,7 +36,7 @@ class MoverTest {
     private static final int PAGES = 3000;
 
     private final Arena arena = Arena.ofShared();
-    private final Valve far = new Valve(compressed("far", 16 << 20));
+    private final ValvedStore far = new ValvedStore(compressed("far", 16 << 20), Place.Kind.COMPRESSED);
     private final StoreChain chain = StoreChain.of(compressed("near", 1 << 20), far, compressed("farthest", 16 << 20));
     private final PageStates states = new PageStates(PAGES);
     private final LiveMechanism mechanism = new LiveMechanism(states, chain.places(), new Counters(), 100, () -> {});
@@ -66,74 +67,6 @@ class MoverTest {
 
     private Store compressed(String name, int bytes) {
         return new CompressedStore(name, CompressedStore.Method.LZ4, arena.allocate(bytes, 4096), offset -> {});
-    }
-
-    /** A store that can be shut: it then answers nothing until it is opened, or that it cannot be reached. */
-    private static final class Valve implements Store {
-        private final Store store;
-        private volatile CompletableFuture<Void> open = CompletableFuture.completedFuture(null);
-        private volatile boolean refuses;
-
-        Valve(Store store) {
-            this.store = store;
-        }
-
-        @Override
-        public CompletableFuture<PageIo> write(PageIo io) {
-            return open.thenCompose(done -> refuses ? CompletableFuture.completedFuture(refused(io)) : store.write(io));
-        }
-
-        private static PageIo refused(PageIo io) {
-            for (int i = 0; i < io.count(); i++) {
-                io.result(i, PageIo.Result.UNREACHABLE);
-            }
-            return io;
-        }
-
-        @Override
-        public CompletableFuture<PageIo> read(PageIo io) {
-            return open.thenCompose(done -> store.read(io));
-        }
-
-        @Override
-        public String name() {
-            return store.name();
-        }
-
-        @Override
-        public Place.Kind kind() {
-            return store.kind();
-        }
-
-        @Override
-        public void free(int[] slots, int count) {
-            store.free(slots, count);
-        }
-
-        @Override
-        public void adopt(int[] slots, int count) {
-            store.adopt(slots, count);
-        }
-
-        @Override
-        public int sparse(int[] slots) {
-            return store.sparse(slots);
-        }
-
-        @Override
-        public StoreStatistics statistics() {
-            return store.statistics();
-        }
-
-        @Override
-        public void discard() {
-            store.discard();
-        }
-
-        @Override
-        public void close() {
-            store.close();
-        }
     }
 
     @AfterEach

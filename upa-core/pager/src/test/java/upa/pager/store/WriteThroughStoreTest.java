@@ -52,69 +52,9 @@ class WriteThroughStoreTest extends StoreContract {
         memory.remove(fars.get(store), slot);
     }
 
-    /** A far store that answers only while it is open. */
-    private static final class Far implements Store {
-        private final Store store;
-        private CompletableFuture<Void> open = CompletableFuture.completedFuture(null);
-
-        Far(Store store) {
-            this.store = store;
-        }
-
-        @Override
-        public String name() {
-            return store.name();
-        }
-
-        @Override
-        public Place.Kind kind() {
-            return Place.Kind.REMOTE;
-        }
-
-        @Override
-        public CompletableFuture<PageIo> write(PageIo io) {
-            return open.thenCompose(done -> store.write(io));
-        }
-
-        @Override
-        public CompletableFuture<PageIo> read(PageIo io) {
-            return open.thenCompose(done -> store.read(io));
-        }
-
-        @Override
-        public void free(int[] slots, int count) {
-            store.free(slots, count);
-        }
-
-        @Override
-        public void adopt(int[] slots, int count) {
-            store.adopt(slots, count);
-        }
-
-        @Override
-        public int sparse(int[] slots) {
-            return store.sparse(slots);
-        }
-
-        @Override
-        public StoreStatistics statistics() {
-            return store.statistics();
-        }
-
-        @Override
-        public void discard() {
-            store.discard();
-        }
-
-        @Override
-        public void close() {
-            store.close();
-        }
-    }
-
     @Test
     void whatIsNearDoesNotWaitForTheFarStore() {
-        Far far = new Far(memory.open(1000));
+        ValvedStore far = new ValvedStore(memory.open(1000), Place.Kind.REMOTE);
         WriteThroughStore store = make(far);
         long[] kept = new long[5];
         for (int i = 0; i < kept.length; i++) {
