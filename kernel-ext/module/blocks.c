@@ -218,9 +218,9 @@ unsigned long upa_block_fill(struct upa_region *r, const struct upa_table *t, u6
 		u64 entry = READ_ONCE(r->entries[array_index_nospec(frame, frames)]);
 		u64 old = READ_ONCE(t->pte[i].pte);
 
-		if (old && (!replaced || !((old ^ entry) & PTE_PFN_MASK)))
+		if (upa_maps(old) && (!replaced || !((old ^ entry) & PTE_PFN_MASK)))
 			continue;
-		if (old)
+		if (upa_maps(old))
 			*replaced = true;
 		upa_set_entry(r->mm, r->data_start + (page + i) * PAGE_SIZE, &t->pte[i], entry);
 		++*changed;

@@ -68,7 +68,7 @@ static noinline unsigned long upa_install(struct upa_region *r, const struct upa
 		}
 		entry = READ_ONCE(entries[array_index_nospec(frame, frames + 1)]);
 		old = READ_ONCE(pte->pte); /* the CPU may be setting bits */
-		if (unlikely(old)) {
+		if (unlikely(upa_maps(old))) {
 			if (!replaced || !((old ^ entry) & PTE_PFN_MASK)) {
 				kept++;
 				continue;
@@ -101,7 +101,7 @@ static __always_inline unsigned long upa_fill(struct upa_region *r, const struct
 static __always_inline void upa_empty_one(struct upa_region *r, pte_t *pte, unsigned long address,
 					  unsigned long *absent)
 {
-	if (likely(native_pte_val(*pte)))
+	if (likely(upa_maps(native_pte_val(*pte))))
 		upa_clear_entry(r->mm, address, pte);
 	else
 		++*absent;
@@ -170,7 +170,7 @@ again:
 		}
 		t.pte -= page - first;
 		upa_fill(r, &t, first, count, &changed, NULL);
-		good = READ_ONCE(t.pte[page - first].pte);
+		good = upa_maps(READ_ONCE(t.pte[page - first].pte));
 		spin_unlock(t.lock);
 	}
 	if (!good) {

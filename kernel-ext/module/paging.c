@@ -116,7 +116,7 @@ static u32 upa_take_entry(struct upa_region *r, u64 page, u64 frame, bool *flush
 	/* In one step with the CPUs, which may be setting bits. */
 	old = pte_val(ptep_get_and_clear(r->mm, address, t.pte));
 	spin_unlock(t.lock);
-	if (!old)
+	if (!upa_maps(old))
 		return 0;
 	*flush = true;
 	return (old ^ entry) & PTE_PFN_MASK || old & _PAGE_DIRTY ? 0 : UPADEV_TRANSFER_CLEAN;

@@ -13,6 +13,16 @@
 
 #define UPA_BLOCK_ORDER 9
 /*
+ * What makes an entry one of 2 MiB. Kernels before 6.12 look up its pages without a look at the
+ * mapping, for move_pages() for instance; of those of a device they take none that has no driver.
+ * Later ones know special entries of 2 MiB as they know those of 4 KiB.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define UPA_BLOCK_BITS _PAGE_PSE
+#else
+#define UPA_BLOCK_BITS (_PAGE_PSE | _PAGE_DEVMAP)
+#endif
+/*
  * A pool too large for the machine or the memory cgroup is ENOMEM for the caller, never a reason
  * to kill anybody.
  */
@@ -29,7 +39,7 @@ static u64 upa_frame_entry(const struct upa_region *r, struct page *page)
 	else
 		pte = pte_clear_flags(pte, _PAGE_ACCESSED | _PAGE_DIRTY);
 	if (r->mode == UPADEV_RAW_PMD)
-		pte = pte_set_flags(pte, _PAGE_PSE);
+		pte = pte_set_flags(pte, UPA_BLOCK_BITS);
 	return pte_val(pte);
 }
 
@@ -49,7 +59,7 @@ static void upa_block_offer(struct upa_region *r, u64 block)
 
 	if (!page_count(first) || page_ref_freeze(first, 1))
 		WRITE_ONCE(r->blocks->entries[block],
-			   READ_ONCE(r->entries[block * UPADEV_BLOCK_PAGES]) | _PAGE_PSE);
+			   READ_ONCE(r->entries[block * UPADEV_BLOCK_PAGES]) | UPA_BLOCK_BITS);
 }
 
 /* Before it is freed or split. */

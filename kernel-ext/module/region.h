@@ -315,6 +315,15 @@ static inline void upa_clear_entry(struct mm_struct *mm, unsigned long address, 
 		native_set_pte(pte, native_make_pte(0));
 }
 
+/*
+ * Does an entry map anything? What userfaultfd leaves in a table to remember that a page is write
+ * protected, from 6.7 on in any mapping that asks for it, is neither 0 nor an address.
+ */
+static inline bool upa_maps(u64 entry)
+{
+	return entry & _PAGE_PRESENT;
+}
+
 static inline bool upa_in_region(const struct upa_region *r, u64 page, u64 count)
 {
 	return count && page < r->pages && count <= r->pages - page;

@@ -108,7 +108,8 @@ static void upa_expel(struct upa_region *r, pte_t *table, unsigned long address)
 	for (i = 0; i < PTRS_PER_PTE; i++) {
 		u64 entry = native_pte_val(READ_ONCE(table[i]));
 
-		if (entry && page_private(pfn_to_page((entry & PTE_PFN_MASK) >> PAGE_SHIFT)))
+		if (upa_maps(entry) &&
+		    page_private(pfn_to_page((entry & PTE_PFN_MASK) >> PAGE_SHIFT)))
 			upa_clear_entry(r->mm, address + i * PAGE_SIZE, &table[i]);
 	}
 }
