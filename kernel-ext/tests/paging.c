@@ -367,16 +367,19 @@ static void maps_and_unmaps(void)
 {
 	int pager;
 	struct region r = paged_region(FRAMES, 0, &pager), as = { .fd = pager };
+	int go[2];
 	pid_t child;
 
 	r.shadow[0] = 1;
 	*word(&r, 0) = 5;
 	r.shadow[0] = 2;
 	r.shadow[600] = 3;
+	CHECK_EQUAL(pipe(go), 0);
 	child = fork();
 	if (!child) {
 		struct upadev_batch b;
 
+		CHECK_EQUAL(read(go[0], &(char){ 0 }, 1), 1);
 		CHECK_ERRNO(unmap_pages(&r, 0, 1), EPERM);
 		CHECK_EQUAL(batch(&as, UPADEV_UNMAP, 0, 512, &b), 0);
 		CHECK_EQUAL(b.changed, 1);
@@ -385,6 +388,7 @@ static void maps_and_unmaps(void)
 		exit(0);
 	}
 	CHECK_EQUAL(*word(&r, 0), 5);
+	CHECK_EQUAL(write(go[1], "x", 1), 1);
 	CHECK_EQUAL(wait_status(child), 0);
 	CHECK_EQUAL(*word(&r, 0), 0);
 	CHECK_EQUAL(stats(&r).faults, 2);
