@@ -83,7 +83,7 @@ static int upa_release(struct inode *inode, struct file *file)
 
 	upa_pager_forget(r);
 	upa_stats_remove(r);
-	upa_reclaim_forget(r);
+	upa_watch_end(r);
 	upa_put(r);
 	return 0;
 }
@@ -197,6 +197,7 @@ static int upa_build(struct upa_region *r, const struct upadev_create *c)
 static long upa_create(struct upa_region *r, struct upadev_create __user *user)
 {
 	struct upa_region sizes = {};
+	struct upa_watch *watch = NULL;
 	struct upadev_create c;
 	int ret;
 
@@ -224,6 +225,10 @@ static long upa_create(struct upa_region *r, struct upadev_create __user *user)
 	if (r->ready)
 		goto out;
 	ret = upa_build(r, &c);
+	if (!ret && r->gone) {
+		watch = upa_watch_make(r);
+		ret = watch ? 0 : -ENOMEM;
+	}
 	if (ret) {
 		/* As if nothing had happened: another attempt is allowed. */
 		upa_dismantle(r);
@@ -238,8 +243,8 @@ static long upa_create(struct upa_region *r, struct upadev_create __user *user)
 	/* Pairs with the acquire in upa_mmap() and upa_ioctl(). */
 	smp_store_release(&r->ready, true);
 	upa_stats_add(r);
-	if (r->gone)
-		upa_reclaim_watch(r);
+	if (watch)
+		upa_watch_begin(r, watch);
 out:
 	mutex_unlock(&r->create_lock);
 	return ret;
@@ -523,14 +528,14 @@ static int __init upa_init(void)
 	/* A Xen PV guest does not own its page tables: see upa_set_entry(). */
 	if (boot_cpu_has(X86_FEATURE_XENPV))
 		return -ENODEV;
-	ret = upa_reclaim_init();
+	ret = upa_pressure_init();
 	if (ret)
 		return ret;
 	upa_stats_init();
 	ret = misc_register(&upa_device);
 	if (ret) {
 		upa_stats_exit();
-		upa_reclaim_exit();
+		upa_pressure_exit();
 	}
 	if (!ret && raw)
 		pr_warn("raw=1: CAP_SYS_RAWIO may write page tables, hence all memory\n");
@@ -541,7 +546,7 @@ static void __exit upa_exit(void)
 {
 	misc_deregister(&upa_device);
 	upa_stats_exit();
-	upa_reclaim_exit();
+	upa_pressure_exit();
 }
 
 module_init(upa_init);

@@ -14,77 +14,24 @@
  * touched the page before the tables were emptied is seen when the shadow is looked at again;
  * whoever touches it later faults and waits for refill_lock.
  *
- * It happens under memory pressure, and at once by UPADEV_RECLAIM. Reclaim may run inside any
+ * It happens under memory pressure (pressure.c), and at once by UPADEV_RECLAIM. Reclaim may run in any
  * allocation, by a thread that holds locks of the same region. Hence it only tries locks, for a
- * bounded time, and holds
- * none that is not the region's own: what one process does to its region delays nobody else. An
- * owner that is busy must not keep what is free, either: see upa_hold_moves().
+ * bounded time, and holds none that is not the region's own: what one process does to its region
+ * delays nobody else. An owner that is busy must not keep what is free, either: see
+ * upa_hold_moves().
  */
 #include <linux/bitmap.h>
 #include <linux/jiffies.h>
-#include <linux/list.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/shrinker.h>
 #include <linux/swap.h>
 #include <linux/wait_bit.h>
 
 #include "region.h"
 
 #define UPA_BLOCKS_AT_ONCE 32U
-#define UPA_PATIENCE 20 /* jiffies that the shrinker waits for calls under way */
-#define UPA_SCAN_PATIENCE (HZ / 4)
+#define UPA_PATIENCE 20      /* jiffies that the shrinker waits for calls under way */
 #define UPA_LOOK_PAGES 65536 /* shadow entries read between two offers to yield */
-
-static LIST_HEAD(upa_regions);
-static unsigned int upa_nr_regions;
-static DEFINE_SPINLOCK(upa_regions_lock);
-
-/* A region ready for use; until upa_reclaim_forget() it may be looked at any time. */
-void upa_reclaim_watch(struct upa_region *r)
-{
-	refcount_set(&r->reclaim_users, 1);
-	init_completion(&r->reclaim_done);
-	r->watched = true;
-	spin_lock(&upa_regions_lock);
-	list_add_tail(&r->reclaim_link, &upa_regions);
-	upa_nr_regions++;
-	spin_unlock(&upa_regions_lock);
-}
-
-static void upa_reclaim_put(struct upa_region *r)
-{
-	if (refcount_dec_and_test(&r->reclaim_users))
-		complete(&r->reclaim_done);
-}
-
-/* Waits for whoever looks at the region just now, which is one batch of blocks at most. */
-void upa_reclaim_forget(struct upa_region *r)
-{
-	if (!r->watched)
-		return;
-	spin_lock(&upa_regions_lock);
-	list_del(&r->reclaim_link);
-	upa_nr_regions--;
-	spin_unlock(&upa_regions_lock);
-	upa_reclaim_put(r);
-	wait_for_completion(&r->reclaim_done);
-}
-
-/* The region that was looked at longest ago, held, and the last in line from now on. */
-static struct upa_region *upa_next_region(void)
-{
-	struct upa_region *r;
-
-	spin_lock(&upa_regions_lock);
-	r = list_first_entry_or_null(&upa_regions, struct upa_region, reclaim_link);
-	if (r) {
-		list_move_tail(&r->reclaim_link, &upa_regions);
-		refcount_inc(&r->reclaim_users);
-	}
-	spin_unlock(&upa_regions_lock);
-	return r;
-}
 
 /* Notes which blocks the shadow table names. */
 static void upa_look(struct upa_region *r, u64 frames)
@@ -218,8 +165,9 @@ static bool upa_try_refill_lock(struct upa_region *r, unsigned int *patience)
 	return held;
 }
 
-static unsigned long upa_reclaim_for_others(struct upa_region *r, unsigned long pages,
-					    unsigned int *patience)
+/* Under memory pressure: up to about @pages, within @patience jiffies of waiting for locks. */
+unsigned long upa_reclaim_for_others(struct upa_region *r, unsigned long pages,
+				     unsigned int *patience)
 {
 	unsigned long freed = 0;
 	bool held;
@@ -291,39 +239,12 @@ int upa_reclaim_now(struct upa_region *r, struct upadev_reclaim *request)
 	return ret;
 }
 
-static bool upa_barren(const struct upa_region *r)
+/* Looking into it soon again is in vain. */
+bool upa_barren(const struct upa_region *r)
 {
 	unsigned long until = READ_ONCE(r->barren_until);
 
 	return until && time_before(jiffies, until);
-}
-
-static unsigned long upa_count_pages(struct shrinker *shrinker, struct shrink_control *control)
-{
-	struct upa_region *r;
-	unsigned long pages = 0;
-
-	spin_lock(&upa_regions_lock);
-	list_for_each_entry (r, &upa_regions, reclaim_link)
-		if (!upa_barren(r))
-			pages += READ_ONCE(r->frames) -
-				 min_t(u64, READ_ONCE(r->frames), upa_gone_pages(r));
-	spin_unlock(&upa_regions_lock);
-	return pages ?: SHRINK_EMPTY;
-}
-
-static unsigned long upa_scan_pages(struct shrinker *shrinker, struct shrink_control *control)
-{
-	unsigned int turns = READ_ONCE(upa_nr_regions), patience = UPA_SCAN_PATIENCE;
-	unsigned long freed = 0;
-	struct upa_region *r;
-
-	while (turns-- && freed < control->nr_to_scan && (r = upa_next_region())) {
-		if (!upa_barren(r))
-			freed += upa_reclaim_for_others(r, control->nr_to_scan - freed, &patience);
-		upa_reclaim_put(r);
-	}
-	return freed ?: SHRINK_STOP;
 }
 
 /*
@@ -370,41 +291,3 @@ int upa_refill(struct upa_region *r, u64 frame, bool block)
 		return upa_unused_refill(r, frame, block);
 	return r->gone ? upa_refill_block(r, frame) : -EFAULT;
 }
-
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
-static struct shrinker *upa_shrinker;
-
-int upa_reclaim_init(void)
-{
-	upa_shrinker = shrinker_alloc(0, "upa");
-	if (!upa_shrinker)
-		return -ENOMEM;
-	upa_shrinker->count_objects = upa_count_pages;
-	upa_shrinker->scan_objects = upa_scan_pages;
-	upa_shrinker->batch = UPA_BLOCKS_AT_ONCE * UPADEV_BLOCK_PAGES;
-	shrinker_register(upa_shrinker);
-	return 0;
-}
-
-void upa_reclaim_exit(void)
-{
-	shrinker_free(upa_shrinker);
-}
-#else
-static struct shrinker upa_shrinker = {
-	.count_objects = upa_count_pages,
-	.scan_objects = upa_scan_pages,
-	.seeks = DEFAULT_SEEKS,
-	.batch = UPA_BLOCKS_AT_ONCE * UPADEV_BLOCK_PAGES,
-};
-
-int upa_reclaim_init(void)
-{
-	return register_shrinker(&upa_shrinker, "upa");
-}
-
-void upa_reclaim_exit(void)
-{
-	unregister_shrinker(&upa_shrinker);
-}
-#endif

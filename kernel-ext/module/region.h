@@ -78,6 +78,7 @@
 struct upa_away;
 struct upa_pager;
 struct upa_raw;
+struct upa_watch;
 
 /**
  * struct upa_allocator - where an allocator of the process's keeps its words; see upa.h
@@ -202,10 +203,7 @@ struct upa_counters {
  * @moves: see above
  * @looking: the shrinker wants @moves: whoever has not begun waits; refill_lock
  * @barren_until: in jiffies: looking sooner is in vain
- * @reclaim_link: in the list of regions that memory pressure may look at
- * @reclaim_users: those who look at it just now, and 1 for the list
- * @reclaim_done: completed when the last of them is gone
- * @watched: @reclaim_link is used
+ * @watch: memory pressure may look at it, by this; NULL: it may not
  * @flush_lock: see above
  * @flushes_begun: counts shoot-downs of all CPUs
  * @away: set once, when the first pager is admitted
@@ -250,10 +248,7 @@ struct upa_region {
 	struct rw_semaphore moves;
 	bool looking;
 	unsigned long barren_until;
-	struct list_head reclaim_link;
-	refcount_t reclaim_users;
-	struct completion reclaim_done;
-	bool watched;
+	struct upa_watch *watch;
 
 	struct mutex flush_lock;
 	u64 flushes_begun;
@@ -387,11 +382,18 @@ u64 upa_held_pages(const struct upa_region *r);
 bool upa_hold_more(struct upa_region *r, u64 pages);
 int upa_set_bound(struct upa_region *r, struct upadev_bound *request);
 
-/* reclaim.c: memory pressure */
-int upa_reclaim_init(void);
-void upa_reclaim_exit(void);
-void upa_reclaim_watch(struct upa_region *r);
-void upa_reclaim_forget(struct upa_region *r);
+/* pressure.c: which regions memory pressure may look at */
+int upa_pressure_init(void);
+void upa_pressure_exit(void);
+struct upa_watch *upa_watch_make(struct upa_region *r);
+void upa_watch_free(struct upa_watch *w);
+void upa_watch_begin(struct upa_region *r, struct upa_watch *w);
+void upa_watch_end(struct upa_region *r);
+
+/* reclaim.c: what it may take */
+bool upa_barren(const struct upa_region *r);
+unsigned long upa_reclaim_for_others(struct upa_region *r, unsigned long pages,
+				     unsigned int *patience);
 int upa_refill(struct upa_region *r, u64 frame, bool block);
 int upa_reclaim_now(struct upa_region *r, struct upadev_reclaim *request);
 u64 upa_gone_pages(const struct upa_region *r);

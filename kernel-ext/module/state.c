@@ -65,6 +65,7 @@ static int upa_find_marks(const struct upa_region *r, u64 offset, struct upa_unu
 
 int upa_declare_allocators(struct upa_region *r, const struct upadev_allocators *a)
 {
+	struct upa_watch *watch;
 	struct upa_unused *u;
 	int ret = -EINVAL;
 
@@ -81,13 +82,14 @@ int upa_declare_allocators(struct upa_region *r, const struct upadev_allocators 
 	if (!upa_find_allocator(r, &a->pages, &u->pages) &&
 	    !upa_find_allocator(r, &a->frames, &u->frames))
 		ret = upa_find_marks(r, a->marks_offset, u);
-	if (ret) {
+	watch = ret ? NULL : upa_watch_make(r);
+	if (!watch) {
 		kfree(u);
-		return ret;
+		return ret ?: -ENOMEM;
 	}
 	/* Pairs with the acquire of those who look whether there are any. */
 	smp_store_release(&r->unused, u);
-	upa_reclaim_watch(r);
+	upa_watch_begin(r, watch);
 	return 0;
 }
 
