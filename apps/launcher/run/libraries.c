@@ -12,35 +12,31 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "own_folder.h"
 #include "report_target.h"
 #include "say.h"
 
 #define SAID_BYTES 16384
 /* What parts two names in LD_PRELOAD, or might, and what begins a variable. */
 #define APART " \t\n:;$"
+/* What parts them for the dynamic linker. */
+#define BETWEEN " :"
 
-static char *own_folder(void)
+static const char *const preloaded[] = { "libupa_mmap.so", "libupa_malloc.so", "libupa_blocks.so" };
+
+static char *folder(void)
 {
-	char self[4096], *slash;
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (length < 0)
-		say_and_exit(STATUS_FAILURE, "cannot find my own file: /proc/self/exe: %s", strerror(errno));
-	self[length] = 0;
-	for (int i = 0; i < 2; i++)
-		if ((slash = strrchr(self, '/')))
-			*slash = 0;
-	return joined("%s/" UPA_LIBRARIES, self);
+	return joined("%s/" UPA_LIBRARIES, own_folder());
 }
 
 bool libraries_has(const char *name)
 {
-	return access(joined("%s/%s", own_folder(), name), R_OK) == 0;
+	return access(joined("%s/%s", folder(), name), R_OK) == 0;
 }
 
 char *libraries_own(const char *name)
 {
-	char *path = joined("%s/%s", own_folder(), name);
+	char *path = joined("%s/%s", folder(), name);
 
 	if (access(path, R_OK))
 		say_and_exit(STATUS_FAILURE, "cannot read library=%s: %s: ./upa build makes it", path, strerror(errno));
@@ -193,4 +189,32 @@ char *libraries_plain(const char *library)
 		     "cannot preload library=%s: the dynamic linker takes no path with a space, a colon or a $, "
 		     "and there is no folder of your own for a link: set XDG_RUNTIME_DIR",
 		     path);
+}
+
+/* By its name, or that of a link to it (link_to). */
+static bool is_preloaded_by_us(const char *path, size_t length)
+{
+	for (size_t i = 0; i < sizeof(preloaded) / sizeof(*preloaded); i++) {
+		size_t own = strlen(preloaded[i]);
+
+		if (length > own && !strncmp(path + length - own, preloaded[i], own) &&
+		    strchr("/-", path[length - own - 1]))
+			return true;
+	}
+	return false;
+}
+
+char *libraries_of_others(const char *preload)
+{
+	char *rest = joined("%s", "");
+	bool any = false;
+
+	for (size_t length; *(preload += strspn(preload, BETWEEN)); preload += length) {
+		length = strcspn(preload, BETWEEN);
+		if (is_preloaded_by_us(preload, length))
+			any = true;
+		else
+			rest = joined("%s%s%.*s", rest, *rest ? ":" : "", (int)length, preload);
+	}
+	return any ? rest : NULL;
 }

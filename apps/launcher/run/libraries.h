@@ -27,4 +27,10 @@ char *libraries_plain(const char *library);
  */
 char *libraries_probe(const char *preload, int descriptor);
 
+/*
+ * A value of LD_PRELOAD without the libraries that an `upa run` around this one has put there: this one says anew which
+ * there are to be. NULL if there are none of them, empty if nothing is left.
+ */
+char *libraries_of_others(const char *preload);
+
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -70,8 +71,9 @@ static const char *secure(int fd)
 
 	if (fstat(fd, &st) || (!fstatvfs(fd, &mount) && mount.f_flag & ST_NOSUID))
 		return NULL;
-	if ((st.st_mode & S_ISUID && st.st_uid != getuid()) ||
-	    (st.st_mode & S_ISGID && st.st_mode & S_IXGRP && st.st_gid != getgid()))
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 &&
+	    ((st.st_mode & S_ISUID && st.st_uid != getuid()) ||
+	     (st.st_mode & S_ISGID && st.st_mode & S_IXGRP && st.st_gid != getgid())))
 		return "it is set-user-id or set-group-id";
 	if (getuid() && fgetxattr(fd, "security.capability", NULL, 0) > 0)
 		return "it has file capabilities";
@@ -81,6 +83,35 @@ static const char *secure(int fd)
 static struct program_look none(enum program_kind kind, const char *why)
 {
 	return (struct program_look){ .kind = kind, .why = why };
+}
+
+/* Go's linker leaves a note of this name, whatever else the program is linked with. */
+#define GO_NOTE "Go"
+
+/* Parts of a note take whole words. */
+static size_t filled_up(size_t bytes)
+{
+	return (bytes + 3) & ~(size_t)3;
+}
+
+static bool has_go_note(int fd, const Elf64_Phdr *part)
+{
+	char notes[4096];
+	ssize_t n = pread(fd, notes, part->p_filesz < sizeof(notes) ? part->p_filesz : sizeof(notes),
+			  (off_t)part->p_offset);
+	size_t at = 0;
+
+	while (n > 0 && at + sizeof(Elf64_Nhdr) + sizeof(GO_NOTE) <= (size_t)n) {
+		Elf64_Nhdr note;
+
+		memcpy(&note, notes + at, sizeof(note));
+		at += sizeof(note);
+		/* Go counts a byte that fills up. */
+		if (note.n_namesz >= sizeof(GO_NOTE) && !memcmp(notes + at, GO_NOTE, sizeof(GO_NOTE)))
+			return true;
+		at += filled_up(note.n_namesz) + filled_up(note.n_descsz);
+	}
+	return false;
 }
 
 static struct program_look elf(int fd, const Elf64_Ehdr *header, const char *name)
@@ -102,9 +133,11 @@ static struct program_look elf(int fd, const Elf64_Ehdr *header, const char *nam
 		if (part.p_type == PT_INTERP && part.p_filesz < sizeof(linker) &&
 		    pread(fd, linker, part.p_filesz, (off_t)part.p_offset) != (ssize_t)part.p_filesz)
 			return look;
+		if (part.p_type == PT_NOTE && has_go_note(fd, &part))
+			look.part = "Go's runtime asks the kernel itself, and only C libraries come to UPA";
 	}
 	if (!*linker)
-		return none(PROGRAM_UNREACHED, "it is linked statically");
+		return none(PROGRAM_UNREACHED, "it is linked statically; what it starts may be served");
 	last = strrchr(linker, '/');
 	look.kind = strncmp(last ? last + 1 : linker, "ld-musl-", 8) ? PROGRAM_GLIBC : PROGRAM_MUSL;
 	snprintf(look.name, sizeof(look.name), "%s", name);

@@ -18,6 +18,7 @@ enum program_kind {
 struct program_look {
 	enum program_kind kind;
 	const char *why;               /* of the last two: a clause */
+	const char *part;              /* why only part of its memory can come from UPA: a clause, or NULL */
 	char name[PROGRAM_NAME_BYTES]; /* of glibc and musl: the executable (the file, or what its "#!" names) */
 };
 

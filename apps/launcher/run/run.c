@@ -139,6 +139,18 @@ static void put(const char *name, const char *value)
 		say_and_exit(STATUS_FAILURE, "out of memory");
 }
 
+/* `upa run` within `upa run`: what the outer one has preloaded counts no more. */
+static void leave_outer_run(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+	char *others = preload ? libraries_of_others(preload) : NULL;
+
+	if (others && *others)
+		put("LD_PRELOAD", others);
+	else if (others)
+		unsetenv("LD_PRELOAD");
+}
+
 /*
  * Has the library say what is wrong with a variable, since with a program it would go on. Returns whether libc's own
  * calls stay with the kernel on this machine.
@@ -264,6 +276,7 @@ static void prepare(const struct options *options, const char *name, const struc
 	char *upa = NULL, *other = NULL;
 	bool blocks = look->kind == PROGRAM_MUSL;
 
+	leave_outer_run();
 	if (options->stats)
 		unsetenv("UPA_STATS");
 	if (!options->no_upa) {
@@ -306,10 +319,13 @@ static void prepare(const struct options *options, const char *name, const struc
 		put("UPA_LAUNCHED", joined("%ld", (long)getpid()));
 		if (look->why)
 			say("nothing comes from UPA: program=%s: %s", name, look->why);
+		else if (look->part)
+			say("only part comes from UPA: program=%s: %s", name, look->part);
 	}
 	if ((upa || other) && look->kind != PROGRAM_FOREIGN) {
 		put_in_front("LD_PRELOAD", !other ? upa : !upa ? other : joined("%s:%s", upa, other));
-		put_in_front("ASAN_OPTIONS", ASAN_ORDER);
+		if (!getenv("ASAN_OPTIONS") || !strstr(getenv("ASAN_OPTIONS"), ASAN_ORDER))
+			put_in_front("ASAN_OPTIONS", ASAN_ORDER);
 	}
 }
 

@@ -135,6 +135,44 @@ class AsWithout(unittest.TestCase):
         result = run("--", "sh", "-c", "echo $LD_PRELOAD", env={**os.environ, "LD_PRELOAD": library})
         self.assertEqual(result.stdout.strip().split(":")[1:], [library])
 
+    def test_within_another(self):
+        """The inner one says what is preloaded; what others preload stays, once."""
+        other = os.path.realpath(os.path.join(ROOT, "build/release/lib/libupa.so"))
+        name = os.path.basename(other)
+        said = "echo $LD_PRELOAD; echo $ASAN_OPTIONS; exit 3"
+        for outer, inner, names in ((["--strict"], [], [LIBRARY]), ([], ["--no-upa"], []),
+                                    (["--malloc", other], ["--no-upa"], [name]),
+                                    (["--malloc", other], [], [LIBRARY, name])):
+            with self.subTest((outer, inner)):
+                result = run(*outer, "--", UPA, "run", *inner, "--", "sh", "-c", said)
+                self.assertEqual((result.returncode, result.stderr), (3, ""))
+                preloaded, options = result.stdout.split("\n")[:2]
+                self.assertEqual([os.path.basename(path) for path in preloaded.split(":") if path], names)
+                self.assertEqual(options, "verify_asan_link_order=0")
+        maps = run("--", UPA, "run", "--no-upa", "--", *MAPPED)
+        self.assertEqual(maps.returncode, 0, maps.stderr)
+        self.assertNotIn(LIBRARY, maps.stdout)
+
+    def test_no_locale_and_no_working_directory(self):
+        """What bash says of them is said once, before our script runs: of us there is no word."""
+        gone = tempfile.mkdtemp()
+        environment = {**os.environ, "LC_ALL": "xx_XX.UTF-8"}
+        for arguments, status, last in ((["--version"], 0, ""), (["frobnicate"], 2, "upa: unknown command=frobnicate"),
+                                        (["run", "--", "/bin/true"], 0, ""),
+                                        (["run", "--frobnicate"], 2, "upa: run has no option=--frobnicate")):
+            with self.subTest(arguments):
+                script = "rmdir '%s'; exec '%s' \"$@\"" % (gone, UPA)
+                os.makedirs(gone, exist_ok=True)
+                result = subprocess.run(["sh", "-c", script, "sh", *arguments], cwd=gone, env=environment,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True, timeout=SECONDS, check=False)
+                self.assertEqual(result.returncode, status, result.stderr)
+                lines = result.stderr.splitlines()
+                ours = [line for line in lines if "setlocale" not in line and "shell-init" not in line]
+                self.assertEqual([line.split(":")[:2] for line in ours],
+                                 [last.split(":")[:2]] if last else [], lines)
+                self.assertLessEqual(len(lines) - len(ours), 2, lines)
+
     def test_limits_under_which_nothing_can_be_asked(self):
         """Where the library cannot be tried first, the program is run all the same."""
         for number, value in ((resource.RLIMIT_NOFILE, 4), (resource.RLIMIT_NOFILE, 5), (resource.RLIMIT_NOFILE, 6),

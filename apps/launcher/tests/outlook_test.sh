@@ -53,7 +53,18 @@ says '' "$upa" run -- "$work/script"
 says '' "$upa" run --no-upa -- "$work/dynamic"
 [[ -e /dev/upa ]] || says 'UPA_BACKEND=pte: there is no /dev/upa' "$upa" run --backend pte -- "$work/dynamic"
 ! compiled static -static ||
-  says "nothing comes from UPA: program=$work/static: it is linked statically" "$upa" run -- "$work/static"
+  says "nothing comes from UPA: program=$work/static: it is linked statically; what it starts may be served" \
+    "$upa" run -- "$work/static"
+# What Go's linker leaves in a program that is linked with C libraries.
+cat >"$work/go.s" <<'END'
+	.section .note.go.buildid, "a", %note
+	.long 4, 4, 4
+	.asciz "Go\0"
+	.long 0
+	.section .note.GNU-stack, "", %progbits
+END
+! compiled go "$work/go.s" ||
+  says "only part comes from UPA: program=$work/go: Go's runtime asks the kernel itself" "$upa" run -- "$work/go"
 # They ask for memory before they can serve any.
 for sanitizer in address thread; do
   compiled "$sanitizer" "-fsanitize=$sanitizer" || continue
@@ -74,6 +85,8 @@ if [[ $(id -u) -eq 0 ]]; then
   chmod 4755 "$work/set-user-id"
   says "nothing comes from UPA: program=$work/set-user-id: it is set-user-id or set-group-id" \
     "$upa" run -- "$work/set-user-id"
+  # Who may gain no rights starts it as any other.
+  says '' setpriv --no-new-privs "$upa" run -- "$work/set-user-id"
 fi
 says 'nothing comes from UPA: the address space is limited' \
   bash -c "ulimit -v 8000000; exec '$upa' run -- '$work/dynamic'"

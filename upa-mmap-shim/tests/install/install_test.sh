@@ -51,21 +51,53 @@ printf 'cmake_minimum_required(VERSION 3.18...3.25)\nproject(x LANGUAGES C)\nfin
 ! cmake -S "$work/other_version" -B "$work/other_version/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null 2>&1 ||
   wrong "version 2.0 is found, where 1.0 is installed"
 
-if command -v pkg-config >/dev/null; then
-  export PKG_CONFIG_PATH="$libraries/pkgconfig"
-  eval "cc -o '$work/by-pkg-config' '$source/upa-mmap-shim/tests/install/consumer.c' \
-    $(pkg-config --cflags --libs upa)" ||
+# by_pkg_config FOLDER: a consumer of what is installed with its libraries in the folder
+by_pkg_config() {
+  local flags
+  command -v pkg-config >/dev/null || { echo "left out: pkg-config is not installed"; return; }
+  flags=$(PKG_CONFIG_PATH="$1/pkgconfig" pkg-config --cflags --libs upa) || { wrong "pkg-config: status $?"; return; }
+  eval "cc -o '$work/by-pkg-config' '$source/upa-mmap-shim/tests/install/consumer.c' $flags" ||
     wrong "pkg-config: does not build"
-  [[ $(LD_LIBRARY_PATH=$libraries "$work/by-pkg-config") == "consumer of upa $(pkg-config --modversion upa)" ]] ||
+  [[ $(LD_LIBRARY_PATH=$1 "$work/by-pkg-config") == \
+    "consumer of upa $(PKG_CONFIG_PATH="$1/pkgconfig" pkg-config --modversion upa)" ]] ||
     wrong "pkg-config: does not run"
   echo "pkg-config: built and run"
-else
-  echo "left out: pkg-config is not installed"
-fi
+}
+by_pkg_config "$libraries"
+
+# Folders of another depth, and absolute ones, as some distributions give them; DESTDIR in front.
+elsewhere="$build/elsewhere"
+cmake -S "$source" -B "$elsewhere" -G Ninja -DUPA_DLMALLOC=OFF -DCMAKE_INSTALL_PREFIX="/opt/the upa" \
+  -DCMAKE_INSTALL_LIBDIR="/opt/the upa/lib/x/y" -DCMAKE_INSTALL_INCLUDEDIR="/opt/other/include" \
+  -DCMAKE_INSTALL_BINDIR=libexec/upa/bin >"$work/log" 2>&1 &&
+  cmake --build "$elsewhere" --target upa upa_mmap upa_blocks upa-run-installed upa-installed >>"$work/log" 2>&1 ||
+  { tail -n 30 "$work/log"; wrong "does not build for folders of another depth"; }
+for component in runtime development; do
+  DESTDIR="$work/staged at" cmake --install "$elsewhere" --component "$component" >"$work/log" 2>&1 ||
+    { cat "$work/log"; wrong "does not install with DESTDIR"; }
+done
+said=$("$work/staged at/opt/the upa/libexec/upa/bin/upa" run --stats -- "$build/tests/redirect_blocks" 2>&1) ||
+  wrong "upa run of folders of another depth: status $?: $said"
+[[ $said == *"mmap, under"* ]] || wrong "upa run of folders of another depth serves nothing: $said"
+by_pkg_config "$work/staged at/opt/the upa/lib/x/y"
 
 [[ $("$prefix/bin/upa" --version) == "upa 1."* ]] || wrong "upa --version"
 said=$("$prefix/bin/upa" run --stats -- "$build/tests/redirect_blocks" 2>&1) || wrong "upa run: status $?"
 [[ $said == *"mmap, under"* ]] || wrong "upa run serves nothing: $said"
+# What is no variable's name stays in the environment: bash exports functions so.
+said=$(env 'A B=c' "$prefix/bin/upa" run -- bash -c 'f() { echo ran; }; export -f f; exec "$@"' bash \
+  "$prefix/bin/upa" run -- /usr/bin/env bash -c 'f; exec env' 2>&1) || wrong "upa run within upa run: status $?: $said"
+[[ $said == ran$'\n'* && $said == *$'\n''A B=c'* ]] || wrong "upa run loses of the environment: $said"
+for to in '>/dev/full' '>&-'; do
+  status=0
+  bash -c "exec \"\$1\" --help $to" bash "$prefix/bin/upa" 2>"$work/said" || status=$?
+  [[ $status -eq 1 && $(<"$work/said") == 'upa: cannot write to standard output: '* ]] ||
+    wrong "upa --help $to: status $status: $(<"$work/said")"
+done
+status=0
+"$prefix/bin/upa" $'a\nb' 2>"$work/said" || status=$?
+[[ $status -eq 2 && $(<"$work/said") == 'upa: unknown command=a\nb: installed are '* ]] ||
+  wrong "upa of a command with a line break: status $status: $(<"$work/said")"
 status=0
 "$prefix/bin/upa" bench >/dev/null 2>"$work/said" || status=$?
 [[ $status -eq 2 && $(<"$work/said") == "upa: unknown command=bench"* ]] ||
