@@ -1,9 +1,10 @@
-#!/bin/bash -p
 # main.sh: what ./upa does but for running what is built and fresh. It sets up what a command needs (packages, JDK,
-# build: setup.sh), then runs it. No `cd` without CDPATH='': that variable sends it elsewhere, and has it print where.
+# build: setup.sh), then runs it. Sourced by ./upa, which sets $root. No `cd` without CDPATH='': that variable sends it
+# elsewhere, and has it print where.
 set -euo pipefail
 
-root=$(CDPATH='' cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd)
+# Bash complains, and all is well, where the working directory is gone.
+root=$(CDPATH='' cd -- "$root" 2>/dev/null && pwd)
 source "$root/apps/launcher/setup.sh"
 
 usage() {

@@ -20,9 +20,9 @@ package() {
   mkdir -p "$output" 2>/dev/null && [[ -w $output ]] || fail "cannot write folder=$output"
   output=$(CDPATH='' cd -- "$output" && pwd)
   [[ ! -e $root/build/release/lib/libupa_malloc.so ]] || dlmalloc=ON
-  work=$(mktemp -d)
+  work=$(mktemp -d 2>/dev/null) || fail "cannot write folder=${TMPDIR:-/tmp}: set TMPDIR to another"
   # shellcheck disable=SC2064
-  trap "rm -rf '$work'" EXIT
+  trap "rm -rf -- $(printf %q "$work")" EXIT
   mkdir "$work/upa"
   (CDPATH='' cd -- "$root" && tar -c --exclude=target "${package_sources[@]}") | tar -x -C "$work/upa"
   mv "$work/upa/apps/packaging/debian" "$work/upa/debian"

@@ -9,9 +9,10 @@ extension=$(dirname "$vm_source")
 repository=$(dirname "$extension")
 vm_cache=$repository/build/vm
 
-# What somebody else has chosen, a file's name for instance, may hold line breaks.
+# What somebody else has chosen, a file's name for instance, may hold line breaks, and what a terminal obeys.
 fail() {
-	printf 'upa vm: %s\n' "${1//[[:cntrl:]]/?}" >&2 || true
+	local line=${1//[[:cntrl:]]/?} above_ascii=$'\xc2[\x80-\x9f]'
+	printf 'upa vm: %s\n' "${line//$above_ascii/?}" >&2 || true
 	exit "${2:-1}"
 }
 

@@ -49,6 +49,9 @@ says 2 "test --soak takes a number of minutes up to 99999, got argument=$shown" 
 says 2 "test --systems has no system=$shown" "$none" test --systems "$odd"
 says 2 'unknown option a?b??[1m?c?; see' "$none" vm "$odd"
 says 2 "a?b??[1m?c? is not a positive number" "$none" vm --memory "$odd" -- true
+# In UTF-8 there are more of them, among letters that are none.
+says 2 'unknown command=a\x9b31mé: see' "$none" $'a\xc2\x9b31mé'
+says 2 'unknown option a?31mé; see' "$none" vm $'a\xc2\x9b31mé'
 says 2 'test --systems has no system=--packed' "$none" test --systems --packed debian-sid
 says 2 'test --systems has no system=--unpacked' "$none" test --systems --unpacked --unpacked
 mkdir -p "$work/$odd/apps"
