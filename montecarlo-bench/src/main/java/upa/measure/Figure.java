@@ -1,5 +1,6 @@
 package upa.measure;
 
+import java.util.List;
 import java.util.Optional;
 import upa.measure.stats.Interval;
 
@@ -9,7 +10,7 @@ import upa.measure.stats.Interval;
  * @param name what it is
  * @param target what to reach
  * @param measured value and interval as text; empty if unmeasured
- * @param where the size or program that was worst; empty if there is but one
+ * @param where the size or program that has decided it; empty if there is but one
  * @param verdict what came of it
  */
 public record Figure(String name, String target, String measured, String where, Verdict verdict) {
@@ -52,10 +53,10 @@ public record Figure(String name, String target, String measured, String where, 
          * A reading where there is but one place.
          *
          * @param value with its interval; empty if unmeasured
-         * @return the reading; empty if unmeasured
+         * @return the only reading; none if unmeasured
          */
-        public static Optional<Reading> of(Optional<Interval> value) {
-            return value.map(v -> new Reading(v, ""));
+        public static List<Reading> of(Optional<Interval> value) {
+            return value.stream().map(v -> new Reading(v, "")).toList();
         }
     }
 }

@@ -1,6 +1,8 @@
 package upa.measure;
 
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -15,7 +17,10 @@ import upa.measure.report.Report.Text;
 import upa.measure.report.Units;
 import upa.measure.stats.Interval;
 
-/** Collects figures to reach: of several sizes or programs the caller passes the worst. */
+/**
+ * Collects figures to reach. Of several readings, at sizes or programs, one decides: the worst of those that surely
+ * miss, else of those that are undecided or too noisy, else of all. So noise at one program hides no loss at another.
+ */
 public final class Targets {
 
     private final List<Figure> figures = new ArrayList<>();
@@ -38,15 +43,16 @@ public final class Targets {
      * @param name what it is
      * @param target the least
      * @param whom the base line, with what goes before it, such as "kernel mmap"
-     * @param reading what was measured
+     * @param readings what was measured; empty if nothing was
      */
-    public void atLeast(String name, double target, String whom, Optional<Reading> reading) {
+    public void atLeast(String name, double target, String whom, Collection<Reading> readings) {
         add(
                 name,
                 target,
                 "≥ " + Units.ratio(target) + " " + whom,
                 Units::ratio,
-                reading,
+                readings,
+                Comparator.comparingDouble(reading -> reading.value().estimate()),
                 i -> i.low() >= target ? Verdict.REACHED : i.high() < target ? Verdict.MISSED : Verdict.UNDECIDED);
     }
 
@@ -57,16 +63,19 @@ public final class Targets {
      * @param target the most
      * @param what the target and its base line as text, behind the sign
      * @param show how to show what was measured
-     * @param reading what was measured
+     * @param readings what was measured; empty if nothing was
      */
     public void atMost(
-            String name, double target, String what, Function<Interval, String> show, Optional<Reading> reading) {
+            String name, double target, String what, Function<Interval, String> show, Collection<Reading> readings) {
+        Comparator<Reading> least =
+                Comparator.comparingDouble(reading -> reading.value().estimate());
         add(
                 name,
                 target,
                 "≤ " + what,
                 show,
-                reading,
+                readings,
+                least.reversed(),
                 i -> i.high() <= target ? Verdict.REACHED : i.low() > target ? Verdict.MISSED : Verdict.UNDECIDED);
     }
 
@@ -84,17 +93,28 @@ public final class Targets {
             double target,
             String what,
             Function<Interval, String> show,
-            Optional<Reading> reading,
+            Collection<Reading> readings,
+            Comparator<Reading> worstFirst,
             Function<Interval, Verdict> verdict) {
+        Function<Reading, Verdict> judge =
+                reading -> isNoise(reading, target) ? Verdict.NOISE : verdict.apply(reading.value());
+        Comparator<Reading> gravestFirst = Comparator.comparingInt(reading -> gravity(judge.apply(reading)));
+        Optional<Reading> decides = readings.stream().min(gravestFirst.thenComparing(worstFirst));
         figures.add(new Figure(
                 name,
                 what,
-                reading.map(Reading::value).map(show).orElse(""),
-                reading.map(Reading::where).orElse(""),
-                reading.filter(r -> isNoise(r, target))
-                        .map(_ -> Verdict.NOISE)
-                        .or(() -> reading.map(Reading::value).map(verdict))
-                        .orElse(Verdict.UNMEASURED)));
+                decides.map(Reading::value).map(show).orElse(""),
+                decides.map(Reading::where).orElse(""),
+                decides.map(judge).orElse(Verdict.UNMEASURED)));
+    }
+
+    /** Which verdict of several places is that of all: the least. */
+    private static int gravity(Verdict verdict) {
+        return switch (verdict) {
+            case MISSED -> 0;
+            case UNDECIDED, NOISE -> 1;
+            case REACHED, UNMEASURED -> 2;
+        };
     }
 
     /**
@@ -133,9 +153,10 @@ public final class Targets {
                         new Text(
                                 "Seen",
                                 reached + " reached of " + rows.size() + " measured, " + figures.size()
-                                        + " in all. Of several sizes or programs the worst one counts. A figure is"
-                                        + " reached when its whole interval is, and undecided when the target lies"
-                                        + " within the interval."
+                                        + " in all. Of several sizes or programs the worst one counts, and one that"
+                                        + " surely misses before one that is uncertain. A figure is reached when its"
+                                        + " whole interval is, and undecided when the target lies within the"
+                                        + " interval."
                                         + noise(figures).map(text -> " " + text).orElse("")),
                         new Table(
                                 "Targets of the project, held against this run",

@@ -4,7 +4,6 @@ import static upa.measure.report.Units.GIB;
 import static upa.measure.report.Units.KIB;
 import static upa.measure.report.Units.MIB;
 
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -17,7 +16,7 @@ import upa.measure.Targets;
 import upa.measure.report.Units;
 import upa.measure.stats.Interval;
 
-/** The figures to reach, held against what was measured: of several sizes the worst one counts. */
+/** The figures to reach, held against what was measured: of several sizes one decides. */
 public final class BenchFigures {
 
     private final Measurements measurements;
@@ -116,19 +115,22 @@ public final class BenchFigures {
                 Reading.of(share));
     }
 
-    /** The worst ratio over the sizes from low to high. */
+    /** The ratios over the sizes from low to high. */
     private void faster(String name, double target, String whom, Line base, Line fast, long low, long high) {
         List<Long> sizes = measurements.sizes(fast).stream()
                 .filter(size -> size >= low && size <= high)
                 .filter(size -> measurements.ratio(base, fast, size).isPresent())
                 .toList();
-        Optional<Reading> worst = sizes.stream()
-                .map(size -> new Reading(
-                        measurements.ratio(base, fast, size).orElseThrow(),
-                        sizes.size() > 1 ? Units.bytes(size) : "",
-                        control(base, size)))
-                .min(Comparator.comparingDouble(reading -> reading.value().estimate()));
-        targets.atLeast(name, target, whom, worst);
+        targets.atLeast(
+                name,
+                target,
+                whom,
+                sizes.stream()
+                        .map(size -> new Reading(
+                                measurements.ratio(base, fast, size).orElseThrow(),
+                                sizes.size() > 1 ? Units.bytes(size) : "",
+                                control(base, size)))
+                        .toList());
     }
 
     /** How many times faster a line was than itself under the other name. */
@@ -145,7 +147,9 @@ public final class BenchFigures {
                 nanoseconds,
                 Units.time(nanoseconds),
                 Units::time,
-                measurements.time(line, size).map(time -> new Reading(time, "", control(controlled, size))));
+                measurements.time(line, size).stream()
+                        .map(time -> new Reading(time, "", control(controlled, size)))
+                        .toList());
     }
 
     private void within(String name, double nanoseconds, Optional<Interval> measured) {

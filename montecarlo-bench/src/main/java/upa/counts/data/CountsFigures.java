@@ -135,13 +135,13 @@ public final class CountsFigures {
         List<Long> sizes = costs.sizes(RAW_PTE).stream()
                 .filter(p -> p >= fromPages && ratio.apply(p).isPresent())
                 .toList();
-        Optional<Long> worst = sizes.stream()
-                .min(Comparator.comparingDouble(p -> ratio.apply(p).orElseThrow()));
         targets.atLeast(
                 name,
                 target,
                 "cheaper than " + whom,
-                worst.map(p -> new Reading(Interval.exact(ratio.apply(p).orElseThrow()), Units.bytes(p * 4096.0))));
+                sizes.stream()
+                        .map(p -> new Reading(Interval.exact(ratio.apply(p).orElseThrow()), Units.bytes(p * 4096.0)))
+                        .toList());
     }
 
     private void atMost(
@@ -156,6 +156,8 @@ public final class CountsFigures {
                 target,
                 show.apply(target) + unit,
                 i -> show.apply(i.estimate()) + unit,
-                measured.map(m -> new Reading(Interval.exact(m), where)));
+                measured.stream()
+                        .map(m -> new Reading(Interval.exact(m), where))
+                        .toList());
     }
 }

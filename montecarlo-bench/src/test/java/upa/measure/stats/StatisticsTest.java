@@ -4,6 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -159,5 +162,82 @@ class StatisticsTest {
         assertEquals(Interval.exact(4), Statistics.quotient(new double[] {8}, new double[] {2}));
         assertThrows(IllegalArgumentException.class, () -> Statistics.quotient(new double[] {}, new double[] {1}));
         assertThrows(IllegalArgumentException.class, () -> Statistics.quotient(new double[] {1}, new double[] {0}));
+    }
+
+    @Test
+    void groupsCountAlikeHoweverManyRatiosEachHas() {
+        Interval mean = Statistics.ratioOfGroups(List.of(new double[] {4, 4, 4, 4}, new double[] {1}));
+        assertEquals(2, mean.estimate(), 1e-12);
+        assertEquals(2, mean.low(), 1e-12);
+        assertEquals(2, mean.high(), 1e-12);
+        assertEquals(Interval.exact(6), Statistics.ratioOfGroups(List.of(new double[] {4}, new double[] {9})));
+        assertThrows(IllegalArgumentException.class, () -> Statistics.ratioOfGroups(List.of()));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> Statistics.ratioOfGroups(List.of(new double[] {1}, new double[] {})));
+    }
+
+    /** Groups are resampled each by itself: independent noise averages out, exp(m ± 1.96 s / sqrt(groups n)). */
+    @Test
+    void intervalOfGroupsAgreesWithTheNormalOne() {
+        Random random = new Random(2);
+        int groups = 8;
+        int n = 50;
+        List<double[]> ratios = new ArrayList<>();
+        double mean = 0;
+        double variance = 0; // of the mean of all groups
+        for (int group = 0; group < groups; group++) {
+            double level = group; // far apart: what groups differ by is no noise
+            double[] logs = IntStream.range(0, n)
+                    .mapToDouble(i -> level + 0.2 * random.nextGaussian())
+                    .toArray();
+            double own = Arrays.stream(logs).average().orElseThrow();
+            mean += own / groups;
+            variance += Arrays.stream(logs).map(x -> (x - own) * (x - own)).sum() / n / n / groups / groups;
+            ratios.add(Arrays.stream(logs).map(Math::exp).toArray());
+        }
+        double half = 1.96 * Math.sqrt(variance);
+        Interval interval = Statistics.ratioOfGroups(ratios);
+        assertEquals(mean, Math.log(interval.estimate()), 1e-9);
+        assertEquals(mean - half, Math.log(interval.low()), half / 10);
+        assertEquals(mean + half, Math.log(interval.high()), half / 10);
+    }
+
+    @Test
+    void meansAreArithmeticAndMayBeNegative() {
+        assertEquals(Interval.exact(-3), Statistics.mean(-3));
+        Interval mean = Statistics.mean(-1, 2, 5, -2, 1, 4, -3, 0, 3); // standard deviation 2.58
+        double half = 1.96 * Math.sqrt(60.0 / 9) / 3;
+        assertEquals(1, mean.estimate(), 1e-12);
+        assertEquals(1 - half, mean.low(), half / 10);
+        assertEquals(1 + half, mean.high(), half / 10);
+        assertThrows(IllegalArgumentException.class, Statistics::mean);
+    }
+
+    /** Both sides are resampled: the variances of the two means add up. */
+    @Test
+    void intervalOfAQuotientAgreesWithTheNormalOne() {
+        Random random = new Random(3);
+        int n = 200;
+        double[] above = IntStream.range(0, n)
+                .mapToDouble(i -> 3 + 0.3 * random.nextGaussian())
+                .toArray();
+        double[] below = IntStream.range(0, n)
+                .mapToDouble(i -> 1 + 0.4 * random.nextGaussian())
+                .toArray();
+        double middle = Arrays.stream(above).average().orElseThrow()
+                - Arrays.stream(below).average().orElseThrow();
+        double half = 1.96 * Math.sqrt((variance(above) + variance(below)) / n);
+        Interval quotient = Statistics.quotient(
+                Arrays.stream(above).map(Math::exp).toArray(),
+                Arrays.stream(below).map(Math::exp).toArray());
+        assertEquals(middle, Math.log(quotient.estimate()), 1e-9);
+        assertEquals(middle - half, Math.log(quotient.low()), half / 10);
+        assertEquals(middle + half, Math.log(quotient.high()), half / 10);
+    }
+
+    private static double variance(double[] values) {
+        double mean = Arrays.stream(values).average().orElseThrow();
+        return Arrays.stream(values).map(x -> (x - mean) * (x - mean)).sum() / values.length;
     }
 }

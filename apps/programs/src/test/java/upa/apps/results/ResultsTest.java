@@ -185,4 +185,64 @@ class ResultsTest {
         assertEquals(Verdict.NOISE, verdict("geometric mean over all programs"));
         assertEquals(Verdict.REACHED, verdict("peak memory of upa"), "of memory the control says nothing");
     }
+
+    @Test
+    void aLossThatIsSureIsNotHiddenByOneThatIsNot() {
+        String worst = "programs to which page allocation hardly matters";
+        Workload c = Fakes.workload("c", false);
+        runs("b", "glibc", 1, 1, 1);
+        runs("b", "upa", 1.04, 1.05, 1.06);
+        runs("b", "glibc-again", 1, 1, 1);
+        runs("c", "glibc", 1, 1, 1);
+        runs("c", "upa", 0.9, 1.3, 1.3);
+        runs("c", "glibc-again", 1.2, 1.2, 1.2);
+        Figure figure = AppsFigures.of(new Results(List.of(a, b, c), runs)).stream()
+                .filter(f -> f.name().equals(worst))
+                .findFirst()
+                .orElseThrow();
+        assertEquals(Verdict.MISSED, figure.verdict());
+        assertEquals("b", figure.where());
+    }
+
+    @Test
+    void programsThatAreMuchFasterAreCountedByTheirIntervals() {
+        String much = "programs at least 1.41x as fast as under glibc";
+        List<Workload> four = new ArrayList<>();
+        for (String name : List.of("p", "q", "r", "s")) {
+            four.add(Fakes.workload(name, true));
+            runs(name, "glibc", 1, 1, 1);
+        }
+        runs("p", "upa", 0.5, 0.5, 0.5);
+        runs("q", "upa", 0.5, 0.5, 0.5);
+        runs("r", "upa", 0.5, 0.9, 0.9);
+        assertMuch(Verdict.UNDECIDED, "2 to 3", much, four);
+        runs("s", "upa", 0.7, 0.7, 0.7);
+        assertMuch(Verdict.REACHED, "3 to 4", much, four);
+        assertMuch(Verdict.MISSED, "1 to 2", much, four.subList(1, 3));
+        assertMuch(Verdict.MISSED, "1", much, four.subList(0, 1));
+    }
+
+    private void assertMuch(Verdict verdict, String measured, String name, List<Workload> among) {
+        Figure figure = AppsFigures.of(new Results(among, runs)).stream()
+                .filter(f -> f.name().equals(name))
+                .findFirst()
+                .orElseThrow();
+        assertEquals(verdict, figure.verdict());
+        assertEquals(measured, figure.measured());
+    }
+
+    @Test
+    void peaksAreHeldAgainstTheMost() {
+        for (int round = 0; round < 3; round++) {
+            runs.add(Fakes.run("a", "glibc", round, 1, 1, 1000));
+            runs.add(Fakes.run("a", "upa", round, 1, 1, 1300));
+            runs.add(Fakes.run("b", "glibc", round, 1, 1, 1000));
+            runs.add(Fakes.run("b", "upa", round, 1, 1, 900));
+        }
+        assertVerdict(Verdict.MISSED, "a", AppsFigures.of(results()), "peak memory of upa");
+        for (int round = 0; round < 3; round++) {
+            runs.add(Fakes.run("a", "glibc-again", round, 1, 1, 1100));
+        }
+        assertVerdict(Verdict.NOISE, "a", AppsFigures.of(results()), "peak memory of upa");
+    }
 }
