@@ -169,9 +169,10 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 			old_size = new_size;
 		}
 	}
-	if (!all_allocated(r, from, old_size))
-		return address_result(-EFAULT);
-	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
+	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
+		if (!all_allocated(r, from, old_size))
+			return address_result(-EFAULT);
+	} else {
 		/* In place, new pages would not be like tainted ones. */
 		bool tainted = upa_region_tainted(r, from, old_size);
 		bool elsewhere = tainted || new_size > upa_default_region.most_served;
@@ -181,6 +182,9 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 		block = elsewhere ? NULL : upa_region_resize(r, from, old_size, new_size, zeros | here);
 		if (block)
 			return block;
+		/* That looks at the pages as well: EINVAL says no more than that not all are allocated. */
+		if (elsewhere ? !all_allocated(r, from, old_size) : errno == EINVAL)
+			return address_result(-EFAULT);
 		if (!elsewhere && !here && errno == ENOMEM)
 			note_refused(r, new_size);
 		if (tainted && upa_region_ordinary(r) && new_size > old_size &&
@@ -263,15 +267,19 @@ static void *remap(struct upa_region *r, void *old_address, size_t old_size, siz
 	uintptr_t from = (uintptr_t)old_address, to = (uintptr_t)target;
 	uint32_t zeros = flags & UPA_MAP_UNCLEARED ? 0 : UPA_MAP_ZEROS;
 	struct range part;
-	bool out, into, nothing;
+	bool out, into, nothing, grows;
 
 	flags &= ~UPA_MAP_UNCLEARED;
+	/* Who only grows is told by remap_inside() what it has. */
+	grows = r && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && page_up(new_size) > page_up(old_size) &&
+		wholly_inside(r, old_address, page_up(old_size));
 	out = r && inside(r, old_address, old_size ? page_up(old_size) : PAGE_BYTES, &part);
 	into = r && flags & MREMAP_FIXED && inside(r, target, page_up(new_size), &part);
 	if (refused_at_once(from, old_size, new_size, flags, to))
 		return address_result(os_mremap(old_address, old_size, new_size, flags, target));
 	/* Also of a range that wraps. */
-	nothing = r && inside(r, old_address, PAGE_BYTES, &part) && !all_allocated(r, old_address, PAGE_BYTES);
+	nothing =
+		r && !grows && inside(r, old_address, PAGE_BYTES, &part) && !all_allocated(r, old_address, PAGE_BYTES);
 	if (!out && !into && !nothing)
 		return address_result(os_mremap(old_address, old_size, new_size, flags, target));
 	old_size = page_up(old_size);
