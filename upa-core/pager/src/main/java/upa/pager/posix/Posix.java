@@ -7,15 +7,22 @@ import java.lang.ref.Reference;
 /** Calls on files. Each returns what the kernel returns, or -errno. */
 public final class Posix {
     /** {@link #open}: reading and writing without the page cache, a new file, closed on exec. */
-    public static final int CREATE_NEW_DIRECT = 02 | 0100 | 0200 | 040000 | 02000000;
+    public static final int CREATE_NEW_DIRECT = 02 | 0100 | 0200 | direct() | 02000000;
     /** Negated result: a file system or device is full. */
     public static final int ENOSPC = 28;
+    /** Negated result: a file system cannot do that. */
+    public static final int EINVAL = 22;
     /** Negated result: a quota is used up. */
     public static final int EDQUOT = 122;
     /** {@link #fallocate}: frees the blocks of a range, which then reads zero; the size stays. */
     public static final int PUNCH_HOLE_KEEP_SIZE = 0x02 | 0x01;
 
     private static final long AT_FDCWD = -100;
+
+    /** O_DIRECT: on Arm the kernel has it and O_DIRECTORY the other way round. */
+    private static int direct() {
+        return System.getProperty("os.arch").equals("aarch64") ? 0200000 : 040000;
+    }
 
     private Posix() {}
 

@@ -76,7 +76,8 @@ public final class FileStore implements Store {
         Path file = folder.resolve("upa-" + HexFormat.of().formatHex(random) + ".pages");
         int fd = Posix.open(file.toString(), Posix.CREATE_NEW_DIRECT, 0600);
         if (fd < 0) {
-            throw new StoreException("cannot make file=" + file + ": errno=" + -fd);
+            throw new StoreException("cannot make file=" + file + ": errno=" + -fd
+                    + (fd == -Posix.EINVAL ? ", its file system has no direct access (O_DIRECT)" : ""));
         }
         file.toFile().delete();
         return open(name, fd, limit);

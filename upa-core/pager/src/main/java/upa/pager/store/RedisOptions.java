@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
@@ -52,6 +53,9 @@ record RedisOptions(
             "(rediss?)(-cluster)?://(?:([^:@/?]*)(?::([^@/?]*))?@)?([^/?]+)" + "(?:/([0-9]{1,5})?)?(?:\\?(.*))?");
     private static final Pattern HOST = Pattern.compile("([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+])(?::([0-9]{1,5}))?");
     private static final int DEFAULT_PORT = 6379;
+    /** What a password must not be written with, since it ends there. */
+    private static final String ESCAPES = "; in a password, @ is %40, / %2F, : %3A, ? %3F and , %2C";
+
     private static final Set<String> KEYS = Set.of("limit", "timeout", "ttl", "password-file", "key-file", "ca");
 
     /** Whether a text is one of these. */
@@ -62,8 +66,8 @@ record RedisOptions(
     static RedisOptions parse(String url) throws StoreException {
         Matcher m = URL.matcher(url);
         if (!m.matches()) {
-            throw new StoreException(
-                    "not a store: url=" + withoutPassword(url) + " needs redis://[USER:PASSWORD@]HOST[:PORT][/DB]");
+            throw new StoreException("not a store: url=" + withoutPassword(url)
+                    + " needs redis://[USER:PASSWORD@]HOST[:PORT][/DB]" + (url.contains("@") ? ESCAPES : ""));
         }
         boolean cluster = m.group(2) != null;
         String shown = withoutPassword(url);
@@ -74,7 +78,13 @@ record RedisOptions(
         if (hosts.size() > 1 && !cluster) {
             throw new StoreException("store url=" + shown + " names several hosts, which only redis-cluster:// has");
         }
+        if (cluster && m.group(6) != null && Integer.parseInt(m.group(6)) != 0) {
+            throw new StoreException("store url=" + shown + " names database=" + m.group(6) + ": a cluster has only 0");
+        }
         Map<String, String> values = values(m.group(7), shown);
+        if (values.containsKey("ca") && !m.group(1).equals("rediss")) {
+            throw new StoreException("store url=" + shown + " has option=ca, which only rediss:// has");
+        }
         Options options = new Options("store url=" + shown, values);
         try {
             int timeout = (int)
@@ -115,8 +125,9 @@ record RedisOptions(
         }
     }
 
-    private static String withoutPassword(String url) {
-        return url.replaceFirst("//([^:@/?]*):[^@/?]*@", "//$1:***@");
+    /** Whatever stands between the name of a user and the last {@code @}, where that ends the password or not. */
+    static String withoutPassword(String text) {
+        return text.replaceFirst(":(/*[^:@/?]*):.*@", ":$1:***@");
     }
 
     /** RFC 3986: a plus sign is one. */
@@ -133,7 +144,11 @@ record RedisOptions(
         Matcher m = HOST.matcher(text);
         int port = m.matches() ? m.group(2) == null ? DEFAULT_PORT : Integer.parseInt(m.group(2)) : 0;
         if (port < 1 || port > 65535) {
-            throw new StoreException("store url=" + url + " has host=" + text + ", needs HOST or HOST:PORT");
+            // It may have a part of a password, since commas and @ end one.
+            String part = text.substring(text.lastIndexOf('@') + 1);
+            String host = part.matches("[^:]+:[0-9]{1,6}|[^:]*") ? part : part.replaceFirst(":.*", ":***");
+            throw new StoreException("store url=" + url.replace(part, host) + " has host=" + host
+                    + ", needs HOST or HOST:PORT" + (host.equals(text) ? "" : ESCAPES));
         }
         return new HostAndPort(m.group(1).replaceAll("[\\[\\]]", ""), port);
     }
@@ -150,21 +165,28 @@ record RedisOptions(
                 throw new StoreException("store url=" + url + " has no option=" + entry + "; there are "
                         + String.join(", ", KEYS.stream().sorted().toList()));
             }
-            values.put(key, entry.substring(equals + 1));
+            if (values.put(key, entry.substring(equals + 1)) != null) {
+                throw new StoreException("store url=" + url + " has twice option=" + key);
+            }
         }
         return values;
     }
 
     private static String firstLine(String file, String url) throws StoreException {
+        String line;
         try {
-            return Files.readString(Path.of(file))
+            line = Files.readString(Path.of(file))
                     .lines()
                     .findFirst()
                     .orElse("")
                     .strip();
-        } catch (IOException e) {
+        } catch (IOException | InvalidPathException e) {
             throw new StoreException("store url=" + url + ": cannot read file=" + file, e);
         }
+        if (line.isEmpty()) {
+            throw new StoreException("store url=" + url + ": the first line of file=" + file + " is empty");
+        }
+        return line;
     }
 
     private static byte[] key(String file, String url) throws StoreException {
@@ -189,7 +211,7 @@ record RedisOptions(
             SSLContext context = SSLContext.getInstance("TLS");
             context.init(null, factory.getTrustManagers(), null);
             return context.getSocketFactory();
-        } catch (IOException | GeneralSecurityException e) {
+        } catch (IOException | GeneralSecurityException | InvalidPathException e) {
             throw new StoreException(
                     "store url=" + url + ": cannot use the certificates of file=" + file + ": " + e.getMessage(), e);
         }

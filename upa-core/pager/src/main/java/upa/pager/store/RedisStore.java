@@ -45,6 +45,7 @@ public final class RedisStore implements Store {
 
     private static final byte[] PREFIX = "upa:".getBytes(StandardCharsets.US_ASCII);
     private static final int CHUNK = 256;
+    private static final long PROBE_MILLIS = 10_000;
 
     private final String name;
     private final byte[] id;
@@ -105,6 +106,7 @@ public final class RedisStore implements Store {
         try {
             jedis = connect(options);
             checkKeeps(jedis, options, where);
+            checkTakes(jedis, id, where);
             RedisStore store = new RedisStore(name, options, id, jedis);
             jedis = null;
             return store;
@@ -149,6 +151,29 @@ public final class RedisStore implements Store {
                 throw new StoreException("store at " + where
                         + " throws keys away when it is full: set maxmemory-policy to "
                         + "noeviction, it is policy=" + policy);
+            }
+        }
+    }
+
+    /** A node of a cluster, a replica, or a server where the user has no rights answers, and never takes a page. */
+    private static void checkTakes(UnifiedJedis jedis, byte[] id, String where) throws StoreException {
+        if (!(jedis instanceof JedisCluster)
+                && field(jedis.info("cluster"), "cluster_enabled").equals("1")) {
+            throw new StoreException("store at " + where + " is a node of a cluster: write redis-cluster://" + where);
+        }
+        byte[] key = ByteBuffer.allocate(PREFIX.length + ID_BYTES)
+                .put(PREFIX)
+                .put(id)
+                .array();
+        try {
+            jedis.set(key, key, SetParams.setParams().px(PROBE_MILLIS));
+            jedis.get(key);
+            jedis.pexpire(key, PROBE_MILLIS);
+            jedis.del(key);
+        } catch (JedisDataException e) {
+            // One that is full may have room again.
+            if (failure(e) != PageIo.Result.FULL) {
+                throw e;
             }
         }
     }

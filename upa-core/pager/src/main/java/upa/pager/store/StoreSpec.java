@@ -1,5 +1,6 @@
 package upa.pager.store;
 
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -127,14 +128,14 @@ public record StoreSpec(List<Element> stores) {
                 return file(text, parts.length == 1 ? "" : parts[1]);
             }
             default ->
-                throw new StoreException("there is no store=" + text
+                throw new StoreException("there is no store=" + RedisOptions.withoutPassword(text)
                         + "; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT, zram");
         }
     }
 
     private static Element file(String text, String rest) throws StoreException {
         int colon = rest.lastIndexOf(':');
-        boolean sized = colon >= 0 && Options.parseBytes(rest.substring(colon + 1)) >= 0;
+        boolean sized = colon >= 0 && rest.substring(colon + 1).matches("-?[0-9][^/]*");
         String folder = sized ? rest.substring(0, colon) : rest;
         long bytes = sized ? size(text, rest.substring(colon + 1)) : DEFAULT_FILE;
         if (folder.isEmpty()) {
@@ -143,8 +144,15 @@ public record StoreSpec(List<Element> stores) {
         if (bytes < FileStore.LEAST_BYTES || bytes > (long) Store.MAX_SLOTS * PageIo.PAGE_BYTES) {
             throw new StoreException("store=" + text + " needs a size from 1M to 1T");
         }
-        return new Element(
-                "file", Kind.FILE, Path.of(folder).toAbsolutePath().normalize().toString(), bytes);
+        try {
+            return new Element(
+                    "file",
+                    Kind.FILE,
+                    Path.of(folder).toAbsolutePath().normalize().toString(),
+                    bytes);
+        } catch (InvalidPathException e) {
+            throw new StoreException("store=" + text + " has no folder that can be named in this locale", e);
+        }
     }
 
     private static long size(String store, String text) throws StoreException {

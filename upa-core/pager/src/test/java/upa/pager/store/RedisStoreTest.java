@@ -228,6 +228,63 @@ class RedisStoreTest extends StoreContract {
         }
     }
 
+    private static String refusal(String url) {
+        return assertThrows(StoreException.class, () -> RedisStore.open("redis", url, RedisStore.newId()))
+                .getMessage();
+    }
+
+    /** Such a server answers, and pages would stay in memory for ever. */
+    @Test
+    void aServerThatTakesNoPagesIsNotUsed() throws Exception {
+        try (RedisServer own = RedisServer.start(folder)) {
+            String where = "127.0.0.1:" + own.port;
+            String before = "cannot use store=redis at " + where + ": ";
+            own.ask("ACL", "SETUSER", "looker", "on", ">pw", "~*", "+@all", "-set");
+            String message = refusal("redis://looker:pw@" + where);
+            assertTrue(message.startsWith(before + "NOPERM "), message);
+            own.ask("ACL", "SETUSER", "looker", "+set", "-del");
+            message = refusal("redis://looker:pw@" + where);
+            assertTrue(message.startsWith(before + "NOPERM "), message);
+            message = refusal("redis://" + where + "/12345");
+            assertTrue(message.startsWith(before + "ERR "), message);
+            own.ask("REPLICAOF", "127.0.0.1", Integer.toString(server.port));
+            await("a replica", () -> refusal("redis://" + where).startsWith(before + "READONLY "));
+            own.ask("REPLICAOF", "NO", "ONE");
+            // Who may not delete leaves what then expires.
+            own.ask("FLUSHALL");
+            try (Store store = RedisStore.open("redis", "redis://" + where, RedisStore.newId())) {
+                assertNotEquals(-1, writeOne(store, 1));
+                assertEquals(1, own.keys(), "nothing is left of what was tried");
+            }
+        }
+    }
+
+    @Test
+    void aServerAndAClusterAreNotTakenForEachOther() throws Exception {
+        String single = "127.0.0.1:" + server.port;
+        String message = refusal("redis-cluster://" + single);
+        assertTrue(message.startsWith("cannot use store=redis at " + single + ": "), message);
+        try (RedisServer own = RedisServer.start(folder, "--cluster-enabled", "yes")) {
+            String where = "127.0.0.1:" + own.port;
+            assertEquals(
+                    "store at " + where + " is a node of a cluster: write redis-cluster://" + where,
+                    refusal("redis://" + where));
+        }
+    }
+
+    /** It may have room again; what is there must be readable meanwhile. */
+    @Test
+    void aServerThatIsFullIsUsedAllTheSame() throws Exception {
+        try (RedisServer own = RedisServer.start(folder)) {
+            own.ask("CONFIG", "SET", "maxmemory", "1");
+            try (Store store = RedisStore.open("redis", "redis://127.0.0.1:" + own.port, RedisStore.newId())) {
+                assertEquals(PageIo.Result.FULL, write(store, 0, 1).result(0));
+                own.ask("CONFIG", "SET", "maxmemory", "0");
+                assertNotEquals(-1, writeOne(store, 1));
+            }
+        }
+    }
+
     @Test
     void aPasswordIsNeededAndNeverShown() throws Exception {
         try (RedisServer own = RedisServer.start(folder, "--requirepass", "s3cret")) {

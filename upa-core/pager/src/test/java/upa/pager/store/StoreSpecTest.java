@@ -2,6 +2,7 @@ package upa.pager.store;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -13,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.HostAndPort;
 import upa.pager.store.StoreSpec.Element;
 import upa.pager.store.StoreSpec.Kind;
@@ -75,6 +77,13 @@ class StoreSpecTest {
                 "redis://h?ttl=5|store url=redis://h?ttl=5 option=ttl has value=5, needs a time from 1s to "
                         + "36000000s, as 100ms, 30s or 5m",
                 "redis://h?key-file=/no|store url=redis://h?key-file=/no: cannot read file=/no",
+                "file:/x:4X|store=file:/x:4X has size=4X, needs one as 256M or 4G",
+                "file:/x:-1|store=file:/x:-1 has size=-1, needs one as 256M or 4G",
+                "file:/x:99999999999999G|store=file:/x:99999999999999G has size=99999999999999G, needs one as 256M"
+                        + " or 4G",
+                "redis://h?ttl=5s&ttl=6s|store url=redis://h?ttl=5s&ttl=6s has twice option=ttl",
+                "redis://h?ca=/c|store url=redis://h?ca=/c has option=ca, which only rediss:// has",
+                "redis-cluster://h/3|store url=redis-cluster://h/3 names database=3: a cluster has only 0",
                 "redis://us%zz@h|store url=redis://us%zz@h has a % in its user or password that is not %HH:"
                         + " write it as %25",
                 "redis://:secret%@h|store url=redis://:***@h has a % in its user or password that is not %HH:"
@@ -107,14 +116,14 @@ class StoreSpecTest {
                 && plain.config().getDatabase() == 0);
         Path password = Files.writeString(folder.resolve("p"), "from file\nmore\n");
         Path key = Files.writeString(folder.resolve("k"), "000102030405060708090a0b0c0d0e0f\n");
-        RedisOptions full = RedisOptions.parse("rediss-cluster://us%40er@[::1]:7000;b.c:7001/3?limit=1G&timeout=250ms"
+        RedisOptions full = RedisOptions.parse("rediss-cluster://us%40er@[::1]:7000;b.c:7001/0?limit=1G&timeout=250ms"
                 + "&ttl=2h"
                 + "&password-file=" + password + "&key-file=" + key);
         assertEquals(List.of(new HostAndPort("::1", 7000), new HostAndPort("b.c", 7001)), full.hosts());
         assertTrue(full.cluster() && full.config().isSsl());
         assertEquals("us@er", full.config().getUser());
         assertEquals("from file", full.config().getPassword());
-        assertEquals(3, full.config().getDatabase());
+        assertEquals(3, RedisOptions.parse("redis://h/3").config().getDatabase());
         assertEquals(250, full.config().getConnectionTimeoutMillis());
         assertEquals(1 << 30, full.limit());
         assertArrayEquals(new byte[] {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, full.key());
@@ -122,6 +131,44 @@ class StoreSpecTest {
         assertEquals(
                 "p+s s%", RedisOptions.parse("redis://:p+s%20s%25@h").config().getPassword(), "a plus sign is one");
         assertEquals(0, RedisOptions.parse("redis://h/?limit=1G").config().getDatabase());
+    }
+
+    /** Whatever is wrong with a URL, and wherever the password ends for us, none of it is shown. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "redis://u:geheim/wort@h",
+                "redis://u:geheim?wort@h",
+                "redis://u:geheim@wort@h",
+                "redis://:geheim,wort@h",
+                "redis://u:geheim%zz@h",
+                "redis://u:geheim@h:0",
+                "redis://u:geheim@h?x=1",
+                "redis://u:geheim@h?ttl=1",
+                "redis://u:geheim@h;i",
+                "redis-cluster://u:geheim@h/1",
+                "Redis://u:geheim@h",
+                "redis:/u:geheim@h",
+                "redis:u:geheim@h",
+                "lz4+Redis://u:geheim@h"
+            })
+    void aPasswordIsNotShown(String text) {
+        String message =
+                assertThrows(StoreException.class, () -> StoreSpec.parse(text)).getMessage();
+        assertFalse(message.contains("geheim"), message);
+        assertFalse(message.contains("wort"), message);
+    }
+
+    @Test
+    void aFileWithoutAPasswordIsRefused() throws Exception {
+        for (String content : List.of("", "\n", "  \nsecret\n")) {
+            Path file = Files.writeString(folder.resolve("p"), content);
+            String url = "redis://h?password-file=" + file;
+            assertEquals(
+                    "store url=" + url + ": the first line of file=" + file + " is empty",
+                    assertThrows(StoreException.class, () -> StoreSpec.parse(url))
+                            .getMessage());
+        }
     }
 
     @Test
