@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "pager_process.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -122,7 +123,7 @@ static void set_region(const char *memory)
 	static const char letters[] = "KMGT";
 	char *end;
 	unsigned long long bytes = strtoull(memory, &end, 10), region;
-	const char *letter = *end ? strchr(letters, *end) : NULL;
+	const char *letter = *end ? strchr(letters, toupper((unsigned char)*end)) : NULL;
 
 	if (letter)
 		bytes <<= 10 * (letter - letters + 1);

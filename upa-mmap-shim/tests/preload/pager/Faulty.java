@@ -31,8 +31,16 @@ public final class Faulty implements MemoryPolicy {
     @Override
     public void attach(PolicyContext c) {
         fault = c.options().text("does", "");
-        if (fault.equals("attach")) {
-            throw new IllegalStateException("not this one");
+        switch (fault) {
+            case "attach" -> throw new IllegalStateException("not this one");
+            case "attach-loop" -> {
+                while (next >= 0) {
+                    next = next + 1 & Integer.MAX_VALUE;
+                }
+            }
+            default -> {
+                return;
+            }
         }
     }
 
@@ -62,7 +70,8 @@ public final class Faulty implements MemoryPolicy {
                     evict(wanted);
                 }
             }
-            case "exit" -> throw new OutOfMemoryError("none");
+            case "exit" -> System.exit(0);
+            case "starve" -> throw new OutOfMemoryError("none");
             case "nonsense" -> {
                 for (int i = 0; i < 64; i++) {
                     wanted.propose(next * 31);

@@ -94,7 +94,7 @@ mkdir "$work/classes"
 "${java%/*}/javac" -Xlint:all -Werror -d "$work/classes" -cp "${upa%/*}/upa-core/target/upa-core.jar" \
   "${BASH_SOURCE[0]%/*}/Faulty.java" && "${java%/*}/jar" -cf "$work/faulty.jar" -C "$work/classes" . ||
   fail "no faulty policy"
-for fault in loop throw recurse sleep exit hoard nonsense idle; do
+for fault in loop throw recurse sleep exit starve hoard nonsense idle; do
   begin "$work/faulty.jar:Faulty,does=$fault" --memory 24M -- "$tests/pager_checker" 64 2 until-input
   for ((i = 0; i < 60; i++)); do
     "$upa" policy status "$program" >"$work/status" || fail "policy $fault: no status"

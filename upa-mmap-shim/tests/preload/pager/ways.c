@@ -161,6 +161,25 @@ static void by_mlock(void)
 	all_there();
 }
 
+/* More than the bound: it is there, all the same, and so is what is taken beside it. */
+static void by_locked(void)
+{
+	char *more;
+
+	CHECK(!mlock(memory, PAGES * PAGE));
+	more = mmap(NULL, 1024 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(more != MAP_FAILED);
+	for (int round = 0; round < 20; round++) {
+		for (size_t p = 0; p < 1024; p++)
+			put(more, p, content(p) + (uint64_t)round);
+		usleep(50000);
+		CHECK(absent() == 0);
+		for (size_t p = 0; p < 1024; p++)
+			expect(more, p, content(p) + (uint64_t)round);
+	}
+	all_there();
+}
+
 /* Read and written by the kernel, in pieces over many pages. */
 static void by_system_calls(void)
 {
@@ -358,6 +377,7 @@ static const struct way {
 	{ "free", by_free },
 	{ "closing", by_closing },
 	{ "mlock", by_mlock },
+	{ "locked", by_locked },
 	{ "system-calls", by_system_calls },
 	{ "filter", by_filter },
 	{ "signals", by_signals },

@@ -5,7 +5,9 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import upa.measure.OneLine;
@@ -84,7 +86,9 @@ public final class Main {
                 case "new" ->
                     NewCommand.parse(rest, Path.of(System.getProperty("upa.root", ".")))
                             .run(out);
-                case "status" -> status(rest, out);
+                case "status" -> {
+                    return status(rest, out, err);
+                }
                 case "stats" -> out.print(PagerCommand.ask(pid(rest, 1, "stats PID"), "stats", ""));
                 case "set" -> PagerCommand.ask(pid(rest, 2, "set PID NAME[,key=value...]"), "set", spec(rest[1]));
                 case "move" -> out.print(MoveCommand.parse(rest).run());
@@ -100,6 +104,9 @@ public final class Main {
             return 0;
         } catch (UsageException e) {
             err.println(OneLine.of("upa: policy: " + e.getMessage() + ": see ./upa policy --help"));
+            return failed(command, out, 2);
+        } catch (InvalidPathException e) {
+            err.println(OneLine.of("upa: policy: no file can be named so in this locale: name=" + e.getInput()));
             return failed(command, out, 2);
         } catch (PolicyException | TraceException | ProjectException | PagerException e) {
             err.println(OneLine.of("upa: " + e.getMessage()));
@@ -137,14 +144,22 @@ public final class Main {
         }
     }
 
-    private static void status(String[] rest, PrintStream out) throws UsageException, PagerException {
+    private static int status(String[] rest, PrintStream out, PrintStream err) throws UsageException, PagerException {
         int pid = rest.length == 0 ? 0 : pid(rest, 1, "status [PID]");
-        String text = PagerCommand.status(pid);
+        List<Path> silent = new ArrayList<>();
+        String text = PagerCommand.status(pid, silent::add);
+        if (!silent.isEmpty() && (pid == 0 || text.isEmpty())) {
+            out.print(text);
+            err.println(OneLine.of("upa: a pager does not answer, as one that is stopped: socket="
+                    + String.join(", ", silent.stream().map(Path::toString).toList())));
+            return 1;
+        }
         if (text.isEmpty() && pid != 0) {
             throw new PagerException("no pager of this user has pid=" + pid
                     + ": it is gone, or was not started with ./upa run --policy");
         }
         out.print(text.isEmpty() ? "no process of this user is paged\n" : text);
+        return 0;
     }
 
     private static void list(String[] rest, PrintStream out) throws UsageException {

@@ -56,6 +56,9 @@ record ServeCommand(PolicySpec policy, long bytes, StoreSpec stores, int process
     }
 
     int run(PrintStream out, PrintStream err) throws PagerException, UsageException {
+        // The user of a program has no use for a trace of ours.
+        Thread.setDefaultUncaughtExceptionHandler(
+                (t, e) -> err.println(OneLine.of("upa: the pager's thread=" + t.getName() + " has failed: " + e)));
         try (Pager pager =
                 Pager.start(process, policy, bytes, stores, line -> err.println(OneLine.of("upa: " + line)))) {
             out.println("ready " + pager.path());

@@ -257,6 +257,12 @@ class MainTest {
                 err());
     }
 
+    @Test
+    void whatIsTooLongForAPagerIsNotCutOff() {
+        assertEquals(1, run("set", "4194305", "clock,x=" + "y".repeat(9000)));
+        assertEquals("upa: too long for a pager: command=set bytes=9020, the most is 8192\n", err());
+    }
+
     /** The project that is made builds, passes its test, and its jar runs in the simulator. */
     @Test
     void aNewPolicyBuildsIsTestedAndRuns() throws Exception {

@@ -7,12 +7,14 @@ import java.lang.reflect.Modifier;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
+import java.util.zip.ZipFile;
 import upa.policy.MemoryPolicy;
 import upa.policy.PolicyException;
 import upa.policy.PolicyInfo;
@@ -79,12 +81,19 @@ public final class Policies {
 
     private static Class<?> inJar(String name) {
         int colon = name.lastIndexOf(".jar:") + 4;
-        Path jar = Path.of(name.substring(0, colon)).toAbsolutePath();
+        Path jar;
+        try {
+            jar = Path.of(name.substring(0, colon)).toAbsolutePath();
+        } catch (InvalidPathException e) {
+            throw new PolicyException("no file can be named so in this locale: policy jar=" + name, e);
+        }
         String type = name.substring(colon + 1);
         if (!Files.isRegularFile(jar)) {
             throw new PolicyException("cannot read policy jar=" + jar + ": there is no such file");
         }
-        try {
+        // A class loader would say of one that is no jar that the class is missing.
+        try (ZipFile whole = new ZipFile(jar.toFile())) {
+            assert whole.size() >= 0;
             // Stays open as long as the class is in use: it is loaded piece by piece.
             @SuppressWarnings("resource")
             URLClassLoader loader =
@@ -96,7 +105,10 @@ public final class Policies {
                 throw new PolicyException("jar=" + jar + " has no class=" + type, e);
             } catch (LinkageError e) {
                 loader.close();
-                throw new PolicyException("cannot load class=" + type + " of jar=" + jar + ": " + e, e);
+                throw new PolicyException(
+                        "cannot load class=" + type + " of jar=" + jar + ": "
+                                + (e instanceof ExceptionInInitializerError && e.getCause() != null ? e.getCause() : e),
+                        e);
             }
         } catch (IOException e) {
             throw new PolicyException("cannot read policy jar=" + jar + ": " + e.getMessage(), e);

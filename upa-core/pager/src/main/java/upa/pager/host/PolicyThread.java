@@ -125,6 +125,12 @@ public final class PolicyThread implements AutoCloseable {
         return replacedBecause;
     }
 
+    /** {@return whether the policies are in System.exit(), as seen from a shutdown hook} */
+    public boolean isExiting() {
+        return Arrays.stream(worker.thread.getStackTrace())
+                .anyMatch(f -> f.getClassName().equals("java.lang.Shutdown"));
+    }
+
     /** {@return counters, with refused proposals} */
     public PolicyStatistics statistics() {
         return worker.host.statistics();

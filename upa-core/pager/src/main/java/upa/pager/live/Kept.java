@@ -18,6 +18,9 @@ final class Kept {
     private static final long BOUND_OFFSET = IDS_OFFSET + Wire.FIRST_CHILD * RedisStore.ID_BYTES;
     private static final long POLICY_OFFSET = 2048;
     private static final long POLICY_BYTES = Wire.KEPT_BYTES - POLICY_OFFSET;
+    /** Most bytes of a policy's text. */
+    static final long MOST_POLICY_BYTES = POLICY_BYTES - 1;
+
     private static final VarHandle BYTE = ValueLayout.JAVA_BYTE.varHandle();
 
     private final MemorySegment memory;
@@ -58,6 +61,10 @@ final class Kept {
     /** The policy that was set last; empty: none, or one whose text is too long. */
     String policy() {
         return Client.text(memory.asSlice(POLICY_OFFSET, POLICY_BYTES));
+    }
+
+    boolean hasRoom(String policy) {
+        return policy.getBytes(StandardCharsets.UTF_8).length <= MOST_POLICY_BYTES;
     }
 
     void policy(String text) {

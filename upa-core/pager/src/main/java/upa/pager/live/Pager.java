@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
@@ -43,7 +44,8 @@ public final class Pager implements AutoCloseable {
     private static final int POLL_MILLIS = 200;
     private static final int LINGER_POLLS = 5;
     private static final int SAMPLE_MILLIS = 100;
-    private static final int MOST_COMMAND_BYTES = 4096;
+    /** Most bytes of a command of {@code upa policy}. */
+    static final int MOST_COMMAND_BYTES = 8192;
 
     private final int forPid;
     private final Path path;
@@ -177,6 +179,8 @@ public final class Pager implements AutoCloseable {
 
     /** Serves until the process for which it was started has ended and no session is left. */
     public void run() {
+        Thread unasked = new Thread(this::exits);
+        Runtime.getRuntime().addShutdownHook(unasked);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment ready = Linux.pollSet(arena, listener);
             for (int idle = 0; idle < LINGER_POLLS; ) {
@@ -188,6 +192,14 @@ public final class Pager implements AutoCloseable {
                 }
                 idle = running.get() == 0 && !Linux.exists(forPid) ? idle + 1 : 0;
             }
+        }
+        Runtime.getRuntime().removeShutdownHook(unasked);
+    }
+
+    /** Somebody ends this process: if it is a policy, the programs go on with another one. */
+    private void exits() {
+        if (sessions.stream().filter(Session::blameForExit).count() > 0) {
+            Session.fail();
         }
     }
 
@@ -218,7 +230,7 @@ public final class Pager implements AutoCloseable {
             if (n > 0) {
                 byte[] command = first.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE);
                 byte[] answer =
-                        answer(new String(command, StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8);
+                        answerAny(new String(command, StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8);
                 Linux.send(fd, arena.allocateFrom(ValueLayout.JAVA_BYTE, answer));
             }
             Posix.close(fd);
@@ -243,6 +255,15 @@ public final class Pager implements AutoCloseable {
     }
 
     // ---- upa policy ---------------------------------------------------------------------------------
+
+    /** Whoever connects may say anything. */
+    private String answerAny(String command) {
+        try {
+            return answer(command);
+        } catch (NumberFormatException | IndexOutOfBoundsException | InvalidPathException e) {
+            return "1\nnot a command of upa policy: " + e.getMessage();
+        }
+    }
 
     /** An answer begins with the exit status of the command. */
     private String answer(String command) {
@@ -346,17 +367,27 @@ public final class Pager implements AutoCloseable {
         }
     }
 
-    /** {@code memory=BYTES} and {@code rate=BYTES}, that of moves between its stores. */
+    /** {@code memory=BYTES} and {@code rate=BYTES}, that of moves between its stores. All of it, or nothing. */
     private static String limit(Session session, String text) {
+        long memory = -1;
+        long rate = -1;
         for (String part : text.split(" ")) {
             long bytes = Long.parseLong(part.substring(part.indexOf('=') + 1));
             if (part.startsWith("memory=")) {
-                session.process.mechanism.limit((int) Math.min(bytes >> PAGE_SHIFT, Integer.MAX_VALUE));
-            } else if (session.process.stores() == null) {
-                return "1\npid=" + session.pid() + " is far below its bound, and has nothing in stores yet";
+                memory = bytes;
             } else {
-                session.process.stores().rate().set(bytes);
+                rate = bytes;
             }
+        }
+        StoreChain stores = session.process.stores();
+        if (rate >= 0 && stores == null) {
+            return "1\npid=" + session.pid() + " is far below its bound, and has nothing in stores yet";
+        }
+        if (rate >= 0) {
+            stores.rate().set(rate);
+        }
+        if (memory >= 0) {
+            session.process.mechanism.limit((int) Math.min(memory >> PAGE_SHIFT, Integer.MAX_VALUE));
         }
         return "0\n";
     }

@@ -5,13 +5,17 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
 
 /** Asks the pagers of this user. */
 public final class PagerCommand {
     private static final int MOST_ANSWER_BYTES = 1 << 16;
+    /** A pager that is stopped never answers. */
+    private static final int MOST_SECONDS = 5;
 
     private PagerCommand() {}
 
@@ -19,13 +23,28 @@ public final class PagerCommand {
      * What the pagers page.
      *
      * @param pid only this process; 0: all
-     * @return a line for each
+     * @return a line for each; without those of a pager that is stopped, after some seconds
      */
     public static String status(int pid) {
+        return status(pid, socket -> {});
+    }
+
+    /**
+     * The same, and which pagers are there and do not answer.
+     *
+     * @param pid    only this process; 0: all
+     * @param silent is told the socket of each such pager
+     * @return a line for each process
+     */
+    public static String status(int pid, Consumer<Path> silent) {
         StringBuilder all = new StringBuilder();
         for (Path socket : PagerSocket.list()) {
-            String answer = ask(socket, pid == 0 ? "status" : "status " + pid);
-            all.append(answer.startsWith("0\n") ? answer.substring(2) : "");
+            String answer = ask(socket, pid == 0 ? "status" : "status " + pid, MOST_SECONDS);
+            if (answer == null) {
+                silent.accept(socket);
+            } else {
+                all.append(answer.startsWith("0\n") ? answer.substring(2) : "");
+            }
         }
         return all.toString();
     }
@@ -58,29 +77,52 @@ public final class PagerCommand {
      * @throws PagerException if nobody pages the process, or its pager refuses
      */
     public static String ask(int pid, String what, String rest) throws PagerException {
+        String command = what + " " + pid + (rest.isEmpty() ? "" : " " + rest);
+        int bytes = command.getBytes(StandardCharsets.UTF_8).length;
+        if (bytes > Pager.MOST_COMMAND_BYTES) {
+            throw new PagerException("too long for a pager: command=" + what + " bytes=" + bytes + ", the most is "
+                    + Pager.MOST_COMMAND_BYTES);
+        }
+        List<Path> silent = new ArrayList<>();
         for (Path socket : PagerSocket.list()) {
-            if (ask(socket, "status " + pid).length() <= 2) {
+            String found = ask(socket, "status " + pid, MOST_SECONDS);
+            if (found == null) {
+                silent.add(socket);
+            }
+            if (found == null || found.length() <= 2) {
                 continue;
             }
-            String answer = ask(socket, what + " " + pid + (rest.isEmpty() ? "" : " " + rest));
-            if (answer.startsWith("0\n")) {
+            // These two take as long as they need.
+            boolean isLong = what.equals("move") || what.equals("record");
+            String answer = ask(socket, command, isLong ? Integer.MAX_VALUE : 2 * MOST_SECONDS);
+            if (answer != null && answer.startsWith("0\n")) {
                 return answer.substring(2);
             }
             throw new PagerException(
-                    answer.isEmpty() ? "the pager of pid=" + pid + " does not answer" : answer.substring(2));
+                    answer == null || answer.isEmpty()
+                            ? "the pager of pid=" + pid + " does not answer"
+                            : answer.substring(2));
+        }
+        if (!silent.isEmpty()) {
+            throw new PagerException(
+                    "nothing is known of pid=" + pid + ": a pager is stopped, socket=" + silent.getFirst());
         }
         throw new PagerException(
                 "no pager of this user has pid=" + pid + ": it is gone, or was not started with ./upa run --policy");
     }
 
-    /** The whole answer; empty if nobody answers, as of a pager that was killed. */
-    private static String ask(Path socket, String command) {
+    /** The whole answer; empty if nobody is there, as of a pager that was killed; null if it does not answer. */
+    private static String ask(Path socket, String command, int seconds) {
         int fd = Linux.connect(socket.toString());
         if (fd < 0) {
             return "";
         }
         try (Arena arena = Arena.ofConfined()) {
             Linux.send(fd, arena.allocateFrom(ValueLayout.JAVA_BYTE, command.getBytes(StandardCharsets.UTF_8)));
+            int millis = seconds == Integer.MAX_VALUE ? -1 : seconds * 1000;
+            if (Linux.poll(Linux.pollSet(arena, fd), millis) == 0) {
+                return null;
+            }
             MemorySegment answer = arena.allocate(MOST_ANSWER_BYTES, Long.BYTES);
             long n = Linux.receive(fd, answer, new int[0]);
             return n <= 0

@@ -132,7 +132,7 @@ final class Session implements Runnable {
         } catch (Throwable t) {
             // Its pages are the process's: another pager goes on with them.
             process.log("the pager has failed, and begins anew: " + t);
-            Runtime.getRuntime().halt(FAILED);
+            fail();
         } finally {
             close();
         }
@@ -251,7 +251,7 @@ final class Session implements Runnable {
             return;
         }
         new Takeover(process, events, children, evictor).begin();
-        startPolicies(terms.policy());
+        startPolicies(chosenPolicy());
     }
 
     /** Goes on with what a pager that was killed has left. */
@@ -272,16 +272,18 @@ final class Session implements Runnable {
         process.mover().seed();
         told = states.outside() == 0;
         tellEvicted(states.outside() > 0);
+        startPolicies(chosenPolicy());
+    }
+
+    /** What has been set since, or has taken over; else the first. */
+    private PolicySpec chosenPolicy() {
         String set = process.kept.policy();
-        PolicySpec spec = terms.policy();
-        if (!set.isEmpty()) {
-            try {
-                spec = PolicySpec.parse(set);
-            } catch (PolicyException e) {
-                process.log(e.getMessage());
-            }
+        try {
+            return set.isEmpty() ? terms.policy() : PolicySpec.parse(set);
+        } catch (PolicyException e) {
+            process.log(e.getMessage());
+            return terms.policy();
         }
-        startPolicies(spec);
     }
 
     private boolean openStores() throws Client.GoneException {
@@ -333,6 +335,23 @@ final class Session implements Runnable {
             process.policies(new PolicyThread(mechanism, PolicySpec.DEFAULT, watch, this::policyProblem));
         }
         active = true;
+    }
+
+    /** A policy ends this process by System.exit(): the next pager begins without it. From a shutdown hook. */
+    boolean blameForExit() {
+        PolicyThread policies = process.policies();
+        if (policies != null && !policies.isExiting()) {
+            return false;
+        }
+        process.kept.policy(Policies.DEFAULT);
+        process.log("policies=" + (policies == null ? terms.policy().text() : policies.text())
+                + " have ended the pager by System.exit(): replaced by " + Policies.DEFAULT);
+        return true;
+    }
+
+    /** Another pager is to be started, which goes on. */
+    static void fail() {
+        Runtime.getRuntime().halt(FAILED);
     }
 
     private void policyProblem(String line) {
@@ -505,6 +524,10 @@ final class Session implements Runnable {
         PolicyThread now = process.policies();
         if (now == null) {
             throw new PolicyException("pid=" + pid() + " is far below its bound, and has no policy yet");
+        }
+        if (!process.kept.hasRoom(spec.text())) {
+            throw new PolicyException("the text of the policy is too long: characters="
+                    + spec.text().length() + ", the most is " + Kept.MOST_POLICY_BYTES);
         }
         try {
             now.replace(spec).join();

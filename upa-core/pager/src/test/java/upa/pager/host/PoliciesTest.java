@@ -12,6 +12,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.jar.JarEntry;
@@ -162,7 +163,20 @@ class PoliciesTest {
     @Test
     void aClassThatFailsToLoadIsAnErrorOfOneLine() {
         PolicyException e = assertThrows(PolicyException.class, () -> create(jar + ":foreign.Loading"));
-        assertTrue(e.getMessage().startsWith("cannot load class=foreign.Loading of jar=" + jar), e.getMessage());
+        assertEquals(
+                "cannot load class=foreign.Loading of jar=" + jar + ": java.lang.ArithmeticException: / by zero",
+                e.getMessage());
+    }
+
+    @Test
+    void aFileThatIsNoJarIsSaidToBeNone() throws IOException {
+        Path text = Files.writeString(folder.resolve("text.jar"), "no archive\n");
+        Path part = folder.resolve("part.jar");
+        Files.write(part, Arrays.copyOf(Files.readAllBytes(jar), 700));
+        for (Path file : List.of(text, part)) {
+            PolicyException e = assertThrows(PolicyException.class, () -> create(file + ":foreign.Good"));
+            assertTrue(e.getMessage().startsWith("cannot read policy jar=" + file + ": "), e.getMessage());
+        }
     }
 
     @Test
