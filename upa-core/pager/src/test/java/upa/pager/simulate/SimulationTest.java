@@ -168,10 +168,12 @@ class SimulationTest {
                 p.context.residentPages();
             }
         });
-        assertEquals(
-                "policy=test evict has not returned after 50 ms of processor time",
-                assertThrows(PolicyException.class, () -> run(PageTrace.of(1, 2, 3), "test,id=hang", 2))
-                        .getMessage());
+        String message = assertThrows(PolicyException.class, () -> run(PageTrace.of(1, 2, 3), "test,id=hang", 2))
+                .getMessage();
+        // On a machine without a processor to spare, time passes before the 50 ms have been had.
+        assertTrue(
+                message.matches("policy=test evict has not returned after (50 ms of processor time|[0-9]+ ms)"),
+                message);
     }
 
     @Test
