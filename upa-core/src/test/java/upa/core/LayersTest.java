@@ -86,6 +86,7 @@ class LayersTest {
             "DeviceBackEnd");
     private static final List<String> FACADE = List.of(
             "Arguments",
+            "MemoryHints",
             "Lifetime",
             "Chunks",
             "DroppedRegions",

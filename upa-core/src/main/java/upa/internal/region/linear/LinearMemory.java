@@ -27,6 +27,12 @@ import upa.llfree.LlFree;
  */
 final class LinearMemory {
     private static final int READ_WRITE = Libc.PROT_READ() | Libc.PROT_WRITE();
+    /**
+     * Under {@code upa run --policy}, what is paged is what the library in front of libc serves: memory that is asked
+     * for as a whole. Larger regions than it has addresses for are the kernel's, and not paged.
+     */
+    private static final boolean PAGED = System.getenv("UPA_PAGER") != null;
+
     private static final int PRIVATE = Libc.MAP_PRIVATE() | Libc.MAP_ANONYMOUS() | Libc.MAP_NORESERVE();
 
     final RegionState state;
@@ -110,10 +116,13 @@ final class LinearMemory {
 
     /** Maps pages at a 2 MiB-aligned address. */
     private static long mapPages(long bytes, int fd, long offset) {
-        long wide = mmap(0, bytes + CHILD_BYTES, Libc.PROT_NONE(), PRIVATE, -1, 0);
+        boolean whole = PAGED && fd < 0;
+        long wide = mmap(0, bytes + CHILD_BYTES, whole ? READ_WRITE : Libc.PROT_NONE(), PRIVATE, -1, 0);
         long base = Rounding.up(wide, CHILD_BYTES);
         try {
-            mmap(base, bytes, READ_WRITE, (fd < 0 ? PRIVATE : Libc.MAP_SHARED()) | Libc.MAP_FIXED(), fd, offset);
+            if (!whole) {
+                mmap(base, bytes, READ_WRITE, (fd < 0 ? PRIVATE : Libc.MAP_SHARED()) | Libc.MAP_FIXED(), fd, offset);
+            }
         } catch (SystemCallException e) {
             MemoryCalls.munmap(wide, bytes + CHILD_BYTES);
             throw e;
@@ -126,7 +135,8 @@ final class LinearMemory {
     }
 
     private void advise(long address, long length) {
-        if (!shared) {
+        // What is paged has a name already.
+        if (!shared && !PAGED) {
             // Kernels without CONFIG_ANON_VMA_NAME do without.
             MemoryCalls.nameMemory(address, length, "upa region");
         }
