@@ -35,9 +35,10 @@ import upa.policy.Place;
  * the store, and the slot, so that clients do not meet; a value is a page, sealed if there is a key to encrypt with.
  * What a client leaves behind expires.
  *
- * <p>A batch is one pipeline. A connection that the server has closed meanwhile is made anew, once; what then fails is
- * {@link PageIo.Result#UNREACHABLE} and can be tried again. In a cluster, a page whose node has changed is asked for
- * again by itself, which also learns where the slots of the cluster are now.
+ * <p>A page alone is asked for by who wants it ({@link QuickReader}). A batch is one pipeline. A connection that the
+ * server has closed meanwhile is made anew, once; what then fails is {@link PageIo.Result#UNREACHABLE} and can be
+ * tried again. In a cluster, a page whose node has changed is asked for again by itself, which also learns where the
+ * slots of the cluster are now.
  */
 public final class RedisStore implements Store {
     /** Bytes that name a client. */
@@ -56,6 +57,7 @@ public final class RedisStore implements Store {
     private final Sealing sealing;
     private final UnifiedJedis jedis;
     private final Workers workers;
+    private final QuickReader quick;
     private final Thread refresher;
     private final BitSet used = new BitSet();
     private int pages;
@@ -75,6 +77,10 @@ public final class RedisStore implements Store {
         limitBytes = options.limit();
         valueBytes = PageIo.PAGE_BYTES + (sealing == null ? 0 : Sealing.OVERHEAD_BYTES);
         workers = new Workers(name, 1, 1);
+        // In a cluster, the client library knows where a page is.
+        quick = options.cluster()
+                ? null
+                : new QuickReader(options.hosts().getFirst(), options.config(), workers::later);
         refresher = Thread.ofPlatform().daemon().name(name + " refresher").start(this::refreshForEver);
     }
 
@@ -275,8 +281,13 @@ public final class RedisStore implements Store {
         free(lost.stream().mapToInt(Integer::intValue).toArray(), lost.size());
     }
 
+    /** A page alone is one that a thread waits for: it is asked for at once, if the server answers so. */
     @Override
     public CompletableFuture<PageIo> read(PageIo io) {
+        if (quick != null && io.count() == 1 && isUsed(io.slot(0)) && quick.ask(key(io.slot(0)), v -> take(io, 0, v))) {
+            (io.result(0) == PageIo.Result.OK ? read : failed).incrementAndGet();
+            return CompletableFuture.completedFuture(io);
+        }
         return workers.read(io, this::readNow);
     }
 
@@ -492,6 +503,9 @@ public final class RedisStore implements Store {
     public void close() {
         refresher.interrupt();
         workers.close();
+        if (quick != null) {
+            quick.close();
+        }
         jedis.close();
     }
 }
