@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.function.LongSupplier;
 import upa.pager.place.Migration;
 import upa.pager.place.PlaceWord;
 import upa.pager.place.StoreTier;
@@ -60,16 +61,22 @@ final class StoreChain implements AutoCloseable {
 
     private final List<Store> stores;
     private final List<MemorySegment> memories;
-    private final MoveRate rate = new MoveRate(System::nanoTime);
+    private final MoveRate rate;
 
-    private StoreChain(List<Store> stores, List<MemorySegment> memories) {
+    private StoreChain(List<Store> stores, List<MemorySegment> memories, LongSupplier clock) {
         this.stores = stores;
         this.memories = memories;
+        rate = new MoveRate(clock);
     }
 
     /** For tests: stores that there are. */
     static StoreChain of(Store... stores) {
-        return new StoreChain(List.of(stores), List.of());
+        return of(System::nanoTime, stores);
+    }
+
+    /** For tests: stores that there are, and a clock by which pages are moved. */
+    static StoreChain of(LongSupplier clock, Store... stores) {
+        return new StoreChain(List.of(stores), List.of(), clock);
     }
 
     static StoreChain open(StoreSpec spec) throws StoreException {
@@ -96,10 +103,10 @@ final class StoreChain implements AutoCloseable {
                 }
             }
         } catch (StoreException e) {
-            new StoreChain(stores, memories).close();
+            new StoreChain(stores, memories, System::nanoTime).close();
             throw e;
         }
-        return new StoreChain(stores, memories);
+        return new StoreChain(stores, memories, System::nanoTime);
     }
 
     private static Store file(StoreSpec.Element e, int kept, int index, Keeper keeper) throws StoreException {
