@@ -16,6 +16,9 @@
  */
 int upa_mman_start(const struct upa_region_options *options, size_t most);
 
+/* Is this memory as a region has it, if there is room, wherever it is to be? */
+bool upa_mman_serves(int protection, int flags, off_t offset);
+
 /*
  * What mmap() without an address gives if the region serves it, at a multiple of `alignment` where that is possible;
  * else NULL.

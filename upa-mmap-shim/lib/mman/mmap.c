@@ -15,8 +15,7 @@
 /* Flags that change nothing about private anonymous memory as the region has it. */
 #define SERVED_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_POPULATE | UPA_MAP_UNCLEARED)
 
-/* Is this memory as the region has it, wherever it is to be? */
-static bool ordinary(int protection, int flags, off_t offset)
+bool upa_mman_serves(int protection, int flags, off_t offset)
 {
 	return protection == (PROT_READ | PROT_WRITE) && !(flags & ~SERVED_FLAGS) && flags & MAP_PRIVATE &&
 	       flags & MAP_ANONYMOUS && offset % (off_t)PAGE_BYTES == 0;
@@ -54,7 +53,7 @@ static void *map_over(struct upa_region *r, void *address, size_t length, int pr
 	}
 	flags &= ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
 	/* A program's way to empty memory that it keeps. */
-	if (wholly_inside(r, address, length) && ordinary(protection, flags, offset)) {
+	if (wholly_inside(r, address, length) && upa_mman_serves(protection, flags, offset)) {
 		error = (int)upa_place(r, address, length, false, renew, r);
 		/* Free before, and so they stay. */
 		if (error && claimed)
@@ -86,7 +85,7 @@ void *upa_mman_map(size_t length, size_t alignment, int protection, int flags, o
 	struct upa_region *r;
 	void *block;
 
-	if (!length || !ordinary(protection, flags, offset) || length > upa_default_region.most_served ||
+	if (!length || !upa_mman_serves(protection, flags, offset) || length > upa_default_region.most_served ||
 	    atomic_load_explicit(&upa_default_region.stopped, memory_order_relaxed))
 		return NULL;
 	r = default_region();

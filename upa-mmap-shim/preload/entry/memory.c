@@ -23,6 +23,7 @@
 #include "observe/view_writer.h"
 #include "os/maps.h"
 #include "os/message.h"
+#include "pager/pager.h"
 #include "settings.h"
 #include "stand_aside.h"
 #include "upkeep/purging.h"
@@ -119,10 +120,13 @@ static void *map(void *hint, size_t length, int protection, int flags, int fd, o
 		result = map_near(hint, length, protection, flags, fd, offset, asker);
 	if (result)
 		return result;
-	if ((!hint || free_hint(hint)) && is_client(asker.code) && gate_serves(length, protection, flags))
+	if ((!hint || free_hint(hint)) && is_client(asker.code) && gate_serves(length, protection, flags)) {
 		result = upa_mman_map(length, alignment, protection, flags, offset);
-	if (result)
-		return account(result, length);
+		if (result)
+			return account(result, length);
+		if (upa_mman_serves(protection, flags, offset))
+			pager_missed(length);
+	}
 	return pass(hint, length, protection, flags, fd, offset, asker);
 }
 

@@ -96,6 +96,21 @@ static void say(const char *what, const char *why, int error)
 	message_send(&m, 2);
 }
 
+void pager_missed(size_t length)
+{
+	static _Atomic bool said;
+	struct message m = { .length = 0 };
+
+	if (!pager_wanted() || atomic_exchange(&said, true))
+		return;
+	message_text(&m, "upa: pid=");
+	message_number(&m, (uint64_t)this_process(), 0);
+	message_text(&m, " has memory that is not paged: no room for bytes=");
+	message_number(&m, length, 0);
+	message_text(&m, "; set UPA_REGION_BYTES to more\n");
+	message_send(&m, 2);
+}
+
 /* ---- threads of the program ---------------------------------------------------------------------- */
 
 void pager_granted(uint32_t ticket)

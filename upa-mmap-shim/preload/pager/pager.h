@@ -67,6 +67,12 @@ void pager_leave(void);
  */
 bool pager_bring_in(unsigned milliseconds);
 
+/*
+ * To be told of memory that the region had no room for, and that is the kernel's now: it is not paged. Says so, once;
+ * nothing if the process is not to be paged.
+ */
+void pager_missed(size_t length);
+
 /* Passes a hint on, if the process is being paged. */
 void pager_hint(void *address, size_t length, enum upa_hint_kind kind, int priority);
 

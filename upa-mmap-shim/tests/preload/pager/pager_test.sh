@@ -63,6 +63,14 @@ says 2 'policy: there is no store=tape' --policy clock --memory 16M --store tape
 says 1 'cannot keep pages in folder=/no/such' --policy clock --memory 16M --store file:/no/such
 says 2 'option --policy excludes' --policy clock --memory 16M --strict
 
+# What there are no addresses for is not paged, and that is said, once.
+UPA_REGION_BYTES=32M paged clock --memory 16M -- "$tests/pager_checker" 96 2 1 >"$work/out" 2>"$work/err" ||
+  fail "a small region: status=$?: $(<"$work/err")"
+wanted='upa: pid=[0-9]+ has memory that is not paged: no room for bytes=[0-9]+; set UPA_REGION_BYTES to more'
+[[ $(<"$work/err") =~ ^$wanted$ ]] ||
+  fail "a small region: $(<"$work/err")"
+grep -q ' wrong 0$' "$work/out" || fail "a small region: $(<"$work/out")"
+
 # begin OPTION... -- PROGRAM...: in the background, as process $program, with a pipe as standard input; waits until it
 # has a pager, $pager.
 begin() {
