@@ -363,7 +363,7 @@ static void core_file(void)
 	int status, fd = open("/proc/sys/kernel/core_pattern", O_WRONLY);
 
 	CHECK(fd >= 0);
-	CHECK_EQUAL(write(fd, "/tmp/upa-core", 13), 13);
+	CHECK_EQUAL(write(fd, "/tmp/upa.core", 13), 13);
 	close(fd);
 	child = fork();
 	if (!child) {
@@ -380,8 +380,8 @@ static void core_file(void)
 	status = wait_status(child);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 	CHECK(WCOREDUMP(status));
-	CHECK_EQUAL(stat("/tmp/upa-core", &file), 0);
-	unlink("/tmp/upa-core");
+	CHECK_EQUAL(stat("/tmp/upa.core", &file), 0);
+	unlink("/tmp/upa.core");
 	if (file.st_size > 64 << 20)
 		FAIL("core file of %lld bytes", (long long)file.st_size);
 }

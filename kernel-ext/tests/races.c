@@ -55,7 +55,7 @@ static void *call_all(void *argument)
 			result = ioctl(r.fd, UPADEV_RESIZE,
 				       &(struct upadev_resize){ .frames = PAGES / 2 + frames });
 		}
-		/* A number beyond the pool; no mapping; no descriptor, or that of something else. */
+		/* A number beyond the pool; no mapping; no descriptor, or another's. */
 		if (result < 0 && errno != EINVAL && errno != ENXIO && errno != EBADF &&
 		    errno != ENOTTY)
 			FAIL("call %" PRIu64 ": errno=%d", i % 6, errno);
