@@ -28,6 +28,12 @@ void *upa_mman_map(size_t length, size_t alignment, int protection, int flags, o
 /* From now on the kernel serves every request; what lies in the region stays there until it is unmapped. */
 void upa_mman_stop(void);
 
+/*
+ * mremap() of memory that was the region's, which the kernel refuses with EFAULT because it has several mappings there:
+ * granted if to the program they are one. Address or -errno.
+ */
+long upa_mman_remap_pieces(void *old_address, size_t old_size, size_t new_size, int flags, void *to);
+
 /* A call to the kernel on a range, with one more argument: 0 or -errno. */
 typedef int upa_call_on_range(char *address, size_t length, long argument);
 

@@ -8,64 +8,16 @@
 
 #include "mman/default_region.h"
 #include "mman/mman_private.h"
+#include "mman/pieces.h"
 #include "mman/ranges.h"
 #include "mman/refusals.h"
 #include "os/maps.h"
-
-struct upa_leaving upa_leaving;
 
 /* Frees pages of the region whose memory has been moved elsewhere. */
 static int unmap_moved(struct upa_region *r, char *address, size_t length)
 {
 	return upa_region_tainted(r, address, length) ? upa_region_unmap(r, address, length) :
 							upa_region_unmap_moved(r, address, length);
-}
-
-/*
- * Moves pages of the region that are one mapping, and leaves an empty one behind. The kernel then unlocks all of the
- * mapping that they were part of; so first they are made one of their own, unless that is just what the program has
- * asked for. Address or -errno.
- */
-static long move_mapping(struct upa_region *r, char *from, size_t length, bool asked, int flags, char *to)
-{
-	bool locked = !asked && upa_region_tainted(r, from, length) &&
-		      os_call(SYS_msync, (long)from, (long)length, MS_ASYNC | MS_INVALIDATE, 0, 0, 0) == -EBUSY &&
-		      upa_region_one_mapping(r, from, length) == length;
-	long result;
-
-	if (locked)
-		os_call(SYS_munlock, (long)from, (long)length, 0, 0, 0, 0);
-	if (upa_leaving.begin)
-		upa_leaving.begin();
-	result = os_mremap(from, length, length, MREMAP_MAYMOVE | MREMAP_DONTUNMAP | flags, to);
-	if (upa_leaving.end)
-		upa_leaving.end();
-	if (locked)
-		os_call(SYS_mlock, os_failed(result) ? (long)from : result, (long)length, 0, 0, 0, 0);
-	return result;
-}
-
-/*
- * The same to a place of the program's choice, for pages that the kernel has in several mappings and cannot
- * move as one (before 6.17) or not without leaving a hole (MREMAP_DONTUNMAP).
- */
-static int move_pieces(struct upa_region *r, char *from, size_t length, bool asked, char *to)
-{
-	long result = os_mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	void *made;
-	size_t n;
-
-	if (os_failed(result))
-		return (int)result;
-	made = (void *)result;
-	result = upa_move_into(r, made, length, to);
-	if (os_failed(result))
-		os_munmap(made, length);
-	for (; !os_failed(result) && length; length -= n, from += n, to += n) {
-		n = upa_region_one_mapping(r, from, length);
-		result = move_mapping(r, from, n, asked, MREMAP_FIXED, to);
-	}
-	return os_failed(result) ? (int)result : 0;
 }
 
 /* Would the kernel grant so much memory? The region itself it does not count. 0 or -errno. */
@@ -90,12 +42,12 @@ static long move_out(struct upa_region *r, char *from, size_t old_size, size_t n
 
 	if (os_failed(to))
 		return to;
-	to = upa_region_ordinary(r) ? move_mapping(r, from, kept, asked, 0, NULL) : -EFAULT;
+	to = upa_region_ordinary(r) ? upa_move_mapping(r, from, kept, asked, 0, NULL) : -EFAULT;
 	/*
-	 * Several mappings to the kernel, as moves and restored neighbours leave them, but one to the program: no more
-	 * than bytes to move.
+	 * Several mappings to the kernel, as moves and restored neighbours leave them, of which none is treated in a way
+	 * of its own: no more than bytes to move.
 	 */
-	if (to == -EFAULT && (!upa_region_tainted(r, from, kept) || maps_ordinary(from, kept))) {
+	if (to == -EFAULT && !upa_region_tainted(r, from, kept)) {
 		to = os_mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
 			     0);
 		if (!os_failed(to)) {
@@ -124,6 +76,38 @@ static void move_back(struct upa_region *r, void *made, size_t made_size, size_t
 	os_munmap(made, made_size);
 }
 
+/* Reserves addresses for what is to be moved: at `to`, whatever is there, or anywhere. Address or -errno. */
+static long reserve(struct upa_region *r, char *to, size_t length)
+{
+	long made = os_mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	long moved;
+
+	if (os_failed(made) || !to)
+		return made;
+	moved = upa_move_into(r, (void *)made, length, to);
+	if (os_failed(moved))
+		os_munmap((void *)made, length);
+	return moved;
+}
+
+/*
+ * Moves pages of the region that the kernel has in several mappings, one by one: it does not move them at once before
+ * 6.17, nor where one is to grow, nor without leaving a hole (MREMAP_DONTUNMAP). The last one grows. Address or -errno.
+ */
+static long move_in_pieces(struct upa_region *r, char *from, size_t old_size, size_t new_size, int flags, char *to)
+{
+	size_t kept = old_size < new_size ? old_size : new_size;
+	long target = reserve(r, flags & MREMAP_FIXED ? to : NULL, new_size);
+	long error;
+
+	if (os_failed(target))
+		return target;
+	error = upa_move_pieces(r, from, kept, new_size, flags & MREMAP_DONTUNMAP, (char *)target);
+	if (error)
+		upa_munmap((void *)target, new_size);
+	return error ? error : target;
+}
+
 /*
  * A mapping of the program's own in the region grows where it is, if the pages behind it are free to the program. It
  * grows elsewhere and is moved back, so that no address is unmapped meanwhile. False with all as it was.
@@ -145,11 +129,13 @@ static bool grow_in_place(struct upa_region *r, char *from, size_t old_size, siz
 	return false;
 }
 
-/* Several mappings to the program, or to a child with a hole in them (MADV_DONTFORK). */
-static bool several_mappings(struct upa_region *r, char *from, size_t length)
+/* Is it not one mapping to the program? To a child, it may have a hole, or be none at all (MADV_DONTFORK). */
+static bool not_one_mapping(struct upa_region *r, char *from, size_t length)
 {
-	return upa_region_tainted(r, from, length) && upa_region_one_mapping(r, from, length) < length &&
-	       !maps_ordinary(from, length);
+	if (!upa_region_tainted(r, from, length))
+		return false;
+	return os_failed(os_mremap(from, PAGE_BYTES, PAGE_BYTES, 0, NULL)) ||
+	       (upa_region_one_mapping(r, from, length) < length && !maps_ask(from, length).alike);
 }
 
 static void *remap_inside(struct upa_region *r, char *from, size_t old_size, size_t new_size, int flags, char *to,
@@ -161,7 +147,7 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 
 	/* Of what gets smaller on its way, one mapping is moved; first the rest is unmapped, whatever it is. */
 	if (flags & MREMAP_FIXED && new_size < old_size) {
-		if (!all_allocated(r, from, new_size) || several_mappings(r, from, new_size))
+		if (!all_allocated(r, from, new_size) || not_one_mapping(r, from, new_size))
 			return address_result(-EFAULT);
 		if (!all_allocated(r, from, old_size)) {
 			if (upa_munmap(from + new_size, old_size - new_size))
@@ -190,23 +176,23 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 		if (tainted && upa_region_ordinary(r) && new_size > old_size &&
 		    upa_region_one_mapping(r, from, old_size) == old_size && grow_in_place(r, from, old_size, new_size))
 			return from;
-		if (in_place && several_mappings(r, from, old_size))
+		if (in_place && not_one_mapping(r, from, old_size))
 			return address_result(-EFAULT);
 		if (in_place || (!elsewhere && errno != ENOMEM))
 			return address_result(elsewhere ? -ENOMEM : -errno);
 		errno = saved;
 	}
 	moved = move_out(r, from, old_size, new_size, flags & MREMAP_DONTUNMAP);
-	if (flags & MREMAP_FIXED) {
+	if (moved == -EFAULT && upa_region_ordinary(r)) {
+		/* To a fixed place the kernel moves several mappings at once, if none is to grow. */
+		if ((flags & MREMAP_FIXED && new_size <= old_size) || maps_ask(from, old_size).alike)
+			moved = move_in_pieces(r, from, old_size, new_size, flags, to);
+	} else if (flags & MREMAP_FIXED && !os_failed(moved)) {
 		void *made = (void *)moved;
 
-		if (!os_failed(moved)) {
-			moved = upa_move_into(r, made, new_size, to);
-			if (os_failed(moved))
-				move_back(r, made, new_size, old_size < new_size ? old_size : new_size, from);
-		} else if (moved == -EFAULT && new_size <= old_size) {
-			moved = move_pieces(r, from, new_size, flags & MREMAP_DONTUNMAP, to);
-		}
+		moved = upa_move_into(r, made, new_size, to);
+		if (os_failed(moved))
+			move_back(r, made, new_size, old_size < new_size ? old_size : new_size, from);
 	}
 	if (os_failed(moved))
 		return address_result(moved);

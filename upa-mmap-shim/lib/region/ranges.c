@@ -131,7 +131,8 @@ static bool one_mapping(const struct upa_region *r, char *address, size_t bytes)
 size_t upa_region_one_mapping(const struct upa_region *r, char *address, size_t bytes)
 {
 	UPA_ASSERT(reached(r, (uint64_t)(address - r->base) / PAGE_BYTES, bytes / PAGE_BYTES));
-	while (!one_mapping(r, address, bytes))
+	/* In a child that shall not have it (MADV_DONTFORK), not even a page is one. */
+	while (bytes > PAGE_BYTES && !one_mapping(r, address, bytes))
 		bytes = bytes > CHILD_BYTES ? round_up(bytes / 2, CHILD_BYTES) : round_up(bytes / 2, PAGE_BYTES);
 	return bytes;
 }

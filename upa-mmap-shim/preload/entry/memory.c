@@ -21,7 +21,6 @@
 #include "mman/mman_private.h"
 #include "observe/observe.h"
 #include "observe/view_writer.h"
-#include "os/maps.h"
 #include "os/message.h"
 #include "pager/pager.h"
 #include "settings.h"
@@ -278,31 +277,15 @@ EXPORT int munmap(void *address, size_t length)
 	return ENTRY_RETURNS(munmap) ? next.munmap(address, length) : libc_munmap(address, length);
 }
 
-/*
- * What the program has as one mapping of what was the region, the kernel may have as several, which it cannot move as
- * one: bytes are moved then.
- */
-static long move_bytes(void *old_address, size_t old_size, size_t new_size)
-{
-	long to = -EFAULT;
-
-	if (new_size >= old_size && maps_ordinary(old_address, old_size))
-		to = os_mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (os_failed(to))
-		return to;
-	memcpy((void *)to, old_address, old_size);
-	os_munmap(old_address, old_size);
-	return to;
-}
-
 static void *kernel_resize(void *old_address, size_t old_size, size_t new_size, int flags, void *to)
 {
 	long result = ENTRY_PASS(mremap, os_mremap(old_address, old_size, new_size, flags, to), old_address, old_size,
 				 new_size, flags, to);
 
-	if (result == -EFAULT && flags == MREMAP_MAYMOVE && old_size && gate_knows(old_address) &&
-	    gate_knows((char *)old_address + old_size - 1) && (uintptr_t)old_address <= UINTPTR_MAX - old_size)
-		result = move_bytes(old_address, old_size, new_size);
+	/* What the program has as one mapping of what was the region, the kernel may have as several. */
+	if (__builtin_expect(result == -EFAULT, 0) && old_size && (uintptr_t)old_address <= UINTPTR_MAX - old_size &&
+	    gate_knows(old_address) && gate_knows((char *)old_address + old_size - 1))
+		result = upa_mman_remap_pieces(old_address, old_size, new_size, flags, to);
 	return (void *)entry_result(result);
 }
 
