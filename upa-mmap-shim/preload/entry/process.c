@@ -24,12 +24,16 @@ EXPORT int mlockall(int flags)
 	return ENTRY_RETURNS(mlockall) ? next.mlockall(flags) : libc_mlockall(flags);
 }
 
-/* A process's limit is about to change, if the kernel can read it; 0 is this one. */
+/*
+ * A process's limit is about to change, if the kernel can read it; 0 is this one. That of a child which uses this one's
+ * memory until it runs another program is not: the parent's stays, and what the child is refused meanwhile is noticed
+ * then (limits.c).
+ */
 static void limit_changes(pid_t pid, int resource, const struct rlimit64 *limit)
 {
 	if ((resource == RLIMIT_AS || resource == RLIMIT_DATA) && limit && entry_readable(limit) &&
 	    entry_readable(&limit->rlim_max) && limit->rlim_cur != RLIM64_INFINITY &&
-	    (!pid || pid == (pid_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0)))
+	    (!pid || pid == (pid_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0)) && observed_here())
 		stand_aside(ASIDE_LIMITED);
 }
 

@@ -18,7 +18,8 @@ failed=0
 # What runs after each reason, as the program says it; and whether the trace is whole.
 while IFS='|' read -r reason runs trace; do
   # Memory of the kernel's is cleared in place only if the kernel says what it is, as it does since 6.11.
-  if [[ $reason == @(limited-*|refused) && $(printf '%s\n' 6.11 "$(uname -r)" | sort -V | head -n 1) != 6.11 ]]; then
+  if [[ $reason == @(limited-addresses|limited-data|refused*) &&
+    $(printf '%s\n' 6.11 "$(uname -r)" | sort -V | head -n 1) != 6.11 ]]; then
     runs=${runs/ purging/}
   fi
   rm -f t t.*
@@ -36,6 +37,8 @@ harmless| region heap purging huge files|none
 limited-addresses| purging files|some
 limited-data| purging files|some
 refused| purging files|some
+limited-child| region heap purging huge files|none
+refused-child| purging files|some
 locked-whole||some
 filtered||some
 zerocopy||none

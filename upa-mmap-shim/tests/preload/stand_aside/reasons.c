@@ -23,6 +23,32 @@ void limit_data(void)
 {
 	limit(RLIMIT_DATA, 1);
 }
+/* As programs do that start others: the limit is the child's, whose memory is the parent's until it runs another. */
+static void limit_child(bool exceeds)
+{
+	int status;
+	pid_t child = vfork();
+
+	if (!child) {
+		limit(RLIMIT_AS, 0);
+		limit(RLIMIT_DATA, 1);
+		if (exceeds && mmap(NULL, 16384 * MIB, PROT_NONE, ANON | MAP_NORESERVE, -1, 0) != MAP_FAILED)
+			_exit(1);
+		execl("/bin/true", "true", NULL);
+		_exit(2);
+	}
+	CHECK(child > 0 && waitpid(child, &status, 0) == child && !status);
+}
+
+static void limit_a_child(void)
+{
+	limit_child(false);
+}
+static void refuse_a_child(void)
+{
+	limit_child(true);
+}
+
 /* From outside, so that nobody sees it but by what is refused then. */
 void refuse(void)
 {
@@ -176,6 +202,8 @@ const struct reason reasons[] = {
 	{ "limited-addresses", limit_addresses },
 	{ "limited-data", limit_data },
 	{ "refused", refuse },
+	{ "limited-child", limit_a_child },
+	{ "refused-child", refuse_a_child },
 	{ "locked-whole", lock_all },
 	{ "filtered", announce_filter },
 	{ "zerocopy", send_without_copying },
