@@ -193,8 +193,26 @@ static void show(void)
 	view_set(&view.heap_lazy_bytes, lazy_to - lazy_from);
 }
 
+/*
+ * A handler calls over a change of its own thread's, or has left one by longjmp(), and nobody else ends it: what it has
+ * come to is the kernel's to say. Whoever it was over finds it ended.
+ */
+static void take_over(void)
+{
+	kernel_break = kernel_brk(0);
+	resident_from = resident_to = 0;
+	if (lazy_from < lazy_to) {
+		lazy_from = up((uintptr_t)*current);
+		lazy_to = kernel_break & ~(PAGE_BYTES - 1);
+	}
+}
+
 static bool begin_change(void)
 {
+	if (__builtin_expect(changing_here, 0)) {
+		take_over();
+		return true;
+	}
 	changing_here = true;
 	if (!atomic_exchange_explicit(&changing, 1, memory_order_acquire))
 		return true;
@@ -204,6 +222,8 @@ static bool begin_change(void)
 
 static void end_change(void)
 {
+	if (!changing_here)
+		return;
 	/* By another thread meanwhile, or a signal handler. */
 	if (stopped)
 		keep_at_most(0);
