@@ -64,6 +64,7 @@ ENTRY_OWN(prlimit64);
 ENTRY_OWN(personality);
 ENTRY_OWN(process_madvise);
 ENTRY_OWN(shmat);
+ENTRY_OWN(shmdt);
 
 /*
  * A call that is not ours, as a system call's result: by the next library's function, if it is not libc's own and

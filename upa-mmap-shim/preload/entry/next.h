@@ -71,6 +71,7 @@ ssize_t process_madvise(int pidfd, const struct iovec *vector, size_t count, int
 	F(personality)                                                                                                 \
 	F(process_madvise)                                                                                             \
 	F(shmat)                                                                                                       \
+	F(shmdt)                                                                                                       \
 	F(ioctl)                                                                                                       \
 	F(_exit)                                                                                                       \
 	F(_Exit)                                                                                                       \

@@ -52,6 +52,7 @@ HIDDEN const unsigned char raw_is_ours[512] = {
 	[SYS_mlockall] = 1,
 	[SYS_brk] = 1,
 	[SYS_shmat] = 1,
+	[SYS_shmdt] = 1,
 	[SYS_process_madvise] = 1,
 	[SYS_personality] = 1,
 	[SYS_exit] = 1,
@@ -142,6 +143,7 @@ static long by_number(long number, long a0, long a1, long a2, long a3, long a4, 
 	case SYS_pkey_mprotect: return own_pkey_mprotect(address, (size_t)a1, (int)a2, (int)a3);
 	case SYS_brk: return move_break((uintptr_t)a0);
 	case SYS_shmat: return (long)own_shmat((int)a0, (const void *)a1, (int)a2);
+	case SYS_shmdt: return own_shmdt(address);
 	case SYS_process_madvise:
 		return own_process_madvise((int)a0, (const struct iovec *)a1, (size_t)a2, (int)a3, (unsigned)a4);
 	case SYS_personality: return own_personality((unsigned long)a0);

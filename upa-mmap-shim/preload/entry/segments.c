@@ -7,6 +7,7 @@
 #include "entry/limits.h"
 #include "gate.h"
 #include "mman/ranges.h"
+#include "os/maps.h"
 #include "region/region_private.h"
 #include "upkeep/heap.h"
 
@@ -77,4 +78,20 @@ EXPORT void *shmat(int id, const void *address, int flags)
 	return (void *)entry_result(result);
 }
 
+/*
+ * Unmaps what is left of a segment, as the kernel does, but where it lies among pages of the region they are free then.
+ * Of what is elsewhere the kernel knows more.
+ */
+EXPORT int shmdt(const void *address)
+{
+	struct maps_piece piece = { .start = address };
+	bool found = false;
+
+	while (gate_of(address) && maps_attached(&piece) && !own_munmap(piece.address, piece.bytes))
+		found = true;
+	return found ? 0 :
+		       (int)entry_result(ENTRY_NEXT(shmdt, os_call(SYS_shmdt, (long)address, 0, 0, 0, 0, 0), address));
+}
+
 ENTRY_IS_OWN(shmat);
+ENTRY_IS_OWN(shmdt);

@@ -187,6 +187,47 @@ static void attached(void)
 	CALL(shmctl(id, IPC_RMID, 0));
 }
 
+/* What was a segment's is nobody's, from the first page to the last, and can be one's again. */
+static void detached(void)
+{
+	int id = shmget(IPC_PRIVATE, 2 * MIB, 0600 | IPC_CREAT);
+	char *block = map(4 * MIB), *at, *other;
+	unsigned char resident[1];
+
+	if (id < 0)
+		return;
+	munmap(block, 4 * MIB);
+	at = shmat(id, block + MIB, 0);
+	say("attached: %d", at == block + MIB);
+	memset(at, 'd', 2 * MIB);
+	CALL(shmdt(at + PAGE));
+	CALL(shmdt(at + 1));
+	CALL(munmap(at, PAGE));
+	CALL(munmap(at + MIB, 16 * PAGE));
+	CALL(shmdt(at));
+	CALL(shmdt(at));
+	CALL(mincore(at + 2 * MIB - PAGE, PAGE, resident));
+	at = shmat(id, block + MIB, SHM_RDONLY);
+	say("again: %d %c", at == block + MIB, at == block + MIB ? at[MIB] : '-');
+	CALL(syscall(SYS_shmdt, at));
+	other = mmap(block + MIB, MIB, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+	say("memory there: %d", other == block + MIB && is(other, MIB, 0));
+	/* Moved, its start is elsewhere; and of two in a row each is its own. */
+	at = shmat(id, block, SHM_REMAP);
+	other = shmat(id, block + 2 * MIB, SHM_REMAP);
+	say("two: %d %d", at == block, other == block + 2 * MIB);
+	CALL(shmdt(at));
+	say("kept %d", is(other, 2 * MIB, 'd'));
+	at = mmap(NULL, 2 * MIB, RW, ANON, -1, 0);
+	say("moved: %d", mremap(other, 2 * MIB, 2 * MIB, MREMAP_MAYMOVE | MREMAP_FIXED, at) == at);
+	CALL(shmdt(other));
+	CALL(shmdt(at));
+	CALL(mincore(at, PAGE, resident));
+	CALL(shmctl(id, IPC_RMID, 0));
+	munmap(block, 4 * MIB);
+	reuse();
+}
+
 static void rearranged(void)
 {
 	int fd = memfd_create("file", 0);
@@ -536,6 +577,7 @@ int main(int argc, char **argv)
 		SCENARIO(purge_over_holes),
 		SCENARIO(spliced_from_nowhere),
 		SCENARIO(attached),
+		SCENARIO(detached),
 		SCENARIO(rearranged),
 		SCENARIO(behind_the_heap_is_nothing),
 		SCENARIO(hint_behind_the_heap),
