@@ -393,8 +393,9 @@ static int upa_batch_work(struct upa_region *r, struct upa_pager *p,
 	} while (ret == -EAGAIN);
 	if (w.flush && (ret == -EINTR || ret == -ESHUTDOWN))
 		upa_flush(r);
-	if (w.flush && !ret && upa_secondary_mmus(r))
-		ret = upa_tell_secondary_mmus(r, ranges, batch->count);
+	/* Also of what was done before an entry was out of range. */
+	if (w.flush && (!ret || ret == -EINVAL || ret == -ENOMEM) && upa_secondary_mmus(r))
+		ret = upa_tell_secondary_mmus(r, ranges, batch->count) ?: ret;
 	if (unlikely(READ_ONCE(r->away)))
 		upa_away_look(r);
 	atomic64_inc(map ? &r->count.map_calls : &r->count.unmap_calls);

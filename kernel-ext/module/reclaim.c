@@ -14,8 +14,8 @@
  * touched the page before the tables were emptied is seen when the shadow is looked at again;
  * whoever touches it later faults and waits for refill_lock.
  *
- * It happens under memory pressure (pressure.c), and at once by UPADEV_RECLAIM. Reclaim may run in any
- * allocation, by a thread that holds locks of the same region. Hence it only tries locks, for a
+ * It happens under memory pressure (pressure.c), and at once by UPADEV_RECLAIM. Reclaim may run in
+ * any allocation, by a thread that holds locks of the same region. Hence it only tries locks, for a
  * bounded time, and holds none that is not the region's own: what one process does to its region
  * delays nobody else. An owner that is busy must not keep what is free, either: see
  * upa_hold_moves().
