@@ -12,8 +12,9 @@ import upa.measure.stats.Interval;
  * @param measured value and interval as text; empty if unmeasured
  * @param where the size or program that has decided it; empty if there is but one
  * @param verdict what came of it
+ * @param controlled whether the base line was measured twice, in the same rounds
  */
-public record Figure(String name, String target, String measured, String where, Verdict verdict) {
+public record Figure(String name, String target, String measured, String where, Verdict verdict, boolean controlled) {
 
     /** What came of a target. */
     public enum Verdict {

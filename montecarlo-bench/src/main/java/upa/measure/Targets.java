@@ -105,7 +105,8 @@ public final class Targets {
                 what,
                 decides.map(Reading::value).map(show).orElse(""),
                 decides.map(Reading::where).orElse(""),
-                decides.map(judge).orElse(Verdict.UNMEASURED)));
+                decides.map(judge).orElse(Verdict.UNMEASURED),
+                decides.flatMap(Reading::control).isPresent()));
     }
 
     /** Which verdict of several places is that of all: the least. */
@@ -176,18 +177,22 @@ public final class Targets {
      * @return a sentence; empty if no figure was measured
      */
     public static Optional<String> noise(List<Figure> figures) {
-        long measured =
-                figures.stream().filter(f -> f.verdict() != Verdict.UNMEASURED).count();
-        long noisy = figures.stream().filter(f -> f.verdict() == Verdict.NOISE).count();
-        if (measured == 0) {
+        List<Figure> measured =
+                figures.stream().filter(f -> f.verdict() != Verdict.UNMEASURED).toList();
+        long controlled = measured.stream().filter(Figure::controlled).count();
+        long noisy = measured.stream().filter(f -> f.verdict() == Verdict.NOISE).count();
+        if (measured.isEmpty()) {
             return Optional.empty();
+        }
+        if (controlled == 0) {
+            return Optional.of("How noisy the machine was is not known: the base line was not measured twice.");
         }
         return Optional.of(
                 noisy == 0
-                        ? "None of " + measured + " figures is too noisy to say."
-                        : noisy + " of " + measured + " figures are too noisy to say: there the base line, measured"
-                                + " twice, differs from itself by more than the figure from its target. A quieter"
-                                + " machine, or more rounds, would tell.");
+                        ? "None of " + controlled + " figures with a control is too noisy to say."
+                        : noisy + " of " + controlled + " figures with a control are too noisy to say: there the base"
+                                + " line, measured twice, differs from itself by more than the figure from its"
+                                + " target. A quieter machine, or more rounds, would tell.");
     }
 
     private static Mark mark(Verdict verdict) {

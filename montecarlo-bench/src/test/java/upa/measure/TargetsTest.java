@@ -155,7 +155,7 @@ class TargetsTest {
         Section section = Targets.section(targets.figures());
         String seen = ((Text) section.blocks().get(0)).text();
         assertTrue(seen.startsWith("1 reached of 4 measured, 5 in all."), seen);
-        assertTrue(seen.contains("1 of 4 figures are too noisy to say"), seen);
+        assertTrue(seen.contains("1 of 1 figures with a control are too noisy to say"), seen);
         Table table = (Table) section.blocks().get(1);
         List<String> rows = new ArrayList<>();
         List<Mark> marks = new ArrayList<>();
@@ -173,7 +173,11 @@ class TargetsTest {
         assertEquals(Optional.empty(), Targets.noise(List.of()));
         assertEquals(Optional.empty(), Targets.noise(List.of(atLeast(1))));
         assertEquals(
-                "None of 1 figures is too noisy to say.",
+                "How noisy the machine was is not known: the base line was not measured twice.",
                 Targets.noise(List.of(atLeast(1, at("", ENOUGH)), atLeast(1))).orElseThrow());
+        assertEquals(
+                "None of 1 figures with a control is too noisy to say.",
+                Targets.noise(List.of(atLeast(1, at("", ENOUGH, 1)), atLeast(1, at("", ENOUGH))))
+                        .orElseThrow());
     }
 }

@@ -110,7 +110,8 @@ public final class AppsReport {
                                 + " true value with 95 % confidence: ratios are computed round by round and"
                                 + " resampled (bootstrap)."
                                 + " Where the range includes 1, the difference is within the noise, and marked"
-                                + " ~; so is less than 0.5 %."),
+                                + " ~; so is less than 0.5 %, and what is no more than glibc differs from itself, run"
+                                + " once more in the same rounds."),
                 highlights(results),
                 sections);
     }

@@ -72,7 +72,14 @@ final class Ratios {
         if (results.problem(workload, contestant).isPresent()) {
             return new Cell(FAILED, Mark.BAD);
         }
-        return cell(results.speedUp(workload, base, contestant), true);
+        Optional<Interval> ratio = results.speedUp(workload, base, contestant);
+        return base.equals(Allocators.BASE) && results.isNoise(workload, contestant)
+                ? noise(ratio.orElseThrow())
+                : cell(ratio, true);
+    }
+
+    private static Cell noise(Interval ratio) {
+        return Cell.of("~" + Units.ratio(ratio));
     }
 
     /** A ratio, marked: better, worse, or ~ within the noise; of a single round nothing is known of the noise. */
@@ -85,7 +92,7 @@ final class Ratios {
             return Cell.of(Units.ratio(r));
         }
         if (r.low() <= 1 && r.high() >= 1 || Math.abs(r.estimate() - 1) < SAME) {
-            return Cell.of("~" + Units.ratio(r));
+            return noise(r);
         }
         return new Cell(Units.ratio(r), r.low() > 1 == moreIsBetter ? Mark.GOOD : Mark.BAD);
     }

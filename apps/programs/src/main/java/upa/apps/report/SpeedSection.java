@@ -65,7 +65,11 @@ final class SpeedSection {
         List<String> once = new ArrayList<>();
         for (Workload workload : results.workloads()) {
             results.speedUp(workload, Allocators.BASE, Allocators.UPA)
-                    .ifPresent(r -> (r.low() == r.high() ? once : r.low() > 1 ? faster : r.high() < 1 ? slower : noise)
+                    .ifPresent(r -> (r.low() == r.high()
+                                    ? once
+                                    : results.isNoise(workload, Allocators.UPA)
+                                            ? noise
+                                            : r.low() > 1 ? faster : r.high() < 1 ? slower : noise)
                             .add(workload.name()));
         }
         List<String> statements = new ArrayList<>();

@@ -90,7 +90,8 @@ public final class AppsFigures {
                         ? Verdict.UNMEASURED
                         : surely >= MUCH_PROGRAMS
                                 ? Verdict.REACHED
-                                : perhaps >= MUCH_PROGRAMS ? Verdict.UNDECIDED : Verdict.MISSED));
+                                : perhaps >= MUCH_PROGRAMS ? Verdict.UNDECIDED : Verdict.MISSED,
+                false));
     }
 
     private void every(String name, String without, String with, Predicate<Workload> which, double target) {

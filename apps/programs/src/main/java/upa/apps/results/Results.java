@@ -85,6 +85,19 @@ public final class Results {
     }
 
     /**
+     * Whether a contestant differs from the base line in speed by no more than the base line from itself under another
+     * name, in the same rounds. False if that was not measured.
+     */
+    public boolean isNoise(Workload workload, String contestant) {
+        Optional<Interval> control = speedUp(workload, Allocators.BASE, Allocators.CONTROL);
+        Optional<Interval> speed = speedUp(workload, Allocators.BASE, contestant);
+        return control.isPresent()
+                && speed.isPresent()
+                && Math.abs(Math.log(speed.get().estimate()))
+                        <= Math.abs(Math.log(control.get().estimate()));
+    }
+
+    /**
      * How many times as much a contestant has of something as another; empty without a round of both in which both are
      * above 0.
      */

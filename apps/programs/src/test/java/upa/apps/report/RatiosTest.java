@@ -2,8 +2,15 @@ package upa.apps.report;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import upa.apps.Fakes;
+import upa.apps.results.Results;
+import upa.apps.results.Run;
+import upa.apps.workload.Workload;
+import upa.measure.allocator.Allocators;
 import upa.measure.report.Report.Cell;
 import upa.measure.report.Report.Mark;
 import upa.measure.stats.Interval;
@@ -35,5 +42,31 @@ class RatiosTest {
     void ofASingleRoundNothingIsKnown() {
         assertEquals(Cell.of("2x"), cell(2, 2, 2, true));
         assertEquals(Cell.of(""), Ratios.cell(Optional.empty(), true));
+    }
+
+    @Test
+    void aProgramsDifferenceIsHeldAgainstItsControl() {
+        Workload w = Fakes.workload("w", true);
+        List<Run> runs = new ArrayList<>();
+        for (int round = 0; round < 3; round++) {
+            runs.add(Fakes.run("w", "glibc", round, 1, 1, 1));
+            runs.add(Fakes.run("w", "jemalloc", round, 1.05 + round / 100.0, 1, 1));
+            runs.add(Fakes.run("w", "upa", round, 1.05 + round / 100.0, 1, 1));
+            runs.add(Fakes.run("w", "upa-jemalloc", round, 1.2 + round / 100.0, 1, 1));
+        }
+        assertEquals(Mark.BAD, ratios(w, runs).speedUp(w, "glibc", "upa").mark());
+        for (int round = 0; round < 3; round++) {
+            runs.add(Fakes.run("w", "glibc-again", round, 1.1, 1, 1));
+        }
+        Cell cell = ratios(w, runs).speedUp(w, "glibc", "upa");
+        assertEquals(Mark.NONE, cell.mark());
+        assertEquals("~0.943x (0.935-0.952)", cell.text());
+        // Of another base line the control says nothing.
+        assertEquals(
+                Mark.BAD, ratios(w, runs).speedUp(w, "jemalloc", "upa-jemalloc").mark());
+    }
+
+    private static Ratios ratios(Workload workload, List<Run> runs) {
+        return new Ratios(new Results(List.of(workload), runs), Allocators.all());
     }
 }

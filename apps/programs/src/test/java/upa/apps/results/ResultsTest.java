@@ -245,4 +245,19 @@ class ResultsTest {
         }
         assertVerdict(Verdict.NOISE, "a", AppsFigures.of(results()), "peak memory of upa");
     }
+
+    @Test
+    void whatDiffersNoMoreThanTheControlIsNoise() {
+        runs("a", "glibc", 1, 1, 1);
+        runs("a", "upa", 1.05, 1.05, 1.06);
+        assertFalse(results().isNoise(a, "upa"), "no control");
+        runs("a", "glibc-again", 0.94, 0.93, 0.95);
+        assertTrue(results().isNoise(a, "upa"), "in whichever direction");
+        assertTrue(results().isNoise(a, "glibc-again"));
+        runs("a", "jemalloc", 1.08, 1.08, 1.08);
+        assertFalse(results().isNoise(a, "jemalloc"));
+        runs("a", "mimalloc", 0.9, 0.9, 0.9);
+        assertFalse(results().isNoise(a, "mimalloc"));
+        assertFalse(results().isNoise(b, "upa"), "never ran");
+    }
 }
