@@ -218,8 +218,9 @@ fingerprint() {
 
 # Two builds at once in one folder would spoil each other.
 lock_build() {
-  [[ $root != *[[:cntrl:]]* ]] ||
-    fail "cannot build: folder=$root: CMake takes no line break in a name: move or rename it"
+  [[ $root != *[[:cntrl:]\"\;\\\$]* ]] ||
+    fail "cannot build: folder=$root: CMake takes no line break, double quote, semicolon, backslash or dollar sign in" \
+      "a name: move or rename it"
   mkdir -p "$root/build/stamp" 2>/dev/null && [[ -w $root/build/stamp ]] ||
     fail "cannot build: folder=$root/build is not writable: use a clone of your own"
   exec 9>"$root/build/lock"
@@ -329,6 +330,7 @@ java_artifact() {
 
 build_java() {
   local sources
+  [[ $root != *:* ]] || fail "cannot run Java from folder=$root: a class path takes no colon: move or rename it"
   set_up_jdk
   sources=$(fingerprint '*.[ch]' pom.xml upa-core montecarlo-bench apps/tools apps/programs/pom.xml apps/programs/src)
   if_changed java "$JAVA_HOME $sources" "$root/build/reclaim/start" java_step

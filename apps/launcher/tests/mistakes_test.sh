@@ -58,6 +58,17 @@ mkdir -p "$work/$odd/apps"
 cp "$root/upa" "$work/$odd/"
 cp -r "$root/apps/launcher" "$work/$odd/apps/"
 upa=$work/$odd/upa says 1 "cannot build: folder=$work/$shown: CMake takes no line break" "$none" run -- true
+# What CMake and Java do not take is said before anything is begun.
+for name in 'a"b' 'a;b' 'a\b' 'a$b'; do
+  mkdir -p "$work/$name/apps"
+  cp "$root/upa" "$work/$name/"
+  cp -r "$root/apps/launcher" "$work/$name/apps/"
+  upa=$work/$name/upa says 1 "cannot build: folder=$work/$name: CMake takes no " "$none" run -- true
+done
+mkdir -p "$work/a:b/apps"
+cp "$root/upa" "$work/a:b/"
+cp -r "$root/apps/launcher" "$work/a:b/apps/"
+upa=$work/a:b/upa says 1 "cannot run Java from folder=$work/a:b: a class path takes no colon" "$none" trace x
 says 2 'no command given' "$none" vm
 for command in vm 'vm test'; do
   read -ra arguments <<<"$command"
