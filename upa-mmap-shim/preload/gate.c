@@ -159,6 +159,7 @@ static void begin(void)
 			outlook_nothing(why);
 		atomic_store(&stage, NEVER);
 	} else {
+		atomic_store(&gate.most, settings.pager || settings.backend ? UINT64_MAX : memory);
 		publish(upa_mman_region());
 		/* Another thread may have closed the gate meanwhile, and found no region. */
 		if (atomic_load(&closed))

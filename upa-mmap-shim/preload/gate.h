@@ -24,7 +24,8 @@ struct gate {
 	_Atomic uintptr_t base;
 	const _Atomic uint64_t *_Atomic extent; /* bytes from base on, of the region or none */
 	struct upa_region *_Atomic region;
-	_Atomic bool chooses; /* not every request is served */
+	_Atomic bool chooses;  /* not every request is served */
+	_Atomic uint64_t most; /* bytes of it that may be in use before large requests are the kernel's */
 };
 
 extern __attribute__((visibility("hidden"))) struct gate gate;
@@ -63,6 +64,12 @@ static inline struct upa_region *gate_touched(const void *address, size_t length
 
 	/* A range that overflows is the kernel's to refuse. */
 	return region && (gate_knows(address) || (from < base && from + length > base)) ? region : NULL;
+}
+
+/* How many bytes of the region may be in use before large requests are the kernel's: the machine's, but with a pager. */
+static inline uint64_t gate_most(void)
+{
+	return atomic_load_explicit(&gate.most, memory_order_relaxed);
 }
 
 /* The rest of gate_serves(), where there is no region yet or not every request is served. */

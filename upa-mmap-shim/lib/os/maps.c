@@ -157,7 +157,7 @@ struct question {
 	struct mapping now; /* the one that lines speak of; it reaches beyond `at` */
 	uint64_t state;     /* of it so far: a hash of what is said */
 	uint64_t first;     /* of the range's first mapping */
-	bool begun, differs;
+	bool begun, differs, filtered;
 	struct maps_said said;
 };
 
@@ -201,7 +201,7 @@ static void take_policy(struct question *q)
 	int mode = 0;
 	long error;
 
-	if (os_filtered())
+	if (q->filtered)
 		return;
 	error = os_call(SYS_get_mempolicy, (long)&mode, (long)nodes, sizeof(nodes) * 8 + 1, (long)q->at,
 			2 /* MPOL_F_ADDR */, 0);
@@ -240,7 +240,7 @@ static bool ask(const char *line, void *context)
 
 struct maps_said maps_ask(const void *address, size_t bytes)
 {
-	struct question q = { .at = (uintptr_t)address, .end = (uintptr_t)address + bytes };
+	struct question q = { .at = (uintptr_t)address, .end = (uintptr_t)address + bytes, .filtered = os_filtered() };
 
 	read_lines("/proc/self/smaps", ask, &q);
 	q.said.alike = !q.differs && q.at >= q.end;

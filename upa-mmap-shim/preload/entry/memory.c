@@ -88,6 +88,18 @@ static bool is_client(const void *caller)
 	return __builtin_expect(gate_is_wide(), 1) || !settings.backend || device_serves(caller);
 }
 
+/*
+ * What is in use of the region has no more bytes than the machine. A program that asks for more does not use all of it,
+ * so there is nothing to keep for it; and every search, and every look at what is kept, would go over so many more
+ * addresses.
+ */
+#define LARGE_REQUEST (64ul << 20)
+
+static bool exceeds_memory(size_t length)
+{
+	return __builtin_expect(length >= LARGE_REQUEST, 0) && (uint64_t)retention_live() + length > gate_most();
+}
+
 /* A hint is followed where nothing is mapped, as are free pages of the region to the program. NULL if it is not. */
 static void *map_near(void *hint, size_t length, int protection, int flags, int fd, off_t offset, struct asker asker)
 {
@@ -119,7 +131,8 @@ static void *map(void *hint, size_t length, int protection, int flags, int fd, o
 		result = map_near(hint, length, protection, flags, fd, offset, asker);
 	if (result)
 		return result;
-	if ((!hint || free_hint(hint)) && is_client(asker.code) && gate_serves(length, protection, flags)) {
+	if ((!hint || free_hint(hint)) && is_client(asker.code) && gate_serves(length, protection, flags) &&
+	    !exceeds_memory(length)) {
 		result = upa_mman_map(length, alignment, protection, flags, offset);
 		if (result)
 			return account(result, length);

@@ -292,6 +292,11 @@ static void look(struct retain *r, int64_t now, int64_t just_freed, int64_t take
 
 /* ---- ticks ---------------------------------------------------------------------------------------- */
 
+int64_t retain_region_live(const struct retain *r)
+{
+	return not_negative(load(&r->region_live));
+}
+
 int64_t retain_kept(const struct retain *r)
 {
 	return region_retained(r) + load(&r->heap_retained);

@@ -177,6 +177,9 @@ bool retain_reclaim(struct retain *r, int64_t keep);
 /* Before the first tick of a row of them. */
 void retain_begin_ticks(struct retain *r);
 
+/* In use of the region, by what has been told. */
+int64_t retain_region_live(const struct retain *r);
+
 /* Free and populated, by what has been told; of that, marked. */
 int64_t retain_kept(const struct retain *r);
 int64_t retain_lazy(const struct retain *r);

@@ -165,6 +165,11 @@ bool retention_reclaim(int64_t keep)
 	return done;
 }
 
+int64_t retention_live(void)
+{
+	return retain_region_live(&retain);
+}
+
 int64_t retention_kept(void)
 {
 	return retain_kept(&retain);

@@ -32,6 +32,7 @@ int64_t retention_tick(void);
 void retention_glance(void);
 bool retention_worth_a_glance(void);
 bool retention_reclaim(int64_t keep);
+int64_t retention_live(void);
 int64_t retention_kept(void);
 
 /* The kernel may have taken some of what is marked: what is gone is no longer counted, nor preferred. */

@@ -69,6 +69,20 @@ static void resizes(size_t bytes)
 	munmap(behind, bytes);
 }
 
+/* One mapping here, several to the kernel. */
+static void resizes_pieces(size_t bytes)
+{
+	char *block = map(4 * bytes, RW);
+
+	CHECK(mmap(block + bytes, bytes, PROT_NONE, ANON | MAP_FIXED, -1, 0) == block + bytes, "errno=%d", errno);
+	mprotect(block + bytes, bytes, RW);
+	memset(block, 1, 4 * bytes);
+	madvise(block, 4 * bytes, MADV_DONTFORK);
+	block = mremap(block, 4 * bytes, 8 * bytes, MREMAP_MAYMOVE);
+	CHECK(block != MAP_FAILED && block[0] == 1, "errno=%d", errno);
+	munmap(block, 8 * bytes);
+}
+
 static void purges(size_t bytes)
 {
 	static char *kept;
@@ -117,13 +131,10 @@ static const struct {
 	const char *name;
 	void (*make)(size_t bytes);
 } calls[] = {
-	{ "mmap, munmap", maps },
-	{ "munmap of parts", maps_in_pieces },
-	{ "mremap", resizes },
-	{ "mprotect", protects },
-	{ "madvise", purges },
-	{ "sbrk", breaks },
-	{ "mincore, msync, mlock", looks },
+	{ "mmap, munmap", maps }, { "munmap of parts", maps_in_pieces },
+	{ "mremap", resizes },    { "mremap of pieces", resizes_pieces },
+	{ "mprotect", protects }, { "madvise", purges },
+	{ "sbrk", breaks },       { "mincore, msync, mlock", looks },
 };
 
 static void run(void)
