@@ -93,22 +93,23 @@ class Runner:
 
 
 def read_intended(path):
-    """Lines of: suite/test pattern, mode pattern, reason; # begins a comment."""
+    """Lines of: suite/test pattern | mode pattern | start of the verdict | reason; # begins a comment."""
     rows = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
         line = line.split("#")[0].strip()
         if not line:
             continue
-        fields = line.split(None, 2)
-        if len(fields) != 3:
-            raise Failure(f"{path.name}: line={number} needs a test, a mode and a reason")
+        fields = [field.strip() for field in line.split("|")]
+        if len(fields) != 4 or not all(fields):
+            raise Failure(f"{path.name}: line={number} needs a test, a mode, a verdict and a reason")
         rows.append(fields)
     return rows
 
 
-def intended(rows, name, mode):
-    return next((reason for test, modes, reason in rows
-                 if fnmatch.fnmatch(name, test) and fnmatch.fnmatch(mode, modes)), None)
+def intended(rows, name, mode, said):
+    """Why a test is meant to say this in a mode; None if it is not."""
+    return next((reason for test, modes, start, reason in rows if fnmatch.fnmatch(name, test)
+                 and fnmatch.fnmatch(mode, modes) and said.split(",")[0] == start), None)
 
 
 def kind_of(said, times, reason):
@@ -191,7 +192,7 @@ def compare_all(tests, options, runner, counts):
             alone, found = future.result()
             kinds = {"same"}
             for mode, there, times, runs in found:
-                reason = intended(rows, name, mode)
+                reason = intended(rows, name, mode, there)
                 kinds.add(kind := kind_of(there, times, reason))
                 print(f"{kind}: {name} mode={mode}: alone: {alone}; under UPA: {there} ({times} of {runs})"
                       + (f"; {reason}" if reason else ""), flush=True)

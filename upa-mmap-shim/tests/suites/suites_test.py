@@ -38,6 +38,9 @@ class Verdicts(unittest.TestCase):
                 self.assertEqual(verdict.verdict(0, output), expected)
 
     def test_times_and_addresses_do_not_belong_to_it(self):
+        stuck = "info: started\n" + 10 * "warning: process seems to be stuck\n" + "Timed out\n"
+        self.assertEqual(verdict.verdict(1, stuck), "stuck, exit 1")
+        self.assertEqual(verdict.verdict(1, stuck.replace("stuck\n", "stuck\ngoes on\n")), "exit 1")
         self.assertEqual(verdict.verdict(0, "Ran 7 tests in 0.1s\n0x7f00\npid 3\n"),
                          verdict.verdict(0, "Ran 7 tests in 9.9s\n0x7e00\npid 4\n"))
 
@@ -154,21 +157,27 @@ class Lists(Scripts):
         path.write_text(text)
         return suites.read_intended(path)
 
-    def test_intended_differences_have_a_test_a_mode_and_a_reason(self):
-        rows = self.read("# a comment\na/b* dl why not\n")
-        self.assertEqual(suites.intended(rows, "a/bc", "dl"), "why not")
-        self.assertIsNone(suites.intended(rows, "a/bc", "libc"))
-        self.assertIsNone(suites.intended(rows, "a/c", "dl"))
+    def test_intended_differences_have_a_test_a_mode_a_verdict_and_a_reason(self):
+        rows = self.read("# a comment\na/b* | dl | exit 1 | why not\n")
+        self.assertEqual(suites.intended(rows, "a/bc", "dl", "exit 1"), "why not")
+        self.assertIsNone(suites.intended(rows, "a/bc", "libc", "exit 1"))
+        self.assertIsNone(suites.intended(rows, "a/c", "dl", "exit 1"))
+        self.assertEqual(suites.intended(rows, "a/bc", "dl", "exit 1, 3 not ok"), "why not")
+        for said in ("exit 2", "exit 134", "stuck, exit 1", "signal SIGSEGV", suites.NO_END):
+            self.assertIsNone(suites.intended(rows, "a/bc", "dl", said))
         self.assertEqual(suites.kind_of("exit 1", 3, "why not"), "intended")
-        with self.assertRaisesRegex(suites.Failure, "line=1"):
-            self.read("a/b dl\n")
+        for line in ("a/b | dl | exit 1", "a/b | dl | | why not", "a/b dl exit 1 why not"):
+            with self.assertRaisesRegex(suites.Failure, "line=1"):
+                self.read(line + "\n")
 
     def test_every_line_of_ours_names_a_suite_and_a_mode(self):
         rows = suites.read_intended(suites.HERE / "intended.txt")
         self.assertTrue(rows)
-        for test, modes, _ in rows:
+        for test, modes, start, _ in rows:
             self.assertIn(test.split("/")[0], [suite.name for suite in build.SUITES])
             self.assertIn(modes, [*suites.MODES, "*"])
+            # Neither a crash nor a hang is ever meant.
+            self.assertFalse(verdict.is_crash(start) or start in ("stuck", suites.NO_END))
 
 
 class Building(Scripts):

@@ -26,6 +26,8 @@ COUNTED = tuple((word, re.compile(pattern, re.MULTILINE)) for word, pattern in (
     ("[exception]", r"^\[exception\]"),
     ("FAILED", r" \.\.\. FAILED\b"),  # PostgreSQL
 ))
+# A test of glibc's that looks every second whether it makes progress, and did not for so long: no load explains that.
+STUCK = re.compile(r"(?:^warning: process seems to be stuck\n){10}", re.MULTILINE)
 # Lines that are a verdict as they stand.
 TAKEN = re.compile(r"^(?:--- (pass: .*) ---"  # jemalloc
                    r"|(Ran \d+ tests?) in .*"  # CPython's unittest
@@ -37,7 +39,8 @@ BAD = re.compile(r"^(?!exit 0)|\b(?:TFAIL|TBROK|not ok|FAIL|ERROR|FAILED)\b|\[er
 
 def verdict(status, output):
     """How a test ended, and what it counted. `status` is as of subprocess: a negative one is a signal."""
-    words = [f"signal {signal.Signals(-status).name}" if status < 0 else f"exit {status}"]
+    words = ["stuck"] if STUCK.search(output) else []
+    words += [f"signal {signal.Signals(-status).name}" if status < 0 else f"exit {status}"]
     summary = LTP_SUMMARY.findall(output)
     if summary:
         words += [f"{name} {count}" for name, count in summary if count != "0"]
