@@ -91,9 +91,10 @@ static int dumps(char *at, size_t bytes)
 {
 	return madvise(at, bytes, MADV_DONTDUMP);
 }
+/* By the system call: to sanitizers libc's function does nothing. */
 static int locks(char *at, size_t bytes)
 {
-	return mlock(at, bytes);
+	return (int)os_call(SYS_mlock, (long)at, (long)bytes, 0, 0, 0, 0);
 }
 static int locks_on_fault(char *at, size_t bytes)
 {
@@ -141,7 +142,7 @@ static void test_locked_on_fault(void)
 		return;
 	CHECK(maps_ask(range, PAGE_BYTES).locked_on_fault, "on fault");
 	CHECK(!maps_ask(range + PAGE_BYTES, PAGE_BYTES).locked_on_fault, "the next page");
-	CHECK(!mlock(range, PAGE_BYTES) && !maps_ask(range, PAGE_BYTES).locked_on_fault, "locked errno=%d", errno);
+	CHECK(!locks(range, PAGE_BYTES) && !maps_ask(range, PAGE_BYTES).locked_on_fault, "locked");
 }
 
 /* Not what is shared, or of a file, even if all of it is. */
