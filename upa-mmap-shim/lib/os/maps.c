@@ -242,7 +242,6 @@ struct maps_said maps_ask(const void *address, size_t bytes)
 {
 	struct question q = { .at = (uintptr_t)address, .end = (uintptr_t)address + bytes, .filtered = os_filtered() };
 
-	read_lines("/proc/self/smaps", ask, &q);
-	q.said.alike = !q.differs && q.at >= q.end;
+	q.said.alike = !read_lines("/proc/self/smaps", ask, &q) || (!q.differs && q.at >= q.end);
 	return q.said;
 }

@@ -28,7 +28,7 @@ struct maps_piece {
 /* Finds the first one, and notes whose it is. False: there is none, or there is no telling. */
 bool maps_attached(struct maps_piece *piece);
 
-/* What is said of a range. False of both also if there is no telling. */
+/* What is said of a range. Where there is no telling, as without a free descriptor: alike, not locked. */
 struct maps_said {
 	/*
 	 * Mapped from end to end, private and anonymous, and treated alike: protection and its key, advice, locks,

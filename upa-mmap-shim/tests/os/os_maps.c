@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "check.h"
 #include "os/os.h"
@@ -169,6 +170,22 @@ static void test_no_matter(void)
 	CHECK(alike(range, PAGES * PAGE_BYTES), "in pieces");
 }
 
+/* Without a descriptor, what is moved is moved as the kernel has it. */
+static void test_no_telling(void)
+{
+	struct rlimit few, all;
+
+	renew();
+	CHECK(!mprotect(range + 8 * PAGE_BYTES, PAGE_BYTES, PROT_READ), "errno=%d", errno);
+	CHECK(!getrlimit(RLIMIT_NOFILE, &all), "errno=%d", errno);
+	few = (struct rlimit){ 0, all.rlim_max };
+	CHECK(!setrlimit(RLIMIT_NOFILE, &few), "errno=%d", errno);
+	CHECK(alike(range, PAGES * PAGE_BYTES), "no telling");
+	CHECK(!maps_count() && !maps_one(range, PAGE_BYTES), "no telling");
+	CHECK(!setrlimit(RLIMIT_NOFILE, &all), "errno=%d", errno);
+	CHECK(!alike(range, PAGES * PAGE_BYTES), "as before");
+}
+
 /* A name may be as long as a path, and a line longer than what is read at once. */
 static void test_long_names(void)
 {
@@ -214,5 +231,6 @@ int main(void)
 	test_not_anonymous();
 	test_no_matter();
 	test_long_names();
+	test_no_telling();
 	return 0;
 }

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -350,6 +351,24 @@ static void aside_unlike_pieces(void)
 	unlike(true);
 }
 
+/* A program that has used up its descriptors. */
+static void without_descriptors(void)
+{
+	struct rlimit few = { 16, 16 };
+	char *block = in_pieces(), *grown;
+
+	CALL(madvise(block, OLD, MADV_DONTFORK));
+	CALL(setrlimit(RLIMIT_NOFILE, &few));
+	while (dup(STDOUT_FILENO) >= 0)
+		;
+	grown = mremap(block, OLD, NEW, MREMAP_MAYMOVE);
+	say("grown: %d", grown != MAP_FAILED && is(grown, PIECE, 'p') && is(grown + PIECE, PIECE, 'q') &&
+				 is(grown + OLD, NEW - OLD, 0));
+	tell_all(grown, NEW);
+	munmap(grown, NEW);
+	reuse();
+}
+
 /* ---- what a child does not have -------------------------------------------------------------------------- */
 
 /* Every call says that nothing is there. */
@@ -416,9 +435,9 @@ static void not_in_a_child(void)
 int main(int argc, char **argv)
 {
 	static const struct scenario scenarios[] = {
-		SCENARIO(one_mapping),         SCENARIO(one_to_the_program), SCENARIO(after_moves),
-		SCENARIO(aside_in_pieces),     SCENARIO(aside_after_moves),  SCENARIO(unlike_pieces),
-		SCENARIO(aside_unlike_pieces), SCENARIO(not_in_a_child),
+		SCENARIO(one_mapping),         SCENARIO(one_to_the_program),  SCENARIO(after_moves),
+		SCENARIO(aside_in_pieces),     SCENARIO(aside_after_moves),   SCENARIO(unlike_pieces),
+		SCENARIO(aside_unlike_pieces), SCENARIO(without_descriptors), SCENARIO(not_in_a_child),
 	};
 
 	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
