@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mappings of all kinds where memory is, or was: at a hint, over it, moved there and away, locked, guarded, purged. Says
+ * what came of it (scenarios.h); it must be the same with and without the preloaded library (preload_test.sh).
+ */
+#define _GNU_SOURCE
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "scenarios.h"
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef MAP_32BIT /* x86 alone has it */
+#define MAP_32BIT 0
+#endif
+#define GUARD_INSTALL 102
+#define GUARD_REMOVE 103
+
+#define MOVE (MREMAP_MAYMOVE | MREMAP_FIXED)
+
+/* By no pointer: -1 where none could read. */
+static int byte_at(const char *address)
+{
+	unsigned char byte;
+	struct iovec here = { &byte, 1 }, there = { (void *)(uintptr_t)address, 1 };
+
+	return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == 1 ? byte : -1;
+}
+
+static long locked_kib(void)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	char line[256];
+	long kib = -1;
+
+	while (status && fgets(line, sizeof(line), status))
+		sscanf(line, "VmLck: %ld", &kib);
+	if (status)
+		fclose(status);
+	return kib;
+}
+
+static char *filled(size_t bytes, char value)
+{
+	char *block = map(bytes);
+
+	memset(block, value, bytes);
+	return block;
+}
+
+static int file_of(size_t bytes)
+{
+	int fd = memfd_create("file", 0);
+
+	CALL(ftruncate(fd, (off_t)bytes));
+	return fd;
+}
+
+static void hints_of_all_kinds(void)
+{
+	static const struct {
+		int protection, flags;
+	} kinds[] = {
+		{ PROT_NONE, ANON },
+		{ PROT_READ, ANON },
+		{ RW, ANON },
+		{ RW, ANON | MAP_NORESERVE },
+		{ RW, ANON | MAP_POPULATE },
+		{ RW, ANON | MAP_STACK },
+		{ RW, ANON | MAP_LOCKED },
+		{ RW, MAP_SHARED | MAP_ANONYMOUS },
+		{ RW | PROT_EXEC, ANON },
+	};
+	static const size_t sizes[] = { 1, PAGE, MIB, 3 * MIB };
+	char *block = filled(8 * MIB, 'h');
+
+	munmap(block, 8 * MIB);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		for (size_t k = 0; k < sizeof(sizes) / sizeof(*sizes); k++) {
+			char *there = mmap(block + MIB, sizes[k], kinds[i].protection, kinds[i].flags, -1, 0);
+			char *other = mmap(block + MIB, sizes[k], RW, ANON, -1, 0);
+
+			say("kind %zu, %zu bytes: %d, byte %d, taken %d", i, sizes[k], there == block + MIB,
+			    byte_at(there), other != there && other != MAP_FAILED);
+			munmap(other, sizes[k]);
+			munmap(there, sizes[k]);
+		}
+	reuse();
+}
+
+/* What is a file's is not cleared in place, however often it is purged with what is around it. */
+static void purged_with_a_file(void)
+{
+	int fd = file_of(2 * MIB);
+	char *block = map(4 * MIB), *shared, *private;
+
+	shared = mmap(block + MIB, 2 * MIB, RW, MAP_SHARED | MAP_FIXED, fd, 0);
+	for (int i = 0; i < 8; i++) {
+		memset(block, 'a' + i, 4 * MIB);
+		CALL(madvise(block, 4 * MIB, MADV_DONTNEED));
+		say("%d %d %d", is(block, MIB, 0), is(shared, 2 * MIB, (char)('a' + i)), is(block + 3 * MIB, MIB, 0));
+	}
+	private = mmap(block + MIB, 2 * MIB, RW, MAP_PRIVATE | MAP_FIXED, fd, 0);
+	for (int i = 0; i < 8; i++) {
+		memset(private, 'p', 2 * MIB);
+		CALL(madvise(block, 4 * MIB, MADV_DONTNEED));
+		say("%d", is(private, 2 * MIB, 'h'));
+	}
+	munmap(block, 4 * MIB);
+	reuse();
+}
+
+static void guards(void)
+{
+	char *block = filled(2 * MIB, 'g'), *moved, *there = map(8 * MIB);
+
+	if (madvise(block + MIB, 16 * PAGE, GUARD_INSTALL))
+		return;
+	for (int i = 0; i < 6; i++) {
+		memset(block, 'g', MIB);
+		CALL(madvise(block, 2 * MIB, MADV_DONTNEED));
+		say("purged: %d, a guard: %d", byte_at(block), byte_at(block + MIB));
+	}
+	memset(block, 'g', MIB);
+	moved = mremap(block, 2 * MIB, 8 * MIB, MREMAP_MAYMOVE);
+	say("grown: %d %d %d %d", byte_at(moved), byte_at(moved + MIB), byte_at(moved + MIB + 16 * PAGE),
+	    byte_at(moved + 7 * MIB));
+	CALL(madvise(moved + MIB, 16 * PAGE, GUARD_REMOVE));
+	say("removed: %d", byte_at(moved + MIB));
+	CALL(madvise(moved + MIB, 16 * PAGE, GUARD_INSTALL));
+	CALL(mprotect(moved, 8 * MIB, PROT_READ));
+	CALL(mprotect(moved, 8 * MIB, RW));
+	say("moved: %d", mremap(moved, 8 * MIB, 8 * MIB, MOVE, there) == there);
+	say("%d %d", byte_at(there + MIB), byte_at(there));
+	say("over it: %d", mmap(there + MIB, PAGE, RW, ANON | MAP_FIXED, -1, 0) == there + MIB);
+	say("%d %d", byte_at(there + MIB), byte_at(there + MIB + PAGE));
+	munmap(there, 8 * MIB);
+	reuse();
+}
+
+static void locks(void)
+{
+	char *block = map(MIB), *there = map(MIB / 2);
+
+	CALL(mlock(block + 4 * PAGE, 4 * PAGE));
+	say("locked %ld", locked_kib());
+	block = mremap(block, MIB, 2 * MIB, MREMAP_MAYMOVE);
+	say("grown %d, locked %ld", block != MAP_FAILED, locked_kib());
+	munmap(block, 2 * MIB);
+	block = map(MIB);
+	CALL(mlock(block, MIB));
+	CALL(mremap(block, MIB, MIB / 2, 0) == block ? 0 : -1);
+	say("shrunk, locked %ld", locked_kib());
+	say("moved %d, locked %ld", mremap(block, MIB / 2, MIB / 2, MOVE, there) == there, locked_kib());
+	CALL(munmap(there + PAGE, PAGE));
+	say("a hole, locked %ld", locked_kib());
+	CALL(madvise(there, PAGE, MADV_DONTNEED));
+	munmap(there, MIB / 2);
+	say("unmapped, locked %ld", locked_kib());
+	block = map(MIB);
+	say("over it %d", mmap(block, 64 * KIB, RW, ANON | MAP_FIXED | MAP_LOCKED, -1, 0) == block);
+	say("locked %ld", locked_kib());
+	CALL(munmap(block, MIB));
+	say("unmapped, locked %ld", locked_kib());
+	reuse();
+}
+
+static void moved_and_left(void)
+{
+	char *block = filled(2 * MIB, 'l'), *there = map(2 * MIB), *moved;
+
+	moved = mremap(block, 2 * MIB, 2 * MIB, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	say("%d %d %d", moved != MAP_FAILED, is(moved, 2 * MIB, 'l'), is(block, 2 * MIB, 0));
+	memset(block, 'm', 2 * MIB);
+	CALL(munmap(moved, 2 * MIB));
+	moved = mremap(block, 2 * MIB, 2 * MIB, MOVE | MREMAP_DONTUNMAP, there);
+	say("%d %d %d", moved == there, is(moved, 2 * MIB, 'm'), is(block, 2 * MIB, 0));
+	moved = mremap(block + MIB, MIB, MIB, MOVE | MREMAP_DONTUNMAP, there);
+	say("%d %d %d", moved == there, is(there, MIB, 0), is(there + MIB, MIB, 'm'));
+	CALL(mremap(block, 2 * MIB, MIB, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL));
+	CALL(mremap(block, MIB, 2 * MIB, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL));
+	munmap(block, 2 * MIB);
+	CALL(mremap(block, 2 * MIB, 2 * MIB, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL));
+	munmap(there, 2 * MIB);
+	reuse();
+}
+
+static void files_moved(void)
+{
+	int fd = file_of(MIB);
+	char *file = mmap(NULL, MIB, RW, MAP_SHARED, fd, 0), *block = filled(4 * MIB, 'b');
+
+	memset(file, 'f', MIB);
+	say("into: %d", mremap(file, MIB, MIB, MOVE, block + MIB) == block + MIB);
+	say("%d %d %d", is(block, MIB, 'b'), is(block + MIB, MIB, 'f'), is(block + 2 * MIB, MIB, 'b'));
+	CALL(mremap(block, 4 * MIB, 8 * MIB, MREMAP_MAYMOVE));
+	file = mremap(block + MIB, 0, MIB, MREMAP_MAYMOVE);
+	say("twice: %d %d", byte_at(file), byte_at(block + MIB));
+	say("over: %d", mremap(file, MIB, MIB, MOVE, block + 2 * MIB) == block + 2 * MIB);
+	say("%d %d %d", byte_at(block + MIB), byte_at(block + 2 * MIB), byte_at(block + 3 * MIB));
+	munmap(block, 4 * MIB);
+	reuse();
+}
+
+static void odd_kinds(void)
+{
+	char *block = filled(4 * MIB, 'o'), *low;
+	/* MAP_DROPPABLE, of Linux 6.11 on. */
+	char *droppable = mmap(block + MIB, MIB, RW, 8 | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	say("droppable %d", droppable == block + MIB);
+	if (droppable != MAP_FAILED)
+		memset(droppable, 'd', MIB);
+	munmap(block, 4 * MIB);
+	low = mmap(NULL, MIB, RW, ANON | MAP_32BIT, -1, 0);
+	say("low: %d", !MAP_32BIT || (uintptr_t)low < 1ul << 32);
+	munmap(low, MIB);
+	block = filled(MIB, (char)0xc3);
+	CALL(mprotect(block, MIB, PROT_READ | PROT_EXEC));
+#ifdef __x86_64__
+	((void (*)(void))(uintptr_t)block)();
+#endif
+	CALL(mprotect(block, MIB, PROT_EXEC));
+	CALL(munmap(block, MIB));
+	reuse();
+}
+
+static void where_a_hole_ends(void)
+{
+	int fd = file_of(MIB);
+	char *block = filled(4 * MIB, 'n');
+	const int once = ANON | MAP_FIXED_NOREPLACE;
+
+	munmap(block + MIB, MIB);
+	CALL(mmap(block + MIB - PAGE, MIB, RW, once, -1, 0));
+	CALL(mmap(block + MIB, MIB + PAGE, RW, once, -1, 0));
+	say("all of it %d", mmap(block + MIB, MIB, PROT_READ, once, -1, 0) == block + MIB);
+	CALL(mmap(block + MIB, PAGE, PROT_READ, once, -1, 0));
+	CALL(munmap(block + MIB, MIB));
+	say("a file %d", mmap(block + MIB, MIB, RW, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0) == block + MIB);
+	CALL(mmap(block + MIB, MIB, RW, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0));
+	memset(block + MIB, 'f', MIB);
+	munmap(block, 4 * MIB);
+	reuse();
+	block = mmap(NULL, MIB, PROT_READ, MAP_SHARED, fd, 0);
+	say("kept %d", is(block, MIB, 'f'));
+}
+
+int main(int argc, char **argv)
+{
+	static const struct scenario scenarios[] = {
+		SCENARIO(hints_of_all_kinds),
+		SCENARIO(purged_with_a_file),
+		SCENARIO(guards),
+		SCENARIO(locks),
+		SCENARIO(moved_and_left),
+		SCENARIO(files_moved),
+		SCENARIO(odd_kinds),
+		SCENARIO(where_a_hole_ends),
+	};
+
+	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
+}
