@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mappings of all kinds where memory is, or was: at a hint, over it, moved there and away, locked, guarded, purged. Says
- * what came of it (scenarios.h); it must be the same with and without the preloaded library (preload_test.sh).
+ * Mappings of all kinds where memory is, or was: at a hint, over it, moved there and away, locked, guarded, purged.
+ * Says what came of it (scenarios.h); it must be the same with and without the preloaded library (preload_test.sh).
  */
 #define _GNU_SOURCE
 #include <stdint.h>
