@@ -20,7 +20,7 @@ usage: ./upa COMMAND [ARGUMENT...]
   reclaim --watch      and by itself, while the machine or a cgroup is short of memory
   trace FILE...        what a program asked for, recorded by ./upa run --trace FILE: sizes, lifetimes, how much of
                        it again
-  policy list|simulate|new|status|stats|set|move|limit|record|report
+  policy list|simulate|new|status|stats|set|move|limit|share|record|report
                        memory policies: those there are, how they do on a trace, a project of your own; programs
                        under ./upa run --policy (./upa policy --help says more)
   pager --metrics [PORT]

@@ -39,6 +39,8 @@ public final class Main {
             "                         all its pages in one store to another, while it runs",
             "  limit PID [--memory SIZE] [--rate SIZE|none]",
             "                         another bound for it; most that goes from store to store in a second",
+            "  share --memory SIZE [PID=SHARE...] [--once]",
+            "                         holds all of them together within it, by shares and by need, until Ctrl-C",
             "  record [PID] FILE [--seconds 10]",
             "                         what happens to its pages: a trace for simulate, and for report; without PID,",
             "                         of the only process there is",
@@ -95,6 +97,7 @@ public final class Main {
                 case "record" -> out.print(RecordCommand.parse(rest).run());
                 case "report" -> ReportCommand.parse(rest).run(out);
                 case "limit" -> LimitCommand.parse(rest).run();
+                case "share" -> ShareCommand.parse(rest).run(out);
                 case "serve" -> {
                     return ServeCommand.parse(rest).run(out, err);
                 }

@@ -74,7 +74,7 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"list", "simulate", "new", "status", "move", "limit", "record", "report"})
+    @ValueSource(strings = {"list", "simulate", "new", "status", "move", "limit", "share", "record", "report"})
     void everyCommandHasTheHelp(String command) {
         assertEquals(0, run("--help"));
         String help = out();
@@ -157,6 +157,9 @@ class MainTest {
                 "limit 1^the command is: limit PID [--memory SIZE] [--rate SIZE|none]; got processes=1, limits=0",
                 "limit 1 --memory 1M^option --memory needs a size from 4M to 1T as 512M, got value=1M",
                 "limit 1 --rate fast^option --rate needs bytes a second from 64K to 1T as 64M, or none, got value=fast",
+                "share^option --memory needs a size from 4M to 1T as 8G, for all, got value=",
+                "share --memory 1G 7^a share is PID=N, with N from 1 to 1000, got share=7",
+                "share --memory 1G --forever^share: Unrecognized option: --forever",
                 "record --seconds 1^the command is: record [PID] FILE [--seconds 10]; got arguments=0",
                 "record 1 f g^the command is: record [PID] FILE [--seconds 10]; got arguments=3",
                 "record 1 f --seconds 0^option --seconds needs a number from 1 to 3600, got value=0",
@@ -248,7 +251,13 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"stats 4194305", "move 4194305 --from lz4 --to file", "limit 4194305 --rate none"})
+    @ValueSource(
+            strings = {
+                "stats 4194305",
+                "move 4194305 --from lz4 --to file",
+                "limit 4194305 --rate none",
+                "share --memory 1G 4194305=3"
+            })
     void saysThatNobodyPagesTheProcess(String arguments) {
         assertEquals(1, run(arguments.split(" ")));
         assertEquals(
