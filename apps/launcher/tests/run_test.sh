@@ -100,6 +100,7 @@ else
   chosen perl5.36.0 'libc for program=perl5.36.0: mimalloc, measured to be faster, is not installed' ''
 fi
 chosen python3.11 'libc for program=python3.11: no other has been measured' ''
+chosen lua5.4 'libc for program=lua5.4: no other has been measured' ''
 chosen perlish 'libc for program=perlish: it has not been measured' ''
 # Every variable of the library's own list, and no other, is in the help.
 "$upa" run --help >"$work/help"
