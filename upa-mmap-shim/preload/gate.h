@@ -66,7 +66,7 @@ static inline struct upa_region *gate_touched(const void *address, size_t length
 	return region && (gate_knows(address) || (from < base && from + length > base)) ? region : NULL;
 }
 
-/* How many bytes of the region may be in use before large requests are the kernel's: the machine's, but with a pager. */
+/* Bytes of the region that may be in use before large requests are the kernel's: the machine's, but with a pager. */
 static inline uint64_t gate_most(void)
 {
 	return atomic_load_explicit(&gate.most, memory_order_relaxed);

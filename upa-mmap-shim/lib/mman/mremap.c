@@ -44,8 +44,8 @@ static long move_out(struct upa_region *r, char *from, size_t old_size, size_t n
 		return to;
 	to = upa_region_ordinary(r) ? upa_move_mapping(r, from, kept, asked, 0, NULL) : -EFAULT;
 	/*
-	 * Several mappings to the kernel, as moves and restored neighbours leave them, of which none is treated in a way
-	 * of its own: no more than bytes to move.
+	 * Several mappings to the kernel, as moves and restored neighbours leave them, of which none is treated in a
+	 * way of its own: no more than bytes to move.
 	 */
 	if (to == -EFAULT && !upa_region_tainted(r, from, kept)) {
 		to = os_mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,

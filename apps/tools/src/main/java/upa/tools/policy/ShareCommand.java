@@ -22,8 +22,8 @@ import upa.pager.live.PagerCommand;
 import upa.pager.live.PagerException;
 
 /**
- * {@code upa policy share}: holds all paged programs of a user within one bound. Each second it divides the memory anew,
- * by shares and by what each needs, and sets the bounds of those for whom it matters.
+ * {@code upa policy share}: holds all paged programs of a user within one bound. Each second it divides the memory
+ * anew, by shares and by what each needs, and sets the bounds of those for whom it matters.
  */
 record ShareCommand(long memory, Map<Integer, Integer> shares, boolean once) {
     private static final int MOST_SHARE = 1000;
