@@ -333,17 +333,22 @@ static int empty_staging(void)
 /* Moves neighbours to the staging area, from slot `to` on, and sets the result of each. */
 static void move_run(uint32_t first, uint32_t n, uint32_t to, int32_t *result)
 {
-	uint32_t done = 0;
+	uint32_t done = 0, most = n;
 	int tries = 0;
 
 	while (done < n) {
+		uint32_t some = n - done < most ? n - done : most;
 		long moved = uffd_move(client.uffd, client.staging + (to + done) * PAGE_BYTES,
-				       client.region + (first + done) * PAGE_BYTES, (n - done) * PAGE_BYTES);
+				       client.region + (first + done) * PAGE_BYTES, some * PAGE_BYTES);
 
 		if (moved > 0) {
 			for (uint32_t k = 0; k < (uint64_t)moved / PAGE_BYTES; k++)
 				result[done++] = 0;
 			tries = 0;
+			most = n;
+		} else if (moved == -EINVAL && some > 1) {
+			/* A mapping may end among them: the kernel then refuses them all. */
+			most = 1;
 		} else if (moved != -EAGAIN || ++tries == TRIES) {
 			result[done++] = moved ? (int32_t)moved : -EAGAIN;
 			tries = 0;

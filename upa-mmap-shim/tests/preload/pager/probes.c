@@ -399,6 +399,44 @@ static void waits(void)
 	all_there();
 }
 
+#define PIECE 37ul
+
+/* Every second piece is a mapping of its own to the kernel, which refuses a range that more than one is in. */
+static void cut(char *base, size_t pages)
+{
+	for (size_t p = 0; p < pages; p += 2 * PIECE)
+		CHECK(!madvise(base + p * PAGE, (pages - p < PIECE ? pages - p : PIECE) * PAGE, MADV_SEQUENTIAL));
+}
+
+static void by_borders(void)
+{
+	char *fresh = mmap(NULL, PART * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(fresh != MAP_FAILED);
+	cut(fresh, PART);
+	/* From page to page, so that zeros come ahead. */
+	for (size_t p = 0; p < PART; p++) {
+		expect(fresh, p, 0);
+		put(fresh, p, content(p));
+	}
+	part_there(fresh, 0, PART);
+	cut(memory, PAGES);
+	all_there();
+	for (int round = 0; round < 4; round++) {
+		char *part = page_at((size_t)round * 2 * PART);
+
+		await_evicted();
+		for (size_t p = 0; p < PAGES; p++)
+			put(memory, p, content(p));
+		await_evicted();
+		CHECK(!madvise(part, PART * PAGE, MADV_WILLNEED));
+		part_there(part, (size_t)round * 2 * PART, PART);
+	}
+	all_there();
+	part_there(fresh, 0, PART);
+	CHECK(!munmap(fresh, PART * PAGE));
+}
+
 static const struct probe {
 	const char *name;
 	void (*run)(void);
@@ -406,6 +444,7 @@ static const struct probe {
 	{ "protection", by_protection },
 	{ "advice", by_advice },
 	{ "populating", by_populating },
+	{ "borders", by_borders },
 	{ "hints", by_hints },
 	{ "priorities", by_priorities },
 	{ "guards", by_guards },

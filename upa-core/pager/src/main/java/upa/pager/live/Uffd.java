@@ -102,7 +102,7 @@ final class Uffd implements AutoCloseable {
         return copy(address, page, PAGE_BYTES);
     }
 
-    /** The same for several pages in a row: bytes copied, or -errno if none was. */
+    /** The same for several pages in a row: bytes copied, which may be fewer, or -errno if none was. */
     int copy(long address, MemorySegment pages, long bytes) {
         return copy(address, pages, bytes, 0);
     }
@@ -115,7 +115,9 @@ final class Uffd implements AutoCloseable {
     private int copy(long address, MemorySegment pages, long bytes, long mode) {
         int result = copyOnce(address, pages, bytes, mode);
         // Unmapped or moved while the kernel looked: whether there is an event to be read, it says the second time.
-        return result == -Linux.ENOENT ? copyOnce(address, pages, bytes, mode) : result;
+        result = result == -Linux.ENOENT ? copyOnce(address, pages, bytes, mode) : result;
+        // If a mapping ends among the pages, the kernel refuses them all.
+        return result == -Linux.ENOENT && bytes > PAGE_BYTES ? copyOnce(address, pages, PAGE_BYTES, mode) : result;
     }
 
     private int copyOnce(long address, MemorySegment pages, long bytes, long mode) {
