@@ -25,8 +25,9 @@ fi
 
 java=$(awk '$1 == "exec" { print $2 }' "$root/build/pager/start")
 "${java%/*}/javac" -Xlint:all -Werror -d "$work" -cp "$root/upa-core/target/upa-core.jar" \
-  "${BASH_SOURCE[0]%/*}/PagedRegion.java"
+  "${BASH_SOURCE[0]%/*}"/Paged{Region,Blocks}.java
 mkfifo "$work/input"
+: >"$work/out"
 
 # wait_for TEXT: until the program has said it.
 wait_for() {
@@ -59,4 +60,37 @@ wait "$program" || fail "status=$?: $(<"$work/err")"
 program=
 grep -q '^wrong 0$' "$work/out" || fail "$(<"$work/out")"
 [[ ! -s $work/err ]] || fail "something is said: $(<"$work/err")"
+
+# Threads map, resize, unmap and give back at random, policies change, and the pager is killed once.
+"$upa" run --policy clock --memory 192M -- "$java" -ea --enable-native-access=ALL-UNNAMED -Xmx48m -XX:+UseSerialGC \
+  -cp "$root/upa-core/target/upa-core.jar:$work" PagedBlocks 320 3 <>"$work/input" >"$work/out" 2>"$work/err" &
+program=$!
+
+# evicted NUMBER: waits until so many pages have left, by this pager.
+evicted() {
+  for ((i = 0; i < 1200; i++)); do
+    kill -0 "$program" 2>/dev/null || break
+    "$upa" policy stats "$program" >"$work/stats" 2>&1 || true
+    ! awk -v least="$1" '/^evicted to stores/ && $4 >= least { enough = 1 } END { exit !enough }' "$work/stats" || return 0
+    sleep 0.1
+  done
+  fail "fewer than $1 pages have left: $(<"$work/stats") $(<"$work/err")"
+  exit 1
+}
+evicted 10000
+"$upa" policy set "$program" s3-fifo || fail "policy set: status=$?"
+evicted 20000
+for folder in /proc/[0-9]*; do
+  words=$(tr '\0' ' ' 2>/dev/null <"$folder/cmdline") || continue
+  [[ $words != *" serve --for $program "* || $words != */java\ * ]] || kill -9 "${folder#/proc/}"
+done
+sleep 3
+evicted 5000
+# The JVM's own is a third of it.
+resident=$(awk '$1 == "RssAnon:" { print $2 }' "/proc/$program/status")
+[[ $resident -lt 300000 ]] || fail "anonymous memory over the bound of 192 MiB: resident=$resident KiB"
+echo >"$work/input"
+wait "$program" || fail "status=$?: $(<"$work/err")"
+program=
+grep -q ' wrong 0$' "$work/out" || fail "$(<"$work/out") $(<"$work/err")"
 exit "$failed"

@@ -172,6 +172,11 @@ final class LinearMemory {
         return MemoryCalls.madvise(address, bytes, Libc.MADV_POPULATE_WRITE());
     }
 
+    /** Does a pager hold the pages within a bound? */
+    boolean paged() {
+        return PAGED && !shared;
+    }
+
     /** Takes the memory from behind pages, which then read zero. */
     void drop(long address, long bytes) {
         int advice = shared ? Libc.MADV_REMOVE() : Libc.MADV_DONTNEED();

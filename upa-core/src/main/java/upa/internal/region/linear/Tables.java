@@ -9,7 +9,10 @@ import upa.internal.os.MemoryCalls;
 import upa.internal.region.RegionState;
 import upa.internal.region.Rounding;
 
-/** Moves the kernel's page tables of private pages: mremap(2) with MREMAP_DONTUNMAP. */
+/**
+ * Moves the kernel's page tables of private pages: mremap(2) with MREMAP_DONTUNMAP. Memory that is paged would leave
+ * the pager's bound by that, so its bytes are moved.
+ */
 final class Tables {
     private static final int MOVE = Libc.MREMAP_MAYMOVE() | Libc.MREMAP_FIXED() | Libc.MREMAP_DONTUNMAP();
 
@@ -30,6 +33,10 @@ final class Tables {
         long from = state.addressOf(fromPage);
         long length = pages << PAGE_SHIFT;
         boolean all = true;
+        if (memory.paged()) {
+            memory.copy(to, from, length);
+            return false;
+        }
         for (long done = 0, n; done < length; done += n) {
             n = oneMapping(from + done, length - done);
             if (MemoryCalls.mremap(from + done, n, n, MOVE, to + done) != to + done) {
@@ -51,7 +58,7 @@ final class Tables {
         long from = state.addressOf(fromPage);
         long length = pages << PAGE_SHIFT;
         long done = 0;
-        while (done < length) {
+        while (!memory.paged() && done < length) {
             long n = oneMapping(from + done, length - done) / CHILD_BYTES * CHILD_BYTES;
             if (n == 0) {
                 break;
