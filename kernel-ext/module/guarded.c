@@ -16,7 +16,7 @@
 
 #include "region.h"
 
-#define UPA_REFILLS 16U /* of one fault: each found the memory taken again before it was used */
+#define UPA_REFILLS 16U /* of one fault: each found the memory taken again, or none to spare */
 
 /* Pages under one holding of mmap_lock, beside which others may want to map and unmap. */
 #define UPA_PAGES_AT_ONCE 65536U
@@ -182,8 +182,11 @@ again:
 			return VM_FAULT_OOM; /* as of anonymous memory */
 		if (ret == -EINTR)
 			return VM_FAULT_NOPAGE; /* about to die */
-		if (ret || attempts++ >= UPA_REFILLS)
+		if (attempts++ >= UPA_REFILLS || (ret && ret != -EDQUOT))
 			goto bad;
+		/* At the bound: what somebody is about to free may make room. */
+		if (ret)
+			schedule_timeout_killable(1);
 		if (READ_ONCE(r->unused)) {
 			first = page;
 			count = 1;

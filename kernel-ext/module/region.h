@@ -101,6 +101,7 @@ struct upa_allocator {
  * @pages: of pages
  * @frames: of frames
  * @taken: in the state: frames taken so far; a mark
+ * @told_bound: in the state: @bound, for the process
  * @page_marks: in the state: children with a free page whose frame was taken
  * @frame_marks: in the state: children with a free frame that was taken
  * @absent: in the state: frames that have no memory
@@ -114,6 +115,7 @@ struct upa_unused {
 	struct upa_allocator pages;
 	struct upa_allocator frames;
 	atomic64_t *taken;
+	u64 *told_bound;
 	unsigned long *page_marks;
 	unsigned long *frame_marks;
 	unsigned long *absent;
@@ -371,6 +373,7 @@ void upa_block_free(struct upa_region *r, u64 frame, struct page *page);
 int upa_declare_allocators(struct upa_region *r, const struct upadev_allocators *a);
 u64 upa_free_bits(const struct upa_allocator *a, u64 row);
 bool upa_is_free(const struct upa_allocator *a, u64 unit);
+void upa_tell_bound(struct upa_unused *u, u64 bound);
 void upa_mark_absent(struct upa_unused *u, u64 frame, u64 at);
 void upa_mark_present(struct upa_unused *u, u64 frame);
 

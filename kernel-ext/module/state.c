@@ -51,16 +51,24 @@ static u64 upa_mark_words(const struct upa_allocator *a)
 static int upa_find_marks(const struct upa_region *r, u64 offset, struct upa_unused *u)
 {
 	u64 pages = upa_mark_words(&u->pages), frames = upa_mark_words(&u->frames);
-	u64 *marks = upa_words(r, offset, 1 + pages + frames + r->max_frames / BITS_PER_LONG,
+	u64 *marks = upa_words(r, offset, 2 + pages + frames + r->max_frames / BITS_PER_LONG,
 			       sizeof(*marks));
 
 	if (!marks)
 		return -EINVAL;
 	u->taken = (atomic64_t *)marks;
-	u->page_marks = (unsigned long *)(marks + 1);
+	u->told_bound = marks + 1;
+	u->page_marks = (unsigned long *)(marks + 2);
 	u->frame_marks = u->page_marks + pages;
 	u->absent = u->frame_marks + frames;
 	return 0;
+}
+
+/* What holds is ->bound; what the process does with the word is its own affair. */
+void upa_tell_bound(struct upa_unused *u, u64 bound)
+{
+	WRITE_ONCE(u->bound, bound);
+	WRITE_ONCE(*u->told_bound, bound);
 }
 
 int upa_declare_allocators(struct upa_region *r, const struct upadev_allocators *a)
@@ -78,7 +86,6 @@ int upa_declare_allocators(struct upa_region *r, const struct upadev_allocators 
 	u = kzalloc(sizeof(*u), GFP_KERNEL_ACCOUNT);
 	if (!u)
 		return -ENOMEM;
-	u->bound = UPADEV_NO_BOUND;
 	if (!upa_find_allocator(r, &a->pages, &u->pages) &&
 	    !upa_find_allocator(r, &a->frames, &u->frames))
 		ret = upa_find_marks(r, a->marks_offset, u);
@@ -87,6 +94,7 @@ int upa_declare_allocators(struct upa_region *r, const struct upadev_allocators 
 		kfree(u);
 		return ret ?: -ENOMEM;
 	}
+	upa_tell_bound(u, UPADEV_NO_BOUND);
 	/* Pairs with the acquire of those who look whether there are any. */
 	smp_store_release(&r->unused, u);
 	upa_watch_begin(r, watch);

@@ -360,7 +360,7 @@ int upa_set_bound(struct upa_region *r, struct upadev_bound *request)
 
 	if (mutex_lock_killable(&r->refill_lock))
 		return -EINTR;
-	WRITE_ONCE(r->unused->bound, request->pages);
+	upa_tell_bound(r->unused, request->pages);
 	mutex_unlock(&r->refill_lock);
 	if (!upa_within_bound(r, 0))
 		above.pages = upa_held_pages(r) - request->pages;

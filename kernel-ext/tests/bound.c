@@ -8,6 +8,13 @@
 #define NONE UPADEV_NO_BOUND
 
 static struct allocator pages, frames;
+static pid_t owner;
+static uint64_t marks; /* where they are in the state; the second word is the bound */
+
+static uint64_t told(const struct region *r)
+{
+	return ((_Atomic uint64_t *)((char *)r->state + marks))[1];
+}
 
 /* Page n shows frame n, all in use and written; of the frames those from `used` on are free. */
 static struct region declared(uint32_t flags, uint64_t size, uint64_t used)
@@ -16,7 +23,7 @@ static struct region declared(uint32_t flags, uint64_t size, uint64_t used)
 	struct upadev_allocators a = { 0 };
 	uint64_t end = allocator_place(&pages, &r, 0, FRAMES);
 
-	a.marks_offset = allocator_place(&frames, &r, end, FRAMES);
+	marks = a.marks_offset = allocator_place(&frames, &r, end, FRAMES);
 	a.pages = pages.where, a.frames = frames.where;
 	for (uint64_t f = 0; f < FRAMES; f++) {
 		if (f < used) {
@@ -27,6 +34,8 @@ static struct region declared(uint32_t flags, uint64_t size, uint64_t used)
 		}
 	}
 	CHECK_EQUAL(ioctl(r.fd, UPADEV_ALLOCATORS, &a), 0);
+	CHECK_EQUAL(told(&r), NONE);
+	owner = getpid();
 	return r;
 }
 
@@ -37,6 +46,9 @@ static uint64_t bound(const struct region *r, uint64_t limit)
 
 	CHECK_EQUAL(ioctl(r->fd, UPADEV_BOUND, &b), 0);
 	CHECK_EQUAL(stats(r).bound, limit);
+	/* A manager has no mapping of the state here. */
+	if (getpid() == owner)
+		CHECK_EQUAL(told(r), limit);
 	return b.held;
 }
 
@@ -140,6 +152,7 @@ static void by_a_manager(void)
 	CHECK_EQUAL(wait_status(child), 0);
 	CHECK_EQUAL(stats(&r).held, 100);
 	CHECK_EQUAL(stats(&r).bound, 100);
+	CHECK_EQUAL(told(&r), 100);
 	check_used(&r, 100);
 	CHECK_EQUAL(bound(&r, NONE), 100);
 }

@@ -13,7 +13,7 @@
 
 static struct region r;
 static struct allocator pages, frames;
-static _Atomic uint64_t *marks; /* the count, then those of pages, of frames, of absence */
+static _Atomic uint64_t *marks; /* the count, the bound, then those of pages, frames, absence */
 
 static uint64_t mark_words(const struct allocator *a)
 {
@@ -27,17 +27,17 @@ static uint64_t taken(void)
 
 static bool page_marked(uint64_t page)
 {
-	return marks[1 + page / CHILD / 64] >> page / CHILD % 64 & 1;
+	return marks[2 + page / CHILD / 64] >> page / CHILD % 64 & 1;
 }
 
 static bool frame_marked(uint64_t frame)
 {
-	return marks[1 + mark_words(&pages) + frame / CHILD / 64] >> frame / CHILD % 64 & 1;
+	return marks[2 + mark_words(&pages) + frame / CHILD / 64] >> frame / CHILD % 64 & 1;
 }
 
 static bool absent(uint64_t frame)
 {
-	return marks[1 + mark_words(&pages) + mark_words(&frames) + frame / 64] >> frame % 64 & 1;
+	return marks[2 + mark_words(&pages) + mark_words(&frames) + frame / 64] >> frame % 64 & 1;
 }
 
 static void press(void)
@@ -125,7 +125,7 @@ static void refusals(void)
 	uint64_t children = PAGES / CHILD, words;
 
 	place(0, PAGES, FRAMES);
-	words = 1 + mark_words(&pages) + mark_words(&frames) + FRAMES / 64;
+	words = 2 + mark_words(&pages) + mark_words(&frames) + FRAMES / 64;
 	good = declaration();
 	CHECK_ERRNO(ioctl(r.fd, UPADEV_RECLAIM, &(struct upadev_reclaim){ .pages = 1 }),
 		    EOPNOTSUPP);

@@ -106,7 +106,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define UPADEV_ABI_VERSION 3
+#define UPADEV_ABI_VERSION 4
 
 #define UPADEV_PAGE_BYTES 4096ULL
 #define UPADEV_BLOCK_PAGES 512ULL     /* pages in 2 MiB: unit of regions and pools */
@@ -338,8 +338,9 @@ struct upadev_reclaim {
  * that the bound is kept, or all of it. What is in use stays, so that `held` may be more; the call
  * may be repeated later. As long as there is a bound, a frame gets memory only if it is kept
  * thereby, if need be after unused ones have lost theirs. Otherwise a touch is a SIGBUS, a page
- * that a pager brings EDQUOT, and a pool that would grow beyond it ENOMEM. With EINTR the bound is
- * set.
+ * that a pager brings EDQUOT, and a pool that would grow beyond it ENOMEM. So who allocates pages
+ * looks at the bound, which stands before the marks (struct upadev_allocators), and leaves the
+ * rest alone. With EINTR the bound is set.
  */
 struct upadev_bound {
 	__u64 pages;
@@ -454,7 +455,9 @@ struct upadev_allocator {
  * __u64 words, one behind the other:
  *
  * ========  ======================================================================================
- * 1         number of frames taken so far, written after the marks that belong to it
+ * taken     1 word: number of frames taken so far, written after the marks that belong to it
+ * bound     1 word: how many frames may have memory, see struct upadev_bound. The module writes it,
+ *           before it gives anything back for its sake
  * pages     bit c: in child c of the pages is a free page whose frame was taken;
  *           (children + 63) / 64 words. The module sets bits, the process clears them
  * frames    the same of free frames; as many for these

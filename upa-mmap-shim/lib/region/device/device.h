@@ -137,6 +137,13 @@ size_t upa_marks_bytes(uint64_t pages, uint64_t frames);
 /* Tells the module where the allocators are: from then on it may take what is unused. */
 int upa_device_declare(struct upa_region *r);
 
+/*
+ * How many frames may have memory: UPADEV_BOUND of a manager, else UPADEV_NO_BOUND. What is unused makes room by
+ * itself, so what counts is the frames of allocated pages: are there more of these than may be?
+ */
+uint64_t upa_device_bound(const struct device_region *d);
+bool upa_beyond_bound(const struct upa_region *r);
+
 /* Has the module taken the memory of this frame? Sure of a frame that stands in no word. */
 bool upa_frame_absent(const struct upa_region *r, uint64_t frame);
 

@@ -176,7 +176,8 @@ static int prepare(struct upa_region *r, struct upa_page_id first, uint64_t page
 
 	if (empty < pages)
 		change(&r->device->deferred, -(int64_t)(pages - empty));
-	if (empty && !supply(r, first, end, empty, flags, source)) {
+	/* Beyond it no touch would bring memory: better no page than one that cannot be used. */
+	if ((empty && !supply(r, first, end, empty, flags, source)) || (r->device->marks && upa_beyond_bound(r))) {
 		uint64_t pieces;
 
 		change(&r->device->deferred, (int64_t)upa_put_mixed(r, first, end, &pieces));
@@ -252,7 +253,7 @@ int upa_device_populate(struct upa_region *r, uint64_t first)
 	struct device_region *d = r->device;
 	int error;
 
-	if (load(&d->deferred) + UPA_CHILD_PAGES > (int64_t)d->max_deferred) {
+	if (load(&d->deferred) + UPA_CHILD_PAGES > (int64_t)d->max_deferred || upa_device_bound(d) != UPADEV_NO_BOUND) {
 		put_back(r, first, UPA_CHILD_PAGES, UPA_PUT_UNTOUCHED);
 		return -EDQUOT;
 	}
@@ -268,7 +269,9 @@ bool upa_device_clear_child(struct upa_region *r, uint64_t first)
 {
 	struct upa_page_id end = page_at(first + UPA_CHILD_PAGES);
 
-	if (next_word(r->device, page_at(first), end, false).n < end.n)
+	/* Near a bound there may be no memory for what is only to be cleared. */
+	if (upa_device_bound(r->device) != UPADEV_NO_BOUND ||
+	    next_word(r->device, page_at(first), end, false).n < end.n)
 		return false;
 	clear(r, page_at(first), end, false);
 	return true;

@@ -15,6 +15,10 @@
 
 #define MARK_BITS 64u
 
+/* Before the marks: how many frames were taken, and the bound. */
+#define FIRST_MARK 2u
+#define BOUND_WORD 1u
+
 /* Children at most for one request, so that none pays for all. */
 #define SETTLE_CHILDREN 16u
 
@@ -27,7 +31,7 @@ static uint64_t mark_words(uint64_t units)
 
 size_t upa_marks_bytes(uint64_t pages, uint64_t frames)
 {
-	return (1 + mark_words(pages) + mark_words(frames) + frames / MARK_BITS) * sizeof(uint64_t);
+	return (FIRST_MARK + mark_words(pages) + mark_words(frames) + frames / MARK_BITS) * sizeof(uint64_t);
 }
 
 static struct upadev_allocator describe(const struct upa_region *r, const struct upa_llfree *a)
@@ -47,18 +51,42 @@ int upa_device_declare(struct upa_region *r)
 {
 	struct device_region *d = r->device;
 	struct upadev_allocators a = { .pages = describe(r, &r->llfree), .frames = describe(r, &d->frames) };
+	int error;
 
 	if (!d->reclaim)
 		return 0;
 	a.marks_offset = d->state_bytes - round_up(upa_marks_bytes(r->llfree.pages, d->max_frames), PAGE_BYTES);
-	d->marks = (_Atomic uint64_t *)((char *)r->header + a.marks_offset);
-	return upa_device_call(d, UPADEV_ALLOCATORS, &a);
+	error = upa_device_call(d, UPADEV_ALLOCATORS, &a);
+	/* What stands there before means nothing. */
+	if (!error)
+		d->marks = (_Atomic uint64_t *)((char *)r->header + a.marks_offset);
+	return error;
+}
+
+uint64_t upa_device_bound(const struct device_region *d)
+{
+	return d->marks ? atomic_load_explicit(&d->marks[BOUND_WORD], memory_order_relaxed) : UPADEV_NO_BOUND;
+}
+
+bool upa_beyond_bound(const struct upa_region *r)
+{
+	const struct device_region *d = r->device;
+	const uint64_t bound = upa_device_bound(d);
+	int64_t used;
+
+	if (bound == UPADEV_NO_BOUND)
+		return false;
+	/* Of two requests that together are too much, one sees what the other has counted. */
+	atomic_thread_fence(memory_order_seq_cst);
+	used = (int64_t)upa_pool_frames(r) - load(&d->free_frames) - load(&d->deferred);
+	return used > 0 && (uint64_t)used > bound;
 }
 
 bool upa_frame_absent(const struct upa_region *r, uint64_t frame)
 {
 	const struct device_region *d = r->device;
-	const _Atomic uint64_t *absent = d->marks + 1 + mark_words(r->llfree.pages) + mark_words(d->max_frames);
+	const _Atomic uint64_t *absent =
+		d->marks + FIRST_MARK + mark_words(r->llfree.pages) + mark_words(d->max_frames);
 
 	return atomic_load_explicit(&absent[frame / MARK_BITS], memory_order_acquire) >> frame % MARK_BITS & 1;
 }
@@ -127,8 +155,8 @@ void upa_device_settle_marks(struct upa_region *r, uint64_t taken)
 	uint64_t page_words = mark_words(r->llfree.pages), frame_words = mark_words(d->max_frames);
 	unsigned budget = SETTLE_CHILDREN;
 
-	settle_marked(r, d->marks + 1, page_words, upa_device_settle_child, &budget);
-	settle_marked(r, d->marks + 1 + page_words, frame_words, settle_child_of_frames, &budget);
+	settle_marked(r, d->marks + FIRST_MARK, page_words, upa_device_settle_child, &budget);
+	settle_marked(r, d->marks + FIRST_MARK + page_words, frame_words, settle_child_of_frames, &budget);
 	if (budget)
 		atomic_store_explicit(&d->settled, taken, memory_order_relaxed);
 }

@@ -1,13 +1,24 @@
 package upa.core;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
 
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import upa.internal.bindings.Device;
+import upa.internal.bindings.upadev_bound;
+import upa.internal.os.DeviceCalls;
 
 /** A region of the back end pte. */
 class PteRegionTest extends PteRegionContract {
@@ -115,6 +126,66 @@ class PteRegionTest extends PteRegionContract {
         assertEquals(12 * MIB, kept.stats().frames().goneBytes());
         kept.validate();
         kept.close();
+    }
+
+    /** The descriptors of the device that this process has. */
+    private static Set<Integer> devices() throws IOException {
+        Set<Integer> found = new HashSet<>();
+        try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+            for (Path descriptor : descriptors) {
+                try {
+                    if (Files.readSymbolicLink(descriptor).toString().equals("/dev/upa")) {
+                        found.add(Integer.parseInt(descriptor.getFileName().toString()));
+                    }
+                } catch (NoSuchFileException e) {
+                    continue; // that of the listing itself
+                }
+            }
+        }
+        return found;
+    }
+
+    private static void setBound(int device, long pages) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment request = upadev_bound.allocate(arena);
+            upadev_bound.pages(request, pages);
+            assertEquals(0, DeviceCalls.ioctl(device, Device.UPADEV_BOUND(), request.address()));
+        }
+    }
+
+    @Test
+    void whatWouldBeBeyondABoundIsRefused() throws IOException {
+        Set<Integer> others = devices();
+        Region bounded = Region.create(BYTES, options(32 * MIB).withReclaim(true));
+        Set<Integer> own = devices();
+        own.removeAll(others);
+        int device = own.iterator().next();
+        long first = bounded.map(6 * MIB);
+        fillSegment(bounded, first, 6 * MIB, 1);
+        setBound(device, Device.UPADEV_NO_BOUND() - 1);
+        bounded.unmap(bounded.map(16 * MIB), 16 * MIB);
+        setBound(device, 8 * MIB / PAGE_BYTES);
+        long second = bounded.map(2 * MIB);
+        fillSegment(bounded, second, 2 * MIB, 2);
+        assertEquals(Region.NO_MEMORY, bounded.map(PAGE_BYTES), "a touch would be a SIGBUS");
+        assertEquals(Region.NO_MEMORY, bounded.map(16 * MIB, Region.ZEROS));
+        assertFalse(bounded.mapAt(bounded.base() + 48 * MIB, PAGE_BYTES, 0));
+        assertEquals(8 * MIB, bounded.stats().allocatedBytes());
+        bounded.validate();
+        bounded.unmap(first, 4 * MIB);
+        long third = bounded.map(4 * MIB, Region.ZEROS);
+        assertReads(bounded, third, 4 * MIB, 0);
+        assertEquals(Region.NO_MEMORY, bounded.map(PAGE_BYTES));
+        setBound(device, Device.UPADEV_NO_BOUND());
+        fillSegment(bounded, bounded.map(16 * MIB), 16 * MIB, 3);
+        assertReads(bounded, first + 4 * MIB, 2 * MIB, 1);
+        assertReads(bounded, second, 2 * MIB, 2);
+        bounded.validate();
+        bounded.close();
+    }
+
+    private static void fillSegment(Region region, long address, long bytes, int value) {
+        region.segment(address, bytes).fill((byte) value);
     }
 
     @Test

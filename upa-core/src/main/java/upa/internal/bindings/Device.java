@@ -23,10 +23,10 @@ public class Device extends Device$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int UPADEV_ABI_VERSION = (int)3L;
+    private static final int UPADEV_ABI_VERSION = (int)4L;
     /**
      * {@snippet lang=c :
-     * #define UPADEV_ABI_VERSION 3
+     * #define UPADEV_ABI_VERSION 4
      * }
      */
     public static int UPADEV_ABI_VERSION() {

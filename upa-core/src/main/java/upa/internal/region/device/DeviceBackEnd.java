@@ -172,7 +172,8 @@ public final class DeviceBackEnd implements RegionBackEnd {
 
     @Override
     public boolean clearChild(int slot, long first) {
-        if (words.missing(first, CHILD_PAGES) != 0) {
+        // Near a bound there may be no memory for what is only to be cleared.
+        if (frames.isBounded() || words.missing(first, CHILD_PAGES) != 0) {
             return false;
         }
         clear(slot, first, CHILD_PAGES, ANYTHING);

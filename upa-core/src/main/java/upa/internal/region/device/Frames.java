@@ -5,6 +5,8 @@ import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 
 import java.util.concurrent.atomic.AtomicLong;
 import upa.core.PteOptions;
+import upa.internal.bindings.Device;
+import upa.internal.os.RawMemory;
 import upa.internal.region.Refusal;
 import upa.internal.region.Rounding;
 import upa.llfree.LlFree;
@@ -52,6 +54,26 @@ final class Frames {
 
     boolean canReclaim() {
         return marks != null;
+    }
+
+    /** {@return whether a manager has set how many frames may have memory} */
+    boolean isBounded() {
+        return marks != null && marks.bound() != Device.UPADEV_NO_BOUND();
+    }
+
+    /**
+     * {@return whether more pages are allocated, each of which has a frame, than frames may have memory} What is unused
+     * makes room by itself. Of two requests that together are too much, one sees what the other has counted.
+     *
+     * @param deferred free pages that have frames
+     */
+    boolean isBeyondBound(AtomicLong deferred) {
+        if (!isBounded()) {
+            return false;
+        }
+        RawMemory.fullFence();
+        long used = pool - free.get() - deferred.get();
+        return used > 0 && Long.compareUnsigned(used, marks.bound()) > 0;
     }
 
     /**

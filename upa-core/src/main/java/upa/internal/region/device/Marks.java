@@ -9,6 +9,11 @@ import upa.internal.os.RawMemory;
  * of UPADEV_ALLOCATORS. It sets marks of children, which are cleared here; all else it alone writes.
  */
 final class Marks {
+    /** Words before the marks: how many frames were taken, and the bound. */
+    private static final long FIRST_MARK = 2;
+
+    private static final long BOUND_WORD = 1;
+
     private final long address;
     private final long pageWords;
     private final long frameWords;
@@ -21,7 +26,7 @@ final class Marks {
 
     /** {@return the size of the marks for so many pages and frames} */
     static long bytes(long pages, long frames) {
-        return (1 + words(pages) + words(frames) + frames / Long.SIZE) * Long.BYTES;
+        return (FIRST_MARK + words(pages) + words(frames) + frames / Long.SIZE) * Long.BYTES;
     }
 
     /** For each child a bit. */
@@ -39,9 +44,14 @@ final class Marks {
         return RawMemory.getLongAcquire(address);
     }
 
+    /** {@return how many frames may have memory, or UPADEV_NO_BOUND} */
+    long bound() {
+        return RawMemory.getLongOpaque(at(BOUND_WORD));
+    }
+
     /** {@return whether the module has taken the memory of a frame; sure of one that stands at no page} */
     boolean isAbsent(long frame) {
-        long word = RawMemory.getLongAcquire(at(1 + pageWords + frameWords + frame / Long.SIZE));
+        long word = RawMemory.getLongAcquire(at(FIRST_MARK + pageWords + frameWords + frame / Long.SIZE));
         return (word >>> frame & 1) != 0;
     }
 
@@ -59,12 +69,12 @@ final class Marks {
 
     /** {@return a child with free pages whose frames were taken, the mark of which is cleared now, or -1} */
     long nextPageChild() {
-        return claim(1, pageWords);
+        return claim(FIRST_MARK, pageWords);
     }
 
     /** {@return a child of frames, the same} */
     long nextFrameChild() {
-        return claim(1 + pageWords, frameWords);
+        return claim(FIRST_MARK + pageWords, frameWords);
     }
 
     private long claim(long first, long words) {

@@ -35,9 +35,8 @@ final class Relocate {
         if (to < 0) {
             return to;
         }
-        if (newPages > oldPages && !supply.attach(slot, to + oldPages, newPages - oldPages, 0, true)) {
-            state.putBack(slot, to, newPages, LlFree.PUT_UNTOUCHED);
-            state.countShortage(slot);
+        if (newPages > oldPages && !supply.toPages(slot, to + oldPages, newPages - oldPages, 0)) {
+            state.putBack(slot, to, oldPages, LlFree.PUT_UNTOUCHED);
             return LlFree.NO_MEMORY;
         }
         PageRanges changed = new PageRanges();

@@ -1,5 +1,6 @@
 package upa.internal.region.device;
 
+import static upa.core.RegionDescriptor.INTERNAL_PUTS;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 
@@ -47,6 +48,12 @@ final class Supply {
         if (!done) {
             state.putBack(slot, page, n, LlFree.PUT_UNTOUCHED);
             state.countShortage(slot);
+        } else if (frames.isBeyondBound(words.deferred)) {
+            // No touch would bring memory: better no page than one that cannot be used.
+            free(slot, page, n);
+            state.count(slot, INTERNAL_PUTS, 1);
+            state.countShortage(slot);
+            done = false;
         }
         return done;
     }
@@ -54,6 +61,7 @@ final class Supply {
     /** Ahead of need: for a free child that the caller has taken. Frames of other free pages stay where they are. */
     boolean ahead(int slot, long first) {
         return words.deferred.get() + CHILD_PAGES <= maxDeferred
+                && !frames.isBounded()
                 && attach(slot, first, CHILD_PAGES, LlFree.GET_ZEROS, false);
     }
 
