@@ -21,11 +21,21 @@
 /* Pages under one holding of mmap_lock, beside which others may want to map and unmap. */
 #define UPA_PAGES_AT_ONCE 65536U
 
+static __always_inline u64 upa_any_of_16(const u32 *shadow)
+{
+	const u64 *two = (const u64 *)shadow;
+
+	return READ_ONCE(two[0]) | READ_ONCE(two[1]) | READ_ONCE(two[2]) | READ_ONCE(two[3]) |
+	       READ_ONCE(two[4]) | READ_ONCE(two[5]) | READ_ONCE(two[6]) | READ_ONCE(two[7]);
+}
+
 /* Entries of 0 from @shadow on, at least 1; only a hint: what counts is read again, once. */
 static unsigned long upa_count_zeros(const u32 *shadow, const u32 *end)
 {
 	const u32 *next = shadow + 1;
 
+	while (next + 16 <= end && !upa_any_of_16(next))
+		next += 16;
 	while (next + 4 <= end &&
 	       !(READ_ONCE(*(const u64 *)next) | READ_ONCE(*(const u64 *)(next + 2))))
 		next += 4;
