@@ -35,6 +35,23 @@ EXPORT void *malloc(size_t bytes)
 	return CALL(void *, malloc, bytes, bytes);
 }
 
+/*
+ * Whoever is promised zeros. A signal handler may call it over malloc(), or have left that by longjmp(), and then
+ * nobody has said that its request is over.
+ */
+EXPORT void *calloc(size_t count, size_t bytes)
+{
+	uncleared_request = 0;
+	return __atomic_load_n(&next.calloc, __ATOMIC_RELAXED)(count, bytes);
+}
+
+EXPORT void *sbrk(intptr_t bytes)
+{
+	next_need();
+	uncleared_request = 0;
+	return next.sbrk(bytes);
+}
+
 EXPORT void *realloc(void *block, size_t bytes)
 {
 	return CALL(void *, realloc, bytes, block, bytes);

@@ -12,6 +12,12 @@ static void *first_malloc(size_t bytes)
 	return next.malloc(bytes);
 }
 
+static void *first_calloc(size_t count, size_t bytes)
+{
+	next_find();
+	return next.calloc(count, bytes);
+}
+
 static void *first_realloc(void *block, size_t bytes)
 {
 	next_find();
@@ -38,6 +44,7 @@ static int first_posix_memalign(void **block, size_t alignment, size_t bytes)
 
 struct next next = {
 	.malloc = first_malloc,
+	.calloc = first_calloc,
 	.realloc = first_realloc,
 	.memalign = first_memalign,
 	.aligned_alloc = first_aligned_alloc,

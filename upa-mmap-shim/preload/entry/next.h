@@ -70,12 +70,14 @@ ssize_t process_madvise(int pidfd, const struct iovec *vector, size_t count, int
 	F(setsockopt)                                                                                                  \
 	F(personality)                                                                                                 \
 	F(process_madvise)                                                                                             \
+	F(sbrk)                                                                                                        \
 	F(shmat)                                                                                                       \
 	F(shmdt)                                                                                                       \
 	F(ioctl)                                                                                                       \
 	F(_exit)                                                                                                       \
 	F(_Exit)                                                                                                       \
 	F(malloc)                                                                                                      \
+	F(calloc)                                                                                                      \
 	F(realloc)                                                                                                     \
 	F(memalign)                                                                                                    \
 	F(aligned_alloc)                                                                                               \

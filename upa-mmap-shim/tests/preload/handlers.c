@@ -5,6 +5,7 @@
  * with and without the preloaded library (preload_test.sh).
  */
 #define _GNU_SOURCE
+#include <malloc.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -129,6 +130,48 @@ static void left_by_jumps(void)
 	free(end);
 }
 
+static void allocate(int i)
+{
+	char *block = malloc(300 * KIB);
+
+	(void)i;
+	memset(block, 'm', PAGE);
+	block[200 * KIB] = 'm';
+	free(block);
+}
+
+/* Not of others than libc's, which have locks that nobody opens then. */
+static bool may_leave_malloc(void)
+{
+	const char *preloaded = getenv("LD_PRELOAD");
+
+	return !preloaded || !strstr(preloaded, "malloc");
+}
+
+/* What is promised zeros after malloc() has been left gets them. */
+static void left_malloc(void)
+{
+	volatile int dirty = 0;
+
+	mallopt(M_MMAP_THRESHOLD, 64 * KIB);
+	on_alarm(leave, 0);
+	for (volatile int i = 0; may_leave_malloc() && i < TIMES; i++) {
+		char *zeros;
+
+		if (!sigsetjmp(escape, 1)) {
+			arm(i);
+			for (;;)
+				allocate(0);
+		}
+		zeros = calloc(1, 400 * KIB);
+		dirty += !is(zeros, 400 * KIB, 0);
+		memset(zeros, 'z', 400 * KIB);
+		free(zeros);
+	}
+	on_alarm(SIG_IGN, 0);
+	say("not zero: %d", dirty);
+}
+
 static void use(int number)
 {
 	char *block = map(MIB);
@@ -211,10 +254,8 @@ static void on_a_stack_in_turns(void)
 int main(int argc, char **argv)
 {
 	static const struct scenario scenarios[] = {
-		SCENARIO(left_by_jumps),
-		SCENARIO(over_calls),
-		SCENARIO(on_a_stack_of_its_own),
-		SCENARIO(on_a_stack_in_turns),
+		SCENARIO(left_by_jumps),         SCENARIO(left_malloc),         SCENARIO(over_calls),
+		SCENARIO(on_a_stack_of_its_own), SCENARIO(on_a_stack_in_turns),
 	};
 
 	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
