@@ -204,7 +204,7 @@ public final class Region extends RegionRuns implements AutoCloseable {
      * Allocates pages that may hold old bytes.
      *
      * @param bytes size, rounded up to pages; 1 or more
-     * @return the address, a multiple of 4096 and from 2 MiB on normally of 2 MiB; or {@link #NO_MEMORY}
+     * @return the address, a multiple of 4096; or {@link #NO_MEMORY}
      * @throws IllegalArgumentException if bytes is out of range
      * @throws IllegalStateException    if the region is closed
      */
@@ -307,7 +307,7 @@ public final class Region extends RegionRuns implements AutoCloseable {
         checkOpen();
         try {
             backEnd.put(slot(), page, pagesOf(bytes));
-            reclaim.freed(bytes);
+            idle.freed(slot(), bytes);
             Events.unmap(base, address, bytes);
         } catch (IllegalArgumentException | IllegalStateException e) {
             checkOpen();
@@ -388,7 +388,7 @@ public final class Region extends RegionRuns implements AutoCloseable {
             }
             if (newPages < oldPages) {
                 backEnd.put(slot(), page + newPages, oldPages - newPages);
-                reclaim.freed(oldBytes - newBytes);
+                idle.freed(slot(), oldPages - newPages << PAGE_SHIFT);
             }
             return newPages > oldPages ? grow(page, oldPages, newPages, flags) : address;
         } finally {
@@ -404,7 +404,9 @@ public final class Region extends RegionRuns implements AutoCloseable {
      *
      * <p>A daemon thread named {@code upa-reclaim} sees to it: one for all regions, while there is something to look
      * at. What has been populated ahead counts as free memory. What nobody has asked for in half a second is marked, in
-     * a private region, so that the kernel may take it under pressure (MADV_FREE), until it is used again.
+     * a private region, so that the kernel may take it under pressure (MADV_FREE), until it is used again. What a limit
+     * of the machine or of a cgroup leaves no room for is marked at once, by whoever frees it; in a shared region it
+     * goes back.
      *
      * @param policy how much; of the kernel module's back ends only {@link Retention#EVERYTHING}
      * @throws IllegalArgumentException if it is another, and the back end is not linear

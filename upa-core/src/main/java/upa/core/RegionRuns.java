@@ -27,7 +27,6 @@ abstract class RegionRuns {
     private final Chunks chunks;
 
     final Idle idle;
-    final Reclaim reclaim;
     final ClearAhead clearAhead;
 
     RegionRuns(RegionBackEnd backEnd) {
@@ -40,7 +39,6 @@ abstract class RegionRuns {
         lifetime = new Lifetime(this, slots);
         chunks = new Chunks(slots);
         idle = new Idle(backEnd, lifetime);
-        reclaim = idle.reclaim;
         clearAhead = new ClearAhead(backEnd, lifetime, idle);
     }
 
@@ -61,6 +59,7 @@ abstract class RegionRuns {
     /** The address of pages just taken, after Flight Recorder has been told. */
     final long mapped(long page, long bytes) {
         long address = state.addressOf(page);
+        idle.took(slot(), bytes);
         Events.map(base, address, bytes);
         return address;
     }
@@ -138,13 +137,14 @@ abstract class RegionRuns {
     /** For a holder of the region: frees pages of the holder's. */
     final void free(long address, long n) {
         backEnd.put(slot(), address - base >> PAGE_SHIFT, n);
-        reclaim.freed(n << PAGE_SHIFT);
+        idle.freed(slot(), n << PAGE_SHIFT);
         Events.unmap(base, address, n << PAGE_SHIFT);
     }
 
     /** For a holder of the region: frees pages that nobody has used. */
     final void freeUnused(long address, long n) {
         backEnd.putUnused(slot(), address - base >> PAGE_SHIFT, n);
+        idle.freed(slot(), n << PAGE_SHIFT);
     }
 
     /** Makes pages taken what the flags ask for; if that fails, they are free again. */
@@ -172,6 +172,7 @@ abstract class RegionRuns {
         if (holds < 0) {
             return Region.NO_MEMORY;
         }
+        idle.took(slot(), gained << PAGE_SHIFT);
         if ((flags & Region.ZEROS) != 0) {
             backEnd.clear(slot(), page + oldPages, gained, holds);
         }
@@ -186,7 +187,8 @@ abstract class RegionRuns {
         if (to < 0) {
             return Region.NO_MEMORY;
         }
-        reclaim.freed(oldPages << PAGE_SHIFT);
+        idle.took(slot(), newPages << PAGE_SHIFT);
+        idle.freed(slot(), oldPages << PAGE_SHIFT);
         if ((flags & Region.ZEROS) != 0) {
             backEnd.clear(slot(), to + oldPages, newPages - oldPages, RegionBackEnd.ANYTHING);
         }

@@ -11,8 +11,7 @@ import java.util.List;
  * follows. The twin of {@code preload/policy/pressure.c} and of what reads for it.
  *
  * <p>What is kept must fit beside whatever is touched next. So of each limit, a cgroup's or the machine's, a fixed
- * share may be kept, and of what is left, half; nothing while tasks of the system wait for memory. For one thread at a
- * time.
+ * share may be kept, and of what is left, half; nothing while tasks of the system wait for memory. Any thread may ask.
  */
 public final class Pressure {
     /** The answer where nothing limits. */
@@ -50,7 +49,7 @@ public final class Pressure {
     }
 
     /** How much a process may keep that keeps so much now: bytes. By a clock that never goes back. */
-    public long keepable(long nowMillis, long kept) {
+    public synchronized long keepable(long nowMillis, long kept) {
         if (nowMillis - askedAt >= INTERVAL_MILLIS) {
             askedAt = nowMillis;
             String machineText = text(root.resolve("proc/meminfo"));

@@ -66,10 +66,15 @@ public interface RegionBackEnd {
 
     /**
      * Marks memory of free pages so that the kernel may take it, until at most so much is unmarked, or so many pages
-     * have been marked. Returns how many; 0 where the kernel cannot be told.
+     * have been marked. Only free children can be marked, as a whole. Returns how many pages.
      */
     default long makeLazy(int slot, long unmarkedPages, long mostPages) {
         return 0;
+    }
+
+    /** The same without a bound, and what cannot be marked is given back, if it is as much again. */
+    default long leaveUnmarked(int slot, long unmarkedPages) {
+        return giveBack(slot, unmarkedPages);
     }
 
     /** Finds what the kernel has taken of that: it counts as absent from then on. Returns the pages found. */

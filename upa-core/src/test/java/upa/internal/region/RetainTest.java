@@ -21,6 +21,8 @@ class RetainTest {
     private long keepable;
 
     private long asked;
+    /** Of what is kept, so much is marked already. */
+    private long lazy;
 
     @BeforeEach
     void begin() {
@@ -32,14 +34,21 @@ class RetainTest {
         now = 1_000_000;
         keepable = Long.MAX_VALUE;
         asked = 0;
+        lazy = 0;
     }
 
-    private long look(long allocated, long retained, long freed) {
+    private Retain.Verdict verdict(long allocated, long retained, long freed) {
         now += STEP;
-        return retain.look(now, allocated, retained, freed, kept -> {
+        return retain.look(now, allocated, retained, lazy, freed, kept -> {
             asked = kept;
             return keepable;
         });
+    }
+
+    private long look(long allocated, long retained, long freed) {
+        Retain.Verdict verdict = verdict(allocated, retained, freed);
+        assertEquals(Retain.KEEP, verdict.unmarked());
+        return verdict.keep();
     }
 
     private long look(long allocated, long retained) {
@@ -112,20 +121,53 @@ class RetainTest {
         assertEquals(70 * MIB, retain.peak());
     }
 
-    /** If something has to go, a quarter more goes. */
+    /** What a limit has no room for stays, marked, and a quarter more: as {@code limit_marks} of {@code lazy.c}. */
     @Test
-    void limitsBoundWhatIsKeptButAreOfNoInterestToWhoKeepsLittle() {
-        keepable = 8 * MIB;
-        assertEquals(downTo(6 * MIB), look(400 * MIB, 33 * MIB));
-        assertEquals(33 * MIB, asked);
-        assertEquals(Retain.KEEP, look(400 * MIB, 8 * MIB));
-        assertEquals(8 * MIB, asked);
-        keepable = 0;
-        assertEquals(Retain.KEEP, look(400 * MIB, MIB));
-        assertEquals(8 * MIB, asked, "not asked");
-        assertEquals(0, look(400 * MIB, MIB + 1));
+    void limitsHaveMarkedWhatTheyLeaveNoRoomFor() {
+        keepable = 16 * MIB;
+        assertEquals(new Retain.Verdict(Retain.KEEP, 12 * MIB, 16 * MIB), verdict(0, 100 * MIB, 100 * MIB));
+        assertEquals(100 * MIB, asked);
+        lazy = 88 * MIB;
+        assertEquals(Retain.KEEP, look(0, 100 * MIB, 0), "not again");
+        lazy = 84 * MIB;
+        assertEquals(Retain.KEEP, look(0, 100 * MIB, 0), "not before it is more than may stay");
+        lazy = 84 * MIB - 1;
+        assertEquals(12 * MIB, verdict(0, 100 * MIB, 0).unmarked());
         keepable = 100 * MIB;
-        assertNear(downTo(40 * MIB), look(400 * MIB, 41 * MIB));
+        lazy = 0;
+        assertEquals(Retain.KEEP, look(0, 100 * MIB, 0), "all of it may stay");
+    }
+
+    @Test
+    void limitsAreOfNoInterestToWhoKeepsLittle() {
+        keepable = 0;
+        assertEquals(new Retain.Verdict(Retain.KEEP, Retain.KEEP, MIB), verdict(400 * MIB, MIB, 0));
+        assertEquals(0, asked, "not asked");
+    }
+
+    /** Where tasks wait for memory, and where others have all that a limit allows. */
+    @Test
+    void whereNothingMayStayItGoes() {
+        keepable = 0;
+        Retain.Verdict verdict = verdict(0, MIB + 1, 100 * MIB);
+        assertEquals(new Retain.Verdict(0, Retain.KEEP, 0), verdict);
+        assertTrue(verdict.isUrgent());
+        keepable = 1;
+        verdict = verdict(0, 2 * MIB, 0);
+        assertEquals(new Retain.Verdict(Retain.KEEP, 1, 1), verdict);
+        assertFalse(verdict.isUrgent());
+    }
+
+    /** Time takes away, and of what is left a limit has the rest marked. */
+    @Test
+    void bothAtOnce() {
+        keepable = 4 * MIB;
+        assertEquals(new Retain.Verdict(downTo(40 * MIB), 3 * MIB, 4 * MIB), verdict(400 * MIB, 100 * MIB, 0));
+        lazy = 97 * MIB;
+        assertEquals(new Retain.Verdict(downTo(40 * MIB), Retain.KEEP, 4 * MIB), verdict(400 * MIB, 100 * MIB, 0));
+        keepable = 38 * MIB;
+        lazy = 0;
+        assertEquals(new Retain.Verdict(downTo(40 * MIB), Retain.KEEP, 38 * MIB), verdict(400 * MIB, 100 * MIB, 0));
     }
 
     @Test

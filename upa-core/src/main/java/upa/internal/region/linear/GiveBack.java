@@ -101,7 +101,7 @@ final class GiveBack {
      * The free runs with memory of one child. All of a run if any page of it may hold old bytes: a huge page has put
      * memory behind the others as well.
      */
-    private long dropParts(int slot, long first) {
+    long dropParts(int slot, long first) {
         long end = Math.min(first + CHILD_PAGES, pages.pages());
         long total = 0;
         while (first < end && (first = pages.next(first, end - first, true)) >= 0) {

@@ -149,7 +149,14 @@ public final class LinearBackEnd implements RegionBackEnd {
 
     @Override
     public long makeLazy(int slot, long unmarkedPages, long mostPages) {
-        return makeLazy.downTo(slot, unmarkedPages, mostPages);
+        return makeLazy.downTo(slot, unmarkedPages, mostPages, false);
+    }
+
+    @Override
+    public long leaveUnmarked(int slot, long unmarkedPages) {
+        return memory.shared
+                ? giveBack.downTo(slot, unmarkedPages)
+                : makeLazy.downTo(slot, unmarkedPages, Long.MAX_VALUE, true);
     }
 
     @Override

@@ -13,6 +13,7 @@ import upa.internal.bindings.Libc;
 import upa.internal.os.MemoryCalls;
 import upa.internal.region.RegionState;
 import upa.llfree.LlFree;
+import upa.llfree.LlFreeStats;
 
 /**
  * Marks memory of free pages so that the kernel may take it (MADV_FREE), which costs a tenth of a microsecond a page;
@@ -35,22 +36,41 @@ final class MakeLazy {
         pages = state.pages;
     }
 
-    /** As {@link upa.internal.region.RegionBackEnd#makeLazy}. */
-    long downTo(int slot, long unmarkedPages, long mostPages) {
+    /**
+     * As {@link upa.internal.region.RegionBackEnd#makeLazy}; strictly: what lies between pages in use is given back, if
+     * it is as much again.
+     */
+    long downTo(int slot, long unmarkedPages, long mostPages, boolean strictly) {
         if (memory.shared) {
             return 0;
         }
-        long excess = Math.min(
-                mostPages, pages.stats().retainedPages() - pages.stats().lazyPages() - unmarkedPages);
+        LlFreeStats stats = pages.stats();
+        long excess = Math.min(mostPages, stats.retainedPages() - stats.lazyPages() - unmarkedPages);
+        long marked = markOrDrop(slot, excess, false);
+        // What is given back faults again, and blocks that were side by side are so no more. So it waits until it is
+        // as much again: mostly the rest of its child is freed soon, and then it is marked.
+        long left = excess - marked;
+        return strictly && left > unmarkedPages ? marked + markOrDrop(slot, left - unmarkedPages, true) : marked;
+    }
+
+    /**
+     * Marks free children, from the far end as giving back does, until at least so many pages have been marked; with
+     * {@code parts} gives back what lies in the others. Returns how many pages.
+     */
+    private long markOrDrop(int slot, long wanted, boolean parts) {
         long total = 0;
-        // From the far end, as giving back does.
-        for (long c = pages.touchedChildren(); c > 0 && total < excess; ) {
+        for (long c = pages.touchedChildren(); c > 0 && total < wanted; ) {
             long n = 0;
-            while (n < c && n < BATCH_CHILDREN && n * CHILD_PAGES < excess - total && isMarkable(c - n - 1)) {
+            while (n < c && n < BATCH_CHILDREN && n * CHILD_PAGES < wanted - total && isMarkable(c - n - 1)) {
                 n++;
             }
             c -= Math.max(n, 1);
-            total += n > 0 ? mark(slot, c * CHILD_PAGES, n * CHILD_PAGES) : 0;
+            long first = c * CHILD_PAGES;
+            if (n > 0) {
+                total += mark(slot, first, n * CHILD_PAGES);
+            } else if (parts && !pages.lazy(first)) {
+                total += giveBack.dropParts(slot, first);
+            }
         }
         return total;
     }

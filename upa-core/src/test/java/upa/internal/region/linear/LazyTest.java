@@ -258,6 +258,24 @@ class LazyTest {
         region.put(0, 700, 1);
     }
 
+    /** What must not stay unmarked and cannot be marked goes: from the far end, as far as it has to. */
+    @Test
+    void whatCannotBeMarkedIsGivenBack() {
+        leaveStale(0, 4096);
+        assertTrue(region.getAt(0, 3500, 10) >= 0);
+        write(3500, 10, 7);
+        assertEquals(0, region.leaveUnmarked(0, 4086));
+        assertEquals(512, region.leaveUnmarked(0, 3584));
+        assertEquals(512, region.leaveUnmarked(0, 3072));
+        assertEquals(4086, pages.stats().retainedPages());
+        assertEquals(2560, region.leaveUnmarked(0, 251), "as much again stays");
+        assertEquals(502, region.leaveUnmarked(0, 250));
+        assertEquals(3584, pages.stats().lazyPages());
+        assertEquals(0, region.leaveUnmarked(0, 0));
+        assertHolds(7, 3500, 10);
+        region.put(0, 3500, 10);
+    }
+
     @Test
     void nothingOfASharedRegionIsMarked() throws Exception {
         Path file = Files.createTempDirectory("upa").resolve("region");
@@ -267,6 +285,9 @@ class LazyTest {
             shared.put(0, 0, 1024);
             assertEquals(0, shared.makeLazy(0, 0, PAGES));
             assertEquals(0, shared.state().pages.stats().lazyPages());
+            assertEquals(1024, shared.state().pages.stats().retainedPages());
+            assertEquals(512, shared.leaveUnmarked(0, 512));
+            assertEquals(512, shared.state().pages.stats().retainedPages());
         } finally {
             shared.unmap();
             Files.delete(file);
