@@ -87,8 +87,8 @@ struct region_backend {
 
 	/*
 	 * Marks memory of free pages so that the kernel may take it at any instant, until at most so many pages are not
-	 * marked; only whole free children, unless `strictly`: then what lies between pages in use is given back. Pages
-	 * marked or given back, or -errno. NULL if memory cannot be marked.
+	 * marked; only whole free children, unless `strictly`: then what lies between pages in use is given back, if it
+	 * is as much again. Pages marked or given back, or -errno. NULL if memory cannot be marked.
 	 */
 	int64_t (*make_lazy)(struct upa_region *r, uint64_t unmarked, bool strictly);
 

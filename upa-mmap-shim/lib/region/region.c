@@ -270,8 +270,11 @@ int64_t upa_region_give_back(struct upa_region *r, uint64_t retain_bytes)
 
 int64_t upa_region_make_lazy(struct upa_region *r, uint64_t unmarked_bytes, bool strictly)
 {
-	int64_t pages = r->backend->make_lazy ? r->backend->make_lazy(r, unmarked_bytes / PAGE_BYTES, strictly) : 0;
+	int64_t pages;
 
+	if (!r->backend->make_lazy)
+		return strictly ? upa_region_give_back(r, unmarked_bytes) : 0;
+	pages = r->backend->make_lazy(r, unmarked_bytes / PAGE_BYTES, strictly);
 	return pages > 0 ? pages * (int64_t)PAGE_BYTES : pages;
 }
 

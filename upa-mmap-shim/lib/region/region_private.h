@@ -86,9 +86,10 @@ int upa_region_get_kept(const struct upa_region *r, struct upa_region_kept *out)
 
 /*
  * Marks memory of free pages so that the kernel may take it under memory pressure, MADV_FREE, until at most so many
- * bytes are kept unmarked. Only where 2 MiB are free as a whole, unless `strictly`: then memory between blocks in use
- * is given back instead. Who gets marked memory writes to it first, so for callers nothing changes. Bytes marked or
- * given back; 0 where memory cannot be marked: in regions that are shared, fenced or on the device.
+ * bytes are kept unmarked. Only where 2 MiB are free as a whole; with `strictly` what cannot be marked is given back,
+ * if it is as much again: memory between blocks in use. In regions that are shared or on the device nothing can be
+ * marked, and with `strictly` all beyond so many bytes is given back. Who gets marked memory writes to it first, so for
+ * callers nothing changes. Bytes marked or given back, or -errno.
  */
 int64_t upa_region_make_lazy(struct upa_region *r, uint64_t unmarked_bytes, bool strictly);
 

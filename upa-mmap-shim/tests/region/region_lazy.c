@@ -101,9 +101,14 @@ static uint64_t lazy_pages(void)
 
 #define IS_LAZY(bytes) CHECK(lazy_pages() * PAGE == (bytes), "lazy_pages=%" PRIu64, lazy_pages())
 
+static void begin_as(uint32_t flags)
+{
+	CHECK(!create_region(&region, 64 * MIB, flags | UPA_REGION_NOHUGEPAGE), "create");
+}
+
 static void begin(void)
 {
-	CHECK(!create_region(&region, 64 * MIB, UPA_REGION_NOHUGEPAGE), "create");
+	begin_as(0);
 }
 
 static void end(void)
@@ -352,6 +357,68 @@ static void test_taken_is_found(void)
 	end();
 }
 
+/* Free memory that nobody may touch is marked and taken as any other. */
+static void test_fenced(void)
+{
+	size_t left;
+	char *p;
+
+	begin_as(UPA_REGION_FENCED);
+	p = map(20 * MIB, 0);
+	memset(p, OLD, 20 * MIB);
+	unmap(p, 20 * MIB);
+	CHECK(!upa_region_map_at(region, p + 19 * MIB, PAGE, 0), "map_at");
+	CHECK(upa_region_make_lazy(region, 4 * MIB, false) == 16 * MIB, "what can be marked");
+	CHECK(upa_region_make_lazy(region, 2 * MIB, true) == 2 * MIB, "before it is given back it is marked");
+	CHECK(kept().retained_bytes == 20 * MIB - PAGE, "retained=%" PRIu64, kept().retained_bytes);
+	CHECK(!upa_region_make_lazy(region, MIB, true), "as much again stays");
+	CHECK(upa_region_make_lazy(region, MIB - PAGE, true) == 2 * MIB - PAGE, "more does not");
+	IS_LAZY(18 * MIB);
+	CHECK(kept().retained_bytes == 18 * MIB, "retained=%" PRIu64, kept().retained_bytes);
+	take(p, 20 * MIB);
+	check_old(p + 19 * MIB, PAGE);
+	left = (size_t)kept().retained_bytes - (size_t)upa_region_find_taken(region);
+	CHECK(left < 16 * MIB && left == kept().retained_bytes, "left=%zu", left);
+	unmap(p + 19 * MIB, PAGE);
+	p = map(20 * MIB, UPA_MAP_ZEROS);
+	check_zero(p, 20 * MIB);
+	memset(p, OLD, 20 * MIB);
+	unmap(p, 20 * MIB);
+	CHECK(upa_region_make_lazy(region, 0, false) == 20 * MIB, "make_lazy");
+	/* Who gets some of it keeps that; what is free beside it goes, for nobody can write to it. */
+	CHECK(!upa_region_map_at(region, p, 5 * MIB, 0), "map_at");
+	CHECK(!upa_region_map_at(region, p + 9 * MIB, PAGE, 0), "map_at");
+	IS_LAZY(12 * MIB);
+	CHECK(kept().retained_bytes == 12 * MIB, "retained=%" PRIu64, kept().retained_bytes);
+	take(p, 20 * MIB);
+	check_old(p, 5 * MIB);
+	check_old(p + 9 * MIB, PAGE);
+	unmap(p, 5 * MIB);
+	unmap(p + 9 * MIB, PAGE);
+	IS_LAZY(12 * MIB);
+	end();
+}
+
+/* What a file's memory, which cannot be marked, must not keep goes. */
+static void test_shared(void)
+{
+	char directory[] = "/dev/shm/upa-lazy-XXXXXX";
+	char file[64];
+	char *p;
+
+	CHECK(mkdtemp(directory), "errno=%d", errno);
+	snprintf(file, sizeof(file), "%s/region", directory);
+	CHECK(!upa_region_create_shared(&region, file, 64 * MIB, 0), "create_shared");
+	p = map(20 * MIB, 0);
+	memset(p, OLD, 20 * MIB);
+	unmap(p, 20 * MIB);
+	CHECK(!upa_region_make_lazy(region, 0, false) && kept().retained_bytes == 20 * MIB, "it cannot be marked");
+	CHECK(upa_region_make_lazy(region, 4 * MIB, true) == 16 * MIB, "make_lazy");
+	CHECK(kept().retained_bytes == 4 * MIB && !kept().lazy_bytes, "retained=%" PRIu64, kept().retained_bytes);
+	end();
+	CHECK(!unlink(file) && !rmdir(directory), "errno=%d", errno);
+}
+
 /* Every block as its holder left it, whoever marks, takes and finds out meanwhile; zeros where they are promised. */
 static void *disturb(void *stop)
 {
@@ -473,6 +540,8 @@ int main(void)
 	test_scavenged_stays();
 	test_marking();
 	test_taken_is_found();
+	test_fenced();
+	test_shared();
 	test_owners();
 	test_forked();
 	return 0;

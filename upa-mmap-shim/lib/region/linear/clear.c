@@ -110,26 +110,36 @@ static void write_to(struct upa_region *r, uint64_t first, uint64_t pages)
 	}
 }
 
+static bool drop(struct upa_region *r, uint64_t first, uint64_t end)
+{
+	return first == end || !os_madvise(address_of(r, first), (end - first) * PAGE_BYTES, MADV_DONTNEED);
+}
+
 /*
  * Of child c the caller holds pages lo .. hi-1, fewer than all. If all others are free they are written to as well, so
- * that the next block in this child is none of lazy memory.
+ * that the next block in this child is none of lazy memory; or dropped, if nobody may touch free pages.
  */
 static void settle_rest(struct upa_region *r, uint64_t c, uint64_t lo, uint64_t hi)
 {
 	uint64_t start = c * UPA_CHILD_PAGES, end = start + UPA_CHILD_PAGES;
+	uint32_t left = UPA_PUT_UNTOUCHED;
 
-	if (end > r->llfree.pages || !r->backend->populate || upa_llfree_lazy(&r->llfree, start) <= 0)
+	if (end > r->llfree.pages || upa_llfree_lazy(&r->llfree, start) <= 0)
 		return;
 	if (lo > start && take_free(r, start, lo - start))
 		return;
 	if (hi == end || !take_free(r, hi, end - hi)) {
-		write_to(r, start, UPA_CHILD_PAGES);
-		upa_llfree_settle(&r->llfree, start, UPA_CHILD_PAGES);
+		if (r->backend->populate)
+			write_to(r, start, UPA_CHILD_PAGES);
+		else if (drop(r, start, lo) && drop(r, hi, end))
+			left = UPA_PUT_ABSENT;
+		if (r->backend->populate || left == UPA_PUT_ABSENT)
+			upa_llfree_settle(&r->llfree, start, UPA_CHILD_PAGES);
 		if (hi < end)
-			put_back(r, hi, end - hi, UPA_PUT_UNTOUCHED);
+			put_back(r, hi, end - hi, left);
 	}
 	if (lo > start)
-		put_back(r, start, lo - start, UPA_PUT_UNTOUCHED);
+		put_back(r, start, lo - start, left);
 }
 
 void upa_linear_settle(struct upa_region *r, uint64_t first, uint64_t pages)

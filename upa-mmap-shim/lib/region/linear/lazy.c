@@ -14,6 +14,11 @@
 #include "region/linear/linear.h"
 #include "region/slots.h"
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static bool markable(const struct upa_region *r, uint64_t c)
 {
 	return whole_child(r, c, UPA_POPULATED) && (c + 1) * UPA_CHILD_PAGES <= r->llfree.pages &&
@@ -41,27 +46,25 @@ static int64_t mark_children(struct upa_region *r, uint64_t c, uint64_t n)
 	return error ? error : (int64_t)populated;
 }
 
-int64_t upa_linear_make_lazy(struct upa_region *r, uint64_t unmarked, bool strictly)
+/*
+ * Marks free children, from the far end as giving back does, until at least so many pages have been marked; with
+ * `parts` gives back what lies in the others. Pages, or -errno if the first one failed.
+ */
+static int64_t mark_or_drop(struct upa_region *r, uint64_t wanted, bool parts)
 {
-	struct upa_llfree_stats st;
 	uint64_t total = 0;
-	uint64_t is;
 
-	upa_llfree_get_stats(&r->llfree, &st);
-	is = st.retained_pages > st.lazy_pages ? st.retained_pages - st.lazy_pages : 0;
-	/* From the far end, as giving back does. */
 	for (uint64_t c = upa_llfree_touched_children(&r->llfree);
-	     is > unmarked + total && (c = populated_before(&r->llfree, c));) {
-		uint64_t excess = is - unmarked - total;
+	     wanted > total && (c = populated_before(&r->llfree, c));) {
 		int64_t done = 0;
 		uint64_t n = 0;
 
-		while (n < c && n < BATCH_CHILDREN && n * UPA_CHILD_PAGES < excess && markable(r, c - n - 1))
+		while (n < c && n < BATCH_CHILDREN && n * UPA_CHILD_PAGES < wanted - total && markable(r, c - n - 1))
 			n++;
 		c -= n ? n : 1;
 		if (n)
 			done = mark_children(r, c, n);
-		else if (strictly && !upa_llfree_lazy(&r->llfree, c * UPA_CHILD_PAGES))
+		else if (parts && !upa_llfree_lazy(&r->llfree, c * UPA_CHILD_PAGES))
 			done = upa_linear_give_back_parts(r, c * UPA_CHILD_PAGES, UPA_CHILD_PAGES, MADV_DONTNEED);
 		if (done < 0 && !total)
 			return done;
@@ -69,6 +72,28 @@ int64_t upa_linear_make_lazy(struct upa_region *r, uint64_t unmarked, bool stric
 	}
 	UPA_ASSERT(total <= r->llfree.pages);
 	return (int64_t)total;
+}
+
+int64_t upa_linear_make_lazy(struct upa_region *r, uint64_t unmarked, bool strictly)
+{
+	struct upa_llfree_stats st;
+	uint64_t excess;
+	int64_t marked, dropped;
+
+	upa_llfree_get_stats(&r->llfree, &st);
+	if (st.retained_pages <= st.lazy_pages + unmarked)
+		return 0;
+	excess = st.retained_pages - st.lazy_pages - unmarked;
+	marked = mark_or_drop(r, excess, false);
+	/*
+	 * What is given back faults again, and blocks that were side by side are so no more. So it waits until it is as
+	 * much again: mostly the rest of its child is freed soon, and then it is marked.
+	 */
+	excess -= marked > 0 ? least(excess, (uint64_t)marked) : 0;
+	if (!strictly || excess <= unmarked)
+		return marked;
+	dropped = mark_or_drop(r, excess - unmarked, true);
+	return marked <= 0 ? dropped : dropped > 0 ? marked + dropped : marked;
 }
 
 /* Of a held child. */
