@@ -133,7 +133,7 @@ extern "C" {
 #define UPA_GET_ABSENT 2u /* the caller brings memory of its own: prefer pages without any */
 
 #define UPA_GET_CONTENTS 4u /* the result says what the pages hold, too: see upa_llfree_page() */
-#define UPA_GET_ALIGNED 8u  /* a run of more than a child starts at one, wherever the free memory allows it */
+#define UPA_GET_ALIGNED 8u  /* a run lies in a child, or is longer and starts at one, wherever that can be */
 
 /* What pages just taken hold: a set. */
 #define UPA_HOLDS_ABSENT 1u    /* some have no memory, and read zero */
@@ -233,10 +233,11 @@ UPA_API int64_t upa_llfree_get(const struct upa_llfree *a, uint32_t slot, uint32
 
 /*
  * Takes `pages` consecutive pages, any number >= 1. Runs of up to 512 pages lie within one child wherever the free
- * memory allows it. Longer ones start at any page: where the fewest of their pages lack memory, and of such places in
- * the shortest stretch of free pages, as far as the search goes. Where no place has memory of 2 MiB, runs of 32 MiB
- * or 512 MiB and more start at a tree or group, if there is a choice. With UPA_GET_ALIGNED or _ABSENT all start at a
- * child. No page beyond the end is held.
+ * memory allows it; of fewer, they may also take all that is free at the end of a child in use, and the rest from the
+ * next one. Longer ones start at any page: where the fewest of their pages lack memory, and of such places in the
+ * shortest stretch of free pages, as far as the search goes. Where no place has memory of 2 MiB, runs of 32 MiB or
+ * 512 MiB and more start at a tree or group, if there is a choice. With UPA_GET_ALIGNED or _ABSENT short ones lie
+ * within a child, and long ones start at one. No page beyond the end is held.
  */
 UPA_API int64_t upa_llfree_get_run(const struct upa_llfree *a, uint32_t slot, uint64_t pages, uint32_t flags);
 

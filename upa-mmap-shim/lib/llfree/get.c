@@ -224,12 +224,48 @@ static inline int64_t get_in_child(const struct upa_llfree *a, uint64_t c, uint6
 	return child_get_whole(a, c, flip) ? (int64_t)(c * UPA_CHILD_PAGES) : -1;
 }
 
+/* Takes n pages from the free end of child c - 1 on that reach into child c, as search_border() finds them; else -1. */
+static int64_t get_across(const struct upa_llfree *a, uint64_t c, uint64_t flip, uint32_t n, uint32_t states,
+			  bool stale)
+{
+	int64_t page = search_border(a, c, flip, n, states, stale);
+	uint32_t lo = (uint32_t)(page % UPA_CHILD_PAGES);
+
+	if (page < 0 || !child_get_part(a, c - 1, flip, lo, UPA_CHILD_PAGES))
+		return -1;
+	if (child_get_part(a, c, flip, 0, n - (UPA_CHILD_PAGES - lo)))
+		return page;
+	child_put_part(a, c - 1, flip, lo, UPA_CHILD_PAGES, UNCHANGED);
+	return -1;
+}
+
+/*
+ * The same at some border of the tree that begins with child `base`, from `from` on, between children that are in use.
+ * So blocks of one size lie side by side, no end of a child is left over, and who frees some of them finds one place
+ * for each.
+ */
+static int64_t get_at_border(const struct upa_llfree *a, uint64_t base, uint64_t from, uint64_t flip, uint32_t n,
+			     uint32_t states, bool stale)
+{
+	for (uint32_t i = 0; i < UPA_TREE_CHILDREN; i++) {
+		uint64_t c = base + (from + i) % UPA_TREE_CHILDREN;
+		int64_t page = -1;
+
+		if (c > base && c < a->children && !child_is_free(load_relaxed(child_at(a, c)), flip))
+			page = get_across(a, c, flip, n, states, stale);
+		if (page >= 0)
+			return page;
+	}
+	return -1;
+}
+
 /*
  * Takes n pages of the tree for which the caller has tickets of a slot's word, from the child where that begins, in
- * passes from `pass` on; -1 if none of its children has them.
+ * passes from `pass` on; -1 if it has none. If `crosses`, they may lie in two children, at the end of one and the start
+ * of the next, before another child is begun.
  */
 static int64_t get_in_tree(const struct upa_llfree *a, uint64_t word, uint32_t n, uint32_t align, const uint8_t *sets,
-			   uint32_t pass)
+			   uint32_t pass, bool crosses)
 {
 	uint64_t hint = slot_child(word);
 	uint64_t flip = slot_flip(word);
@@ -237,6 +273,9 @@ static int64_t get_in_tree(const struct upa_llfree *a, uint64_t word, uint32_t n
 	uint32_t seen = ANY_STATE; /* states of those with n free pages */
 
 	for (uint32_t end = pass + PASSES / 2; pass < end; pass++) {
+		const bool stale = pass < PASSES / 2;
+		const uint32_t states = stale ? sets[pass] : ANY_STATE; /* of both sides of a border */
+
 		if (!(seen & sets[pass]))
 			continue;
 		seen = 0;
@@ -245,8 +284,12 @@ static int64_t get_in_tree(const struct upa_llfree *a, uint64_t word, uint32_t n
 			uint64_t c = base + (hint + i) % UPA_TREE_CHILDREN;
 			uint32_t w = load_relaxed(child_at(a, c));
 			uint32_t state = child_state(w);
-			int64_t page;
+			int64_t page = -1;
 
+			if (crosses && i == UPA_TREE_CHILDREN)
+				page = get_at_border(a, base, hint, flip, n, states, stale);
+			if (page >= 0)
+				return page;
 			/*
 			 * A last tree may be short of children and pages. Its words say so, unless somebody has
 			 * overwritten them.
@@ -257,7 +300,11 @@ static int64_t get_in_tree(const struct upa_llfree *a, uint64_t word, uint32_t n
 			if (!is_in(sets[pass], state) ||
 			    (state == UPA_ABSENT || child_is_free(w, flip)) != (i >= UPA_TREE_CHILDREN))
 				continue;
-			page = get_in_child(a, c, flip, n, align, state == UPA_MIXED && pass < PASSES / 2);
+			/* What begins with a child had better begin where the one before ends. */
+			if (crosses && c > base)
+				page = get_across(a, c, flip, n, states, stale);
+			if (page < 0)
+				page = get_in_child(a, c, flip, n, align, state == UPA_MIXED && stale);
 			if (page >= 0 && (uint64_t)page + n <= a->pages)
 				return page;
 		}
@@ -282,6 +329,7 @@ static __attribute__((noinline)) int64_t get_beyond(const struct upa_llfree *a, 
 {
 	const uint8_t *sets = suits[flags & (UPA_GET_ZEROS | UPA_GET_ABSENT)];
 	int moves = flags & UPA_GET_ABSENT ? 0 : MOVE_TRIES;
+	bool crosses = align == 1 && n > 1 && n < UPA_CHILD_PAGES && !(flags & (UPA_GET_ABSENT | UPA_GET_ALIGNED));
 	uint64_t from = 0;
 
 	for (int tries = 0; tries < RESERVE_TRIES;) {
@@ -298,13 +346,13 @@ static __attribute__((noinline)) int64_t get_beyond(const struct upa_llfree *a, 
 			} else {
 				if (!cas_weak_acq_rel(&s->reservation, &w, w - n))
 					continue;
-				page = get_in_tree(a, w, n, align, sets, 0);
+				page = get_in_tree(a, w, n, align, sets, 0, crosses);
 				if (page < 0 && moves)
-					better = search_populated(a, n, align, looks_for(a, w, n));
+					better = search_populated(a, n, align, crosses, looks_for(a, w, n));
 				if (page < 0 && better < 0)
-					page = get_in_tree(a, w, n, align, sets, PASSES / 2);
+					page = get_in_tree(a, w, n, align, sets, PASSES / 2, crosses);
 				if (page >= 0) {
-					uint64_t c = (uint64_t)page / UPA_CHILD_PAGES;
+					uint64_t c = ((uint64_t)page + n - 1) / UPA_CHILD_PAGES;
 
 					w -= n;
 					if (c != hint)
@@ -319,7 +367,7 @@ static __attribute__((noinline)) int64_t get_beyond(const struct upa_llfree *a, 
 
 			moves--;
 			if (!room)
-				better = search_populated(a, n, align, fresh_looks(n));
+				better = search_populated(a, n, align, crosses, fresh_looks(n));
 			w = slot_load(a, s);
 			if (better >= 0 && (tickets_reserve_at(a, s, w, (uint64_t)better, n) || room))
 				continue;

@@ -8,7 +8,7 @@
 
 #include "llfree/words.h"
 
-/* n <= 512 aligned pages of one child wherever there is one that has them. */
+/* n <= 512 aligned pages of one child, or n < 512 at a border of two, wherever there are such. */
 int64_t get_small(const struct upa_llfree *a, struct slot *s, uint32_t n, uint32_t align, uint32_t flags);
 
 /* More than 512 pages: where they fit best, or whole children, the last of which may be taken in part. */

@@ -2,6 +2,7 @@
 #include "llfree/populated.h"
 
 #include "llfree/bits.h"
+#include "llfree/search.h"
 
 /* Has a child n free aligned pages that have memory? */
 static bool is_populated(const struct upa_llfree *a, uint64_t c, uint32_t w, uint64_t tree_flip, uint32_t n,
@@ -22,26 +23,32 @@ static bool is_populated(const struct upa_llfree *a, uint64_t c, uint32_t w, uin
 
 /* The first such child of a tree, or -1. Counts what it looks at. */
 static int64_t populated_in_tree(const struct upa_llfree *a, uint64_t tree, uint64_t flip, uint32_t n, uint32_t align,
-				 uint32_t *looks)
+				 bool crosses, uint32_t *looks)
 {
 	uint64_t end = (tree + 1) * UPA_TREE_CHILDREN;
+	uint32_t before = 0; /* free pages of the child before, if they may be a part of a run */
 
 	if (end > a->children)
 		end = a->children;
 	for (uint64_t c = tree * UPA_TREE_CHILDREN; c < end && *looks; c++) {
 		uint32_t w = load_relaxed(child_at(a, c));
+		uint32_t free = child_free(w, child_flip(w, flip));
+		uint32_t with = free + before; /* with the child before */
 
 		--*looks;
-		if (child_state(w) == UPA_ABSENT || child_free(w, child_flip(w, flip)) < n)
+		before = crosses && child_state(w) != UPA_ABSENT ? free : 0;
+		if (child_state(w) == UPA_ABSENT || with < n || !free)
 			continue;
 		*looks -= *looks < CHILD_LOOKS ? *looks : CHILD_LOOKS;
-		if (is_populated(a, c, w, flip, n, align))
+		if (free >= n && is_populated(a, c, w, flip, n, align))
+			return (int64_t)c;
+		if (with > free && search_border(a, c, flip, n, ANY_STATE & ~ONLY(UPA_ABSENT), true) >= 0)
 			return (int64_t)c;
 	}
 	return -1;
 }
 
-int64_t search_populated(const struct upa_llfree *a, uint32_t n, uint32_t align, uint32_t looks)
+int64_t search_populated(const struct upa_llfree *a, uint32_t n, uint32_t align, bool crosses, uint32_t looks)
 {
 	uint64_t trees = (touched_children(a) + UPA_TREE_CHILDREN - 1) / UPA_TREE_CHILDREN;
 	int64_t idle = -1;
@@ -60,7 +67,7 @@ int64_t search_populated(const struct upa_llfree *a, uint32_t n, uint32_t align,
 		if (w & TREE_RESERVED || tree_free(w) < n || node_state(w) == UPA_ABSENT ||
 		    (!node_used(w) && idle >= 0))
 			continue;
-		c = populated_in_tree(a, t, node_flip(w), n, align, &looks);
+		c = populated_in_tree(a, t, node_flip(w), n, align, crosses, &looks);
 		if (c >= 0 && node_used(w))
 			return c;
 		if (c >= 0)

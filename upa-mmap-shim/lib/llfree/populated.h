@@ -10,9 +10,10 @@
 
 /*
  * A child with n <= 512 free aligned pages that have memory, of a tree that nobody reserves; -1 if none is found by so
- * many words looked at. Partly used trees first, from the start of the state.
+ * many words looked at. If a run `crosses` children, also one in which such pages end, see search_border(). Partly used
+ * trees first, from the start of the state.
  */
-int64_t search_populated(const struct upa_llfree *a, uint32_t n, uint32_t align, uint32_t looks);
+int64_t search_populated(const struct upa_llfree *a, uint32_t n, uint32_t align, bool crosses, uint32_t looks);
 
 /*
  * For a walk from the end: behind the last child below `end` that may have free pages with memory; 0 if there is none.

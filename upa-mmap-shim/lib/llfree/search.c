@@ -396,6 +396,28 @@ int64_t search_pages(const struct upa_llfree *a, uint64_t from, uint64_t n, uint
 	return -1;
 }
 
+int64_t search_border(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip, uint32_t n, uint32_t states,
+		      bool stale)
+{
+	const struct bitmap *before = bitmap_at(a, c - 1), *behind = bitmap_at(a, c);
+	uint32_t v = load_relaxed(child_at(a, c - 1)), w = load_relaxed(child_at(a, c));
+	uint32_t free = child_free(v, child_flip(v, tree_flip)), rest = child_free(w, child_flip(w, tree_flip));
+	uint32_t lo, hi;
+
+	if (!free || free + rest < n || !is_in(states, child_state(v)) || !is_in(states, child_state(w)))
+		return -1;
+	lo = end_of_allocated(before, child_flip(v, tree_flip));
+	if (lo == UPA_CHILD_PAGES || UPA_CHILD_PAGES - lo >= n)
+		return -1;
+	hi = n - (UPA_CHILD_PAGES - lo);
+	if (next_bit(behind->allocated, child_flip(w, tree_flip), 0, hi) < hi)
+		return -1;
+	if (stale && ((child_state(v) == UPA_MIXED && !all_stale(before, lo, UPA_CHILD_PAGES)) ||
+		      (child_state(w) == UPA_MIXED && !all_stale(behind, 0, hi))))
+		return -1;
+	return (int64_t)((c - 1) * UPA_CHILD_PAGES + lo);
+}
+
 /* ---- what they hold --------------------------------------------------------------------------- */
 
 /*

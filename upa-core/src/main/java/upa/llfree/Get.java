@@ -153,23 +153,65 @@ final class Get {
         return Child.getWhole(a, c, flip) ? c * CHILD_PAGES : NONE;
     }
 
+    /** Takes n pages from the free end of child c - 1 on that reach into child c, as {@link Search#border}; or NONE. */
+    private static long across(State a, long c, long flip, int n, int states, boolean stale) {
+        long page = Search.border(a, c, flip, n, states, stale);
+        int lo = (int) (page % CHILD_PAGES);
+        if (page < 0 || !Child.getPart(a, c - 1, flip, lo, CHILD_PAGES)) {
+            return NONE;
+        }
+        if (Child.getPart(a, c, flip, 0, n - (CHILD_PAGES - lo))) {
+            return page;
+        }
+        Child.putPart(a, c - 1, flip, lo, CHILD_PAGES, Child.UNCHANGED);
+        return NONE;
+    }
+
+    /**
+     * The same at some border of the tree that begins with child {@code base}, from {@code from} on, between children
+     * that are in use. So blocks of one size lie side by side, no end of a child is left over, and who frees some of
+     * them finds one place for each.
+     */
+    private static long atBorder(State a, long base, long from, long flip, int n, int states, boolean stale) {
+        for (int i = 0; i < TREE_CHILDREN; i++) {
+            long c = base + (from + i) % TREE_CHILDREN;
+            if (c > base && c < a.children && !isFree(getIntOpaque(a.childAt(c)), flip)) {
+                long page = across(a, c, flip, n, states, stale);
+                if (page >= 0) {
+                    return page;
+                }
+            }
+        }
+        return NONE;
+    }
+
     /**
      * Takes n pages of the tree for which the caller has tickets of a slot's word, from the child where that begins, in
-     * passes from {@code pass} on; NONE if none of its children has them.
+     * passes from {@code pass} on; NONE if it has none. If {@code crosses}, they may lie in two children, at the end of
+     * one and the start of the next, before another child is begun.
      */
-    private static long inTree(State a, long word, int n, int align, int suits, int pass) {
+    private static long inTree(State a, long word, int n, int align, int suits, int pass, boolean crosses) {
         long hint = slotChild(word);
         long flip = slotFlip(word);
         long base = hint - hint % TREE_CHILDREN;
         int seen = ANY_STATE;
         for (int end = pass + PASSES / 2; pass < end; pass++) {
             int set = suits >> 4 * pass & ANY_STATE;
+            boolean stale = pass < PASSES / 2;
+            int states = stale ? set : ANY_STATE; // of both sides of a border
             if ((seen & set) == 0) {
                 continue;
             }
             seen = 0;
             // Twice round: those that are partly used come first, so that others stay whole for large runs.
             for (int i = 0; i < 2 * TREE_CHILDREN; i++) {
+                long page = NONE;
+                if (crosses && i == TREE_CHILDREN) {
+                    page = atBorder(a, base, hint, flip, n, states, stale);
+                }
+                if (page >= 0) {
+                    return page;
+                }
                 long c = base + (hint + i) % TREE_CHILDREN;
                 int w = getIntOpaque(a.childAt(c));
                 int state = childState(w);
@@ -182,7 +224,13 @@ final class Get {
                 if (!isIn(set, state) || (state == ABSENT || isFree(w, flip)) != i >= TREE_CHILDREN) {
                     continue;
                 }
-                long page = inChild(a, c, flip, n, align, state == MIXED && pass < PASSES / 2);
+                // What begins with a child had better begin where the one before ends.
+                if (crosses && c > base) {
+                    page = across(a, c, flip, n, states, stale);
+                }
+                if (page < 0) {
+                    page = inChild(a, c, flip, n, align, state == MIXED && stale);
+                }
                 if (page >= 0 && page + n <= a.pages) {
                     return page;
                 }
@@ -246,7 +294,7 @@ final class Get {
         return page;
     }
 
-    /** At most 512 pages, of one child wherever that can be. */
+    /** At most 512 pages: of one child, or of the end of one and the start of the next, wherever that can be. */
     static long small(State a, long s, int n, int align, int flags) {
         long w = a.slotLoad(s);
         // Mostly the child where the slot's last get ended has what is wanted.
@@ -265,6 +313,7 @@ final class Get {
     private static long beyond(State a, long s, int n, int align, int flags) {
         int suits = suits(flags);
         int moves = (flags & GET_ABSENT) != 0 ? 0 : MOVE_TRIES;
+        boolean crosses = align == 1 && n > 1 && n < CHILD_PAGES && (flags & (GET_ABSENT | GET_ALIGNED)) == 0;
         long from = 0;
         for (int tries = 0; tries < RESERVE_TRIES; ) {
             long w = a.slotLoad(s);
@@ -278,16 +327,16 @@ final class Get {
                     if (!weakCompareAndSetLongVolatile(s, w, w - n)) {
                         continue;
                     }
-                    long page = inTree(a, w, n, align, suits, 0);
+                    long page = inTree(a, w, n, align, suits, 0, crosses);
                     if (page < 0 && moves > 0) {
-                        better = Populated.child(a, n, align, looks(a, w, n));
+                        better = Populated.child(a, n, align, crosses, looks(a, w, n));
                     }
                     if (page < 0 && better < 0) {
-                        page = inTree(a, w, n, align, suits, PASSES / 2);
+                        page = inTree(a, w, n, align, suits, PASSES / 2, crosses);
                     }
                     long hint = slotChild(w);
                     if (page >= 0) {
-                        long c = page / CHILD_PAGES;
+                        long c = (page + n - 1) / CHILD_PAGES;
                         if (c != hint) {
                             weakCompareAndSetLongVolatile(s, w - n, withChild(w - n, c));
                         }
@@ -300,7 +349,7 @@ final class Get {
                 boolean room = better >= 0; // in the slot's tree too, if need be
                 moves--;
                 if (!room) {
-                    better = Populated.child(a, n, align, freshLooks(n));
+                    better = Populated.child(a, n, align, crosses, freshLooks(n));
                 }
                 w = a.slotLoad(s);
                 if (better >= 0 && (Tickets.reserveAt(a, s, w, better, n) || room)) {

@@ -169,11 +169,12 @@ public final class LlFree extends State {
     }
 
     /**
-     * Takes consecutive pages. Runs of up to 512 pages lie within one child wherever the free memory allows it. Longer
+     * Takes consecutive pages. Runs of up to 512 pages lie within one child wherever the free memory allows it; of
+     * fewer, they may also take all that is free at the end of a child in use, and the rest from the next one. Longer
      * ones start at any page: where the fewest of their pages lack memory, and of such places in the shortest stretch
      * of free pages, as far as the search goes. Where no place has memory of 2 MiB, runs of 32 MiB or 512 MiB and more
-     * start at a tree or group, if there is a choice. With {@link #GET_ALIGNED} or {@link #GET_ABSENT} all start at a
-     * child. No page beyond the end is held.
+     * start at a tree or group, if there is a choice. With {@link #GET_ALIGNED} or {@link #GET_ABSENT} short ones lie
+     * within a child, and long ones start at one. No page beyond the end is held.
      *
      * @param slot  any number, see above
      * @param pages how many, at least 1

@@ -29,9 +29,10 @@ final class Populated {
 
     /**
      * A child with n, at most 512, free aligned pages that have memory, of a tree that nobody reserves; NONE if none is
-     * found by so many words looked at. Partly used trees first, from the start of the state.
+     * found by so many words looked at. If a run {@code crosses} children, also one in which such pages end, see
+     * {@link Search#border}. Partly used trees first, from the start of the state.
      */
-    static long child(State a, int n, int align, int looks) {
+    static long child(State a, int n, int align, boolean crosses, int looks) {
         long trees = (a.touched() + TREE_CHILDREN - 1) / TREE_CHILDREN;
         long idle = NONE;
         for (long t = 0; t < trees && looks > 0; t++) {
@@ -45,14 +46,20 @@ final class Populated {
                 continue;
             }
             long end = Math.min((t + 1) * TREE_CHILDREN, a.children);
+            int before = 0; // free pages of the child before, if they may be a part of a run
             for (long c = t * TREE_CHILDREN; c < end && looks > 0; c++) {
                 int child = getIntOpaque(a.childAt(c));
+                int free = childFree(child, childFlip(child, nodeFlip(w)));
+                int with = free + before;
                 looks--;
-                if (childState(child) == ABSENT || childFree(child, childFlip(child, nodeFlip(w))) < n) {
+                before = crosses && childState(child) != ABSENT ? free : 0;
+                if (childState(child) == ABSENT || with < n || free == 0) {
                     continue;
                 }
                 looks = Math.max(looks - CHILD_LOOKS, 0);
-                if (!has(a, c, child, nodeFlip(w), n, align)) {
+                boolean found = free >= n && has(a, c, child, nodeFlip(w), n, align)
+                        || with > free && Search.border(a, c, nodeFlip(w), n, ANY_STATE & ~only(ABSENT), true) >= 0;
+                if (!found) {
                     continue;
                 }
                 if (nodeUsed(w) != 0) {

@@ -338,6 +338,37 @@ final class Search {
         return NONE;
     }
 
+    /**
+     * First of n, fewer than 512, free pages that begin with all that is free at the end of child c - 1, which is in use
+     * there, and end in child c, of the same tree; NONE if there are none, or their children are not in a set of
+     * states. With {@code stale} MIXED stands for pages that are stale.
+     */
+    static long border(State a, long c, long treeFlip, int n, int states, boolean stale) {
+        int v = getIntOpaque(a.childAt(c - 1));
+        int w = getIntOpaque(a.childAt(c));
+        int free = childFree(v, childFlip(v, treeFlip));
+        if (free == 0
+                || free + childFree(w, childFlip(w, treeFlip)) < n
+                || !isIn(states, childState(v))
+                || !isIn(states, childState(w))) {
+            return NONE;
+        }
+        long before = a.bitmapAt(c - 1);
+        long behind = a.bitmapAt(c);
+        int lo = Bits.endOfAllocated(before, childFlip(v, treeFlip));
+        if (lo == CHILD_PAGES || CHILD_PAGES - lo >= n) {
+            return NONE;
+        }
+        int hi = n - (CHILD_PAGES - lo);
+        if (Bits.next(behind, childFlip(w, treeFlip), 0) < hi) {
+            return NONE;
+        }
+        boolean lacks = stale
+                && (childState(v) == MIXED && !Bits.allStale(before, lo, CHILD_PAGES)
+                        || childState(w) == MIXED && !Bits.allStale(behind, 0, hi));
+        return lacks ? NONE : (c - 1) * CHILD_PAGES + lo;
+    }
+
     /** First page >= from of n consecutive free ones, aligned; NONE if none. May cross children unless inside one. */
     static long pages(State a, long from, long n, long align, boolean inside) {
         if (inside) {
