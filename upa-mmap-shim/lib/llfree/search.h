@@ -25,8 +25,8 @@ bool search_has_room(const struct upa_llfree *a, uint64_t n);
 int64_t search_pages(const struct upa_llfree *a, uint64_t from, uint64_t n, uint64_t align, bool inside);
 
 /*
- * First of n < 512 free pages that begin with all that is free at the end of child c - 1, which is in use there, and end
- * in child c, of the same tree; -1 if there are none, or their children are not in a set of states. With `stale` MIXED
+ * First of n < 512 free pages that begin with all that is free at the end of child c - 1, which is in use, and end in
+ * child c, of the same tree; -1 if there are none, or their children are not in a set of states. With `stale` MIXED
  * stands for pages that are stale. tree_flip is the polarity of the tree.
  */
 int64_t search_border(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip, uint32_t n, uint32_t states,

@@ -10,6 +10,7 @@ failures=0
 # The preloads of `upa run --malloc libc` and `--malloc dl`.
 modes=("$libraries/libupa_mmap.so" "$libraries/libupa_mmap.so:$libraries/libupa_malloc.so")
 sizes=(1000 100000 1048576 16777216)
+jemalloc=$(find /usr/lib -name libjemalloc.so.2 -print -quit 2>/dev/null || true)
 
 say() {
   echo "gives_back_test: $*"
@@ -90,22 +91,37 @@ group_test() {
     done
     return $status
   }
-  for case in "${cases[@]}"; do
-    local blocks
+  # as_alone ALONE CASE MODE...: at a tenth more than the program peaks at with the preload ALONE it lives in each mode
+  as_alone() {
+    local alone=$1 case=$2 blocks least
     read -ra blocks <<<"$case"
     if [[ -e $group/$peak ]]; then
       rmdir "$group" && mkdir "$group"
-      in_group $((1 << 30)) "" "${blocks[@]}"
+      in_group $((1 << 30)) "$alone" "${blocks[@]}"
     else
       base=$((80 << 20))
     fi
-    local least=$((base / 10 * 11))
-    in_group "$least" "" "${blocks[@]}" || continue
-    for mode in "${modes[@]}"; do
+    least=$((base / 10 * 11))
+    in_group "$least" "$alone" "${blocks[@]}" || return 0
+    for mode in "${@:3}"; do
       in_group "$least" "$mode" "${blocks[@]}" ||
         say "limit=$least in $root: killed under $mode, blocks of $case bytes; not without"
     done
+  }
+  for case in "${cases[@]}"; do
+    as_alone "" "$case" "${modes[@]}"
   done
+  for case in "100000 random" "1048576 first" "3000000 random"; do
+    UPA_STRICT=1 as_alone "" "$case" "$libraries/libupa_mmap.so"
+  done
+  # jemalloc unmaps what it has joined to 8 MiB: blocks must lie side by side.
+  if [[ -n $jemalloc ]]; then
+    for case in "100000 first" "250000 random" "1048576 first" "1048576 random"; do
+      as_alone "$jemalloc" "$case" "$libraries/libupa_mmap.so:$jemalloc"
+    done
+  else
+    echo "left out: no jemalloc"
+  fi
   neighbour_test "$group" "$limit"
   for _ in {1..600}; do
     rmdir "$group" 2>/dev/null && break

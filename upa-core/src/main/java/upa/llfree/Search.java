@@ -339,8 +339,8 @@ final class Search {
     }
 
     /**
-     * First of n, fewer than 512, free pages that begin with all that is free at the end of child c - 1, which is in use
-     * there, and end in child c, of the same tree; NONE if there are none, or their children are not in a set of
+     * First of n, fewer than 512, free pages that begin with all that is free at the end of child c - 1, which is in
+     * use, and end in child c, of the same tree; NONE if there are none, or their children are not in a set of
      * states. With {@code stale} MIXED stands for pages that are stale.
      */
     static long border(State a, long c, long treeFlip, int n, int states, boolean stale) {

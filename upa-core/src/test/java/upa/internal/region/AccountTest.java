@@ -45,7 +45,7 @@ class AccountTest {
         assertTrue(account.freed(0, 2 * MIB));
     }
 
-    /** An eighth of what may stay is a step, within bounds; there is a look when more is freed than there is room for. */
+    /** An eighth of what may stay is a step, within bounds; when more is freed than there is room for, it says so. */
     @Test
     void stepsAreAnEighthOfWhatMayStay() {
         account.looked(8 * MIB, 6 * MIB);
