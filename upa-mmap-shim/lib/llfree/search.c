@@ -400,11 +400,16 @@ int64_t search_border(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip
 		      bool stale)
 {
 	const struct bitmap *before = bitmap_at(a, c - 1), *behind = bitmap_at(a, c);
-	uint32_t v = load_relaxed(child_at(a, c - 1)), w = load_relaxed(child_at(a, c));
-	uint32_t free = child_free(v, child_flip(v, tree_flip)), rest = child_free(w, child_flip(w, tree_flip));
-	uint32_t lo, hi;
+	uint32_t w = load_relaxed(child_at(a, c));
+	uint32_t v, free, lo, hi;
 
-	if (!free || free + rest < n || !is_in(states, child_state(v)) || !is_in(states, child_state(w)))
+	/* Mostly the first page of a child is in use. */
+	if ((load_relaxed(&behind->allocated[0]) ^ child_flip(w, tree_flip)) & 1)
+		return -1;
+	v = load_relaxed(child_at(a, c - 1));
+	free = child_free(v, child_flip(v, tree_flip));
+	if (!free || free + child_free(w, child_flip(w, tree_flip)) < n || !is_in(states, child_state(v)) ||
+	    !is_in(states, child_state(w)))
 		return -1;
 	lo = end_of_allocated(before, child_flip(v, tree_flip));
 	if (lo == UPA_CHILD_PAGES || UPA_CHILD_PAGES - lo >= n)
