@@ -362,7 +362,8 @@ static void core_file(void)
 	pid_t child;
 	int status, fd = open("/proc/sys/kernel/core_pattern", O_WRONLY);
 
-	CHECK(fd >= 0);
+	if (fd < 0)
+		skip("the kernel writes no core files");
 	CHECK_EQUAL(write(fd, "/tmp/upa.core", 13), 13);
 	close(fd);
 	child = fork();
@@ -450,6 +451,8 @@ static void read_all(const char *path)
 	static char text[1 << 16];
 	int fd = open(path, O_RDONLY);
 
+	if (fd < 0 && errno == ENOENT) /* a kernel without NUMA, say */
+		return;
 	CHECK(fd >= 0);
 	while (read(fd, text, sizeof(text)) > 0)
 		;
@@ -497,8 +500,10 @@ static void looked_at(void)
 		}
 		CHECK_EQUAL(mincore(r.data, 64 * PAGE, resident), 0);
 		pages[0] = r.data, pages[1] = r.data + 511 * PAGE;
-		syscall(SYS_move_pages, 0, 2UL, pages, NULL, status, 0);
-		CHECK(status[0] < 0 && status[1] < 0);
+		if (!syscall(SYS_move_pages, 0, 2UL, pages, NULL, status, 0))
+			CHECK(status[0] < 0 && status[1] < 0);
+		else
+			CHECK_EQUAL(errno, ENOSYS); /* a kernel that moves none */
 		syscall(SYS_mbind, r.data, r.created.data_bytes, 2, &(unsigned long){ 1 }, 2UL, 2);
 		prctl(PR_SET_MERGING, 1, 0, 0, 0);
 		CHECK_EQUAL(remap_file_pages(r.data, 4 * PAGE, 0, 8, 0), -1);
