@@ -69,6 +69,7 @@ END
 
 # begin COMMAND...
 begin() {
+  : >"$work/out"
   "$upa" run --policy clock --memory 16M --store lz4:4G,file:/var/tmp:8G -- "$@" <>"$work/input" >"$work/out" \
     2>"$work/err" &
   program=$!
