@@ -29,7 +29,7 @@ fi
 [[ ! -s $work/err ]] || fail "a program that needs no paging is told: $(<"$work/err")"
 
 for way in fork clone clone-leaving vfork mremap-out mremap-growing mapping-over munmap dontneed free closing mlock \
-  advised system-calls filter signals exec; do
+  system-calls filter signals exec; do
   paged clock --memory 16M -- "$tests/pager_ways" "$way" 2>"$work/err" || fail "$way: status=$?: $(<"$work/err")"
 done
 

@@ -180,28 +180,6 @@ static void by_locked(void)
 	all_there();
 }
 
-/* Parts of memory are advised, so the kernel has several mappings: pages come in rows, which end where one does. */
-static void by_advised(void)
-{
-	const size_t pages = 2048;
-	char *more = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	CHECK(more != MAP_FAILED);
-	for (size_t p = 150; p + 100 < pages; p += 300)
-		CHECK(!madvise(more + p * PAGE, 100 * PAGE, MADV_DONTDUMP));
-	for (size_t p = 0; p < pages; p++) {
-		expect(more, p, 0);
-		put(more, p, content(p));
-	}
-	all_there();
-	for (size_t p = 0; p < pages; p++)
-		expect(more, p, content(p));
-	CHECK(!madvise(memory + 1000 * PAGE, 3000 * PAGE, MADV_DONTDUMP));
-	await_evicted();
-	CHECK(!madvise(memory, PAGES * PAGE, MADV_WILLNEED));
-	all_there();
-}
-
 /* Read and written by the kernel, in pieces over many pages. */
 static void by_system_calls(void)
 {
@@ -400,7 +378,6 @@ static const struct way {
 	{ "closing", by_closing },
 	{ "mlock", by_mlock },
 	{ "locked", by_locked },
-	{ "advised", by_advised },
 	{ "system-calls", by_system_calls },
 	{ "filter", by_filter },
 	{ "signals", by_signals },

@@ -254,10 +254,6 @@ final class FaultServer {
             ahead = 1;
         }
         int result = uffd.copy(process.address(page), zeros.asSlice(0, (long) n << PAGE_SHIFT), (long) n << PAGE_SHIFT);
-        if (result < 0 && result != -Linux.EAGAIN && n > 1) {
-            // Not all of them are of one mapping: the program has advised or protected a part.
-            result = uffd.copy(process.address(page), zeros.asSlice(0, PAGE_BYTES));
-        }
         if (result == -Linux.EAGAIN) {
             again(page);
             return;

@@ -1,11 +1,9 @@
 package upa.pager.live;
 
-import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import upa.pager.place.Tier;
-import upa.pager.posix.Linux;
 import upa.pager.store.PageIo;
 
 /**
@@ -47,11 +45,9 @@ final class ProgramMemory implements Tier {
             long bytes = (long) run * PageIo.PAGE_BYTES;
             long address = process.address(pages[i]);
             var content = io.data().asSlice((long) i * PageIo.PAGE_BYTES, bytes);
-            int result = copy(address, content, bytes, isProtected);
-            if (result < 0 && result != -Linux.EAGAIN && run > 1) {
-                // Not all of them are of one mapping.
-                result = copy(address, content, PageIo.PAGE_BYTES, isProtected);
-            }
+            int result = isProtected
+                    ? process.uffd.copyProtected(address, content, bytes)
+                    : process.uffd.copy(address, content, bytes);
             int come = Math.max(result, 0) / PageIo.PAGE_BYTES;
             for (int k = 0; k < come; k++, i++) {
                 io.slot(i, 0);
@@ -63,12 +59,6 @@ final class ProgramMemory implements Tier {
             }
         }
         return CompletableFuture.completedFuture(io);
-    }
-
-    private int copy(long address, MemorySegment content, long bytes, boolean isProtected) {
-        return isProtected
-                ? process.uffd.copyProtected(address, content, bytes)
-                : process.uffd.copy(address, content, bytes);
     }
 
     @Override
