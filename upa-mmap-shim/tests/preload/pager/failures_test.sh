@@ -6,12 +6,11 @@
 # paged.
 set -euo pipefail
 upa=$1 tests=$2
-[[ -d ${upa%/*}/apps/tools/target/lib ]] || exit 77
 command -v redis-server redis-cli >/dev/null || {
   echo "skipped: there is no redis-server"
   exit 77
 }
-work=$(mktemp -d)
+source "${BASH_SOURCE[0]%/*}/paged.sh"
 seconds=2
 [[ -z ${UPA_FULL:-} ]] || seconds=60
 program='' server='' mounted='' space=''
@@ -20,20 +19,8 @@ trap '[[ -z $server ]] || kill -9 "$server" 2>/dev/null || true
   [[ -z $mounted ]] || umount -l "$mounted"
   [[ -z $space ]] || ip netns del "$space"
   rm -rf "$work"' EXIT
-failed=0
 
-fail() {
-  echo "FAILED: $*"
-  failed=1
-}
-
-status=0
-timeout 120 "$upa" run --policy clock --memory 16M -- true 2>"$work/err" || status=$?
-if [[ $status -ne 0 ]]; then
-  cat "$work/err"
-  grep -q 'no paging on this machine' "$work/err" && exit 77
-  exit 1
-fi
+need_paging
 
 port=$((22000 + RANDOM % 2000))
 
@@ -51,15 +38,6 @@ start_store() {
   done
   cat "$work/redis.log"
   exit 1
-}
-
-# Who was started for a program.
-pager_of() {
-  local folder words
-  for folder in /proc/[0-9]*; do
-    words=$(tr '\0' ' ' 2>/dev/null <"$folder/cmdline") || continue
-    [[ $words != *" serve --for $1 "* || $words != */java\ * ]] || echo "${folder#/proc/}"
-  done
 }
 
 # begin STORE [WORD...]: the checker in the background, as process $program, when it has pages in the store.

@@ -4,24 +4,11 @@
 set -euo pipefail
 upa=$1 tests=$2
 root=${upa%/*}
-[[ -d $root/apps/tools/target/lib ]] || exit 77
-work=$(mktemp -d)
+source "${BASH_SOURCE[0]%/*}/paged.sh"
 program=
 trap '[[ -z $program ]] || kill -9 "$program" 2>/dev/null || true; rm -rf "$work"' EXIT
-failed=0
 
-fail() {
-  echo "FAILED: $*"
-  failed=1
-}
-
-status=0
-timeout 120 "$upa" run --policy clock --memory 16M -- true 2>"$work/err" || status=$?
-if [[ $status -ne 0 ]]; then
-  cat "$work/err"
-  grep -q 'no paging on this machine' "$work/err" && exit 77
-  exit 1
-fi
+need_paging
 
 # one_line STATUS TEXT COMMAND...: what it says on standard error begins with that, and is all.
 one_line() {

@@ -3,29 +3,16 @@
 # pager or to its stores. Skipped where the pager is not built, or this machine or user cannot page.
 set -euo pipefail
 upa=$1 tests=$2
-[[ -d ${upa%/*}/apps/tools/target/lib ]] || exit 77
-work=$(mktemp -d)
+source "${BASH_SOURCE[0]%/*}/paged.sh"
 program=
 trap '[[ -z $program ]] || kill -9 "$program" 2>/dev/null || true; rm -rf "$work"' EXIT
-failed=0
-
-fail() {
-  echo "FAILED: $*"
-  failed=1
-}
 
 # paged OPTION... -- PROGRAM...
 paged() {
   timeout 120 "$upa" run --policy "$@"
 }
 
-status=0
-paged clock --memory 16M -- true 2>"$work/err" || status=$?
-if [[ $status -ne 0 ]]; then
-  cat "$work/err"
-  grep -q 'no paging on this machine' "$work/err" && exit 77
-  exit 1
-fi
+need_paging
 [[ ! -s $work/err ]] || fail "a program that needs no paging is told: $(<"$work/err")"
 
 for way in fork clone clone-leaving vfork mremap-out mremap-growing mapping-over munmap dontneed free closing mlock \
@@ -85,15 +72,6 @@ begin() {
     sleep 0.1
   done
   fail "no pager of $*: $(<"$work/err")"
-}
-
-# Who was started for it.
-pager_of() {
-  local folder words
-  for folder in /proc/[0-9]*; do
-    words=$(tr '\0' ' ' 2>/dev/null <"$folder/cmdline") || continue
-    [[ $words != *" serve --for $1 "* || $words != */java\ * ]] || echo "${folder#/proc/}"
-  done
 }
 
 # Policies that fail: the default takes over, and the program goes on, within its bound.

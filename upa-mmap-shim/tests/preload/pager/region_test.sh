@@ -4,24 +4,11 @@
 set -euo pipefail
 upa=$1
 root=${upa%/*}
-[[ -d $root/apps/tools/target/lib ]] || exit 77
-work=$(mktemp -d)
+source "${BASH_SOURCE[0]%/*}/paged.sh"
 program=
 trap '[[ -z $program ]] || kill -9 "$program" 2>/dev/null || true; rm -rf "$work"' EXIT
-failed=0
 
-fail() {
-  echo "FAILED: $*"
-  failed=1
-}
-
-status=0
-timeout 120 "$upa" run --policy clock --memory 16M -- true 2>"$work/err" || status=$?
-if [[ $status -ne 0 ]]; then
-  cat "$work/err"
-  grep -q 'no paging on this machine' "$work/err" && exit 77
-  exit 1
-fi
+need_paging
 
 java=$(awk '$1 == "exec" { print $2 }' "$root/build/pager/start")
 "${java%/*}/javac" -Xlint:all -Werror -d "$work" -cp "$root/upa-core/target/upa-core.jar" \
@@ -80,9 +67,8 @@ evicted() {
 evicted 10000
 "$upa" policy set "$program" s3-fifo || fail "policy set: status=$?"
 evicted 20000
-for folder in /proc/[0-9]*; do
-  words=$(tr '\0' ' ' 2>/dev/null <"$folder/cmdline") || continue
-  [[ $words != *" serve --for $program "* || $words != */java\ * ]] || kill -9 "${folder#/proc/}"
+for pager in $(pager_of "$program"); do
+  kill -9 "$pager"
 done
 sleep 3
 evicted 5000

@@ -3,8 +3,7 @@
 # share, and no page of them is wrong. Skipped where the pager is not built, or this machine or user cannot page.
 set -euo pipefail
 upa=$1 tests=$2
-[[ -d ${upa%/*}/apps/tools/target/lib ]] || exit 77
-work=$(mktemp -d)
+source "${BASH_SOURCE[0]%/*}/paged.sh"
 # Other programs of this user are not ours to bound.
 XDG_RUNTIME_DIR=$work/runtime
 export XDG_RUNTIME_DIR
@@ -13,20 +12,8 @@ programs=() sharing=''
 trap '[[ -z $sharing ]] || kill "$sharing" 2>/dev/null || true
   for p in "${programs[@]}"; do kill -9 "$p" 2>/dev/null || true; done
   rm -rf "$work"' EXIT
-failed=0
 
-fail() {
-  echo "FAILED: $*"
-  failed=1
-}
-
-status=0
-timeout 120 "$upa" run --policy clock --memory 16M -- true 2>"$work/err" || status=$?
-if [[ $status -ne 0 ]]; then
-  cat "$work/err"
-  grep -q 'no paging on this machine' "$work/err" && exit 77
-  exit 1
-fi
+need_paging
 
 # begin NAME MIB: the checker, with so much.
 begin() {

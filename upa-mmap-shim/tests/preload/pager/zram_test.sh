@@ -7,19 +7,12 @@ skip() {
   echo "skipped: $*"
   exit 77
 }
-[[ -d ${upa%/*}/apps/tools/target/lib ]] || skip 'the pager is not built'
-work=$(mktemp -d)
+source "${BASH_SOURCE[0]%/*}/paged.sh"
 number='' program=''
 trap '[[ -z $program ]] || kill -9 "$program" 2>/dev/null || true
   [[ -z $number ]] || { swapoff "/dev/zram$number" 2>/dev/null || true
     echo 1 >"/sys/block/zram$number/reset" && echo "$number" >/sys/class/zram-control/hot_remove; }
   rm -rf "$work"' EXIT
-failed=0
-
-fail() {
-  echo "FAILED: $*"
-  failed=1
-}
 
 # Without swap on zram it is said what is missing, in a line.
 if ! grep -q '^/dev/zram' /proc/swaps; then
