@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include "harness.h"
+#include "passing.h"
 
 static struct region r;
 
@@ -111,21 +112,6 @@ static void long_call_lets_others_map(void)
 	pthread_join(thread, NULL);
 }
 
-static void send_fd(int socket, int fd)
-{
-	char byte = 0, control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec v = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &v,
-			    .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
-	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-
-	h->cmsg_level = SOL_SOCKET, h->cmsg_type = SCM_RIGHTS, h->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
-	CHECK_EQUAL(sendmsg(socket, &m, 0), 1);
-}
-
 /*
  * A user's limit is one for all his processes, and stays with what a dead one has left to another.
  */
@@ -162,7 +148,8 @@ static void limit_is_the_users(void)
 				CHECK_EQUAL(errno, ENOMEM);
 				exit(2);
 			}
-			send_fd(sockets[0], fd); /* nobody need take it out of the socket */
+			/* Nobody need take it out of the socket. */
+			CHECK_EQUAL(pass_fd(sockets[0], fd, 0), 1);
 			exit(0);
 		}
 		status = wait_status(child);

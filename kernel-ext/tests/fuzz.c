@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "fuzz_calls.h"
+#include "passing.h"
 
 #define HOLDERS 3
 #define CALLERS 2
@@ -236,36 +237,19 @@ static void look_from_outside(uint64_t *state)
 
 static void send_descriptor(int fd)
 {
-	char byte = 0, control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec v = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &v,
-			    .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
-	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-
-	h->cmsg_level = SOL_SOCKET, h->cmsg_type = SCM_RIGHTS, h->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
-	if (sendmsg(passing[0], &m, MSG_DONTWAIT) == 1)
+	if (pass_fd(passing[0], fd, MSG_DONTWAIT) == 1)
 		atomic_store(&sent, true);
 }
 
 /* Somebody's region, perhaps that of a dead one. What is not for others is refused. */
 static void use_received(uint64_t *state)
 {
-	char byte, control[CMSG_SPACE(sizeof(int))];
-	struct iovec v = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &v,
-			    .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
+	int fd = take_fd(passing[1], MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct upadev_stats s;
 	uint32_t *shadow;
-	int fd;
 
-	if (recvmsg(passing[1], &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&m))
+	if (fd < 0)
 		return;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
 	if (!ioctl(fd, UPADEV_STATS, &s)) {
 		shadow = mmap(NULL, s.pages * 4, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 			      UPADEV_MAP_SHADOW);
