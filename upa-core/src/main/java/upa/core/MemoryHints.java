@@ -22,13 +22,11 @@ public final class MemoryHints {
     /** Highest priority. */
     public static final int MOST_PRIORITY = 7;
 
-    private static final boolean HEARD = HintCall.isThere() && System.getenv("UPA_PAGER") != null;
-
     private MemoryHints() {}
 
     /** {@return whether this process was started by {@code upa run --policy}; if not, hints do nothing} */
     public static boolean areHeard() {
-        return HEARD;
+        return HintCall.isHeard();
     }
 
     /**

@@ -1,5 +1,7 @@
 package upa.internal.os;
 
+import static upa.internal.os.Downcall.*;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -12,6 +14,7 @@ public final class HintCall {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
     private static final MethodHandle HINT = find();
+    private static final boolean HEARD = HINT != null && System.getenv("UPA_PAGER") != null;
 
     private HintCall() {}
 
@@ -23,22 +26,20 @@ public final class HintCall {
             return null;
         }
         try (Arena arena = Arena.ofConfined()) {
-            MethodHandle find = Linker.nativeLinker().downcallHandle(dlsym, FunctionDescriptor.of(LONG, LONG, LONG));
+            MethodHandle find = handle(dlsym, FunctionDescriptor.of(LONG, LONG, LONG));
             long found =
                     (long) find.invokeExact(0L, arena.allocateFrom("upa_hint").address());
             return found == 0
                     ? null
-                    : Linker.nativeLinker()
-                            .downcallHandle(
-                                    MemorySegment.ofAddress(found), FunctionDescriptor.of(INT, LONG, LONG, INT, INT));
+                    : handle(MemorySegment.ofAddress(found), FunctionDescriptor.of(INT, LONG, LONG, INT, INT));
         } catch (Throwable t) {
-            throw Downcall.impossible(t);
+            throw impossible(t);
         }
     }
 
-    /** Whether there is such a library. */
-    public static boolean isThere() {
-        return HINT != null;
+    /** Whether a pager is to hear hints: it pages what is mapped to be read and written in one call. */
+    public static boolean isHeard() {
+        return HEARD;
     }
 
     /** Gives a hint: 0 or -errno; 0 too where nobody listens. */
@@ -46,7 +47,7 @@ public final class HintCall {
         try {
             return HINT == null ? 0 : (int) HINT.invokeExact(address, bytes, kind, priority);
         } catch (Throwable t) {
-            throw Downcall.impossible(t);
+            throw impossible(t);
         }
     }
 }

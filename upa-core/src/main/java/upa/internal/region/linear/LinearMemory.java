@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import upa.core.HugePages;
 import upa.core.SystemCallException;
 import upa.internal.bindings.Libc;
+import upa.internal.os.HintCall;
 import upa.internal.os.MemoryCalls;
 import upa.internal.region.Refusal;
 import upa.internal.region.RegionState;
@@ -31,7 +32,7 @@ final class LinearMemory {
      * Under {@code upa run --policy}, what is paged is what the library in front of libc serves: memory that is asked
      * for as a whole. Larger regions than it has addresses for are the kernel's, and not paged.
      */
-    private static final boolean PAGED = System.getenv("UPA_PAGER") != null;
+    private static final boolean PAGED = HintCall.isHeard();
 
     private static final int PRIVATE = Libc.MAP_PRIVATE() | Libc.MAP_ANONYMOUS() | Libc.MAP_NORESERVE();
 
