@@ -29,19 +29,6 @@ static int byte_at(const char *address)
 	return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == 1 ? byte : -1;
 }
 
-static long locked_kib(void)
-{
-	FILE *status = fopen("/proc/self/status", "r");
-	char line[256];
-	long kib = -1;
-
-	while (status && fgets(line, sizeof(line), status))
-		sscanf(line, "VmLck: %ld", &kib);
-	if (status)
-		fclose(status);
-	return kib;
-}
-
 static char *filled(size_t bytes, char value)
 {
 	char *block = map(bytes);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,28 @@ static inline const char *strerrorname_np(int error)
 	return name;
 }
 #endif
+
+static inline bool is(const char *block, size_t bytes, char value)
+{
+	for (size_t i = 0; i < bytes; i++)
+		if (block[i] != value)
+			return false;
+	return true;
+}
+
+/* How much of the process is locked in memory; -1: there is no telling. */
+static inline long locked_kib(void)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	char line[256];
+	long kib = -1;
+
+	while (status && fgets(line, sizeof(line), status))
+		sscanf(line, "VmLck: %ld", &kib);
+	if (status)
+		fclose(status);
+	return kib;
+}
 
 extern const char *scenario; /* its name */
 

@@ -21,14 +21,6 @@
 
 const char *scenario;
 
-static inline bool is(const char *block, size_t bytes, char value)
-{
-	for (size_t i = 0; i < bytes; i++)
-		if (block[i] != value)
-			return false;
-	return true;
-}
-
 /* Takes much memory, checks that it reads zero and can be written, and frees it: whatever was unmapped is among it. */
 static inline void reuse(void)
 {

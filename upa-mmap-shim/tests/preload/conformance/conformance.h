@@ -73,14 +73,6 @@ static inline bool zero(const char *block, size_t bytes)
 	return true;
 }
 
-static inline bool is(const char *block, size_t bytes, char value)
-{
-	for (size_t i = 0; i < bytes; i++)
-		if (block[i] != value)
-			return false;
-	return true;
-}
-
 /* A scratch file of `bytes` bytes of 'f', already unlinked. */
 static inline int file(size_t bytes)
 {
@@ -95,19 +87,6 @@ static inline int file(size_t bytes)
 	}
 	free(text);
 	return fd;
-}
-
-static inline long locked_kib(void)
-{
-	FILE *status = fopen("/proc/self/status", "r");
-	char line[256];
-	long kib = -1;
-
-	while (status && fgets(line, sizeof(line), status))
-		sscanf(line, "VmLck: %ld", &kib);
-	if (status)
-		fclose(status);
-	return kib;
 }
 
 /* ---- the scenarios ------------------------------------------------------------------------------ */
