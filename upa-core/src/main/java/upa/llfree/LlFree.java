@@ -591,6 +591,20 @@ public final class LlFree extends State {
         return touched();
     }
 
+    /**
+     * For a walk over children from the end: passes those that have no free pages with memory. A snapshot.
+     *
+     * @param end how far the walk has come: 0 .. the number of children
+     * @return the number behind the last child below it that may have some, 0 if there is none
+     * @throws IllegalArgumentException if end is out of range
+     */
+    public long populatedBefore(long end) {
+        if (end < 0 || end > children) {
+            throw new IllegalArgumentException("out of range: end=" + end + " (0.." + children + ")");
+        }
+        return Populated.before(this, end);
+    }
+
     /** {@return the counters, in a time proportional to the children touched} */
     public LlFreeStats stats() {
         return Check.stats(this);

@@ -71,4 +71,28 @@ final class Populated {
         }
         return idle;
     }
+
+    /**
+     * For a walk from the end: behind the last child below {@code end} that may have free pages with memory; 0 if there
+     * is none. One word rules out a whole tree or group that has none.
+     */
+    static long before(State a, long end) {
+        while (end > 0) {
+            long c = end - 1;
+            long tree = c / TREE_CHILDREN;
+            int group = getIntOpaque(a.groupAt(tree / GROUP_TREES));
+            int view = treeView(getIntOpaque(a.treeAt(tree)), group);
+            int w = getIntOpaque(a.childAt(c));
+            if (isWhole(group) || nodeState(group) == ABSENT) {
+                end = tree / GROUP_TREES * GROUP_TREES * TREE_CHILDREN;
+            } else if (isTreeWhole(view) || nodeState(view) == ABSENT) {
+                end = tree * TREE_CHILDREN;
+            } else if (childState(w) == ABSENT || isFull(w, nodeFlip(view))) {
+                end = c;
+            } else {
+                break;
+            }
+        }
+        return end;
+    }
 }

@@ -1,6 +1,7 @@
 package upa.llfree;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 import static upa.llfree.LlFreeDescriptor.GROUP_TREES;
@@ -8,6 +9,7 @@ import static upa.llfree.LlFreeDescriptor.TREE_CHILDREN;
 
 import java.lang.foreign.Arena;
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -100,6 +102,35 @@ class SearchTest {
             }
         }
         allocator.validate();
+    }
+
+    /** What a walk from the end may not pass by, and what it need not look at. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3})
+    void aWalkPassesOnlyChildrenWithoutFreeMemory(long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        for (int step = 0; step < 300; step++) {
+            change(random);
+            int last = 0;
+            for (int end = 0; end <= CHILDREN; end++) {
+                last = end > 0 && !held[end - 1] && content[end - 1] != Words.ABSENT ? end : last;
+                assertEquals(last, allocator.populatedBefore(end), "seed=" + seed + " step=" + step + " end=" + end);
+            }
+        }
+    }
+
+    @Test
+    void aWalkStopsAtAChildOfWhichOnePageIsFree() {
+        long all = (long) CHILDREN * CHILD_PAGES;
+        assertEquals(0, allocator.getRun(0, all, 0));
+        allocator.putRun(0, 20 * CHILD_PAGES + 7, 1, 0);
+        assertEquals(21, allocator.populatedBefore(CHILDREN));
+        assertEquals(0, allocator.populatedBefore(20));
+        assertTrue(allocator.getAt(0, 20 * CHILD_PAGES + 7, 1) >= 0);
+        assertEquals(0, allocator.populatedBefore(CHILDREN));
+        for (long end : new long[] {-1, CHILDREN + 1}) {
+            assertThrows(IllegalArgumentException.class, () -> allocator.populatedBefore(end));
+        }
     }
 
     /** Trees that another slot has reserved are left alone; those of the own slot, and of nobody, are not. */

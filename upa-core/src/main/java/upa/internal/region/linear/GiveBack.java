@@ -31,7 +31,7 @@ final class GiveBack {
         try {
             long excess = pages.stats().retainedPages() - retainPages;
             // From the far end: what stays is where the next searches begin.
-            for (long c = pages.touchedChildren(); c > 0 && total < excess; ) {
+            for (long c = pages.touchedChildren(); total < excess && (c = pages.populatedBefore(c)) > 0; ) {
                 long n = wholeChildrenBefore(c, excess - total);
                 c -= Math.max(n, 1);
                 total += n > 0 ? drop(slot, c * CHILD_PAGES, n * CHILD_PAGES) : dropParts(slot, c * CHILD_PAGES);

@@ -59,7 +59,7 @@ final class MakeLazy {
      */
     private long markOrDrop(int slot, long wanted, boolean parts) {
         long total = 0;
-        for (long c = pages.touchedChildren(); c > 0 && total < wanted; ) {
+        for (long c = pages.touchedChildren(); total < wanted && (c = pages.populatedBefore(c)) > 0; ) {
             long n = 0;
             while (n < c && n < BATCH_CHILDREN && n * CHILD_PAGES < wanted - total && isMarkable(c - n - 1)) {
                 n++;
@@ -104,7 +104,8 @@ final class MakeLazy {
         long total = 0;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment resident = arena.allocate(CHILD_PAGES);
-            for (long c = pages.touchedChildren(); c-- > 0; ) {
+            for (long c = pages.touchedChildren(); (c = pages.populatedBefore(c)) > 0; ) {
+                c--;
                 long first = c * CHILD_PAGES;
                 if ((c + 1) * CHILD_PAGES > pages.pages()
                         || !pages.lazy(first)
