@@ -83,6 +83,7 @@ vm_test_library() {
   if [[ -x $built/tests/preload_conformance ]]; then
     cp "$built/lib/libupa_mmap.so" "$(command -v bash)" "$(command -v sort)" "$work/preload"
     cp "$built/tests/preload_conformance" "$work/preload/conformance"
+    cp "$built/tests/preload_remapped" "$work/preload/remapped"
     additions=(--add "$work/preload:/preload")
   fi
   vm_sum "$root/kernel-ext/vm/run-tap" "${options[@]}" --params raw=1 --add "$root/apps/launcher/vm/library.sh" \

@@ -40,6 +40,15 @@ sorted() {
 		/preload/sort -n /tmp/numbers >/tmp/sorted 2>/tmp/said || return 1
 	[ -s /tmp/expected ] && cmp /tmp/expected /tmp/sorted && grep "memory comes from /dev/upa" /tmp/said
 }
+# The processor here has protection keys, which others lack: they go along when memory moves.
+keys() {
+	/preload/remapped >/tmp/kernel 2>&1 && LD_PRELOAD=/preload/libupa_mmap.so /preload/remapped >/tmp/ours 2>&1 || return 1
+	grep -q 'key [1-9]' /tmp/kernel && diff /tmp/kernel /tmp/ours
+}
+if [ -d /preload ]; then
+	keys >/tmp/output 2>&1
+	report $? "preload: protection keys, on ordinary memory"
+fi
 for kind in pte pte-blocks pte-raw; do
 	export UPA_BACKEND="${kind%-blocks}" UPA_BLOCKS=0
 	[ "$kind" = "$UPA_BACKEND" ] || UPA_BLOCKS=1

@@ -63,13 +63,17 @@ struct seen {
 static void look(struct seen *pages, size_t n)
 {
 	FILE *smaps = fopen("/proc/self/smaps", "r");
-	unsigned long start = 0, end = 0;
+	unsigned long start = 0, end = 0, from, to;
 	char line[512];
 	int key = 0;
 
 	while (smaps && fgets(line, sizeof(line), smaps)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+		/* "AnonHugePages" begins with a number, too. */
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2) {
+			start = from;
+			end = to;
 			key = 0;
+		}
 		sscanf(line, "ProtectionKey: %d", &key);
 		for (size_t i = 0; !strncmp(line, "VmFlags: ", 9) && i < n; i++)
 			if ((uintptr_t)pages[i].address >= start && (uintptr_t)pages[i].address < end) {
