@@ -42,7 +42,8 @@ sorted() {
 }
 # The processor here has protection keys, which others lack: they go along when memory moves.
 keys() {
-	/preload/remapped >/tmp/kernel 2>&1 && LD_PRELOAD=/preload/libupa_mmap.so /preload/remapped >/tmp/ours 2>&1 || return 1
+	/preload/remapped >/tmp/kernel 2>&1 &&
+		LD_PRELOAD=/preload/libupa_mmap.so /preload/remapped >/tmp/ours 2>&1 || return 1
 	grep -q 'key [1-9]' /tmp/kernel && diff /tmp/kernel /tmp/ours
 }
 if [ -d /preload ]; then
