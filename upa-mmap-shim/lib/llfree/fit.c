@@ -13,29 +13,10 @@ struct fit {
 	uint64_t length; /* of the free pages around it */
 };
 
-/* Of free pages from .. end-1: how many have no memory? */
-static uint64_t count_absent(const struct upa_llfree *a, uint64_t from, uint64_t end)
-{
-	uint64_t absent = 0;
-
-	for (uint64_t stop; from < end; from = stop) {
-		uint64_t c = from / UPA_CHILD_PAGES;
-		uint32_t lo = (uint32_t)(from % UPA_CHILD_PAGES);
-		uint32_t state = child_state(load_relaxed(child_at(a, c)));
-
-		stop = end_in_child(from, end);
-		if (state == UPA_ABSENT)
-			absent += stop - from;
-		else if (state == UPA_MIXED)
-			absent += stop - from - count_stale(bitmap_at(a, c), lo, lo + (uint32_t)(stop - from));
-	}
-	return absent;
-}
-
 /* Is `page`, within `length` free pages, a better place? Returns how many pages there lack memory. */
 static uint64_t compare(const struct upa_llfree *a, struct fit *f, uint64_t page, uint64_t length)
 {
-	uint64_t absent = count_absent(a, page, page + f->n);
+	uint64_t absent = search_absent(a, page, page + f->n);
 	uint64_t looked = f->n / UPA_TREE_PAGES * UPA_TREE_CHILDREN;
 
 	f->looks -= looked < f->looks ? looked : f->looks;

@@ -526,6 +526,23 @@ uint64_t search_states(const struct upa_llfree *a, uint64_t from, uint64_t end, 
 	return from < end ? from : end;
 }
 
+uint64_t search_absent(const struct upa_llfree *a, uint64_t from, uint64_t end)
+{
+	uint64_t absent = 0;
+
+	for (uint64_t next; from < end; from = next) {
+		uint32_t lo = (uint32_t)(from % UPA_CHILD_PAGES), state;
+
+		next = content_at(a, from, end, &state);
+		if (state == UPA_ABSENT)
+			absent += next - from;
+		else if (state == UPA_MIXED)
+			absent += next - from -
+				  count_stale(bitmap_at(a, from / UPA_CHILD_PAGES), lo, lo + (uint32_t)(next - from));
+	}
+	return absent;
+}
+
 bool search_taint(const struct upa_llfree *a, uint64_t from, uint64_t end)
 {
 	/* What all of a tree or group have in common is that none is tainted. */

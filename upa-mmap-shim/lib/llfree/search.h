@@ -48,6 +48,9 @@ uint32_t search_contents(const struct upa_llfree *a, uint64_t from, uint64_t end
 /* First page in from .. end-1 whose child's state is in a set; end if none. */
 uint64_t search_states(const struct upa_llfree *a, uint64_t from, uint64_t end, uint32_t states);
 
+/* Of the pages from .. end-1: how many have no memory? */
+uint64_t search_absent(const struct upa_llfree *a, uint64_t from, uint64_t end);
+
 /* Has a child in which there are pages of from .. end-1 the mark CHILD_TAINTED? */
 bool search_taint(const struct upa_llfree *a, uint64_t from, uint64_t end);
 
