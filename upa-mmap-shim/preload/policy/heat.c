@@ -35,10 +35,15 @@ static uint32_t heat_at(const struct heat_unit *u, uint32_t clock, uint32_t half
 
 static void set_idle(struct heat *h, struct heat_unit *u, uint32_t parts, bool idle)
 {
-	uint32_t was = idle ? atomic_fetch_or_explicit(&u->idle, parts, memory_order_relaxed) :
-			      atomic_fetch_and_explicit(&u->idle, ~parts, memory_order_relaxed);
-	int64_t bytes = __builtin_popcount(parts & (idle ? ~was : was)) * (int64_t)HEAT_PART_BYTES;
+	uint32_t was = get(&u->idle) & parts;
+	int64_t bytes;
 
+	/* Mostly nothing changes, and other threads read it. */
+	if (was == (idle ? parts : 0))
+		return;
+	was = idle ? atomic_fetch_or_explicit(&u->idle, parts, memory_order_relaxed) :
+		     atomic_fetch_and_explicit(&u->idle, ~parts, memory_order_relaxed);
+	bytes = __builtin_popcount(parts & (idle ? ~was : was)) * (int64_t)HEAT_PART_BYTES;
 	atomic_fetch_add_explicit(&h->idle_bytes, idle ? bytes : -bytes, memory_order_relaxed);
 }
 
