@@ -64,6 +64,22 @@ bool upa_region_tainted(const struct upa_region *r, const void *address, size_t 
 	return region_block(r, address, bytes, &first, &pages) && upa_llfree_tainted(&r->llfree, first, pages) > 0;
 }
 
+size_t upa_region_absent(const struct upa_region *r, const void *address, size_t bytes, size_t enough)
+{
+	uint64_t first, pages, length, absent = 0;
+
+	if (!region_block(r, address, bytes, &first, &pages))
+		return 0;
+	for (uint64_t end = first + pages; first < end && absent * PAGE_BYTES < enough;) {
+		int64_t stale = upa_llfree_next_stale(&r->llfree, first, end - first, &length);
+		uint64_t stop = stale < 0 ? end : (uint64_t)stale;
+
+		absent += stop - first;
+		first = stale < 0 ? end : stop + length;
+	}
+	return absent * PAGE_BYTES < enough ? absent * PAGE_BYTES : enough;
+}
+
 static int unmap_as(struct upa_region *r, const void *address, size_t bytes, uint32_t put_flags)
 {
 	uint64_t first, pages;

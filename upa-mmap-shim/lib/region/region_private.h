@@ -44,7 +44,13 @@ void *upa_region_map_aligned(struct upa_region *r, size_t bytes, size_t alignmen
 
 bool upa_region_tainted(const struct upa_region *r, const void *address, size_t bytes);
 
-/* Frees pages whose memory the caller has moved elsewhere. */
+/*
+ * Of pages that the caller holds, how many bytes had no memory when he got them, by what is recorded; counts no further
+ * than `enough`.
+ */
+size_t upa_region_absent(const struct upa_region *r, const void *address, size_t bytes, size_t enough);
+
+/* Frees pages whose memory the caller has moved elsewhere, or that have none. */
 int upa_region_unmap_moved(struct upa_region *r, const void *address, size_t bytes);
 
 /* Frees pages that the caller has not used since he got them. */

@@ -27,6 +27,7 @@
 #include "stand_aside.h"
 #include "upkeep/purging.h"
 #include "upkeep/retention.h"
+#include "upkeep/sparse.h"
 
 /*
  * Hints are the kernel's to follow, but for those by which mimalloc spreads its memory over addresses of no further
@@ -260,7 +261,10 @@ static int unmap_now(void *address, size_t length)
 		heap_disturb(address, length, false);
 	if (!region)
 		return (int)entry_result(ENTRY_PASS(munmap, os_munmap(address, length), address, length));
-	result = upa_munmap(address, length);
+	if (__builtin_expect(length >= SPARSE_LEAST_BYTES, 0) && sparse_unmap(region, address, length))
+		result = 0;
+	else
+		result = upa_munmap(address, length);
 	if (!result && gate_knows(address))
 		retention_account(-(int64_t)length);
 	return result;

@@ -416,6 +416,11 @@ void retain_others(struct retain *r, int64_t bytes)
 		look(r, r->hooks->now(), 0, 0, bytes);
 }
 
+void retain_absent(struct retain *r, int64_t bytes)
+{
+	add(&r->region_retained, -bytes);
+}
+
 void retain_fork(struct retain *r)
 {
 	if (retain_kept(r) <= RETAIN_FLOOR || atomic_flag_test_and_set(&r->looking))

@@ -168,6 +168,12 @@ bool retain_worth_a_glance(const struct retain *r);
 /* Of memory that is not counted here the program has got so many bytes, and is about to touch them. */
 void retain_others(struct retain *r, int64_t bytes);
 
+/*
+ * Of bytes of the region that have been freed since it was looked at, or are about to be told of as freed, so many have
+ * no memory.
+ */
+void retain_absent(struct retain *r, int64_t bytes);
+
 /* The program is about to fork: what is kept beyond the floor goes, since each page would be copied when reused. */
 void retain_fork(struct retain *r);
 

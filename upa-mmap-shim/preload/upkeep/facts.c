@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "upkeep/facts.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "os/file.h"
+#include "os/filter.h"
 #include "os/os.h"
 #include "os/page.h"
 #include "policy/pressure.h"
@@ -200,6 +202,52 @@ int facts_mapping(uintptr_t address, struct facts_mapping *out)
 	out->ordinary = !q.inode && !q.dev_major && !q.dev_minor &&
 			(q.vma_flags & (VMA_READABLE | VMA_WRITABLE | VMA_SHARED)) == (VMA_READABLE | VMA_WRITABLE);
 	return 0;
+}
+
+/* struct pm_scan_arg and struct page_region of linux/fs.h, since Linux 6.7. */
+struct scan {
+	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+struct scanned {
+	uint64_t start, end, categories;
+};
+
+#define SCAN_PAGEMAP _IOWR('f', 16, struct scan)
+#define IS_PRESENT (1u << 3)
+#define IS_SWAPPED (1u << 4)
+
+#define MOST_SCANNED 32
+
+long facts_populated(uintptr_t *from, uintptr_t to, struct facts_range *out, size_t most)
+{
+	struct scanned found[MOST_SCANNED];
+	struct scan scan = {
+		.size = sizeof(scan),
+		.start = *from,
+		.end = to,
+		.vec = (uint64_t)(uintptr_t)found,
+		.vec_len = most < MOST_SCANNED ? most : MOST_SCANNED,
+		.category_anyof_mask = IS_PRESENT | IS_SWAPPED,
+		.return_mask = IS_PRESENT | IS_SWAPPED,
+	};
+	long fd, n;
+
+	if (atomic_load_explicit(&stopped, memory_order_relaxed) || os_filtered())
+		return -EACCES;
+	fd = os_call(SYS_openat, AT_FDCWD, (long)"/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	if (os_failed(fd))
+		return fd;
+	n = os_call(SYS_ioctl, fd, SCAN_PAGEMAP, (long)&scan, 0, 0, 0);
+	os_call(SYS_close, fd, 0, 0, 0, 0, 0);
+	for (long i = 0; i < n; i++)
+		out[i] = (struct facts_range){ found[i].start, found[i].end };
+	if (n >= 0 && scan.walk_end <= *from)
+		return -EIO;
+	if (n >= 0)
+		*from = scan.walk_end;
+	return n;
 }
 
 bool facts_in_use(uintptr_t page)

@@ -32,6 +32,17 @@ struct facts_mapping {
 /* 0; -ENOTTY or -EINVAL if this kernel (before 6.11) will never say; another error if it does not now. */
 int facts_mapping(uintptr_t address, struct facts_mapping *out);
 
+/* A stretch of pages that have memory, or had it before it was swapped out. */
+struct facts_range {
+	uintptr_t from, to;
+};
+
+/*
+ * The first such stretches in *from .. to - 1, at most `most`, in order; *from is then where to go on, or `to`. Their
+ * number; -ENOTTY or -EINVAL if this kernel (before 6.7) will never say; another error if it does not now.
+ */
+long facts_populated(uintptr_t *from, uintptr_t to, struct facts_range *out, size_t most);
+
 /* Has anything but zeros been written to this page? The kernel looks, since the program may have unmapped it. */
 bool facts_in_use(uintptr_t page);
 

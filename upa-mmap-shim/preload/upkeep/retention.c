@@ -150,6 +150,11 @@ void retention_others(int64_t bytes)
 	retain_others(&retain, bytes);
 }
 
+void retention_absent(int64_t bytes)
+{
+	retain_absent(&retain, bytes);
+}
+
 void retention_fork(void)
 {
 	retain_fork(&retain);

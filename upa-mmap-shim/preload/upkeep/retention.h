@@ -41,6 +41,9 @@ void retention_find_taken(void);
 /* So many bytes have been mapped that are not of the region, and are about to be touched. */
 void retention_others(int64_t bytes);
 
+/* Of what has been freed of the region, so many bytes have no memory. */
+void retention_absent(int64_t bytes);
+
 /* Before a fork. */
 void retention_fork(void);
 

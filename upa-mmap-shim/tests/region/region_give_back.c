@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "region/region_harness.h"
+#include "region/region_private.h"
 #include "region/types.h"
 
 static void test_give_back(void)
@@ -249,6 +250,33 @@ static void test_faulted_is_known_to_be_resident(void)
 	finish(r);
 }
 
+/* How much of a block had no memory when it was mapped; freed as such, it has none again. */
+static void test_absent(void)
+{
+	struct upa_region *r;
+	char *p;
+
+	/* Huge pages would put memory behind what is not touched. */
+	if (create_region(&r, 256 * MIB, UPA_REGION_NOHUGEPAGE))
+		r = create(256 * MIB);
+	p = map(r, 96 * MIB, 0);
+
+	CHECK(upa_region_absent(r, p, 96 * MIB, SIZE_MAX) == 96 * MIB, "of fresh memory");
+	CHECK(upa_region_absent(r, p, 96 * MIB, 3 * MIB) == 3 * MIB, "no further than that");
+	memset(p, 1, 5 * MIB);
+	unmap(r, p, 5 * MIB);
+	CHECK(!upa_region_unmap_moved(r, p + 5 * MIB, 91 * MIB), "freed as absent");
+	CHECK(stats(r).retained_bytes == 5 * MIB, "retained=%" PRIu64, stats(r).retained_bytes);
+	CHECK(map(r, 96 * MIB, UPA_MAP_ZEROS) == p, "the block that has memory");
+	check_zero(p, 96 * MIB);
+	CHECK(upa_region_absent(r, p, 96 * MIB, SIZE_MAX) == 91 * MIB, "beside what is cleared");
+	CHECK(upa_region_absent(r, p + 5 * MIB - PAGE, 3 * PAGE, SIZE_MAX) == 2 * PAGE, "at the border");
+	CHECK(!upa_region_absent(r, p, 5 * MIB, SIZE_MAX), "where there is memory");
+	CHECK(!upa_region_absent(r, p + 1, 96 * MIB, SIZE_MAX), "no block");
+	unmap(r, p, 96 * MIB);
+	finish(r);
+}
+
 int main(void)
 {
 	test_stats();
@@ -257,6 +285,7 @@ int main(void)
 	test_give_back();
 	test_shapes();
 	test_give_back_refused();
+	test_absent();
 	test_populate_and_clear();
 	test_faulted_is_known_to_be_resident();
 	test_stats_count_calls();

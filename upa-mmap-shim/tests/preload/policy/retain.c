@@ -381,6 +381,23 @@ static void nobody_waits(void)
 	IS(world.asked_resident, 2);
 }
 
+/* What has been freed and has no memory is not kept, until the region is looked at, and then as it says. */
+static void absent(void)
+{
+	int64_t untold = 0;
+
+	begin();
+	look(200 * MIB, 3 * MIB);
+	retain_absent(&retain, 99 * MIB);
+	retain_account(&retain, &untold, -100 * MIB);
+	IS(untold, 0);
+	IS(retain_kept(&retain), 4 * MIB);
+	look(100 * MIB, 5 * MIB);
+	IS(retain_kept(&retain), 5 * MIB);
+	retain_absent(&retain, 50 * MIB);
+	IS(retain_kept(&retain), 0);
+}
+
 int main(void)
 {
 	beyond_the_peak();
@@ -396,6 +413,7 @@ int main(void)
 	what_is_resident();
 	account();
 	freed_since();
+	absent();
 	nobody_waits();
 	return 0;
 }
