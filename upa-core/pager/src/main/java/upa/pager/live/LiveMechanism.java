@@ -16,7 +16,7 @@ import upa.policy.Pressure;
  */
 final class LiveMechanism implements Mechanism {
     private static final int MOST_VICTIMS = 1 << 14;
-    private static final int MOST_FETCHES = 64;
+    private static final int MOST_FETCHES = 256;
     private static final int MOST_MIGRATIONS = 1 << 14;
 
     private final PageStates states;

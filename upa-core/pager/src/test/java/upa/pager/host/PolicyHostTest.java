@@ -289,7 +289,7 @@ class PolicyHostTest {
         Set<Integer> first = new TreeSet<>(pages.evicted.subList(0, 20));
         assertEquals(IntStream.range(0, 20).boxed().toList(), List.copyOf(first));
         assertTrue(
-                policy.log.contains("gone EVICTED 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19"),
+                policy.log.contains("gone EVICTED 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 0"),
                 policy.log.toString());
         assertEquals(IntStream.range(20, 30).boxed().toList(), pages.evicted.subList(20, 30));
         assertEquals(0, host.standIns());

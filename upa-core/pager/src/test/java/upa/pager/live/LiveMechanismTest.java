@@ -37,7 +37,7 @@ class LiveMechanismTest {
         assertFalse(mechanism.fetch(2));
         assertFalse(mechanism.fetch(3));
         assertTrue(mechanism.hasFetches());
-        assertEquals(63, mechanism.fetchRoom());
+        assertEquals(255, mechanism.fetchRoom());
         assertEquals(1, mechanism.nextFetch());
         assertEquals(-1, mechanism.nextFetch());
         for (int page = 100; page < 612; page++) {
