@@ -57,6 +57,10 @@ public final class Main {
                                     + "; or paging, by itself: a program larger than its bound, under UPA's pager and"
                                     + " under the kernel (root; sets up a cgroup, swap and zswap, and undoes it)"),
                     value(
+                            "patterns",
+                            "A,B,...",
+                            "of paging, only these: " + String.join(", ", PagingExperiment.PATTERNS)),
+                    value(
                             "sampler",
                             "A,B,...",
                             "sizes of the Monte-Carlo ring: douglas, log-uniform or fixed:SIZE; or trace:FILE, a"
@@ -78,11 +82,13 @@ public final class Main {
                     flag("list", "list experiments and contestants, and measure nothing")));
 
     private static final List<String> PAGING_OPTIONS =
-            List.of("experiment", "full", "rounds", "seed", "out", "driver", "no-warm");
+            List.of("experiment", "patterns", "full", "rounds", "seed", "out", "driver", "no-warm");
     private static final long PAGING_MIB = 256;
     private static final long FULL_PAGING_MIB = 1024;
     private static final int FULL_PAGING_ROUNDS = 7;
     private static final long TOUCHES = 100_000;
+    private static final int ITERATIONS = 5;
+    private static final int FULL_ITERATIONS = 20;
     private static final int SECONDS = 3;
     private static final int FULL_SECONDS = 20;
     private static final long FULL_TOUCHES = 400_000;
@@ -125,6 +131,9 @@ public final class Main {
                 && CommandLines.list(line, "experiment").contains(PagingExperiment.ID)) {
             return paging(line);
         }
+        if (line.hasOption("patterns")) {
+            throw MeasureException.usage("option=--patterns is of experiment=paging alone");
+        }
         return bench(SettingsReader.read(line, machine));
     }
 
@@ -138,6 +147,14 @@ public final class Main {
         if (CommandLines.list(line, "experiment").size() > 1) {
             throw MeasureException.usage("experiment=paging is measured by itself");
         }
+        List<String> patterns =
+                line.hasOption("patterns") ? CommandLines.list(line, "patterns") : PagingExperiment.PATTERNS;
+        for (String pattern : patterns) {
+            if (!PagingExperiment.PATTERNS.contains(pattern)) {
+                throw MeasureException.usage(
+                        "pattern=" + pattern + ": choose from " + String.join(", ", PagingExperiment.PATTERNS));
+            }
+        }
         boolean full = line.hasOption("full");
         Path driver = SettingsReader.driver(line);
         Path root = SettingsReader.root();
@@ -145,9 +162,11 @@ public final class Main {
                         console,
                         machine,
                         new PagingExperiment.Size(
+                                patterns,
                                 full ? FULL_PAGING_MIB : PAGING_MIB,
                                 (int) CommandLines.number(line, "rounds", 1, 100, full ? FULL_PAGING_ROUNDS : 3),
                                 full ? FULL_TOUCHES : TOUCHES,
+                                full ? FULL_ITERATIONS : ITERATIONS,
                                 full ? FULL_SECONDS : SECONDS,
                                 CommandLines.number(line, "seed", 1, 1 << 30, 1)),
                         driver.resolveSibling("upa-paging"),

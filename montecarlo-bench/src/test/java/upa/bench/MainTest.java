@@ -51,11 +51,18 @@ class MainTest {
         assertUsage("rounds", "--rounds");
         assertUsage("experiment=paging is measured by itself", "--experiment", "paging,a");
         assertUsage(
-                "option=--largest is not of experiment=paging, which takes experiment, full, ",
+                "pattern=backwards: choose from sequential, random, zipf, hot, pagerank",
+                "--experiment",
+                "paging",
+                "--patterns",
+                "pagerank,backwards");
+        assertUsage(
+                "option=--largest is not of experiment=paging, which takes experiment, patterns, full, ",
                 "--experiment",
                 "paging",
                 "--largest",
                 "64M");
+        assertUsage("option=--patterns is of experiment=paging alone", "--patterns", "random");
         assertUsage("argument=extra is not understood", "extra");
         assertUsage(
                 "none of the contestants takes part in these experiments: contestants=llfree",

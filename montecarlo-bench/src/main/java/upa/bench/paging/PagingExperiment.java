@@ -23,7 +23,7 @@ import upa.measure.Progress;
 import upa.measure.ResultFolder;
 
 /**
- * Runs {@code upa-paging} with each {@link Way}, interleaved, under one bound. What a way needs of the machine is set
+ * Runs {@code upa-paging}, and {@code upa-pagerank}, with each {@link Way}, interleaved, under one bound. What a way needs of the machine is set
  * up for its run alone, and undone behind it.
  */
 public final class PagingExperiment {
@@ -32,20 +32,25 @@ public final class PagingExperiment {
 
     private static final long MIB = 1 << 20;
     private static final int PATIENCE_SECONDS = 600;
-    private static final List<String> PATTERNS = List.of("sequential", "random", "zipf", "hot");
+    /** How pages are touched. */
+    public static final List<String> PATTERNS = List.of("sequential", "random", "zipf", "hot", PageRank.NAME);
+
     private static final Pattern RESULT =
             Pattern.compile("touches (\\d+) wrong (\\d+) ns_per_touch ([\\d.]+) fill_ns_per_page ([\\d.]+)");
 
     /**
      * How large it is.
      *
-     * @param mib     what the program has
-     * @param rounds  how often
-     * @param touches most for each pattern
-     * @param seconds most for each pattern
-     * @param seed    of the order and of what is touched
+     * @param patterns   some of {@link #PATTERNS}
+     * @param mib        what the program has; of pagerank the graph
+     * @param rounds     how often
+     * @param touches    most for each pattern
+     * @param iterations most of pagerank
+     * @param seconds    most for each pattern
+     * @param seed       of the order and of what is touched
      */
-    public record Size(long mib, int rounds, long touches, int seconds, long seed) {}
+    public record Size(
+            List<String> patterns, long mib, int rounds, long touches, int iterations, int seconds, long seed) {}
 
     private final Console console;
     private final Machine machine;
@@ -55,6 +60,7 @@ public final class PagingExperiment {
     private final Path folder;
     private final Map<String, String> impossible = new LinkedHashMap<>();
     private final List<String> failures = new ArrayList<>();
+    private final PageRank pageRank = new PageRank();
     private volatile boolean stopped;
     private volatile Process running;
 
@@ -144,10 +150,14 @@ public final class PagingExperiment {
         for (int round = 0; round < size.rounds; round++) {
             List<Job> one = new ArrayList<>();
             for (Way way : Way.all(folder.toString())) {
-                for (String pattern : PATTERNS) {
-                    one.add(new Job(way, pattern, 1, round));
+                for (String pattern : size.patterns) {
+                    if (way.isOf(pattern)) {
+                        one.add(new Job(way, pattern, 1, round));
+                        if (pattern.equals("random") || pattern.equals(PageRank.NAME)) {
+                            one.add(new Job(way, pattern, 2, round));
+                        }
+                    }
                 }
-                one.add(new Job(way, "random", 2, round));
             }
             Collections.shuffle(one, random);
             jobs.addAll(one);
@@ -158,19 +168,10 @@ public final class PagingExperiment {
     private void measure(Job job, List<PagingRow> rows) {
         KernelSettings settings = new KernelSettings(Path.of("/"));
         try (settings) {
-            setUp(job.way, settings);
-            Matcher result = run(job, settings);
-            if (result != null) {
-                rows.add(new PagingRow(
-                        job.way.id(),
-                        job.pattern,
-                        job.threads,
-                        job.round,
-                        size.mib * MIB,
-                        job.way.bounded() ? size.mib * MIB / 2 : size.mib * MIB,
-                        Long.parseLong(result.group(1)),
-                        Double.parseDouble(result.group(3)),
-                        Double.parseDouble(result.group(4))));
+            setUp(job, settings);
+            PagingRow row = run(job, settings);
+            if (row != null) {
+                rows.add(row);
             }
         } catch (KernelSettings.ImpossibleException e) {
             impossible.put(job.way.id(), e.getMessage());
@@ -182,8 +183,12 @@ public final class PagingExperiment {
         }
     }
 
-    private void setUp(Way way, KernelSettings settings) throws KernelSettings.ImpossibleException {
-        switch (way.needs()) {
+    private long boundMib(Job job) {
+        return job.pattern.equals(PageRank.NAME) ? PageRank.boundMib(size.mib * MIB) : size.mib / 2;
+    }
+
+    private void setUp(Job job, KernelSettings settings) throws KernelSettings.ImpossibleException {
+        switch (job.way.needs()) {
             case SWAP_FILE -> settings.swapTo(folder, 4 * size.mib * MIB);
             case ZSWAP -> {
                 settings.swapTo(folder, 4 * size.mib * MIB);
@@ -194,12 +199,35 @@ public final class PagingExperiment {
                 // Nothing.
             }
         }
-        if (way.bounded() && !way.isUpa()) {
-            settings.limit(size.mib * MIB / 2);
+        if (job.way.bounded() && !job.way.isUpa()) {
+            settings.limit(boundMib(job) * MIB);
         }
     }
 
     private List<String> command(Job job, KernelSettings settings) {
+        List<String> command = new ArrayList<>(program(job));
+        if (job.way.isUpa()) {
+            command.addAll(
+                    0,
+                    List.of(
+                            upa.toString(),
+                            "run",
+                            "--policy",
+                            job.way.policy(),
+                            "--memory",
+                            boundMib(job) + "M",
+                            "--store",
+                            job.way.store(),
+                            "--"));
+            return command;
+        }
+        return job.way.bounded() ? settings.inGroup(command) : command;
+    }
+
+    private List<String> program(Job job) {
+        if (job.pattern.equals(PageRank.NAME)) {
+            return PageRank.command(program.resolveSibling("upa-pagerank"), size, size.iterations, job.threads);
+        }
         List<String> command = new ArrayList<>(List.of(
                 program.toString(),
                 job.pattern,
@@ -211,26 +239,11 @@ public final class PagingExperiment {
         if (job.way.isFile()) {
             command.add(folder.toString());
         }
-        if (job.way.isUpa()) {
-            command.addAll(
-                    0,
-                    List.of(
-                            upa.toString(),
-                            "run",
-                            "--policy",
-                            job.way.policy(),
-                            "--memory",
-                            size.mib / 2 + "M",
-                            "--store",
-                            job.way.store(),
-                            "--"));
-            return command;
-        }
-        return job.way.bounded() ? settings.inGroup(command) : command;
+        return command;
     }
 
     /** Null if it failed. */
-    private Matcher run(Job job, KernelSettings settings) throws IOException, InterruptedException {
+    private PagingRow run(Job job, KernelSettings settings) throws IOException, InterruptedException {
         Path errors = Files.createTempFile("upa-bench", ".err");
         try {
             Process process = new ProcessBuilder(command(job, settings))
@@ -244,18 +257,39 @@ public final class PagingExperiment {
             if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
                 process.destroyForcibly();
             }
-            Matcher result = RESULT.matcher(text);
-            if (process.exitValue() == 0 && result.find() && result.group(2).equals("0")) {
-                return result;
-            }
-            if (!stopped) {
+            PagingRow row = process.exitValue() == 0 ? row(job, text) : null;
+            if (row == null && !stopped) {
                 String said = Files.readString(errors).lines().findFirst().orElse(text.strip());
                 failures.add(job.way.id() + " " + job.pattern + ": status=" + process.exitValue() + " " + said);
             }
+            return row;
+        } catch (PageRank.WrongException e) {
+            failures.add(job.way.id() + " " + job.pattern + ": " + e.getMessage());
             return null;
         } finally {
             running = null;
             Files.deleteIfExists(errors);
         }
+    }
+
+    /** Null if it says that something was wrong. */
+    private PagingRow row(Job job, String text) throws PageRank.WrongException {
+        if (job.pattern.equals(PageRank.NAME)) {
+            return pageRank.row(text, job.way, job.threads, job.round, size.mib);
+        }
+        Matcher result = RESULT.matcher(text);
+        if (!result.find() || !result.group(2).equals("0")) {
+            return null;
+        }
+        return new PagingRow(
+                job.way.id(),
+                job.pattern,
+                job.threads,
+                job.round,
+                size.mib * MIB,
+                job.way.bounded() ? boundMib(job) * MIB : size.mib * MIB,
+                Long.parseLong(result.group(1)),
+                Double.parseDouble(result.group(3)),
+                Double.parseDouble(result.group(4)));
     }
 }

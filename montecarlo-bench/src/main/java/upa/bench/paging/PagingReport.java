@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import upa.measure.Conditions;
+import upa.measure.Targets;
 import upa.measure.report.Report;
 import upa.measure.report.Report.Block;
 import upa.measure.report.Report.Cell;
@@ -30,26 +31,39 @@ final class PagingReport {
     private final List<PagingRow> rows;
     private final List<Way> ways;
     private final long bound;
+    private final PageRankSection pageRank;
 
     PagingReport(List<PagingRow> rows, List<Way> ways, long bound) {
-        this.rows = rows;
+        this.rows =
+                rows.stream().filter(r -> !r.pattern().equals(PageRank.NAME)).toList();
         this.ways = ways.stream()
                 .filter(w -> rows.stream().anyMatch(r -> r.way().equals(w.id())))
                 .toList();
         this.bound = bound;
+        pageRank = new PageRankSection(rows, this.ways);
     }
 
     Report report(Conditions conditions) {
         List<List<Cell>> contestants = ways.stream()
                 .map(w -> List.of(Cell.of(w.id()), Cell.of(w.title())))
                 .toList();
+        List<Section> sections = new ArrayList<>();
+        if (!pageRank.isEmpty()) {
+            sections.add(Targets.section(pageRank.targets().figures()));
+            sections.add(pageRank.section());
+        }
+        if (!rows.isEmpty()) {
+            sections.add(times());
+            sections.add(rivals());
+        }
+        sections.add(conditions.section(new Table("ways", false, List.of(), contestants)));
         return new Report(
                 "Memory larger than its bound",
                 List.of("A program has twice the memory that it may have resident. A touch reads a word of a page, and"
                         + " each third writes one; pages become half as large when compressed. The bound is of the"
                         + " memory from UPA under its pager, and of the whole process in a cgroup under the kernel."),
                 List.of(),
-                List.of(times(), rivals(), conditions.section(new Table("ways", false, List.of(), contestants))));
+                sections);
     }
 
     /** Patterns, of two threads as well. */
@@ -81,6 +95,9 @@ final class PagingReport {
         header.add("first write of a page");
         List<List<Cell>> table = new ArrayList<>();
         for (Way way : ways) {
+            if (rows.stream().noneMatch(r -> r.way().equals(way.id()))) {
+                continue;
+            }
             List<Cell> line = new ArrayList<>(List.of(Cell.of(way.id())));
             for (String kind : kinds) {
                 double[] times = array(rounds(way, kind));

@@ -9,7 +9,7 @@ package upa.bench.paging;
  * @param round         number of the round
  * @param memoryBytes   how much the program has
  * @param boundBytes    how much of it may be resident
- * @param touches       how many
+ * @param touches       how many; of pagerank: iterations
  * @param nsPerTouch    time of one
  * @param fillNsPerPage time until a page was written first, others leaving
  */

@@ -25,6 +25,9 @@ record Way(String id, String title, String policy, String store, boolean bounded
     }
 
     static final String ALL_IN_MEMORY = "all";
+    static final String CSR_WINDOW = "upa-csr";
+    static final String STRIDE = "upa-stride";
+    static final String SWAP = "swap";
 
     /** All there are; the first is the base line. */
     static List<Way> all(String folder) {
@@ -46,7 +49,21 @@ record Way(String id, String title, String policy, String store, boolean bounded
                         "lz4:4G,file:" + folder + ":8G",
                         true,
                         Needs.NOTHING),
-                new Way("swap", "kernel, swap to a file", "", "", true, Needs.SWAP_FILE),
+                new Way(
+                        STRIDE,
+                        "UPA, stride+clock, file",
+                        "stride+clock",
+                        "file:" + folder + ":8G",
+                        true,
+                        Needs.NOTHING),
+                new Way(
+                        CSR_WINDOW,
+                        "UPA, csr-window+clock, file",
+                        "csr-window+clock",
+                        "file:" + folder + ":8G",
+                        true,
+                        Needs.NOTHING),
+                new Way(SWAP, "kernel, swap to a file", "", "", true, Needs.SWAP_FILE),
                 new Way("zswap", "kernel, zswap before that file", "", "", true, Needs.ZSWAP),
                 new Way("zram", "kernel, swap to zram", "", "", true, Needs.ZRAM),
                 new Way("mmap", "kernel, mmap of a file", "", "", true, Needs.CGROUP));
@@ -54,6 +71,13 @@ record Way(String id, String title, String policy, String store, boolean bounded
 
     boolean isUpa() {
         return !policy.isEmpty();
+    }
+
+    /** Whether it takes part in a pattern: policies of graph programs do in graph programs alone. */
+    boolean isOf(String pattern) {
+        return pattern.equals(PageRank.NAME)
+                ? PageRank.WAYS.contains(id)
+                : !id.equals(CSR_WINDOW) && !id.equals(STRIDE);
     }
 
     boolean isFile() {

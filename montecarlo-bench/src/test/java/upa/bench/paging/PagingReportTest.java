@@ -45,4 +45,28 @@ class PagingReportTest {
                 .report(new Conditions(new Machine(Path.of("/")), 1));
         assertTrue(new TextReport(false).format(report).contains("None of the kernel's ways could be measured here."));
     }
+
+    private static PagingRow pageRank(String way, int round, double ns) {
+        return new PagingRow(way, "pagerank", 1, round, 280 << 20, 168 << 20, 5, ns, 500);
+    }
+
+    @Test
+    void pageRankHasASectionAndFigures() {
+        List<PagingRow> rows = new ArrayList<>();
+        for (int round = 0; round < 5; round++) {
+            rows.add(pageRank("upa-csr", round, 2e9));
+            rows.add(pageRank("upa-file", round, 4e9));
+            rows.add(pageRank("swap", round, 2.8e9));
+        }
+        Report report =
+                new PagingReport(rows, Way.all("/f"), 1 << 20).report(new Conditions(new Machine(Path.of("/")), 5));
+        String text = new TextReport(false).format(report);
+        assertTrue(text.contains("the program has 280 MiB"), text);
+        assertTrue(text.lines().anyMatch(l -> l.matches(" +upa-csr +2 s \\(2 s - 2 s\\)")), text);
+        assertTrue(text.lines().anyMatch(l -> l.matches(" +upa-csr / swap +1.4x")), text);
+        assertTrue(text.lines().anyMatch(l -> l.contains("1.5x kernel, swap to a file") && l.contains("missed")), text);
+        assertTrue(text.lines().anyMatch(l -> l.contains("1.3x policy clock, file") && l.contains("reached")), text);
+        assertFalse(text.contains("Time of a touch"), text);
+        assertTrue(HtmlReport.format(report).contains("PageRank"));
+    }
 }
