@@ -138,6 +138,19 @@ static bool not_one_mapping(struct upa_region *r, char *from, size_t length)
 	       (upa_region_one_mapping(r, from, length) < length && !maps_ask(from, length).alike);
 }
 
+/* As grow_in_place(), of what may be several mappings to the kernel: the last one grows. */
+static bool grow_last_in_place(struct upa_region *r, char *from, size_t old_size, size_t new_size)
+{
+	size_t last = 0, n;
+
+	if (!upa_region_ordinary(r))
+		return false;
+	while ((n = upa_region_one_mapping(r, from + last, old_size - last)) && last + n < old_size)
+		last += n;
+	return n && (!last || !not_one_mapping(r, from, old_size)) &&
+	       grow_in_place(r, from + last, old_size - last, new_size - last);
+}
+
 static void *remap_inside(struct upa_region *r, char *from, size_t old_size, size_t new_size, int flags, char *to,
 			  uint32_t zeros)
 {
@@ -173,8 +186,7 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 			return address_result(-EFAULT);
 		if (!elsewhere && !here && errno == ENOMEM)
 			note_refused(r, new_size);
-		if (tainted && upa_region_ordinary(r) && new_size > old_size &&
-		    upa_region_one_mapping(r, from, old_size) == old_size && grow_in_place(r, from, old_size, new_size))
+		if (tainted && new_size > old_size && grow_last_in_place(r, from, old_size, new_size))
 			return from;
 		if (in_place && not_one_mapping(r, from, old_size))
 			return address_result(-EFAULT);

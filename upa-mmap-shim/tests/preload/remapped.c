@@ -355,6 +355,108 @@ static void aside_unlike_pieces(void)
 	unlike(true);
 }
 
+/* ---- refused midway, and odd sizes ------------------------------------------------------------------------ */
+
+#define HUGE_SIZE (64 * MIB)
+
+static long data_bytes(void)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	char line[256];
+	long kilobytes = 0;
+
+	while (status && fgets(line, sizeof(line), status))
+		sscanf(line, "VmData: %ld", &kilobytes);
+	if (status)
+		fclose(status);
+	return kilobytes * (long)KIB;
+}
+
+/* There is room for all of it where it goes, but not for what it is to grow by: it is as it was. */
+static void refused(char *(*make)(void), const struct treatment *treatment, bool fixed)
+{
+	char *block = make(), *target = fixed ? map(HUGE_SIZE) : NULL;
+	struct rlimit limit = { 0, RLIM_INFINITY };
+	int status;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		char *grown;
+
+		treatment->begin(block, OLD);
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		limit.rlim_cur = (rlim_t)data_bytes() + HUGE_SIZE / 2;
+		if (fixed)
+			mprotect(target, HUGE_SIZE, PROT_NONE);
+		CALL(setrlimit(RLIMIT_DATA, &limit));
+		grown = mremap(block, OLD, HUGE_SIZE, MREMAP_MAYMOVE | (fixed ? MREMAP_FIXED : 0), target);
+		say("%s, refused: %s", treatment->name, grown == MAP_FAILED ? strerrorname_np(errno) : "no");
+		limit.rlim_cur = RLIM_INFINITY;
+		CALL(setrlimit(RLIMIT_DATA, &limit));
+		if (grown == MAP_FAILED)
+			tell_all(block, OLD);
+		fflush(stdout);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	say("ended with status %#x", (unsigned)status);
+	munmap(block, OLD);
+	if (fixed)
+		munmap(target, HUGE_SIZE);
+}
+
+static void refused_midway(void)
+{
+	char *(*const makes[])(void) = { whole, in_pieces, moved_before };
+
+	for (size_t i = 0; i < TREATMENTS; i++)
+		for (int j = 0; j < 6; j++)
+			refused(makes[j % 3], &treatments[i], j / 3);
+	reuse();
+}
+
+/* The kernel extends the last of several mappings where it is. */
+static void grown_in_place(bool aside)
+{
+	char *block = map(OLD + NEW), *grown;
+
+	memset(block, 'p', OLD);
+	CALL(mmap(block + PIECE, PIECE, PROT_NONE, ANON | MAP_FIXED, -1, 0) != block + PIECE);
+	CALL(mprotect(block + PIECE, PIECE, RW));
+	memset(block + PIECE, 'q', PIECE);
+	munmap(block + OLD, NEW);
+	if (aside)
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	grown = mremap(block, OLD, NEW, 0);
+	say("in place: %d %s", grown == block, grown == MAP_FAILED ? strerrorname_np(errno) : "");
+	if (grown == block)
+		tell_all(block, NEW);
+}
+
+static void in_place(void)
+{
+	grown_in_place(false);
+}
+
+static void aside_in_place(void)
+{
+	grown_in_place(true);
+}
+
+/* Sizes are rounded up. */
+static void odd_sizes(void)
+{
+	for (int aside = 0; aside < 2; aside++) {
+		char *block = in_pieces();
+
+		if (aside)
+			prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		done("odd sizes", block, mremap(block, OLD - 100, NEW - 100, MREMAP_MAYMOVE), NEW);
+	}
+}
+
 /* A program that has used up its descriptors. */
 static void without_descriptors(void)
 {
@@ -439,9 +541,11 @@ static void not_in_a_child(void)
 int main(int argc, char **argv)
 {
 	static const struct scenario scenarios[] = {
-		SCENARIO(one_mapping),         SCENARIO(one_to_the_program),  SCENARIO(after_moves),
-		SCENARIO(aside_in_pieces),     SCENARIO(aside_after_moves),   SCENARIO(unlike_pieces),
-		SCENARIO(aside_unlike_pieces), SCENARIO(without_descriptors), SCENARIO(not_in_a_child),
+		SCENARIO(one_mapping),         SCENARIO(one_to_the_program), SCENARIO(after_moves),
+		SCENARIO(aside_in_pieces),     SCENARIO(aside_after_moves),  SCENARIO(unlike_pieces),
+		SCENARIO(aside_unlike_pieces), SCENARIO(refused_midway),     SCENARIO(in_place),
+		SCENARIO(aside_in_place),      SCENARIO(odd_sizes),          SCENARIO(without_descriptors),
+		SCENARIO(not_in_a_child),
 	};
 
 	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
