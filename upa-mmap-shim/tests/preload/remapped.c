@@ -232,7 +232,7 @@ static char *moved_before(void)
 
 static void done(const char *how, char *block, char *result, size_t bytes)
 {
-	say("%s: %s", how, result == MAP_FAILED ? strerrorname_np(errno) : "ok");
+	say("%s: %s", how, result == MAP_FAILED ? strerrorname_np(errno) : result ? "ok" : "at 0");
 	if (result != MAP_FAILED) {
 		tell_all(result, bytes);
 		munmap(result, bytes);
@@ -417,32 +417,39 @@ static void refused_midway(void)
 	reuse();
 }
 
-/* The kernel extends the last of several mappings where it is. */
-static void grown_in_place(bool aside)
+/* What is behind is free: the kernel extends a mapping, or the last of several, where it is. */
+static void grown_in_place(bool pieces, const struct treatment *treatment, bool aside)
 {
 	char *block = map(OLD + NEW), *grown;
 
 	memset(block, 'p', OLD);
-	CALL(mmap(block + PIECE, PIECE, PROT_NONE, ANON | MAP_FIXED, -1, 0) != block + PIECE);
-	CALL(mprotect(block + PIECE, PIECE, RW));
-	memset(block + PIECE, 'q', PIECE);
+	if (pieces) {
+		CALL(mmap(block + PIECE, PIECE, PROT_NONE, ANON | MAP_FIXED, -1, 0) != block + PIECE);
+		CALL(mprotect(block + PIECE, PIECE, RW));
+		memset(block + PIECE, 'q', PIECE);
+	}
+	treatment->begin(block, OLD);
 	munmap(block + OLD, NEW);
 	if (aside)
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	grown = mremap(block, OLD, NEW, 0);
-	say("in place: %d %s", grown == block, grown == MAP_FAILED ? strerrorname_np(errno) : "");
+	say("%s, pieces %d: %s", treatment->name, pieces, grown == block ? "in place" : strerrorname_np(errno));
 	if (grown == block)
 		tell_all(block, NEW);
+	munmap(block, NEW);
 }
 
 static void in_place(void)
 {
-	grown_in_place(false);
+	for (size_t i = 0; i < TREATMENTS; i++)
+		for (int pieces = 0; pieces < 2; pieces++)
+			grown_in_place(pieces, &treatments[i], false);
+	reuse();
 }
 
 static void aside_in_place(void)
 {
-	grown_in_place(true);
+	grown_in_place(true, &treatments[0], true);
 }
 
 /* Sizes are rounded up. */
