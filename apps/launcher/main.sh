@@ -100,11 +100,7 @@ case $command in
   reclaim) tool upa.tools.reclaim.Main "$@" ;;
   trace) tool upa.tools.trace.Main "$@" ;;
   pager) tool upa.tools.pager.Main "$@" ;;
-  policy)
-    # upa-run, which has it started, is told that why it could not be has been said.
-    [[ ${1-} != serve ]] || trap 'echo "failed 1"' EXIT
-    tool upa.tools.policy.Main "$@"
-    ;;
+  policy) tool upa.tools.policy.Main "$@" ;;
   bench) bench "$@" ;;
   apps) apps "$@" ;;
   vm)

@@ -340,7 +340,7 @@ java_step() {
   need "${java_packages[@]}"
   touch "$root/build/stamp/java-begun"
   step java "building Java" maven package -Dmaven.test.skip=true
-  write_start pager upa.tools.policy.Main serve -- --for $$ --memory 64M --warm
+  write_start pager upa.tools.policy.Main serve -- --warm
   write_reclaim_start
   mv "$root/build/stamp/java-begun" "$root/build/stamp/pager"
 }

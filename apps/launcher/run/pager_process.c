@@ -5,21 +5,24 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fresh.h"
+#include "keeper.h"
+#include "pager_place.h"
 #include "say.h"
 
 #ifndef SYS_close_range
 #define SYS_close_range 436
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
 #endif
 
 /* Addresses for a program that is paged, as multiples of what it may have in memory. */
@@ -27,95 +30,94 @@
 #define LEAST_REGION (4ull << 30)
 #define MOST_REGION (256ull << 30)
 
-#define MOST_QUICK_DEATHS 8
+/* Descriptors of the keeper, beside standard error. */
+#define PROCESS 3
+#define OUT 4
 
-static void execute(char **arguments, int in, int out)
+/* Has the pager built, by the command that needs least. */
+static void build(const char *root)
 {
-	if (dup2(in, 0) < 0 || dup2(out, 1) < 0)
+	char *upa = joined("%s/upa", root);
+	int status = 1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		dup2(null, 1);
+		execl(upa, upa, "policy", "list", (char *)NULL);
+		say("cannot build: %s: %s", upa, strerror(errno));
 		_exit(STATUS_FAILURE);
-	syscall(SYS_close_range, 3, ~0u, 0);
-	execv(arguments[0], arguments);
-	_exit(STATUS_FAILURE);
-}
-
-/* A pager that ends by itself says so with one of these. */
-static bool has_ended(int status)
-{
-	return WIFEXITED(status) && WEXITSTATUS(status) <= STATUS_USAGE;
-}
-
-/*
- * Starts pagers, one after the other, until one ends by itself: what a program keeps is enough for the next one to go
- * on. One that fails at once is not tried for ever; to be killed is no failure of its own.
- */
-static _Noreturn void supervise(char **arguments, int null, int out)
-{
-	int status = 0;
-
-	for (int quick = 0; quick < MOST_QUICK_DEATHS;) {
-		struct timespec begun, now;
-		pid_t pid;
-
-		clock_gettime(CLOCK_MONOTONIC, &begun);
-		pid = fork();
-		if (!pid)
-			execute(arguments, null, out);
-		if (pid < 0 || waitpid(pid, &status, 0) != pid || has_ended(status))
-			break;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-			quick = now.tv_sec - begun.tv_sec < 2 ? quick + 1 : 0;
 	}
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_FAILURE);
+	/* It has said why. */
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		exit(STATUS_FAILURE);
 }
 
-static void close_all_but(int one, int other)
+/* What starts a pager, by an absolute path: the same for whoever names this folder in another way. */
+static char *start_of(const char *root, const char *source)
 {
-	int low = one < other ? one : other, high = one < other ? other : one;
+	char *start = joined("%s/build/pager/start", root), *real;
 
-	if (low > 3)
-		syscall(SYS_close_range, 3, (unsigned)low - 1, 0);
-	if (high > low + 1)
-		syscall(SYS_close_range, (unsigned)low + 1, (unsigned)high - 1, 0);
-	syscall(SYS_close_range, (unsigned)high + 1, ~0u, 0);
+	if (access(start, X_OK) || (source && !fresh_java(source)))
+		build(root);
+	real = realpath(start, NULL);
+	if (!real || access(real, X_OK))
+		say_and_exit(STATUS_FAILURE, "cannot start the pager: %s: %s", start, strerror(errno));
+	return real;
+}
+
+/* Descriptors 0 and 1 are nobody's, 2 is the run's standard error. */
+static bool set_descriptors(int process, int out)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	/* Where they are in nobody's way. */
+	int high_process = fcntl(process, F_DUPFD_CLOEXEC, OUT + 1), high_out = fcntl(out, F_DUPFD_CLOEXEC, OUT + 1);
+
+	if (null < 0 || high_process < 0 || high_out < 0)
+		return false;
+	for (int fd = 0; fd < 3; fd++)
+		if ((fd < 2 || fcntl(fd, F_GETFD) < 0) && dup2(null, fd) < 0)
+			return false;
+	if (dup3(high_process, PROCESS, O_CLOEXEC) < 0 || dup3(high_out, OUT, O_CLOEXEC) < 0)
+		return false;
+	syscall(SYS_close_range, OUT + 1, ~0u, 0);
+	return true;
+}
+
+/* Others may see the words of a process: here a password may be one of them. */
+static void forget_words(char **words, long pid)
+{
+	char *first = words[0];
+	size_t room = strlen(first);
+
+	for (char **word = words; *word; word++)
+		memset(*word, 0, strlen(*word));
+	snprintf(first, room + 1, "upa-run: for %ld", pid);
 }
 
 /*
- * Who starts the pager: not a child of ours, for which the program might wait; in no group of processes that a
- * terminal's signals reach. The pager says on `out` where it is.
+ * Who keeps the pager: not a child of ours, for which the program might wait; in no group of processes that a
+ * terminal's signals reach; in no folder that somebody wants to unmount.
  */
-static _Noreturn void become(int out, const char *root, const char *source, const char *policy, const char *memory,
-			     const char *store)
+static _Noreturn void become_keeper(struct keeper_request *request, int process, int out, char **words)
 {
-	/* What `./upa policy serve` would run, if that has nothing to build first. */
-	char *start = joined("%s/build/pager/start", root);
-	bool ready = !access(start, X_OK) && (!source || fresh_java(source));
-	char *all[] = { joined("%s/upa", root),
-			"policy",
-			"serve",
-			"--for",
-			joined("%ld", (long)getppid()),
-			"--policy",
-			(char *)policy,
-			"--memory",
-			(char *)memory,
-			store ? "--store" : NULL,
-			(char *)store,
-			NULL };
-	char **arguments = all + (ready ? 2 : 0);
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	pid_t pid;
 
-	if (ready)
-		all[2] = start;
 	setsid();
 	pid = fork();
-	if (pid || null < 0)
+	if (pid)
 		_exit(pid < 0);
-	for (int fd = 0; fd < 2; fd++)
-		dup2(null, fd);
-	close_all_but(null, out);
-	supervise(arguments, null, out);
+	if (!set_descriptors(process, out))
+		_exit(STATUS_FAILURE);
+	request->process = PROCESS;
+	request->policy = joined("%s", request->policy);
+	request->memory = joined("%s", request->memory);
+	request->store = joined("%s", request->store ? request->store : "");
+	forget_words(words, request->pid);
+	if (chdir("/"))
+		_exit(STATUS_FAILURE);
+	keeper_run(request, OUT);
 }
 
 static void set_region(const char *memory)
@@ -134,38 +136,53 @@ static void set_region(const char *memory)
 		say_and_exit(STATUS_FAILURE, "out of memory");
 }
 
-char *pager_start(const char *root, const char *source, const char *policy, const char *memory, const char *store)
+/* The answer of the keeper: the path, or the end. */
+static char *answer(FILE *in)
 {
-	static char line[4096];
-	int ends[2], status = 1;
-	bool said = false;
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n = getline(&line, &room, in);
+	int status;
+
+	if (n > 0 && line[n - 1] == '\n')
+		line[n - 1] = 0;
+	if (n > 6 && !strncmp(line, "ready ", 6))
+		return line + 6;
+	if (n <= 0 || strncmp(line, "failed ", 7))
+		say_and_exit(STATUS_FAILURE, "the pager has died before it could begin");
+	status = atoi(line + 7);
+	if (getdelim(&line, &room, 0, in) > 0)
+		say("%s", line);
+	exit(status);
+}
+
+char *pager_start(const char *root, const char *source, const char *policy, const char *memory, const char *store,
+		  char **words)
+{
+	struct keeper_request request = { .start = start_of(root, source),
+					  .pid = (long)getpid(),
+					  .policy = policy,
+					  .memory = memory,
+					  .store = store };
+	int process = (int)syscall(SYS_pidfd_open, getpid(), 0), ends[2], status = 1;
+	char *path, *folder = getcwd(NULL, 0);
 	FILE *in;
 	pid_t pid;
 
-	if (pipe2(ends, O_CLOEXEC))
+	request.place = pager_place(request.start);
+	request.folder = folder ? folder : "";
+	if (process < 0 || pipe2(ends, O_CLOEXEC))
 		say_and_exit(STATUS_FAILURE, "cannot start the pager: %s", strerror(errno));
 	pid = fork();
 	if (!pid)
-		become(ends[1], root, source, policy, memory, store);
+		become_keeper(&request, process, ends[1], words);
 	close(ends[1]);
+	close(process);
 	in = fdopen(ends[0], "r");
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status || !in)
 		say_and_exit(STATUS_FAILURE, "cannot start the pager: %s", strerror(errno));
-	status = STATUS_FAILURE;
-	while (fgets(line, sizeof(line), in)) {
-		line[strcspn(line, "\n")] = 0;
-		if (!strncmp(line, "ready ", 6)) {
-			fclose(in);
-			set_region(memory);
-			return line + 6;
-		}
-		if (!strncmp(line, "failed ", 7)) {
-			status = atoi(line + 7);
-			said = true;
-		}
-	}
-	/* It has said why, if it could. */
-	if (status == STATUS_FAILURE && !said)
-		say("the pager has died before it could begin");
-	exit(status);
+	path = answer(in);
+	fclose(in);
+	set_region(memory);
+	return path;
 }

@@ -42,7 +42,8 @@ static const char usage_text[] =
 	"                  page faults\n"
 	"  --policy NAME[,key=value...]\n"
 	"                  holds each process's memory from UPA within --memory; what is over it goes to --store\n"
-	"                  and comes back when it is touched; a policy chooses (./upa policy list)\n"
+	"                  and comes back when it is touched; a policy chooses (./upa policy list). One process, the\n"
+	"                  pager, does this for all such programs of a user\n"
 	"  --memory SIZE   with --policy: 512M, say; at least 4M\n"
 	"  --store LIST    with --policy: lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE] or redis://HOST:PORT,\n"
 	"                  several by commas; default: lz4:1G,file:/var/tmp:4G\n"
@@ -271,7 +272,7 @@ static void run_as_script(const char *path, char **command)
 }
 
 /* Sets up what the options ask for; the environment is the program's from here on. */
-static void prepare(const struct options *options, const char *name, const struct program_look *look)
+static void prepare(const struct options *options, const char *name, const struct program_look *look, char **words)
 {
 	char *upa = NULL, *other = NULL;
 	bool blocks = look->kind == PROGRAM_MUSL;
@@ -314,7 +315,7 @@ static void prepare(const struct options *options, const char *name, const struc
 		}
 		if (options->policy)
 			put("UPA_PAGER", pager_start(options->root, options->source, options->policy, options->memory,
-						     options->store));
+						     options->store, words));
 		/* This process, which is about to be the program, says it if UPA can serve nothing or only part. */
 		put("UPA_LAUNCHED", joined("%ld", (long)getpid()));
 		if (look->why)
@@ -372,7 +373,7 @@ int main(int argc, char **argv)
 	if (options.source)
 		take_back_privileged();
 	look = program_look(path);
-	prepare(&options, path, &look);
+	prepare(&options, path, &look, argv);
 	take_signals_again();
 	execv(path, command);
 	if (errno == ENOEXEC && !is_binary(path)) {

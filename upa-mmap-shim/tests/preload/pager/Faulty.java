@@ -1,4 +1,6 @@
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import upa.policy.Eviction;
 import upa.policy.MemoryPolicy;
@@ -6,7 +8,7 @@ import upa.policy.PageBatch;
 import upa.policy.PolicyContext;
 import upa.policy.PolicyInfo;
 
-/** A policy that does what none may do: its option says what. */
+/** A policy that does what none may do: its option says what. With {@code well} it does what it should. */
 @PolicyInfo(name = "faulty", summary = "for tests", options = "does=: which fault", api = MemoryPolicy.API)
 public final class Faulty implements MemoryPolicy {
     /** One that cannot be made. */
@@ -24,6 +26,7 @@ public final class Faulty implements MemoryPolicy {
         public void evict(Eviction wanted) {}
     }
 
+    private final Deque<Integer> known = new ArrayDeque<>();
     private final List<int[]> hoard = new ArrayList<>();
     private String fault;
     private int next;
@@ -33,6 +36,7 @@ public final class Faulty implements MemoryPolicy {
         fault = c.options().text("does", "");
         switch (fault) {
             case "attach" -> throw new IllegalStateException("not this one");
+            case "attach-exit" -> System.exit(0);
             case "attach-loop" -> {
                 while (next >= 0) {
                     next = next + 1 & Integer.MAX_VALUE;
@@ -46,6 +50,9 @@ public final class Faulty implements MemoryPolicy {
 
     @Override
     public void added(PageBatch pages) {
+        for (int i = 0; i < pages.size() && fault.equals("well"); i++) {
+            known.add(pages.page(i));
+        }
         if (fault.equals("hoard")) {
             for (int i = 0; i < 512; i++) {
                 hoard.add(new int[1 << 18]);
@@ -70,7 +77,13 @@ public final class Faulty implements MemoryPolicy {
                     evict(wanted);
                 }
             }
+            case "well" -> {
+                while (wanted.wanted() > 0 && !known.isEmpty()) {
+                    wanted.propose(known.remove());
+                }
+            }
             case "exit" -> System.exit(0);
+            case "halt" -> Runtime.getRuntime().halt(0);
             case "starve" -> throw new OutOfMemoryError("none");
             case "nonsense" -> {
                 for (int i = 0; i < 64; i++) {

@@ -80,6 +80,11 @@ run_says 1 'the pager has died before it could begin' --policy "$work/Leaves.jar
 run_says 2 'policy: there is no store=tape; there are' "${clock[@]}" --store tape
 run_says 2 'policy: store=lz4:x has size=x' "${clock[@]}" --store lz4:x
 run_says 2 'policy: store=file:/var/tmp:4X has size=4X' "${clock[@]}" --store file:/var/tmp:4X
+run_says 2 'policy: there is no store=a\nb\x1b[1m; there are' "${clock[@]}" --store $'a\nb\033[1m'
+run_says 1 'cannot keep pages in folder=/no/a\nb: there is no such folder' "${clock[@]}" --store $'file:/no/a\nb'
+run_says 2 'policy: not a name of a policy: name=a\nb' --policy $'a\nb' --memory 16M
+run_says 2 'too long for a pager: the text of --policy and --store' --memory 16M \
+  --policy "clock,x=$(printf '%070000d' 0)"
 run_says 1 'cannot keep pages in folder=/no/such: there is no such folder' "${clock[@]}" --store file:/no/such
 run_says 1 "cannot keep pages in folder=$work/text.jar: it is no folder" "${clock[@]}" --store "file:$work/text.jar"
 if [[ $(stat -f -c %T /dev/shm 2>/dev/null) == tmpfs ]]; then
@@ -93,8 +98,7 @@ run_says 1 'cannot use store=redis at 127.0.0.1:1: ' "${clock[@]}" --store redis
 
 # ---- where the pager's socket is to be
 
-XDG_RUNTIME_DIR=$work/runtime
-export XDG_RUNTIME_DIR
+XDG_RUNTIME_DIR=$work/other
 mkdir -m 700 "$XDG_RUNTIME_DIR"
 touch "$XDG_RUNTIME_DIR/upa"
 run_says 1 "no place for the pager's socket: folder=$XDG_RUNTIME_DIR/upa is no folder: remove it" "${clock[@]}"
@@ -180,23 +184,30 @@ program=$begun
 
 # Whatever is said to its socket, it goes on.
 if command -v python3 >/dev/null; then
-  python3 - "$XDG_RUNTIME_DIR/upa/pager-$program" "$program" <<'END' || fail "a pager does not answer nonsense"
+  python3 - "$(control_socket)" "$program" "$(run_socket "$program")" <<'END' || fail "a pager does not answer nonsense"
 import socket, sys
 pid = sys.argv[2]
 for text in ['', 'x', 'record', 'record ' + pid, 'record %s x /tmp/y' % pid, 'limit %s memory=x' % pid,
-             'limit %s y' % pid, 'move ' + pid, 'set ' + pid, 'stats', 'stats x', 'record %s 1 \0' % pid, 'é' * 2000]:
+             'limit %s y' % pid, 'move ' + pid, 'set ' + pid, 'stats', 'stats x', 'record %s 1 \0' % pid, 'é' * 2000,
+             'run', 'run\0', 'run\0' + pid + '\0clock\00016M\0lz4\0/\0\0', 'run\0x\0\0\0\0\0\0', 'x' * 65537]:
     s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     s.settimeout(20)
     s.connect(sys.argv[1])
     s.send(text.encode()) if text else s.shutdown(socket.SHUT_WR)
     answer = s.recv(65536)
-    assert not text or answer.startswith(b'1\n') or text in ('x',), (text, answer)
+    assert not text or answer.startswith((b'1\n', b'failed\x001\x00a request that makes no sense')), (text, answer)
+for text in ['status', 'x' * 72, 'x' * 1000]:
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(20)
+    s.connect(sys.argv[3])
+    s.send(text.encode())
+    assert s.recv(65536) == b'', text
 END
   ! grep -q 'Exception' "$work/err1" || fail "a trace is shown: $(<"$work/err1")"
 fi
 
 # A pager that is stopped: it is said, and nobody waits for ever.
-pager=$(pgrep -f -- "serve --for $program " | tail -1)
+pager=$(pager_of "$program")
 kill -STOP "$pager"
 one_line 1 "nothing is known of pid=$program: a pager is stopped, socket=" "$upa" policy stats "$program"
 one_line 1 'a pager does not answer, as one that is stopped: socket=' "$upa" policy status

@@ -6,6 +6,10 @@
   exit 77
 }
 work=$(mktemp -d)
+# A pager of this test's own: others kill theirs.
+XDG_RUNTIME_DIR=$work/runtime
+export XDG_RUNTIME_DIR
+mkdir -m 700 "$XDG_RUNTIME_DIR"
 # shellcheck disable=SC2034 # the test's exit status
 failed=0
 
@@ -24,11 +28,60 @@ need_paging() {
   exit 1
 }
 
-# pager_of PROGRAM: the pager that was started for it.
-pager_of() {
-  local folder words
-  for folder in /proc/[0-9]*; do
-    words=$(tr '\0' ' ' 2>/dev/null <"$folder/cmdline") || continue
-    [[ $words != *" serve --for $1 "* || $words != */java\ * ]] || echo "${folder#/proc/}"
+# run_socket PROGRAM: at which the processes of that run reach their pager; nothing if there is none.
+run_socket() {
+  local socket
+  for socket in "$XDG_RUNTIME_DIR"/upa/*."$1"; do
+    [[ ! -S $socket ]] || echo "$socket"
   done
+}
+
+# control_socket: that of the pager; nothing if there is none.
+control_socket() {
+  local socket
+  for socket in "$XDG_RUNTIME_DIR"/upa/*.control; do
+    [[ ! -S $socket ]] || echo "$socket"
+  done
+}
+
+# ask COMMAND [PID]: what `upa policy COMMAND` would say of all pagers of this test, without a virtual machine of its
+# own for each look.
+ask() {
+  if ! command -v python3 >/dev/null; then
+    "$upa" policy "$@" 2>/dev/null || true
+    return
+  fi
+  python3 - "$*" "$XDG_RUNTIME_DIR"/upa/*.control <<'END'
+import socket, sys
+for path in sys.argv[2:]:
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(10)
+    answer = b''
+    try:
+        s.connect(path)
+        s.send(sys.argv[1].encode())
+        while part := s.recv(65536):
+            answer += part
+    except OSError:
+        continue
+    if answer.startswith(b'0\n'):
+        sys.stdout.write(answer[2:].decode())
+END
+}
+
+# pagers: all of this test.
+pagers() {
+  pgrep -f -- "serve --control $XDG_RUNTIME_DIR/" || true
+}
+
+# pager_of PROGRAM: the pager that is there for it.
+pager_of() {
+  local socket
+  socket=$(run_socket "$1")
+  [[ -z $socket ]] || pgrep -f -- "serve --control ${socket%.*}.control" || true
+}
+
+# keeper_of PROGRAM: who starts another pager for it.
+keeper_of() {
+  pgrep -f -- "^upa-run: for $1\$" || true
 }

@@ -138,10 +138,10 @@ if [[ $(</proc/sys/kernel/core_pattern) =~ ^core[^/]*$ ]] && command -v python3 
     kill -9 "$program"
     kill -CONT "$pager"
     for ((i = 0; i < 100; i++)); do
-      [[ -d /proc/$pager ]] || break
+      [[ -n $(run_socket "$program") ]] || break
       sleep 0.1
     done
-    [[ ! -d /proc/$pager ]] || fail "killed before its core file: its pager goes on"
+    [[ -z $(run_socket "$program") ]] || fail "killed before its core file: its pager goes on with it"
     exit "$failed") || failed=1
 fi
 status=0
@@ -259,10 +259,8 @@ for ((i = 0; i < 300; i++)); do
   [[ $("$upa" policy status "$program" 2>/dev/null) == *'far below'* ]] || break
   sleep 0.2
 done
-socket=/tmp/upa-$EUID/pager-$program
-[[ ! -w ${XDG_RUNTIME_DIR:-} ]] || socket=$XDG_RUNTIME_DIR/upa/pager-$program
-[[ $(stat -c %a "$socket") == 600 ]] || fail "others may use the socket: $(ls -l "$socket")"
-python3 "${BASH_SOURCE[0]%/*}/replace.py" "$program" 1000 >"$work/said" 2>&1 || fail "$(<"$work/said")"
+python3 "${BASH_SOURCE[0]%/*}/replace.py" "$(control_socket)" "$program" 1000 >"$work/said" 2>&1 ||
+  fail "$(<"$work/said")"
 echo end >"$work/input"
 wait "$program" || fail "replacements: status=$?: $(<"$work/err")"
 cat "$work/out"
@@ -337,7 +335,7 @@ wait "$program" || fail "a child and a killed pager: status=$?: $(<"$work/err")"
 # No other comes, since who would start it is killed too: the program must not read on.
 begin clock --memory 16M -- "$tests/pager_checker" 64 2 100
 sleep 2
-kill -9 "$(ps -o ppid= -p "$pager" | tr -d ' ')"
+kill -9 "$(keeper_of "$program")"
 kill -9 "$pager"
 status=0
 wait "$program" || status=$?
@@ -347,7 +345,7 @@ grep -q 'wrong' "$work/err" && fail "no pager: $(<"$work/err")"
 
 # The same with all in memory: the program goes on.
 begin clock --memory 512M -- "$tests/pager_checker" 16 1 4
-kill -9 "$(ps -o ppid= -p "$pager" | tr -d ' ')"
+kill -9 "$(keeper_of "$program")"
 kill -9 "$pager"
 wait "$program" || fail "killed pager, all in memory: status=$?: $(<"$work/err")"
 exit "$failed"

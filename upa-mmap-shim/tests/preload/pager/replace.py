@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""replace.py PID COUNT: sets one policy after the other for a process under `upa run --policy`, by its pager's socket.
-Exit status 0, or 1 and a line."""
-import os
+"""replace.py SOCKET PID COUNT: sets one policy after the other for a process under `upa run --policy`, by the socket of
+its pager. Exit status 0, or 1 and a line."""
 import socket
 import sys
 
@@ -9,12 +8,10 @@ POLICIES = ["clock", "s3-fifo", "sieve", "fifo", "2q", "stride+clock", "working-
 
 
 def main():
-    pid, count = int(sys.argv[1]), int(sys.argv[2])
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    folder = runtime + "/upa" if os.access(runtime, os.W_OK) else f"/tmp/upa-{os.geteuid()}"
+    path, pid, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     for i in range(count):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as pager:
-            pager.connect(f"{folder}/pager-{pid}")
+            pager.connect(path)
             pager.send(f"set {pid} {POLICIES[i % len(POLICIES)]}".encode())
             answer = pager.recv(65536).decode()
         if not answer.startswith("0\n"):

@@ -4,10 +4,6 @@
 set -euo pipefail
 upa=$1 tests=$2
 source "${BASH_SOURCE[0]%/*}/paged.sh"
-# Other programs of this user are not ours to bound.
-XDG_RUNTIME_DIR=$work/runtime
-export XDG_RUNTIME_DIR
-mkdir -m 700 "$XDG_RUNTIME_DIR"
 programs=() sharing=''
 trap '[[ -z $sharing ]] || kill "$sharing" 2>/dev/null || true
   for p in "${programs[@]}"; do kill -9 "$p" 2>/dev/null || true; done

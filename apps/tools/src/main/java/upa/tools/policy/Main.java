@@ -98,31 +98,21 @@ public final class Main {
                 case "report" -> ReportCommand.parse(rest).run(out);
                 case "limit" -> LimitCommand.parse(rest).run();
                 case "share" -> ShareCommand.parse(rest).run(out);
-                case "serve" -> {
-                    return ServeCommand.parse(rest).run(out, err);
-                }
+                case "serve" -> ServeCommand.parse(rest).run();
                 case "" -> throw new UsageException("no command given");
                 default -> throw new UsageException("there is no command=" + command);
             }
             return 0;
         } catch (UsageException e) {
             err.println(OneLine.of("upa: policy: " + e.getMessage() + ": see ./upa policy --help"));
-            return failed(command, out, 2);
+            return 2;
         } catch (InvalidPathException e) {
             err.println(OneLine.of("upa: policy: no file can be named so in this locale: name=" + e.getInput()));
-            return failed(command, out, 2);
+            return 2;
         } catch (PolicyException | TraceException | ProjectException | PagerException e) {
             err.println(OneLine.of("upa: " + e.getMessage()));
-            return failed(command, out, 1);
+            return 1;
         }
-    }
-
-    /** Who has started a pager reads this. */
-    private static int failed(String command, PrintStream out, int status) {
-        if (command.equals("serve")) {
-            out.println("failed " + status);
-        }
-        return status;
     }
 
     private static int pid(String[] rest, int count, String needs) throws UsageException {
@@ -141,7 +131,7 @@ public final class Main {
 
     private static String spec(String text) throws UsageException {
         try {
-            return PolicySpec.parse(text).text();
+            return PolicySpec.parse(text).in(Path.of("").toAbsolutePath()).text();
         } catch (PolicyException e) {
             throw new UsageException(e.getMessage());
         }

@@ -1,30 +1,29 @@
 package upa.tools.policy;
 
-import java.io.PrintStream;
+import java.io.IOException;
+import java.nio.file.Path;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 import upa.measure.OneLine;
-import upa.pager.host.Policies;
-import upa.pager.host.PolicySpec;
 import upa.pager.live.Pager;
 import upa.pager.live.PagerException;
+import upa.pager.live.Warmup;
+import upa.pager.posix.Linux;
 import upa.pager.store.StoreException;
-import upa.pager.store.StoreSpec;
-import upa.policy.PolicyException;
 
 /**
- * {@code upa policy serve}, which {@code upa run --policy} starts: pages a process and what it starts. Says on standard
- * output where its socket is, or with which status it has failed, and no more.
+ * {@code upa policy serve}, which {@code upa run --policy} starts: the pager of a user. Descriptor 3 is its socket,
+ * which listens already. Standard error is that of the run that has started it, and is left as soon as this runs.
  */
-record ServeCommand(PolicySpec policy, long bytes, StoreSpec stores, int process, boolean warm) {
+record ServeCommand(Path control, boolean warm) {
+    private static final int LISTENER = 3;
+    private static final int OUT = 1;
+    private static final int ERR = 2;
     private static final Options OPTIONS = new Options()
-            .addOption(Option.builder().longOpt("policy").hasArg().get())
-            .addOption(Option.builder().longOpt("memory").hasArg().get())
-            .addOption(Option.builder().longOpt("store").hasArg().get())
-            .addOption(Option.builder().longOpt("for").hasArg().get())
+            .addOption(Option.builder().longOpt("control").hasArg().get())
             .addOption(Option.builder().longOpt("warm").get());
 
     static ServeCommand parse(String[] arguments) throws UsageException {
@@ -34,45 +33,28 @@ record ServeCommand(PolicySpec policy, long bytes, StoreSpec stores, int process
         } catch (ParseException e) {
             throw new UsageException("serve: " + e.getMessage());
         }
-        String process = line.getOptionValue("for", "");
-        if (!line.getArgList().isEmpty() || !process.matches("[1-9][0-9]{0,8}")) {
-            throw new UsageException("serve needs --for PID, and no other argument");
+        String control = line.getOptionValue("control", "");
+        if (!line.getArgList().isEmpty() || !line.hasOption("warm") && !control.matches("/.*\\.control")) {
+            throw new UsageException("serve is for ./upa run --policy: it needs --control SOCKET, and descriptor 3");
         }
-        String memory = line.getOptionValue("memory", "");
-        long bytes = upa.pager.host.Options.parseBytes(memory);
-        if (bytes < Pager.LEAST_BOUND || bytes > 1L << 40) {
-            throw new UsageException("option --memory needs a size from 4M to 1T as 512M, got value=" + memory);
-        }
-        try {
-            return new ServeCommand(
-                    PolicySpec.parse(line.getOptionValue("policy", Policies.DEFAULT)),
-                    bytes,
-                    StoreSpec.parse(line.getOptionValue("store", StoreSpec.DEFAULT)),
-                    Integer.parseInt(process),
-                    line.hasOption("warm"));
-        } catch (PolicyException | StoreException e) {
-            throw new UsageException(e.getMessage());
-        }
+        return new ServeCommand(Path.of(control), line.hasOption("warm"));
     }
 
-    int run(PrintStream out, PrintStream err) throws PagerException, UsageException {
-        // The user of a program has no use for a trace of ours.
-        Thread.setDefaultUncaughtExceptionHandler(
-                (t, e) -> err.println(OneLine.of("upa: the pager's thread=" + t.getName() + " has failed: " + e)));
-        try (Pager pager =
-                Pager.start(process, policy, bytes, stores, line -> err.println(OneLine.of("upa: " + line)))) {
-            out.println("ready " + pager.path());
-            out.close();
-            if (warm) {
-                pager.warm();
-            } else {
-                pager.run();
+    void run() throws PagerException {
+        if (warm) {
+            try {
+                Warmup.run(OneLine::of);
+            } catch (StoreException | IOException e) {
+                throw new PagerException(e.getMessage());
             }
-            return 0;
-        } catch (StoreException e) {
-            throw new PagerException(e.getMessage());
-        } catch (PolicyException e) {
-            throw new UsageException(e.getMessage());
+            return;
+        }
+        Linux.duplicate(OUT, ERR);
+        try (Pager pager = new Pager(control, LISTENER, OneLine::of)) {
+            // The user of a program has no use for a trace of ours.
+            Thread.setDefaultUncaughtExceptionHandler(
+                    (t, e) -> pager.log("the pager's thread=" + t.getName() + " has failed: " + e));
+            pager.run();
         }
     }
 }

@@ -33,8 +33,6 @@ record ShareCommand(long memory, Map<Integer, Integer> shares, boolean once) {
 
     private static final int PAGE_SHIFT = 12;
     private static final int MIB_SHIFT = 20;
-    private static final Pattern PROCESS =
-            Pattern.compile(" *(\\d+)  (.*?) {2,}.* {2,}bound (\\d+) MiB, resident (\\d+) MiB, stored (\\d+) MiB.*");
     private static final Pattern SHARE = Pattern.compile("([1-9][0-9]{0,8})=([1-9][0-9]{0,3})");
     private static final Options OPTIONS = new Options()
             .addOption(Option.builder().longOpt("memory").hasArg().get())
@@ -42,8 +40,8 @@ record ShareCommand(long memory, Map<Integer, Integer> shares, boolean once) {
 
     /** Who is paged. */
     interface Source {
-        /** {@return lines of {@code policy status}} */
-        String status();
+        /** {@return the processes, of all pagers} */
+        List<PagerCommand.Program> programs();
 
         /** Sets a bound. */
         void limit(int pid, long bytes) throws PagerException;
@@ -83,8 +81,8 @@ record ShareCommand(long memory, Map<Integer, Integer> shares, boolean once) {
     void run(PrintStream out) throws PagerException {
         Source live = new Source() {
             @Override
-            public String status() {
-                return PagerCommand.status(0);
+            public List<PagerCommand.Program> programs() {
+                return PagerCommand.programs();
             }
 
             @Override
@@ -124,16 +122,10 @@ record ShareCommand(long memory, Map<Integer, Integer> shares, boolean once) {
 
     private static List<Program> programs(Source source) {
         List<Program> programs = new ArrayList<>();
-        for (String line : source.status().lines().toList()) {
-            Matcher m = PROCESS.matcher(line);
-            if (m.matches()) {
-                int pid = Integer.parseInt(m.group(1));
-                // One that is far below its bound is not looked into yet.
-                long used = Math.max(
-                        source.resident(pid), Long.parseLong(m.group(4)) + Long.parseLong(m.group(5)) << MIB_SHIFT);
-                programs.add(new Program(
-                        pid, m.group(2), Long.parseLong(m.group(3)) << MIB_SHIFT, used + used / 8 + Pager.LEAST_BOUND));
-            }
+        for (PagerCommand.Program p : source.programs()) {
+            // One that is far below its bound is not looked into yet.
+            long used = Math.max(source.resident(p.pid()), p.resident() + p.stored());
+            programs.add(new Program(p.pid(), p.name(), p.bound(), used + used / 8 + Pager.LEAST_BOUND));
         }
         return programs;
     }

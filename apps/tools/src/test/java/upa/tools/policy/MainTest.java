@@ -185,13 +185,11 @@ class MainTest {
         assertTrue(run("simulate", trace.toString(), "--memory", "50%", "--policy", odd) != 0);
         assertTrue(err().startsWith("upa: ") && err().contains(shown), err());
         assertEquals(1, err().lines().count(), err());
-        String[] serve = {"serve", "--for", "1", "--policy", "clock", "--memory", "64M", "--store", ""};
-        for (String store : List.of(odd, "file:" + folder + "/" + odd, "file:/" + odd + ":1G", "lz4:" + odd)) {
-            serve[serve.length - 1] = store;
-            assertTrue(run(serve) != 0, store);
-            assertTrue(err().startsWith("upa: ") && err().contains(shown), err());
-            assertEquals(1, err().lines().count(), err());
-        }
+        assertEquals(2, run("serve", "--control", folder.resolve(odd).toString()));
+        assertEquals(
+                "upa: policy: serve is for ./upa run --policy: it needs --control SOCKET, and descriptor 3:"
+                        + " see ./upa policy --help\n",
+                err());
         assertTrue(Files.notExists(folder.resolve(odd)));
     }
 

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
+import upa.pager.live.PagerCommand;
 import upa.pager.live.PagerException;
 
 class ShareCommandTest {
@@ -28,12 +29,15 @@ class ShareCommandTest {
         private int gone;
 
         @Override
-        public String status() {
-            StringBuilder text = new StringBuilder();
-            all.forEach((pid, p) -> text.append(String.format(
-                    "%8d  %-16s  %-24s  bound %d MiB, resident %d MiB, stored %d MiB  (a problem)%n",
-                    pid, "a program", "when age>1s: evict", p[0], p[1], p[2])));
-            return text.toString();
+        public List<PagerCommand.Program> programs() {
+            return all.entrySet().stream()
+                    .map(e -> new PagerCommand.Program(
+                            e.getKey(),
+                            e.getValue()[0] * MIB,
+                            e.getValue()[1] * MIB,
+                            e.getValue()[2] * MIB,
+                            "a program"))
+                    .toList();
         }
 
         @Override

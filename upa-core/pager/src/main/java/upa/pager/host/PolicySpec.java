@@ -1,5 +1,6 @@
 package upa.pager.host;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -83,6 +84,20 @@ public record PolicySpec(List<Element> elements) {
     /** {@return the choice as it is written on the command line} */
     public String text() {
         return String.join("+", elements.stream().map(Element::text).toList());
+    }
+
+    /**
+     * The same choice for whoever has another working directory.
+     *
+     * @param folder in which names of jars are to be looked for
+     * @return with absolute names
+     */
+    public PolicySpec in(Path folder) {
+        return of(elements.stream()
+                .map(e -> e.isInJar() && !e.name.startsWith("/")
+                        ? new Element(folder.resolve(e.name).toString(), e.options)
+                        : e)
+                .toList());
     }
 
     private static Element element(String whole, String text) {

@@ -50,11 +50,15 @@ public final class PolicyThread implements AutoCloseable {
         void fault(int page, int thread, boolean write);
     }
 
+    private static final String GROUP = "policies";
     private static final int MOST_HINTS = 1024;
     private static final Cause[] CAUSES = Cause.values();
     private static final int FAULT = CAUSES.length;
     private static final int CAUSE_SHIFT = 32;
     private static final long TICK_NANOS = 100_000_000;
+
+    /** Whatever threads a policy starts are in the same one, below that of whoever has made this. */
+    private final ThreadGroup group = new ThreadGroup(GROUP);
 
     private final Mechanism mechanism;
     private final PolicyWatch watch;
@@ -111,7 +115,7 @@ public final class PolicyThread implements AutoCloseable {
     private void start(PolicySpec spec, CompletableFuture<Void> started) {
         Worker next = new Worker(spec, started);
         worker = next;
-        next.thread = Thread.ofPlatform().daemon().name("policy").unstarted(next);
+        next.thread = Thread.ofPlatform().group(group).daemon().name("policy").unstarted(next);
         next.thread.start();
     }
 
@@ -125,10 +129,26 @@ public final class PolicyThread implements AutoCloseable {
         return replacedBecause;
     }
 
-    /** {@return whether the policies are in System.exit(), as seen from a shutdown hook} */
-    public boolean isExiting() {
-        return Arrays.stream(worker.thread.getStackTrace())
-                .anyMatch(f -> f.getClassName().equals("java.lang.Shutdown"));
+    /**
+     * Whether threads of policies are there, or threads that these have started.
+     *
+     * @param group in which the policies were started
+     * @return false if all have ended
+     */
+    public static boolean hasThreads(ThreadGroup group) {
+        // Some may start meanwhile: then the next look finds them.
+        Thread[] all = new Thread[2 * group.activeCount() + 1];
+        int count = group.enumerate(all, true);
+        return Arrays.stream(all, 0, count).anyMatch(t -> isOfPolicies(t.getThreadGroup(), group));
+    }
+
+    private static boolean isOfPolicies(ThreadGroup group, ThreadGroup within) {
+        for (ThreadGroup g = group; g != null && within.parentOf(g); g = g.getParent()) {
+            if (g.getName().equals(GROUP)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** {@return counters, with refused proposals} */

@@ -42,6 +42,8 @@ public final class PolicyWatch implements AutoCloseable {
         private long call;
         private long sinceNanos;
         private long cpuAtFirst;
+        /** What it had allocated when the heap was far from full for the last time. */
+        private long allocatedBefore;
 
         Watched(PolicyHost host, Listener listener) {
             this.host = host;
@@ -105,7 +107,11 @@ public final class PolicyWatch implements AutoCloseable {
     private void look() {
         List<Runnable> tell = new ArrayList<>();
         synchronized (hosts) {
-            Watched fullest = heapIsFull() ? fullest() : null;
+            double used = heapUsed();
+            Watched fullest = used > MOST_HEAP ? fullest() : null;
+            if (used < MOST_HEAP / 2) {
+                hosts.forEach(w -> w.allocatedBefore = w.host.allocatedBytes());
+            }
             for (Iterator<Watched> i = hosts.iterator(); i.hasNext(); ) {
                 Watched w = i.next();
                 String why = w == fullest
@@ -151,16 +157,21 @@ public final class PolicyWatch implements AutoCloseable {
         return what != null && guard.call() == call ? who + what : null;
     }
 
-    private boolean heapIsFull() {
+    /** The part of the heap that is in use after a collection. */
+    private double heapUsed() {
         MemoryUsage usage = oldObjects == null ? null : oldObjects.getCollectionUsage();
-        return usage != null && usage.getMax() > 0 && usage.getUsed() > MOST_HEAP * usage.getMax();
+        return usage == null || usage.getMax() <= 0 ? 0 : (double) usage.getUsed() / usage.getMax();
     }
 
+    /** Who has been there for long has allocated much, and kept little: what counts is since the heap had room. */
     private Watched fullest() {
         Watched most = null;
+        long bytes = Long.MIN_VALUE;
         for (Watched w : hosts) {
-            if (most == null || w.host.allocatedBytes() > most.host.allocatedBytes()) {
+            long now = w.host.allocatedBytes() - w.allocatedBefore;
+            if (now > bytes) {
                 most = w;
+                bytes = now;
             }
         }
         return most;

@@ -16,6 +16,8 @@ final class Kept {
     private static final long MESSAGES_BYTES = (long) Uffd.MOST_MESSAGES * Uffd.MESSAGE_BYTES;
     private static final long IDS_OFFSET = MESSAGES_BYTES;
     private static final long BOUND_OFFSET = IDS_OFFSET + Wire.FIRST_CHILD * RedisStore.ID_BYTES;
+    private static final long TRIALS_OFFSET = BOUND_OFFSET + Integer.BYTES;
+    private static final long FAILURES_OFFSET = TRIALS_OFFSET + Integer.BYTES;
     private static final long POLICY_OFFSET = 2048;
     private static final long POLICY_BYTES = Wire.KEPT_BYTES - POLICY_OFFSET;
     /** Most bytes of a policy's text. */
@@ -56,6 +58,24 @@ final class Kept {
 
     void bound(int pages) {
         memory.set(ValueLayout.JAVA_INT, BOUND_OFFSET, pages);
+    }
+
+    /** How often policies from jars have been started, of late. */
+    int trials() {
+        return memory.get(ValueLayout.JAVA_INT, TRIALS_OFFSET);
+    }
+
+    void trials(int count) {
+        memory.set(ValueLayout.JAVA_INT, TRIALS_OFFSET, count);
+    }
+
+    /** How often a pager has failed with this process, of late. */
+    int failures() {
+        return memory.get(ValueLayout.JAVA_INT, FAILURES_OFFSET);
+    }
+
+    void failures(int count) {
+        memory.set(ValueLayout.JAVA_INT, FAILURES_OFFSET, count);
     }
 
     /** The policy that was set last; empty: none, or one whose text is too long. */

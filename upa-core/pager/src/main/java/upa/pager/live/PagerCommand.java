@@ -1,5 +1,6 @@
 package upa.pager.live;
 
+import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -16,6 +17,17 @@ public final class PagerCommand {
     private static final int MOST_ANSWER_BYTES = 1 << 16;
     /** A pager that is stopped never answers. */
     private static final int MOST_SECONDS = 5;
+
+    /**
+     * A process that is paged.
+     *
+     * @param pid      its number
+     * @param bound    bytes that it may have in memory
+     * @param resident bytes of it in memory, as far as its pager has looked
+     * @param stored   bytes of it elsewhere
+     * @param name     of the program, without line breaks
+     */
+    public record Program(int pid, long bound, long resident, long stored, String name) {}
 
     private PagerCommand() {}
 
@@ -56,15 +68,36 @@ public final class PagerCommand {
      * @throws PagerException if there is none, or more than one
      */
     public static int only() throws PagerException {
-        List<String> all =
-                status(0).lines().map(line -> line.strip().split(" ", 2)[0]).toList();
+        List<Program> all = programs();
         if (all.isEmpty()) {
             throw new PagerException("no process of this user is paged");
         }
         if (all.size() > 1) {
-            throw new PagerException("several processes are paged, say which: pids=" + String.join(",", all));
+            throw new PagerException("several processes are paged, say which: pids="
+                    + String.join(
+                            ",", all.stream().map(p -> Integer.toString(p.pid)).toList()));
         }
-        return Integer.parseInt(all.getFirst());
+        return all.getFirst().pid;
+    }
+
+    /** {@return all processes of this user that are paged, but those of a pager that does not answer} */
+    public static List<Program> programs() {
+        List<Program> all = new ArrayList<>();
+        for (Path socket : PagerSocket.list()) {
+            String answer = ask(socket, "programs", MOST_SECONDS);
+            if (answer != null && answer.startsWith("0\n")) {
+                answer.substring(2).lines().forEach(line -> {
+                    String[] words = line.split(" ", 5);
+                    all.add(new Program(
+                            Integer.parseInt(words[0]),
+                            Long.parseLong(words[1]),
+                            Long.parseLong(words[2]),
+                            Long.parseLong(words[3]),
+                            words[4]));
+                });
+            }
+        }
+        return all;
     }
 
     /**
@@ -123,11 +156,12 @@ public final class PagerCommand {
             if (Linux.poll(Linux.pollSet(arena, fd), millis) == 0) {
                 return null;
             }
-            MemorySegment answer = arena.allocate(MOST_ANSWER_BYTES, Long.BYTES);
-            long n = Linux.receive(fd, answer, new int[0]);
-            return n <= 0
-                    ? ""
-                    : new String(answer.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
+            MemorySegment part = arena.allocate(MOST_ANSWER_BYTES, Long.BYTES);
+            ByteArrayOutputStream answer = new ByteArrayOutputStream();
+            for (long n; (n = Linux.receive(fd, part, new int[0])) > 0; ) {
+                answer.writeBytes(part.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE));
+            }
+            return answer.toString(StandardCharsets.UTF_8);
         } finally {
             Posix.close(fd);
         }

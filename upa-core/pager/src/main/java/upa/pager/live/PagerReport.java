@@ -11,6 +11,7 @@ import upa.policy.PolicyStatistics;
 /** What {@code upa policy status} and {@code stats} print of a process. */
 final class PagerReport {
     private static final int MIB_SHIFT = 8;
+    private static final int PAGE_SHIFT = 12;
 
     private static final String[] DISTANCES = {"< 1/8", "< 1/4", "< 1/2", "< 1", "< 2", "< 4", "more"};
 
@@ -30,6 +31,14 @@ final class PagerReport {
                 s.states.resident() >> MIB_SHIFT,
                 s.states.outside() >> MIB_SHIFT,
                 why);
+    }
+
+    /** The same for programs: {@link PagerCommand.Program}. */
+    static String program(Session session) {
+        PagedProcess s = session.process;
+        return session.pid() + " " + ((long) s.mechanism.boundPages() << PAGE_SHIFT) + " "
+                + ((long) s.states.resident() << PAGE_SHIFT) + " " + ((long) s.states.outside() << PAGE_SHIFT) + " "
+                + session.name() + "\n";
     }
 
     static String statistics(Session session) {

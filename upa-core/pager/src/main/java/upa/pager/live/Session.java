@@ -3,7 +3,10 @@ package upa.pager.live;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import upa.pager.host.Policies;
 import upa.pager.host.PolicySpec;
@@ -29,9 +32,16 @@ final class Session implements Runnable {
     private static final int FAILED = 3;
 
     private static final int PAGES_BETWEEN_EVENTS = 64;
+    private static final int WRITER_SECONDS = 10;
     private static final int KIND_MASK = 0xff;
     private static final int PRIORITY_SHIFT = 8;
     private static final long DEATH_NANOS = 2_000_000_000;
+    /** After so long a session has shown that it does not end its pager. */
+    private static final long SETTLED_NANOS = 10_000_000_000L;
+    /** Deaths of a pager in that time, after which policies from jars are not tried again. */
+    private static final int MOST_TRIALS = 3;
+    /** Failures of a session in that time, after which it is not served again. */
+    private static final int MOST_FAILURES = 8;
     /** Nothing is mapped there: the kernel maps nothing so low. */
     private static final long NOWHERE = 1 << 16;
 
@@ -54,7 +64,9 @@ final class Session implements Runnable {
     private final Terms terms;
     private final Client client;
     private final PolicyWatch watch;
-    private final ExecutorService writers;
+    private final ThreadGroup threads;
+    private final long begun = System.nanoTime();
+    private boolean settled;
     private final Ended ended;
     private final PageStates states;
     private final LiveMechanism mechanism;
@@ -82,14 +94,14 @@ final class Session implements Runnable {
             Client.Hello hello,
             Client client,
             Terms terms,
-            ExecutorService writers,
+            ThreadGroup threads,
             PolicyWatch watch,
             Consumer<String> log,
             Ended ended) {
         this.client = client;
         this.terms = terms;
         this.watch = watch;
-        this.writers = writers;
+        this.threads = threads;
         this.ended = ended;
         process = new PagedProcess(hello, client, terms.places(), terms.boundPages(), log);
         states = process.states;
@@ -112,9 +124,18 @@ final class Session implements Runnable {
         return process.hello.name();
     }
 
+    /** {@return where all threads are that are there for it alone} */
+    ThreadGroup threads() {
+        return threads;
+    }
+
     @Override
     public void run() {
         try {
+            if (process.kept.failures() >= MOST_FAILURES) {
+                refuse();
+                return;
+            }
             if (process.kept.bound() > 0) {
                 mechanism.limit(process.kept.bound());
             }
@@ -132,9 +153,26 @@ final class Session implements Runnable {
         } catch (Throwable t) {
             // Its pages are the process's: another pager goes on with them.
             process.log("the pager has failed, and begins anew: " + t);
+            process.kept.failures(process.kept.failures() + 1);
             fail();
         } finally {
             close();
+        }
+    }
+
+    /** A pager that fails with it again and again is no use to others. It comes again and again, till it gives up. */
+    private void refuse() {
+        if (process.kept.failures() == MOST_FAILURES) {
+            process.kept.failures(MOST_FAILURES + 1);
+            process.log("the pager has failed too often with it: it has no pager any more");
+        }
+    }
+
+    private void settle() {
+        if (!settled && System.nanoTime() - begun > SETTLED_NANOS) {
+            settled = true;
+            process.kept.failures(0);
+            process.kept.trials(0);
         }
     }
 
@@ -166,6 +204,7 @@ final class Session implements Runnable {
             process.kept.bound(mechanism.boundPages());
             client.send(Wire.WELCOME, 0, 0, (long) mechanism.boundPages() << PAGE_SHIFT);
         }
+        settle();
         if (active && !over) {
             keepPolicies();
             if (freezes == 0) {
@@ -289,7 +328,7 @@ final class Session implements Runnable {
     private boolean openStores() throws Client.GoneException {
         KeptStores keeper = new KeptStores();
         try {
-            process.stores(StoreChain.open(terms.stores(), keeper), writers);
+            process.stores(StoreChain.open(terms.stores(), keeper), writer());
         } catch (StoreException e) {
             process.complain(e.getMessage() + ": its memory has no bound");
             return false;
@@ -298,6 +337,19 @@ final class Session implements Runnable {
             throw new Client.GoneException();
         }
         return true;
+    }
+
+    /** A thread of its own: a store that is slow holds up no other process. It ends when it has had nothing to do. */
+    private static Executor writer() {
+        ThreadPoolExecutor writer = new ThreadPoolExecutor(
+                1,
+                1,
+                WRITER_SECONDS,
+                TimeUnit.SECONDS,
+                new LinkedBlockingQueue<>(),
+                task -> Thread.ofPlatform().daemon().name("writer").unstarted(task));
+        writer.allowCoreThreadTimeOut(true);
+        return writer;
     }
 
     /** Descriptors are left with the process. */
@@ -327,7 +379,8 @@ final class Session implements Runnable {
     }
 
     /** With those that cannot even learn of the pages there are, a pager would fail again and again. */
-    private void startPolicies(PolicySpec spec) {
+    private void startPolicies(PolicySpec chosen) {
+        PolicySpec spec = tried(chosen);
         try {
             process.policies(new PolicyThread(mechanism, spec, watch, this::policyProblem));
         } catch (PolicyException e) {
@@ -337,10 +390,33 @@ final class Session implements Runnable {
         active = true;
     }
 
-    /** A policy ends this process by System.exit(): the next pager begins without it. From a shutdown hook. */
+    /**
+     * A policy from a jar may end the pager without a word. It is not known which it was: those under which pagers have
+     * died again and again are not tried once more, for the sake of all other programs.
+     */
+    private PolicySpec tried(PolicySpec chosen) {
+        if (chosen.elements().stream().noneMatch(PolicySpec.Element::isInJar)) {
+            return chosen;
+        }
+        int trials = process.kept.trials();
+        if (trials < MOST_TRIALS) {
+            process.kept.trials(trials + 1);
+            return chosen;
+        }
+        process.kept.policy(Policies.DEFAULT);
+        policyProblem("policies=" + chosen.text() + ": under them pagers have died again and again: replaced by "
+                + Policies.DEFAULT);
+        return PolicySpec.DEFAULT;
+    }
+
+    /**
+     * A policy ends this process by System.exit(): the next pager begins without it. From a shutdown hook.
+     *
+     * @return whether it can have been one of this process: ours do not
+     */
     boolean blameForExit() {
         PolicyThread policies = process.policies();
-        if (policies != null && !policies.isExiting()) {
+        if (!(policies == null ? terms.policy().text() : policies.text()).contains(".jar:")) {
             return false;
         }
         process.kept.policy(Policies.DEFAULT);

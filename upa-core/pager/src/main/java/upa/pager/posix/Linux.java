@@ -22,6 +22,8 @@ public final class Linux {
     public static final int EEXIST = 17;
     /** {@link #poll}: something can be read. */
     public static final short POLLIN = 1;
+
+    private static final short POLLOUT = 4;
     /** {@link #madvise}: the memory is given back, and reads zero. */
     public static final int MADV_DONTNEED = 4;
     /** {@link #madvise}: the same of a file in memory. */
@@ -93,6 +95,29 @@ public final class Linux {
             set.set(SHORT, (long) i * Long.BYTES + Integer.BYTES, POLLIN);
         }
         return set;
+    }
+
+    /**
+     * What to wait for: a descriptor until it can be written.
+     *
+     * @param arena owns the result
+     * @param fd    a descriptor
+     * @return for {@link #poll}
+     */
+    public static MemorySegment pollSetToWrite(Arena arena, int fd) {
+        MemorySegment set = pollSet(arena, fd);
+        set.set(SHORT, Integer.BYTES, POLLOUT);
+        return set;
+    }
+
+    /**
+     * Waits for one of them no longer.
+     *
+     * @param fds as from {@link #pollSet}
+     * @param i   index of a descriptor
+     */
+    public static void ignore(MemorySegment fds, int i) {
+        fds.set(INT, (long) i * Long.BYTES, -1);
     }
 
     /**
@@ -247,23 +272,24 @@ public final class Linux {
     }
 
     /**
-     * Sends a message with a descriptor.
+     * Sends a message with descriptors.
      *
      * @param fd   connected
      * @param from the message
-     * @param with a descriptor, of which the receiver gets one of its own
+     * @param with descriptors, of which the receiver gets some of its own
      * @return its bytes or -errno
      */
-    public static long send(int fd, MemorySegment from, int with) {
+    public static long send(int fd, MemorySegment from, int... with) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment vector = arena.allocate(LONG, 2);
             vector.setAtIndex(LONG, 0, from.address());
             vector.setAtIndex(LONG, 1, from.byteSize());
-            MemorySegment control = arena.allocate(LONG, 3);
-            control.set(LONG, 0, 16 + Integer.BYTES);
+            long bytes = 16 + (long) with.length * Integer.BYTES;
+            MemorySegment control = arena.allocate(bytes + 7 & ~7L, Long.BYTES);
+            control.set(LONG, 0, bytes);
             control.set(INT, 8, SOL_SOCKET);
             control.set(INT, 12, SCM_RIGHTS);
-            control.set(INT, 16, with);
+            MemorySegment.copy(with, 0, control, INT, 16, with.length);
             MemorySegment message = arena.allocate(LONG, 7);
             message.setAtIndex(LONG, 2, vector.address());
             message.setAtIndex(LONG, 3, 1);
@@ -342,6 +368,17 @@ public final class Linux {
     /** {@return a descriptor of userfaultfd(2) that does not block, or -errno} */
     public static int userfaultfd() {
         return (int) SystemCall.USERFAULTFD.make(02000000 | 04000);
+    }
+
+    /**
+     * dup3(2).
+     *
+     * @param fd a descriptor
+     * @param to the same file from now on, also in programs that this one executes
+     * @return {@code to}, or -errno
+     */
+    public static int duplicate(int fd, int to) {
+        return (int) SystemCall.DUP3.make(fd, to, 0);
     }
 
     /**
@@ -430,16 +467,6 @@ public final class Linux {
      */
     public static int pidfd(int pid) {
         return (int) SystemCall.PIDFD_OPEN.make(pid, 0);
-    }
-
-    /**
-     * Whether there is a process.
-     *
-     * @param pid its number
-     * @return true also if it is a zombie
-     */
-    public static boolean exists(int pid) {
-        return SystemCall.KILL.make(pid, 0) != -ESRCH;
     }
 
     /**

@@ -40,6 +40,7 @@ enum SystemCall {
     FALLOCATE(285, 47),
     ACCEPT4(288, 242),
     EVENTFD2(290, 19),
+    DUP3(292, 24),
     MEMFD_CREATE(319, 279),
     USERFAULTFD(323, 282),
     PIDFD_OPEN(434, 434),
