@@ -171,32 +171,36 @@ int upa_madvise(void *address, size_t length, int advice)
 }
 
 /*
- * To the kernel, free pages are a mapping that does not grow; to the program there is none to begin with (GROWSUP), or
- * none at all (GROWSDOWN). Is that what is to be said of this range?
+ * Protection of what grows. To the kernel, free pages are a mapping that does not; to the program there is none to
+ * begin with (GROWSUP), or none so far (GROWSDOWN: the first one counts). No page of the region grows.
  */
-static bool grows_nothing(struct upa_region *r, char *address, size_t length, int protection)
+static int protect_growing(struct upa_region *r, char *address, size_t length, int protection)
 {
 	int grows = protection & (PROT_GROWSDOWN | PROT_GROWSUP);
-	struct range hole, used;
+	size_t rest = page_up(length);
+	struct range part, other;
 
-	if (!r || !length || !aligned(address) || !wholly_inside(r, address, page_up(length)) ||
-	    (grows != PROT_GROWSDOWN && grows != PROT_GROWSUP) ||
+	if (!r || !length || !aligned(address) || (grows != PROT_GROWSDOWN && grows != PROT_GROWSUP) ||
 	    protection & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | grows))
-		return false;
-	if (grows == PROT_GROWSDOWN)
-		return !upa_region_next(r, address, page_up(length), false, &used);
-	return upa_region_next(r, address, PAGE_BYTES, true, &hole);
+		return os_mprotect(address, length, protection);
+	if (grows == PROT_GROWSUP)
+		return wholly_inside(r, address, PAGE_BYTES) && upa_region_next(r, address, PAGE_BYTES, true, &other) ?
+			       -ENOMEM :
+			       os_mprotect(address, length, protection);
+	if (!inside(r, address, rest, &part) || part.address != address ||
+	    upa_region_next(r, part.address, part.bytes, false, &other))
+		return os_mprotect(address, length, protection);
+	rest -= part.bytes;
+	return rest ? os_mprotect(part.address + part.bytes, rest, protection) : -ENOMEM;
 }
 
 int upa_mprotect(void *address, size_t length, int protection)
 {
 	struct upa_region *r = made_region();
 
-	if (grows_nothing(r, address, length, protection))
-		return int_result(-ENOMEM);
-	/* The kernel looks at the protection before it looks for pages; no page of the region grows down. */
+	/* The kernel looks at the protection before it looks for pages. */
 	if (protection & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
-		return int_result(os_mprotect(address, length, protection));
+		return int_result(protect_growing(r, address, length, protection));
 	/*
 	 * What the pages are anyway: they need not be tainted for it. mimalloc takes purged memory into use again with
 	 * this.

@@ -293,10 +293,23 @@ EXPORT int pkey_mprotect(void *address, size_t length, int protection, int key)
 	return result;
 }
 
-/* What the kernel looks at first: an empty range is good for that. */
+/*
+ * What the kernel looks at before it looks for pages: the address, for which an empty range is good, then the policy,
+ * which takes a page.
+ */
 static long refused_policy(void *address, int mode, const unsigned long *nodes, unsigned long max_node, unsigned flags)
 {
-	return os_call(SYS_mbind, (long)address, 0, mode, (long)nodes, (long)max_node, flags);
+	long error = os_call(SYS_mbind, (long)address, 0, mode, (long)nodes, (long)max_node, flags);
+	long page;
+
+	if (error)
+		return error;
+	page = os_mmap(NULL, PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (os_failed(page))
+		return page;
+	error = os_call(SYS_mbind, page, (long)PAGE_BYTES, mode, (long)nodes, (long)max_node, flags);
+	os_munmap((void *)page, PAGE_BYTES);
+	return error;
 }
 
 /* Free pages are holes, in which only the default policy has no meaning, if there is anything else. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls on several ranges at once: vmsplice(), process_madvise(). */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -10,6 +12,7 @@
 #include "os/file.h"
 #include "os/filter.h"
 #include "os/message.h"
+#include "os/page.h"
 #include "stand_aside.h"
 #include "upkeep/heap.h"
 
@@ -18,6 +21,11 @@
 #endif
 
 #define MOST_RANGES 1024 /* UIO_MAXIOV */
+
+/* MAX_RW_COUNT of the kernel. */
+#define MOST_BYTES ((size_t)INT_MAX & ~(PAGE_BYTES - 1))
+
+#define NO_ADVICE (-1)
 
 /* Could the kernel read these ranges? If not, it says so. */
 static bool legible(const struct iovec *vector, size_t count)
@@ -102,23 +110,56 @@ static long kernel_process_madvise(int pidfd, const struct iovec *vector, size_t
 	return os_call(SYS_process_madvise, pidfd, (long)vector, (long)count, advice, flags, 0);
 }
 
+/*
+ * What the kernel looks at first: without ranges, all else; then, whatever the advice, whether they may be the
+ * program's: EFAULT, or EINVAL for lengths that are negative.
+ */
+static long refused_ranges(int pidfd, const struct iovec *vector, size_t count, int advice, unsigned flags)
+{
+	long refused = kernel_process_madvise(pidfd, vector, 0, advice, flags);
+
+	if (refused)
+		return refused;
+	for (size_t i = 0; i < count; i++)
+		if ((ssize_t)vector[i].iov_len < 0)
+			return -EINVAL;
+	return kernel_process_madvise(pidfd, vector, count, NO_ADVICE, flags) == -EFAULT ? -EFAULT : 0;
+}
+
+/* Of all ranges together, as far as one call goes. */
+static size_t all_bytes(const struct iovec *vector, size_t count)
+{
+	size_t all = 0;
+
+	for (size_t i = 0; i < count; i++)
+		all += vector[i].iov_len < MOST_BYTES - all ? vector[i].iov_len : MOST_BYTES - all;
+	return all;
+}
+
 EXPORT ssize_t process_madvise(int pidfd, const struct iovec *vector, size_t count, int advice, unsigned flags)
 {
 	ssize_t done = 0;
 	long refused;
+	size_t left;
 
 	if (!legible(vector, count) || !concerns_us(vector, count) || !is_self(pidfd))
 		return entry_result(ENTRY_NEXT(process_madvise,
 					       kernel_process_madvise(pidfd, vector, count, advice, flags), pidfd,
 					       vector, count, advice, flags));
-	/* Without ranges: what else may be wrong. */
-	refused = kernel_process_madvise(pidfd, vector, 0, advice, flags);
+	refused = refused_ranges(pidfd, vector, count, advice, flags);
 	if (refused)
 		return entry_result(refused);
-	for (size_t i = 0; i < count; i++) {
-		if (own_madvise(vector[i].iov_base, vector[i].iov_len, advice))
+	left = all_bytes(vector, count);
+	/* Of empty ranges the kernel looks at none but the first one. */
+	for (size_t i = 0; left; i++) {
+		size_t bytes = vector[i].iov_len < left ? vector[i].iov_len : left;
+
+		if (i && !bytes)
+			continue;
+		if (own_madvise(vector[i].iov_base, bytes, advice))
 			return done ? done : -1;
-		done += (ssize_t)vector[i].iov_len;
+		done += (ssize_t)bytes;
+		left -= bytes;
 	}
 	return done;
 }

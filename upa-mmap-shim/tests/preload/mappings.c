@@ -5,12 +5,22 @@
  */
 #define _GNU_SOURCE
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "scenarios.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
+#endif
+#ifndef MADV_KEEPONFORK
+#define MADV_KEEPONFORK 19
 #endif
 #ifndef MAP_32BIT /* x86 alone has it */
 #define MAP_32BIT 0
@@ -235,6 +245,42 @@ static void where_a_hole_ends(void)
 	say("kept %d", is(block, MIB, 'f'));
 }
 
+/* Ranges that are empty, not the program's, or longer than one call takes, by a descriptor of the process. */
+static void ranges_at_once(void)
+{
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	char *block = map(MIB);
+	struct iovec none[] = { { block + 1, 0 }, { block + 2, 0 } };
+	struct iovec between[] = { { block, PAGE }, { block + 1, 0 }, { block + PAGE, PAGE } };
+	struct iovec first[] = { { block + 1, 0 }, { block, PAGE } };
+	struct iovec first_whole[] = { { block, 0 }, { block, PAGE } };
+	struct iovec behind[] = { { block, PAGE }, { block + 1, 0 } };
+	struct iovec foreign[] = { { block, PAGE }, { block, 1ul << 62 } };
+	struct iovec negative[] = { { block, 1ul << 62 }, { block, 1ul << 63 } };
+	struct iovec high[] = { { block, PAGE }, { (void *)(UINTPTR_MAX - PAGE + 1), PAGE } };
+	char *large = mmap(NULL, 4ul << 30, RW, ANON | MAP_NORESERVE, -1, 0);
+	struct iovec much[] = { { large, 3ul << 30 }, { large + (3ul << 30), 1ul << 30 } };
+
+	memset(block, 'o', MIB);
+	CALL(syscall(SYS_process_madvise, self, none, 2, MADV_DONTNEED, 0));
+	CALL(syscall(SYS_process_madvise, self, none, 1, MADV_KEEPONFORK, 0));
+	say("between: %ld", syscall(SYS_process_madvise, self, between, 3, MADV_DONTNEED, 0));
+	say("first: %ld", syscall(SYS_process_madvise, self, first, 2, MADV_DONTNEED, 0));
+	say("first whole: %ld", syscall(SYS_process_madvise, self, first_whole, 2, MADV_DONTNEED, 0));
+	say("behind: %ld", syscall(SYS_process_madvise, self, behind, 2, MADV_DONTNEED, 0));
+	memset(block, 'o', MIB);
+	CALL(syscall(SYS_process_madvise, self, foreign, 2, MADV_DONTNEED, 0));
+	CALL(syscall(SYS_process_madvise, self, negative, 2, MADV_DONTNEED, 0));
+	CALL(syscall(SYS_process_madvise, self, high, 2, MADV_DONTNEED, 0));
+	say("kept: %d", is(block, MIB, 'o'));
+	large[0] = large[(2ul << 30) - PAGE] = large[3ul << 30] = 1;
+	say("much: %ld", syscall(SYS_process_madvise, self, much, 2, MADV_DONTNEED, 0));
+	say("of it: %d %d %d", large[0], large[(2ul << 30) - PAGE], large[3ul << 30]);
+	munmap(large, 4ul << 30);
+	munmap(block, MIB);
+	close(self);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct scenario scenarios[] = {
@@ -246,6 +292,7 @@ int main(int argc, char **argv)
 		SCENARIO(files_moved),
 		SCENARIO(odd_kinds),
 		SCENARIO(where_a_hole_ends),
+		SCENARIO(ranges_at_once),
 	};
 
 	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);

@@ -512,6 +512,8 @@ static void bound_over_holes(void)
 	CALL(syscall(SYS_mbind, block + MIB, PAGE, 0, NULL, 0, 0));
 	CALL(syscall(SYS_mbind, block, 4 * MIB, 2 /* MPOL_BIND */, &nodes, 8, 0));
 	CALL(syscall(SYS_mbind, block, 4 * MIB, 77, &nodes, 8, 0));
+	CALL(syscall(SYS_mbind, block, 4 * MIB, 2, NULL, 0, 0));
+	CALL(syscall(SYS_mbind, block + MIB + 1, PAGE, 2, NULL, 0, 0));
 	CALL(syscall(SYS_pkey_mprotect, block, 4 * MIB, PROT_READ, 0));
 	CALL(syscall(SYS_pkey_mprotect, block + MIB, PAGE, PROT_READ, 0));
 	munmap(block, 4 * MIB);

@@ -103,6 +103,9 @@ void odd_protections(void)
 		{ SIZE_MAX - PAGE, RW },
 		{ SIZE_MAX - 2 * PAGE, PROT_NONE },
 		{ 2 * PAGE, PROT_GROWSUP | RW },
+		{ 1ul << 47, PROT_GROWSUP | RW },
+		{ 1ul << 47, PROT_GROWSDOWN | RW },
+		{ SIZE_MAX, PROT_GROWSUP | RW },
 	};
 
 	EACH("mprotect", rows, mprotect(at, row->length, row->value));
