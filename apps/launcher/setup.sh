@@ -10,7 +10,7 @@ c_packages=(gcc:gcc libc6-dev:/usr/include/stdio.h cmake:cmake ninja-build:ninja
 java_packages=(maven:mvn)
 peers=(libjemalloc2:libjemalloc.so.2 libmimalloc2.0:libmimalloc.so.2 libtcmalloc-minimal4:libtcmalloc_minimal.so.4)
 
-# Programs that the tests run under UPA; without one it is left out. About 250 MB to fetch, most of it ffmpeg,
+# Programs that the tests run under UPA, and libdw for upa-stacks; without one it is left out. About 250 MB to fetch, most of it ffmpeg,
 # PostgreSQL and node.
 programs=(python3:python3 git:git sqlite3:sqlite3 perl:perl nodejs:node redis-server:redis-server man-db:man
   memcached:memcached nginx-light:nginx musl-tools:musl-gcc gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc
@@ -18,7 +18,7 @@ programs=(python3:python3 git:git sqlite3:sqlite3 perl:perl nodejs:node redis-se
   shellcheck:shellcheck clang-format-14:clang-format-14 pkg-config:pkg-config debhelper:dh dh-dkms:dh_dkms
   imagemagick:convert ffmpeg:ffmpeg php-cli:php sbcl:sbcl postgresql:/usr/lib/postgresql
   fakeroot:fakeroot faketime:faketime libsocket-wrapper:libsocket_wrapper.so libeatmydata1:libeatmydata.so
-  heaptrack:heaptrack)
+  heaptrack:heaptrack libdw-dev:/usr/include/elfutils/libdwfl.h)
 
 # What full tests use besides.
 full_programs=(chromium-headless-shell:chromium-headless-shell lintian:lintian r-base-core:R ruby:ruby

@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Properties;
 import upa.measure.report.Report.Cell;
 import upa.measure.report.Report.Chart;
+import upa.measure.report.Report.FlameGraph;
 import upa.measure.report.Report.HeatMap;
 import upa.measure.report.Report.Highlight;
 import upa.measure.report.Report.Mark;
@@ -92,6 +93,7 @@ public final class HtmlReport {
                 case Table table -> table(table);
                 case Chart chart -> chart(chart);
                 case HeatMap map -> heatMap(map);
+                case FlameGraph graph -> flameGraph(graph);
             }
         }
         out.append("</section>\n");
@@ -171,6 +173,12 @@ public final class HtmlReport {
         }
         text(NAMES_WIDTH, map.rows().size() + 1, map.columns());
         out.append("</svg></figure>\n");
+    }
+
+    private void flameGraph(FlameGraph graph) {
+        out.append("<figure><figcaption><b>").append(escape(graph.title())).append("</b> ");
+        out.append(escape(graph.note())).append("</figcaption>");
+        out.append(FlameGraphSvg.draw(graph, HtmlReport::escape)).append("</figure>\n");
     }
 
     private void text(int x, int row, String text) {

@@ -30,7 +30,7 @@ public record Report(String title, List<String> introduction, List<Highlight> hi
     public record Section(String id, String title, List<Block> blocks) {}
 
     /** A part of a section. */
-    public sealed interface Block permits Text, Table, Chart, HeatMap {}
+    public sealed interface Block permits Text, Table, Chart, HeatMap, FlameGraph {}
 
     /**
      * A paragraph.
@@ -182,4 +182,15 @@ public record Report(String title, List<String> introduction, List<Highlight> hi
      * @param label what it means
      */
     public record Reference(double y, String label) {}
+
+    /**
+     * Stacks, as wide as they count: what is called lies above its caller.
+     *
+     * @param title  says what is shown
+     * @param note   what to look at; may be empty
+     * @param unit   of the counts, such as "faults"
+     * @param stacks how much each counts; frames with semicolons between them, the outermost first
+     */
+    public record FlameGraph(String title, String note, String unit, java.util.Map<String, Long> stacks)
+            implements Block {}
 }

@@ -149,4 +149,29 @@ class ReportTest {
                 () -> new Report.HeatMap("t", "", "", List.of("a", "b"), List.of(List.of(1L), List.of(1L, 2L))));
         assertThrows(IllegalArgumentException.class, () -> new Report.HeatMap("t", "", "", List.of("a"), List.of()));
     }
+
+    @Test
+    void aFlameGraphIsAsWideAsItCounts() {
+        Report.FlameGraph graph = new Report.FlameGraph(
+                "flames",
+                "a note",
+                "faults",
+                java.util.Map.of(
+                        "main;often (a.c:7)", 70L, "main;<some>", 20L, "main;often (a.c:7);callee", 9L, "b", 1L));
+        Report report = new Report("t", List.of(), List.of(), List.of(new Report.Section("s", "S", List.of(graph))));
+        String html = HtmlReport.format(report);
+        assertEquals(7, html.split("<rect ", -1).length, "all, main, b, two callees of main and one of theirs");
+        assertTrue(html.contains("<title>all: 100 faults, 100.0 %</title><rect x=\"0.0\" y=\"48\" width=\"1000.0\""));
+        assertTrue(html.contains("<title>often (a.c:7): 79 faults, 79.0 %</title><rect x=\"210.0\" y=\"16\""), html);
+        assertTrue(html.contains("<title>&lt;some&gt;: 20 faults, 20.0 %</title><rect x=\"10.0\" y=\"16\""), html);
+        assertTrue(html.contains(">callee</text>"));
+        assertEquals("\nS\n=\n", new TextReport(false).format(report));
+        Report none = new Report(
+                "t",
+                List.of(),
+                List.of(),
+                List.of(new Report.Section(
+                        "s", "S", List.of(new Report.FlameGraph("flames", "", "faults", java.util.Map.of())))));
+        assertEquals(1, HtmlReport.format(none).split("<rect ", -1).length);
+    }
 }

@@ -41,12 +41,13 @@ public final class Main {
             "                         another bound for it; most that goes from store to store in a second",
             "  share --memory SIZE [PID=SHARE...] [--once]",
             "                         holds all of them together within it, by shares and by need, until Ctrl-C",
-            "  record [PID] FILE [--seconds 10]",
+            "  record [PID] FILE [--seconds 10] [--stacks FILE]",
             "                         what happens to its pages: a trace for simulate, and for report; without PID,",
-            "                         of the only process there is",
-            "  report FILE [--html PAGE]",
+            "                         of the only process there is; with --stacks also where its threads wait for",
+            "                         pages: sampled stacks, collapsed as for flame graphs",
+            "  report FILE [--stacks FILE] [--html PAGE]",
             "                         what a recording shows: memory, hot and cold by address and time, working set,",
-            "                         how long faults take; with charts on a page",
+            "                         how long faults take, where threads wait; with charts on a page",
             "",
             "A policy is NAME[,key=value...], or file.jar:class; several beside each other are joined by +, as in",
             "stride+s3-fifo. It can also be a rule: 'when age>30s and not written: move to compressed; quota 64MiB/s'.",
@@ -94,7 +95,9 @@ public final class Main {
                 case "stats" -> out.print(PagerCommand.ask(pid(rest, 1, "stats PID"), "stats", ""));
                 case "set" -> PagerCommand.ask(pid(rest, 2, "set PID NAME[,key=value...]"), "set", spec(rest[1]));
                 case "move" -> out.print(MoveCommand.parse(rest).run());
-                case "record" -> out.print(RecordCommand.parse(rest).run());
+                case "record" ->
+                    out.print(RecordCommand.parse(rest, Path.of(System.getProperty("upa.root", ".")))
+                            .run());
                 case "report" -> ReportCommand.parse(rest).run(out);
                 case "limit" -> LimitCommand.parse(rest).run();
                 case "share" -> ShareCommand.parse(rest).run(out);

@@ -12,14 +12,15 @@ import upa.pager.live.PagerException;
 
 /**
  * {@code upa policy record}: has the pager write down what happens to the pages of a program, for some seconds. With
- * pid 0, of the only one there is.
+ * pid 0, of the only one there is. Stacks of threads that wait for pages are sampled meanwhile, unless that is null.
  */
-record RecordCommand(int pid, Path file, int seconds) {
+record RecordCommand(int pid, Path file, int seconds, Path stacks, Path root) {
     private static final int MOST_SECONDS = 3600;
-    private static final Options OPTIONS =
-            new Options().addOption(Option.builder().longOpt("seconds").hasArg().get());
+    private static final Options OPTIONS = new Options()
+            .addOption(Option.builder().longOpt("seconds").hasArg().get())
+            .addOption(Option.builder().longOpt("stacks").hasArg().get());
 
-    static RecordCommand parse(String[] arguments) throws UsageException {
+    static RecordCommand parse(String[] arguments, Path root) throws UsageException {
         CommandLine line;
         try {
             line = new DefaultParser(false).parse(OPTIONS, arguments);
@@ -32,19 +33,42 @@ record RecordCommand(int pid, Path file, int seconds) {
         }
         int count = line.getArgList().size();
         if (count != 1 && count != 2) {
-            throw new UsageException("the command is: record [PID] FILE [--seconds 10]; got arguments=" + count);
+            throw new UsageException(
+                    "the command is: record [PID] FILE [--seconds 10] [--stacks FILE]; got arguments=" + count);
         }
         return new RecordCommand(
                 count == 1 ? 0 : Main.pid(line.getArgList().getFirst()),
-                Path.of(line.getArgList().getLast()).toAbsolutePath().normalize(),
-                Integer.parseInt(seconds));
+                absolute(line.getArgList().getLast()),
+                Integer.parseInt(seconds),
+                line.hasOption("stacks") ? absolute(line.getOptionValue("stacks")) : null,
+                root);
     }
 
-    String run() throws PagerException, ProjectException {
+    private static Path absolute(String file) {
+        return Path.of(file).toAbsolutePath().normalize();
+    }
+
+    private static void check(Path file) throws ProjectException {
         if (Files.isDirectory(file) || !Files.isDirectory(file.getParent())) {
             throw new ProjectException("cannot write file=" + file + ": "
                     + (Files.isDirectory(file) ? "it is a directory" : "there is no such folder"));
         }
-        return PagerCommand.ask(pid == 0 ? PagerCommand.only() : pid, "record", seconds + " " + file);
+    }
+
+    String run() throws PagerException, ProjectException {
+        check(file);
+        int of = pid == 0 ? PagerCommand.only() : pid;
+        if (stacks == null) {
+            return PagerCommand.ask(of, "record", seconds + " " + file);
+        }
+        check(stacks);
+        // Of a process that nobody pages it would sample in vain.
+        PagerCommand.ask(of, "status", "");
+        try (Stacks.Sampling sampling =
+                Stacks.begin(root.resolve("build/release/bin/upa-stacks"), of, seconds, stacks)) {
+            String said = PagerCommand.ask(of, "record", seconds + " " + file);
+            sampling.join();
+            return said;
+        }
     }
 }

@@ -40,21 +40,28 @@ final class RecordingReport {
 
     private final Recording recording;
     private final PageTrace trace;
+    private final Stacks stacks;
     private final long end;
 
-    RecordingReport(Recording recording, PageTrace trace) {
+    /** Without stacks if these are null. */
+    RecordingReport(Recording recording, PageTrace trace, Stacks stacks) {
         this.recording = recording;
         this.trace = trace;
+        this.stacks = stacks;
         end = Math.max(1, recording.events().getLast().micros());
     }
 
     Report report() {
+        List<Section> sections = new ArrayList<>(List.of(overview(), memory(), heat(), workingSet(), latency()));
+        if (stacks != null) {
+            sections.add(stacks.section());
+        }
         return new Report(
                 "Pages of " + recording.title(),
                 List.of("Of a program's accesses a pager sees the first touch of a page, faults on pages that have left"
                         + " memory, and pages wanted back on their way out: these are what is shown here."),
                 List.of(),
-                List.of(overview(), memory(), heat(), workingSet(), latency()));
+                sections);
     }
 
     private long count(char kind) {

@@ -17,9 +17,10 @@ import upa.pager.simulate.Recording;
 import upa.pager.simulate.TraceException;
 
 /** {@code upa policy report}: what a recording shows, in the terminal and as a page with charts. */
-record ReportCommand(Path recording, Path html) {
-    private static final Options OPTIONS =
-            new Options().addOption(Option.builder().longOpt("html").hasArg().get());
+record ReportCommand(Path recording, Path stacks, Path html) {
+    private static final Options OPTIONS = new Options()
+            .addOption(Option.builder().longOpt("html").hasArg().get())
+            .addOption(Option.builder().longOpt("stacks").hasArg().get());
 
     static ReportCommand parse(String[] arguments) throws UsageException {
         CommandLine line;
@@ -29,16 +30,21 @@ record ReportCommand(Path recording, Path html) {
             throw new UsageException("report: " + e.getMessage());
         }
         if (line.getArgList().size() != 1) {
-            throw new UsageException("the command is: report FILE [--html PAGE]; got files="
+            throw new UsageException("the command is: report FILE [--stacks FILE] [--html PAGE]; got files="
                     + line.getArgList().size());
         }
         String html = line.getOptionValue("html");
-        return new ReportCommand(Path.of(line.getArgList().getFirst()), html == null ? null : Path.of(html));
+        String stacks = line.getOptionValue("stacks");
+        return new ReportCommand(
+                Path.of(line.getArgList().getFirst()),
+                stacks == null ? null : Path.of(stacks),
+                html == null ? null : Path.of(html));
     }
 
     void run(PrintStream out) throws TraceException, ProjectException {
         Recording read = Recording.read(recording);
-        Report report = new RecordingReport(read, PageTrace.read(recording)).report();
+        Stacks sampled = stacks == null ? null : Stacks.read(stacks);
+        Report report = new RecordingReport(read, PageTrace.read(recording), sampled).report();
         out.print(new TextReport(false).format(report));
         if (html != null) {
             try {

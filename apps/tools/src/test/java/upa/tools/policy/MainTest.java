@@ -1,6 +1,7 @@
 package upa.tools.policy;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -160,11 +161,11 @@ class MainTest {
                 "share^option --memory needs a size from 4M to 1T as 8G, for all, got value=",
                 "share --memory 1G 7^a share is PID=N, with N from 1 to 1000, got share=7",
                 "share --memory 1G --forever^share: Unrecognized option: --forever",
-                "record --seconds 1^the command is: record [PID] FILE [--seconds 10]; got arguments=0",
-                "record 1 f g^the command is: record [PID] FILE [--seconds 10]; got arguments=3",
+                "record --seconds 1^the command is: record [PID] FILE [--seconds 10] [--stacks FILE]; got arguments=0",
+                "record 1 f g^the command is: record [PID] FILE [--seconds 10] [--stacks FILE]; got arguments=3",
                 "record 1 f --seconds 0^option --seconds needs a number from 1 to 3600, got value=0",
                 "record 0 f^a process has a number, got pid=0",
-                "report^the command is: report FILE [--html PAGE]; got files=0",
+                "report^the command is: report FILE [--stacks FILE] [--html PAGE]; got files=0",
                 "limit 0 --rate none^a process has a number, got pid=0"
             })
     void saysWhatIsWrongWithACommandLine(String arguments, String message) {
@@ -217,6 +218,37 @@ class MainTest {
     }
 
     /** Two pages by turns within 1 s, a third at the end; each access of the two but the first is a fault of 20 µs. */
+    @Test
+    void reportsStacksBesideARecording() throws IOException {
+        Path recording = Files.writeString(folder.resolve("r"), "# upa recording 1 pid=7 name=loop\nt 0 0 1\n");
+        Path stacks =
+                Files.writeString(folder.resolve("s"), "main;f;g (a b.c:3) 60\nmain;g (a b.c:3) 20\nmain;<f> 20\n");
+        Path page = folder.resolve("page.html");
+        assertEquals(
+                0,
+                run("report", recording.toString(), "--stacks", stacks.toString(), "--html", page.toString()),
+                err());
+        assertTrue(out().lines().anyMatch(l -> l.matches(" *g \\(a b\\.c:3\\) +80\\.0 %")), out());
+        String html = Files.readString(page);
+        assertTrue(html.contains("<title>&lt;f&gt;: 20 faults, 20.0 %</title>"), html);
+
+        assertEquals(0, run("report", recording.toString()), err());
+        assertFalse(out().contains("Where threads wait"), out());
+        Files.writeString(stacks, "");
+        assertEquals(0, run("report", recording.toString(), "--stacks", stacks.toString()), err());
+        assertTrue(out().contains("No fault was sampled."), out());
+        Files.writeString(stacks, "main 1\nmain -1\n");
+        assertEquals(1, run("report", recording.toString(), "--stacks", stacks.toString()));
+        assertEquals("upa: not collapsed stacks: file=" + stacks + " line=2: FRAME;FRAME... COUNT is needed\n", err());
+        assertEquals(1, run("report", recording.toString(), "--stacks", folder.toString()));
+        assertTrue(err().startsWith("upa: cannot read file=" + folder), err());
+        String file = folder.resolve("f").toString();
+        assertEquals(1, run("record", "4194305", file, "--stacks", folder.toString()));
+        assertEquals("upa: cannot write file=" + folder + ": it is a directory\n", err());
+        assertEquals(1, run("record", "4194305", file, "--stacks", file + "s"));
+        assertFalse(Files.exists(folder.resolve("fs")), "nothing is written of a process that nobody pages");
+    }
+
     @Test
     void reportsARecording() throws IOException {
         StringBuilder text = new StringBuilder("# upa recording 1 pid=7 name=<loop>\nt 0 0 1\nt 1 2000 1\n");
