@@ -10,8 +10,8 @@ c_packages=(gcc:gcc libc6-dev:/usr/include/stdio.h cmake:cmake ninja-build:ninja
 java_packages=(maven:mvn)
 peers=(libjemalloc2:libjemalloc.so.2 libmimalloc2.0:libmimalloc.so.2 libtcmalloc-minimal4:libtcmalloc_minimal.so.4)
 
-# Programs that the tests run under UPA, and libdw for upa-stacks; without one it is left out. About 250 MB to fetch, most of it ffmpeg,
-# PostgreSQL and node.
+# Programs that the tests run under UPA, and libdw for upa-stacks; without one it is left out. About 250 MB to fetch,
+# most of it ffmpeg, PostgreSQL and node.
 programs=(python3:python3 git:git sqlite3:sqlite3 perl:perl nodejs:node redis-server:redis-server man-db:man
   memcached:memcached nginx-light:nginx musl-tools:musl-gcc gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc
   libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdio.h qemu-user:qemu-aarch64
