@@ -3,8 +3,8 @@
  * Every page names its owner, its number and its version; what is elsewhere than it should be, is older than it was, or
  * reads zero is a fault. Threads write and read at random, by themselves and by system calls, while the pager evicts.
  *
- * Usage: checker MIB THREADS SECONDS|until-input [fork] [remap] [drop] [reads]
- * With `reads` hardly any page is written to.
+ * Usage: checker MIB THREADS SECONDS|until-input [fork] [remap] [drop] [reads] [gently]
+ * With `reads` hardly any page is written to; with `gently` a thread sleeps between two pages.
  * Exit status 1 and a line if a page is wrong.
  */
 #define _GNU_SOURCE
@@ -28,7 +28,7 @@
 
 static size_t pages; /* of each thread */
 static int seconds;
-static bool with_fork, with_remap, with_drop, reads;
+static bool with_fork, with_remap, with_drop, reads, gently;
 static _Atomic bool stop;
 static _Atomic long touches, wrong, calls, forks, remaps, drops;
 
@@ -188,6 +188,8 @@ static void *work(void *argument)
 			if (reads ? r % 64 == 1 : r % 2)
 				fill(o, at, page, ++o->version[page]);
 		}
+		if (gently)
+			nanosleep(&(struct timespec){ .tv_nsec = 300000 }, NULL);
 		if (++mine % 256 == 0)
 			touches += 256;
 	}
@@ -213,6 +215,7 @@ int main(int argc, char **argv)
 		with_remap |= !strcmp(argv[i], "remap");
 		with_drop |= !strcmp(argv[i], "drop");
 		reads |= !strcmp(argv[i], "reads");
+		gently |= !strcmp(argv[i], "gently");
 	}
 	for (int i = 0; i < count; i++) {
 		owners[i].number = i + 1;

@@ -49,7 +49,7 @@ begin() {
     <>"$work/input" >"$work/out" 2>"$work/err" &
   program=$!
   for ((i = 0; i < 300; i++)); do
-    text=$("$upa" policy stats "$program" 2>/dev/null) || text=
+    text=$(ask stats "$program")
     if grep -q '^evicted to stores  *[1-9]' <<<"$text"; then
       pager=$(pager_of "$program")
       return 0

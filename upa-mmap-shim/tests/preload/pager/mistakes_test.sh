@@ -137,7 +137,7 @@ begin() {
     2>"$work/err1" &
   program=$!
   for ((i = 0; i < 300; i++)); do
-    ! "$upa" policy stats "$program" 2>/dev/null | grep -q '^evicted to stores  *[1-9]' || return 0
+    ! ask stats "$program" | grep -q '^evicted to stores  *[1-9]' || return 0
     sleep 0.1
   done
   fail "nothing is evicted: $(<"$work/err1")"
@@ -170,7 +170,7 @@ begun=$program
 "$upa" run --policy clock --memory 512M -- "$tests/pager_checker" 8 1 1000 >"$work/out2" &
 program=$!
 for ((i = 0; i < 300; i++)); do
-  ! "$upa" policy status "$program" 2>/dev/null | grep -q 'far below' || break
+  ! ask status "$program" | grep -q 'far below' || break
   sleep 0.1
 done
 one_line 1 "pid=$program is far below its bound, and has no policy yet" "$upa" policy set "$program" fifo
@@ -220,7 +220,7 @@ jar Exits MemoryPolicy.API '' 'System.exit(0);'
   >"$work/out1" 2>"$work/err1" &
 program=$!
 for ((i = 0; i < 300; i++)); do
-  "$upa" policy status "$program" >"$work/status" 2>/dev/null || true
+  ask status "$program" >"$work/status"
   [[ $(<"$work/status") != *'  clock  '* ]] || break
   sleep 0.1
 done

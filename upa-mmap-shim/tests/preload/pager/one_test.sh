@@ -17,7 +17,7 @@ need_paging
 begin() {
   rm -f "$work/$1.in"
   mkfifo "$work/$1.in"
-  (cd "$work" && exec "$upa" run "${@:2}" -- "$tests/pager_checker" 32 1 until-input drop) <>"$work/$1.in" \
+  (cd "$work" && exec "$upa" run "${@:2}" -- "$tests/pager_checker" 32 1 until-input drop gently) <>"$work/$1.in" \
     >"$work/$1.out" 2>"$work/$1.err" &
   programs[$1]=$!
 }
@@ -46,9 +46,15 @@ end() {
   done
 }
 
-# status NAME: a line.
+# status NAME: a line; there may be no pager just now.
 status() {
-  ask status "${programs[$1]}"
+  local text='' i
+  for ((i = 0; i < 50; i++)); do
+    text=$(ask status "${programs[$1]}")
+    [[ -z $text ]] || break
+    sleep 0.1
+  done
+  echo "$text"
 }
 
 # pagers_are COUNT WHEN
@@ -70,7 +76,7 @@ await_none() {
 await_none
 [[ -z $(control_socket) ]] || fail "a pager that has ended leaves its socket"
 for name in first second third; do
-  "$upa" run --policy clock --memory 16M -- "$tests/pager_checker" 8 1 1 >"$work/$name.out" 2>&1 &
+  "$upa" run --policy clock --memory 16M -- "$tests/pager_checker" 8 1 1 gently >"$work/$name.out" 2>&1 &
   programs[$name]=$!
 done
 : >"$work/seen"

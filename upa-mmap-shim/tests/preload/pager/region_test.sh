@@ -57,7 +57,7 @@ program=$!
 evicted() {
   for ((i = 0; i < 1200; i++)); do
     kill -0 "$program" 2>/dev/null || break
-    "$upa" policy stats "$program" >"$work/stats" 2>&1 || true
+    ask stats "$program" >"$work/stats"
     awk -v least="$1" "/^evicted to stores/ && \$4 >= least { e = 1 } END { exit e }" "$work/stats" || return 0
     sleep 0.1
   done

@@ -21,7 +21,7 @@ begin() {
 
 # bound PID: in MiB.
 bound() {
-  "$upa" policy status "$1" | sed -n 's/.* bound \([0-9]*\) MiB.*/\1/p'
+  ask status "$1" | sed -n 's/.* bound \([0-9]*\) MiB.*/\1/p'
 }
 
 begin small 8
@@ -29,7 +29,7 @@ begin large 96
 begin larger 96
 for p in "${programs[@]}"; do
   for ((i = 0; i < 300; i++)); do
-    [[ -z $("$upa" policy status "$p" 2>/dev/null) ]] || break
+    [[ -z $(ask status "$p") ]] || break
     sleep 0.1
   done
 done
@@ -37,7 +37,7 @@ sleep 1
 "$upa" policy share --memory 80M "${programs[2]}=3" >"$work/said" 2>&1 &
 sharing=$!
 for ((i = 0; i < 60; i++)); do
-  "$upa" policy stats "${programs[1]}" >"$work/stats" 2>&1 || true
+  ask stats "${programs[1]}" >"$work/stats"
   ! grep -q '^evicted to stores  *[1-9]' "$work/stats" || break
   sleep 0.5
 done
