@@ -400,7 +400,7 @@ build_java_tests() {
 java_tests_step() {
   need "${java_packages[@]}"
   step java-tests "building Java tests" \
-    maven -pl upa-core test-compile dependency:copy-dependencies@test-libraries
+    maven -pl upa-core,upa-core/pager test-compile dependency:copy-dependencies@test-libraries
 }
 
 maven() (

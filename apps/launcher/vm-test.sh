@@ -13,14 +13,16 @@ vm_test() { # [OPTION-OF-VM-RUN]... [-- NAME...]     last line: N passed, N fail
     shift
   done
   "$root/kernel-ext/vm/run" "${options[@]}" --help >/dev/null
-  [[ ${names[*]-} != @(|java) ]] || build_java_tests
+  [[ ${names[*]-} != @(|java|device-pager) ]] || build_java_tests
   case ${names[*]-} in
     library) vm_test_library ;;
     java) vm_test_java ;;
+    device-pager) vm_test_device_pager ;;
     '')
       vm_sum "$root/kernel-ext/vm/run-tests" "${options[@]}"
       vm_test_library
       vm_test_java
+      [[ -z ${UPA_FULL:-} ]] || vm_test_device_pager
       ;;
     *) vm_sum "$root/kernel-ext/vm/run-tests" "${options[@]}" -- "${names[@]}" ;;
   esac
@@ -52,9 +54,30 @@ vm_test_java() {
     return
   fi
   vm_sum "$root/kernel-ext/vm/run-tap" "${options[@]}" --params raw=1 --java --env "UPA_FULL=${UPA_FULL:-}" \
-    --add "$root/apps/launcher/vm/java.sh" --add "$built/classes:/java/classes" \
+    --add "$root/apps/launcher/vm/java.sh" --add "$root/apps/launcher/vm/junit-tap.awk" \
+    --add "$built/classes:/java/classes" \
     --add "$built/test-classes:/java/test-classes" --add "$built/test-lib:/java/lib" \
     --add "$root/upa-mmap-shim/tests/vectors/region:/vectors" -- sh /java.sh
+}
+
+# The pager in Java, of a region whose owner is a program in C.
+vm_test_device_pager() {
+  local pager=$root/upa-core/pager work=$root/build/vm/device-pager
+  echo "# Java's pager on upa.ko"
+  if [[ ! -d $pager/target/test-lib ]]; then
+    echo "ok - device-pager # SKIP not built"
+    skipped=$((skipped + 1))
+    return
+  fi
+  rm -rf "$work"
+  mkdir -p "$work/lib"
+  cp "$root"/upa-core/target/test-lib/*.jar "$pager"/target/test-lib/*.jar "$work/lib"
+  gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static -pthread "-I$root/kernel-ext/include/uapi" \
+    -o "$work/paged_owner" "$pager/src/test/native/paged_owner.c"
+  vm_sum "$root/kernel-ext/vm/run-tap" "${options[@]}" --java --add "$root/apps/launcher/vm/device-pager.sh" \
+    --add "$root/apps/launcher/vm/junit-tap.awk" --add "$work/paged_owner:/java/paged_owner" \
+    --add "$root/upa-core/target/classes:/java/core" --add "$pager/target/classes:/java/pager" \
+    --add "$pager/target/test-classes:/java/test-classes" --add "$work/lib:/java/lib" -- sh /device-pager.sh
 }
 
 # The C library's tests, compiled here with its sources, which check their invariants; with dlmalloc and the preloaded

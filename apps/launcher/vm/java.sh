@@ -12,18 +12,4 @@ echo "exit status $? of the tests as root" >>/tmp/root
 chown nobody /dev/upa
 su nobody -c "ulimit -l 8192; $(junit -Dupa.test.ordinary=true '-c upa.core.PteLimitsTest')" >/tmp/nobody 2>&1
 echo "exit status $? of the tests as nobody" >>/tmp/nobody
-cat /tmp/root /tmp/nobody | awk '
-	/ :: STARTED$/ || / (containers|tests) / || /^$/ { next }
-	/ :: SUCCESSFUL$/ { sub(/ :: SUCCESSFUL$/, ""); print "ok " ++n " - " $0; next }
-	/ :: FAILED$/ { sub(/ :: FAILED$/, ""); print "not ok " ++n " - " $0; failed = 1; next }
-	/ :: (SKIPPED|ABORTED)$/ {
-		how = $NF; sub(/ :: (SKIPPED|ABORTED)$/, ""); print "ok " ++n " - " $0 " # SKIP " tolower(how); next
-	}
-	# A JVM that died, or tests that could not begin.
-	/^exit status 0 of / { next }
-	/^exit status / { if (!failed) print "not ok " ++n " - " $0; failed = 1; next }
-	{ print "# " $0 }
-	END {
-		print "1.." n + 0
-		exit failed
-	}'
+cat /tmp/root /tmp/nobody | awk -f /junit-tap.awk

@@ -24,7 +24,7 @@ class LayersTest {
             Set.of("upa.core..", "upa.internal..", "upa.llfree..", "upa.policy"),
             Set.of("upa.pager.host", "upa.pager.posix", "upa.pager.scale"),
             Set.of("upa.pager.policies", "upa.pager.simulate", "upa.pager.store"),
-            Set.of("upa.pager.place"),
+            Set.of("upa.pager.device", "upa.pager.place"),
             Set.of("upa.pager.live"),
             Set.of("upa.measure.stats", "upa.measure.allocator"),
             Set.of("upa.measure.report"),

@@ -139,6 +139,13 @@ final class PageStates implements Words {
         swapped.set(page);
     }
 
+    /** The words will be there no longer: nothing is read of them from now on. */
+    synchronized void end() {
+        for (BitSet set : new BitSet[] {known, inMemory, eligible, outside, clean, chosenClean, swapped}) {
+            set.clear();
+        }
+    }
+
     /** The first page from there on that is in swap as far as is known, or -1. */
     synchronized int nextSwapped(int from) {
         return swapped.nextSetBit(from);

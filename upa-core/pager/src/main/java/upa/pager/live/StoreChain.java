@@ -249,6 +249,17 @@ final class StoreChain implements AutoCloseable {
         return stores.get(PlaceWord.place(word) - PlaceWord.FIRST_TIER).name();
     }
 
+    /** Whether the word of a page names a store that there is. */
+    boolean has(long word) {
+        return isStored(word) && PlaceWord.place(word) - PlaceWord.FIRST_TIER < stores.size();
+    }
+
+    /** Ends, but for what the next pager finds. */
+    void leave() {
+        stores.forEach(Store::close);
+        memories.forEach(Linux::unmap);
+    }
+
     @Override
     public void close() {
         for (Store store : stores) {

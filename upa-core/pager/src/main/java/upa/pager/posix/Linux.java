@@ -405,7 +405,7 @@ public final class Linux {
      * @return the memory, or null if the kernel refuses; {@link #unmap} ends it
      */
     public static MemorySegment map(int fd, long bytes) {
-        return map(fd, bytes, MAP_SHARED);
+        return map(fd, bytes, MAP_SHARED, 0);
     }
 
     /**
@@ -415,11 +415,23 @@ public final class Linux {
      * @return the memory, or null if the kernel refuses; {@link #unmap} ends it
      */
     public static MemorySegment map(long bytes) {
-        return map(-1, bytes, MAP_PRIVATE_SPARSE);
+        return map(-1, bytes, MAP_PRIVATE_SPARSE, 0);
     }
 
-    private static MemorySegment map(int fd, long bytes, int flags) {
-        long at = SystemCall.MMAP.make(0, bytes, PROT_READ_WRITE, flags, fd, 0);
+    /**
+     * Maps a part of a file or device, shared.
+     *
+     * @param fd     of the file
+     * @param bytes  how many
+     * @param offset in the file, whole pages
+     * @return the memory, or null if the kernel refuses; {@link #unmap} ends it
+     */
+    public static MemorySegment map(int fd, long bytes, long offset) {
+        return map(fd, bytes, MAP_SHARED, offset);
+    }
+
+    private static MemorySegment map(int fd, long bytes, int flags, long offset) {
+        long at = SystemCall.MMAP.make(0, bytes, PROT_READ_WRITE, flags, fd, offset);
         return at < 0 && at > -4096 ? null : MemorySegment.ofAddress(at).reinterpret(bytes);
     }
 

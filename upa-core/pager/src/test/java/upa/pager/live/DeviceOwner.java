@@ -1,0 +1,73 @@
+package upa.pager.live;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.concurrent.CompletableFuture;
+
+/** The program that owns a region of the device in tests, {@code paged_owner.c}: it says what it obeys. */
+final class DeviceOwner implements AutoCloseable {
+    /** System property: path of the program. */
+    static final String PROGRAM = "upa.test.owner";
+
+    private final Process process;
+    private final BufferedReader answers;
+    private final PrintStream orders;
+
+    DeviceOwner(Path socket, int pages, int frames, boolean waits) throws IOException {
+        process = new ProcessBuilder(
+                        System.getProperty(PROGRAM),
+                        socket.toString(),
+                        Integer.toString(pages),
+                        Integer.toString(frames),
+                        waits ? "wait" : "fail")
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        answers = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.US_ASCII));
+        orders = new PrintStream(process.getOutputStream(), true, StandardCharsets.US_ASCII);
+        String said = answers.readLine();
+        if (!"listening".equals(said)) {
+            throw new IOException("the owner said=" + said);
+        }
+    }
+
+    /** Gives an order. Its answer is a line, or null if the owner has ended. */
+    CompletableFuture<String> order(String line) {
+        orders.println(line);
+        return CompletableFuture.supplyAsync(() -> {
+            try {
+                return answers.readLine();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+    }
+
+    String ask(String line) {
+        return order(line).join();
+    }
+
+    /** A number of an answer of the form {@code name=number}. */
+    static long number(String answer, String name) {
+        return Arrays.stream(answer.split(" "))
+                .filter(part -> part.startsWith(name + "="))
+                .mapToLong(part -> Long.parseLong(part.substring(name.length() + 1)))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("no " + name + " in: " + answer));
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+        try {
+            process.waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
