@@ -98,7 +98,7 @@ size_t maps_count(void)
 {
 	size_t n = 0;
 
-	read_lines("/proc/self/maps", count, &n);
+	read_lines("/proc/thread-self/maps", count, &n);
 	return n;
 }
 
@@ -121,7 +121,7 @@ size_t maps_one(const void *address, size_t bytes)
 {
 	struct place place = { .at = (uintptr_t)address };
 
-	read_lines("/proc/self/maps", find, &place);
+	read_lines("/proc/thread-self/maps", find, &place);
 	if (!place.end)
 		return 0;
 	return place.end - place.at < bytes ? place.end - place.at : bytes;
@@ -146,7 +146,7 @@ static bool find_attached(const char *line, void *context)
 bool maps_attached(struct maps_piece *piece)
 {
 	piece->bytes = 0;
-	read_lines("/proc/self/maps", find_attached, piece);
+	read_lines("/proc/thread-self/maps", find_attached, piece);
 	return piece->bytes;
 }
 
@@ -242,6 +242,6 @@ struct maps_said maps_ask(const void *address, size_t bytes)
 {
 	struct question q = { .at = (uintptr_t)address, .end = (uintptr_t)address + bytes, .filtered = os_filtered() };
 
-	q.said.alike = !read_lines("/proc/self/smaps", ask, &q) || (!q.differs && q.at >= q.end);
+	q.said.alike = !read_lines("/proc/thread-self/smaps", ask, &q) || (!q.differs && q.at >= q.end);
 	return q.said;
 }

@@ -169,7 +169,7 @@ __attribute__((noinline)) static bool names_ring(int fd)
 	struct message path = { .length = 0 };
 	char link[sizeof(name)];
 
-	message_text(&path, "/proc/self/fd/");
+	message_text(&path, "/proc/thread-self/fd/");
 	message_number(&path, (uint64_t)fd, 0);
 	path.text[path.length] = 0;
 	return os_call(SYS_readlinkat, AT_FDCWD, (long)path.text, (long)link, sizeof(link), 0, 0) == sizeof(name) - 1 &&

@@ -75,7 +75,7 @@ static bool is_self(int pidfd)
 
 	if (pidfd < 0)
 		return pidfd >= PIDFD_SELF_LEAST && pidfd <= PIDFD_SELF_MOST;
-	message_text(&path, "/proc/self/fdinfo/");
+	message_text(&path, "/proc/thread-self/fdinfo/");
 	message_number(&path, (uint64_t)pidfd, 0);
 	path.text[path.length] = 0;
 	if (os_filtered() || !file_read(path.text, text, sizeof(text)))

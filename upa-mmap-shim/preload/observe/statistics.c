@@ -286,7 +286,7 @@ static void name_of_program(char *name, size_t bytes)
 /* As getrusage() has it, that would be at least what the program had that called this one by exec(). */
 static uint64_t peak_resident(void)
 {
-	long fd = os_call(SYS_openat, AT_FDCWD, (long)"/proc/self/status", O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	long fd = os_call(SYS_openat, AT_FDCWD, (long)"/proc/thread-self/status", O_RDONLY | O_CLOEXEC, 0, 0, 0);
 	char text[2048];
 	const char *found;
 	uint64_t kib = 0;

@@ -34,7 +34,7 @@ int64_t facts_resident(void)
 	char text[128];
 	const char *second;
 
-	if (atomic_load_explicit(&stopped, memory_order_relaxed) || !file_read("/proc/self/statm", text, sizeof(text)))
+	if (atomic_load_explicit(&stopped, memory_order_relaxed) || !file_read("/proc/thread-self/statm", text, sizeof(text)))
 		return -1;
 	second = strchr(text, ' ');
 	return second ? pressure_number(second + 1) * (int64_t)PAGE_BYTES : -1;
@@ -190,7 +190,7 @@ int facts_mapping(uintptr_t address, struct facts_mapping *out)
 
 	if (atomic_load_explicit(&stopped, memory_order_relaxed))
 		return -EACCES;
-	fd = os_call(SYS_openat, AT_FDCWD, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	fd = os_call(SYS_openat, AT_FDCWD, (long)"/proc/thread-self/maps", O_RDONLY | O_CLOEXEC, 0, 0, 0);
 	if (os_failed(fd))
 		return (int)fd;
 	error = os_call(SYS_ioctl, fd, PROCMAP_QUERY, (long)&q, 0, 0, 0);
@@ -236,7 +236,7 @@ long facts_populated(uintptr_t *from, uintptr_t to, struct facts_range *out, siz
 
 	if (atomic_load_explicit(&stopped, memory_order_relaxed) || os_filtered())
 		return -EACCES;
-	fd = os_call(SYS_openat, AT_FDCWD, (long)"/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	fd = os_call(SYS_openat, AT_FDCWD, (long)"/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC, 0, 0, 0);
 	if (os_failed(fd))
 		return fd;
 	n = os_call(SYS_ioctl, fd, SCAN_PAGEMAP, (long)&scan, 0, 0, 0);
