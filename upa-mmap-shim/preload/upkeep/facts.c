@@ -34,7 +34,8 @@ int64_t facts_resident(void)
 	char text[128];
 	const char *second;
 
-	if (atomic_load_explicit(&stopped, memory_order_relaxed) || !file_read("/proc/thread-self/statm", text, sizeof(text)))
+	if (atomic_load_explicit(&stopped, memory_order_relaxed) ||
+	    !file_read("/proc/thread-self/statm", text, sizeof(text)))
 		return -1;
 	second = strchr(text, ' ');
 	return second ? pressure_number(second + 1) * (int64_t)PAGE_BYTES : -1;
