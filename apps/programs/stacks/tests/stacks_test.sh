@@ -6,6 +6,9 @@ upa=$1 stacks=$2 program=$3
 # shellcheck source=upa-mmap-shim/tests/preload/pager/paged.sh
 source "${upa%/*}/upa-mmap-shim/tests/preload/pager/paged.sh"
 trap 'rm -rf "$work"' EXIT
+# A pager of its own: other tests kill theirs.
+export XDG_RUNTIME_DIR=$work/run
+mkdir -m 700 "$XDG_RUNTIME_DIR"
 
 # expect STATUS LINE COMMAND...
 expect() {
@@ -26,7 +29,7 @@ timeout 10 "$stacks" $$ 1 >"$work/none" 2>"$work/said" || {
 }
 [[ ! -s $work/none ]] || fail "a process that is not paged has stacks: $(<"$work/none")"
 
-"$upa" run --policy fifo --memory 24M --store lz4:1G -- "$program" 60 >"$work/out" 2>"$work/err" &
+"$upa" run --policy fifo --memory 24M --store lz4:1G -- "$program" 240 >"$work/out" 2>"$work/err" &
 run=$!
 for ((i = 0; i < 300; i++)); do
   ! grep -q '^ready' "$work/out" || break
