@@ -164,6 +164,7 @@ final class EventReader {
             if (PageStates.isOutside(word)) {
                 children.bring(page);
             }
+            boolean aside = states.isAside(page);
             // Of a store that is reading it, the result will be of no use. First to the new place, then from the old
             // one: who is killed in between does it again.
             arrive(
@@ -172,6 +173,10 @@ final class EventReader {
             states.set(page, 0);
             single[0] = page;
             process.tell(Cause.UNMAPPED, single, 1);
+            int target = process.page(process.address(page) - from + to);
+            if (aside && process.far() != null && target >= 0) {
+                process.far().arrived(target);
+            }
         }
     }
 

@@ -54,15 +54,16 @@ final class Evictor {
     /** Staging slots of pages that no store takes. */
     private final ArrayDeque<Integer> refused = new ArrayDeque<>();
 
+    /** Of pages that a pager before has staged beside a far node: to see whether they are used, or on their way. */
+    private final ArrayDeque<Integer> undecided = new ArrayDeque<>();
+
     private final ArrayDeque<Integer> shared = new ArrayDeque<>();
     private final ArrayDeque<Staged> waiting = new ArrayDeque<>();
     private final ArrayDeque<PageIo> ios = new ArrayDeque<>();
     private final PageIo back;
     /** A staging slot is free again when its batch is done, and no page is in it. */
-    private final int[] freeSlots = new int[Wire.STAGING_SLOTS];
+    private final StagingSlots slots;
 
-    private final int[] slotOwner = new int[Wire.STAGING_SLOTS];
-    private int freeSlotCount;
     private int writesUnderWay;
     private long lastWritten;
     private final int[] single = new int[1];
@@ -82,9 +83,7 @@ final class Evictor {
         mechanism = process.mechanism;
         counters = process.counters;
         back = new PageIo(process.arena, 1);
-        for (int i = 0; i < freeSlots.length; i++) {
-            freeSlots[freeSlotCount++] = freeSlots.length - 1 - i;
-        }
+        slots = new StagingSlots(states);
     }
 
     /** What a pager before has staged and not written, or not said so. */
@@ -94,17 +93,16 @@ final class Evictor {
             long word = states.get(page);
             if (PlaceWord.place(word) == PlaceWord.STAGING) {
                 int slot = PlaceWord.slot(word);
-                slotOwner[slot] = page;
+                slots.owner(slot, page);
                 used[slot] = true;
-                waiting.add(new Staged(slot, 0));
+                if (process.far() == null) {
+                    waiting.add(new Staged(slot, 0));
+                } else {
+                    undecided.add(slot);
+                }
             }
         }
-        freeSlotCount = 0;
-        for (int slot = used.length - 1; slot >= 0; slot--) {
-            if (!used[slot]) {
-                freeSlots[freeSlotCount++] = slot;
-            }
-        }
+        slots.allBut(used);
         write();
     }
 
@@ -114,7 +112,7 @@ final class Evictor {
 
     /** A page that is staged has another number now. */
     void moved(int slot, int page) {
-        slotOwner[slot] = page;
+        slots.owner(slot, page);
     }
 
     private int reserve() {
@@ -162,12 +160,12 @@ final class Evictor {
     /** The bound holds whatever the policy does: without its victims, others are taken. */
     void makeRoom() throws Client.GoneException {
         for (int tries = 0; tries < MOST_TRIES && states.resident() >= mechanism.boundPages() && canEvict(); tries++) {
-            if (freeSlotCount == 0 && System.nanoTime() - lastWritten > STALL_NANOS) {
+            if (slots.freeCount() == 0 && System.nanoTime() - lastWritten > STALL_NANOS) {
                 process.complain("no store takes pages in time: they stay in memory, over the bound");
                 return;
             }
             counters.waits++;
-            if (freeSlotCount == 0) {
+            if (slots.freeCount() == 0) {
                 session.awaitStores(1);
             } else {
                 if (mechanism.victims() == 0) {
@@ -204,7 +202,7 @@ final class Evictor {
 
     /** Has victims moved to the staging area, and from there to a store. */
     private void stage() throws Client.GoneException {
-        int most = Math.min(freeSlotCount, Wire.ORDER_PAGES);
+        int most = Math.min(slots.freeCount(), Wire.ORDER_PAGES);
         long[] victims = new long[most];
         int count = 0;
         while (count < most) {
@@ -231,19 +229,28 @@ final class Evictor {
             swapOut(victims, distinct);
             return;
         }
+        int toNode = 0;
+        if (process.far() != null) {
+            int before = distinct;
+            distinct = moveOut(victims, distinct);
+            toNode = before - distinct;
+            if (distinct == 0) {
+                return;
+            }
+        }
         session.tellEvicted(true);
         process.copies.trust();
-        int[] slots = new int[distinct];
+        int[] to = new int[distinct];
         for (int i = 0; i < distinct; i++) {
             int page = (int) (victims[i] >>> 32);
-            slots[i] = PlaceWord.isClean(states.get(page)) ? Wire.NO_SLOT : freeSlots[--freeSlotCount];
-            client.page(i, page, slots[i]);
+            to[i] = PlaceWord.isClean(states.get(page)) ? Wire.NO_SLOT : slots.take();
+            client.page(i, page, to[i]);
         }
         long begun = System.nanoTime();
         client.order(Wire.STAGE, distinct, 0);
         client.await();
         counters.stagingNanos += System.nanoTime() - begun;
-        staged(victims, slots, distinct);
+        staged(victims, to, distinct, toNode);
     }
 
     /** What stays is pinned, locked or shared, or there is no room. */
@@ -265,6 +272,91 @@ final class Evictor {
     }
 
     /**
+     * Victims go to the far node first; what it does not take goes on to the stores, if there are any. A page that has
+     * a copy there is dropped.
+     *
+     * @return how many victims are left, in their order
+     */
+    private int moveOut(long[] victims, int count) {
+        int[] pages = new int[count];
+        int[] stay = new int[count];
+        int n = 0;
+        int left = 0;
+        for (int i = 0; i < count; i++) {
+            int page = (int) (victims[i] >>> 32);
+            if ((int) victims[i] == 0 && !PlaceWord.isClean(states.get(page))) {
+                pages[n++] = page;
+            } else {
+                victims[left++] = victims[i];
+            }
+        }
+        if (n == 0) {
+            return left;
+        }
+        boolean hadRoom = process.far().room() > 0;
+        int staying = process.far().moveOut(pages, n, stay);
+        for (int i = 0; i < n; i++) {
+            if (states.isAside(pages[i])) {
+                counters.staged(pages[i]);
+            }
+        }
+        counters.evictions += n - staying;
+        if (process.stores().takesContent()) {
+            for (int i = 0; i < staying; i++) {
+                victims[left++] = (long) stay[i] << 32 | 1;
+            }
+            Arrays.sort(victims, 0, left);
+        } else {
+            stayNear(stay, staying, hadRoom);
+            if (hadRoom) {
+                fruit(n - staying, n);
+            }
+        }
+        return left;
+    }
+
+    private void stayNear(int[] pages, int count, boolean hadRoom) {
+        for (int i = 0; i < count; i++) {
+            states.spare(pages[i]);
+        }
+        counters.refused += count;
+        process.tell(Cause.RESCUED, pages, count);
+        if (!hadRoom) {
+            full = true;
+            fullUntil = System.nanoTime() + RETRY_NANOS;
+            process.complain("the far node takes no more pages: they stay in memory, over the bound");
+        }
+    }
+
+    // ---- pages that are on a far node ---------------------------------------------------------------
+
+    boolean mayDetach() {
+        return session.mayOrder();
+    }
+
+    /** Content is outside of memory from now on. */
+    void tellEvicted() throws Client.GoneException {
+        session.tellEvicted(true);
+    }
+
+    StagingSlots slots() {
+        return slots;
+    }
+
+    /** A page that is detached is to go to a store. */
+    void send(int slot, int to) {
+        waiting.add(new Staged(slot, to));
+    }
+
+    boolean hasUndecided() {
+        return !undecided.isEmpty();
+    }
+
+    int nextUndecided() {
+        return undecided.poll();
+    }
+
+    /**
      * Where most pages cannot leave, looking for those that can is not for threads that wait. Pages shared with a child
      * are to be unshared: that is progress.
      */
@@ -280,26 +372,26 @@ final class Evictor {
         }
     }
 
-    private void staged(long[] victims, int[] slots, int count) {
-        int progress = 0;
+    private void staged(long[] victims, int[] to, int count, int others) {
+        int progress = others;
         for (int i = 0; i < count; i++) {
             int page = (int) (victims[i] >>> 32);
             int result = client.result(i);
-            if (slots[i] == Wire.NO_SLOT) {
+            if (to[i] == Wire.NO_SLOT) {
                 progress += result == 0 ? dropped(page) : stays(page, result) ? 0 : 1;
             } else if (result == 0) {
-                states.set(page, PlaceWord.of(PlaceWord.STAGING, 0, slots[i]));
-                slotOwner[slots[i]] = page;
-                waiting.add(new Staged(slots[i], (int) victims[i]));
+                states.set(page, PlaceWord.of(PlaceWord.STAGING, 0, to[i]));
+                slots.owner(to[i], page);
+                waiting.add(new Staged(to[i], (int) victims[i]));
                 progress++;
                 counters.staged(page);
             } else {
-                freeSlots[freeSlotCount++] = slots[i];
+                slots.free(to[i]);
                 progress += stays(page, result) ? 0 : 1;
             }
         }
         write();
-        fruit(progress, count);
+        fruit(progress, others + count);
     }
 
     /** Nobody could write to it: no event has been read and no fault served since the order was given. */
@@ -349,11 +441,11 @@ final class Evictor {
             Batch batch = new Batch(waiting.peek().from);
             while (batch.count < WRITE_PAGES && !waiting.isEmpty() && waiting.peek().from == batch.from) {
                 int slot = waiting.poll().slot;
-                if (isStaged(slot)) {
-                    batch.pages[batch.count] = slotOwner[slot];
+                if (slots.isStaged(slot)) {
+                    batch.pages[batch.count] = slots.owner(slot);
                     batch.slots[batch.count++] = slot;
                 } else {
-                    freeSlots[freeSlotCount++] = slot;
+                    slots.free(slot);
                 }
             }
             if (batch.count > 0) {
@@ -415,9 +507,9 @@ final class Evictor {
         writesUnderWay--;
         for (int i = 0; i < batch.count; i++) {
             int slot = batch.slots[i];
-            if (!isStaged(slot)) {
-                freeSlots[freeSlotCount++] = slot;
-            } else if (slotOwner[slot] == batch.pages[i] && batch.refusedPages.contains(batch.pages[i])) {
+            if (!slots.isStaged(slot)) {
+                slots.free(slot);
+            } else if (slots.owner(slot) == batch.pages[i] && batch.refusedPages.contains(batch.pages[i])) {
                 refused.add(slot);
                 kept++;
             } else {
@@ -438,24 +530,19 @@ final class Evictor {
         write();
     }
 
-    private boolean isStaged(int slot) {
-        long word = PlaceWord.claimed(states.get(slotOwner[slot]), PlaceWord.FREE);
-        return word == PlaceWord.of(PlaceWord.STAGING, 0, slot);
-    }
-
     /** Pages that no store takes go back where they were. */
     void putBackRefused() {
         int n = refused.size();
         for (int i = 0; i < n; i++) {
             int slot = refused.poll();
-            if (isStaged(slot)) {
+            if (slots.isStaged(slot)) {
                 // At once: the staging area always answers.
-                process.migration().fetch(slotOwner[slot], false, back, putBack);
+                process.migration().fetch(slots.owner(slot), false, back, putBack);
             }
-            if (isStaged(slot)) {
+            if (slots.isStaged(slot)) {
                 refused.add(slot);
             } else {
-                freeSlots[freeSlotCount++] = slot;
+                slots.free(slot);
             }
         }
     }

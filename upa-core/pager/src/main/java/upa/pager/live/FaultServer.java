@@ -381,9 +381,14 @@ final class FaultServer {
         int[] pages = new int[MOST_AHEAD];
         int place = PlaceWord.NONE;
         int count = 0;
+        int[] near = new int[process.far() == null ? 0 : MOST_AHEAD];
+        int nearCount = 0;
         while (mayPrefetch()) {
             int page = mechanism.nextFetch();
             long word = page < 0 ? 0 : states.get(page);
+            if (page >= 0 && nearCount < near.length && states.isAside(page)) {
+                near[nearCount++] = page;
+            }
             if (!PageStates.isOutside(word)
                     || PlaceWord.place(word) == PlaceWord.STAGING
                     || PlaceWord.claim(word) != PlaceWord.FREE
@@ -399,6 +404,15 @@ final class FaultServer {
         }
         if (count > 0) {
             prefetch(pages, count, place);
+        }
+        bringNear(near, nearCount);
+    }
+
+    private void bringNear(int[] pages, int count) {
+        int most = Math.min(count, mechanism.boundPages() - states.resident());
+        if (most > 0) {
+            Arrays.sort(pages, 0, most);
+            counters.prefetches += process.far().bringNear(pages, most);
         }
     }
 

@@ -80,7 +80,7 @@ final class KernelSwap implements AutoCloseable {
                 boolean isOut =
                         got >= (k + 1L) * Long.BYTES && (entries.getAtIndex(LONG, k) & (PRESENT | SWAPPED)) == SWAPPED;
                 if (isOut) {
-                    process.states.swapOut(pages[i + k]);
+                    process.states.setAside(pages[i + k]);
                 } else {
                     stay[staying++] = pages[i + k];
                 }
@@ -108,7 +108,7 @@ final class KernelSwap implements AutoCloseable {
         }
         int[] back = new int[WINDOW];
         for (int windows = 0; windows < MOST_WINDOWS; windows++) {
-            int page = process.states.nextSwapped(cursor);
+            int page = process.states.nextAside(cursor);
             if (page < 0) {
                 endOfRound(now);
                 return;
@@ -118,7 +118,7 @@ final class KernelSwap implements AutoCloseable {
             long got = Posix.pread(
                     pagemap, entries.asSlice(0, (long) n * Long.BYTES), (process.address(first) >> 12) * Long.BYTES);
             int count = 0;
-            for (; page >= 0 && page < first + n; page = process.states.nextSwapped(page + 1)) {
+            for (; page >= 0 && page < first + n; page = process.states.nextAside(page + 1)) {
                 boolean isKnown = got >= (page - first + 1L) * Long.BYTES;
                 if (isKnown && (entries.getAtIndex(LONG, page - first) & PRESENT) != 0) {
                     process.states.set(page, PageStates.memory());
@@ -134,7 +134,7 @@ final class KernelSwap implements AutoCloseable {
 
     private void endOfRound(long now) {
         // Those that were freed meanwhile have no word any more, and have come back too.
-        int left = process.states.swapped();
+        int left = process.states.aside();
         store.cameBack(known - left);
         known = left;
         pauseMillis = foundInRound * 64 > left ? LEAST_PAUSE_MILLIS : Math.min(2 * pauseMillis, MOST_PAUSE_MILLIS);

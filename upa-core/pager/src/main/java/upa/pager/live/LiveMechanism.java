@@ -35,6 +35,10 @@ final class LiveMechanism implements Mechanism {
     private final Queue<Long> migrations = new ConcurrentLinkedQueue<>();
 
     private final AtomicInteger migrationCount = new AtomicInteger();
+    /** Of pages on the far node; place in the upper half. */
+    private final Queue<Long> leaving = new ConcurrentLinkedQueue<>();
+
+    private final AtomicInteger leavingCount = new AtomicInteger();
     private volatile boolean giveBack;
     private volatile boolean limited;
 
@@ -105,6 +109,22 @@ final class LiveMechanism implements Mechanism {
         }
     }
 
+    /** The next page that a policy wants to leave the far node, its store in the upper half; -1: none. */
+    long peekLeaving() {
+        Long next = leaving.peek();
+        return next == null ? -1 : next;
+    }
+
+    void takeLeaving() {
+        if (leaving.poll() != null) {
+            leavingCount.decrementAndGet();
+        }
+    }
+
+    private boolean isFar(int page) {
+        return !places.isEmpty() && places.getFirst().kind() == Place.Kind.NODE && states.isAside(page);
+    }
+
     boolean takeGiveBack() {
         boolean was = giveBack;
         giveBack = false;
@@ -141,7 +161,12 @@ final class LiveMechanism implements Mechanism {
         long word = states.get(page);
         return StoreChain.isStored(word) && !PlaceWord.isClean(word)
                 ? PlaceWord.place(word) - PlaceWord.FIRST_TIER
-                : PlaceWord.place(word) == PlaceWord.PATTERN ? 0 : -1;
+                : PlaceWord.place(word) == PlaceWord.PATTERN ? patternPlace() : isFar(page) ? 0 : -1;
+    }
+
+    /** The first store that takes content. */
+    private int patternPlace() {
+        return places.size() > 1 && places.getFirst().kind() == Place.Kind.NODE ? 1 : 0;
     }
 
     @Override
@@ -195,6 +220,13 @@ final class LiveMechanism implements Mechanism {
 
     @Override
     public boolean migrate(int page, int place) {
+        if (place == 0 && !places.isEmpty() && places.getFirst().kind() == Place.Kind.NODE) {
+            // Pages go to a node from memory alone.
+            return false;
+        }
+        if (isFar(page)) {
+            return leave(page, place);
+        }
         long word = states.get(page);
         if (!StoreChain.isStored(word)
                 || PlaceWord.claim(word) != PlaceWord.FREE
@@ -204,6 +236,17 @@ final class LiveMechanism implements Mechanism {
         }
         migrations.add((long) place << Integer.SIZE | page);
         if (migrationCount.incrementAndGet() == 1) {
+            wake.run();
+        }
+        return true;
+    }
+
+    private boolean leave(int page, int place) {
+        if (leavingCount.get() >= MOST_MIGRATIONS) {
+            return false;
+        }
+        leaving.add((long) place << Integer.SIZE | page);
+        if (leavingCount.incrementAndGet() == 1) {
             wake.run();
         }
         return true;

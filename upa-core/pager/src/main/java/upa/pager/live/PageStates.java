@@ -35,9 +35,10 @@ final class PageStates implements Words {
     private final BitSet chosenClean = new BitSet();
 
     private int cleanCount;
-    /** Pages that are the program's own as those in memory are, but that the kernel has in swap. */
-    private final BitSet swapped = new BitSet();
+    /** Pages that are the program's own as those in memory are, but that the kernel has in swap or on a far node. */
+    private final BitSet aside = new BitSet();
 
+    private int asideCount;
     private int resident;
     private int outsideCount;
 
@@ -84,7 +85,8 @@ final class PageStates implements Words {
         if (stored(page) != word) {
             WORD.setRelease(words, (long) page * Long.BYTES, word);
         }
-        swapped.clear(page);
+        asideCount -= aside.get(page) ? 1 : 0;
+        aside.clear(page);
         boolean isInMemory = PlaceWord.isInMemory(word);
         resident += (isInMemory ? 1 : 0) - (inMemory.get(page) ? 1 : 0);
         outsideCount += (isOutside(word) ? 1 : 0) - (outside.get(page) ? 1 : 0);
@@ -130,30 +132,36 @@ final class PageStates implements Words {
         set(page, clean.get(page) ? stored(page) : memory());
     }
 
-    /** The kernel has taken a page out of memory, and will bring it back by itself. */
-    synchronized void swapOut(int page) {
+    /** The kernel has taken a page out of memory that counts: it is in swap, or on a far node, and mapped still. */
+    synchronized void setAside(int page) {
         set(page, memory());
         inMemory.clear(page);
         resident--;
         eligible.clear(page);
-        swapped.set(page);
+        aside.set(page);
+        asideCount++;
     }
 
     /** The words will be there no longer: nothing is read of them from now on. */
     synchronized void end() {
-        for (BitSet set : new BitSet[] {known, inMemory, eligible, outside, clean, chosenClean, swapped}) {
+        for (BitSet set : new BitSet[] {known, inMemory, eligible, outside, clean, chosenClean, aside}) {
             set.clear();
         }
+        asideCount = 0;
     }
 
-    /** The first page from there on that is in swap as far as is known, or -1. */
-    synchronized int nextSwapped(int from) {
-        return swapped.nextSetBit(from);
+    /** The first page from there on that is in swap or on a far node as far as is known, or -1. */
+    synchronized int nextAside(int from) {
+        return aside.nextSetBit(from);
     }
 
-    /** Pages in swap as far as is known. */
-    synchronized int swapped() {
-        return swapped.cardinality();
+    synchronized boolean isAside(int page) {
+        return aside.get(page);
+    }
+
+    /** Pages in swap or on a far node as far as is known. */
+    synchronized int aside() {
+        return asideCount;
     }
 
     /** The first page from there on that is in memory and has a copy, or -1. */

@@ -42,6 +42,8 @@ final class PagedProcess {
     private volatile StoreChain stores;
 
     private KernelSwap swap;
+    private FarNode far;
+    private volatile FarLook farLook;
     private volatile Mover mover;
     /** Null as long as there are no stores. */
     private volatile Migration migration;
@@ -111,12 +113,27 @@ final class PagedProcess {
             }
         });
         swap = opened.swap() == null ? null : new KernelSwap(this, opened.swap());
+        far = opened.node() == null ? null : new FarNode(this, opened.node());
         stores = opened;
     }
 
     /** Has pages swapped out; null if they go to stores. */
     KernelSwap swap() {
         return swap;
+    }
+
+    /** Has pages moved to a far node; null if there is none. */
+    FarNode far() {
+        return far;
+    }
+
+    /** Sees which pages there are used; null if there is none. */
+    FarLook farLook() {
+        return farLook;
+    }
+
+    void farLook(FarLook made) {
+        farLook = made;
     }
 
     /** All moves of this process; null until pages may leave. */
@@ -189,7 +206,7 @@ final class PagedProcess {
     synchronized void wakeOrEnd() {
         wake();
         if (closed) {
-            mover.end();
+            end();
         }
     }
 
@@ -229,9 +246,16 @@ final class PagedProcess {
         synchronized (this) {
             closed = true;
             Posix.close(wake);
-            if (mover != null) {
-                mover.end();
-            }
+            end();
+        }
+    }
+
+    private void end() {
+        if (mover != null) {
+            mover.end();
+        }
+        if (farLook != null) {
+            farLook.end();
         }
     }
 }

@@ -29,7 +29,7 @@ final class PagerReport {
                 policies == null ? "far below its bound" : policies.text(),
                 s.mechanism.boundPages() >> MIB_SHIFT,
                 s.states.resident() >> MIB_SHIFT,
-                s.states.outside() >> MIB_SHIFT,
+                s.states.outside() + s.states.aside() >> MIB_SHIFT,
                 why);
     }
 
@@ -50,7 +50,7 @@ final class PagerReport {
         line(text, "bound, pages", s.mechanism.boundPages());
         line(text, "resident, pages", s.states.resident());
         line(text, "outside of memory, pages", s.states.outside());
-        line(text, "in swap, pages", s.states.swapped());
+        line(text, s.far() == null ? "in swap, pages" : "on the far node, pages", s.states.aside());
         line(text, "faults on evicted pages", p.faults());
         line(text, "  of these soon after eviction", p.refaults());
         for (int i = 0; i < DISTANCES.length; i++) {
@@ -84,6 +84,15 @@ final class PagerReport {
                     t.read(),
                     t.refused(),
                     t.failed()));
+        }
+        if (s.farLook() != null) {
+            line(text, "looked at on the far node, pages", s.farLook().looked());
+            line(text, "  of these used, and near again", s.farLook().used());
+            line(text, "sent on from there to stores", s.farLook().sentOn());
+            String why = s.far().failures();
+            text.append("not moved between nodes: ")
+                    .append(why.isEmpty() ? "none" : why)
+                    .append('\n');
         }
         if (s.migration() != null) {
             moves(text, s.migration(), stores);

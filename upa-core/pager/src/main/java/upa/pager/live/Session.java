@@ -145,7 +145,9 @@ final class Session implements Runnable {
             }
             while (!over) {
                 Mover mover = process.mover();
-                int most = process.swap() == null ? IDLE_MILLIS : process.swap().pauseMillis();
+                int most = process.swap() != null
+                        ? process.swap().pauseMillis()
+                        : process.far() != null ? FarLook.PAUSE_MILLIS : IDLE_MILLIS;
                 turn(mover != null && mover.waitsForRate() ? 1 : most);
             }
         } catch (Client.GoneException e) {
@@ -216,6 +218,10 @@ final class Session implements Runnable {
             process.copies.relieve();
             if (process.swap() != null) {
                 process.swap().look();
+            }
+            if (process.far() != null) {
+                process.far().look();
+                process.farLook().step();
             }
             process.mover().step();
         }
@@ -309,6 +315,9 @@ final class Session implements Runnable {
         }
         new Takeover(process, events, children, evictor).resume();
         process.mover().seed();
+        if (process.far() != null) {
+            process.far().survey();
+        }
         told = states.outside() == 0;
         tellEvicted(states.outside() > 0);
         startPolicies(chosenPolicy());
@@ -329,6 +338,7 @@ final class Session implements Runnable {
         KeptStores keeper = new KeptStores();
         try {
             process.stores(StoreChain.open(terms.stores(), keeper), writer());
+            process.farLook(process.far() == null ? null : new FarLook(process, evictor));
         } catch (StoreException e) {
             process.complain(e.getMessage() + ": its memory has no bound");
             return false;
@@ -586,7 +596,12 @@ final class Session implements Runnable {
         if (source == target) {
             throw new PagerException("store=" + from + " is where they are");
         }
-        CompletableFuture<String> done = mover.request(source, target);
+        if (target == 0 && process.farLook() != null) {
+            throw new PagerException("store=" + to + " is another node: pages go there from memory alone");
+        }
+        CompletableFuture<String> done = source == 0 && process.farLook() != null
+                ? process.farLook().request(target)
+                : mover.request(source, target);
         process.wakeOrEnd();
         return done;
     }

@@ -15,6 +15,8 @@ import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
 import upa.pager.store.CompressedStore;
 import upa.pager.store.FileStore;
+import upa.pager.store.NodeStore;
+import upa.pager.store.NumaNodes;
 import upa.pager.store.PageIo;
 import upa.pager.store.RedisStore;
 import upa.pager.store.Store;
@@ -94,6 +96,7 @@ final class StoreChain implements AutoCloseable {
                     case FILE -> file(e, fd, stores.size(), keeper);
                     case REDIS -> RedisStore.open(e.name(), e.where(), keeper.id(stores.size()));
                     case ZRAM -> SwapStore.open(e.name());
+                    case NUMA -> node(e);
                 };
                 stores.add(store);
                 if (e.near() != null) {
@@ -107,6 +110,14 @@ final class StoreChain implements AutoCloseable {
             throw e;
         }
         return new StoreChain(stores, memories, System::nanoTime);
+    }
+
+    private static Store node(StoreSpec.Element e) throws StoreException {
+        int number = Integer.parseInt(e.where());
+        NumaNodes.Node near = NumaNodes.machine()
+                .nearOf(number)
+                .orElseThrow(() -> new StoreException("store=" + e.name() + ": there is no node but node=" + number));
+        return new NodeStore(e.name(), number, near.number(), e.bytes());
     }
 
     private static Store file(StoreSpec.Element e, int kept, int index, Keeper keeper) throws StoreException {
@@ -165,6 +176,16 @@ final class StoreChain implements AutoCloseable {
         return stores.getFirst() instanceof SwapStore swap ? swap : null;
     }
 
+    /** The far node, if that is where pages go first; else null. */
+    NodeStore node() {
+        return !stores.isEmpty() && stores.getFirst() instanceof NodeStore node ? node : null;
+    }
+
+    /** Whether there is a store that takes content. */
+    boolean takesContent() {
+        return stores.size() > 1 || node() == null;
+    }
+
     /** How fast pages go from store to store. */
     MoveRate rate() {
         return rate;
@@ -186,9 +207,9 @@ final class StoreChain implements AutoCloseable {
         return migration;
     }
 
-    /** The places of stores from one on: what one does not take goes to the next. */
+    /** The places of stores from one on that take content: what one does not take goes to the next. */
     int[] route(int from) {
-        int first = Math.clamp(from, 0, stores.size() - 1);
+        int first = Math.clamp(from, node() == null ? 0 : Math.min(1, stores.size() - 1), stores.size() - 1);
         int[] route = new int[stores.size() - first];
         for (int i = 0; i < route.length; i++) {
             route[i] = PlaceWord.FIRST_TIER + first + i;

@@ -20,6 +20,12 @@ public final class Linux {
     public static final int EBUSY = 16;
     /** Negated result: already there. */
     public static final int EEXIST = 17;
+    /** Negated result: too little memory, of a node for instance. */
+    public static final int ENOMEM = 12;
+    /** Negated result: not allowed; of a page: others have it too. */
+    public static final int EACCES = 13;
+    /** Negated result: no memory of one's own, as the zero page. */
+    public static final int EFAULT = 14;
     /** {@link #poll}: something can be read. */
     public static final short POLLIN = 1;
 
@@ -34,6 +40,9 @@ public final class Linux {
     public static final int SEEK_DATA = 3;
     /** {@link #seek}: where it ends. */
     public static final int SEEK_HOLE = 4;
+
+    /** Pages that no other process has, too. */
+    private static final int MPOL_MF_MOVE = 2;
 
     private static final int AF_UNIX = 1;
     private static final int SOCK_SEQPACKET_CLOEXEC = 5 | 02000000;
@@ -468,6 +477,33 @@ public final class Linux {
             return SystemCall.PROCESS_MADVISE.make(pidfd, ranges.address(), ranges.byteSize() / 16, advice, 0);
         } finally {
             Reference.reachabilityFence(ranges);
+        }
+    }
+
+    /**
+     * Moves pages of a process to nodes, or asks where they are: move_pages(2).
+     *
+     * @param pid       of the process
+     * @param count     how many pages
+     * @param addresses of the pages, 8 bytes each
+     * @param nodes     where each is to go, 4 bytes each; {@link MemorySegment#NULL}: only ask
+     * @param status    gets the node of each or -errno, 4 bytes each; stays as it is if the kernel has given up before
+     * @return 0; how many have not moved though they could; or -errno
+     */
+    public static long movePages(
+            int pid, int count, MemorySegment addresses, MemorySegment nodes, MemorySegment status) {
+        try {
+            return SystemCall.MOVE_PAGES.make(
+                    pid,
+                    count,
+                    addresses.address(),
+                    nodes.address(),
+                    status.address(),
+                    nodes.equals(MemorySegment.NULL) ? 0 : MPOL_MF_MOVE);
+        } finally {
+            Reference.reachabilityFence(addresses);
+            Reference.reachabilityFence(nodes);
+            Reference.reachabilityFence(status);
         }
     }
 

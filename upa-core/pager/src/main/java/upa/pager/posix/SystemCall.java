@@ -37,6 +37,7 @@ enum SystemCall {
     GETEUID(107, 175),
     OPENAT(257, 56),
     PPOLL(271, 73),
+    MOVE_PAGES(279, 239),
     FALLOCATE(285, 47),
     ACCEPT4(288, 242),
     EVENTFD2(290, 19),

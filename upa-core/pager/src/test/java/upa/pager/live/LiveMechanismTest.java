@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 import upa.pager.place.PlaceWord;
+import upa.pager.store.NodeStore;
 
 class LiveMechanismTest {
     private final PageStates states = new PageStates(1024);
@@ -44,6 +45,36 @@ class LiveMechanismTest {
             states.set(page, PageStates.memory());
         }
         assertEquals(0, mechanism.fetchRoom(), "at its bound");
+    }
+
+    /** Pages there are mapped, and yet not near: they can be brought, and sent on, but nothing is moved there. */
+    @Test
+    void aFarNodeIsAPlace() {
+        StoreChain chain = StoreChain.of(new NodeStore("numa", 1, 0, 1 << 20), new NodeStore("other", 2, 0, 1 << 20));
+        LiveMechanism far = new LiveMechanism(states, chain.places(), new Counters(), 512, () -> woken++);
+        states.set(1, PageStates.memory());
+        states.set(2, PageStates.memory());
+        states.set(3, PlaceWord.of(PlaceWord.FIRST_TIER + 1, 0, 0));
+        states.set(4, PlaceWord.ofPattern(7));
+        states.setAside(1);
+        assertEquals(0, far.placeOf(1));
+        assertEquals(-1, far.placeOf(2));
+        assertEquals(1, far.placeOf(3));
+        assertEquals(1, far.placeOf(4), "where it would have gone with content");
+        assertFalse(far.isResident(1) || far.evict(1, -1));
+        assertEquals(1, far.residentPages());
+        assertTrue(far.fetch(1));
+        assertFalse(far.migrate(2, 1), "in memory");
+        assertFalse(far.migrate(3, 0), "pages go there from memory alone");
+        assertFalse(far.migrate(1, 0), "it is there");
+        int before = woken;
+        assertTrue(far.migrate(1, 1));
+        assertEquals(before + 1, woken);
+        assertFalse(far.hasMigrations());
+        assertEquals(1L << 32 | 1, far.peekLeaving());
+        far.takeLeaving();
+        assertEquals(-1, far.peekLeaving());
+        assertEquals(-1, mechanism.placeOf(1), "without a far node it is in swap");
     }
 
     @Test

@@ -83,25 +83,26 @@ class PageStatesTest {
     }
 
     @Test
-    void whatTheKernelHasInSwapTakesNoMemory() {
+    void whatIsInSwapOrOnAFarNodeTakesNoNearMemory() {
         PageStates states = new PageStates(8);
         states.set(4, PageStates.memory());
         assertTrue(states.choose(4));
-        states.swapOut(4);
+        states.setAside(4);
         assertEquals(PageStates.memory(), states.get(4), "it is the program's own");
         assertEquals(0, states.resident());
         assertEquals(0, states.outside());
-        assertEquals(1, states.swapped());
-        assertEquals(4, states.nextSwapped(0));
+        assertEquals(1, states.aside());
+        assertEquals(4, states.nextAside(0));
         assertFalse(states.choose(4) || states.isEligible(4));
         states.set(4, PageStates.memory());
         assertEquals(1, states.resident());
-        assertEquals(0, states.swapped());
+        assertEquals(0, states.aside());
         assertTrue(states.choose(4));
-        states.swapOut(4);
+        states.setAside(4);
         states.set(4, 0);
         assertEquals(0, states.resident());
-        assertEquals(-1, states.nextSwapped(0));
+        assertEquals(-1, states.nextAside(0));
+        assertEquals(0, states.aside());
     }
 
     @Test

@@ -1,6 +1,9 @@
 package upa.pager.live;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,6 +13,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import upa.pager.place.Migration;
 import upa.pager.place.PlaceWord;
+import upa.pager.store.NodeStore;
 import upa.pager.store.PageIo;
 import upa.pager.store.StoreException;
 import upa.pager.store.StoreSpec;
@@ -111,6 +115,27 @@ class StoreChainTest {
                 assertEquals(i % 4 == 1, PlaceWord.place(words.get(i)) == PlaceWord.STAGING, "page " + i);
             }
         }
+    }
+
+    /** What a policy names no place for goes there first, without content: the others take that. */
+    @Test
+    void aFarNodeTakesNoContent() throws Exception {
+        NodeStore node = new NodeStore("numa", 1, 0, 1 << 20);
+        try (Arena arena = Arena.ofShared();
+                StoreChain rest = StoreChain.open(StoreSpec.parse("lz4:1M,file:/var/tmp:16M"))) {
+            StoreChain chain = StoreChain.of(node, rest.store(0), rest.store(1));
+            assertEquals(node, chain.node());
+            assertTrue(chain.takesContent());
+            assertArrayEquals(new int[] {PlaceWord.FIRST_TIER + 1, PlaceWord.FIRST_TIER + 2}, chain.route(0));
+            assertArrayEquals(new int[] {PlaceWord.FIRST_TIER + 2}, chain.route(2));
+            PageStates words = write(chain, new PageIo(arena, PAGES), 0);
+            for (int i = 0; i < PAGES; i++) {
+                assertTrue(i % 4 == 0 || PlaceWord.place(words.get(i)) > PlaceWord.FIRST_TIER, "page " + i);
+            }
+            assertNull(rest.node());
+        }
+        assertFalse(StoreChain.of(node).takesContent());
+        assertTrue(StoreChain.of().takesContent());
     }
 
     @Test

@@ -21,7 +21,7 @@ import upa.pager.store.StoreSpec.Kind;
 
 class StoreSpecTest {
     private static final String THERE_ARE =
-            "there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT, zram";
+            "there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE], redis://HOST:PORT, zram, numa:NODE[:SIZE]";
 
     @TempDir
     Path folder;
