@@ -68,6 +68,7 @@ paging() {
   row swap "${swaps:-none}"
   [[ $swaps == /dev/zram* ]] ||
     cost "./upa bench --experiment paging leaves zram out: it is measured where there is swap on zram alone"
+  row "far memory" "$(far_nodes /sys/devices/system/node)"
   if compgen -G '/sys/fs/cgroup/memory/cgroup.procs' >/dev/null ||
     grep -qsw memory /sys/fs/cgroup/cgroup.controllers; then
     row "memory cgroup" "yes"
@@ -76,6 +77,24 @@ paging() {
     cost "./upa bench --experiment paging cannot bound the kernel's own ways"
   fi
   row zswap "$(head_of /sys/module/zswap/parameters/enabled)"
+}
+
+# Other NUMA nodes, to which ./upa run --policy --store numa:NODE may move what is cold.
+far_nodes() { # FOLDER
+  local folder=$1 node number bytes cpus list='' count=0 bare=''
+  for node in "$folder"/node[0-9]*; do
+    bytes=$(awk '$3 == "MemTotal:" { print $4 }' "$node/meminfo" 2>/dev/null) || continue
+    ((${bytes:-0} > 0)) || continue
+    number=${node##*/node} cpus=$(<"$node/cpulist")
+    list+="${list:+, }$number ($((bytes >> 10))M, $([[ -n $cpus ]] && echo "CPUs $cpus" || echo 'without CPUs'))"
+    [[ -n $cpus ]] || bare+="${bare:+ or }--store numa:$number"
+    count=$((count + 1))
+  done
+  if ((count < 2)); then
+    echo "no: one NUMA node"
+  else
+    echo "NUMA nodes $list${bare:+: $bare}"
+  fi
 }
 
 # is_older RELEASE MAJOR MINOR

@@ -18,11 +18,13 @@ vm_test() { # [OPTION-OF-VM-RUN]... [-- NAME...]     last line: N passed, N fail
     library) vm_test_library ;;
     java) vm_test_java ;;
     device-pager) vm_test_device_pager ;;
+    numa) vm_test_numa ;;
     '')
       vm_sum "$root/kernel-ext/vm/run-tests" "${options[@]}"
       vm_test_library
       vm_test_java
       [[ -z ${UPA_FULL:-} ]] || vm_test_device_pager
+      [[ -z ${UPA_FULL:-} || ${options[*]-} == *6.12* ]] || vm_test_numa
       ;;
     *) vm_sum "$root/kernel-ext/vm/run-tests" "${options[@]}" -- "${names[@]}" ;;
   esac
@@ -78,6 +80,41 @@ vm_test_device_pager() {
     --add "$root/apps/launcher/vm/junit-tap.awk" --add "$work/paged_owner:/java/paged_owner" \
     --add "$root/upa-core/target/classes:/java/core" --add "$pager/target/classes:/java/pager" \
     --add "$pager/target/test-classes:/java/test-classes" --add "$work/lib:/java/lib" -- sh /device-pager.sh
+}
+
+# The pager, on a kernel that can page, with a second node: without the module. Its own kernel, whatever was asked for.
+vm_test_numa() {
+  local tools=$root/apps/tools/target built=$root/build/release work=$root/build/vm/numa jar
+  echo "# pager with a far NUMA node on 6.12"
+  if [[ ! -r $tools/upa-tools.jar || ! -x $built/tests/pager_checker ]]; then
+    echo "ok - numa # SKIP not built"
+    skipped=$((skipped + 1))
+    return
+  fi
+  rm -rf "$work"
+  mkdir -p "$work/programs" "$work/upa/build/release/bin" "$work/upa/build/release/lib" "$work/upa/build/pager"
+  gcc -std=gnu11 -Wall -Wextra -Werror -O2 -static -o "$work/programs/ask_pager" "$root/apps/launcher/vm/ask_pager.c"
+  cp "$built/tests/pager_checker" "$work/programs"
+  cp "$built/bin/upa-run" "$work/upa/build/release/bin"
+  cp "$built"/lib/libupa_{mmap,blocks}.so "$work/upa/build/release/lib"
+  cp "$tools/upa-tools.jar" "$work/upa"
+  for jar in upa-core upa-pager montecarlo-bench aircompressor commons-cli commons-pool2 jedis json slf4j zstd gson; do
+    cp "$tools/lib/$jar"*.jar "$work/upa"
+  done
+  cat >"$work/upa/build/pager/start" <<'START'
+#!/bin/busybox sh
+exec java --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xms8m -Xmn3m -XX:-UsePerfData \
+  -cp "$(printf %s: /upa/*.jar)" upa.tools.policy.Main serve "$@"
+START
+  chmod +x "$work/upa/build/pager/start"
+  # Without NUMA balancing, which would bring home what is used before the pager does.
+  vm_sum "$root/kernel-ext/vm/run-tap" --kernel 6.12 --no-module --memory 1536 --far-node 256 \
+    --java-modules "$(pager_modules)" --append numa_balancing=disable --timeout 300 \
+    --add "$work/programs:/programs" --add "$work/upa:/upa" --add "$root/apps/launcher/vm/numa.sh" -- sh /numa.sh
+}
+
+pager_modules() {
+  echo java.base,java.logging,java.management,java.naming,java.xml,jdk.management,jdk.unsupported
 }
 
 # The C library's tests, compiled here with its sources, which check their invariants; with dlmalloc and the preloaded

@@ -59,7 +59,7 @@ _upa() {
       mapfile -t COMPREPLY < <(compgen -W '2q clock csr-window fifo huge placement populate-ahead rules s3-fifo
         sequential sieve stride working-set zero-ahead' -- "$word")
       ;;
-    --store) mapfile -t COMPREPLY < <(compgen -W 'lz4 zstd file: redis://' -- "$word") ;;
+    --store) mapfile -t COMPREPLY < <(compgen -W 'lz4 zstd file: redis:// numa:' -- "$word") ;;
     *)
       if [[ -n $first && $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")

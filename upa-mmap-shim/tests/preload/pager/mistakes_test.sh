@@ -78,6 +78,8 @@ run_says 1 'the pager has died before it could begin' --policy "$work/Leaves.jar
 # ---- stores
 
 run_says 2 'policy: there is no store=tape; there are' "${clock[@]}" --store tape
+run_says 2 'policy: store=numa:4096: there is no node=4096 with memory; nodes with memory: ' \
+  "${clock[@]}" --store numa:4096
 run_says 2 'policy: store=lz4:x has size=x' "${clock[@]}" --store lz4:x
 run_says 2 'policy: store=file:/var/tmp:4X has size=4X' "${clock[@]}" --store file:/var/tmp:4X
 run_says 2 'policy: there is no store=a\nb\x1b[1m; there are' "${clock[@]}" --store $'a\nb\033[1m'

@@ -82,8 +82,9 @@ public final class DevicePager implements AutoCloseable {
             throws DeviceException, StoreException {
         StoreChain chain = null;
         try {
-            if (spec.stores().getFirst().kind() == StoreSpec.Kind.ZRAM) {
-                throw new StoreException("store=zram: the kernel does not move pages of the device");
+            StoreSpec.Element first = spec.stores().getFirst();
+            if (first.kind() == StoreSpec.Kind.ZRAM || first.kind() == StoreSpec.Kind.NUMA) {
+                throw new StoreException("store=" + first.name() + ": the kernel does not move pages of the device");
             }
             chain = StoreChain.open(spec, keeper(region, stores));
             int bound = Math.min(pagesOf(boundBytes), region.frames());
