@@ -317,7 +317,7 @@ build_and_run() {
   fi
   mv "$root/build/stamp/begun" "$root/build/stamp/run"
   unlock_build
-  exec "$launcher" --built "$root" "$@"
+  exec "$launcher" --rebuilt "$root" "$@"
 }
 
 # java_artifact MODULE: what its jar is called

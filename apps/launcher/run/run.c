@@ -59,7 +59,7 @@ static const char usage_text[] =
 	"\n";
 
 struct options {
-	const char *malloc, *backend, *trace, *source, *root, *stats_target, *policy, *memory, *store;
+	const char *malloc, *backend, *trace, *source, *java_source, *root, *stats_target, *policy, *memory, *store;
 	bool no_upa, strict, stats, help;
 };
 
@@ -82,15 +82,17 @@ static const char *value_of(const char *name, const char *needs, char ***words)
 
 /*
  * Returns the first word that is no option. --source ROOT is what `./upa` adds: the sources that all this was built
- * from. --built ROOT is the same, and they are known to be built.
+ * from. --built ROOT is the same, and nothing can be built, or --rebuilt ROOT, and what is in C has just been.
  */
 static char **read_options(char **words, struct options *options)
 {
 	const char *value;
 
-	if (words[0] && words[1] && (!strcmp(words[0], "--source") || !strcmp(words[0], "--built"))) {
+	if (words[0] && words[1] &&
+	    (!strcmp(words[0], "--source") || !strcmp(words[0], "--built") || !strcmp(words[0], "--rebuilt"))) {
 		options->root = words[1];
 		options->source = words[0][2] == 's' ? words[1] : NULL;
+		options->java_source = words[0][2] != 'b' ? words[1] : NULL;
 		words += 2;
 	}
 
@@ -316,8 +318,8 @@ static void prepare(const struct options *options, const char *name, const struc
 				put("UPA_STATS_REST", rest);
 		}
 		if (options->policy)
-			put("UPA_PAGER", pager_start(options->root, options->source, options->policy, options->memory,
-						     options->store, words));
+			put("UPA_PAGER", pager_start(options->root, options->java_source, options->policy,
+						     options->memory, options->store, words));
 		/* This process, which is about to be the program, says it if UPA can serve nothing or only part. */
 		put("UPA_LAUNCHED", joined("%ld", (long)getpid()));
 		if (look->why)

@@ -50,6 +50,15 @@ if [[ ${alone[0]} == unshare ]]; then
     [[ $status -eq 1 && $(wc -l <"$work/err") -eq 2 && $(tail -n 1 "$work/err") == \
       'upa: cannot download the Maven '*': is there a network? Without it what works is ./upa run;'* ]] ||
       wrong "Maven without a network: status $status: $(<"$work/err")"
+    # A pager that is older than its sources is not started, also when what is in C had to be built first.
+    mkdir "$work/a clone/build/pager"
+    printf '#!/bin/sh\necho started >>"%s"\n' "$work/started" >"$work/a clone/build/pager/start"
+    chmod +x "$work/a clone/build/pager/start"
+    touch -d 2020-01-01 "$work/a clone/build/stamp/pager"
+    touch "$work/a clone/upa-mmap-shim/preload/start.c"
+    upa run --policy clock --memory 64M -- true
+    [[ $status -eq 1 && $(<"$work/err") == *'upa: cannot download the Maven '* && ! -e $work/started ]] ||
+      wrong "an old pager: status $status: $(<"$work/err")"
   fi
 else
   echo "left out: no network namespace can be made here, so there is a network"

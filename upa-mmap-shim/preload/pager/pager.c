@@ -419,7 +419,7 @@ static void *watch(void *unused)
 	}
 	if (!atomic_compare_exchange_strong(&phase, &now, CONNECTED))
 		atomic_store(&leaving, 1);
-	statm = (int)os_call(SYS_openat, AT_FDCWD, (long)"/proc/self/statm", O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	statm = (int)os_call(SYS_openat, AT_FDCWD, (long)"/proc/thread-self/statm", O_RDONLY | O_CLOEXEC, 0, 0, 0);
 	look_after(statm);
 	return unused;
 }
