@@ -13,14 +13,14 @@
 #include <upa/region.h>
 
 /*
- * Of smaller blocks it is not worth it: asking takes as long as touching a few pages, and glibc has them from its heaps,
- * once it has freed one of their size.
+ * Of smaller blocks it is not worth it: asking takes as long as touching a few pages, and glibc has them from its
+ * heaps, once it has freed one of their size.
  */
 #define SPARSE_LEAST_BYTES ((size_t)32 << 20)
 
 /*
- * Unmaps a block of the region, of at least so many bytes, and counts what has no memory as absent. False, and nothing is done: it is not worth
- * it, the kernel does not say, or not all of it is ordinary memory in use.
+ * Unmaps a block of the region, of at least so many bytes, and counts what has no memory as absent. False, and nothing
+ * is done: it is not worth it, the kernel does not say, or not all of it is ordinary memory in use.
  */
 bool sparse_unmap(struct upa_region *region, char *address, size_t length);
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stacks of a paged program: its functions are named with the parts of the faults that they have, and it notices nothing.
+# Stacks of a paged program: its functions are named with the parts of the faults that they have. It notices nothing.
 # Usage: stacks_test.sh UPA UPA_STACKS PROGRAM
 set -euo pipefail
 upa=$1 stacks=$2 program=$3

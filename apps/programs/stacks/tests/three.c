@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * three.c - a program of which more is paged than may be in memory: three functions read memory of their own, 70, 20 and
- * 10 of 100 pages. They differ, so that the compiler does not make one of them. It says how often a system call was interrupted, and whether each page was what it had written.
+ * three.c - a program of which more is paged than may be in memory: three functions read memory of their own, 70, 20
+ * and 10 of 100 pages. They differ, so that the compiler does not make one of them. It says how often a system call
+ * was interrupted, and whether each page was what it had written.
  *
  *   three SECONDS
  *

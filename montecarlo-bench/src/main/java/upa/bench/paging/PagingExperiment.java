@@ -23,8 +23,8 @@ import upa.measure.Progress;
 import upa.measure.ResultFolder;
 
 /**
- * Runs {@code upa-paging}, and {@code upa-pagerank}, with each {@link Way}, interleaved, under one bound. What a way needs of the machine is set
- * up for its run alone, and undone behind it.
+ * Runs {@code upa-paging}, and {@code upa-pagerank}, with each {@link Way}, interleaved, under one bound. What a way
+ * needs of the machine is set up for its run alone, and undone behind it.
  */
 public final class PagingExperiment {
     /** The name on the command line. */

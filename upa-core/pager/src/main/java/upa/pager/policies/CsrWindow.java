@@ -12,9 +12,9 @@ import upa.policy.PolicyInfo;
 
 /**
  * For graph programs over compressed sparse rows, as PageRank: the array of edges is read from front to back in each
- * round, the array of ranks is read at random. The program hints SEQUENTIAL for what each of its threads reads in order,
- * by madvise() or {@code upa/hint.h}. A window of it is fetched ahead, and what was read last leaves first: so the part
- * of the edges that fits stays in memory from round to round, and edges never drive out ranks.
+ * round, the array of ranks is read at random. The program hints SEQUENTIAL for what each of its threads reads in
+ * order, by madvise() or {@code upa/hint.h}. A window of it is fetched ahead, and what was read last leaves first: so
+ * the part of the edges that fits stays in memory from round to round, and edges never drive out ranks.
  */
 @PolicyInfo(
         name = "csr-window",
