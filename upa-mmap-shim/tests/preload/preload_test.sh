@@ -90,11 +90,11 @@ filtered strict UNDER_FILTER="$upa" UPA_STRICT=1
 filtered retain-nothing UNDER_FILTER="$upa" UPA_RETAIN=0 UPA_DECAY_MS=0
 [[ ! -e $libraries/libupa_malloc.so ]] || filtered dl UNDER_FILTER="$upa:$libraries/libupa_malloc.so"
 
-# random NAME [VARIABLE=VALUE...]
+# random NAME [VARIABLE=VALUE...]: without the agent, whose memory the kernel may map where its side has just unmapped
 random() {
   local name=$1
   shift
-  timeout 1800 env LD_PRELOAD="$upa" UPA_REGION_BYTES=4M "$@" \
+  timeout 1800 env LD_PRELOAD="$upa" UPA_REGION_BYTES=4M UPA_AGENT=0 "$@" \
     "$differential" 1 "$([[ -z ${UPA_FULL:-} ]] && echo 40 || echo 3000)" ||
     { echo "FAILED: random calls, $name"; failed=1; }
 }
