@@ -109,7 +109,7 @@ START
   chmod +x "$work/upa/build/pager/start"
   # Without NUMA balancing, which would bring home what is used before the pager does.
   vm_sum "$root/kernel-ext/vm/run-tap" --kernel 6.12 --no-module --memory 1536 --far-node 256 \
-    --java-modules "$(pager_modules)" --append numa_balancing=disable --timeout 300 \
+    --java-modules "$(pager_modules)" --append numa_balancing=disable --timeout 900 \
     --add "$work/programs:/programs" --add "$work/upa:/upa" --add "$root/apps/launcher/vm/numa.sh" -- sh /numa.sh
 }
 

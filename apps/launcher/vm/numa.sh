@@ -45,9 +45,16 @@ stat() { # NAME     a figure of them
 store() { # NAME WORD     a figure of the line of a store
 	stats | sed -n "s/^store $1 .* $2 \([0-9]*\).*/\1/p"
 }
-# The program's pages on a node as the kernel counts them: those of its largest mappings, not of the staging window.
+# Where the staging window begins, which is 16 MiB: what has been staged stays there for a while.
+window() {
+	while read -r range _; do
+		from=${range%-*} to=${range#*-}
+		[ $((0x$to - 0x$from)) -ne 16777216 ] || echo "$from"
+	done </proc/$program/maps
+}
+# The program's pages on a node as the kernel counts them: those of its large mappings, without that window.
 on_node() { # NODE
-	awk -v node="N$1=" '$2 != "" {
+	awk -v node="N$1=" -v window="$(window)" '$1 != window {
 			pages = 0
 			for (i = 3; i <= NF; i++) {
 				if (index($i, "anon=") == 1) { all = substr($i, 6) + 0 }
