@@ -22,21 +22,22 @@ class PagerTest {
     @TempDir
     private Path folder;
 
-    private final Arena arena = Arena.ofAuto();
-
     /** What it answers; empty: it has closed the connection; null: there is nobody. */
     private String ask(Path control, String text) {
         int fd = Linux.connect(control.toString());
         if (fd < 0) {
             return null;
         }
-        Linux.send(fd, arena.allocateFrom(ValueLayout.JAVA_BYTE, text.getBytes(StandardCharsets.UTF_8)));
         StringBuilder answer = new StringBuilder();
-        MemorySegment part = arena.allocate(1 << 16, Long.BYTES);
-        for (long n; (n = Linux.receive(fd, part, new int[0])) > 0; ) {
-            answer.append(new String(part.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
+        try (Arena arena = Arena.ofConfined()) {
+            Linux.send(fd, arena.allocateFrom(ValueLayout.JAVA_BYTE, text.getBytes(StandardCharsets.UTF_8)));
+            MemorySegment part = arena.allocate(1 << 16, Long.BYTES);
+            for (long n; (n = Linux.receive(fd, part, new int[0])) > 0; ) {
+                answer.append(new String(part.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
+            }
+        } finally {
+            Posix.close(fd);
         }
-        Posix.close(fd);
         return answer.toString();
     }
 
@@ -52,16 +53,19 @@ class PagerTest {
         int answered = 0;
         for (int round = 0; round < 40; round++) {
             Path control = folder.resolve(round + ".control");
-            Pager pager = pager(control, 20 + round % 5);
+            int linger = 20 + round % 5;
+            Pager pager = pager(control, linger);
             Thread serving = Thread.ofPlatform().start(() -> {
                 pager.run();
                 pager.close();
             });
             Thread.sleep(round % 10 * 3);
-            for (String answer; (answer = ask(control, RunRequest.FIRST)) != null; ) {
+            // Each time a little later, until it is too late.
+            int pause = linger - 4;
+            for (String answer; (answer = ask(control, RunRequest.FIRST)) != null; pause++) {
                 answered += answer.isEmpty() ? 0 : 1;
                 assertTrue(answer.isEmpty() || answer.startsWith("failed\0001\0a request that makes no sense"), answer);
-                Thread.sleep(round % 3 * 10);
+                Thread.sleep(pause);
             }
             serving.join();
             assertFalse(Files.exists(control), "its socket stays");
@@ -91,7 +95,8 @@ class PagerTest {
         Path path = folder.resolve("log");
         int listener = Linux.listen(path.toString());
         int fd = Linux.connect(path.toString());
-        try (RunLog log = new RunLog(fd, line -> line.replace('\n', ' '))) {
+        try (Arena arena = Arena.ofConfined();
+                RunLog log = new RunLog(fd, line -> line.replace('\n', ' '))) {
             log.accept("two\nlines");
             int other = Linux.accept(listener);
             MemorySegment got = arena.allocate(1 << 13, Long.BYTES);

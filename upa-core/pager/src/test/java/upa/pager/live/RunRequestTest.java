@@ -80,7 +80,7 @@ class RunRequestTest {
         assertEquals("policy: no policy named: policy=" + more, refusal(2, "1", "", "4M", "", "/", ""));
         assertEquals(
                 "policy: there is no store=tape; there are lz4[:SIZE], zstd[:SIZE], file:FOLDER[:SIZE],"
-                        + " redis://HOST:PORT, zram" + more,
+                        + " redis://HOST:PORT, zram, numa:NODE[:SIZE]" + more,
                 refusal(2, "1", "clock", "4M", "tape", "/", ""));
         for (String pid : new String[] {"", "0", "-1", "x", "1234567890"}) {
             assertEquals("a request that makes no sense: fields=7", refusal(1, pid, "clock", "4M", "", "/", ""));
