@@ -2,9 +2,7 @@ package upa.pager.live;
 
 import java.util.ArrayDeque;
 import java.util.Arrays;
-import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import upa.pager.place.Migration;
 import upa.pager.place.PlaceWord;
 import upa.pager.posix.Linux;
@@ -35,18 +33,6 @@ final class FarLook {
 
     private static final int LOW = 14;
 
-    /** What the user has asked for: all pages there to a store. */
-    private static final class Request {
-        private final int to;
-        private final CompletableFuture<String> done = new CompletableFuture<>();
-        private int cursor;
-        private long moved;
-
-        Request(int to) {
-            this.to = to;
-        }
-    }
-
     private final PagedProcess process;
     private final Evictor evictor;
     private final PageStates states;
@@ -56,8 +42,7 @@ final class FarLook {
     /** Staging slots of pages that are detached to see whether they are used. */
     private final ArrayDeque<Integer> detached = new ArrayDeque<>();
 
-    private final Queue<Request> incoming = new ConcurrentLinkedQueue<>();
-    private final ArrayDeque<Request> requests = new ArrayDeque<>();
+    private final MoveRequests requests = new MoveRequests();
     private final int[] pages = new int[MOST_SAMPLE];
     private final int[] slots = new int[MOST_SAMPLE];
     private final StagingSlots staging;
@@ -99,24 +84,17 @@ final class FarLook {
 
     /** Asks for all pages there to be moved to a store, from any thread. */
     CompletableFuture<String> request(int to) {
-        Request request = new Request(to);
-        incoming.add(request);
-        return request.done;
+        return requests.add(0, to);
     }
 
     /** The session is over: nobody waits any longer. */
     void end() {
-        for (Request r = incoming.poll(); r != null; r = incoming.poll()) {
-            requests.add(r);
-        }
-        requests.forEach(r -> r.done.completeExceptionally(new PagerException("the process has ended")));
+        requests.end();
     }
 
     /** Does what is due. */
     void step() throws Client.GoneException {
-        for (Request r = incoming.poll(); r != null; r = incoming.poll()) {
-            requests.add(r);
-        }
+        requests.look();
         if (!evictor.mayDetach()) {
             return;
         }
@@ -160,7 +138,7 @@ final class FarLook {
     }
 
     private void asked() throws Client.GoneException {
-        Request r = requests.peek();
+        MoveRequests.Request r = requests.first();
         if (r == null) {
             return;
         }
@@ -176,7 +154,7 @@ final class FarLook {
         stores.rate().giveBack(most - count);
         r.moved += send(count, r.to);
         if (r.cursor < 0) {
-            requests.remove().done.complete("moved pages=" + r.moved);
+            requests.finish(r);
         }
     }
 

@@ -1,10 +1,7 @@
 package upa.pager.live;
 
 import java.lang.foreign.Arena;
-import java.util.ArrayDeque;
-import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import upa.pager.place.Migration;
 import upa.pager.place.MoveCounters;
 import upa.pager.place.PlaceWord;
@@ -25,20 +22,6 @@ final class Mover {
     private static final long LOOK_NANOS = 5_000_000;
     private static final long RETRY_NANOS = 500_000_000;
 
-    /** What the user has asked for. Indices are of the chain. */
-    static final class Request {
-        private final int from;
-        private final int to;
-        private final CompletableFuture<String> done = new CompletableFuture<>();
-        private int cursor;
-        private long moved;
-
-        Request(int from, int to) {
-            this.from = from;
-            this.to = to;
-        }
-    }
-
     /** Who else has slots in the stores. */
     interface Others {
         /** {@return whether somebody else needs the slot of a page: then it must stay} */
@@ -51,7 +34,7 @@ final class Mover {
         void forgetCopy(int page);
     }
 
-    private record Batch(int[] pages, int count, int from, int to, Request request) {}
+    private record Batch(int[] pages, int count, int from, int to, MoveRequests.Request request) {}
 
     private final StoreChain stores;
     private final PageStates states;
@@ -62,8 +45,7 @@ final class Mover {
     private final ColdQueue[] queues;
     private final boolean[] relieving;
     private final Compaction compaction;
-    private final Queue<Request> incoming = new ConcurrentLinkedQueue<>();
-    private final ArrayDeque<Request> requests = new ArrayDeque<>();
+    private final MoveRequests requests = new MoveRequests();
     private boolean moving;
     private boolean waitsForRate;
     private long nextLook;
@@ -105,17 +87,12 @@ final class Mover {
 
     /** Asks for all pages in one store to be moved to another, from any thread. */
     CompletableFuture<String> request(int from, int to) {
-        Request request = new Request(from, to);
-        incoming.add(request);
-        return request.done;
+        return requests.add(from, to);
     }
 
     /** The session is over: nobody waits any longer. */
     void end() {
-        for (Request r = incoming.poll(); r != null; r = incoming.poll()) {
-            r.done.completeExceptionally(new PagerException("the process has ended"));
-        }
-        requests.forEach(r -> r.done.completeExceptionally(new PagerException("the process has ended")));
+        requests.end();
     }
 
     /** A page has come to a store. */
@@ -130,9 +107,7 @@ final class Mover {
 
     /** Begins the next batch, if none is under way and there is something to move. */
     void step() {
-        for (Request r = incoming.poll(); r != null; r = incoming.poll()) {
-            requests.add(r);
-        }
+        requests.look();
         waitsForRate = false;
         if (moving) {
             return;
@@ -215,7 +190,7 @@ final class Mover {
 
     private Batch asked(int most) {
         while (!requests.isEmpty()) {
-            Request r = requests.peek();
+            MoveRequests.Request r = requests.first();
             int[] pages = new int[most];
             int count = 0;
             while (count < most && r.cursor >= 0) {
@@ -229,7 +204,7 @@ final class Mover {
                 return new Batch(pages, count, r.from, r.to, r);
             }
             others.forgetCopies(r.from);
-            requests.remove().done.complete("moved pages=" + r.moved);
+            requests.finish(r);
         }
         return null;
     }
@@ -294,13 +269,12 @@ final class Mover {
             // Nobody waits for it: later, there may be room.
             nextLook = System.nanoTime() + RETRY_NANOS;
         } else {
-            requests.remove(batch.request);
-            batch.request.done.completeExceptionally(new PagerException(
-                    failed
-                            ? "moved pages=" + batch.request.moved + ": store="
-                                    + stores.store(batch.from).name() + " does not return the others"
-                            : "moved pages=" + batch.request.moved + ": store="
-                                    + stores.store(batch.to).name() + " takes no more, or does not answer"));
+            requests.fail(
+                    batch.request,
+                    "moved pages=" + batch.request.moved + ": store="
+                            + (failed
+                                    ? stores.store(batch.from).name() + " does not return the others"
+                                    : stores.store(batch.to).name() + " takes no more, or does not answer"));
         }
     }
 }
