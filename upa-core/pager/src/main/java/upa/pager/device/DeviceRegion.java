@@ -137,16 +137,8 @@ public final class DeviceRegion implements PagedRegion {
             return new DeviceRegion(socket, fds, greeting);
         } catch (DeviceException e) {
             Posix.close(socket);
-            closeAll(fds);
+            Posix.closeAll(fds);
             throw e;
-        }
-    }
-
-    private static void closeAll(int[] fds) {
-        for (int fd : fds) {
-            if (fd >= 0) {
-                Posix.close(fd);
-            }
         }
     }
 
@@ -295,7 +287,7 @@ public final class DeviceRegion implements PagedRegion {
     public void close() {
         Linux.unmap(shadow);
         Linux.unmap(state);
-        closeAll(stores);
-        closeAll(new int[] {pager, device, socket});
+        Posix.closeAll(stores);
+        Posix.closeAll(pager, device, socket);
     }
 }

@@ -39,11 +39,7 @@ final class Client implements AutoCloseable {
         void close() {
             Posix.close(uffd);
             Posix.close(file);
-            for (int fd : kept) {
-                if (fd >= 0) {
-                    Posix.close(fd);
-                }
-            }
+            Posix.closeAll(kept);
         }
     }
 

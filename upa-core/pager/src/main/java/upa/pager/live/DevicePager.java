@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
 import upa.pager.device.DeviceException;
 import upa.pager.device.DeviceRegion;
@@ -92,7 +93,7 @@ public final class DevicePager implements AutoCloseable {
             pager.thread.start();
             pager.started.join();
             return pager;
-        } catch (java.util.concurrent.CompletionException e) {
+        } catch (CompletionException e) {
             if (e.getCause() instanceof PolicyException p) {
                 throw p;
             }

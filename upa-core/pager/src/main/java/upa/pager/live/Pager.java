@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -136,7 +137,7 @@ public final class Pager implements AutoCloseable {
             MemorySegment first = arena.allocate(MOST_REQUEST_BYTES, Long.BYTES);
             long n = Linux.receive(fd, first, fds);
             if (n <= 0) {
-                closeAll(fds);
+                Posix.closeAll(fds);
                 return;
             }
             String text = new String(first.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
@@ -150,7 +151,7 @@ public final class Pager implements AutoCloseable {
                 }
                 return;
             }
-            closeAll(fds);
+            Posix.closeAll(fds);
             byte[] answer = answers.answer(text).getBytes(StandardCharsets.UTF_8);
             for (int i = 0; i < answer.length; i += MOST_ANSWER_BYTES) {
                 byte[] part = Arrays.copyOfRange(answer, i, Math.min(answer.length, i + MOST_ANSWER_BYTES));
@@ -159,19 +160,11 @@ public final class Pager implements AutoCloseable {
         }
     }
 
-    private static void closeAll(int... fds) {
-        for (int fd : fds) {
-            if (fd >= 0) {
-                Posix.close(fd);
-            }
-        }
-    }
-
     /** Serves a run until it is over. */
     private void register(int fd, String text, int[] fds) {
         Optional<PagerRun> made = PagerRun.of(this, fd, text, fds);
         if (made.isEmpty()) {
-            closeAll(fds);
+            Posix.closeAll(fds);
             return;
         }
         PagerRun run = made.get();
@@ -194,7 +187,7 @@ public final class Pager implements AutoCloseable {
     private void exits() {
         List<Thread> exiting = Thread.getAllStackTraces().entrySet().stream()
                 .filter(t -> isIn(t.getValue(), "java.lang.Shutdown"))
-                .map(java.util.Map.Entry::getKey)
+                .map(Map.Entry::getKey)
                 .toList();
         List<ThreadGroup> groups = exiting.stream()
                 .map(Thread::getThreadGroup)

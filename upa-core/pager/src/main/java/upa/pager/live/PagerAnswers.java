@@ -3,8 +3,8 @@ package upa.pager.live;
 import java.io.IOException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.Optional;
 import java.util.concurrent.CompletionException;
+import java.util.function.BiFunction;
 import upa.pager.host.PolicySpec;
 import upa.pager.host.PolicyThread;
 import upa.policy.PolicyException;
@@ -47,27 +47,19 @@ final class PagerAnswers {
                                 "", pager.sessions().map(PagerReport::program).toList());
             }
             case "stats" -> {
-                return find(words).map(s -> "0\n" + PagerReport.statistics(s)).orElse("1\nno such process");
+                return ofProcess(words, (s, rest) -> "0\n" + PagerReport.statistics(s));
             }
             case "set" -> {
-                return find(words)
-                        .map(s -> set(s, words.length > 2 ? words[2] : ""))
-                        .orElse("1\nno such process");
+                return ofProcess(words, PagerAnswers::set);
             }
             case "move" -> {
-                return find(words)
-                        .map(s -> move(s, words.length > 2 ? words[2] : ""))
-                        .orElse("1\nno such process");
+                return ofProcess(words, PagerAnswers::move);
             }
             case "record" -> {
-                return find(words)
-                        .map(s -> record(s, words.length > 2 ? words[2] : ""))
-                        .orElse("1\nno such process");
+                return ofProcess(words, this::record);
             }
             case "limit" -> {
-                return find(words)
-                        .map(s -> limit(s, words.length > 2 ? words[2] : ""))
-                        .orElse("1\nno such process");
+                return ofProcess(words, PagerAnswers::limit);
             }
             default -> {
                 return "1\nunknown command";
@@ -75,10 +67,13 @@ final class PagerAnswers {
         }
     }
 
-    private Optional<Session> find(String[] words) {
+    /** The second word is a process, what follows is for the command. */
+    private String ofProcess(String[] words, BiFunction<Session, String, String> command) {
         return pager.sessions()
                 .filter(s -> words.length > 1 && words[1].equals(Integer.toString(s.pid())))
-                .findFirst();
+                .findFirst()
+                .map(s -> command.apply(s, words.length > 2 ? words[2] : ""))
+                .orElse("1\nno such process");
     }
 
     private static String set(Session session, String text) {

@@ -8,7 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -234,7 +233,7 @@ final class PagerRun implements AutoCloseable {
             hello = Client.hello(first, Linux.receive(fd, first, fds), fds);
         }
         if (hello == null) {
-            Arrays.stream(fds).filter(other -> other >= 0).forEach(Posix::close);
+            Posix.closeAll(fds);
             Posix.close(fd);
             return;
         }

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import upa.pager.posix.Linux;
@@ -31,7 +32,7 @@ final class RunLog implements Consumer<String>, AutoCloseable {
     public synchronized void accept(String line) {
         byte[] bytes = (oneLine.apply("upa: " + line) + "\n").getBytes(StandardCharsets.UTF_8);
         if (bytes.length > MOST_BYTES) {
-            bytes = java.util.Arrays.copyOf(bytes, MOST_BYTES);
+            bytes = Arrays.copyOf(bytes, MOST_BYTES);
             bytes[MOST_BYTES - 1] = '\n';
         }
         try (Arena arena = Arena.ofConfined()) {

@@ -52,6 +52,19 @@ public final class Posix {
     }
 
     /**
+     * Closes several files.
+     *
+     * @param fds open files; what is negative is none
+     */
+    public static void closeAll(int... fds) {
+        for (int fd : fds) {
+            if (fd >= 0) {
+                close(fd);
+            }
+        }
+    }
+
+    /**
      * fallocate(2).
      *
      * @param fd     an open file
