@@ -31,8 +31,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "paged.h"
+#include "sampler.h"
+#include "ticks.h"
 
 #define MIB (1ull << 20)
 #define MOST_THREADS 64
@@ -71,24 +74,6 @@ struct worker {
 	struct course *course;
 	uint64_t first, end; /* rows */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t next_random(uint64_t *state)
-{
-	/* splitmix64: Steele, Lea, Flood, Fast splittable pseudorandom number generators (2014). */
-	uint64_t z = *state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
 
 /* Names of vertices are shuffled, as GAPBS does: neighbours in the Kronecker product are not neighbours in memory. */
 static uint64_t shuffled(const struct graph *g, uint64_t vertex)
@@ -136,7 +121,7 @@ static uint64_t row_seed(uint64_t seed, uint64_t row)
 {
 	uint64_t state = seed * 0xd1342543de82ef95ull ^ row;
 
-	return next_random(&state);
+	return splitmix64(&state);
 }
 
 /* Where rows begin: their expected number of edges, a fraction is rounded at random. */
@@ -145,7 +130,7 @@ static void make_index(struct graph *g, uint64_t expected, uint64_t seed)
 	uint64_t edges = 0;
 
 	for (uint64_t v = 0; v < g->vertices; v++) {
-		uint64_t state = row_seed(seed, v), drawn = next_random(&state);
+		uint64_t state = row_seed(seed, v), drawn = splitmix64(&state);
 		int ones = __builtin_popcountll(unshuffled(g, v));
 		double share = pow(1 - A - B, ones) * pow(A + B, (int)g->scale - ones);
 
@@ -176,7 +161,7 @@ static uint64_t draw(uint64_t row, uint64_t *state)
 	for (unsigned digit = 0; digit < DIGITS; digit++) {
 		uint64_t half = (after_0 >> digit & 1 ? ~row : 0) | (after_1 >> digit & 1 ? row : 0);
 
-		drawn = digit % 2 ? drawn >> 32 : next_random(state);
+		drawn = digit % 2 ? drawn >> 32 : splitmix64(state);
 		bits = (drawn & bits) | (~drawn & half);
 	}
 	return bits;
@@ -267,7 +252,7 @@ static void *work(void *argument)
 		pull(w, i);
 		if (w->first == 0) {
 			c->iterations = i + 1;
-			c->late = now_ns() >= c->deadline;
+			c->late = monotonic_ns() >= c->deadline;
 		}
 		pthread_barrier_wait(&c->barrier);
 	}
@@ -306,7 +291,7 @@ static uint64_t iterate(struct course *c, uint64_t seconds, unsigned threads)
 		in_order(g->begins + w->first, g->begins + w->end);
 		in_order(g->from + g->begins[w->first], g->from + g->begins[w->end]);
 	}
-	begun = now_ns();
+	begun = monotonic_ns();
 	c->deadline = begun + seconds * 1000000000u;
 	for (unsigned t = 0; t < threads; t++) {
 		workers[t].course = c;
@@ -317,7 +302,7 @@ static uint64_t iterate(struct course *c, uint64_t seconds, unsigned threads)
 	}
 	for (unsigned t = 0; t < threads; t++)
 		pthread_join(workers[t].thread, NULL);
-	begun = now_ns() - begun;
+	begun = monotonic_ns() - begun;
 	pthread_barrier_destroy(&c->barrier);
 	free((void *)c->dangling);
 	return begun;
@@ -325,15 +310,7 @@ static uint64_t iterate(struct course *c, uint64_t seconds, unsigned threads)
 
 static uint64_t number(const char *text, uint64_t least, uint64_t most, const char *what)
 {
-	char *end;
-	unsigned long long n = strtoull(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end || n < least || n > most) {
-		fprintf(stderr, "upa-pagerank: %s=%s: needs a number from %llu to %llu\n", what, text,
-			(unsigned long long)least, (unsigned long long)most);
-		exit(2);
-	}
-	return n;
+	return number_argument("upa-pagerank", text, least, most, what);
 }
 
 int main(int argc, char **argv)
@@ -353,9 +330,9 @@ int main(int argc, char **argv)
 	seconds = number(argv[3], 0, 3600, "seconds");
 	threads = (unsigned)number(argv[4], 1, MOST_THREADS, "threads");
 	seed = number(argv[5], 1, UINT32_MAX, "seed");
-	begun = now_ns();
+	begun = monotonic_ns();
 	g = make(bytes, seed);
-	built = now_ns();
+	built = monotonic_ns();
 	course.graph = &g;
 	spent = iterate(&course, seconds, threads);
 	for (uint64_t v = 0; v < g.vertices; v++) {

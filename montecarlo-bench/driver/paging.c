@@ -22,8 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "paged.h"
+#include "ticks.h"
 
 #define PAGE 4096ul
 #define WORDS (PAGE / sizeof(uint64_t))
@@ -54,14 +56,6 @@ static uint64_t next_random(uint64_t *state)
 static double uniform(uint64_t *state)
 {
 	return (double)(next_random(state) >> 11) * 0x1p-53;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 /* What the first word of a page holds, always. */
@@ -106,7 +100,7 @@ static void *work(void *argument)
 
 	uint64_t i;
 
-	for (i = 0; i < w->touches && (i % LOOK || now_ns() < w->deadline); i++) {
+	for (i = 0; i < w->touches && (i % LOOK || monotonic_ns() < w->deadline); i++) {
 		uint64_t page = choose(w, i);
 		uint64_t *words = w->memory + page * WORDS;
 
@@ -120,15 +114,7 @@ static void *work(void *argument)
 
 static uint64_t number(const char *text, uint64_t least, uint64_t most, const char *what)
 {
-	char *end;
-	unsigned long long n = strtoull(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end || n < least || n > most) {
-		fprintf(stderr, "upa-paging: %s=%s: needs a number from %llu to %llu\n", what, text,
-			(unsigned long long)least, (unsigned long long)most);
-		exit(2);
-	}
-	return n;
+	return number_argument("upa-paging", text, least, most, what);
 }
 
 static void *map(size_t bytes, const char *folder)
@@ -174,9 +160,9 @@ int main(int argc, char **argv)
 	threads = number(argv[5], 1, MOST_THREADS, "threads");
 	seed = number(argv[6], 1, UINT32_MAX, "seed");
 	memory = map(pages * PAGE, argc == 8 ? argv[7] : NULL);
-	begun = now_ns();
+	begun = monotonic_ns();
 	fill(memory, pages, seed);
-	filled = now_ns();
+	filled = monotonic_ns();
 	for (uint64_t t = 0; t < threads; t++) {
 		workers[t] = (struct worker){ .pattern = (enum pattern)pattern,
 					      .memory = memory,
@@ -195,7 +181,7 @@ int main(int argc, char **argv)
 		wrong += workers[t].wrong;
 		done += workers[t].touches;
 	}
-	ended = now_ns();
+	ended = monotonic_ns();
 	printf("touches %llu wrong %llu ns_per_touch %.1f fill_ns_per_page %.1f\n", (unsigned long long)done,
 	       (unsigned long long)wrong, (double)(ended - filled) / (double)done,
 	       (double)(filled - begun) / (double)pages);

@@ -8,6 +8,16 @@
 
 #include <stdint.h>
 
+/* Steele, Lea, Flood, Fast splittable pseudorandom number generators (2014). */
+static inline uint64_t splitmix64(uint64_t *state)
+{
+	uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	return z ^ (z >> 31);
+}
+
 struct sampler {
 	uint64_t (*next)(struct sampler *);
 	uint64_t random[4];

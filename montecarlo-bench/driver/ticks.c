@@ -12,14 +12,6 @@ int clock_is_tsc;
 double clock_ps_per_tick = 1000;
 uint64_t clock_overhead_ticks;
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static int tsc_is_invariant(void)
 {
 #ifdef __x86_64__

@@ -17,6 +17,14 @@ extern uint64_t clock_overhead_ticks;
 /* Calibrates; takes 20 ms. */
 void clock_init(void);
 
+static inline uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static inline uint64_t clock_ticks(void)
 {
 #ifdef __x86_64__
@@ -28,10 +36,7 @@ static inline uint64_t clock_ticks(void)
 		return (uint64_t)high << 32 | low;
 	}
 #endif
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return monotonic_ns();
 }
 
 /* Picoseconds between two readings, without the cost of reading. */
