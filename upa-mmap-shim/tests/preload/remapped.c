@@ -204,15 +204,20 @@ static char *whole(void)
 }
 
 /* To the kernel several mappings under UPA, where the second piece is one of the program's own; one without. */
+static void cut_second_piece(char *block)
+{
+	if (mmap(block + PIECE, PIECE, PROT_NONE, ANON | MAP_FIXED, -1, 0) != block + PIECE ||
+	    mprotect(block + PIECE, PIECE, RW))
+		say("no second piece");
+	memset(block + PIECE, 'q', PIECE);
+}
+
 static char *in_pieces(void)
 {
 	char *block = map(OLD);
 
 	memset(block, 'p', OLD);
-	if (mmap(block + PIECE, PIECE, PROT_NONE, ANON | MAP_FIXED, -1, 0) != block + PIECE ||
-	    mprotect(block + PIECE, PIECE, RW))
-		say("no second piece");
-	memset(block + PIECE, 'q', PIECE);
+	cut_second_piece(block);
 	return block;
 }
 
@@ -425,11 +430,8 @@ static void grown_in_place(bool pieces, const struct treatment *treatment, bool 
 	char *block = map(OLD + NEW), *grown;
 
 	memset(block, 'p', OLD);
-	if (pieces) {
-		CALL(mmap(block + PIECE, PIECE, PROT_NONE, ANON | MAP_FIXED, -1, 0) != block + PIECE);
-		CALL(mprotect(block + PIECE, PIECE, RW));
-		memset(block + PIECE, 'q', PIECE);
-	}
+	if (pieces)
+		cut_second_piece(block);
 	treatment->begin(block, OLD);
 	munmap(block + OLD, NEW);
 	if (aside)
