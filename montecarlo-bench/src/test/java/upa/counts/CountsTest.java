@@ -56,7 +56,7 @@ class CountsTest {
             }
             for (String backend : List.of("guarded-batch", "guarded-fault", "raw-pte", "raw-pmd")) {
                 double scale = backend.startsWith("guarded") ? 3 : 1;
-                double entries = backend.equals("raw-pmd") ? Math.ceil(pages / 512.0) : pages;
+                double entries = backend.equals("raw-pmd") ? 3 * Math.ceil(pages / 512.0) : pages;
                 add(lines, backend, "allocate", pages, 6 * scale * entries);
                 add(lines, backend, "touch", pages, 4.0 * pages);
                 add(lines, backend, "touch-huge", pages, 4 * Math.ceil(pages / 512.0));
@@ -128,9 +128,10 @@ class CountsTest {
         assertFigure(figures.get(0), "75.8x", "256 KiB", Verdict.REACHED); // (12000 + 64 * 4500) / (3000 + 64 * 15)
         assertFigure(figures.get(2), "5.47x", "4 KiB", Verdict.MISSED); // (12000 + 4500) / (3000 + 15)
         Figure deferred = find(figures, "unmap deferred");
-        assertFigure(deferred, "5632 instructions", "", Verdict.REACHED); // 512 * (6 + 5)
+        assertFigure(deferred, "16896 instructions", "", Verdict.REACHED); // 512 * 3 * (6 + 5)
         assertFigure(find(figures, "guarded over raw"), "2.87x", "256 KiB", Verdict.REACHED); // (9000 + 64 * 37) / 3960
         assertFigure(find(figures, "slope"), "0", "", Verdict.REACHED);
+        assertFigure(find(figures, "each further 2 MiB"), "33 instructions", "", Verdict.REACHED); // 3 * (6 + 5)
     }
 
     @Test

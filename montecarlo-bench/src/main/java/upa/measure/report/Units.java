@@ -61,27 +61,27 @@ public final class Units {
     }
 
     /**
-     * A ratio with its interval, if it has one.
+     * A ratio with its interval, if that has a width in these digits.
      *
      * @param ratio the ratio
      * @return such as "41.3x (39.8-42.9)"
      */
     public static String ratio(Interval ratio) {
-        return ratio.low() == ratio.high()
-                ? ratio(ratio.estimate())
-                : ratio(ratio.estimate()) + " (" + digits(ratio.low()) + "-" + digits(ratio.high()) + ")";
+        String low = digits(ratio.low());
+        String high = digits(ratio.high());
+        return ratio(ratio.estimate()) + (low.equals(high) ? "" : " (" + low + "-" + high + ")");
     }
 
     /**
-     * A time with its interval, if it has one.
+     * A time with its interval, if that has a width in these digits.
      *
      * @param time in nanoseconds
      * @return such as "52.4 ns (52 ns - 53.1 ns)"
      */
     public static String time(Interval time) {
-        return time.low() == time.high()
-                ? time(time.estimate())
-                : time(time.estimate()) + " (" + time(time.low()) + " - " + time(time.high()) + ")";
+        String low = time(time.low());
+        String high = time(time.high());
+        return time(time.estimate()) + (low.equals(high) ? "" : " (" + low + " - " + high + ")");
     }
 
     /**

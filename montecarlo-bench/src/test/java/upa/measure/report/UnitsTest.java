@@ -32,7 +32,9 @@ class UnitsTest {
         assertEquals("1235x", Units.ratio(1234.6));
         assertEquals("41.3x (39.8-42.9)", Units.ratio(new Interval(41.3, 39.8, 42.9)));
         assertEquals("41.3x", Units.ratio(Interval.exact(41.3)));
+        assertEquals("41.3x", Units.ratio(new Interval(41.3, 41.29, 41.31)), "in these digits it has no width");
         assertEquals("52.4 ns (52 ns - 1.1 µs)", Units.time(new Interval(52.4, 52, 1100)));
+        assertEquals("52.4 ns", Units.time(new Interval(52.4, 52.39, 52.41)));
         assertEquals("-0.0123", Units.digits(-0.0123));
     }
 }
