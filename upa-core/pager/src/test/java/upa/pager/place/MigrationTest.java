@@ -5,15 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.FutureTask;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
@@ -36,181 +33,13 @@ class MigrationTest {
     private final Arena arena = Arena.ofShared();
     private final List<Store> stores = new ArrayList<>();
     private final PlaceTable table = new PlaceTable(arena.allocate(PAGES * 8L, 8));
-    private final Memory memory = new Memory();
+    private final ProgramMemory memory = new ProgramMemory(PAGES);
     private final Migration migration = new Migration(table, memory);
 
     @AfterEach
     void close() {
         stores.forEach(Store::close);
         arena.close();
-    }
-
-    /**
-     * What a program sees: content of a page, unless it is elsewhere or detached. A page has a version, 0 for zeros.
-     */
-    private static final class Memory implements Tier {
-        private final Long[] versions = new Long[PAGES];
-        private final Long[] detached = new Long[PAGES];
-        private final boolean[] pinned = new boolean[PAGES];
-        /** Whoever writes waits until the word of the page is not clean any more. */
-        private final boolean[] guarded = new boolean[PAGES];
-
-        synchronized boolean write(int page, long version) {
-            if (versions[page] == null || guarded[page]) {
-                return false;
-            }
-            versions[page] = version;
-            return true;
-        }
-
-        synchronized void unguard(int page) {
-            guarded[page] = false;
-        }
-
-        /** Nobody sees the page any more. False if it is not there, or may have been written to. */
-        synchronized boolean take(int page) {
-            if (versions[page] == null || !guarded[page]) {
-                return false;
-            }
-            detached[page] = versions[page];
-            versions[page] = null;
-            return true;
-        }
-
-        synchronized void putBack(int page) {
-            versions[page] = detached[page];
-            detached[page] = null;
-        }
-
-        synchronized Long read(int page) {
-            return versions[page];
-        }
-
-        synchronized void first(int page) {
-            assertEquals(null, versions[page], "page=" + page);
-            versions[page] = 0L;
-        }
-
-        @Override
-        public synchronized CompletableFuture<PageIo> detach(int[] pages, PageIo io) {
-            for (int i = 0; i < io.count(); i++) {
-                int page = pages[i];
-                if (pinned[page]) {
-                    io.result(i, PageIo.Result.UNREACHABLE);
-                    continue;
-                }
-                assertEquals(null, detached[page], "page=" + page);
-                assertTrue(versions[page] != null, "not in memory although its word says so: page=" + page);
-                detached[page] = versions[page];
-                versions[page] = null;
-                fill(io.page(i), page, detached[page]);
-                io.result(i, PageIo.Result.OK);
-            }
-            return CompletableFuture.completedFuture(io);
-        }
-
-        @Override
-        public synchronized CompletableFuture<PageIo> acceptClean(int[] pages, PageIo io) {
-            CompletableFuture<PageIo> done = accept(pages, io);
-            for (int i = 0; i < io.count(); i++) {
-                guarded[pages[i]] = true;
-            }
-            return done;
-        }
-
-        @Override
-        public synchronized CompletableFuture<PageIo> accept(int[] pages, PageIo io) {
-            for (int i = 0; i < io.count(); i++) {
-                assertEquals(null, versions[pages[i]], "already in memory: page=" + pages[i]);
-                versions[pages[i]] = version(io.page(i), pages[i]);
-                guarded[pages[i]] = false;
-                io.slot(i, 0);
-                io.result(i, PageIo.Result.OK);
-            }
-            return CompletableFuture.completedFuture(io);
-        }
-
-        @Override
-        public synchronized void release(int page, long word) {
-            assertTrue(detached[page] != null, "released twice: page=" + page);
-            detached[page] = null;
-        }
-
-        @Override
-        public synchronized void restore(int page, long word) {
-            if (pinned[page] && detached[page] == null) {
-                return;
-            }
-            assertTrue(detached[page] != null && versions[page] == null, "restored twice: page=" + page);
-            versions[page] = detached[page];
-            detached[page] = null;
-        }
-    }
-
-    /** Version 0 is all zeros; every third repeats a pattern; the others are random in part, every fifth wholly. */
-    private static void fill(MemorySegment to, int page, long version) {
-        Random random = new Random(version * PAGES + page);
-        int seal = (int) version * 31 + page;
-        for (int at = 0; at < PageIo.PAGE_BYTES; at += 4) {
-            int value =
-                    version == 0 ? 0 : version % 3 == 0 || version % 5 != 0 && at % 32 != 0 ? seal : random.nextInt();
-            to.set(ValueLayout.JAVA_INT, at, value);
-        }
-    }
-
-    /** The version that a page's content is of; fails if it is of none. */
-    private static long version(MemorySegment content, int page) {
-        long version = EXPECTED[page];
-        try (Arena a = Arena.ofConfined()) {
-            MemorySegment expected = a.allocate(PageIo.PAGE_BYTES, 8);
-            fill(expected, page, version);
-            assertEquals(-1, expected.mismatch(content), "page=" + page + " is not of version=" + version);
-        }
-        return version;
-    }
-
-    /** What the program last wrote: read only while the page is nowhere in memory, so nobody writes it. */
-    private static final long[] EXPECTED = new long[PAGES];
-
-    private static final class Flaky implements Tier {
-        private final Tier tier;
-
-        Flaky(Tier tier) {
-            this.tier = tier;
-        }
-
-        private static PageIo spoil(PageIo io, Tier undo) {
-            for (int i = 0; i < io.count(); i++) {
-                if (io.result(i) == PageIo.Result.OK
-                        && ThreadLocalRandom.current().nextInt(4) == 0) {
-                    if (undo != null) {
-                        undo.release(0, PlaceWord.of(FLAKY, 0, io.slot(i)));
-                    }
-                    io.result(i, PageIo.Result.UNREACHABLE);
-                }
-            }
-            return io;
-        }
-
-        @Override
-        public CompletableFuture<PageIo> detach(int[] pages, PageIo io) {
-            return tier.detach(pages, io).thenApply(done -> spoil(done, null));
-        }
-
-        @Override
-        public CompletableFuture<PageIo> accept(int[] pages, PageIo io) {
-            return tier.accept(pages, io).thenApply(done -> spoil(done, tier));
-        }
-
-        @Override
-        public void release(int page, long word) {
-            tier.release(page, word);
-        }
-
-        @Override
-        public void restore(int page, long word) {
-            tier.restore(page, word);
-        }
     }
 
     private Store compressed(CompressedStore.Method method, int spans) {
@@ -230,9 +59,8 @@ class MigrationTest {
         Store file = FileStore.create("file", folder, 8 << 20);
         stores.add(file);
         migration.tier(FILE, new StoreTier(file));
-        migration.tier(FLAKY, new Flaky(new StoreTier(compressed(CompressedStore.Method.LZ4, 40))));
+        migration.tier(FLAKY, new FlakyTier(FLAKY, new StoreTier(compressed(CompressedStore.Method.LZ4, 40))));
         for (int page = 0; page < PAGES; page++) {
-            EXPECTED[page] = 0;
             memory.first(page);
             assertTrue(table.change(page, 0, PlaceWord.of(PlaceWord.MEMORY, 0, 0)));
         }
@@ -256,7 +84,7 @@ class MigrationTest {
                         .join();
                 seen = memory.read(page);
             }
-            assertEquals(EXPECTED[page], seen, "page=" + page);
+            assertEquals(memory.expected[page], seen, "page=" + page);
             if (random.nextInt(3) != 0) {
                 continue;
             }
@@ -269,8 +97,8 @@ class MigrationTest {
                 if (!PlaceWord.isClean(table.get(page))) {
                     memory.unguard(page);
                 }
-                if (memory.versions[page] != null && memory.write(page, next)) {
-                    EXPECTED[page] = next;
+                if (memory.write(page, next)) {
+                    memory.expected[page] = next;
                 }
             }
         }
@@ -355,7 +183,7 @@ class MigrationTest {
             for (int i = 0; i < 1000 && memory.read(page) == null; i++) {
                 migration.fetch(page, io).join();
             }
-            assertEquals(EXPECTED[page], memory.read(page), "page=" + page);
+            assertEquals(memory.expected[page], memory.read(page), "page=" + page);
         }
         for (int to : new int[] {FAST, COLD, FILE, FLAKY}) {
             assertTrue(migration.counters(PlaceWord.MEMORY, to).moved() > 10, "to=" + to);
@@ -371,10 +199,8 @@ class MigrationTest {
     void aPageThatCannotBeDetachedOrTakenStays() throws Exception {
         makePlaces();
         PageIo io = io(4);
-        memory.write(1, 5);
-        EXPECTED[1] = 5;
-        memory.write(2, 7);
-        EXPECTED[2] = 7;
+        write(1, 5);
+        write(2, 7);
         memory.pinned[2] = true;
         assertEquals(
                 0,
@@ -401,8 +227,7 @@ class MigrationTest {
         makePlaces();
         long[] versions = {1, 5, 3, 0, 10};
         for (int page = 0; page < versions.length; page++) {
-            memory.write(page, versions[page]);
-            EXPECTED[page] = versions[page];
+            write(page, versions[page]);
         }
         List<String> told = new ArrayList<>();
         Migration.Told teller = new Migration.Told() {
@@ -448,7 +273,7 @@ class MigrationTest {
         assertEquals(10L, memory.read(4));
         for (int page = 0; page < 4; page++) {
             assertTrue(migration.fetch(page, io(1)).join());
-            assertEquals(EXPECTED[page], memory.read(page));
+            assertEquals(memory.expected[page], memory.read(page));
         }
         assertEquals(0, stores.stream().mapToLong(s -> s.statistics().pages()).sum());
     }
@@ -459,8 +284,7 @@ class MigrationTest {
         makePlaces();
         int[] pages = new int[40];
         for (int page = 0; page < pages.length; page++) {
-            memory.write(page, 1 + 5L * page);
-            EXPECTED[page] = 1 + 5L * page;
+            write(page, 1 + 5L * page);
             pages[page] = page;
         }
         assertEquals(
@@ -493,15 +317,19 @@ class MigrationTest {
         assertTrue(stayed.contains(5) && stayed.contains(39));
         for (int page = 0; page < pages.length; page++) {
             if (!stayed.contains(page) || page == 39) {
-                assertEquals(EXPECTED[page], memory.read(page), "page=" + page);
+                assertEquals(memory.expected[page], memory.read(page), "page=" + page);
             }
         }
         assertEquals(1, stores.get(2).statistics().pages());
     }
 
-    private void evict(int page, long version, int to) {
+    private void write(int page, long version) {
         assertTrue(memory.write(page, version));
-        EXPECTED[page] = version;
+        memory.expected[page] = version;
+    }
+
+    private void evict(int page, long version, int to) {
+        write(page, version);
         assertEquals(
                 1,
                 migration.move(new int[] {page}, 1, PlaceWord.MEMORY, to, io(1)).join());
@@ -570,7 +398,7 @@ class MigrationTest {
     void nobodyWritesWhileAPageWithACopyComes() throws Exception {
         makePlaces();
         evict(1, 7, COLD);
-        Held held = new Held(new StoreTier(stores.get(1)));
+        HeldTier held = new HeldTier(new StoreTier(stores.get(1)));
         migration.tier(COLD, held);
         CompletableFuture<Boolean> fetch = migration.fetch(1, true, io(1), Migration.Told.NOBODY);
         assertFalse(migration.written(1));
@@ -586,7 +414,7 @@ class MigrationTest {
         makePlaces();
         evict(1, 7, COLD);
         Store store = stores.get(1);
-        Held held = new Held(new StoreTier(store));
+        HeldTier held = new HeldTier(new StoreTier(store));
         migration.tier(COLD, held);
         CompletableFuture<Boolean> fetch = migration.fetch(1, true, io(1), Migration.Told.NOBODY);
         long word = table.get(1);
@@ -602,13 +430,12 @@ class MigrationTest {
     @Test
     void whatIsDroppedMeanwhileDoesNotComeBack() throws Exception {
         makePlaces();
-        memory.write(1, 7);
-        EXPECTED[1] = 7;
+        write(1, 7);
         Store store = stores.get(1);
         assertEquals(
                 1,
                 migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io(1)).join());
-        Held held = new Held(new StoreTier(store));
+        HeldTier held = new HeldTier(new StoreTier(store));
         migration.tier(COLD, held);
         CompletableFuture<Boolean> fetch = migration.fetch(1, io(1));
         long word = table.get(1);
@@ -625,8 +452,7 @@ class MigrationTest {
     void samePatternsTakeNoSlot() throws Exception {
         makePlaces();
         PageIo io = io(4);
-        memory.write(1, 3);
-        EXPECTED[1] = 3;
+        write(1, 3);
         assertEquals(
                 2,
                 migration.move(new int[] {0, 1}, 2, PlaceWord.MEMORY, FILE, io).join());
@@ -638,54 +464,16 @@ class MigrationTest {
         assertEquals(3L, memory.read(1));
     }
 
-    /** A store whose answers to its first reader or writer wait for a word of the test. */
-    private static final class Held implements Tier {
-        private final Tier tier;
-        private final CompletableFuture<Void> word = new CompletableFuture<>();
-        private boolean first = true;
-
-        Held(Tier tier) {
-            this.tier = tier;
-        }
-
-        private CompletableFuture<PageIo> hold(CompletableFuture<PageIo> answer) {
-            boolean held = first;
-            first = false;
-            return held ? word.thenCompose(said -> answer) : answer;
-        }
-
-        @Override
-        public CompletableFuture<PageIo> detach(int[] pages, PageIo io) {
-            return hold(tier.detach(pages, io));
-        }
-
-        @Override
-        public CompletableFuture<PageIo> accept(int[] pages, PageIo io) {
-            return hold(tier.accept(pages, io));
-        }
-
-        @Override
-        public void release(int page, long word) {
-            tier.release(page, word);
-        }
-
-        @Override
-        public void restore(int page, long word) {
-            tier.restore(page, word);
-        }
-    }
-
     /** A thread needs a page that a policy is bringing in: it is brought in once, and what is written then stays. */
     @Test
     void aPageThatIsWantedIsTakenFromWhoPrefetchesIt() throws Exception {
         makePlaces();
-        memory.write(1, 7);
-        EXPECTED[1] = 7;
+        write(1, 7);
         Store store = stores.get(1);
         assertEquals(
                 1,
                 migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io(1)).join());
-        Held held = new Held(new StoreTier(store));
+        HeldTier held = new HeldTier(new StoreTier(store));
         migration.tier(COLD, held);
         CompletableFuture<Integer> prefetch = migration.move(new int[] {1}, 1, COLD, PlaceWord.MEMORY, io(1));
         assertTrue(migration.fetch(1, io(1)).join());
@@ -699,7 +487,7 @@ class MigrationTest {
         assertEquals(8L, memory.read(1));
         assertEquals(1, migration.counters(COLD, PlaceWord.MEMORY).taken());
         assertEquals(0, store.statistics().pages());
-        EXPECTED[1] = 8;
+        memory.expected[1] = 8;
         assertEquals(
                 1,
                 migration.move(new int[] {1}, 1, PlaceWord.MEMORY, FILE, io(1)).join());
@@ -709,10 +497,9 @@ class MigrationTest {
     @Test
     void aPageThatIsWantedGoesBack() throws Exception {
         makePlaces();
-        memory.write(1, 7);
-        EXPECTED[1] = 7;
+        write(1, 7);
         Store store = stores.get(1);
-        Held held = new Held(new StoreTier(store));
+        HeldTier held = new HeldTier(new StoreTier(store));
         migration.tier(COLD, held);
         CompletableFuture<Integer> eviction = migration.move(new int[] {1}, 1, PlaceWord.MEMORY, COLD, io(1));
         assertEquals(null, memory.read(1));
