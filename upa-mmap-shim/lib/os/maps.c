@@ -6,6 +6,8 @@
 
 #include "os/file.h"
 #include "os/filter.h"
+#include "os/os.h"
+#include "os/page.h"
 
 /* The longest start of a line that is looked at: numbers of a mapping, or its flags, of which there are 26 at most. */
 #define LINE_BYTES 128
@@ -102,29 +104,30 @@ size_t maps_count(void)
 	return n;
 }
 
-struct place {
-	uintptr_t at, end; /* end: of the mapping that it is in; 0: none is known */
-};
-
-static bool find(const char *line, void *context)
+/*
+ * Is a range one mapping? The kernel says so (EFAULT if not) when asked to have it grow in place by more than there are
+ * addresses for.
+ */
+static bool is_one(uintptr_t from, size_t bytes)
 {
-	struct place *place = context;
-	struct mapping m;
-
-	if (!parse(line, &m) || m.end <= place->at)
-		return true;
-	place->end = m.start <= place->at ? m.end : 0;
-	return false;
+	return os_mremap((void *)from, bytes, MOST_ADDRESSES - PAGE_BYTES, 0, NULL) != -EFAULT;
 }
 
 size_t maps_one(const void *address, size_t bytes)
 {
-	struct place place = { .at = (uintptr_t)address };
+	size_t one = 0, more = bytes / PAGE_BYTES + 1;
 
-	read_lines("/proc/thread-self/maps", find, &place);
-	if (!place.end)
-		return 0;
-	return place.end - place.at < bytes ? place.end - place.at : bytes;
+	if (is_one((uintptr_t)address, bytes))
+		return bytes;
+	while (more - one > 1) {
+		size_t middle = one + (more - one) / 2;
+
+		if (is_one((uintptr_t)address, middle * PAGE_BYTES))
+			one = middle;
+		else
+			more = middle;
+	}
+	return one * PAGE_BYTES;
 }
 
 static bool find_attached(const char *line, void *context)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * maps.h - what the kernel says of the process's mappings, in /proc/self/maps and smaps, read with bare system calls
- * and into no more than a page of memory, so that a signal handler may ask. Slow: for the rare case in which only the
+ * maps.h - what the kernel says of the process's mappings, mostly in /proc/self/maps and smaps, read with bare system
+ * calls and into no more than a page of memory, so that a signal handler may ask. Slow: for the rare case in which only the
  * kernel knows.
  */
 #ifndef UPA_MAPS_H
@@ -14,7 +14,7 @@
 /* How many mappings the process has; 0 if there is no telling. */
 size_t maps_count(void);
 
-/* Of a mapped range, how many bytes from its start on are one mapping to the kernel; 0 if there is no telling. */
+/* Of a range of pages, how many bytes from its start on are one mapping to the kernel. By no file. */
 size_t maps_one(const void *address, size_t bytes);
 
 /* Of a segment of System V shared memory that was attached at `start`, a piece that is there still. */

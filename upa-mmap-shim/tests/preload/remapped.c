@@ -469,12 +469,14 @@ static void odd_sizes(void)
 }
 
 /* A program that has used up its descriptors. */
-static void without_descriptors(void)
+static void use_up_descriptors(bool aside)
 {
 	struct rlimit few = { 16, 16 };
 	char *block = in_pieces(), *grown;
 
 	CALL(madvise(block, OLD, MADV_DONTFORK));
+	if (aside)
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	CALL(setrlimit(RLIMIT_NOFILE, &few));
 	while (dup(STDOUT_FILENO) >= 0)
 		;
@@ -484,6 +486,16 @@ static void without_descriptors(void)
 	tell_all(grown, NEW);
 	munmap(grown, NEW);
 	reuse();
+}
+
+static void without_descriptors(void)
+{
+	use_up_descriptors(false);
+}
+
+static void aside_without_descriptors(void)
+{
+	use_up_descriptors(true);
 }
 
 /* ---- what a child does not have -------------------------------------------------------------------------- */
@@ -593,6 +605,7 @@ int main(int argc, char **argv)
 		SCENARIO(aside_in_place),
 		SCENARIO(odd_sizes),
 		SCENARIO(without_descriptors),
+		SCENARIO(aside_without_descriptors),
 		SCENARIO(not_in_a_child),
 		SCENARIO(after_the_first_thread),
 	};
