@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 
 #include "entry/entry.h"
@@ -61,11 +62,15 @@ EXPORT ssize_t vmsplice(int fd, const struct iovec *vector, size_t count, unsign
 				       vector, count, flags));
 }
 
-/* Since Linux 6.14: this thread, this process. */
-#define PIDFD_SELF_LEAST (-10002)
-#define PIDFD_SELF_MOST (-10000)
+static long kernel_process_madvise(int pidfd, const struct iovec *vector, size_t count, int advice, unsigned flags)
+{
+	return os_call(SYS_process_madvise, pidfd, (long)vector, (long)count, advice, flags, 0);
+}
 
-/* Does this descriptor stand for this process, or a thread of it? */
+/*
+ * Does this descriptor stand for this process, or a thread of it? The kernel says so since Linux 6.13: there is advice
+ * that nobody may give to another. Before, advice that leaves something behind could be given to nobody.
+ */
 static bool is_self(int pidfd)
 {
 	static const char key[] = "Pid:\t";
@@ -73,8 +78,10 @@ static bool is_self(int pidfd)
 	char text[512];
 	const char *line;
 
+	if (!kernel_process_madvise(pidfd, NULL, 0, MADV_DONTNEED, 0))
+		return true;
 	if (pidfd < 0)
-		return pidfd >= PIDFD_SELF_LEAST && pidfd <= PIDFD_SELF_MOST;
+		return false;
 	message_text(&path, "/proc/thread-self/fdinfo/");
 	message_number(&path, (uint64_t)pidfd, 0);
 	path.text[path.length] = 0;
@@ -103,11 +110,6 @@ static bool concerns_us(const struct iovec *vector, size_t count)
 			return true;
 	}
 	return false;
-}
-
-static long kernel_process_madvise(int pidfd, const struct iovec *vector, size_t count, int advice, unsigned flags)
-{
-	return os_call(SYS_process_madvise, pidfd, (long)vector, (long)count, advice, flags, 0);
 }
 
 /*

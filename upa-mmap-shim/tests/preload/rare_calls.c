@@ -90,6 +90,20 @@ static void advised_by_descriptor(void)
 	reuse_and_fork();
 }
 
+static void advised_by_the_last_descriptor(void)
+{
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	struct rlimit few = { (rlim_t)self + 1, (rlim_t)self + 1 };
+
+	if (self < 0)
+		return;
+	CALL(setrlimit(RLIMIT_NOFILE, &few));
+	while (dup(STDOUT_FILENO) >= 0)
+		;
+	advise_self(self, MADV_DONTFORK);
+	advise_self(self, 102 /* MADV_GUARD_INSTALL */);
+}
+
 /* Of another process, whose addresses are the same. */
 static void advised_elsewhere(void)
 {
@@ -575,6 +589,7 @@ int main(int argc, char **argv)
 {
 	static const struct scenario scenarios[] = {
 		SCENARIO(advised_by_descriptor),
+		SCENARIO(advised_by_the_last_descriptor),
 		SCENARIO(advised_elsewhere),
 		SCENARIO(purge_over_holes),
 		SCENARIO(spliced_from_nowhere),
