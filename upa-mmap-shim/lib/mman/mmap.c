@@ -43,12 +43,12 @@ static void *map_over(struct upa_region *r, void *address, size_t length, int pr
 	int error;
 
 	/* Free pages count as unmapped, if there are no others; else the kernel says what is wrong first, or EEXIST. */
-	if (claimed && (!wholly_inside(r, address, length) || upa_region_claim(r, address, length)))
+	if (claimed && upa_claim_range(r, address, length))
 		return address_result(os_mmap(address, length, protection, flags, fd, offset));
 	/* Made elsewhere, it would be aligned. */
 	if (flags & MAP_HUGETLB && (uintptr_t)address % huge_bytes(flags)) {
 		if (claimed)
-			upa_give_up(r, address, length);
+			upa_give_up_range(r, address, length);
 		return address_result(-EINVAL);
 	}
 	flags &= ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
@@ -57,7 +57,7 @@ static void *map_over(struct upa_region *r, void *address, size_t length, int pr
 		error = (int)upa_place(r, address, length, false, renew, r);
 		/* Free before, and so they stay. */
 		if (error && claimed)
-			upa_give_up(r, address, length);
+			upa_give_up_range(r, address, length);
 		if (!error && flags & MAP_POPULATE)
 			os_madvise(address, length, MADV_POPULATE_WRITE);
 		return error ? address_result(error) : address;
@@ -67,7 +67,7 @@ static void *map_over(struct upa_region *r, void *address, size_t length, int pr
 	if (os_failed(moved) && !os_failed(made))
 		os_munmap((void *)made, length);
 	if (os_failed(moved) && claimed)
-		upa_give_up(r, address, length);
+		upa_give_up_range(r, address, length);
 	return address_result(moved);
 }
 

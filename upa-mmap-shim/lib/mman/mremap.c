@@ -37,17 +37,18 @@ static long would_reserve(size_t length)
 static long move_out(struct upa_region *r, char *from, size_t old_size, size_t new_size, bool asked)
 {
 	size_t kept = old_size < new_size ? old_size : new_size;
+	bool whole = wholly_inside(r, from, kept);
 	long to = would_reserve(new_size - kept);
 	long grown;
 
 	if (os_failed(to))
 		return to;
-	to = upa_region_ordinary(r) ? upa_move_mapping(r, from, kept, asked, 0, NULL) : -EFAULT;
+	to = upa_region_ordinary(r) ? upa_move_mapping(whole ? r : NULL, from, kept, asked, 0, NULL) : -EFAULT;
 	/*
 	 * Several mappings to the kernel, as moves and restored neighbours leave them, of which none is treated in a
 	 * way of its own: no more than bytes to move.
 	 */
-	if (to == -EFAULT && !upa_region_tainted(r, from, kept)) {
+	if (to == -EFAULT && whole && !upa_region_tainted(r, from, kept)) {
 		to = os_mmap(NULL, new_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
 			     0);
 		if (!os_failed(to)) {
@@ -117,7 +118,7 @@ static bool grow_in_place(struct upa_region *r, char *from, size_t old_size, siz
 	char *behind = from + old_size;
 	long made, moved;
 
-	if (!wholly_inside(r, behind, new_size - old_size) || upa_region_claim(r, behind, new_size - old_size))
+	if (upa_claim_range(r, behind, new_size - old_size))
 		return false;
 	made = move_out(r, from, old_size, new_size, false);
 	moved = os_failed(made) ? made : upa_move_into(r, (void *)made, new_size, from);
@@ -125,7 +126,7 @@ static bool grow_in_place(struct upa_region *r, char *from, size_t old_size, siz
 		return true;
 	if (!os_failed(made))
 		move_back(r, (void *)made, new_size, old_size, from);
-	upa_give_up(r, behind, new_size - old_size);
+	upa_give_up_range(r, behind, new_size - old_size);
 	return false;
 }
 
@@ -260,6 +261,33 @@ static void *remap_into(struct upa_region *r, void *from, size_t old_size, size_
 	return address_result(moved);
 }
 
+/* A mapping of the program's own that reaches across a border of the region, and does not just get smaller. */
+static void *remap_across(struct upa_region *r, const struct range *part, char *from, size_t old_size, size_t new_size,
+			  int flags, char *to)
+{
+	bool chosen = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
+	size_t kept = old_size < new_size ? old_size : new_size;
+	long moved;
+
+	if (!all_allocated(r, part->address, part->bytes) || maps_one(from, kept) < kept)
+		return address_result(-EFAULT);
+	if (!chosen && grow_in_place(r, from, old_size, new_size))
+		return from;
+	if (!(flags & MREMAP_MAYMOVE))
+		return address_result(-ENOMEM);
+	moved = move_out(r, from, old_size, new_size, flags & MREMAP_DONTUNMAP);
+	if (flags & MREMAP_FIXED && !os_failed(moved)) {
+		void *made = (void *)moved;
+
+		moved = upa_move_into(r, made, new_size, to);
+		if (os_failed(moved))
+			move_back(r, made, new_size, kept, from);
+	}
+	if (!os_failed(moved) && !(flags & MREMAP_DONTUNMAP))
+		upa_munmap(from, old_size);
+	return address_result(moved);
+}
+
 static void *remap(struct upa_region *r, void *old_address, size_t old_size, size_t new_size, int flags, void *target)
 {
 	uintptr_t from = (uintptr_t)old_address, to = (uintptr_t)target;
@@ -291,9 +319,8 @@ static void *remap(struct upa_region *r, void *old_address, size_t old_size, siz
 		return shrink(r, old_address, old_size, new_size);
 	if (wholly_inside(r, old_address, old_size))
 		return remap_inside(r, old_address, old_size, new_size, flags, target, zeros);
-	/* No mapping reaches across the border of the region. */
 	if (inside(r, old_address, old_size, &part))
-		return address_result(-EFAULT);
+		return remap_across(r, &part, old_address, old_size, new_size, flags, target);
 	if (!into)
 		return address_result(os_mremap(old_address, old_size, new_size, flags, target));
 	return remap_into(r, old_address, old_size, new_size, flags, target);

@@ -14,6 +14,62 @@ void upa_give_up(struct upa_region *r, char *address, size_t length)
 		upa_region_unmap_untouched(r, address, length);
 }
 
+/* Reserves addresses at which nothing is mapped. */
+static int reserve_free(char *address, size_t length)
+{
+	long made = os_mmap(address, length, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (os_failed(made) || (char *)made == address)
+		return os_failed(made) ? (int)made : 0;
+	/* Before Linux 4.17 this flag is a hint. */
+	os_munmap((void *)made, length);
+	return -EEXIST;
+}
+
+int upa_claim_range(struct upa_region *r, char *address, size_t length)
+{
+	struct range part;
+	size_t before, behind;
+	int error;
+
+	if (!inside(r, address, length, &part))
+		return reserve_free(address, length);
+	error = upa_region_claim(r, part.address, part.bytes);
+	if (error)
+		return error;
+	before = (size_t)(part.address - address);
+	behind = length - before - part.bytes;
+	error = before ? reserve_free(address, before) : 0;
+	if (!error && behind) {
+		error = reserve_free(part.address + part.bytes, behind);
+		if (error && before)
+			os_munmap(address, before);
+	}
+	if (error)
+		upa_give_up(r, part.address, part.bytes);
+	return error;
+}
+
+void upa_give_up_range(struct upa_region *r, char *address, size_t length)
+{
+	struct range part;
+	size_t before, behind;
+
+	if (!inside(r, address, length, &part)) {
+		os_munmap(address, length);
+		return;
+	}
+	/* The region has not grown into what is reserved. */
+	before = (size_t)(part.address - address);
+	behind = length - before - part.bytes;
+	if (before)
+		os_munmap(address, before);
+	if (behind)
+		os_munmap(part.address + part.bytes, behind);
+	upa_give_up(r, part.address, part.bytes);
+}
+
 /* ---- pages that were free and have been taken -------------------------------------------------------- */
 
 #define WORD_BITS (sizeof(unsigned long) * CHAR_BIT)

@@ -75,6 +75,15 @@ static inline bool all_allocated(const struct upa_region *r, const void *address
 /* Frees pages that were claimed for a call that has then been refused. */
 void upa_give_up(struct upa_region *r, char *address, size_t length);
 
+/*
+ * Takes a range in which the program has nothing, wherever it is: pages of the region are claimed, and what lies outside
+ * is reserved. 0, or -errno with all as it was.
+ */
+int upa_claim_range(struct upa_region *r, char *address, size_t length);
+
+/* Undoes that. */
+void upa_give_up_range(struct upa_region *r, char *address, size_t length);
+
 /* Puts something of the program's at `to`, whatever is there: an address, or -errno. */
 typedef long upa_placing(char *to, size_t length, void *context);
 

@@ -40,12 +40,15 @@ static size_t segment_bytes(int id)
 static long attach_into(struct upa_region *region, char *at, size_t bytes, int id, int flags)
 {
 	struct attachment a = { id, flags };
-	struct range used;
+	bool claimed = !(flags & SHM_REMAP);
+	long result;
 
-	if (!wholly_inside(region, at, bytes) ||
-	    (!(flags & SHM_REMAP) && upa_region_next(region, at, bytes, false, &used)))
+	if (claimed && upa_claim_range(region, at, bytes))
 		return kernel_shmat(id, at, flags);
-	return upa_place(region, at, bytes, true, attach, &a);
+	result = upa_place(region, at, bytes, true, attach, &a);
+	if (claimed && os_failed(result))
+		upa_give_up_range(region, at, bytes);
+	return result;
 }
 
 static long attach_now(int id, const void *address, int flags)

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <stdint.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -106,6 +107,98 @@ static void purged_with_a_file(void)
 		say("%d", is(private, 2 * MIB, 'h'));
 	}
 	munmap(block, 4 * MIB);
+	reuse();
+}
+
+/* Has the program nothing in a range? */
+static bool is_nothing(char *from, size_t bytes)
+{
+	unsigned char resident;
+
+	for (size_t at = 0; at < bytes; at += PAGE)
+		if (!mincore(from + at, PAGE, &resident))
+			return false;
+	return true;
+}
+
+/* Of much memory, block by block, how much does not read zero. It is written to. */
+static int wrong_in_all_blocks(void)
+{
+	enum { BLOCKS = 128 };
+	char *blocks[BLOCKS];
+	int wrong = 0;
+
+	for (int i = 0; i < BLOCKS; i++) {
+		blocks[i] = map(MIB);
+		for (size_t at = 0; at < MIB; at += PAGE) {
+			wrong += blocks[i][at] != 0;
+			blocks[i][at] = 'w';
+		}
+	}
+	for (int i = 0; i < BLOCKS; i++)
+		munmap(blocks[i], MIB);
+	return wrong;
+}
+
+/* Takes and gives up what reaches over an address where nothing is, in all ways; how many went wrong. */
+static int over(char *border, char *there)
+{
+	char *block = border - MIB, *got;
+	int id = shmget(IPC_PRIVATE, 2 * MIB, 0600 | IPC_CREAT), fd = memfd_create("file", 0), wrong = 0;
+
+	wrong += ftruncate(fd, (off_t)(2 * MIB)) != 0;
+	wrong += mmap(block, 2 * MIB, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) != block || !is(block, 2 * MIB, 0);
+	memset(block, 'b', 2 * MIB);
+	wrong += mmap(block, 2 * MIB, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) != MAP_FAILED;
+	wrong += mremap(block, 2 * MIB, 3 * MIB, 0) != block;
+	wrong += !is(block, 2 * MIB, 'b') || !is(block + 2 * MIB, MIB, 0);
+	wrong += mremap(block, 3 * MIB, 4 * MIB, MOVE, there) != there || !is_nothing(block, 3 * MIB);
+	wrong += !is(there, 2 * MIB, 'b') || !is(there + 2 * MIB, 2 * MIB, 0);
+	wrong += mremap(there, 2 * MIB, 2 * MIB, MOVE, block) != block || !is(block, 2 * MIB, 'b');
+	wrong += mremap(block, 2 * MIB, 2 * MIB, MOVE | MREMAP_DONTUNMAP, there) != there;
+	wrong += !is(block, 2 * MIB, 0) || !is(there, 2 * MIB, 'b');
+	memset(block, 'c', 2 * MIB);
+	got = mremap(block, 2 * MIB, 4 * MIB, MREMAP_MAYMOVE);
+	wrong += got == MAP_FAILED || !is(got, 2 * MIB, 'c') || !is(got + 2 * MIB, 2 * MIB, 0);
+	wrong += munmap(got, 4 * MIB) || !is_nothing(block, 4 * MIB);
+	wrong += mmap(block, 2 * MIB, PROT_READ, MAP_SHARED, fd, 0) != block;
+	wrong += mprotect(block, MIB, PROT_NONE) || munmap(block, 2 * MIB) || !is_nothing(block, 2 * MIB);
+	wrong += shmat(id, block, 0) != block || !is(block, 2 * MIB, 0);
+	wrong += shmat(id, block, 0) != (void *)-1;
+	wrong += shmdt(block) || !is_nothing(block, 2 * MIB);
+	wrong += shmat(id, block, SHM_REMAP) != block;
+	wrong += wrong_in_all_blocks();
+	wrong += !is(block, 2 * MIB, 0) || shmdt(block) || !is_nothing(block, 2 * MIB);
+	shmctl(id, IPC_RMID, NULL);
+	close(fd);
+	return wrong;
+}
+
+/* Where memory ends that the program has freed, it has no border: beyond it is nothing, as there. */
+static void over_borders(void)
+{
+	enum { MOST = 512 };
+	static char *borders[MOST];
+	char line[512], *there = map(4 * MIB), *block = map(8 * MIB);
+	/* Which memory will need no more of. */
+	int n = 0, wrong = wrong_in_all_blocks();
+	FILE *maps = fopen("/proc/thread-self/maps", "r");
+	void *from, *to;
+
+	borders[n++] = block + 4 * MIB;
+	munmap(block, 8 * MIB);
+	while (maps && fgets(line, sizeof(line), maps) && n < MOST - 1)
+		if (sscanf(line, "%p-%p ", &from, &to) == 2) {
+			borders[n++] = from;
+			borders[n++] = to;
+		}
+	if (maps)
+		fclose(maps);
+	for (int i = 0; i < n; i++)
+		if ((uintptr_t)borders[i] > MIB && (uintptr_t)borders[i] < 0x7ffffff00000 &&
+		    is_nothing(borders[i] - MIB, 4 * MIB))
+			wrong += over(borders[i], there);
+	say("wrong: %d", wrong);
 	reuse();
 }
 
@@ -286,6 +379,7 @@ int main(int argc, char **argv)
 	static const struct scenario scenarios[] = {
 		SCENARIO(hints_of_all_kinds),
 		SCENARIO(purged_with_a_file),
+		SCENARIO(over_borders),
 		SCENARIO(guards),
 		SCENARIO(locks),
 		SCENARIO(moved_and_left),
