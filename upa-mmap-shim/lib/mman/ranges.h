@@ -76,8 +76,8 @@ static inline bool all_allocated(const struct upa_region *r, const void *address
 void upa_give_up(struct upa_region *r, char *address, size_t length);
 
 /*
- * Takes a range in which the program has nothing, wherever it is: pages of the region are claimed, and what lies outside
- * is reserved. 0, or -errno with all as it was.
+ * Takes a range in which the program has nothing, wherever it is: pages of the region are claimed, and what lies
+ * outside is reserved. 0, or -errno with all as it was.
  */
 int upa_claim_range(struct upa_region *r, char *address, size_t length);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * maps.h - what the kernel says of the process's mappings, mostly in /proc/self/maps and smaps, read with bare system
- * calls and into no more than a page of memory, so that a signal handler may ask. Slow: for the rare case in which only the
- * kernel knows.
+ * calls and into no more than a page of memory, so that a signal handler may ask. Slow: for the rare case in which only
+ * the kernel knows.
  */
 #ifndef UPA_MAPS_H
 #define UPA_MAPS_H
