@@ -8,79 +8,16 @@
  *   llfree_model --record N            one small run as a vector file, for vectors/random-*.vec
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "check.h"
+#include "llfree_plain.h"
+#include "llfree_record.h"
 
-enum content { NO_MEMORY, ZERO, OLD };
-
-static struct upa_llfree a;
-static uint64_t pages;
 static uint64_t seed;
 static uint64_t rng;
-static bool record;
 static uint64_t made[4]; /* operations, gets, gets that failed for good reason, gets in an untidy place */
-
-static unsigned char *held; /* 1: allocated */
-static unsigned char *content;
-static unsigned char *written;    /* 1: its holder has written to it */
-static unsigned char *populated;  /* 1: known to have memory: cleared by a holder, or declared resident */
-static unsigned char *may_vanish; /* 1: free, and somebody has marked its memory */
-static unsigned char *tainted;    /* by child */
-static unsigned char *lazy;
-
-/* Prints an operation and its answer as a line of a vector file. */
-__attribute__((format(printf, 1, 2))) static void note(const char *format, ...)
-{
-	va_list arguments;
-
-	if (!record)
-		return;
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	putchar('\n');
-}
-
-static const char *name(int64_t result)
-{
-	static char text[24];
-
-	if (result >= 0)
-		snprintf(text, sizeof(text), "%" PRId64, result);
-	return result >= 0       ? text :
-	       result == -ENOMEM ? "ENOMEM" :
-	       result == -EBUSY  ? "EBUSY" :
-	       result == -EINVAL ? "EINVAL" :
-				   "?";
-}
-
-/* UPA_HOLDS_* as vectors name them. */
-static const char *contents_name(uint32_t holds)
-{
-	static const char *const names[] = { "absent", "zeroed", "stale", "?", "lazy", "resident" };
-	static char text[60];
-	size_t at = 0;
-
-	for (uint32_t i = 0; i < 6; i++)
-		if (holds >> i & 1)
-			at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s", at ? "+" : "", names[i]);
-	return text;
-}
-
-/* The answer of a get. */
-static const char *got_name(int64_t result, uint32_t flags)
-{
-	static char text[90];
-
-	if (result < 0 || !(flags & UPA_GET_CONTENTS))
-		return name(result);
-	snprintf(text, sizeof(text), "%" PRId64 " %s", upa_llfree_page(result),
-		 contents_name(upa_llfree_holds(result)));
-	return text;
-}
 
 static uint64_t below(uint64_t n)
 {
@@ -93,29 +30,6 @@ static bool one_in(uint64_t n)
 static uint64_t lesser(uint64_t x, uint64_t y)
 {
 	return x < y ? x : y;
-}
-
-/* Length of the run of pages like `from` that starts there. */
-static uint64_t like(uint64_t from)
-{
-	uint64_t end = from + 1;
-
-	while (end < pages && held[end] == held[from])
-		end++;
-	return end - from;
-}
-
-/* Is there room for n pages that starts at a multiple of align and, if inside, lies within one child? */
-static bool room(uint64_t n, uint64_t align, bool inside)
-{
-	uint64_t run = 0;
-
-	for (uint64_t p = pages; p-- > 0;) {
-		run = held[p] ? 0 : run + 1;
-		if (run >= n && p % align == 0 && !(inside && p % UPA_CHILD_PAGES + n > UPA_CHILD_PAGES))
-			return true;
-	}
-	return false;
 }
 
 /* What next_stale says of pages just taken, against what they hold. */
@@ -218,23 +132,6 @@ static void op_get(void)
 	}
 }
 
-/* May a run begin anywhere? */
-static bool fits(uint64_t n, uint32_t flags)
-{
-	return n > UPA_CHILD_PAGES && !(flags & (UPA_GET_ABSENT | UPA_GET_ALIGNED));
-}
-
-/* Of pages from `first` on, how many lack memory, as far as the allocator knows? */
-static uint64_t absent_at(uint64_t first, uint64_t n)
-{
-	uint64_t absent = 0, length;
-
-	for (uint64_t p = first; p < first + n; p++)
-		absent += upa_llfree_child_state(&a, p) != (int)UPA_ZEROED &&
-			  upa_llfree_next_stale(&a, p, 1, &length) < 0;
-	return absent;
-}
-
 /*
  * Where there are that many free pages side by side: how many lack memory at the best of their starts? That is asked
  * only if no slot reserves a tree, and a search looks at all there is.
@@ -251,19 +148,6 @@ static uint64_t fewest_absent(uint64_t n)
 		if (!held[p] && like(p) >= n)
 			fewest = lesser(fewest, absent_at(p, n));
 	return fewest;
-}
-
-/* Is a run so long that it is to start at a child, for there is too little memory to start elsewhere for its sake? */
-static bool lacks_most(uint64_t first, uint64_t n)
-{
-	return n >= UPA_TREE_PAGES && absent_at(first, n) > n - UPA_CHILD_PAGES;
-}
-
-/* Does a run that crosses a child take all that is free at its end? */
-static bool is_at_border(uint64_t page, uint64_t n, uint32_t flags)
-{
-	return n < UPA_CHILD_PAGES && !(flags & (UPA_GET_ABSENT | UPA_GET_ALIGNED)) && page % UPA_CHILD_PAGES &&
-	       held[page - 1];
 }
 
 static void op_run(void)
