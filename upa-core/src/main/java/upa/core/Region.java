@@ -171,34 +171,7 @@ public final class Region extends RegionRuns implements AutoCloseable {
         memory.clean();
     }
 
-    private void checkOpen() {
-        lifetime.checkOpen();
-    }
-
-    /** Keeps the region open until {@link #release}, which may come from another thread. */
-    void hold() {
-        lifetime.hold(slot());
-    }
-
-    void release() {
-        lifetime.release(slot());
-        Reference.reachabilityFence(this);
-    }
-
     // ---- map and unmap ----------------------------------------------------------------------------------------
-
-    /** The first page of a block that lies wholly in the region. */
-    private long pageOf(long address, long bytes) {
-        long offset = address - base;
-        if (bytes <= 0
-                || (offset & PAGE_BYTES - 1) != 0
-                || offset < 0
-                || offset >= this.bytes
-                || bytes > this.bytes - offset) {
-            throw Arguments.foreign(this, address, bytes);
-        }
-        return offset >> PAGE_SHIFT;
-    }
 
     /**
      * Allocates pages that may hold old bytes.

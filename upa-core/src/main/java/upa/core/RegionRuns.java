@@ -4,6 +4,7 @@ import static upa.core.RegionDescriptor.INTERNAL_FAILURES;
 import static upa.core.RegionDescriptor.PAGE_BYTES;
 import static upa.llfree.LlFreeDescriptor.PAGE_SHIFT;
 
+import java.lang.ref.Reference;
 import java.util.function.LongSupplier;
 import upa.internal.events.Events;
 import upa.internal.region.RegionBackEnd;
@@ -50,8 +51,37 @@ abstract class RegionRuns {
         return (int) Thread.currentThread().threadId() & slots - 1;
     }
 
+    /** The first page of a block that lies wholly in the region. */
+    final long pageOf(long address, long bytes) {
+        long offset = address - base;
+        if (bytes <= 0
+                || (offset & PAGE_BYTES - 1) != 0
+                || offset < 0
+                || offset >= this.bytes
+                || bytes > this.bytes - offset) {
+            throw Arguments.foreign(this, address, bytes);
+        }
+        return offset >> PAGE_SHIFT;
+    }
+
     static long pagesOf(long bytes) {
         return bytes + PAGE_BYTES - 1 >>> PAGE_SHIFT;
+    }
+
+    // ---- in use ----------------------------------------------------------------------------------------------
+
+    final void checkOpen() {
+        lifetime.checkOpen();
+    }
+
+    /** Keeps the region open until {@link #release}, which may come from another thread. */
+    final void hold() {
+        lifetime.hold(slot());
+    }
+
+    final void release() {
+        lifetime.release(slot());
+        Reference.reachabilityFence(this);
     }
 
     // ---- taken and freed -------------------------------------------------------------------------------------
