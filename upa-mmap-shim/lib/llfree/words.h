@@ -107,6 +107,11 @@ static inline struct slot *slot_at(const struct upa_llfree *a, uint32_t s)
 	return (struct slot *)a->slot + (s < a->slots ? s : s % a->slots);
 }
 
+static inline bool in_range(const struct upa_llfree *a, uint64_t first, uint64_t pages)
+{
+	return pages && first < a->pages && pages <= a->pages - first;
+}
+
 /* A range that starts at `first` and ends at `end`, cut at the end of the first one's child, or tree. */
 static inline uint64_t end_in_child(uint64_t first, uint64_t end)
 {

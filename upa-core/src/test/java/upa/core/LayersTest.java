@@ -55,6 +55,7 @@ class LayersTest {
             "Put",
             "Get",
             "Check",
+            "Contents",
             "LlFree");
 
     private static final List<String> LINEAR = List.of(
