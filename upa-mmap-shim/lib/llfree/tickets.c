@@ -47,7 +47,7 @@ static void move_to(const struct upa_llfree *a, struct slot *s, uint64_t old, ui
 	uint64_t t = c / UPA_TREE_CHILDREN;
 
 	touch_children(a, (t + 1) * UPA_TREE_CHILDREN);
-	if (!cas_strong_acq_rel(&s->reservation, &old, with_child(reservation_of(t, w, tree_free(w)), c))) {
+	if (!cas_strong_acq_rel(&s->reservation, &old, reservation_of(c, w, tree_free(w)))) {
 		tree_release(a, t, tree_free(w));
 	} else if (old & SLOT_PRESENT) {
 		UPA_ASSERT(slot_tree(old) != t);

@@ -307,11 +307,10 @@ static inline bool slot_holds(uint64_t w, uint64_t tree)
 	return w & SLOT_PRESENT && slot_tree(w) == tree;
 }
 
-/* A slot's word for a tree just reserved, of which `word` is the tree's. */
-static inline uint64_t reservation_of(uint64_t tree, uint32_t word, uint32_t free)
+/* A slot's word for the tree of child c, just reserved, of which `word` is the tree's; gets begin at that child. */
+static inline uint64_t reservation_of(uint64_t c, uint32_t word, uint32_t free)
 {
-	return SLOT_PRESENT | (word & NODE_POLARITY ? SLOT_POLARITY : 0) |
-	       tree * UPA_TREE_CHILDREN << SLOT_CHILD_SHIFT | free;
+	return SLOT_PRESENT | (word & NODE_POLARITY ? SLOT_POLARITY : 0) | c << SLOT_CHILD_SHIFT | free;
 }
 
 /* The reservation of a slot; one that points outside the state counts as none. */

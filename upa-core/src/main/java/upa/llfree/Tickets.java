@@ -135,7 +135,7 @@ final class Tickets {
         long t = c / TREE_CHILDREN;
         int free = treeFree(w);
         a.touchChildren((t + 1) * TREE_CHILDREN);
-        if (!compareAndSetLongVolatile(s, old, withChild(reservation(t, w, free), c))) {
+        if (!compareAndSetLongVolatile(s, old, reservation(c, w, free))) {
             Trees.release(a, t, free);
         } else if (isPresent(old)) {
             Trees.release(a, slotTree(old), slotFree(old));

@@ -142,12 +142,9 @@ final class Words {
 
     // ---- slot words ------------------------------------------------------------------------------------------
 
-    /** The reservation of a tree whose word this is, with so many free pages; searches start at its first child. */
-    static long reservation(long tree, int word, int free) {
-        return SLOT_PRESENT
-                | ((word & NODE_POLARITY) != 0 ? SLOT_POLARITY : 0)
-                | tree * TREE_CHILDREN << SLOT_CHILD_SHIFT
-                | free;
+    /** The reservation of the tree of child c, whose word this is, with so many free pages; gets begin at c. */
+    static long reservation(long c, int word, int free) {
+        return SLOT_PRESENT | ((word & NODE_POLARITY) != 0 ? SLOT_POLARITY : 0) | c << SLOT_CHILD_SHIFT | free;
     }
 
     /** The polarity of the tree as a mask. */
