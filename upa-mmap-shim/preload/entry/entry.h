@@ -75,7 +75,8 @@ ENTRY_OWN(shmdt);
 								       (long)(call))
 
 /* The same for a function that libc's own can do as well, whoever is next. */
-#define ENTRY_NEXT(name, call, ...) (next_need(), next.name ? entry_error((long)next.name(__VA_ARGS__)) : (long)(call))
+#define ENTRY_NEXT(name, call, ...)                                                                                    \
+	(next_need(), next.name && !entry_by_number ? entry_error((long)next.name(__VA_ARGS__)) : (long)(call))
 
 /* Does another library come first, from which libc's own function will bring the call here? */
 #define ENTRY_RETURNS(name) (__builtin_expect(next_returns.name, 0) && !entry_by_number)

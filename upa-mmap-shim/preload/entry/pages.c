@@ -240,7 +240,7 @@ EXPORT int msync(void *address, size_t length, int flags)
 	next_need();
 	heap_uncover(address, length);
 	/* The next one, which may be cancelled, for what may have to wait. */
-	if (!gate_touched(address, length) && next.msync)
+	if (!gate_touched(address, length) && next.msync && !entry_by_number)
 		return next.msync(address, length, flags);
 	return upa_mman_apply_past_holes(address, length, false, call_msync, flags);
 }

@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -23,8 +24,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -55,6 +58,15 @@ static void say(const char *call, long result)
 	length += (size_t)snprintf(text + length, sizeof(text) - length, "%s: %ld\n", call, result);
 }
 
+/* glibc has no mbind(); a library may. */
+static long bind_by_name(void *address, size_t bytes)
+{
+	long (*function)(void *, unsigned long, int, const unsigned long *, unsigned long, unsigned);
+
+	*(void **)&function = dlsym(RTLD_DEFAULT, "mbind");
+	return function ? function(address, bytes, 0, NULL, 0, 0) : 0;
+}
+
 static void on(const char *what, char *block, size_t bytes)
 {
 	unsigned char vector[64];
@@ -63,6 +75,7 @@ static void on(const char *what, char *block, size_t bytes)
 	say("madvise", madvise(block, bytes, MADV_WILLNEED));
 	say("posix_madvise", posix_madvise(block, bytes, POSIX_MADV_WILLNEED));
 	say("mincore", mincore(block, bytes, vector));
+	say("mbind", bind_by_name(block, bytes));
 	say("mlock", mlock(block, PAGE));
 	say("munlock", munlock(block, PAGE));
 	say("mlock2", mlock2(block, PAGE, 0));
@@ -71,6 +84,16 @@ static void on(const char *what, char *block, size_t bytes)
 	say("mprotect", mprotect(block, PAGE, PROT_READ));
 	say("pkey_mprotect", pkey_mprotect(block, PAGE, PROT_READ, -1));
 	say("munmap", munmap(block, bytes));
+}
+
+static void attach(void)
+{
+	int id = shmget(IPC_PRIVATE, PAGE, 0600 | IPC_CREAT);
+	void *at = shmat(id, NULL, 0);
+
+	say("shmat", at == (void *)-1);
+	say("shmdt", shmdt(at));
+	shmctl(id, IPC_RMID, NULL);
 }
 
 static int all(void)
@@ -102,6 +125,9 @@ static int all(void)
 	say("setsockopt", setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)));
 	say("ioctl", ioctl(pipes[0], FIONREAD, &one));
 	say("bytes in the pipe", one);
+	attach();
+	say("personality", personality(0xffffffff));
+	say("process_madvise", process_madvise(-1, &vector, 1, MADV_COLD, 0));
 	say("mlockall", mlockall(MCL_CURRENT | MCL_ONFAULT));
 	child = fork();
 	if (!child)

@@ -9,6 +9,7 @@ dl="$1/libupa_malloc.so"
 calls=$2/preload_chain_calls
 spy=$2/libpreload_chain_spy.so
 mallocs=$2/libpreload_chain_mallocs.so
+numbers=$2/libpreload_chain_numbers.so
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -35,6 +36,13 @@ for mode in '' UPA_STRICT=1 UPA_OFF=1 UPA_UNCLEARED=0 UPA_RETAIN=0; do
   done
   for order in "$upa:$mallocs" "$mallocs:$upa"; do
     same "counted, $mode ${order//$1\//}" counted env ${mode:+"$mode"} LD_PRELOAD="$order" "$calls" mallocs
+  done
+done
+# A library whose functions make system calls by syscall(), which is ours.
+LD_PRELOAD=$numbers "$calls" >numbered 2>&1
+for mode in '' UPA_STRICT=1 UPA_OFF=1 UPA_REDIRECT=0; do
+  for order in "$upa:$numbers" "$numbers:$upa"; do
+    same "by number, $mode ${order//$1\//}" numbered env ${mode:+"$mode"} LD_PRELOAD="$order" "$calls"
   done
 done
 # Where libc's own functions are not redirected, what UPA serves is not seen behind it.
