@@ -98,6 +98,23 @@ static void test_extent(void)
 	finish(r);
 }
 
+/* By blocks of a few pages, about which nothing else is to be done. */
+static void test_small_blocks(void)
+{
+	struct upa_region *r = create(0);
+	size_t before = extent(r);
+
+	for (size_t used = 0; used <= before; used += 64 * KIB) {
+		char *p = upa_region_map(r, 64 * KIB, 0);
+
+		CHECK(p, "errno=%d", errno);
+		p[0] = 1;
+		p[64 * KIB - 1] = 2;
+	}
+	CHECK(extent(r) > before, "extent=%zu", before);
+	finish(r);
+}
+
 /* In place, by moving page tables, at a fixed place, aligned, ahead of need. */
 static void test_every_way(void)
 {
@@ -387,6 +404,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "above"))
 		return place_above();
 	test_extent();
+	test_small_blocks();
 	test_every_way();
 	test_neighbour(0);
 	test_neighbour(UPA_REGION_FENCED);
