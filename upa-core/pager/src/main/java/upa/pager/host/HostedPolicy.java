@@ -1,7 +1,9 @@
 package upa.pager.host;
 
+import java.util.BitSet;
 import java.util.List;
 import upa.policy.MemoryPolicy;
+import upa.policy.PageBatch;
 import upa.policy.PageColumn;
 import upa.policy.PageList;
 import upa.policy.Place;
@@ -21,6 +23,8 @@ final class HostedPolicy implements PolicyContext {
     final MemoryPolicy policy;
     /** Proposals that were no-ops. */
     long refused;
+    /** Pages that it has been told of, and not yet that they are gone: it may be behind, and is judged by these. */
+    final BitSet told = new BitSet();
     /** Calls in a row in which too few victims were proposed. */
     int shortfalls;
     /** Whether its latest proposals ended because too many of them were refused. */
@@ -55,6 +59,13 @@ final class HostedPolicy implements PolicyContext {
     void revoke() {
         revoked = true;
         links.revoke();
+    }
+
+    /** It is told that pages have come, or gone. */
+    void told(PageBatch pages, boolean areThere) {
+        for (int i = 0; i < pages.size(); i++) {
+            told.set(pages.page(i), areThere);
+        }
     }
 
     void checkOptions() {

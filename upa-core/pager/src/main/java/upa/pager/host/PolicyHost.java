@@ -47,6 +47,9 @@ public final class PolicyHost implements AutoCloseable {
     private int nextWanted;
     private int endWanted;
     private long standIns;
+    /** Of the victims of the last call, those that no policy proposed, though the last has been told of them. */
+    private int missed;
+
     private volatile boolean abandoned;
 
     /**
@@ -262,6 +265,7 @@ public final class PolicyHost implements AutoCloseable {
     }
 
     private void added(HostedPolicy h, PageBatch pages) {
+        h.told(pages, true);
         begin(h, "added");
         try {
             h.policy.added(pages);
@@ -272,6 +276,7 @@ public final class PolicyHost implements AutoCloseable {
     }
 
     private void gone(HostedPolicy h, PageBatch pages) {
+        h.told(pages, false);
         begin(h, "gone");
         try {
             h.policy.gone(pages);
@@ -353,18 +358,19 @@ public final class PolicyHost implements AutoCloseable {
             left -= evict(h, left, urgent);
         }
         if (!abandoned) {
-            int missed = left == 0 ? 0 : standIn(left);
-            left -= missed;
-            judge(missed);
+            missed = 0;
+            left -= left == 0 ? 0 : standIn(left);
+            judge();
             replaceFailed();
         }
         return wanted - left;
     }
 
     /**
-     * Victims that the policies missed are the fault of the last, unless it was cut short by pages that cannot leave.
+     * Victims that the policies missed are the fault of the last, unless it was cut short by pages that cannot leave,
+     * or has not yet been told of them.
      */
-    private void judge(int missed) {
+    private void judge() {
         if (chain.length == 0) {
             return;
         }
@@ -432,6 +438,7 @@ public final class PolicyHost implements AutoCloseable {
 
     /** Victims by rising priority and address, whoever they are: no policy is needed for it. */
     private int standIn(int wanted) {
+        HostedPolicy last = chain.length == 0 ? null : chain[chain.length - 1];
         accepted.clear();
         for (int priority = 0; priority <= Priorities.MOST && accepted.size() < wanted; priority++) {
             if (priorities.has(priority)) {
@@ -439,6 +446,9 @@ public final class PolicyHost implements AutoCloseable {
             }
         }
         standIns += accepted.size();
+        for (int i = 0; last != null && i < accepted.size(); i++) {
+            missed += last.told.get(accepted.page(i)) ? 1 : 0;
+        }
         tellEvicted();
         return accepted.size();
     }

@@ -101,14 +101,29 @@ final class Proposals implements Eviction, Actions {
         return urgent;
     }
 
+    /** The page has left, which the policy could not know: it is told hereby. */
+    private boolean late(int page) {
+        by.told.clear(page);
+        by.refused++;
+        return false;
+    }
+
+    private boolean isNonsense() {
+        nonsense++;
+        return refuse();
+    }
+
     private boolean claim(int page, int place) {
         check();
-        if (!isPage(page) || !mechanism.isResident(page)) {
-            nonsense++;
-            return refuse();
+        if (!isPage(page)) {
+            return isNonsense();
+        }
+        if (!mechanism.isResident(page)) {
+            return by.told.get(page) ? late(page) : isNonsense();
         }
         if (wanted() > 0 && !priorities.protects(page) && mechanism.evict(page, place)) {
             left--;
+            by.told.clear(page);
             accepted.add(page);
             return true;
         }

@@ -175,6 +175,111 @@ class PolicyHostTest {
                 pages.evicted.stream().sorted().toList());
     }
 
+    /** As one whose thread does not get a processor: it proposes what has left long ago, in the order of its coming. */
+    @Test
+    void aPolicyThatIsToldTooLateIsNotReplaced() {
+        start();
+        add(0, 1000);
+        for (int page = 0; page < 800; page++) {
+            pages.drop(page);
+        }
+        assertEquals(2, host.evict(2, true));
+        assertEquals(List.of("evict 800 to -1", "evict 801 to -1"), pages.done);
+        assertEquals(List.of(), said);
+        assertEquals("test", host.spec().text().substring(0, 4));
+        assertEquals(800, host.statistics().refused());
+    }
+
+    @Test
+    void whoIsToldThatPagesHaveLeftAndProposesThemTalksNonsense() {
+        TestPolicy.misdeed(id, "evict", (p, w) -> {
+            for (int page = 0; page < 200; page++) {
+                p.queue.remove(page);
+                ((Eviction) w).propose(page);
+            }
+        });
+        start();
+        add(0, 1000);
+        for (int page = 0; page < 200; page++) {
+            pages.drop(page);
+        }
+        assertEquals(2, host.evict(2, true));
+        assertEquals(List.of(), said, "the first time it could not know");
+        assertEquals(2, host.evict(2, true));
+        assertEquals(
+                List.of("policy=test is replaced by clock: proposed more than victims=72 that are not in memory"),
+                said);
+    }
+
+    @Test
+    void whatHasLeftOnceMayComeAndLeaveAgain() {
+        TestPolicy.misdeed(id, "evict", (p, w) -> {
+            for (int page = 0; page < 200; page++) {
+                p.queue.remove(page);
+                ((Eviction) w).propose(page);
+            }
+        });
+        start();
+        add(0, 300);
+        for (int round = 0; round < 5; round++) {
+            for (int page = 0; page < 200; page++) {
+                pages.drop(page);
+            }
+            assertEquals(1, host.evict(1, true));
+            for (int page = 0; page < 200; page++) {
+                pages.put(page);
+            }
+            int[] back = IntStream.range(0, 200).toArray();
+            host.gone(Cause.EVICTED, back, 200);
+            host.added(Cause.FETCHED, back, 200);
+        }
+        assertEquals(List.of(), said);
+    }
+
+    private void proposeAgain(int count) {
+        TestPolicy.misdeed(id, "evict", (p, w) -> {
+            for (int page = 0; page < count; page++) {
+                ((Eviction) w).propose(page);
+            }
+        });
+        host.evict(1, true);
+        assertEquals(
+                List.of("policy=test is replaced by clock: proposed more than victims=68 that are not in memory"),
+                said);
+    }
+
+    @Test
+    void whatHasBeenClaimedIsKnownToHaveLeft() {
+        start();
+        add(0, 1000);
+        assertEquals(200, host.evict(200, true));
+        proposeAgain(200);
+    }
+
+    @Test
+    void whatAPolicyWasToldIsGoneItKnowsToHaveLeft() {
+        start();
+        add(0, 1000);
+        for (int page = 0; page < 200; page++) {
+            pages.drop(page);
+        }
+        host.gone(Cause.FREED, IntStream.range(0, 200).toArray(), 200);
+        proposeAgain(200);
+    }
+
+    @Test
+    void victimsOfWhichAPolicyHasNotBeenToldAreNotMissed() {
+        start();
+        add(0, 1);
+        for (int page = 10; page < 1000; page++) {
+            pages.put(page);
+        }
+        for (int i = 0; i < 2 * PolicyHost.MOST_SHORTFALLS; i++) {
+            assertEquals(10, host.evict(10, false));
+        }
+        assertEquals(List.of(), said);
+    }
+
     @Test
     void errorsAreCaughtToo() {
         TestPolicy.misdeed(id, "used", (p, x) -> {
