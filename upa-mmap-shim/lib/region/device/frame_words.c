@@ -59,10 +59,9 @@ static inline four_words four_empty(const uint32_t *words)
 	return (four_words)(*(const volatile four_words *)words == 0); /* -1 for each that is */
 }
 
-/* Words are looked at by fours, and four of these at a time: of a large block that is what counts. */
-uint64_t upa_count_empty(const struct upa_region *r, struct upa_page_id first, struct upa_page_id end)
+/* How many words of a run are 0. They are looked at by fours, four of these at a time: of a large block that counts. */
+static uint64_t count_zeros(const struct device_region *d, struct upa_page_id first, struct upa_page_id end)
 {
-	const struct device_region *d = r->device;
 	uint64_t at = first.n, count;
 	four_words zeros = { 0 };
 
@@ -77,6 +76,27 @@ uint64_t upa_count_empty(const struct upa_region *r, struct upa_page_id first, s
 	for (; at < end.n; at++)
 		count += !has_frame(d, page_at(at));
 	return count;
+}
+
+/*
+ * Only of a mixed child the words need be looked at: the other states say the same of all free pages, and one that is
+ * not mixed now was not when the pages were taken, since only who holds all of a child takes it from mixed to another.
+ */
+uint64_t upa_count_empty(const struct upa_region *r, struct upa_page_id first, struct upa_page_id end)
+{
+	uint64_t empty = 0;
+
+	for (struct upa_page_id at = first, stop; at.n < end.n; at = stop) {
+		int state = upa_llfree_child_state(&r->llfree, at.n);
+
+		stop = end_in_child(at, end);
+		if (state == (int)UPA_MIXED)
+			empty += count_zeros(r->device, at, stop);
+		else if (state == (int)UPA_ABSENT)
+			empty += stop.n - at.n;
+	}
+	UPA_ASSERT(empty == count_zeros(r->device, first, end));
+	return empty;
 }
 
 #define FAULT(...) (snprintf(message, message_bytes, __VA_ARGS__), -EUCLEAN)
