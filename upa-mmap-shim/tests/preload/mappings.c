@@ -202,6 +202,32 @@ static void over_borders(void)
 	reuse();
 }
 
+/* A process that has as many mappings as the kernel allows: what it unmaps is unmapped. */
+static void as_many_mappings_as_may_be(void)
+{
+	const size_t bytes = 300 * MIB;
+	char *blocks[3] = { filled(8 * MIB, '0'), filled(8 * MIB, '1'), filled(8 * MIB, '2') };
+	char *many = mmap(NULL, bytes, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int wrong = 0;
+
+	CALL(mprotect(blocks[0] + MIB, MIB, PROT_READ));
+	CALL(mlock(blocks[1] + MIB, PAGE));
+	CALL(madvise(blocks[2] + MIB, 2 * PAGE, MADV_DONTFORK));
+	for (size_t at = 0; at < bytes; at += 2 * PAGE)
+		if (mprotect(many + at, PAGE, PROT_READ))
+			break;
+	/* What comes first may exceed it by one. */
+	mmap(NULL, PAGE, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 3; i++) {
+		CALL(munmap(blocks[i], 8 * MIB));
+		wrong += !is_nothing(blocks[i], 8 * MIB);
+	}
+	wrong += wrong_in_all_blocks();
+	munmap(many, bytes);
+	say("wrong: %d", wrong);
+	reuse();
+}
+
 static void guards(void)
 {
 	char *block = filled(2 * MIB, 'g'), *moved, *there = map(8 * MIB);
@@ -380,6 +406,7 @@ int main(int argc, char **argv)
 		SCENARIO(hints_of_all_kinds),
 		SCENARIO(purged_with_a_file),
 		SCENARIO(over_borders),
+		SCENARIO(as_many_mappings_as_may_be),
 		SCENARIO(guards),
 		SCENARIO(locks),
 		SCENARIO(moved_and_left),

@@ -57,13 +57,15 @@ static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_
 
 static int unmap(struct upa_region *r, uint64_t first, uint64_t pages)
 {
-	bool tainted = upa_llfree_tainted(&r->llfree, first, pages) > 0;
+	bool tainted = upa_llfree_tainted(&r->llfree, first, pages) > 0, lost = false;
 	uint64_t length;
 	int error;
 
 	if (upa_llfree_next(&r->llfree, first, pages, true, &length) >= 0)
 		return -EINVAL;
-	error = tainted ? upa_linear_restore(r, first, pages, PROT_NONE) : fence(r, first, pages);
+	error = tainted ? upa_linear_restore_freed(r, first, pages, PROT_NONE, &lost) : fence(r, first, pages);
+	if (lost)
+		return 0;
 	/*
 	 * No more mappings to be had, of which this would need two and munmap() one: the addresses are lost, their
 	 * memory is not.

@@ -78,18 +78,37 @@ void upa_linear_close(struct upa_region *r)
 	os_munmap(r->header, r->metadata_bytes);
 }
 
-int upa_linear_restore(const struct upa_region *r, uint64_t first, uint64_t pages, int protection)
+static int restore(const struct upa_region *r, uint64_t first, uint64_t pages, int protection, int fixed)
 {
-	void *address = address_of(r, first);
+	char *address = address_of(r, first);
+	void *made;
 	int error;
 
 	/* Others' mappings of a file stay; behind the extent nothing is ours. */
 	UPA_ASSERT(r->backend != &upa_shared && held(r, first, pages) && reached(r, first, pages));
-	error = upa_map(&address, address, pages * PAGE_BYTES, protection, MAP_SPARSE | MAP_FIXED, -1, 0);
+	error = upa_map(&made, address, pages * PAGE_BYTES, protection, MAP_SPARSE | fixed, -1, 0);
+	if (!error && made != address) {
+		/* Before Linux 4.17 MAP_FIXED_NOREPLACE is a hint. */
+		os_munmap(made, pages * PAGE_BYTES);
+		error = -EEXIST;
+	}
+	return error ? error : upa_linear_mark(r, address, pages * PAGE_BYTES);
+}
 
-	if (error)
+int upa_linear_restore(const struct upa_region *r, uint64_t first, uint64_t pages, int protection)
+{
+	return restore(r, first, pages, protection, MAP_FIXED);
+}
+
+int upa_linear_restore_freed(const struct upa_region *r, uint64_t first, uint64_t pages, int protection, bool *lost)
+{
+	int error = upa_linear_restore(r, first, pages, protection);
+
+	*lost = false;
+	if (error != -ENOMEM || os_munmap(address_of(r, first), pages * PAGE_BYTES))
 		return error;
-	return upa_linear_mark(r, address, pages * PAGE_BYTES);
+	*lost = restore(r, first, pages, protection, MAP_FIXED_NOREPLACE);
+	return 0;
 }
 
 int upa_linear_fill(struct upa_region *r, uint64_t first, uint64_t pages, uint32_t flags, uint32_t holds)
@@ -124,12 +143,13 @@ static int prepare(struct upa_region *r, uint64_t first, uint64_t pages, uint32_
 static int unmap_tainted(struct upa_region *r, uint64_t first, uint64_t pages)
 {
 	uint64_t length;
+	bool lost;
 	int error;
 
 	if (upa_llfree_next(&r->llfree, first, pages, true, &length) >= 0)
 		return -EINVAL;
-	error = upa_linear_restore(r, first, pages, PROT_READ | PROT_WRITE);
-	return error ? error : upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_ABSENT);
+	error = upa_linear_restore_freed(r, first, pages, PROT_READ | PROT_WRITE, &lost);
+	return error || lost ? error : upa_llfree_put_run(&r->llfree, this_slot(), first, pages, UPA_PUT_ABSENT);
 }
 
 static int unmap(struct upa_region *r, uint64_t first, uint64_t pages)

@@ -32,6 +32,13 @@ int upa_linear_fill(struct upa_region *r, uint64_t first, uint64_t pages, uint32
 /* Makes pages whose mapping has been changed absent pages of a private region again, with this protection. */
 int upa_linear_restore(const struct upa_region *r, uint64_t first, uint64_t pages, int protection);
 
+/*
+ * The same for pages that are to be freed. Where a process has as many mappings as the kernel allows, none is made, not
+ * even in the place of others: then they are unmapped, as the program has asked for, which may make room for one. If it
+ * does not, their addresses are lost: they stay held.
+ */
+int upa_linear_restore_freed(const struct upa_region *r, uint64_t first, uint64_t pages, int protection, bool *lost);
+
 /* extent.c: chooses the base of a region that grows and maps its first addresses; maps more, with this protection. */
 int upa_linear_place(struct upa_region *r);
 int upa_linear_extend(struct upa_region *r, uint64_t bytes);
