@@ -25,6 +25,7 @@ usage: ./upa COMMAND [ARGUMENT...]
                        under ./upa run --policy (./upa policy --help says more)
   pager --metrics [PORT]
                        their figures as OpenMetrics, on loopback (./upa pager --help says more)
+  pager --regions      pages regions of the kernel module that programs hand over
   bench [ARGUMENT...]  measure page allocation and malloc: table, charts, data (./upa bench --help says more)
   apps [ARGUMENT...]   measure real programs on UPA and under other allocators (./upa apps --help says more)
   vm [OPTION...] -- COMMAND...

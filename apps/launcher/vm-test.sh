@@ -62,9 +62,9 @@ vm_test_java() {
     --add "$root/upa-mmap-shim/tests/vectors/region:/vectors" -- sh /java.sh
 }
 
-# The pager in Java, of a region whose owner is a program in C.
+# The pager in Java, of a region whose owner is a program in C, compiled here with the library's sources.
 vm_test_device_pager() {
-  local pager=$root/upa-core/pager work=$root/build/vm/device-pager
+  local pager=$root/upa-core/pager work=$root/build/vm/device-pager shim=$root/upa-mmap-shim sources
   echo "# Java's pager on upa.ko"
   if [[ ! -d $pager/target/test-lib ]]; then
     echo "ok - device-pager # SKIP not built"
@@ -74,8 +74,9 @@ vm_test_device_pager() {
   rm -rf "$work"
   mkdir -p "$work/lib"
   cp "$root"/upa-core/target/test-lib/*.jar "$pager"/target/test-lib/*.jar "$work/lib"
-  gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static -pthread "-I$root/kernel-ext/include/uapi" \
-    -o "$work/paged_owner" "$pager/src/test/native/paged_owner.c"
+  mapfile -t sources < <(find "$shim/lib" -name '*.c')
+  gcc -std=gnu11 -D_GNU_SOURCE= -DUPA_CHECKED -O2 -Wall -Wextra -Werror -static -pthread "-I$shim/include" \
+    "-I$shim/lib" -o "$work/paged_owner" "$pager/src/test/native/paged_owner.c" "${sources[@]}"
   vm_sum "$root/kernel-ext/vm/run-tap" "${options[@]}" --java --add "$root/apps/launcher/vm/device-pager.sh" \
     --add "$root/apps/launcher/vm/junit-tap.awk" --add "$work/paged_owner:/java/paged_owner" \
     --add "$root/upa-core/target/classes:/java/core" --add "$pager/target/classes:/java/pager" \

@@ -46,7 +46,7 @@ folder_of() {
     policy/* | observe/* | upkeep/* | pager/* | agent/* | entry/*) echo "preload/${1%%/*}" ;;
     upa/api.h | upa/version.h | */kernel-ext/include/uapi/upa.h) echo uapi ;;
     upa/llfree.h) echo llfree ;;
-    upa/region.h) echo region ;;
+    upa/region.h | upa/pager.h) echo region ;;
     upa/mman.h | upa/hint.h) echo mman ;;
     upa/trace.h | upa/view.h) echo preload/observe ;;
     */*) ;;

@@ -7,6 +7,7 @@
  *             shared.c  the same, of a file that several processes map
  *   fenced/             linear, and a free page faults when it is touched
  *   device/             page frames of /dev/upa, which are put behind pages here
+ *             paged.c   the same, which a pager puts there
  *
  * All functions but open, close, recover and validate may be called from any thread or signal handler at any time.
  * "Held" pages are those that the caller has from the allocator and nobody else may use. Results: 0 or a count; -errno.
@@ -117,7 +118,7 @@ struct region_backend {
 	int (*validate)(const struct upa_region *r, char *message, size_t message_bytes);
 };
 
-extern const struct region_backend upa_linear, upa_shared, upa_fenced, upa_guarded, upa_raw;
+extern const struct region_backend upa_linear, upa_shared, upa_fenced, upa_guarded, upa_raw, upa_paged;
 
 static inline bool reached(const struct upa_region *r, uint64_t first, uint64_t pages)
 {

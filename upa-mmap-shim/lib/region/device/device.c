@@ -9,6 +9,7 @@
 
 #include "os/file.h"
 #include "region/device/frame_words.h"
+#include "region/device/paged.h"
 #include "region/mapping.h"
 
 #define DEVICE "/dev/upa"
@@ -137,16 +138,19 @@ static int make(struct upa_region *r, const struct region_header *h, const struc
 	uint64_t most_bytes = options->max_pool_bytes ? options->max_pool_bytes : half * PAGE_BYTES;
 	uint64_t most = round_up(most_bytes, CHILD_BYTES) / PAGE_BYTES;
 	size_t pages_bytes = round_up(upa_region_metadata_bytes(h), PAGE_BYTES);
-	size_t frames_bytes = round_up(upa_llfree_state_size(most, h->slots), PAGE_BYTES);
 	bool raw = options->backend == UPA_BACKEND_PTE_RAW;
-	bool reclaim = options->flags & UPA_REGION_RECLAIM;
-	size_t marks_bytes = reclaim ? upa_marks_bytes(h->data_bytes / PAGE_BYTES, most) : 0;
+	bool reclaim = options->flags & UPA_REGION_RECLAIM, paged = options->flags & UPA_REGION_PAGED;
+	size_t marks_bytes = reclaim || paged ? upa_marks_bytes(h->data_bytes / PAGE_BYTES, most) : 0;
+	size_t frames_bytes = round_up(paged ? upa_paged_bytes(h->data_bytes / PAGE_BYTES, most) :
+					       upa_llfree_state_size(most, h->slots),
+				       PAGE_BYTES);
 	struct upadev_create made = {
 		.version = UPADEV_ABI_VERSION,
 		.mode = raw ? UPADEV_RAW_PTE : UPADEV_GUARDED,
-		.flags = options->flags & UPA_REGION_BLOCKS ? UPADEV_CREATE_BLOCKS : 0,
+		.flags = (options->flags & UPA_REGION_BLOCKS ? UPADEV_CREATE_BLOCKS : 0) |
+			 (paged ? UPADEV_CREATE_TRACK : 0),
 		.pages = h->data_bytes / PAGE_BYTES,
-		.frames = pool,
+		.frames = paged ? most : pool,
 		.max_frames = most,
 		.state_bytes = pages_bytes + frames_bytes + round_up(marks_bytes, PAGE_BYTES),
 	};
@@ -161,18 +165,20 @@ static int make(struct upa_region *r, const struct region_header *h, const struc
 	d->max_deferred = options->max_deferred_bytes / PAGE_BYTES;
 	d->reclaim = reclaim;
 	d->blocks = made.flags & UPADEV_CREATE_BLOCKS;
-	d->pool = pool;
-	d->free_frames = (int64_t)pool;
+	d->pool = made.frames;
+	d->free_frames = (int64_t)made.frames;
 	error = map_parts(r, raw);
-	if (!error)
+	if (!error && paged)
+		upa_paged_lay_out(r, pages_bytes);
+	if (!error && !paged)
 		error = upa_llfree_init(&d->frames, (char *)r->header + pages_bytes, frames_bytes, most, h->slots);
 	/* Frames that are not in the pool count as taken. */
-	if (!error && pool < most)
+	if (!error && !paged && pool < most)
 		error = upa_llfree_get_at(&d->frames, 0, pool, most - pool);
 	return error < 0 ? error : 0;
 }
 
-static void close_region(struct upa_region *r)
+void upa_device_close(struct upa_region *r)
 {
 	struct device_region *d = r->device;
 
@@ -184,8 +190,8 @@ static void close_region(struct upa_region *r)
 	upa_device_let_go(d);
 }
 
-static int open_region(struct upa_region *r, const struct region_header *h, const struct upa_region_options *options,
-		       int fd)
+int upa_device_open(struct upa_region *r, const struct region_header *h, const struct upa_region_options *options,
+		    int fd)
 {
 	void *handle;
 	int error = upa_region_watch_forks();
@@ -207,10 +213,10 @@ static int open_region(struct upa_region *r, const struct region_header *h, cons
 	r->flags = options->flags;
 	/* Where no free page may keep its frame, none is looked for. */
 	r->preference = r->device->max_deferred ? 0 : UPA_GET_ABSENT;
-	if (!error && !upa_device_watch(r))
+	if (!error && !(options->flags & UPA_REGION_PAGED) && !upa_device_watch(r))
 		error = -EMFILE;
 	if (error)
-		close_region(r);
+		upa_device_close(r);
 	else
 		r->counters = counters_in(r->header);
 	return error;
@@ -229,9 +235,9 @@ static int64_t recover(struct upa_region *r)
 const struct region_backend upa_guarded = {
 	.flags = UPA_REGION_RECLAIM | UPA_REGION_BLOCKS,
 	.prepares = true,
-	.open = open_region,
+	.open = upa_device_open,
 	.start = upa_device_declare,
-	.close = close_region,
+	.close = upa_device_close,
 	.prepare = upa_device_prepare,
 	.unmap = upa_device_unmap,
 	.put = upa_device_put,
@@ -251,8 +257,8 @@ const struct region_backend upa_guarded = {
 
 const struct region_backend upa_raw = {
 	.prepares = true,
-	.open = open_region,
-	.close = close_region,
+	.open = upa_device_open,
+	.close = upa_device_close,
 	.prepare = upa_device_prepare,
 	.unmap = upa_device_unmap,
 	.put = upa_device_put,

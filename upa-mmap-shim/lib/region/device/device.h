@@ -43,6 +43,8 @@
 
 #include "../../../../kernel-ext/include/uapi/upa.h"
 
+struct device_paging;
+
 struct device_region {
 	struct upa_llfree frames;  /* F */
 	uint32_t *words;           /* frame + 1, or 0, of each page */
@@ -64,6 +66,8 @@ struct device_region {
 	/* reclaim only: the marks of the module, in the state; how many frames it had taken when last looked at. */
 	_Atomic uint64_t *marks;
 	_Atomic uint64_t settled;
+
+	struct device_paging *paging; /* paged only: see paged.h */
 
 	/* Between the two handlers of a fork, see leave.c. */
 	char *copy_of_data, *copy_of_state;
@@ -94,6 +98,11 @@ void upa_device_install(struct device_region *d, struct upa_page_id first, uint6
 
 /* After it no thread reaches the frames that stood in words now changed. 0 or -errno. */
 int upa_device_shoot_down(struct device_region *d, const struct upadev_range *ranges, uint32_t n);
+
+/* As of a back end, see backend.h. */
+int upa_device_open(struct upa_region *r, const struct region_header *h, const struct upa_region_options *options,
+		    int fd);
+void upa_device_close(struct upa_region *r);
 
 /* Unmaps everything but data and state, closes the descriptor and frees d. */
 void upa_device_let_go(struct device_region *d);
@@ -133,6 +142,9 @@ void upa_device_settle_child(struct upa_region *r, uint64_t child);
 
 /* Bytes of the marks that the module makes for so many pages and frames. */
 size_t upa_marks_bytes(uint64_t pages, uint64_t frames);
+
+/* Where in the state an allocator keeps its words. */
+struct upadev_allocator upa_device_describe(const struct upa_region *r, const struct upa_llfree *a);
 
 /* Tells the module where the allocators are: from then on it may take what is unused. */
 int upa_device_declare(struct upa_region *r);

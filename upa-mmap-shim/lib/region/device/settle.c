@@ -34,7 +34,7 @@ size_t upa_marks_bytes(uint64_t pages, uint64_t frames)
 	return (FIRST_MARK + mark_words(pages) + mark_words(frames) + frames / MARK_BITS) * sizeof(uint64_t);
 }
 
-static struct upadev_allocator describe(const struct upa_region *r, const struct upa_llfree *a)
+struct upadev_allocator upa_device_describe(const struct upa_region *r, const struct upa_llfree *a)
 {
 	const char *state = (const char *)r->header;
 
@@ -50,7 +50,8 @@ static struct upadev_allocator describe(const struct upa_region *r, const struct
 int upa_device_declare(struct upa_region *r)
 {
 	struct device_region *d = r->device;
-	struct upadev_allocators a = { .pages = describe(r, &r->llfree), .frames = describe(r, &d->frames) };
+	struct upadev_allocators a = { .pages = upa_device_describe(r, &r->llfree),
+				       .frames = upa_device_describe(r, &d->frames) };
 	int error;
 
 	if (!d->reclaim)

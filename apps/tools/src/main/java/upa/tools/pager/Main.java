@@ -11,11 +11,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import upa.measure.OneLine;
+import upa.pager.live.Pager;
 import upa.pager.live.PagerCommand;
 import upa.pager.live.PagerException;
 
 /**
  * {@code upa pager --metrics}: serves the figures of all paged programs of this user as OpenMetrics, on loopback.
+ * {@code upa pager --regions}: pages regions of the kernel module.
  *
  * <p>Exit status: 0 done, 1 the port cannot be had, 2 the command line is wrong.
  */
@@ -26,10 +28,13 @@ public final class Main {
     private static final int MOST_PORT = 65535;
     private static final List<String> USAGE = List.of(
             "usage: ./upa pager --metrics [PORT|once]",
+            "       ./upa pager --regions",
             "",
             "Figures of all programs of this user under ./upa run --policy: memory, faults, evictions, stores.",
             "Serves them at http://localhost:PORT/metrics (9464) until Ctrl-C, as OpenMetrics for who asks for that;",
-            "once: prints them, and ends.");
+            "once: prints them, and ends.",
+            "--regions: pages regions of the kernel module whose owners, programs of this user, hand them over by",
+            "upa_region_admit(): until Ctrl-C. Who then takes its place goes on.");
 
     private Main() {}
 
@@ -59,8 +64,14 @@ public final class Main {
             USAGE.forEach(out::println);
             return 0;
         }
+        if (arguments.length == 1 && arguments[0].equals("--regions")) {
+            return serveRegions(err);
+        }
         if (arguments.length == 0 || !arguments[0].equals("--metrics") || arguments.length > 2) {
-            return usage(err, "the command is: pager --metrics [PORT|once]; got arguments=" + arguments.length);
+            return usage(
+                    err,
+                    "the command is: pager --metrics [PORT|once], or pager --regions; got arguments="
+                            + arguments.length);
         }
         String where = arguments.length == 1 ? Integer.toString(PORT) : arguments[1];
         if (where.equals("once")) {
@@ -80,6 +91,16 @@ public final class Main {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return 0;
+        }
+    }
+
+    private static int serveRegions(PrintStream err) {
+        try (Pager pager = Pager.ofRegions(OneLine::of, err::println)) {
+            pager.run();
+            return 0;
+        } catch (PagerException e) {
+            err.println(OneLine.of("upa: " + e.getMessage()));
+            return 1;
         }
     }
 

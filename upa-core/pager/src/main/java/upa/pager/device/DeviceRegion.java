@@ -20,12 +20,15 @@ import upa.pager.posix.Posix;
  *     bit s: the descriptor of store s was kept
  *   header: 8 bytes frames taken, 8 bytes how often pages were taken away
  *   descriptors with it: pager, device, then those that were kept, in the order of their stores
- *   from the pager: 8 bytes, the index of a store, with its descriptor
+ *   from the pager: 8 bytes, the index of a store, with its descriptor; or AT_WORK
  * </pre>
  */
 public final class DeviceRegion implements PagedRegion {
     /** The bytes "UPAPAGE1". */
     private static final long MAGIC = 0x3145474150415055L;
+
+    /** What the pager says once it serves the region, in the place of a store's index. */
+    private static final long AT_WORK = -1;
 
     private static final int GREETING_NUMBERS = 9;
     private static final int PAGE_BYTES = 4096;
@@ -47,7 +50,7 @@ public final class DeviceRegion implements PagedRegion {
     private static final int TOUCH_BYTES = 16;
     private static final int MOST_TOUCHES = 16;
     private static final int WRITE = 1;
-    private static final int PATIENCE_MILLIS = 10_000;
+    private static final int PATIENCE_MILLIS = 60_000;
 
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
@@ -60,14 +63,10 @@ public final class DeviceRegion implements PagedRegion {
     /** Of stores, as they were kept; -1: none, or the caller's by now. */
     private final int[] stores = new int[MOST_STORES];
 
-    private final int pages;
-    private final int frames;
+    private final Shared shared;
     private final MemorySegment shadow;
     private final MemorySegment state;
     private final MemorySegment header;
-    private final MemorySegment places;
-    private final MemorySegment kept;
-    private final FramePool pool;
     private final Arena arena = Arena.ofAuto();
     private final MemorySegment argument = arena.allocate(LONG, 9);
     private final MemorySegment touches = arena.allocate((long) TOUCH_BYTES * MOST_TOUCHES, Long.BYTES);
@@ -88,8 +87,8 @@ public final class DeviceRegion implements PagedRegion {
         for (int store = 0, next = 2; store < MOST_STORES; store++) {
             stores[store] = (n[8] >>> store & 1) != 0 && next < fds.length ? fds[next++] : -1;
         }
-        pages = (int) n[1];
-        frames = (int) n[2];
+        int pages = (int) n[1];
+        int frames = (int) n[2];
         shadow = Linux.map(device, Math.ceilDiv((long) pages * Integer.BYTES, PAGE_BYTES) * PAGE_BYTES, MAP_SHADOW);
         state = shadow == null || n[3] <= 0 ? null : Linux.map(device, n[3], MAP_STATE);
         if (state == null) {
@@ -100,9 +99,12 @@ public final class DeviceRegion implements PagedRegion {
         }
         try {
             header = state.asSlice(n[5], HEADER_BYTES);
-            pool = new FramePool(state.asSlice(n[4], FramePool.bytes(frames)), header.asSlice(0, Long.BYTES), frames);
-            places = state.asSlice(n[6], (long) pages * Long.BYTES);
-            kept = state.asSlice(n[7], KEPT_BYTES);
+            shared = new Shared(
+                    pages,
+                    frames,
+                    new FramePool(state.asSlice(n[4], FramePool.bytes(frames)), header.asSlice(0, Long.BYTES), frames),
+                    state.asSlice(n[6], (long) pages * Long.BYTES),
+                    state.asSlice(n[7], KEPT_BYTES));
         } catch (IndexOutOfBoundsException e) {
             Linux.unmap(shadow);
             Linux.unmap(state);
@@ -112,59 +114,32 @@ public final class DeviceRegion implements PagedRegion {
     }
 
     /**
-     * Asks an owner to admit this process.
+     * Takes over a region.
      *
-     * @param path of the socket at which it listens
-     * @return its region
-     * @throws DeviceException if nobody is there, or has another pager
+     * @param socket connected to its owner, who has been told to hand it over; closed with the region, or if this fails
+     * @return the region
+     * @throws DeviceException if the owner does not do so
      */
-    public static DeviceRegion join(String path) throws DeviceException {
-        int socket = Linux.isSocketPath(path) ? Linux.connect(path) : -Linux.ENOENT;
-        if (socket < 0) {
-            throw new DeviceException("no owner of a region listens at socket=" + path + ": errno=" + -socket);
-        }
+    public static DeviceRegion of(int socket) throws DeviceException {
         int[] fds = new int[2 + MOST_STORES];
         Arrays.fill(fds, -1);
         try (Arena arena = Arena.ofConfined()) {
-            if (Linux.peerUid(socket) != Linux.uid()) {
-                throw new DeviceException("the owner at socket=" + path + " is another user");
-            }
             MemorySegment greeting = arena.allocate(LONG, GREETING_NUMBERS);
             if (Linux.poll(Linux.pollSet(arena, socket), PATIENCE_MILLIS) <= 0
                     || Linux.receive(socket, greeting, fds) != greeting.byteSize()) {
-                throw new DeviceException("the owner at socket=" + path + " does not admit a pager: it may have one");
+                throw new DeviceException("the owner does not admit a pager: it may have one");
             }
             return new DeviceRegion(socket, fds, greeting);
         } catch (DeviceException e) {
-            Posix.close(socket);
             Posix.closeAll(fds);
+            Posix.close(socket);
             throw e;
         }
     }
 
     @Override
-    public int pages() {
-        return pages;
-    }
-
-    @Override
-    public int frames() {
-        return frames;
-    }
-
-    @Override
-    public FramePool pool() {
-        return pool;
-    }
-
-    @Override
-    public MemorySegment places() {
-        return places;
-    }
-
-    @Override
-    public MemorySegment kept() {
-        return kept;
+    public Shared shared() {
+        return shared;
     }
 
     @Override
@@ -178,6 +153,12 @@ public final class DeviceRegion implements PagedRegion {
     public void keep(int store, int fd) {
         argument.setAtIndex(LONG, 0, store);
         Linux.send(socket, argument.asSlice(0, Long.BYTES), fd);
+    }
+
+    @Override
+    public void ready() {
+        argument.setAtIndex(LONG, 0, AT_WORK);
+        Linux.send(socket, argument.asSlice(0, Long.BYTES));
     }
 
     @Override
@@ -246,7 +227,7 @@ public final class DeviceRegion implements PagedRegion {
     public int harvest(long[] accessed, long[] dirty) {
         long half = bits.byteSize() / 2;
         argument.fill((byte) 0);
-        argument.setAtIndex(LONG, 1, pages);
+        argument.setAtIndex(LONG, 1, pages());
         argument.setAtIndex(LONG, 2, bits.address());
         argument.setAtIndex(LONG, 3, bits.address() + half);
         argument.set(INT, 4L * Long.BYTES, CLEAR_ACCESSED_AND_FLUSH);

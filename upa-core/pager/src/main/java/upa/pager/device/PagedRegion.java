@@ -21,20 +21,34 @@ public interface PagedRegion extends AutoCloseable {
         void touched(int page, boolean write);
     }
 
+    /**
+     * What owner and pager share, beside the words of pages.
+     *
+     * @param pages  page numbers are below this
+     * @param frames of the pool
+     * @param pool   which of them are free
+     * @param places 8 bytes for each page, the pager's, which outlive it
+     * @param kept   some bytes more, the pager's, which outlive it
+     */
+    record Shared(int pages, int frames, FramePool pool, MemorySegment places, MemorySegment kept) {}
+
+    /** {@return what it shares with its owner} */
+    Shared shared();
+
     /** {@return page numbers are below this} */
-    int pages();
+    default int pages() {
+        return shared().pages();
+    }
 
     /** {@return frames of the pool} */
-    int frames();
+    default int frames() {
+        return shared().frames();
+    }
 
     /** {@return which of them are free} */
-    FramePool pool();
-
-    /** {@return 8 bytes for each page, the pager's, which outlive it} */
-    MemorySegment places();
-
-    /** {@return some bytes more, the pager's, which outlive it} */
-    MemorySegment kept();
+    default FramePool pool() {
+        return shared().pool();
+    }
 
     /**
      * A descriptor that a pager before has kept here.
@@ -51,6 +65,9 @@ public interface PagedRegion extends AutoCloseable {
      * @param fd    stays the caller's
      */
     void keep(int store, int fd);
+
+    /** Tells the owner that its region is served. */
+    void ready();
 
     /** {@return how often the owner has taken pages away; it changes after their words} */
     long unmaps();

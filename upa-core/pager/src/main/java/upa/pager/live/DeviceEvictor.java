@@ -3,7 +3,6 @@ package upa.pager.live;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import upa.pager.device.AwayWord;
-import upa.pager.device.PagedRegion;
 import upa.pager.place.Migration;
 import upa.pager.place.PlaceWord;
 import upa.pager.store.PageIo;
@@ -16,7 +15,7 @@ import upa.policy.PageBatch.Cause;
  * Dirty bits say which copies are valid no more. A page whose word names a copy leaves without one, if the module says
  * at that very instant that nobody has written to it.
  */
-final class DeviceEvictor {
+final class DeviceEvictor extends DevicePart {
     private static final int MOST_WRITES = 2;
     private static final int MOST_FORGOTTEN = 256;
     private static final long RETRY_NANOS = 200_000_000;
@@ -25,11 +24,6 @@ final class DeviceEvictor {
 
     private static final int PATIENCE_MILLIS = 2;
 
-    private final DevicePages all;
-    private final PagedRegion region;
-    private final PageStates states;
-    private final LiveMechanism mechanism;
-    private final Counters counters;
     private final ArrayDeque<PageIo> ios = new ArrayDeque<>();
     private final long[] accessed;
     private final long[] dirty;
@@ -41,11 +35,7 @@ final class DeviceEvictor {
     private boolean full;
 
     DeviceEvictor(DevicePages all) {
-        this.all = all;
-        region = all.region;
-        states = all.states;
-        mechanism = all.mechanism;
-        counters = all.counters;
+        super(all);
         accessed = new long[Math.ceilDiv(region.pages(), Long.SIZE)];
         dirty = new long[accessed.length];
         used = new int[region.pages()];

@@ -8,7 +8,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
 import upa.pager.device.DeviceException;
-import upa.pager.device.DeviceRegion;
 import upa.pager.device.PagedRegion;
 import upa.pager.host.PolicySpec;
 import upa.pager.host.PolicyThread;
@@ -59,30 +58,22 @@ public final class DevicePager implements AutoCloseable {
     /**
      * Pages a region of the device.
      *
-     * @param socket     at which its owner listens
+     * @param region     of an owner that has admitted this process; closed with the pager, or if this fails
      * @param policy     which pages leave
      * @param boundBytes memory that pages may have, at least 1 MiB; no more than the pool has counts
      * @param stores     where pages go, as on the command line of {@code upa run --policy}
      * @param log        takes lines for the user
      * @return a pager at work
-     * @throws DeviceException if the owner does not admit it
+     * @throws DeviceException if the bound is out of range, or another pager has left pages in other stores
      * @throws StoreException  if a store cannot be had
      * @throws PolicyException if the policy cannot
      */
     public static DevicePager start(
-            String socket, PolicySpec policy, long boundBytes, String stores, Consumer<String> log)
-            throws DeviceException, StoreException {
-        StoreSpec spec = StoreSpec.parse(stores);
-        pagesOf(boundBytes);
-        return start(DeviceRegion.join(socket), policy, boundBytes, spec, stores, log);
-    }
-
-    /** Of a region that there is, which is closed with the pager, or if this fails. */
-    static DevicePager start(
-            PagedRegion region, PolicySpec policy, long boundBytes, StoreSpec spec, String stores, Consumer<String> log)
+            PagedRegion region, PolicySpec policy, long boundBytes, String stores, Consumer<String> log)
             throws DeviceException, StoreException {
         StoreChain chain = null;
         try {
+            StoreSpec spec = StoreSpec.parse(stores);
             StoreSpec.Element first = spec.stores().getFirst();
             if (first.kind() == StoreSpec.Kind.ZRAM || first.kind() == StoreSpec.Kind.NUMA) {
                 throw new StoreException("store=" + first.name() + ": the kernel does not move pages of the device");
@@ -107,7 +98,7 @@ public final class DevicePager implements AutoCloseable {
         }
     }
 
-    private static int pagesOf(long bytes) throws DeviceException {
+    static int pagesOf(long bytes) throws DeviceException {
         if (bytes < LEAST_BOUND || bytes / PAGE_BYTES > Integer.MAX_VALUE) {
             throw new DeviceException(
                     "memory=" + bytes + " is out of range: the least is " + (LEAST_BOUND >> 20) + "M");
@@ -117,7 +108,7 @@ public final class DevicePager implements AutoCloseable {
 
     /** What stores need lies with the owner: names and descriptors, and which stores they are of. */
     private static StoreChain.Keeper keeper(PagedRegion region, String stores) throws DeviceException {
-        MemorySegment text = region.kept().asSlice(STORES_OFFSET);
+        MemorySegment text = region.shared().kept().asSlice(STORES_OFFSET);
         byte[] bytes = (stores + '\0').getBytes(StandardCharsets.UTF_8);
         if (bytes.length > text.byteSize()) {
             throw new DeviceException("too long for the owner to keep: stores of bytes=" + bytes.length);
@@ -141,7 +132,8 @@ public final class DevicePager implements AutoCloseable {
 
             @Override
             public byte[] id(int store) {
-                MemorySegment id = region.kept().asSlice((long) store * RedisStore.ID_BYTES, RedisStore.ID_BYTES);
+                MemorySegment id =
+                        region.shared().kept().asSlice((long) store * RedisStore.ID_BYTES, RedisStore.ID_BYTES);
                 if (id.mismatch(MemorySegment.ofArray(new byte[RedisStore.ID_BYTES])) < 0) {
                     id.copyFrom(MemorySegment.ofArray(RedisStore.newId()));
                 }
@@ -160,6 +152,7 @@ public final class DevicePager implements AutoCloseable {
         try {
             new DeviceTakeover(all).run();
             all.policies(new PolicyThread(all.mechanism, policy, watch, log));
+            region.ready();
             started.complete(null);
             DeviceSession session = new DeviceSession(all);
             while (!closed && session.step()) {

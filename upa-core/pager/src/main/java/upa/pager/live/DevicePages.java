@@ -67,7 +67,7 @@ final class DevicePages {
         this.wake = wake;
         woken = arena.allocate(Long.BYTES, Long.BYTES);
         this.log = log;
-        states = new PageStates(region.places());
+        states = new PageStates(region.shared().places());
         mechanism = new LiveMechanism(states, stores.places(), counters, boundPages, wake);
         memory = new DeviceMemory(region, states, arena);
         migration = stores.migration(states, this::later, Runnable::run, (page, word) -> stores.free(word));

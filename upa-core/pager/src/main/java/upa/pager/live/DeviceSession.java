@@ -3,7 +3,6 @@ package upa.pager.live;
 import java.util.ArrayDeque;
 import java.util.BitSet;
 import upa.pager.device.AwayWord;
-import upa.pager.device.PagedRegion;
 import upa.pager.place.Migration;
 import upa.pager.place.PlaceWord;
 import upa.pager.store.PageIo;
@@ -13,7 +12,7 @@ import upa.policy.PageBatch.Cause;
  * Serves the touches of one region, and has its pages leave. One thread; only it changes where a page is, but for the
  * owner, who may take any page away.
  */
-final class DeviceSession {
+final class DeviceSession extends DevicePart {
     /** A store fuller than so many sixteenths keeps no more copies of pages in memory. */
     private static final int KEEP = 8;
 
@@ -22,11 +21,6 @@ final class DeviceSession {
     private static final int BUSY_MILLIS = 1;
     private static final long PATIENCE_NANOS = 5_000_000_000L;
 
-    private final DevicePages all;
-    private final PagedRegion region;
-    private final PageStates states;
-    private final LiveMechanism mechanism;
-    private final Counters counters;
     private final DeviceEvictor evictor;
     /** Pages for which threads wait. */
     private final BitSet wanted = new BitSet();
@@ -38,11 +32,7 @@ final class DeviceSession {
     private boolean ended;
 
     DeviceSession(DevicePages all) {
-        this.all = all;
-        region = all.region;
-        states = all.states;
-        mechanism = all.mechanism;
-        counters = all.counters;
+        super(all);
         evictor = new DeviceEvictor(all);
         all.mover.seed();
     }

@@ -1,7 +1,6 @@
 package upa.pager.live;
 
 import upa.pager.device.AwayWord;
-import upa.pager.device.PagedRegion;
 import upa.pager.place.PlaceWord;
 
 /**
@@ -11,25 +10,22 @@ import upa.pager.place.PlaceWord;
  * <p>What was leaving goes back to memory, where it is. A page in memory keeps its copy only if its word says so: then
  * its dirty bit still tells whether it has been written to.
  */
-final class DeviceTakeover {
+final class DeviceTakeover extends DevicePart {
     private static final int ADOPT_PAGES = 4096;
 
-    private final DevicePages all;
-    private final PagedRegion region;
     private final long[] stored = new long[ADOPT_PAGES];
     private int count;
 
     DeviceTakeover(DevicePages all) {
-        this.all = all;
-        region = all.region;
+        super(all);
     }
 
     void run() {
         for (int page = 0; page < region.pages(); page++) {
-            long word = all.states.stored(page);
+            long word = states.stored(page);
             // Known from now on, so that it can be changed.
             if (word != 0) {
-                all.states.set(page, word);
+                states.set(page, word);
             }
             settle(page, region.word(page), word);
             if (count == stored.length) {
@@ -47,23 +43,23 @@ final class DeviceTakeover {
     private void settle(int page, int entry, long word) {
         if (AwayWord.isLeaving(entry)) {
             boolean isBack = all.memory.putBack(page, AwayWord.frame(entry));
-            all.states.set(page, isBack ? PageStates.memory() : 0);
+            states.set(page, isBack ? PageStates.memory() : 0);
         } else if (AwayWord.isPresent(entry)) {
             boolean hasCopy = PlaceWord.isClean(word) && StoreChain.isStored(word);
-            all.states.set(page, hasCopy ? word : PageStates.memory());
+            states.set(page, hasCopy ? word : PageStates.memory());
             keep(hasCopy ? word : 0);
         } else if (AwayWord.isStored(entry)) {
             long free = PlaceWord.claimed(word, PlaceWord.FREE);
             boolean isKnown = PlaceWord.place(word) == PlaceWord.PATTERN || all.stores.has(word);
             if (isKnown && DeviceMemory.away(free) == entry) {
-                all.states.set(page, free);
+                states.set(page, free);
                 keep(free);
             } else {
-                all.states.set(page, 0);
+                states.set(page, 0);
                 all.lose(page, entry);
             }
         } else {
-            all.states.set(page, 0);
+            states.set(page, 0);
         }
     }
 

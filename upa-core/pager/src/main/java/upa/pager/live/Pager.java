@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import upa.pager.host.PolicyWatch;
@@ -24,8 +25,8 @@ import upa.pager.posix.Posix;
  * of those. It ends some seconds after the last run.
  *
  * <p>It listens at one socket. Who comes there is a run, which stays connected until it is over, or wants an answer to
- * a command of {@code upa policy}. A run that comes as the pager is about to end loses its connection: then it starts
- * another.
+ * a command of {@code upa policy}, or owns a region of the device ({@link RegionRun}). A run that comes as the pager is
+ * about to end loses its connection: then it starts another.
  */
 public final class Pager implements AutoCloseable {
     /** Least memory that a process may be held to. */
@@ -51,6 +52,8 @@ public final class Pager implements AutoCloseable {
     private final PagerAnswers answers = new PagerAnswers(this);
     /** Runs, and those that are about to be. */
     private final AtomicInteger open = new AtomicInteger();
+    /** Owners of regions have no standard error here: the users of all runs hear of them, or who has started this. */
+    private Consumer<String> regionLog = this::log;
     /** When there was one last. */
     private volatile long lastNanos = System.nanoTime();
 
@@ -71,6 +74,21 @@ public final class Pager implements AutoCloseable {
         this.lingerMillis = lingerMillis;
         this.listener = listener;
         this.oneLine = oneLine;
+    }
+
+    /**
+     * A pager of regions of the device, at the socket where {@code upa_region_admit()} looks for one.
+     *
+     * @param oneLine makes one line of text for a terminal
+     * @param log     takes lines for the user
+     * @return one that serves until it is ended
+     * @throws PagerException if there is one already, or the socket cannot be had
+     */
+    public static Pager ofRegions(UnaryOperator<String> oneLine, Consumer<String> log) throws PagerException {
+        Path control = PagerSocket.ofRegions();
+        Pager pager = new Pager(control, PagerSocket.listen(control), oneLine, Long.MAX_VALUE / 1_000_000);
+        pager.regionLog = line -> log.accept(oneLine.apply("upa: " + line));
+        return pager;
     }
 
     /** {@return path of the socket at which it listens} */
@@ -123,33 +141,43 @@ public final class Pager implements AutoCloseable {
         }
         // Who connects and says nothing keeps only its own thread waiting.
         Thread.ofPlatform().daemon().name("run").start(() -> {
+            boolean given = false;
             try {
-                greet(fd);
+                given = greet(fd);
             } finally {
-                Posix.close(fd);
+                if (!given) {
+                    Posix.close(fd);
+                }
             }
         });
     }
 
-    private void greet(int fd) {
+    /** Whether the descriptor is another's now. */
+    private boolean greet(int fd) {
         int[] fds = new int[2];
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment first = arena.allocate(MOST_REQUEST_BYTES, Long.BYTES);
             long n = Linux.receive(fd, first, fds);
             if (n <= 0) {
                 Posix.closeAll(fds);
-                return;
+                return false;
             }
             String text = new String(first.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
-            if (text.startsWith(RunRequest.FIRST)) {
+            boolean isRegion = text.startsWith(RegionRequest.FIRST);
+            if (isRegion || text.startsWith(RunRequest.FIRST)) {
                 open.incrementAndGet();
                 try {
-                    register(fd, text, fds);
+                    if (isRegion) {
+                        Posix.closeAll(fds);
+                        RegionRun.serve(fd, text, regionLog);
+                    } else {
+                        register(fd, text, fds);
+                    }
                 } finally {
                     lastNanos = System.nanoTime();
                     open.decrementAndGet();
                 }
-                return;
+                return isRegion;
             }
             Posix.closeAll(fds);
             byte[] answer = answers.answer(text).getBytes(StandardCharsets.UTF_8);
@@ -157,6 +185,7 @@ public final class Pager implements AutoCloseable {
                 byte[] part = Arrays.copyOfRange(answer, i, Math.min(answer.length, i + MOST_ANSWER_BYTES));
                 Linux.send(fd, arena.allocateFrom(ValueLayout.JAVA_BYTE, part));
             }
+            return false;
         }
     }
 

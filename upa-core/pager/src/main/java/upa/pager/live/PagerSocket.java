@@ -4,10 +4,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import upa.pager.posix.Linux;
+import upa.pager.posix.Posix;
 
 /**
  * Where the sockets of a user's pagers are: files {@code NAME.control} in a folder that only the user may enter, which
@@ -34,6 +37,37 @@ final class PagerSocket {
         } catch (IOException | InvalidPathException e) {
             return false;
         }
+    }
+
+    /** {@return where owners of regions of the device look for a pager: admit.c has the same} */
+    static Path ofRegions() {
+        return folder().resolve("regions" + SUFFIX);
+    }
+
+    /** Listens where nobody does. */
+    static int listen(Path socket) throws PagerException {
+        int other = Linux.connect(socket.toString());
+        if (other >= 0) {
+            Posix.close(other);
+            throw new PagerException("there is a pager already: socket=" + socket);
+        }
+        try {
+            FileAttribute<?> own = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+            if (!Files.isDirectory(socket.getParent())) {
+                Files.createDirectory(socket.getParent(), own);
+            }
+            if (!isOurs(socket.getParent().toString())) {
+                throw new PagerException("another user's: folder=" + socket.getParent());
+            }
+            Files.deleteIfExists(socket);
+        } catch (IOException e) {
+            throw new PagerException("cannot make socket=" + socket + ": " + e);
+        }
+        int fd = Linux.listen(socket.toString());
+        if (fd < 0) {
+            throw new PagerException("cannot listen at socket=" + socket + ": errno=" + -fd);
+        }
+        return fd;
     }
 
     /** {@return the sockets there are} */

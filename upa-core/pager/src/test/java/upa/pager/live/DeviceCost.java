@@ -21,13 +21,9 @@ final class DeviceCost {
 
     public static void main(String[] args) throws Exception {
         Path folder = Files.createTempDirectory("cost");
-        try (DeviceOwner owner = new DeviceOwner(folder.resolve("owner"), PAGES, FRAMES, true);
-                DevicePager pager = DevicePager.start(
-                        folder.resolve("owner").toString(),
-                        PolicySpec.parse("clock"),
-                        BOUND,
-                        "lz4:32M",
-                        System.out::println)) {
+        try (DeviceOwner owner = new DeviceOwner(PAGES, FRAMES);
+                RegionListener listener = new RegionListener(folder.resolve("pager"), System.out::println);
+                DevicePager pager = owner.admit(listener, "admit", BOUND + " clock lz4:32M wait")) {
             // Until the compiler has done all it does.
             owner.ask("run 1 " + STEPS / 4 + " 1");
             owner.ask("cost 1");

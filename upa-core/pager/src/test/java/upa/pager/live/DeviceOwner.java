@@ -6,11 +6,11 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
+import upa.pager.device.DeviceException;
 
-/** The program that owns a region of the device in tests, {@code paged_owner.c}: it says what it obeys. */
+/** A program that owns a region of the device in tests: {@code paged_owner.c}, which says what it obeys. */
 final class DeviceOwner implements AutoCloseable {
     /** System property: path of the program. */
     static final String PROGRAM = "upa.test.owner";
@@ -19,19 +19,14 @@ final class DeviceOwner implements AutoCloseable {
     private final BufferedReader answers;
     private final PrintStream orders;
 
-    DeviceOwner(Path socket, int pages, int frames, boolean waits) throws IOException {
-        process = new ProcessBuilder(
-                        System.getProperty(PROGRAM),
-                        socket.toString(),
-                        Integer.toString(pages),
-                        Integer.toString(frames),
-                        waits ? "wait" : "fail")
+    DeviceOwner(int pages, int frames) throws IOException {
+        process = new ProcessBuilder(System.getProperty(PROGRAM), Integer.toString(pages), Integer.toString(frames))
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         answers = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.US_ASCII));
         orders = new PrintStream(process.getOutputStream(), true, StandardCharsets.US_ASCII);
         String said = answers.readLine();
-        if (!"listening".equals(said)) {
+        if (!"ready".equals(said)) {
             throw new IOException("the owner said=" + said);
         }
     }
@@ -50,6 +45,22 @@ final class DeviceOwner implements AutoCloseable {
 
     String ask(String line) {
         return order(line).join();
+    }
+
+    /**
+     * Has it hand its region over.
+     *
+     * @param order {@code admit} or {@code pair}
+     * @param terms what follows the socket
+     */
+    DevicePager admit(RegionListener listener, String order, String terms) throws DeviceException {
+        CompletableFuture<String> admitted = order(order + " " + listener.path() + " " + terms);
+        DevicePager pager = listener.next();
+        String said = admitted.join();
+        if (!"admitted 0".equals(said)) {
+            throw new AssertionError(said);
+        }
+        return pager;
     }
 
     /** A number of an answer of the form {@code name=number}. */

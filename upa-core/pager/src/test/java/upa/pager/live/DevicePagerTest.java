@@ -14,7 +14,9 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
@@ -38,21 +40,27 @@ class DevicePagerTest {
 
     private final List<String> said = new CopyOnWriteArrayList<>();
     private DeviceOwner owner;
+    private RegionListener listener;
 
-    private DeviceOwner owner(boolean waits) throws IOException {
-        owner = new DeviceOwner(folder.resolve("owner"), PAGES, FRAMES, waits);
-        return owner;
+    @BeforeEach
+    void startOwner() throws IOException {
+        owner = new DeviceOwner(PAGES, FRAMES);
+        listener = new RegionListener(folder.resolve("pager"), said::add);
     }
 
     @AfterEach
     void endOwner() {
+        listener.close();
         owner.close();
         assertFalse(said.stream().anyMatch(line -> line.contains("failed")), said::toString);
     }
 
-    private DevicePager pager(String policy, long bytes) throws Exception {
-        return DevicePager.start(
-                folder.resolve("owner").toString(), PolicySpec.parse(policy), bytes, STORES, said::add);
+    private static String terms(String policy, long bytes, String stores, boolean waits) {
+        return bytes + " " + policy + " " + stores + (waits ? " wait" : " fail");
+    }
+
+    private DevicePager pager(String policy, long bytes, boolean waits) throws Exception {
+        return owner.admit(listener, "admit", terms(policy, bytes, STORES, waits));
     }
 
     private void assertAllRight() {
@@ -63,8 +71,7 @@ class DevicePagerTest {
 
     @Test
     void contentSurvivesPoliciesAndBoundsThatChange() throws Exception {
-        owner(true);
-        try (DevicePager pager = pager("clock", 2 * MIB)) {
+        try (DevicePager pager = pager("clock", 2 * MIB, true)) {
             CompletableFuture<String> done = owner.order("run 2 4000 1");
             for (int i = 0; i < POLICIES.size(); i++) {
                 Thread.sleep(300);
@@ -89,21 +96,24 @@ class DevicePagerTest {
 
     @Test
     void anotherPagerTakesOverFromOneThatIsKilled() throws Exception {
-        owner(true);
         CompletableFuture<String> done = null;
         for (int i = 0; i < 2; i++) {
             Separate pager = separate();
             if (done == null) {
+                assertEquals(
+                        "admitted 0",
+                        owner.ask("admit " + listener.path() + " " + terms("clock", 2 * MIB, STORES, true)));
                 done = owner.order("run 2 4000 2");
             }
+            assertEquals("pages", pager.out().readLine());
             assertEquals("evicts", pager.out().readLine());
             pager.process().destroyForcibly().waitFor();
             assertFalse(done.isDone(), "there was nothing left to be killed in");
         }
-        try (DevicePager last = pager("clock", 2 * MIB)) {
+        try (RegionListener again = new RegionListener(listener.path(), said::add);
+                DevicePager last = again.next()) {
             assertEquals("done wrong=0", done.get(300, TimeUnit.SECONDS));
             assertAllRight();
-            assertEquals(3, DeviceOwner.number(owner.ask("stats"), "admitted"));
             assertEquals("", last.problem());
         }
     }
@@ -120,12 +130,12 @@ class DevicePagerTest {
                         "-cp",
                         System.getProperty("java.class.path"),
                         KilledPager.class.getName(),
-                        folder.resolve("owner").toString())
+                        listener.path().toString())
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         BufferedReader out =
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.US_ASCII));
-        assertEquals("pages", out.readLine());
+        assertEquals("listens", out.readLine());
         return new Separate(process, out);
     }
 
@@ -136,8 +146,9 @@ class DevicePagerTest {
         private KilledPager() {}
 
         public static void main(String[] args) throws Exception {
-            try (DevicePager pager =
-                    DevicePager.start(args[0], PolicySpec.parse("clock"), 2 * MIB, STORES, System.err::println)) {
+            try (RegionListener here = new RegionListener(Path.of(args[0]), System.err::println)) {
+                System.out.println("listens");
+                DevicePager pager = here.next();
                 System.out.println("pages");
                 while (pager.statistics().evictions() < EVICTIONS) {
                     Thread.sleep(1);
@@ -150,50 +161,102 @@ class DevicePagerTest {
 
     @Test
     void afterARevocationATouchIsWhatTheOwnerChose() throws Exception {
-        owner(false);
-        try (DevicePager pager = pager("clock", MIB)) {
+        assertEquals("SIGBUS wrong=0", owner.ask("touch 0"), "there is no memory before a pager");
+        try (DevicePager pager = pager("clock", MIB, true)) {
             assertEquals("done wrong=0", owner.ask("run 1 3000 3"));
-            assertEquals("revoked", owner.ask("revoke"));
+            assertEquals(
+                    "admitted -16", owner.ask("admit " + listener.path() + " " + terms("clock", MIB, STORES, true)));
+            assertEquals("revoked 0", owner.ask("revoke fail"));
             pager.over().get(10, TimeUnit.SECONDS);
         }
-        boolean isAway = false;
-        for (int page = 0; page < 64 && !isAway; page++) {
-            isAway = owner.ask("touch " + page * (PAGES / 64)).startsWith("SIGBUS");
-        }
-        assertTrue(isAway, "no page was away");
-        try (DevicePager next = pager("sieve", MIB)) {
+        assertEquals("SIGBUS wrong=0", touchOneThatIsAway());
+        try (DevicePager next = pager("sieve", MIB, false)) {
             assertAllRight();
             assertEquals("sieve", next.policyText());
+            assertEquals("revoked 0", owner.ask("revoke wait"));
+            next.over().get(10, TimeUnit.SECONDS);
+        }
+        CompletableFuture<String> check = owner.order("check");
+        assertThrows(TimeoutException.class, () -> check.get(200, TimeUnit.MILLISECONDS), "nobody waited");
+        owner.close();
+    }
+
+    private String touchOneThatIsAway() {
+        String said = "ok";
+        for (int page = 0; page < 64 && said.startsWith("ok"); page++) {
+            said = owner.ask("touch " + page * (PAGES / 64));
+        }
+        return said;
+    }
+
+    @Test
+    void whoPassesOnASocketOfItsOwnHasNoFollower() throws Exception {
+        String terms = MIB + " clock " + STORES;
+        try (DevicePager pager = owner.admit(listener, "pair", terms)) {
+            assertEquals("done wrong=0", owner.ask("run 1 1000 5"));
+            assertEquals("", pager.problem());
+        }
+        assertEquals("SIGBUS wrong=0", touchOneThatIsAway());
+        try (DevicePager next = owner.admit(listener, "pair", terms)) {
+            assertAllRight();
+            assertEquals("ok", owner.ask("validate"));
+            assertEquals("", next.problem());
         }
     }
 
     @Test
-    void whatCannotBeIsSaidInOneLine() throws Exception {
-        owner(true);
-        DeviceException none = assertThrows(
-                DeviceException.class,
-                () -> DevicePager.start(
-                        folder.resolve("nobody").toString(), PolicySpec.parse("clock"), MIB, STORES, said::add));
-        assertTrue(none.getMessage().contains("socket="), none::getMessage);
-        try (DevicePager first = pager("clock", MIB)) {
-            DeviceException second = assertThrows(DeviceException.class, () -> pager("clock", MIB));
-            assertTrue(second.getMessage().contains("does not admit"), second::getMessage);
+    void blocksGrowMoveAndShrink() throws Exception {
+        try (DevicePager pager = pager("clock", MIB, false)) {
+            assertEquals("resized wrong=0", owner.ask("resize"));
+            assertEquals("ok", owner.ask("validate"));
+            assertAllRight();
+            assertTrue(pager.statistics().evictions() > 0, "all was in memory");
+        }
+    }
+
+    @Test
+    void whatCannotBeIsRefused() throws Exception {
+        assertEquals("mistakes not refused=0", owner.ask("mistakes"));
+        refuses("no-such-policy", MIB, STORES, "no-such-policy");
+        refuses("clock", MIB, "lz5:16M", "lz5");
+        try (DevicePager first = pager("clock", MIB, false)) {
             assertEquals("ok wrong=0", owner.ask("touch 0"));
             assertEquals("", first.problem());
         }
-        DeviceException other = assertThrows(
-                DeviceException.class,
-                () -> DevicePager.start(
-                        folder.resolve("owner").toString(), PolicySpec.parse("clock"), MIB, "zstd:16M", said::add));
-        assertTrue(other.getMessage().contains(STORES), other::getMessage);
+        // Its pages are in other stores.
+        CompletableFuture<String> other =
+                owner.order("admit " + listener.path() + " " + terms("clock", MIB, "zstd:16M", false));
+        DeviceException why = assertThrows(DeviceException.class, listener::next);
+        assertTrue(why.getMessage().contains(STORES), why::getMessage);
+        assertEquals("admitted -5", other.join());
+        try (DevicePager right = pager("clock", MIB, false)) {
+            assertAllRight();
+            assertEquals("", right.problem());
+        }
+    }
+
+    private void refuses(String policy, long bytes, String stores, String because) {
+        CompletableFuture<String> refused =
+                owner.order("admit " + listener.path() + " " + terms(policy, bytes, stores, false));
+        DeviceException why = assertThrows(DeviceException.class, listener::next);
+        assertTrue(why.getMessage().contains(because), why::getMessage);
+        assertEquals("admitted -22", refused.join());
     }
 
     @Test
     void thePagerEndsWithTheOwner() throws Exception {
-        owner(true);
-        try (DevicePager pager = pager("clock", MIB)) {
+        try (DevicePager pager = pager("clock", MIB, true)) {
             assertEquals("done wrong=0", owner.ask("run 1 500 4"));
             owner.close();
+            pager.over().get(10, TimeUnit.SECONDS);
+        }
+    }
+
+    @Test
+    void thePagerEndsWithTheRegion() throws Exception {
+        try (DevicePager pager = pager("clock", MIB, true)) {
+            assertEquals("done wrong=0", owner.ask("run 1 500 4"));
+            assertEquals("destroyed 0", owner.ask("destroy"));
             pager.over().get(10, TimeUnit.SECONDS);
         }
     }

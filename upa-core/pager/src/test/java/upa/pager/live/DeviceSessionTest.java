@@ -23,7 +23,6 @@ import upa.pager.device.DeviceException;
 import upa.pager.device.PagedRegion;
 import upa.pager.host.PolicySpec;
 import upa.pager.store.StoreException;
-import upa.pager.store.StoreSpec;
 
 /** The pager of the device's regions against a stand-in for module and owner: what it loses, leaks or keeps. */
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
@@ -52,8 +51,7 @@ class DeviceSessionTest {
 
     private DevicePager pager(String policy, int diesAt) throws Exception {
         PagedRegion admitted = region.admit(diesAt);
-        return DevicePager.start(
-                admitted, PolicySpec.parse(policy), BOUND * 4096L, StoreSpec.parse(STORES), STORES, said::add);
+        return DevicePager.start(admitted, PolicySpec.parse(policy), BOUND * 4096L, STORES, said::add);
     }
 
     /** One thread of the owner's, whose pages are those of its number modulo 2. */
@@ -171,8 +169,8 @@ class DeviceSessionTest {
             region.map(page);
         }
         PagedRegion admitted = region.admit(0);
-        try (DevicePager pager = DevicePager.start(
-                admitted, PolicySpec.parse("fifo"), BOUND * 4096L, StoreSpec.parse(STORES), STORES, said::add)) {
+        try (DevicePager pager =
+                DevicePager.start(admitted, PolicySpec.parse("fifo"), BOUND * 4096L, STORES, said::add)) {
             for (int page = 0; page < 1000; page++) {
                 region.write(page, page);
             }
@@ -180,9 +178,9 @@ class DeviceSessionTest {
             while (!AwayWord.isStored(region.word(lost))) {
                 lost++;
             }
-            long word = admitted.places().getAtIndex(ValueLayout.JAVA_LONG, lost);
+            long word = admitted.shared().places().getAtIndex(ValueLayout.JAVA_LONG, lost);
             // A bit of the checksum: what is read is not what was written.
-            admitted.places().setAtIndex(ValueLayout.JAVA_LONG, lost, word ^ 1L << 57);
+            admitted.shared().places().setAtIndex(ValueLayout.JAVA_LONG, lost, word ^ 1L << 57);
             assertEquals(-1, region.read(lost, 0));
             assertEquals(0, region.word(lost));
             for (int page = 0; page < 1000; page++) {
@@ -202,8 +200,8 @@ class DeviceSessionTest {
             region.map(page);
         }
         String small = "lz4:1M";
-        try (DevicePager pager = DevicePager.start(
-                region.admit(0), PolicySpec.parse("clock"), BOUND * 4096L, StoreSpec.parse(small), small, said::add)) {
+        try (DevicePager pager =
+                DevicePager.start(region.admit(0), PolicySpec.parse("clock"), BOUND * 4096L, small, said::add)) {
             SplittableRandom random = new SplittableRandom(3);
             for (int page = 0; page < FRAMES; page++) {
                 expected[page] = random.nextLong() | 1;
@@ -271,8 +269,8 @@ class DeviceSessionTest {
             fresh.map(page);
         }
         int faults = 0;
-        try (DevicePager pager = DevicePager.start(
-                fresh.admit(0), PolicySpec.parse(policy), BOUND * 4096L, StoreSpec.parse(STORES), STORES, said::add)) {
+        try (DevicePager pager =
+                DevicePager.start(fresh.admit(0), PolicySpec.parse(policy), BOUND * 4096L, STORES, said::add)) {
             for (int step = 0; step < 20_000; step++) {
                 int hot = step % 100;
                 int before = fresh.faults();
@@ -293,17 +291,10 @@ class DeviceSessionTest {
     void nonsenseIsRefusedInOneLine() throws Exception {
         assertThrows(
                 DeviceException.class,
-                () -> DevicePager.start(
-                        region.admit(0), PolicySpec.parse("clock"), 4096, StoreSpec.parse(STORES), STORES, said::add));
+                () -> DevicePager.start(region.admit(0), PolicySpec.parse("clock"), 4096, STORES, said::add));
         assertThrows(
                 StoreException.class,
-                () -> DevicePager.start(
-                        region.admit(0),
-                        PolicySpec.parse("clock"),
-                        BOUND * 4096L,
-                        StoreSpec.parse("zram"),
-                        "zram",
-                        said::add));
+                () -> DevicePager.start(region.admit(0), PolicySpec.parse("clock"), BOUND * 4096L, "zram", said::add));
         try (DevicePager pager = pager("clock", 0)) {
             assertThrows(DeviceException.class, () -> pager.limit(100));
             assertThrows(
@@ -313,13 +304,7 @@ class DeviceSessionTest {
         }
         DeviceException other = assertThrows(
                 DeviceException.class,
-                () -> DevicePager.start(
-                        region.admit(0),
-                        PolicySpec.parse("clock"),
-                        BOUND * 4096L,
-                        StoreSpec.parse("zstd"),
-                        "zstd",
-                        said::add));
+                () -> DevicePager.start(region.admit(0), PolicySpec.parse("clock"), BOUND * 4096L, "zstd", said::add));
         assertTrue(other.getMessage().contains(STORES), other::getMessage);
     }
 }

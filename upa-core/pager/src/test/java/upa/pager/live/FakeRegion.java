@@ -36,11 +36,8 @@ final class FakeRegion {
     final int pages;
     final int frames;
     private final MemorySegment memory;
-    private final MemorySegment places;
-    private final MemorySegment kept = Arena.ofAuto().allocate(4096, Long.BYTES);
-    private final MemorySegment bits;
-    private final MemorySegment taken = Arena.ofAuto().allocate(Long.BYTES, Long.BYTES);
     private final FramePool pool;
+    private final PagedRegion.Shared shared;
     private final int[] words;
     private final boolean[] installed;
     private final boolean[] accessed;
@@ -60,9 +57,11 @@ final class FakeRegion {
         this.pages = pages;
         this.frames = frames;
         memory = Arena.ofAuto().allocate((long) frames * PageIo.PAGE_BYTES, PageIo.PAGE_BYTES);
-        places = Arena.ofAuto().allocate(LONG, pages);
-        bits = Arena.ofAuto().allocate(FramePool.bytes(frames), Long.BYTES);
-        pool = new FramePool(bits, taken, frames);
+        Arena arena = Arena.ofAuto();
+        pool = new FramePool(
+                arena.allocate(FramePool.bytes(frames), Long.BYTES), arena.allocate(Long.BYTES, Long.BYTES), frames);
+        shared = new PagedRegion.Shared(
+                pages, frames, pool, arena.allocate(LONG, pages), arena.allocate(4096, Long.BYTES));
         words = new int[pages];
         installed = new boolean[pages];
         accessed = new boolean[pages];
@@ -201,28 +200,8 @@ final class FakeRegion {
         }
 
         @Override
-        public int pages() {
-            return pages;
-        }
-
-        @Override
-        public int frames() {
-            return frames;
-        }
-
-        @Override
-        public FramePool pool() {
-            return pool;
-        }
-
-        @Override
-        public MemorySegment places() {
-            return places;
-        }
-
-        @Override
-        public MemorySegment kept() {
-            return kept;
+        public Shared shared() {
+            return shared;
         }
 
         @Override
@@ -234,6 +213,9 @@ final class FakeRegion {
         public void keep(int store, int fd) {
             descriptors[store] = Posix.open("/proc/self/fd/" + fd, 2, 0);
         }
+
+        @Override
+        public void ready() {}
 
         @Override
         public long unmaps() {
