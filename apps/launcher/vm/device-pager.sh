@@ -10,6 +10,7 @@ if [ "$1" = cost ]; then
 fi
 java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC --enable-native-access=ALL-UNNAMED -Dupa.test.owner=/java/paged_owner \
 	-cp "$class_path" org.junit.platform.console.ConsoleLauncher execute \
-	--disable-banner --disable-ansi-colors --details=testfeed -c upa.pager.live.DevicePagerTest >/tmp/said 2>&1
+	--disable-banner --disable-ansi-colors --details=testfeed -c upa.pager.live.DevicePagerTest \
+	-c upa.pager.live.JavaOwnerTest >/tmp/said 2>&1
 echo "exit status $? of the tests" >>/tmp/said
 awk -f /junit-tap.awk /tmp/said

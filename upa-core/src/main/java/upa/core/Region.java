@@ -17,6 +17,7 @@ import upa.internal.events.Events;
 import upa.internal.region.Ahead;
 import upa.internal.region.RegionBackEnd;
 import upa.internal.region.device.DeviceBackEnd;
+import upa.internal.region.device.PagedBackEnd;
 import upa.internal.region.linear.LinearBackEnd;
 import upa.llfree.LlFree;
 
@@ -116,6 +117,30 @@ public final class Region extends RegionRuns implements AutoCloseable {
     public static Region create(long bytes, PteOptions options) {
         checkNotNull("options", options);
         return new Region(DroppedRegions.make(() -> DeviceBackEnd.create(bytes, options)));
+    }
+
+    /**
+     * Creates a private region whose pages a pager moves, on the device of the kernel module upa.ko: it is held to a
+     * bound, and what is over that goes to stores and comes back when it is touched. The pager is another process of
+     * the same user, {@code upa pager --regions}.
+     *
+     * <p>All memory comes from the pager: before {@link #admit}, a touch of any page is an {@link InternalError}, in
+     * native code the end of the process. Freed pages lose their memory at once, by a system call. {@link #FAULTED}
+     * does nothing. A block that cannot be resized in place is copied. A child process has none of the region.
+     *
+     * @param bytes   size, rounded up to 2 MiB; 1 .. {@link PteOptions#MAX_BYTES}
+     * @param options guarded, without reclaim; the pool has {@link PteOptions#maxPoolBytes} from the start, the most
+     *                that can ever be in memory
+     * @return the region
+     * @throws IllegalArgumentException if bytes is out of range, or the options are others
+     * @throws SystemCallException      as {@link #create(long, PteOptions)}
+     */
+    public static Region createPaged(long bytes, PteOptions options) {
+        checkNotNull("options", options);
+        if (options.backEnd() != BackEnd.PTE || options.reclaim()) {
+            throw new IllegalArgumentException("no pager moves pages of such a region: " + options);
+        }
+        return new Region(DroppedRegions.make(() -> PagedBackEnd.create(bytes, options)));
     }
 
     /**
@@ -493,6 +518,55 @@ public final class Region extends RegionRuns implements AutoCloseable {
         hold();
         try {
             clearAhead.keep(children);
+        } finally {
+            release();
+        }
+    }
+
+    // ---- pagers -----------------------------------------------------------------------------------------------
+
+    private PagedBackEnd paged() {
+        if (backEnd instanceof PagedBackEnd paged) {
+            return paged;
+        }
+        throw new UnsupportedOperationException("no pager moves pages of this region: " + this);
+    }
+
+    /**
+     * Hands the region to a pager, and returns when that is at work. Pages go on where they are, also after a pager
+     * that was killed; the next one must have the same stores.
+     *
+     * <p>When the pager has ended, a touch of a page that is not in memory is an {@link InternalError} until another
+     * has been admitted. It does not wait for one, as it may in the C library: a thread that waits in a touch holds up
+     * every safepoint of the JVM, hence whoever would admit the next.
+     *
+     * @param terms what the pager is asked for
+     * @throws UnsupportedOperationException if the region was not made by {@link #createPaged}
+     * @throws IllegalArgumentException      if the pager knows no such policy or store
+     * @throws IllegalStateException         if the region is closed, or has a pager
+     * @throws IOException                   if no pager of this user listens, or it does not answer or begin
+     */
+    public void admit(PagerTerms terms) throws IOException {
+        checkNotNull("terms", terms);
+        hold();
+        try {
+            paged().admit(terms);
+        } finally {
+            release();
+        }
+    }
+
+    /**
+     * After it the pager has no right any more. Pages that are not in memory stay in stores.
+     *
+     * @return false if none was ever admitted
+     * @throws UnsupportedOperationException if the region was not made by {@link #createPaged}
+     * @throws IllegalStateException         if the region is closed
+     */
+    public boolean revoke() {
+        hold();
+        try {
+            return paged().revoke();
         } finally {
             release();
         }

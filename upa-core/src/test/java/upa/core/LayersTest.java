@@ -30,6 +30,7 @@ class LayersTest {
             "BackEnd",
             "FrameStats",
             "HugePages",
+            "PagerTerms",
             "PteOptions",
             "RegionDescriptor",
             "RegionStats",
@@ -73,6 +74,7 @@ class LayersTest {
             "PageRanges",
             "Marks",
             "Layout",
+            "PagedLayout",
             "UpaDevice",
             "FrameWords",
             "GuardedWords",
@@ -84,7 +86,9 @@ class LayersTest {
             "Relocate",
             "Clear",
             "Check",
-            "DeviceBackEnd");
+            "DeviceBackEnd",
+            "Admission",
+            "PagedBackEnd");
     private static final List<String> FACADE = List.of(
             "Arguments",
             "MemoryHints",

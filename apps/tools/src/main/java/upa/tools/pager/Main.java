@@ -34,7 +34,7 @@ public final class Main {
             "Serves them at http://localhost:PORT/metrics (9464) until Ctrl-C, as OpenMetrics for who asks for that;",
             "once: prints them, and ends.",
             "--regions: pages regions of the kernel module whose owners, programs of this user, hand them over by",
-            "upa_region_admit(): until Ctrl-C. Who then takes its place goes on.");
+            "upa_region_admit() or Region.admit(): until Ctrl-C. Who then takes its place goes on.");
 
     private Main() {}
 

@@ -6,7 +6,9 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import upa.pager.device.DeviceException;
 
@@ -20,7 +22,29 @@ final class DeviceOwner implements AutoCloseable {
     private final PrintStream orders;
 
     DeviceOwner(int pages, int frames) throws IOException {
-        process = new ProcessBuilder(System.getProperty(PROGRAM), Integer.toString(pages), Integer.toString(frames))
+        this(List.of(System.getProperty(PROGRAM)), pages, frames);
+    }
+
+    /** One in Java. */
+    static DeviceOwner inJava(int pages, int frames) throws IOException {
+        return new DeviceOwner(
+                List.of(
+                        ProcessHandle.current().info().command().orElseThrow(),
+                        "-XX:TieredStopAtLevel=1",
+                        "-XX:+UseSerialGC",
+                        "-Xmx64m",
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        JavaOwner.class.getName()),
+                pages,
+                frames);
+    }
+
+    private DeviceOwner(List<String> program, int pages, int frames) throws IOException {
+        List<String> command = new ArrayList<>(program);
+        command.addAll(List.of(Integer.toString(pages), Integer.toString(frames)));
+        process = new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         answers = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.US_ASCII));

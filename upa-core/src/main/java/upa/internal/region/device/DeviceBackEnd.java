@@ -75,7 +75,13 @@ public final class DeviceBackEnd implements RegionBackEnd {
         long n = Rounding.up(bytes, CHILD_BYTES) / PAGE_BYTES;
         Layout layout = Layout.of(n, options.maxPoolBytes() / PAGE_BYTES, raw, options.reclaim());
         UpaDevice device = UpaDevice.open(new UpaDevice.Request(
-                options.device(), raw, n, options.poolBytes() / PAGE_BYTES, layout.maxFrames(), layout.stateBytes()));
+                options.device(),
+                raw,
+                false,
+                n,
+                options.poolBytes() / PAGE_BYTES,
+                layout.maxFrames(),
+                layout.stateBytes()));
         try {
             return new DeviceBackEnd(device, layout, options);
         } catch (RuntimeException e) {

@@ -21,6 +21,7 @@ import upa.internal.bindings.upadev_allocators;
 import upa.internal.bindings.upadev_batch;
 import upa.internal.bindings.upadev_create;
 import upa.internal.bindings.upadev_info;
+import upa.internal.bindings.upadev_pager;
 import upa.internal.bindings.upadev_reclaim;
 import upa.internal.bindings.upadev_resize;
 import upa.internal.bindings.upadev_stats;
@@ -47,10 +48,13 @@ final class UpaDevice {
     /** So many ranges need no memory in the kernel, hence cannot fail for want of it. */
     private static final int FEW_RANGES = 8;
 
+    /** Of ioctl(2) of any file: O_NONBLOCK. */
+    private static final long FIONBIO = 0x5421;
+
     private static final Cleaner CLEANER = Cleaner.create();
 
     /** What to make. */
-    record Request(Path device, boolean raw, long pages, long frames, long maxFrames, long stateBytes) {
+    record Request(Path device, boolean raw, boolean paged, long pages, long frames, long maxFrames, long stateBytes) {
         private String what() {
             return "device=" + device + " back end=" + (raw ? "pte-raw" : "pte");
         }
@@ -165,6 +169,7 @@ final class UpaDevice {
         MemorySegment created = upadev_create.allocate(arena);
         upadev_create.version(created, Device.UPADEV_ABI_VERSION());
         upadev_create.mode(created, r.raw ? Device.UPADEV_RAW_PTE() : Device.UPADEV_GUARDED());
+        upadev_create.flags(created, r.paged ? Device.UPADEV_CREATE_TRACK() : 0);
         upadev_create.pages(created, r.pages);
         upadev_create.frames(created, r.frames);
         upadev_create.max_frames(created, r.maxFrames);
@@ -339,12 +344,63 @@ final class UpaDevice {
     void declare(LlFree pages, LlFree frames, long marksOffset) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment request = upadev_allocators.allocate(arena);
-            describe(upadev_allocators.pages(request), pages);
             describe(upadev_allocators.frames(request), frames);
-            upadev_allocators.marks_offset(request, marksOffset);
-            long result = checkOpen(DeviceCalls.ioctl(fd, Device.UPADEV_ALLOCATORS(), request.address()));
-            Refusal.check(result, "UPADEV_ALLOCATORS", data, dataBytes);
+            declare(request, pages, marksOffset);
         }
+    }
+
+    /** The same where a pager has the frames: no tree or group of them is taken as a whole, so their words stay. */
+    void declare(LlFree pages, PagedLayout layout) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment request = upadev_allocators.allocate(arena);
+            MemorySegment frames = upadev_allocators.frames(request);
+            upadev_allocator.units(frames, layout.frames());
+            upadev_allocator.group_offset(frames, layout.groupsOf());
+            upadev_allocator.tree_offset(frames, layout.treesOf());
+            upadev_allocator.child_offset(frames, layout.childrenOf());
+            upadev_allocator.bitmap_offset(frames, layout.bits());
+            for (long tree = 0; tree < layout.trees(); tree++) {
+                state.set(ValueLayout.JAVA_INT, layout.treesOf() + tree * Integer.BYTES, Device.UPADEV_TREE_OPEN());
+            }
+            declare(request, pages, layout.marksOffset());
+        }
+    }
+
+    private void declare(MemorySegment request, LlFree pages, long marksOffset) {
+        describe(upadev_allocators.pages(request), pages);
+        upadev_allocators.marks_offset(request, marksOffset);
+        long result = checkOpen(DeviceCalls.ioctl(fd, Device.UPADEV_ALLOCATORS(), request.address()));
+        Refusal.check(result, "UPADEV_ALLOCATORS", data, dataBytes);
+    }
+
+    /** A descriptor for a pager, or -errno. Without one a touch of a page that is away is a SIGBUS. */
+    long admit() {
+        return pagerCall(Device.UPADEV_ADMIT());
+    }
+
+    /** After it no pager has an effect: 0, or -ENOENT if none was ever admitted. */
+    long revoke() {
+        return pagerCall(Device.UPADEV_REVOKE());
+    }
+
+    /** A pager that asks for touches does not wait for one: it waits for other things as well. */
+    void makeNonBlocking(int pager) {
+        try (Arena arena = Arena.ofConfined()) {
+            DeviceCalls.ioctl(
+                    pager, FIONBIO, arena.allocateFrom(ValueLayout.JAVA_INT, 1).address());
+        }
+    }
+
+    private long pagerCall(long call) {
+        try (Arena arena = Arena.ofConfined()) {
+            return checkOpen(
+                    DeviceCalls.ioctl(fd, call, upadev_pager.allocate(arena).address()));
+        }
+    }
+
+    /** {@return the open device, to be handed on} */
+    int descriptor() {
+        return fd;
     }
 
     private void describe(MemorySegment allocator, LlFree a) {
