@@ -19,12 +19,14 @@
 #define CHUNK_BITS ((size_t)7)
 #define CHUNK_RECORD_BYTES ((size_t)48)
 #define CHUNK_FENCE ((size_t)11)
+#define CHUNK_END_BYTES ((size_t)80) /* from the record on, mostly */
 
 struct chunk {
 	size_t before_bytes;
 	size_t word;
 	/* Of a segment's record. */
 	const char *segment_base;
+	size_t segment_bytes;
 };
 
 static inline const struct chunk *chunk_of(const void *block)
@@ -84,8 +86,8 @@ static inline bool chunk_may_be_last(const void *block, size_t segment_bytes)
 	return word & CHUNK_USED && bytes >= segment_bytes - PAGE_BYTES;
 }
 
-/* Is this block the last one in use of its segment, and the heap's top in another? With the heap's lock held. */
-static inline bool chunk_is_last(const void *block)
+/* The record of this block's segment, if nothing else of that is in use; else NULL. With the heap's lock held. */
+static inline struct chunk *chunk_record_if_last(const void *block)
 {
 	const struct chunk *c = chunk_of(block), *end = chunk_at(c, c->word);
 	const char *start = (const char *)c - (c->word & CHUNK_BEFORE_USED ? 0 : c->before_bytes);
@@ -93,7 +95,18 @@ static inline bool chunk_is_last(const void *block)
 	if (!(end->word & CHUNK_USED))
 		end = chunk_at(end, end->word);
 	return end->word & CHUNK_USED && (end->word & ~CHUNK_BITS) == CHUNK_RECORD_BYTES &&
-	       chunk_at(end, CHUNK_RECORD_BYTES)->word == CHUNK_FENCE && end->segment_base == start;
+			       chunk_at(end, CHUNK_RECORD_BYTES)->word == CHUNK_FENCE && end->segment_base == start ?
+		       (struct chunk *)end :
+		       NULL;
+}
+
+/*
+ * dlmalloc unmaps no segment that has more behind its free chunk than a record mostly takes. Where 16 bytes were left
+ * for it, it lies so much further down. What the size loses is less than a page.
+ */
+static inline void chunk_end_segment(struct chunk *record)
+{
+	record->segment_bytes = (size_t)((const char *)record - record->segment_base) + CHUNK_END_BYTES;
 }
 
 #endif

@@ -311,6 +311,7 @@ static const struct heap *heap_of(const void *block)
 __attribute__((noinline)) static void release_last(void *block)
 {
 	const struct heap *h = heap_of(block);
+	struct chunk *record;
 
 	if (!h || space_lock(h->lock)) {
 		heaps_refused();
@@ -318,7 +319,9 @@ __attribute__((noinline)) static void release_last(void *block)
 		return;
 	}
 	space_held = h->lock;
-	if (chunk_is_last(block)) {
+	record = chunk_record_if_last(block);
+	if (record) {
+		chunk_end_segment(record);
 		mspace_free(NULL, block);
 		mspace_trim(h->space, LEAST_UNTRIMMED / 2);
 	} else {
