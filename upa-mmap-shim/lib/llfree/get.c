@@ -260,6 +260,23 @@ static int64_t get_at_border(const struct upa_llfree *a, uint64_t base, uint64_t
 }
 
 /*
+ * Takes n pages of child c right before the first in use, where free ones go on into the end of child c - 1: so what is
+ * left of them lies in one piece. Else -1.
+ */
+static int64_t get_before(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip, uint32_t n, bool stale)
+{
+	const struct bitmap *before = bitmap_at(a, c - 1), *b = bitmap_at(a, c);
+	uint64_t flip = child_flip(load_relaxed(child_at(a, c)), tree_flip);
+	uint64_t flip_before = child_flip(load_relaxed(child_at(a, c - 1)), tree_flip);
+	uint32_t end = next_bit(b->allocated, flip, 0, UPA_CHILD_PAGES);
+
+	if (end < n || end == UPA_CHILD_PAGES || end_of_allocated(before, flip_before) == UPA_CHILD_PAGES ||
+	    (stale && !all_stale(b, end - n, end)) || !child_get_part(a, c, tree_flip, end - n, end))
+		return -1;
+	return (int64_t)(c * UPA_CHILD_PAGES + end - n);
+}
+
+/*
  * Takes n pages of the tree for which the caller has tickets of a slot's word, from the child where that begins, in
  * passes from `pass` on; -1 if it has none. If `crosses`, they may lie in two children, at the end of one and the start
  * of the next, before another child is begun.
@@ -303,6 +320,8 @@ static int64_t get_in_tree(const struct upa_llfree *a, uint64_t word, uint32_t n
 			/* What begins with a child had better begin where the one before ends. */
 			if (crosses && c > base)
 				page = get_across(a, c, flip, n, states, stale);
+			if (page < 0 && crosses && c > base)
+				page = get_before(a, c, flip, n, state == UPA_MIXED && stale);
 			if (page < 0)
 				page = get_in_child(a, c, flip, n, align, state == UPA_MIXED && stale);
 			if (page >= 0 && (uint64_t)page + n <= a->pages)

@@ -186,6 +186,24 @@ final class Get {
     }
 
     /**
+     * Takes n pages of child c right before the first in use, where free ones go on into the end of child c - 1: so
+     * what is left of them lies in one piece. Else NONE.
+     */
+    private static long before(State a, long c, long treeFlip, int n, boolean stale) {
+        long bits = a.bitmapAt(c);
+        long flipBefore = childFlip(getIntOpaque(a.childAt(c - 1)), treeFlip);
+        int end = Bits.next(bits, childFlip(getIntOpaque(a.childAt(c)), treeFlip), 0);
+        if (end < n
+                || end == CHILD_PAGES
+                || Bits.endOfAllocated(a.bitmapAt(c - 1), flipBefore) == CHILD_PAGES
+                || stale && !Bits.allStale(bits, end - n, end)
+                || !Child.getPart(a, c, treeFlip, end - n, end)) {
+            return NONE;
+        }
+        return c * CHILD_PAGES + end - n;
+    }
+
+    /**
      * Takes n pages of the tree for which the caller has tickets of a slot's word, from the child where that begins, in
      * passes from {@code pass} on; NONE if it has none. If {@code crosses}, they may lie in two children, at the end of
      * one and the start of the next, before another child is begun.
@@ -227,6 +245,7 @@ final class Get {
                 // What begins with a child had better begin where the one before ends.
                 if (crosses && c > base) {
                     page = across(a, c, flip, n, states, stale);
+                    page = page < 0 ? before(a, c, flip, n, state == MIXED && stale) : page;
                 }
                 if (page < 0) {
                     page = inChild(a, c, flip, n, align, state == MIXED && stale);
