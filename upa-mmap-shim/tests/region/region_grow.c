@@ -255,6 +255,25 @@ static uintptr_t next_mapping(void)
 	return (uintptr_t)next / PAGE * PAGE;
 }
 
+/* Wherever there is room: the first 256 MiB lie in one GiB. */
+static void test_first_bytes(void)
+{
+	void *taken[2 * GIB / (96 * MIB)];
+	const size_t n = sizeof(taken) / sizeof(*taken);
+
+	for (size_t i = 0; i < n; i++) {
+		struct upa_region *r = create(0);
+		uintptr_t base = (uintptr_t)upa_region_base(r);
+
+		CHECK(base / GIB == (base + 256 * MIB - 1) / GIB, "base=%#lx", base);
+		finish(r);
+		taken[i] = mmap(NULL, 96 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		CHECK(taken[i] != MAP_FAILED, "errno=%d", errno);
+	}
+	for (size_t i = 0; i < n; i++)
+		munmap(taken[i], 96 * MIB);
+}
+
 /* Where the kernel hands out low addresses first, and there is no room below. */
 static int place_above(void)
 {
@@ -262,6 +281,7 @@ static int place_above(void)
 	struct upa_region *r;
 
 	wall(next - REGION_BYTES / 8);
+	test_first_bytes();
 	r = create(0);
 	CHECK((uintptr_t)upa_region_base(r) > next, "base=%p next=%#lx", upa_region_base(r), next);
 	is_alone(r);
@@ -410,6 +430,7 @@ int main(int argc, char **argv)
 	test_neighbour(UPA_REGION_FENCED);
 	test_limit();
 	test_place();
+	test_first_bytes();
 	test_fenced();
 	test_fork();
 	test_threads(0);

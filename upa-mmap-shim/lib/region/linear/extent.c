@@ -26,6 +26,13 @@
 /* What lies below these is for who needs low addresses (MAP_32BIT). */
 #define LEAST_ADDRESS (1ull << 32)
 
+/*
+ * Where a region begins, so much of it lies in one GiB, which one page of page tables maps, and an allocator's tree by
+ * addresses (jemalloc's: 2 MiB a leaf). Small programs then need one of each, wherever the region comes to lie.
+ */
+#define FIRST_BYTES (256ull << 20)
+#define GIB (1ull << 30)
+
 static int map_behind(const struct upa_region *r, uint64_t extent, uint64_t bytes, int protection)
 {
 	char *wanted = r->base + extent;
@@ -109,6 +116,12 @@ static bool is_free(uintptr_t from, uint64_t bytes)
 		       -1, 0) == -EINVAL;
 }
 
+/* As far as it must be moved, for that. */
+static uint64_t beside_border(uintptr_t base)
+{
+	return base % GIB > GIB - FIRST_BYTES ? FIRST_BYTES : 0;
+}
+
 /*
  * Room for a region, or 0: first below where the kernel would map something now, for it comes down from there, or
  * leaves those addresses alone; then above. The steps grow, so that a few dozen reach every address.
@@ -124,13 +137,19 @@ static uintptr_t find_room(uint64_t bytes)
 	os_munmap(next, CHILD_BYTES);
 	top = ((uintptr_t)next + CHILD_BYTES) & ~(uintptr_t)(CHILD_BYTES - 1);
 	step = round_up(bytes / 8, CHILD_BYTES);
-	for (at = top; at > LEAST_ADDRESS + bytes + step; at -= step, step += round_up(step / 4, CHILD_BYTES))
-		if (is_free(at - bytes, bytes))
-			return at - bytes;
+	for (at = top; at > LEAST_ADDRESS + bytes + step; at -= step, step += round_up(step / 4, CHILD_BYTES)) {
+		uintptr_t base = at - bytes - beside_border(at - bytes);
+
+		if (is_free(base, bytes))
+			return base;
+	}
 	step = round_up(bytes / 8, CHILD_BYTES);
-	for (at = top; at + bytes < MOST_ADDRESSES; at += step, step += round_up(step / 4, CHILD_BYTES))
-		if (is_free(at, bytes))
-			return at;
+	for (at = top; at + bytes < MOST_ADDRESSES; at += step, step += round_up(step / 4, CHILD_BYTES)) {
+		uintptr_t base = at + beside_border(at);
+
+		if (is_free(base, bytes))
+			return base;
+	}
 	return 0;
 }
 
