@@ -7,6 +7,7 @@
 #include "agent/agent.h"
 #include "entry/entry.h"
 #include "entry/next.h"
+#include "pager/pager.h"
 
 #define ALONE(name, number, a, b, c, ...)                                                                              \
 	({                                                                                                             \
@@ -18,18 +19,39 @@
 		(int)entry_result(done);                                                                               \
 	})
 
+void entry_before_unshare(int flags)
+{
+	if (flags & (CLONE_NEWUSER | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD))
+		pager_end();
+}
+
+void entry_before_setns(int type)
+{
+	if (!type || type & CLONE_NEWUSER)
+		pager_end();
+}
+
+/* Who may change any of the three changes them all. */
+void entry_before_setuid(uid_t user)
+{
+	pager_change_user(geteuid() ? (uid_t)-1 : user, user, geteuid() ? (uid_t)-1 : user);
+}
+
 EXPORT int unshare(int flags)
 {
+	entry_before_unshare(flags);
 	return ALONE(unshare, SYS_unshare, flags, 0, 0, flags);
 }
 
 EXPORT int setns(int fd, int type)
 {
+	entry_before_setns(type);
 	return ALONE(setns, SYS_setns, fd, type, 0, fd, type);
 }
 
 EXPORT int setuid(uid_t user)
 {
+	entry_before_setuid(user);
 	return ALONE(setuid, SYS_setuid, user, 0, 0, user);
 }
 
@@ -50,6 +72,7 @@ EXPORT int setegid(gid_t group)
 
 EXPORT int setreuid(uid_t real, uid_t effective)
 {
+	pager_change_user(real, effective, effective);
 	return ALONE(setreuid, SYS_setreuid, real, effective, 0, real, effective);
 }
 
@@ -60,6 +83,7 @@ EXPORT int setregid(gid_t real, gid_t effective)
 
 EXPORT int setresuid(uid_t real, uid_t effective, uid_t saved)
 {
+	pager_change_user(real, effective, saved);
 	return ALONE(setresuid, SYS_setresuid, real, effective, saved, real, effective, saved);
 }
 
@@ -86,5 +110,6 @@ EXPORT int initgroups(const char *user, gid_t group)
 
 EXPORT int capset(void *header, const void *data)
 {
+	pager_end();
 	return ALONE(capset, SYS_capset, header, data, 0, header, data);
 }

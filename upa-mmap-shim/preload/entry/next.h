@@ -32,6 +32,9 @@
 long mbind(void *address, unsigned long length, int mode, const unsigned long *nodes, unsigned long max_node,
 	   unsigned flags);
 
+/* Of glibc since 2.34. */
+pid_t _Fork(void);
+
 /* libcap has it in no header of libc's. */
 int capset(void *header, const void *data);
 
@@ -84,7 +87,9 @@ ssize_t process_madvise(int pidfd, const struct iovec *vector, size_t count, int
 	F(posix_memalign)                                                                                              \
 	F(malloc_trim)                                                                                                 \
 	F(mallopt)                                                                                                     \
+	F(clone)                                                                                                       \
 	F(unshare)                                                                                                     \
+	F(_Fork)                                                                                                       \
 	F(setns)                                                                                                       \
 	F(setuid)                                                                                                      \
 	F(setgid)                                                                                                      \

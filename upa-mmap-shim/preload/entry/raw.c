@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -24,9 +25,13 @@
 #include "entry/entry.h"
 #include "entry/limits.h"
 #include "entry/symbols.h"
+#include "pager/pager.h"
 #include "stand_aside.h"
 #include "upkeep/heap.h"
 
+#ifndef SYS_clone3
+#define SYS_clone3 435
+#endif
 #ifndef SYS_mseal
 #define SYS_mseal 462
 #endif
@@ -39,7 +44,7 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-/* By number: 1: raw_by_number() makes the call. */
+/* By number: 1: raw_by_number() makes the call; 2: it does so if raw_forks(). */
 HIDDEN const unsigned char raw_is_ours[512] = {
 	[SYS_mmap] = 1,
 	[SYS_munmap] = 1,
@@ -85,7 +90,51 @@ HIDDEN const unsigned char raw_is_ours[512] = {
 	[SYS_io_setup] = 1,
 	[SYS_io_uring_setup] = 1,
 	[SYS_io_uring_register] = 1,
+	[SYS_clone] = 2,
+	[SYS_clone3] = 2,
+#ifdef SYS_fork
+	[SYS_fork] = 2,
+#endif
 };
+
+/* Whether a child has memory of its own, and goes on in this very frame. Without a pager nobody asks. */
+HIDDEN bool raw_forks(long number, unsigned long a0, long a1)
+{
+	const uint64_t *arguments = (const uint64_t *)a0;
+
+	if (!pager_wanted())
+		return false;
+	if (number == SYS_clone)
+		return !(a0 & CLONE_VM) && !a1;
+	if (number != SYS_clone3)
+		return true;
+	/* The flags, and the stack. */
+	return entry_readable(&arguments[0]) && entry_readable(&arguments[5]) && !(arguments[0] & CLONE_VM) &&
+	       !arguments[5];
+}
+
+static long forks(long number, const long a[6])
+{
+	long child = os_call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+
+	if (!child)
+		pager_forked();
+	return entry_result(child);
+}
+
+/* As alone.c has it. */
+static void before_alone(long number, const long a[6])
+{
+	switch (number) {
+	case SYS_unshare: entry_before_unshare((int)a[0]); break;
+	case SYS_setns: entry_before_setns((int)a[1]); break;
+	case SYS_setuid: entry_before_setuid((uid_t)a[0]); break;
+	case SYS_setreuid: pager_change_user((uid_t)a[0], (uid_t)a[1], (uid_t)a[1]); break;
+	case SYS_setresuid: pager_change_user((uid_t)a[0], (uid_t)a[1], (uid_t)a[2]); break;
+	case SYS_capset: pager_end(); break;
+	default: break;
+	}
+}
 
 static long begins(enum stand_aside_reason reason, long number, const long a[6])
 {
@@ -98,6 +147,7 @@ static long alone(long number, const long a[6])
 {
 	long result;
 
+	before_alone(number, a);
 	agent_pause();
 	result = os_call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	agent_resume();
@@ -172,6 +222,12 @@ static long by_number(long number, long a0, long a1, long a2, long a3, long a4, 
 	case SYS_capset:
 	case SYS_landlock_restrict_self: return alone(number, a);
 	case SYS_seccomp: return begins(ASIDE_FILTERED, number, a);
+	case SYS_clone:
+	case SYS_clone3:
+#ifdef SYS_fork
+	case SYS_fork:
+#endif
+		return forks(number, a);
 	case SYS_userfaultfd: return begins(ASIDE_FAULTS, number, a);
 	case SYS_mseal: return begins(ASIDE_SEALED, number, a);
 	case SYS_io_setup:
@@ -216,8 +272,27 @@ __asm__(".text\n"
 	"	cmpq	$511, %rdi\n"
 	"	ja	1f\n"
 	"	leaq	raw_is_ours(%rip), %r11\n"
-	"	cmpb	$0, (%r11, %rdi)\n"
-	"	jne	raw_by_number\n"
+	"	cmpb	$1, (%r11, %rdi)\n"
+	"	je	raw_by_number\n"
+	"	jb	1f\n"
+	"	pushq	%rdi\n"
+	"	pushq	%rsi\n"
+	"	pushq	%rdx\n"
+	"	pushq	%rcx\n"
+	"	pushq	%r8\n"
+	"	pushq	%r9\n"
+	"	pushq	%rax\n"
+	"	call	raw_forks\n"
+	"	movl	%eax, %r11d\n"
+	"	popq	%rax\n"
+	"	popq	%r9\n"
+	"	popq	%r8\n"
+	"	popq	%rcx\n"
+	"	popq	%rdx\n"
+	"	popq	%rsi\n"
+	"	popq	%rdi\n"
+	"	testb	%r11b, %r11b\n"
+	"	jnz	raw_by_number\n"
 	"1:	jmp	*%rax\n"
 	".size syscall, . - syscall\n");
 #endif

@@ -2,8 +2,6 @@
 #define _GNU_SOURCE
 #include "pager/client.h"
 
-#include <limits.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,8 +28,6 @@
 #define RETRIES_EVICTED 1500u /* until one with pages outside of memory is killed */
 
 struct client client = { .socket = -1, .uffd = -1, .memory = -1 };
-
-struct client_forks *client_forks;
 
 /* Of the two threads of the client: held while there is no connection. */
 static _Atomic bool socket_busy;
@@ -72,16 +68,6 @@ static int map(char **out, size_t bytes, int flags, int fd)
 	return os_madvise(*out, bytes, MADV_DONTFORK);
 }
 
-static int make_forks(void)
-{
-	long made = os_mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (os_failed(made))
-		return (int)made;
-	client_forks = (struct client_forks *)made;
-	return 0;
-}
-
 static size_t file_bytes(void)
 {
 	return PAGER_WORDS_OFFSET + client.region_bytes / PAGE_BYTES * sizeof(uint64_t);
@@ -103,6 +89,13 @@ static int make_memory(void)
 			    -1);
 	if (error >= 0)
 		os_madvise(client.staging, STAGING_SLOTS * PAGE_BYTES, MADV_NOHUGEPAGE);
+	if (error >= 0 && !client.known) {
+		long known = os_mmap(NULL, PAGE_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (os_failed(known))
+			return (int)known;
+		client.known = (const volatile char *)known;
+	}
 	if (error >= 0)
 		error = uffd_register(client.uffd, client.staging, STAGING_SLOTS * PAGE_BYTES);
 	return error < 0 ? error : 0;
@@ -117,6 +110,7 @@ static int say_hello(int to)
 		.base = (uintptr_t)client.region,
 		.bytes = client.region_bytes,
 		.again = atomic_load(&client.pagers) > 0,
+		.known = (uintptr_t)client.known,
 	};
 	int fds[2 + PAGER_MOST_KEPT] = { client.uffd, client.memory };
 	unsigned count = 2;
@@ -257,8 +251,6 @@ int client_connect(const char *path, const char **what)
 		return disconnect(client.uffd);
 	*what = "no memory to stage pages";
 	error = make_memory();
-	if (!error)
-		error = make_forks();
 	if (error)
 		return disconnect(error);
 	*what = "the pager does not answer";
@@ -422,14 +414,6 @@ static bool scan_in_range(const struct pager_message *m)
 	return m->count <= PAGER_SCAN_PAGES && m->argument <= pages && m->count <= pages - m->argument;
 }
 
-static void forked(bool lost)
-{
-	if (lost)
-		atomic_fetch_add(&client_forks->lost, 1);
-	atomic_fetch_add(&client_forks->heeded, 1);
-	os_call(SYS_futex, (long)&client_forks->heeded, FUTEX_WAKE, INT_MAX, 0, 0, 0);
-}
-
 static void keep(uint32_t number, int fd)
 {
 	if (number >= PAGER_MOST_KEPT) {
@@ -473,7 +457,6 @@ static void carry_out(const struct pager_message *m, int fd)
 	case PAGER_GRANTED: pager_granted(m->ticket); return;
 	case PAGER_WELCOME: atomic_store(&client.bound, m->argument); return;
 	case PAGER_KEEP: keep(m->count, fd); return;
-	case PAGER_FORKED: forked(m->count != 0); return;
 	case PAGER_LEFT:
 		atomic_store(&client.left, true);
 		pager_left();
@@ -497,12 +480,20 @@ static void say(const char *what)
 	message_send(&m, 2);
 }
 
+void client_die(void)
+{
+	os_call(SYS_kill, os_call(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0, 0);
+	/* The first process of a namespace cannot kill itself. */
+	for (;;)
+		os_call(SYS_exit_group, 128 + SIGKILL, 0, 0, 0, 0, 0);
+}
+
 /* With content that nobody can bring back, the program must not read on: what it would read are zeros. */
 static void pager_is_gone(void)
 {
 	if (atomic_load(&client.evicted)) {
 		say(": the pager is gone and no other has come: pages of this program are lost, and it is killed\n");
-		os_call(SYS_kill, os_call(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0, 0);
+		client_die();
 	}
 	say(": the pager is gone: memory has no bound any more\n");
 }

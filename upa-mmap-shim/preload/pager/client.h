@@ -17,7 +17,10 @@ struct client {
 	int kept[PAGER_MOST_KEPT]; /* descriptors of the pager's stores, for its successor; -1: none */
 	char *region;
 	uint64_t region_bytes;
-	char *file;    /* shared with the pager */
+	char *file; /* shared with the pager */
+	/* Absent here and registered with the region: a forked child reads 1 there, once the client keeps what its pages
+	 * need. */
+	const volatile char *known;
 	char *staging; /* pages out of the region, until their content is in the file; one slot for each of an order */
 	unsigned used; /* slots of it that have been used since it was emptied */
 	_Atomic uint64_t bound;
@@ -27,14 +30,6 @@ struct client {
 };
 
 extern struct client client;
-
-/* Shared with forked children, which wait there until the pager knows of them. */
-struct client_forks {
-	_Atomic uint32_t heeded; /* a futex */
-	_Atomic uint32_t lost;
-};
-
-extern struct client_forks *client_forks; /* NULL: no client */
 
 /* Connects to the pager and says hello. 0 or -errno; *what is then what failed. */
 int client_connect(const char *path, const char **what);
@@ -47,6 +42,9 @@ int client_say_of(uint32_t kind, uint32_t count, uint32_t ticket, uint64_t argum
 
 /* Carries out orders, of one pager after the other, until there is none any more or it has left. */
 void client_execute(void);
+
+/* Ends this process, whose memory is not what it should be. */
+_Noreturn void client_die(void);
 
 /* Carries out an order during which the pager has to serve faults or events. */
 void client_execute_slowly(const struct pager_message *order);

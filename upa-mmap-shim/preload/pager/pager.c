@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -53,6 +54,9 @@ static _Atomic uint32_t gone;    /* a futex */
 static _Atomic bool active;      /* memory in use has come near the bound */
 static char path[108];
 static long process; /* that is paged */
+static uid_t user;
+static _Atomic long threads[2]; /* of the client; STARTING; 0: none */
+#define STARTING (-1)
 
 static void futex_wait(_Atomic uint32_t *at, uint32_t value, const struct timespec *most)
 {
@@ -90,8 +94,10 @@ static void say(const char *what, const char *why, int error)
 	message_number(&m, (uint64_t)this_process(), 0);
 	message_text(&m, what);
 	message_text(&m, why);
-	message_text(&m, ": errno=");
-	message_number(&m, (uint64_t)-error, 0);
+	if (error) {
+		message_text(&m, ": errno=");
+		message_number(&m, (uint64_t)-error, 0);
+	}
 	message_text(&m, "\n");
 	message_send(&m, 2);
 }
@@ -195,38 +201,19 @@ static void thaw(void)
 
 /* ---- fork() -------------------------------------------------------------------------------------- */
 
-static _Thread_local struct {
-	pid_t parent; /* 0: no pages are outside of memory */
-	uint32_t heeded;
-	uint32_t lost;
-} forking __attribute__((tls_model("initial-exec")));
-
-/* The kernel tells the pager of the child, and stops us until that is read. */
-static void before_fork(void)
-{
-	forking.parent = 0;
-	if (atomic_load(&phase) != CONNECTED || !atomic_load(&client.evicted))
-		return;
-	forking.parent = (pid_t)os_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
-	forking.heeded = atomic_load(&client_forks->heeded);
-	forking.lost = atomic_load(&client_forks->lost);
-}
-
 /*
  * The child has no client: nothing of it leaves memory. What its parent has outside of memory it gets from the pager
- * when it touches it. It waits until the client of its parent keeps what another pager needs for that.
+ * when it touches it, by a userfaultfd of its own. Until the client of its parent keeps that, it waits here for a page;
+ * if the pager has died before, there is none, and the page reads zero, as all others would.
  */
-static void in_child(void)
+void pager_forked(void)
 {
-	const struct timespec most = { .tv_nsec = 10000000 };
+	bool inherits = atomic_load(&phase) == CONNECTED && atomic_load(&client.evicted);
 
 	atomic_store(&phase, OFF);
-	while (forking.parent && atomic_load(&client_forks->heeded) == forking.heeded &&
-	       os_call(SYS_getppid, 0, 0, 0, 0, 0, 0) == forking.parent)
-		os_call(SYS_futex, (long)&client_forks->heeded, FUTEX_WAIT, forking.heeded, (long)&most, 0, 0);
-	if (forking.parent && atomic_load(&client_forks->lost) != forking.lost) {
+	if (inherits && !*client.known) {
 		say(" was forked when the pager was killed: it would read zeros, and is killed", "", -EAGAIN);
-		os_call(SYS_kill, os_call(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0, 0);
+		client_die();
 	}
 }
 
@@ -235,13 +222,47 @@ void pager_leave(void)
 	const struct timespec most = { .tv_nsec = 100000000 };
 	int now = WANTED;
 
-	if (atomic_load(&phase) == OFF || this_process() != process ||
-	    atomic_compare_exchange_strong(&phase, &now, GONE) || now == GONE)
+	if (atomic_load(&phase) == OFF || this_process() != process)
+		return;
+	if (atomic_compare_exchange_strong(&phase, &now, GONE)) {
+		say(" does what does not go with paging: ", "its memory has no bound", 0);
+		wake_watch();
+	}
+	if (now != CONNECTED)
 		return;
 	atomic_store(&leaving, 1);
 	wake_watch();
 	while (!atomic_load(&gone))
 		futex_wait(&gone, 0, &most);
+}
+
+/* In the order in which they start: the first starts the second. */
+void pager_end(void)
+{
+	if (atomic_load(&phase) == OFF || this_process() != process)
+		return;
+	pager_leave();
+	for (size_t i = 0; i < sizeof(threads) / sizeof(*threads); i++) {
+		long thread;
+
+		while ((thread = atomic_load(&threads[i])) != 0 &&
+		       (thread == STARTING || !os_call(SYS_tgkill, process, thread, 0, 0, 0, 0)))
+			os_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	}
+}
+
+static bool is_user(uid_t then, uid_t now)
+{
+	return (then == (uid_t)-1 ? now : then) == user;
+}
+
+void pager_change_user(uid_t real, uid_t effective, uid_t saved)
+{
+	uid_t now[3];
+
+	if (pager_wanted() && !os_call(SYS_getresuid, (long)&now[0], (long)&now[1], (long)&now[2], 0, 0, 0) &&
+	    !is_user(real, now[0]) && !is_user(effective, now[1]) && !is_user(saved, now[2]))
+		pager_end();
 }
 
 void pager_hint(void *address, size_t length, enum upa_hint_kind kind, int priority)
@@ -302,20 +323,24 @@ static void sleep_until_woken(uint32_t seen, uint64_t nanoseconds)
 
 static void *execute(void *unused)
 {
+	atomic_store(&threads[1], os_call(SYS_gettid, 0, 0, 0, 0, 0, 0));
 	client_execute();
 	return unused;
 }
 
-static bool start_thread(void *(*function)(void *))
+static bool start_thread(void *(*function)(void *), unsigned number)
 {
 	/* glibc's own signal for setuid() must be answered by every thread. */
 	uint64_t before = os_block_signals(OS_ALL_SIGNALS & ~(1ull << (33 - 1)));
 	pthread_t thread;
 	int error;
 
+	atomic_store(&threads[number], STARTING);
 	error = pthread_create(&thread, NULL, function, NULL);
 	if (!error)
 		pthread_detach(thread);
+	else
+		atomic_store(&threads[number], 0);
 	os_block_signals(before);
 	return !error;
 }
@@ -407,9 +432,12 @@ static void *watch(void *unused)
 	const char *what = "it cannot have descriptors of its own";
 	int now = WANTED, error = -EINVAL, statm;
 
+	atomic_store(&threads[0], os_call(SYS_gettid, 0, 0, 0, 0, 0, 0));
+	/* After chroot() there would be no way to the next pager. */
+	os_call(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0);
 	if (own_descriptors() && await_region())
 		error = client_connect(path, &what);
-	if (!error && !start_thread(execute))
+	if (!error && !start_thread(execute, 1))
 		error = -EAGAIN;
 	if (error) {
 		if (atomic_load(&phase) == WANTED)
@@ -434,15 +462,16 @@ void pager_prepare(void)
 	}
 	strcpy(path, settings.pager);
 	process = this_process();
+	user = (uid_t)os_call(SYS_geteuid, 0, 0, 0, 0, 0, 0);
 	atomic_store(&phase, WANTED);
 	core_start();
-	pthread_atfork(before_fork, NULL, in_child);
+	pthread_atfork(NULL, NULL, pager_forked);
 	upa_leaving = (struct upa_leaving){ .begin = freeze, .end = thaw };
 }
 
 void pager_start(void)
 {
-	if (pager_wanted() && !start_thread(watch)) {
+	if (pager_wanted() && !start_thread(watch, 0)) {
 		say(" is not paged, its memory has no bound: ", "there can be no thread", -EAGAIN);
 		pager_left();
 	}

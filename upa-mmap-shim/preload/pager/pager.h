@@ -13,8 +13,8 @@
  *
  * Where zeros could be read in place of what a page held, and what prevents it:
  *   fork                     the kernel tells the pager (EVENT_FORK), which has the child's userfaultfd then, and gives
- *                            the child what its parent had outside of memory. A child of libc's fork() waits until
- *                            the client keeps that userfaultfd; one of clone() without libc does not
+ *                            the child what its parent had outside of memory. A child of libc's functions waits until
+ *                            the client keeps that userfaultfd; one of the bare instruction does not
  *   mremap out of the region all is in memory first. Its addresses may be another thread's before the pager has read
  *                            of the move
  *   mremap within it, munmap, a mapping over it, MADV_DONTNEED
@@ -46,6 +46,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include <upa/hint.h>
 
@@ -62,10 +63,22 @@ void pager_start(void);
 void pager_leave(void);
 
 /*
+ * The same, and the client's threads have ended: what comes wants a process of one thread, or takes rights from this one
+ * alone.
+ */
+void pager_end(void);
+
+/* The same if no one of these is the user that could come to the next pager. -1: that stays as it is. */
+void pager_change_user(uid_t real, uid_t effective, uid_t saved);
+
+/*
  * All comes back into memory and stays there, as the program is about to end; waits no longer than that. False: not all
  * has come. For signal handlers.
  */
 bool pager_bring_in(unsigned milliseconds);
+
+/* First of all in a child that has memory of its own, unless libc's fork() has made it. Waits until its pages are safe. */
+void pager_forked(void);
 
 /*
  * To be told of memory that the region had no room for, and that is the kernel's now: it is not paged. Says so, once;

@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define PAGER_MAGIC 0x5041475241504755ull
-#define PAGER_VERSION 4u
+#define PAGER_VERSION 5u
 
 #define PAGER_ORDER_PAGES 256u  /* most pages of an order */
 #define PAGER_SCAN_PAGES 16384u /* most pages of a PAGER_SCAN */
@@ -57,6 +57,7 @@ struct pager_hello {
 	uint64_t bytes; /* of the region */
 	uint32_t kept;  /* a bit for each descriptor that is kept: they follow in this order */
 	uint32_t again; /* 1: a pager was there before */
+	uint64_t known; /* address of a page that nobody has written to: of a forked child the pager fills it */
 	char name[32];  /* of the program, ends with 0 */
 };
 
@@ -78,7 +79,6 @@ enum pager_kind {
 	PAGER_GRANTED,      /* no order: all is in memory, and stays there, for tickets up to `ticket` */
 	PAGER_LEFT,         /* no order: nothing is the pager's any more */
 	PAGER_KEEP,         /* no order: the descriptor with it, or none, is kept as number `count` */
-	PAGER_FORKED,       /* no order: a forked child has its pages (`count` 0), or they are lost (1) */
 };
 
 struct pager_message {
@@ -89,7 +89,7 @@ struct pager_message {
 	uint64_t argument;
 };
 
-_Static_assert(sizeof(struct pager_hello) == 72 && sizeof(struct pager_message) == 24, "as upa.pager.live.Wire");
+_Static_assert(sizeof(struct pager_hello) == 80 && sizeof(struct pager_message) == 24, "as upa.pager.live.Wire");
 _Static_assert(2 * PAGER_ORDER_PAGES * sizeof(uint32_t) <= PAGER_RESULTS_OFFSET, "pages and slots of an order");
 
 #endif

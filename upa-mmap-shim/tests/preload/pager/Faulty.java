@@ -84,6 +84,19 @@ public final class Faulty implements MemoryPolicy {
             }
             case "exit" -> System.exit(0);
             case "halt" -> Runtime.getRuntime().halt(0);
+            case "halt-later" -> {
+                // Not in a callback: that has ended.
+                if (next++ == 0) {
+                    Thread.ofPlatform().start(() -> {
+                        try {
+                            Thread.sleep(200);
+                        } catch (InterruptedException e) {
+                            return;
+                        }
+                        Runtime.getRuntime().halt(0);
+                    });
+                }
+            }
             case "starve" -> throw new OutOfMemoryError("none");
             case "nonsense" -> {
                 for (int i = 0; i < 64; i++) {

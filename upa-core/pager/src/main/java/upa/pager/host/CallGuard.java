@@ -10,6 +10,9 @@ import java.lang.management.ManagementFactory;
 final class CallGuard {
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
+    /** Null: nobody wants to know. */
+    private final Presence presence;
+
     private String policy = "";
     private String callback = "";
     private long allocatedBefore;
@@ -18,7 +21,14 @@ final class CallGuard {
 
     private volatile Thread thread;
 
+    CallGuard(Presence presence) {
+        this.presence = presence;
+    }
+
     void begin(String ofPolicy, String ofCallback) {
+        if (presence != null) {
+            presence.begin();
+        }
         policy = ofPolicy;
         callback = ofCallback;
         if (thread != Thread.currentThread()) {
@@ -31,6 +41,9 @@ final class CallGuard {
     /** Returns the bytes allocated since the beginning. */
     long end() {
         call++;
+        if (presence != null) {
+            presence.end();
+        }
         return THREADS.getCurrentThreadAllocatedBytes() - allocatedBefore;
     }
 

@@ -32,7 +32,7 @@ public final class PolicyHost implements AutoCloseable {
 
     private final Mechanism mechanism;
     private final Consumer<String> log;
-    private final CallGuard guard = new CallGuard();
+    private final CallGuard guard;
     private final PageArray batch = new PageArray();
     private final PageArray accepted = new PageArray();
     private final PageArray kept = new PageArray();
@@ -59,10 +59,11 @@ public final class PolicyHost implements AutoCloseable {
      * @param log       takes lines that the user should see
      */
     public PolicyHost(Mechanism mechanism, Consumer<String> log) {
-        this(mechanism, log, new Priorities());
+        this(mechanism, log, new Priorities(), null);
     }
 
-    PolicyHost(Mechanism mechanism, Consumer<String> log, Priorities priorities) {
+    PolicyHost(Mechanism mechanism, Consumer<String> log, Priorities priorities, Presence presence) {
+        guard = new CallGuard(presence);
         this.mechanism = mechanism;
         this.log = log;
         this.priorities = priorities;

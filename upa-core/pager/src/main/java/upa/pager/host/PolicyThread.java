@@ -61,6 +61,7 @@ public final class PolicyThread implements AutoCloseable {
     private final ThreadGroup group = new ThreadGroup(GROUP);
 
     private final Mechanism mechanism;
+    private final Consumer<Boolean> presence;
     private final PolicyWatch watch;
     private final Consumer<String> log;
     private final Object lock = new Object();
@@ -94,7 +95,23 @@ public final class PolicyThread implements AutoCloseable {
      * @throws PolicyException if a policy cannot be made or attached
      */
     public PolicyThread(Mechanism mechanism, PolicySpec spec, PolicyWatch watch, Consumer<String> log) {
+        this(mechanism, spec, watch, log, running -> {});
+    }
+
+    /**
+     * The same, and it is known whether code of the policies may be running.
+     *
+     * @param mechanism what is done to pages
+     * @param spec      which policies
+     * @param watch     notices when they do not return
+     * @param log       takes lines that the user should see
+     * @param presence  is told, often, in their thread
+     * @throws PolicyException if a policy cannot be made or attached
+     */
+    public PolicyThread(
+            Mechanism mechanism, PolicySpec spec, PolicyWatch watch, Consumer<String> log, Consumer<Boolean> presence) {
         this.mechanism = mechanism;
+        this.presence = presence;
         this.watch = watch;
         this.log = line -> {
             replacedBecause = line;
@@ -342,7 +359,8 @@ public final class PolicyThread implements AutoCloseable {
     private final class Worker implements Runnable {
         private final PolicySpec spec;
         private final CompletableFuture<Void> started;
-        private final PolicyHost host = new PolicyHost(mechanism, log, priorities);
+        private final Presence present = new Presence(group, presence);
+        private final PolicyHost host = new PolicyHost(mechanism, log, priorities, present);
         private volatile CompletableFuture<Void> replacing;
         private Thread thread;
         private long[] events = new long[1024];
@@ -360,7 +378,7 @@ public final class PolicyThread implements AutoCloseable {
         public void run() {
             watch.add(host, why -> takeOver(this, why));
             try {
-                host.replace(spec);
+                replaceBy(spec);
                 started.complete(null);
                 lastTick = mechanism.nanoTime();
                 while (worker == this && work(host)) {
@@ -417,9 +435,9 @@ public final class PolicyThread implements AutoCloseable {
                 wantedDone = null;
             }
             if (newSpec != null) {
-                replace(h, newSpec, done);
+                replace(newSpec, done);
             } else if (anew) {
-                h.replace(h.spec());
+                replaceBy(h.spec());
             }
             deliver(h, count);
             for (Hint hint : newHints) {
@@ -439,10 +457,20 @@ public final class PolicyThread implements AutoCloseable {
             return true;
         }
 
-        private void replace(PolicyHost h, PolicySpec next, CompletableFuture<Void> done) {
+        /** They are made before their first callback. */
+        private void replaceBy(PolicySpec next) {
+            present.begin();
+            try {
+                host.replace(next);
+            } finally {
+                present.end();
+            }
+        }
+
+        private void replace(PolicySpec next, CompletableFuture<Void> done) {
             replacing = done;
             try {
-                h.replace(next);
+                replaceBy(next);
                 replacedBecause = "";
                 done.complete(null);
             } catch (PolicyException e) {

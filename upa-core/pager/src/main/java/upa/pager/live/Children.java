@@ -49,18 +49,17 @@ final class Children {
      *
      * @param fd its userfaultfd
      * @param of the child whose child it is, or null if it is that of the process
-     * @return false if there is no memory for it: it reads zeros
      */
-    boolean forked(int fd, ForkedChild of) {
+    void forked(int fd, ForkedChild of) {
         int number = 0;
         while (number < MOST && taken[number]) {
             number++;
         }
         ForkedChild child = ForkedChild.forked(process, faults, this, number, fd);
         if (child == null) {
-            process.complain("no memory for what a child inherits: it reads zeros");
+            process.complain("no memory for what a child inherits: it ends");
             Posix.close(fd);
-            return false;
+            return;
         }
         if (of == null) {
             child.inherit();
@@ -71,14 +70,15 @@ final class Children {
             child.fill();
         }
         if (child.isOver()) {
+            child.assure();
             child.close();
-            return true;
+            return;
         }
         taken[number] = true;
         children.add(child);
         changes++;
         keep(child, child.fd(), child.file());
-        return true;
+        child.assure();
     }
 
     private void keep(ForkedChild child, int fd, int file) {
@@ -108,6 +108,7 @@ final class Children {
             kept[Wire.FIRST_CHILD + 2 * i] = -1;
             kept[Wire.FIRST_CHILD + 2 * i + 1] = -1;
             child.adopt();
+            child.assure();
             taken[i] = true;
             children.add(child);
             changes++;

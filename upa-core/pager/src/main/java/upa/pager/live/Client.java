@@ -29,10 +29,17 @@ final class Client implements AutoCloseable {
      *
      * @param kept  descriptors that a former pager has left with it; -1: none
      * @param again whether there was one
+     * @param known address of a page that tells a forked child that it will get what it inherits
      */
-    record Hello(int pid, String name, long base, long bytes, int uffd, int file, int[] kept, boolean again) {
+    record Hello(
+            int pid, String name, long base, long bytes, int uffd, int file, int[] kept, boolean again, long known) {
         int pages() {
             return (int) (bytes / PageIo.PAGE_BYTES);
+        }
+
+        /** The same by the number that the kernel says: a process in another namespace knows itself by another. */
+        Hello of(int seen) {
+            return seen > 0 ? new Hello(seen, name, base, bytes, uffd, file, kept, again, known) : this;
         }
 
         /** Closes all its descriptors. */
@@ -110,7 +117,8 @@ final class Client implements AutoCloseable {
                 fds[0],
                 fds[1],
                 kept,
-                m.get(INT, Wire.HELLO_AGAIN) != 0);
+                m.get(INT, Wire.HELLO_AGAIN) != 0,
+                m.get(LONG, Wire.HELLO_KNOWN));
     }
 
     private static int known(int[] fds) {

@@ -65,13 +65,11 @@ final class EventReader {
         while (n == Uffd.MOST_MESSAGES && (n = uffd.read()) > 0) {
             for (int i = 0; i < n; i++) {
                 if (uffd.event(i) == Uffd.EVENT_FORK) {
-                    boolean inherits = children.forked(uffd.number(i), null);
-                    process.kept.heeded(i);
-                    tellForked(!inherits);
+                    children.forked(uffd.number(i), null);
                 } else {
                     heed(i);
-                    process.kept.heeded(i);
                 }
+                process.kept.heeded(i);
             }
         }
     }
@@ -89,27 +87,14 @@ final class EventReader {
 
     /** What a pager before has read and not heeded. Its faults are told again to those that wait. */
     void heedKept() {
-        boolean lost = false;
         for (int i = 0; i < Uffd.MOST_MESSAGES; i++) {
             int event = uffd.event(i);
             if (event == Uffd.EVENT_FORK) {
                 process.log("a child was forked when the pager was killed: it is lost");
-                lost = true;
             } else if (event != 0 && event != Uffd.EVENT_FAULT) {
                 heed(i);
             }
             process.kept.heeded(i);
-        }
-        tellForked(lost);
-    }
-
-    /** A child of libc's fork() waits for this before it goes on. */
-    private void tellForked(boolean lost) {
-        try {
-            process.client.send(Wire.FORKED, lost ? 1 : 0, 0, 0);
-        } catch (Client.GoneException e) {
-            // The session finds out.
-            process.wake();
         }
     }
 

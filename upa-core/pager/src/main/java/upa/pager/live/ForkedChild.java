@@ -131,6 +131,15 @@ final class ForkedChild {
         }
     }
 
+    /** Tells it that it will get what it inherits, now that another pager would know of it too. */
+    void assure() {
+        int result;
+        while ((result = uffd.copy(process.hello.known(), process.onesPage)) == -Linux.EAGAIN && !gone) {
+            read(0);
+        }
+        gone |= result == -Linux.ESRCH;
+    }
+
     /** Finds its words again, and tells the stores of them. */
     void adopt() {
         long[] one = new long[1];

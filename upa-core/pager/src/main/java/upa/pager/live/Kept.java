@@ -16,14 +16,22 @@ final class Kept {
     private static final long MESSAGES_BYTES = (long) Uffd.MOST_MESSAGES * Uffd.MESSAGE_BYTES;
     private static final long IDS_OFFSET = MESSAGES_BYTES;
     private static final long BOUND_OFFSET = IDS_OFFSET + Wire.FIRST_CHILD * RedisStore.ID_BYTES;
-    private static final long TRIALS_OFFSET = BOUND_OFFSET + Integer.BYTES;
-    private static final long FAILURES_OFFSET = TRIALS_OFFSET + Integer.BYTES;
+    private static final long SUSPICIONS_OFFSET = BOUND_OFFSET + Integer.BYTES;
+    private static final long FAILURES_OFFSET = SUSPICIONS_OFFSET + Integer.BYTES;
+    private static final long DEATHS_OFFSET = FAILURES_OFFSET + Integer.BYTES;
+    private static final long PRESENT_OFFSET = DEATHS_OFFSET + Integer.BYTES;
     private static final long POLICY_OFFSET = 2048;
     private static final long POLICY_BYTES = Wire.KEPT_BYTES - POLICY_OFFSET;
     /** Most bytes of a policy's text. */
     static final long MOST_POLICY_BYTES = POLICY_BYTES - 1;
 
+    /** Pagers in a row that die as its policies run, after which those are not tried again. */
+    static final int MOST_SUSPICIONS = 4;
+    /** The same of pagers that die whatever runs: a policy may have threads that nobody knows of. */
+    static final int MOST_DEATHS = 16;
+
     private static final VarHandle BYTE = ValueLayout.JAVA_BYTE.varHandle();
+    private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
 
     private final MemorySegment memory;
     private final MemorySegment messages;
@@ -60,13 +68,31 @@ final class Kept {
         memory.set(ValueLayout.JAVA_INT, BOUND_OFFSET, pages);
     }
 
-    /** How often policies from jars have been started, of late. */
-    int trials() {
-        return memory.get(ValueLayout.JAVA_INT, TRIALS_OFFSET);
+    /**
+     * A pager has died. Who of several programs it was is told by the deaths in a row at which code of its policies may
+     * have been running; that of others runs now and then.
+     *
+     * @return false if that has happened too often
+     */
+    boolean survives() {
+        boolean present = (int) INT.getAcquire(memory, PRESENT_OFFSET) != 0;
+        present(false);
+        int suspicions = present ? memory.get(ValueLayout.JAVA_INT, SUSPICIONS_OFFSET) + 1 : 0;
+        int deaths = memory.get(ValueLayout.JAVA_INT, DEATHS_OFFSET) + 1;
+        memory.set(ValueLayout.JAVA_INT, SUSPICIONS_OFFSET, suspicions);
+        memory.set(ValueLayout.JAVA_INT, DEATHS_OFFSET, deaths);
+        return suspicions < MOST_SUSPICIONS && deaths < MOST_DEATHS;
     }
 
-    void trials(int count) {
-        memory.set(ValueLayout.JAVA_INT, TRIALS_OFFSET, count);
+    /** No pager has died for a while. */
+    void forgive() {
+        memory.set(ValueLayout.JAVA_INT, SUSPICIONS_OFFSET, 0);
+        memory.set(ValueLayout.JAVA_INT, DEATHS_OFFSET, 0);
+    }
+
+    /** Whether code of its policies may be running, from their thread. */
+    void present(boolean now) {
+        INT.setRelease(memory, PRESENT_OFFSET, now ? 1 : 0);
     }
 
     /** How often a pager has failed with this process, of late. */

@@ -31,6 +31,8 @@ final class PagedProcess {
     /** One page of content, the session's thread's. */
     final MemorySegment scratch = arena.allocate(PageIo.PAGE_BYTES, PageIo.PAGE_BYTES);
 
+    final MemorySegment onesPage =
+            arena.allocate(PageIo.PAGE_BYTES, PageIo.PAGE_BYTES).fill((byte) 1);
     final MemorySegment zeroPage = arena.allocate(PageIo.PAGE_BYTES, PageIo.PAGE_BYTES);
 
     private final Consumer<String> log;

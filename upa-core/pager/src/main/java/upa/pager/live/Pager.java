@@ -135,15 +135,11 @@ public final class Pager implements AutoCloseable {
     }
 
     private void accept(int fd) {
-        if (Linux.peerUid(fd) != Linux.uid()) {
-            Posix.close(fd);
-            return;
-        }
         // Who connects and says nothing keeps only its own thread waiting.
         Thread.ofPlatform().daemon().name("run").start(() -> {
             boolean given = false;
             try {
-                given = greet(fd);
+                given = Peer.mayAsk(fd) && greet(fd);
             } finally {
                 if (!given) {
                     Posix.close(fd);

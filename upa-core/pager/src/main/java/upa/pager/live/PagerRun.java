@@ -237,6 +237,7 @@ final class PagerRun implements AutoCloseable {
             Posix.close(fd);
             return;
         }
+        hello = hello.of(Linux.peerPid(fd));
         Client client = Client.of(fd, hello);
         if (client == null) {
             hello.close();

@@ -38,8 +38,6 @@ final class Session implements Runnable {
     private static final long DEATH_NANOS = 2_000_000_000;
     /** After so long a session has shown that it does not end its pager. */
     private static final long SETTLED_NANOS = 10_000_000_000L;
-    /** Deaths of a pager in that time, after which policies from jars are not tried again. */
-    private static final int MOST_TRIALS = 3;
     /** Failures of a session in that time, after which it is not served again. */
     private static final int MOST_FAILURES = 8;
     /** Nothing is mapped there: the kernel maps nothing so low. */
@@ -174,7 +172,7 @@ final class Session implements Runnable {
         if (!settled && System.nanoTime() - begun > SETTLED_NANOS) {
             settled = true;
             process.kept.failures(0);
-            process.kept.trials(0);
+            process.kept.forgive();
         }
     }
 
@@ -392,7 +390,7 @@ final class Session implements Runnable {
     private void startPolicies(PolicySpec chosen) {
         PolicySpec spec = tried(chosen);
         try {
-            process.policies(new PolicyThread(mechanism, spec, watch, this::policyProblem));
+            process.policies(new PolicyThread(mechanism, spec, watch, this::policyProblem, process.kept::present));
         } catch (PolicyException e) {
             policyProblem(e.getMessage() + ": replaced by " + Policies.DEFAULT);
             process.policies(new PolicyThread(mechanism, PolicySpec.DEFAULT, watch, this::policyProblem));
@@ -401,16 +399,15 @@ final class Session implements Runnable {
     }
 
     /**
-     * A policy from a jar may end the pager without a word. It is not known which it was: those under which pagers have
-     * died again and again are not tried once more, for the sake of all other programs.
+     * A policy from a jar may end the pager without a word. Whose it was is told by what ran as pagers died, again and
+     * again: those are not tried once more, for the sake of all other programs.
      */
     private PolicySpec tried(PolicySpec chosen) {
-        if (chosen.elements().stream().noneMatch(PolicySpec.Element::isInJar)) {
+        if (!process.hello.again()) {
             return chosen;
         }
-        int trials = process.kept.trials();
-        if (trials < MOST_TRIALS) {
-            process.kept.trials(trials + 1);
+        boolean mayGoOn = process.kept.survives();
+        if (mayGoOn || chosen.elements().stream().noneMatch(PolicySpec.Element::isInJar)) {
             return chosen;
         }
         process.kept.policy(Policies.DEFAULT);

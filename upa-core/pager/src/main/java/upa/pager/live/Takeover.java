@@ -1,6 +1,7 @@
 package upa.pager.live;
 
 import upa.pager.place.PlaceWord;
+import upa.pager.store.PageIo;
 
 /**
  * What a session finds in a process: the pages that are in memory, and, if a pager was there before and has been
@@ -31,6 +32,7 @@ final class Takeover {
 
     /** Of a process that nobody has paged yet. */
     void begin() throws Client.GoneException {
+        process.uffd.register(process.hello.known(), PageIo.PAGE_BYTES);
         register(0, process.pages);
     }
 
@@ -72,7 +74,7 @@ final class Takeover {
 
     /** What cannot be registered, since something else is mapped there, is not looked at either. */
     private void register(int first, int count) throws Client.GoneException {
-        long bytes = (long) count * upa.pager.store.PageIo.PAGE_BYTES;
+        long bytes = (long) count * PageIo.PAGE_BYTES;
         if (process.uffd.register(process.address(first), bytes) == 0) {
             scan(first, count);
         } else if (count > upa.policy.PolicyContext.BLOCK_PAGES) {

@@ -3,7 +3,7 @@ package upa.pager.live;
 /** What a process and its pager tell each other: preload/pager/wire.h says what it means, in the same order. */
 final class Wire {
     static final long MAGIC = 0x5041475241504755L;
-    static final int VERSION = 4;
+    static final int VERSION = 5;
 
     static final int ORDER_PAGES = 256;
     static final int SCAN_PAGES = 16384;
@@ -20,14 +20,15 @@ final class Wire {
     static final int MOST_KEPT = 32;
     static final int FIRST_CHILD = 16;
 
-    static final int HELLO_BYTES = 72;
+    static final int HELLO_BYTES = 80;
     static final int HELLO_VERSION = 8;
     static final int HELLO_PID = 12;
     static final int HELLO_BASE = 16;
     static final int HELLO_LENGTH = 24;
     static final int HELLO_KEPT = 32;
     static final int HELLO_AGAIN = 36;
-    static final int HELLO_NAME = 40;
+    static final int HELLO_KNOWN = 40;
+    static final int HELLO_NAME = 48;
 
     static final int MESSAGE_BYTES = 24;
     static final int MESSAGE_COUNT = 4;
@@ -48,7 +49,6 @@ final class Wire {
     static final int GRANTED = 22;
     static final int LEFT = 23;
     static final int KEEP = 24;
-    static final int FORKED = 25;
 
     private Wire() {}
 }

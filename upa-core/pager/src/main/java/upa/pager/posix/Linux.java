@@ -48,6 +48,7 @@ public final class Linux {
     private static final int SOCK_SEQPACKET_CLOEXEC = 5 | 02000000;
     private static final int SOL_SOCKET = 1;
     private static final int SO_PEERCRED = 17;
+    private static final int SO_PEERPIDFD = 77;
     private static final int SCM_RIGHTS = 1;
     private static final int MSG_NOSIGNAL = 0x4000;
     private static final int MSG_CMSG_CLOEXEC = 0x40000000;
@@ -222,11 +223,35 @@ public final class Linux {
      * @return the effective user when it connected, or -errno
      */
     public static int peerUid(int fd) {
+        return option(fd, SO_PEERCRED, 3, 1);
+    }
+
+    /**
+     * The process at the other end of a socket.
+     *
+     * @param fd connected
+     * @return its number when it connected, 0 if this process cannot see it, or -errno
+     */
+    public static int peerPid(int fd) {
+        return option(fd, SO_PEERCRED, 3, 0);
+    }
+
+    /**
+     * The same process, whoever has its number by now.
+     *
+     * @param fd connected
+     * @return a descriptor; or -errno, as from a kernel before 6.5
+     */
+    public static int peerPidfd(int fd) {
+        return option(fd, SO_PEERPIDFD, 1, 0);
+    }
+
+    private static int option(int fd, int name, int numbers, int wanted) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment credentials = arena.allocate(INT, 3);
-            MemorySegment size = arena.allocateFrom(INT, 3 * Integer.BYTES);
-            long error = SystemCall.GETSOCKOPT.make(fd, SOL_SOCKET, SO_PEERCRED, credentials.address(), size.address());
-            return error == 0 ? credentials.getAtIndex(INT, 1) : (int) error;
+            MemorySegment value = arena.allocate(INT, numbers);
+            MemorySegment size = arena.allocateFrom(INT, numbers * Integer.BYTES);
+            long error = SystemCall.GETSOCKOPT.make(fd, SOL_SOCKET, name, value.address(), size.address());
+            return error == 0 ? value.getAtIndex(INT, wanted) : (int) error;
         }
     }
 
