@@ -14,6 +14,7 @@ import upa.measure.OneLine;
 import upa.pager.live.Pager;
 import upa.pager.live.PagerCommand;
 import upa.pager.live.PagerException;
+import upa.pager.live.ProcessFigure;
 
 /**
  * {@code upa pager --metrics}: serves the figures of all paged programs of this user as OpenMetrics, on loopback.
@@ -49,13 +50,13 @@ public final class Main {
 
     private static final class Pagers implements PagerMetrics.Source {
         @Override
-        public String status() {
-            return PagerCommand.status(0);
+        public List<PagerCommand.Program> programs() {
+            return PagerCommand.programs();
         }
 
         @Override
-        public String statistics(int pid) throws PagerException {
-            return PagerCommand.ask(pid, "stats", "");
+        public ProcessFigure.All figures(int pid) throws PagerException {
+            return PagerCommand.figures(pid);
         }
     }
 

@@ -62,8 +62,10 @@ record RecordCommand(int pid, Path file, int seconds, Path stacks, Path root) {
             return PagerCommand.ask(of, "record", seconds + " " + file);
         }
         check(stacks);
-        // Of a process that nobody pages it would sample in vain.
-        PagerCommand.ask(of, "status", "");
+        if (pid != 0) {
+            // Of a process that nobody pages it would sample in vain.
+            PagerCommand.check(of);
+        }
         try (Stacks.Sampling sampling =
                 Stacks.begin(root.resolve("build/release/bin/upa-stacks"), of, seconds, stacks)) {
             String said = PagerCommand.ask(of, "record", seconds + " " + file);

@@ -11,39 +11,38 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
+import upa.pager.live.PagerCommand;
 import upa.pager.live.PagerException;
+import upa.pager.live.ProcessFigure;
+import upa.pager.store.StoreStatistics;
 
 class PagerMetricsTest {
-    private static final String STATUS = """
-                  71  python3           stride+clock              bound 256 MiB, resident 250 MiB, stored 90 MiB
-                  72  a  name of two    far below its bound       bound 256 MiB, resident 0 MiB, stored 0 MiB
-                  73  gone              clock                     bound 256 MiB, resident 0 MiB, stored 0 MiB
-            """;
-    private static final String STATISTICS = """
-            bound, pages                                            65536
-            resident, pages                                         64000
-            outside of memory, pages                                  100
-            faults on evicted pages                                    12
-              of these soon after eviction                              3
-            something that is new                                       9
-            store lz4 (of this process): pages 100, bytes 65536 of 1073741824, written 120, read 12, refused 4,\
-             failed 0
-            """;
-
     private static final PagerMetrics METRICS = new PagerMetrics(new PagerMetrics.Source() {
         @Override
-        public String status() {
-            return STATUS;
+        public List<PagerCommand.Program> programs() {
+            return List.of(
+                    new PagerCommand.Program(71, 1 << 28, 1 << 27, 0, "python3"),
+                    new PagerCommand.Program(72, 1 << 28, 0, 0, "a  name of two"),
+                    new PagerCommand.Program(73, 1 << 28, 0, 0, "gone"));
         }
 
         @Override
-        public String statistics(int pid) throws PagerException {
+        public ProcessFigure.All figures(int pid) throws PagerException {
             if (pid == 73) {
                 throw new PagerException("it is gone");
             }
-            return STATISTICS;
+            Map<ProcessFigure, Long> numbers = new EnumMap<>(ProcessFigure.class);
+            for (ProcessFigure figure : ProcessFigure.values()) {
+                numbers.put(figure, 1000L + figure.ordinal());
+            }
+            numbers.put(ProcessFigure.RESIDENT, 64000L);
+            return new ProcessFigure.All(
+                    numbers,
+                    List.of(new ProcessFigure.OfStore("lz4", new StoreStatistics(100, 65536, 1 << 30, 120, 12, 4, 5))));
         }
     });
 
@@ -57,17 +56,31 @@ class PagerMetricsTest {
     private static void check(String text) {
         for (String line : List.of(
                 "# TYPE upa_pager_faults counter",
-                "upa_pager_faults_total{pid=\"71\",program=\"python3\"} 12.0",
-                "upa_pager_refaults_total{pid=\"71\",program=\"python3\"} 3.0",
                 "# TYPE upa_pager_resident_bytes gauge",
+                "upa_pager_bound_bytes{pid=\"71\",program=\"python3\"} 4096000.0",
                 "upa_pager_resident_bytes{pid=\"71\",program=\"python3\"} 2.62144E8",
+                "upa_pager_outside_bytes{pid=\"71\",program=\"python3\"} 4104192.0",
+                "upa_pager_faults_total{pid=\"71\",program=\"python3\"} 1003.0",
+                "upa_pager_refaults_total{pid=\"71\",program=\"python3\"} 1004.0",
+                "upa_pager_first_touches_total{pid=\"71\",program=\"python3\"} 1005.0",
+                "upa_pager_rescues_total{pid=\"71\",program=\"python3\"} 1006.0",
+                "upa_pager_evictions_total{pid=\"71\",program=\"python3\"} 1007.0",
+                "upa_pager_prefetches_total{pid=\"71\",program=\"python3\"} 1008.0",
+                "upa_pager_refused_proposals_total{pid=\"71\",program=\"python3\"} 1009.0",
+                "upa_pager_unmovable_total{pid=\"71\",program=\"python3\"} 1010.0",
+                "upa_pager_direct_evictions_total{pid=\"71\",program=\"python3\"} 1011.0",
+                "upa_pager_lost_total{pid=\"71\",program=\"python3\"} 1012.0",
+                "upa_pager_store_pages{pid=\"71\",program=\"python3\",store=\"lz4\"} 100.0",
                 "upa_pager_store_used_bytes{pid=\"71\",program=\"python3\",store=\"lz4\"} 65536.0",
                 "upa_pager_store_limit_bytes{pid=\"71\",program=\"python3\",store=\"lz4\"} 1.073741824E9",
-                "upa_pager_store_read_total{pid=\"71\",program=\"python3\",store=\"lz4\"} 12.0")) {
+                "upa_pager_store_written_total{pid=\"71\",program=\"python3\",store=\"lz4\"} 120.0",
+                "upa_pager_store_read_total{pid=\"71\",program=\"python3\",store=\"lz4\"} 12.0",
+                "upa_pager_store_refused_total{pid=\"71\",program=\"python3\",store=\"lz4\"} 4.0",
+                "upa_pager_store_failed_total{pid=\"71\",program=\"python3\",store=\"lz4\"} 5.0")) {
             assertTrue(text.lines().anyMatch(line::equals), line + " in " + text);
         }
         assertTrue(text.contains("pid=\"72\""), text);
-        assertTrue(!text.contains("pid=\"73\"") && !text.contains("new"), text);
+        assertTrue(!text.contains("pid=\"73\""), text);
     }
 
     @Test

@@ -49,6 +49,9 @@ final class PagerAnswers {
             case "stats" -> {
                 return ofProcess(words, (s, rest) -> "0\n" + PagerReport.statistics(s));
             }
+            case "figures" -> {
+                return ofProcess(words, (s, rest) -> "0\n" + PagerReport.figures(s));
+            }
             case "set" -> {
                 return ofProcess(words, PagerAnswers::set);
             }

@@ -116,25 +116,49 @@ public final class PagerCommand {
             throw new PagerException("too long for a pager: command=" + what + " bytes=" + bytes + ", the most is "
                     + Pager.MOST_COMMAND_BYTES);
         }
+        Path socket = pagerOf(pid);
+        // These two take as long as they need.
+        boolean isLong = what.equals("move") || what.equals("record");
+        String answer = ask(socket, command, isLong ? Integer.MAX_VALUE : 2 * MOST_SECONDS);
+        if (answer != null && answer.startsWith("0\n")) {
+            return answer.substring(2);
+        }
+        throw new PagerException(
+                answer == null || answer.isEmpty()
+                        ? "the pager of pid=" + pid + " does not answer"
+                        : answer.substring(2));
+    }
+
+    /**
+     * The figures of a process.
+     *
+     * @param pid its number
+     * @return all of them
+     * @throws PagerException if nobody pages the process
+     */
+    public static ProcessFigure.All figures(int pid) throws PagerException {
+        return PagerReport.parse(ask(pid, "figures", ""));
+    }
+
+    /**
+     * Whether a process is paged.
+     *
+     * @param pid its number
+     * @throws PagerException if not
+     */
+    public static void check(int pid) throws PagerException {
+        pagerOf(pid);
+    }
+
+    private static Path pagerOf(int pid) throws PagerException {
         List<Path> silent = new ArrayList<>();
         for (Path socket : PagerSocket.list()) {
             String found = ask(socket, "status " + pid, MOST_SECONDS);
             if (found == null) {
                 silent.add(socket);
+            } else if (found.length() > 2) {
+                return socket;
             }
-            if (found == null || found.length() <= 2) {
-                continue;
-            }
-            // These two take as long as they need.
-            boolean isLong = what.equals("move") || what.equals("record");
-            String answer = ask(socket, command, isLong ? Integer.MAX_VALUE : 2 * MOST_SECONDS);
-            if (answer != null && answer.startsWith("0\n")) {
-                return answer.substring(2);
-            }
-            throw new PagerException(
-                    answer == null || answer.isEmpty()
-                            ? "the pager of pid=" + pid + " does not answer"
-                            : answer.substring(2));
         }
         if (!silent.isEmpty()) {
             throw new PagerException(

@@ -1,6 +1,11 @@
 package upa.pager.live;
 
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import upa.pager.host.PolicyThread;
 import upa.pager.place.Migration;
 import upa.pager.place.MoveCounters;
@@ -13,6 +18,7 @@ final class PagerReport {
     private static final int MIB_SHIFT = 8;
     private static final int PAGE_SHIFT = 12;
 
+    private static final String STORE = "store ";
     private static final String[] DISTANCES = {"< 1/8", "< 1/4", "< 1/2", "< 1", "< 2", "< 4", "more"};
 
     private PagerReport() {}
@@ -41,34 +47,89 @@ final class PagerReport {
                 + session.name() + "\n";
     }
 
-    static String statistics(Session session) {
-        PagedProcess s = session.process;
+    private static Map<ProcessFigure, Long> numbers(PagedProcess s) {
         PolicyThread policies = s.policies();
         PolicyStatistics p = policies == null ? s.counters.statistics() : policies.statistics();
         Counters c = s.counters;
+        Map<ProcessFigure, Long> n = new EnumMap<>(ProcessFigure.class);
+        n.put(ProcessFigure.BOUND, (long) s.mechanism.boundPages());
+        n.put(ProcessFigure.RESIDENT, (long) s.states.resident());
+        n.put(ProcessFigure.OUTSIDE, (long) s.states.outside());
+        n.put(ProcessFigure.FAULTS, p.faults());
+        n.put(ProcessFigure.REFAULTS, p.refaults());
+        n.put(ProcessFigure.FIRST_TOUCHES, p.firstTouches());
+        n.put(ProcessFigure.RESCUES, p.rescues());
+        n.put(ProcessFigure.EVICTIONS, p.evictions());
+        n.put(ProcessFigure.PREFETCHES, p.prefetches());
+        n.put(ProcessFigure.REFUSED_PROPOSALS, p.refused());
+        n.put(ProcessFigure.UNMOVABLE, c.refused);
+        n.put(ProcessFigure.DIRECT_EVICTIONS, c.waits);
+        n.put(ProcessFigure.LOST, c.lost);
+        return n;
+    }
+
+    /** For programs: {@link PagerCommand#figures}. */
+    static String figures(Session session) {
         StringBuilder text = new StringBuilder();
-        line(text, "bound, pages", s.mechanism.boundPages());
-        line(text, "resident, pages", s.states.resident());
-        line(text, "outside of memory, pages", s.states.outside());
+        numbers(session.process)
+                .forEach((figure, n) ->
+                        text.append(figure.name()).append(' ').append(n).append('\n'));
+        StoreChain stores = session.process.stores();
+        for (int i = 0; stores != null && i < stores.size(); i++) {
+            text.append(STORE).append(stores.store(i).name());
+            stores.store(i).statistics().numbers().forEach(n -> text.append(' ').append(n));
+            text.append('\n');
+        }
+        return text.toString();
+    }
+
+    /** What that says. */
+    static ProcessFigure.All parse(String figures) {
+        Map<ProcessFigure, Long> numbers = new EnumMap<>(ProcessFigure.class);
+        List<ProcessFigure.OfStore> stores = new ArrayList<>();
+        figures.lines().forEach(line -> {
+            String[] words = line.split(" ");
+            if (line.startsWith(STORE)) {
+                stores.add(new ProcessFigure.OfStore(
+                        words[1],
+                        StoreStatistics.of(Arrays.stream(words)
+                                .skip(2)
+                                .mapToLong(Long::parseLong)
+                                .toArray())));
+            } else {
+                numbers.put(ProcessFigure.valueOf(words[0]), Long.parseLong(words[1]));
+            }
+        });
+        return new ProcessFigure.All(numbers, stores);
+    }
+
+    static String statistics(Session session) {
+        PagedProcess s = session.process;
+        Map<ProcessFigure, Long> n = numbers(s);
+        Counters c = s.counters;
+        StringBuilder text = new StringBuilder();
+        line(text, ProcessFigure.BOUND, n);
+        line(text, ProcessFigure.RESIDENT, n);
+        line(text, ProcessFigure.OUTSIDE, n);
         line(text, s.far() == null ? "in swap, pages" : "on the far node, pages", s.states.aside());
-        line(text, "faults on evicted pages", p.faults());
-        line(text, "  of these soon after eviction", p.refaults());
+        line(text, ProcessFigure.FAULTS, n);
+        line(text, ProcessFigure.REFAULTS, n);
         for (int i = 0; i < DISTANCES.length; i++) {
             line(text, "  evictions since its own, of the bound: " + DISTANCES[i], c.refaults(i));
         }
-        line(text, "first touches, pages", p.firstTouches());
-        line(text, "rescued from the staging area", p.rescues());
-        line(text, "evicted to stores", p.evictions());
+        line(text, ProcessFigure.FIRST_TOUCHES, n);
+        line(text, ProcessFigure.RESCUES, n);
+        line(text, ProcessFigure.EVICTIONS, n);
         line(text, "  of these at no cost, unwritten since", c.dropped);
         line(text, "in memory with a copy in a store, pages", s.states.clean());
         line(text, "copies that were written over", c.overwritten);
-        line(text, "brought in early", p.prefetches());
-        line(text, "proposals without effect", p.refused());
-        line(text, "pages that could not leave", c.refused);
+        line(text, ProcessFigure.PREFETCHES, n);
+        line(text, ProcessFigure.REFUSED_PROPOSALS, n);
+        line(text, ProcessFigure.UNMOVABLE, n);
         line(text, "victims by address, in place of the policy's", c.standIns);
-        line(text, "evictions that a thread waited for", c.waits);
+        line(text, ProcessFigure.DIRECT_EVICTIONS, n);
         line(text, "staging, ns a page", c.staged == 0 ? 0 : c.stagingNanos / c.staged);
-        line(text, "pages lost by a store", c.lost);
+        line(text, ProcessFigure.LOST, n);
         StoreChain stores = s.stores();
         for (int i = 0; stores != null && i < stores.size(); i++) {
             StoreStatistics t = stores.store(i).statistics();
@@ -130,7 +191,11 @@ final class PagerReport {
         };
     }
 
+    private static void line(StringBuilder text, ProcessFigure figure, Map<ProcessFigure, Long> n) {
+        text.append(figure.line(n.get(figure)));
+    }
+
     private static void line(StringBuilder text, String what, long n) {
-        text.append(String.format(Locale.ROOT, "%-46s %14d%n", what, n));
+        text.append(ProcessFigure.line(what, n));
     }
 }

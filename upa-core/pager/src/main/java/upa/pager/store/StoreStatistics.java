@@ -1,5 +1,7 @@
 package upa.pager.store;
 
+import java.util.List;
+
 /**
  * What a store holds and has done.
  *
@@ -12,4 +14,20 @@ package upa.pager.store;
  * @param failed     pages that were damaged, missing or unreachable
  */
 public record StoreStatistics(
-        long pages, long bytesUsed, long bytesLimit, long written, long read, long refused, long failed) {}
+        long pages, long bytesUsed, long bytesLimit, long written, long read, long refused, long failed) {
+    /** {@return all of them, in this order} */
+    public List<Long> numbers() {
+        return List.of(pages, bytesUsed, bytesLimit, written, read, refused, failed);
+    }
+
+    /**
+     * The reverse.
+     *
+     * @param n all of them, in this order
+     * @return what a store holds and has done
+     */
+    public static StoreStatistics of(long[] n) {
+        int i = 0;
+        return new StoreStatistics(n[i++], n[i++], n[i++], n[i++], n[i++], n[i++], n[i]);
+    }
+}
