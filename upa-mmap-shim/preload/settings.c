@@ -73,6 +73,8 @@ static const struct setting list[] = {
 	  "file in which the process's page requests are recorded" },
 	{ "PAGER", WORD(TEXT, FIELD(pager)), "a socket", "none",
 	  "whose pager holds the region within its bound (set by upa run --policy)" },
+	{ "PAGER_BYTES", IN_BYTES(pager_bytes, 0), "a size up to 16T", "0",
+	  "that bound, when the program begins (set by upa run --policy)" },
 	{ "REDIRECT", ON_OFF(redirect, 1),
 	  "libc's own calls are served, not only those from outside libc" },
 	{ "BRK", ON_OFF(brk, 1),

@@ -28,6 +28,7 @@ struct settings {
 	const char *stats_file; /* NULL: standard error */
 	const char *stats_rest; /* NULL: none (observe/rest.h) */
 	const char *pager;      /* NULL: none (pager/pager.h) */
+	uint64_t pager_bytes;   /* 0: not known */
 	bool reclaim;
 	bool blocks;
 	bool agent;

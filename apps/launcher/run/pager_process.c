@@ -132,7 +132,8 @@ static void set_region(const char *memory)
 	region = bytes > MOST_REGION / REGION_FACTOR ? MOST_REGION : bytes * REGION_FACTOR;
 	if (region < LEAST_REGION)
 		region = LEAST_REGION;
-	if (setenv("UPA_REGION_BYTES", joined("%llu", region), 0))
+	if (setenv("UPA_REGION_BYTES", joined("%llu", region), 0) ||
+	    setenv("UPA_PAGER_BYTES", joined("%llu", bytes), 1))
 		say_and_exit(STATUS_FAILURE, "out of memory");
 }
 

@@ -18,8 +18,7 @@ struct client {
 	char *region;
 	uint64_t region_bytes;
 	char *file; /* shared with the pager */
-	/* Absent here and registered with the region: a forked child reads 1 there, once the client keeps what its pages
-	 * need. */
+	/* Absent here, and registered: a forked child reads 1 there once the client keeps what its pages need. */
 	const volatile char *known;
 	char *staging; /* pages out of the region, until their content is in the file; one slot for each of an order */
 	unsigned used; /* slots of it that have been used since it was emptied */

@@ -117,6 +117,34 @@ void pager_missed(size_t length)
 	message_send(&m, 2);
 }
 
+/*
+ * Memory that the kernel has mapped for the program where it wanted it, as the heap of a Java virtual machine in what
+ * it has reserved, is not the region's: nobody pages it. Said once, if that alone is more than the bound. `paged` is
+ * what may be the region's of what is the process's own.
+ */
+static void look_for_others(uint64_t own, uint64_t paged)
+{
+	static bool said;
+	static unsigned looks;
+	uint64_t bound = atomic_load(&client.bound);
+	struct message m = { .length = 0 };
+
+	bound = bound ? bound : settings.pager_bytes;
+	looks = bound && own > bound + paged ? looks + 1 : 0;
+	/* What is on its way out counts for a moment. */
+	if (said || looks < 3)
+		return;
+	said = true;
+	message_text(&m, "upa: pid=");
+	message_number(&m, (uint64_t)this_process(), 0);
+	message_text(&m,
+		     " has memory that is not paged, since it is mapped where the program has reserved addresses, as a"
+		     " Java heap is: bytes=");
+	message_number(&m, own - paged, 0);
+	message_text(&m, "\n");
+	message_send(&m, 2);
+}
+
 /* ---- threads of the program ---------------------------------------------------------------------- */
 
 void pager_granted(uint32_t ticket)
@@ -288,21 +316,22 @@ void pager_hint(void *address, size_t length, enum upa_hint_kind kind, int prior
 
 /* ---- the watch ----------------------------------------------------------------------------------- */
 
-/* Resident memory of the process in bytes; all there could be if it cannot be read. */
-static uint64_t resident_bytes(int fd)
+/* Bytes of the process that are resident; all there could be if it cannot be read. *own: without pages of files. */
+static uint64_t resident_bytes(int fd, uint64_t *own)
 {
-	char text[128];
+	uint64_t fields[3] = { 0, 0, 0 }; /* its size, what is resident, pages of files */
+	char text[128], *at = text;
 	long n = fd < 0 ? -1 : os_call(SYS_pread64, fd, (long)text, sizeof(text) - 1, 0, 0, 0);
-	uint64_t pages = 0;
-	char *at;
 
+	*own = 0;
 	if (n <= 0)
 		return UINT64_MAX;
 	text[n] = 0;
-	at = strchr(text, ' ');
-	for (at = at ? at + 1 : text; *at >= '0' && *at <= '9'; at++)
-		pages = pages * 10 + (uint64_t)(*at - '0');
-	return pages * PAGE_BYTES;
+	for (unsigned i = 0; i < 3; i++, at += *at == ' ')
+		for (; *at >= '0' && *at <= '9'; at++)
+			fields[i] = fields[i] * 10 + (uint64_t)(*at - '0');
+	*own = (fields[1] - fields[2]) * PAGE_BYTES;
+	return fields[1] * PAGE_BYTES;
 }
 
 /* Nanoseconds in which memory in use cannot pass the limit. */
@@ -353,9 +382,11 @@ static bool own_descriptors(void)
 }
 
 /* Waits for a region worth paging; false if the process is to be left alone. */
-static bool await_region(void)
+static bool await_region(int statm)
 {
-	while (atomic_load(&phase) == WANTED) {
+	uint64_t own;
+
+	for (unsigned i = 0; atomic_load(&phase) == WANTED; i++) {
 		uint32_t seen = atomic_load(&wake);
 		struct upa_region *region = gate_region();
 
@@ -363,6 +394,10 @@ static bool await_region(void)
 			client.region = upa_region_base(region);
 			client.region_bytes = atomic_load(upa_region_extent(region));
 			return true;
+		}
+		if (i % 25 == 0) {
+			resident_bytes(statm, &own);
+			look_for_others(own, 0);
 		}
 		sleep_until_woken(seen, MOST_WAIT / 5);
 	}
@@ -409,12 +444,15 @@ static void look_after(int statm)
 		uint32_t seen = atomic_load(&wake);
 		uint64_t bound = atomic_load(&client.bound), limit = bound - bound / 4;
 		bool near = atomic_load(&active);
-		uint64_t resident = near ? 0 : resident_bytes(statm);
+		uint64_t own, resident = resident_bytes(statm, &own);
 
 		if (!near && resident >= limit) {
 			client_say(PAGER_ACTIVATE, 0, 0);
 			atomic_store(&active, near = true);
 		}
+		/* Of the region more than the bound is not in memory for long. */
+		if (near)
+			look_for_others(own, bound);
 		pass_on(&said);
 		if (atomic_load(&has_slow_order)) {
 			struct pager_message order = slow_order;
@@ -430,12 +468,17 @@ static void look_after(int statm)
 static void *watch(void *unused)
 {
 	const char *what = "it cannot have descriptors of its own";
-	int now = WANTED, error = -EINVAL, statm;
+	int now = WANTED, error = -EINVAL, statm = -1;
 
 	atomic_store(&threads[0], os_call(SYS_gettid, 0, 0, 0, 0, 0, 0));
 	/* After chroot() there would be no way to the next pager. */
 	os_call(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0);
-	if (own_descriptors() && await_region())
+	if (own_descriptors()) {
+		statm = (int)os_call(SYS_openat, AT_FDCWD, (long)"/proc/thread-self/statm", O_RDONLY | O_CLOEXEC, 0, 0,
+				     0);
+		error = await_region(statm) ? 0 : -EINVAL;
+	}
+	if (!error)
 		error = client_connect(path, &what);
 	if (!error && !start_thread(execute, 1))
 		error = -EAGAIN;
@@ -447,7 +490,6 @@ static void *watch(void *unused)
 	}
 	if (!atomic_compare_exchange_strong(&phase, &now, CONNECTED))
 		atomic_store(&leaving, 1);
-	statm = (int)os_call(SYS_openat, AT_FDCWD, (long)"/proc/thread-self/statm", O_RDONLY | O_CLOEXEC, 0, 0, 0);
 	look_after(statm);
 	return unused;
 }

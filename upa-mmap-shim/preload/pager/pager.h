@@ -63,8 +63,8 @@ void pager_start(void);
 void pager_leave(void);
 
 /*
- * The same, and the client's threads have ended: what comes wants a process of one thread, or takes rights from this one
- * alone.
+ * The same, and the client's threads have ended: what comes wants a process of one thread, or takes rights from this
+ * one alone.
  */
 void pager_end(void);
 
@@ -77,7 +77,7 @@ void pager_change_user(uid_t real, uid_t effective, uid_t saved);
  */
 bool pager_bring_in(unsigned milliseconds);
 
-/* First of all in a child that has memory of its own, unless libc's fork() has made it. Waits until its pages are safe. */
+/* First in a child that has memory of its own, unless libc's fork() has made it. Waits until its pages are safe. */
 void pager_forked(void);
 
 /*

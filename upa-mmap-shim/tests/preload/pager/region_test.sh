@@ -12,7 +12,7 @@ need_paging
 
 java=$(awk '$1 == "exec" { print $2 }' "$root/build/pager/start")
 "${java%/*}/javac" -Xlint:all -Werror -d "$work" -cp "$root/upa-core/target/upa-core.jar" \
-  "${BASH_SOURCE[0]%/*}"/Paged{Region,Blocks}.java
+  "${BASH_SOURCE[0]%/*}"/{OwnHeap,PagedRegion,PagedBlocks}.java
 mkfifo "$work/input"
 : >"$work/out"
 
@@ -79,4 +79,23 @@ echo >"$work/input"
 wait "$program" || fail "status=$?: $(<"$work/err")"
 program=
 grep -q ' wrong 0$' "$work/out" || fail "$(<"$work/out") $(<"$work/err")"
+
+# Its heap is not paged: that is said, once, and nothing of it is wrong.
+for gc in Serial G1 Parallel; do
+  "$upa" run --policy clock --memory 32M -- "$java" "-XX:+Use${gc}GC" -Xmx512m -cp "$work" OwnHeap <>"$work/input" \
+    >"$work/out" 2>"$work/err" &
+  program=$!
+  wait_for filled
+  for ((i = 0; i < 300; i++)); do
+    [[ ! -s $work/err ]] || break
+    sleep 0.1
+  done
+  echo >"$work/input"
+  wait "$program" || fail "heap of $gc: status=$?: $(<"$work/err")"
+  program=
+  grep -q '^wrong 0$' "$work/out" || fail "heap of $gc: $(<"$work/out")"
+  said='^upa: pid=[0-9]+ has memory that is not paged, since it is mapped where the program has reserved addresses, as'
+  [[ $(<"$work/err") =~ $said\ a\ Java\ heap\ is:\ bytes=[1-9][0-9]+$ ]] ||
+    fail "heap of $gc: it is not said that it is not paged: $(<"$work/err")"
+done
 exit "$failed"
