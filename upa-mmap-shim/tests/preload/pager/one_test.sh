@@ -201,7 +201,8 @@ for fault in throw exit halt halt-later loop; do
   end bad
   [[ $(status b) == *'  s3-fifo  '* ]] || fail "policy $fault: another's is not what it was: $(status b)"
   # It is from a jar too.
-  [[ $(status good) == *'Faulty,does=well'* ]] || fail "policy $fault: another's from a jar is not what it was: $(status good)"
+  [[ $(status good) == *'Faulty,does=well'* ]] ||
+    fail "policy $fault: another's from a jar is not what it was: $(status good)"
 done
 # A thread that loops is not left to those who go on.
 for ((i = 0; i < 100; i++)); do

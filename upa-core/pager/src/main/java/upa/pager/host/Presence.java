@@ -5,8 +5,8 @@ import java.lang.management.ThreadMXBean;
 import java.util.function.Consumer;
 
 /**
- * Says whether code of policies may be running just now: if the whole process dies of it, it is known whose it was. Told
- * by the thread of the policies. Threads that they have started count too, from the end of the callback that did.
+ * Says whether code of policies may be running just now: if the whole process dies of it, it is known whose it was.
+ * Told by the thread of the policies. Threads that they have started count too, from the end of the callback that did.
  */
 final class Presence {
     private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();

@@ -9,9 +9,9 @@ import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
 
 /**
- * Who is at the other end of a socket. A pager answers nobody but processes of its own user that see the same processes,
- * files and network, and have all its capabilities: to others a number of a process or a name of a file is another, and
- * a policy from a jar would have rights that they have not.
+ * Who is at the other end of a socket. A pager answers nobody but processes of its own user that see the same
+ * processes, files and network, and have all its capabilities: to others a number of a process or a name of a file is
+ * another, and a policy from a jar would have rights that they have not.
  */
 final class Peer {
     /** As in {@code apps/launcher/run/pager_place.c}, which gives each of these a pager of its own. */
