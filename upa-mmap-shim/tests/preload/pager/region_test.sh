@@ -46,7 +46,8 @@ echo >"$work/input"
 wait "$program" || fail "status=$?: $(<"$work/err")"
 program=
 grep -q '^wrong 0$' "$work/out" || fail "$(<"$work/out")"
-[[ ! -s $work/err ]] || fail "something is said: $(<"$work/err")"
+# But for what the JVM itself has, which is not paged.
+! grep -v 'has memory that is not paged, since' "$work/err" || fail "something is said: $(<"$work/err")"
 
 # Threads map, resize, unmap and give back at random, policies change, and the pager is killed once.
 "$upa" run --policy clock --memory 192M -- "$java" -ea --enable-native-access=ALL-UNNAMED -Xmx48m -XX:+UseSerialGC \
