@@ -38,6 +38,8 @@
 /* Memory in use grows by no more than this in a second, for certain. */
 #define MOST_GROWTH (4ull << 30)
 #define LEAST_WAIT 1000000ull
+/* The client's own, and what has come sooner than others leave. */
+#define MOST_BESIDE (64ull << 20)
 #define MOST_WAIT 100000000ull
 
 enum { OFF, WANTED, CONNECTED, GONE };
@@ -452,7 +454,7 @@ static void look_after(int statm)
 		}
 		/* Of the region more than the bound is not in memory for long. */
 		if (near)
-			look_for_others(own, bound);
+			look_for_others(own, bound + MOST_BESIDE);
 		pass_on(&said);
 		if (atomic_load(&has_slow_order)) {
 			struct pager_message order = slow_order;
