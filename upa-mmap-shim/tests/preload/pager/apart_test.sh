@@ -6,9 +6,8 @@ set -euo pipefail
 upa=$1 tests=$2
 root=$(cd "${upa%/*}" && pwd)
 source "${BASH_SOURCE[0]%/*}/paged.sh"
-program='' made='' mounted=''
+program='' made=''
 trap '[[ -z $program ]] || kill -9 "$program" 2>/dev/null || true
-  [[ -z $mounted ]] || umount "$mounted" 2>/dev/null || true
   [[ -z $made ]] || rmdir "$made" 2>/dev/null || true
   rm -rf "$work"' EXIT
 
@@ -68,9 +67,6 @@ can() {
 ! can unshare --cgroup || apart 'who sees other cgroups' unshare --cgroup
 if command -v setpriv >/dev/null && can setpriv --bounding-set -net_admin --inh-caps -net_admin; then
   apart 'who has fewer rights' setpriv --bounding-set -net_admin --inh-caps -net_admin
-fi
-if [[ $EUID -eq 0 ]] && mkdir "$work/root" && mount --rbind / "$work/root" 2>/dev/null; then
-  umount -l "$work/root"
 fi
 # Another root with the same files: those of a folder, bound there.
 mkdir -p "$work/jail"
@@ -155,6 +151,8 @@ if [[ $EUID -eq 0 ]]; then
     ! grep -q ready "$work/out" || break
     sleep 0.1
   done
+  [[ $(pagers) == "$pager" ]] ||
+    fail "our pager=$pager has ended by itself, others=$(pagers): $(<"$work/err1") $(<"$work/err")"
   kill -9 "$pager"
   wait "$run" || fail "another user, and its pager has died: status=$?: $(<"$work/err")"
   grep -q 'does not go with paging' "$work/err" || fail "another user: it is not said that it has no bound"
