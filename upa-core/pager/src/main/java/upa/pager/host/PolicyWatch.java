@@ -13,16 +13,19 @@ import java.util.List;
  * Notices policies that do not return, or fill the heap. Looks at every host a hundred times a second, in a thread of
  * its own. Safe for use by any thread.
  *
- * <p>A callback may take {@link #MOST_CPU} of processor time, or {@link #MOST_WALL} by the clock: time in which the
- * machine runs other programs is not the policy's fault.
+ * <p>A callback may take {@link #MOST_CPU} of processor time, or {@link #MOST_WALL} of looks at it: time in which the
+ * machine runs other programs, or nothing of this process, is not the policy's fault.
  */
 public final class PolicyWatch implements AutoCloseable {
     /** Processor time that one callback may take. */
     public static final Duration MOST_CPU = Duration.ofMillis(50);
-    /** Time that one callback may take by the clock. */
+    /** Time that one callback may take, if the watch is never kept from looking. */
     public static final Duration MOST_WALL = Duration.ofMillis(1000);
 
     private static final Duration INTERVAL = Duration.ofMillis(10);
+    /** Looks at one callback that find it under way. */
+    static final long MOST_LOOKS = MOST_WALL.dividedBy(INTERVAL);
+
     /** Of the heap that is in use after a collection; beyond that, who has allocated most has to go. */
     private static final double MOST_HEAP = 0.8;
 
@@ -40,7 +43,7 @@ public final class PolicyWatch implements AutoCloseable {
         private final PolicyHost host;
         private final Listener listener;
         private long call;
-        private long sinceNanos;
+        private long looks;
         private long cpuAtFirst;
         /** What it had allocated when the heap was far from full for the last time. */
         private long allocatedBefore;
@@ -58,13 +61,21 @@ public final class PolicyWatch implements AutoCloseable {
 
     /** Starts a watch. */
     public PolicyWatch() {
+        this(true);
+    }
+
+    /** For tests: one that looks when it is told to. */
+    PolicyWatch(boolean byItself) {
         oldObjects = ManagementFactory.getMemoryPoolMXBeans().stream()
                 .filter(p -> p.getType() == MemoryType.HEAP
                         && p.getCollectionUsage() != null
                         && p.isUsageThresholdSupported())
                 .findFirst()
                 .orElse(null);
-        thread = Thread.ofPlatform().daemon().name("policy watch").start(this::run);
+        thread = Thread.ofPlatform().daemon().name("policy watch").unstarted(this::run);
+        if (byItself) {
+            thread.start();
+        }
     }
 
     /**
@@ -104,7 +115,7 @@ public final class PolicyWatch implements AutoCloseable {
         }
     }
 
-    private void look() {
+    void look() {
         List<Runnable> tell = new ArrayList<>();
         synchronized (hosts) {
             double used = heapUsed();
@@ -135,19 +146,19 @@ public final class PolicyWatch implements AutoCloseable {
             w.call = 0;
             return null;
         }
-        long now = System.nanoTime();
         long cpu = guard.cpuNanos();
         if (call != w.call) {
             w.call = call;
-            w.sinceNanos = now;
+            w.looks = 0;
             w.cpuAtFirst = cpu;
             return null;
         }
+        w.looks++;
         long allocated = guard.allocatedBytes();
         String what = null;
         if (cpu >= 0 && cpu - w.cpuAtFirst >= MOST_CPU.toNanos()) {
             what = " has not returned after " + MOST_CPU.toMillis() + " ms of processor time";
-        } else if (now - w.sinceNanos >= MOST_WALL.toNanos()) {
+        } else if (w.looks >= MOST_LOOKS) {
             what = " has not returned after " + MOST_WALL.toMillis() + " ms";
         } else if (allocated > PolicyHost.MOST_ALLOCATED_BYTES) {
             what = " has allocated bytes=" + allocated + " in one call";
