@@ -172,7 +172,7 @@ static size_t resident_of(char *part)
 /* What is important stays while there is something else, used or not; what is not has left. */
 static void by_priorities(void)
 {
-	size_t most = 0;
+	size_t most = 0, others = PART;
 
 	hint = (__typeof__(hint))dlsym(RTLD_DEFAULT, "upa_hint");
 	CHECK(hint && !hint(memory, PART * PAGE, UPA_PRIORITY, UPA_MOST_PRIORITY));
@@ -188,9 +188,14 @@ static void by_priorities(void)
 	for (int round = 0; round < 3; round++)
 		for (size_t p = SECOND; p < PAGES; p++)
 			expect(memory, p, content(p));
-	if (resident_of(memory) < PART || resident_of(page_at(SECOND)) > PART / 4)
-		FAIL("of important pages=%lu there=%zu, of others there=%zu", PART, resident_of(memory),
-		     resident_of(page_at(SECOND)));
+	/* The pager may be behind: then there is more than the bound for a while. */
+	for (int tries = 0; tries < 1000 && others > PART / 4; tries++) {
+		usleep(10000);
+		others = resident_of(page_at(SECOND));
+	}
+	most = resident_of(memory);
+	if (most < PART || others > PART / 4)
+		FAIL("of important pages=%lu there=%zu, of others there=%zu", PART, most, others);
 	all_there();
 }
 
