@@ -18,17 +18,23 @@
 #define OS_WAIT_SLEEPS 50000
 #define OS_WAIT_NANOSECONDS 100000
 
-/* Until a word has another value than this, or some seconds have passed. */
-static inline void os_await_change(const _Atomic int *word, int value)
+/* Of a wait that looks again and again, the pause after that many looks. */
+static inline void os_wait(int looks)
 {
 	const struct timespec wait = { 0, OS_WAIT_NANOSECONDS };
 
 	/* One that yields only may keep a thread of lower priority from its processor. */
+	if (looks < OS_WAIT_YIELDS)
+		os_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	else
+		os_call(SYS_nanosleep, (long)&wait, 0, 0, 0, 0, 0);
+}
+
+/* Until a word has another value than this, or some seconds have passed. */
+static inline void os_await_change(const _Atomic int *word, int value)
+{
 	for (int i = 0; i < OS_WAIT_YIELDS + OS_WAIT_SLEEPS && atomic_load(word) == value; i++)
-		if (i < OS_WAIT_YIELDS)
-			os_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-		else
-			os_call(SYS_nanosleep, (long)&wait, 0, 0, 0, 0, 0);
+		os_wait(i);
 }
 
 #endif

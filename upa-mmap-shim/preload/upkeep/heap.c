@@ -24,11 +24,17 @@ static uintptr_t resident_from, resident_to;
 /* Pages that the kernel may take (MADV_FREE), behind the break: marked, and not in use since. */
 static uintptr_t lazy_from, lazy_to;
 
-/* 1 while the break is changed: by libc, whose own lock keeps its threads apart, or by who gives back. */
-static _Atomic int changing;
+/*
+ * Who changes the break, libc, whose own lock keeps its threads apart, or who gives back: the address of the thread's
+ * `here`; NULL: nobody. One word, for a signal handler may come between any two instructions.
+ */
+static const char *_Atomic changing;
+static _Thread_local const char here __attribute__((tls_model("initial-exec")));
 
-/* By this thread. */
-static _Thread_local bool changing_here __attribute__((tls_model("initial-exec")));
+static bool changes_here(void)
+{
+	return atomic_load_explicit(&changing, memory_order_relaxed) == &here;
+}
 
 static uintptr_t up(uintptr_t address)
 {
@@ -209,27 +215,27 @@ static void take_over(void)
 
 static bool begin_change(void)
 {
-	if (__builtin_expect(changing_here, 0)) {
-		take_over();
+	const char *who = NULL;
+
+	if (atomic_compare_exchange_strong_explicit(&changing, &who, &here, memory_order_acquire, memory_order_relaxed))
 		return true;
-	}
-	changing_here = true;
-	if (!atomic_exchange_explicit(&changing, 1, memory_order_acquire))
-		return true;
-	changing_here = false;
-	return false;
+	if (who != &here)
+		return false;
+	take_over();
+	return true;
 }
 
 static void end_change(void)
 {
-	if (!changing_here)
+	const char *who = &here;
+
+	if (!changes_here())
 		return;
 	/* By another thread meanwhile, or a signal handler. */
 	if (stopped)
 		keep_at_most(0);
 	show();
-	atomic_store_explicit(&changing, 0, memory_order_release);
-	changing_here = false;
+	atomic_compare_exchange_strong_explicit(&changing, &who, NULL, memory_order_release, memory_order_relaxed);
 }
 
 int heap_set(void *address, bool zeros)
@@ -255,7 +261,7 @@ static int64_t give_back_step(int64_t keep)
 {
 	int64_t kept, given;
 
-	if (!current || stopped || changing_here || !begin_change())
+	if (!current || stopped || changes_here() || !begin_change())
 		return 0;
 	kept = (int64_t)(kernel_break - (uintptr_t)*current);
 	given = keep_at_most(kept - keep > STEP ? kept - STEP : keep);
@@ -279,7 +285,7 @@ int64_t heap_make_lazy(int64_t unmarked)
 {
 	int64_t marked;
 
-	if (!current || stopped || changing_here || !begin_change())
+	if (!current || stopped || changes_here() || !begin_change())
 		return 0;
 	marked = mark(unmarked);
 	end_change();
@@ -288,8 +294,7 @@ int64_t heap_make_lazy(int64_t unmarked)
 
 void heap_after_fork(void)
 {
-	atomic_store(&changing, 0);
-	changing_here = false;
+	atomic_store(&changing, NULL);
 }
 
 void heap_uncover(void *address, size_t length)
@@ -328,16 +333,19 @@ long heap_by_number(uintptr_t wanted)
 	return (long)kernel_brk(wanted);
 }
 
+/* Some seconds. */
+#define MOST_LOOKS (OS_WAIT_YIELDS + OS_WAIT_SLEEPS)
+
 void heap_stop(void)
 {
 	stopped = true;
 	/* Who changes the break just now sees that, and gives back at its end. */
-	if (!current || changing_here)
+	if (!current || changes_here())
 		return;
 	for (int i = 0; !begin_change(); i++) {
-		if (i == 3)
+		if (i == MOST_LOOKS)
 			return;
-		os_await_change(&changing, 1);
+		os_wait(i);
 	}
 	end_change();
 }

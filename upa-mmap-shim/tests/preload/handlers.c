@@ -6,11 +6,14 @@
  */
 #define _GNU_SOURCE
 #include <malloc.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 
 #include "scenarios.h"
@@ -205,6 +208,128 @@ static void over_calls(void)
 	free(malloc(8 * MIB));
 }
 
+static void move_break_by_a_bit(int i)
+{
+	(void)i;
+	if (sbrk(16) == (void *)-1)
+		exit(1);
+	sbrk(-16);
+}
+
+static void map_and_unmap_a_page(int i)
+{
+	(void)i;
+	munmap(map(PAGE), PAGE);
+}
+
+static const struct stepped_call {
+	const char *name;
+	void (*make)(int);
+} stepped_calls[] = {
+	{ "sbrk", move_break_by_a_bit },
+	{ "mmap and munmap", map_and_unmap_a_page },
+	{ "mprotect", protect },
+	{ "madvise", advise },
+};
+
+/* A handler comes after each of so many instructions of a call, and after some of the others. */
+#define DENSE 256
+
+/* What the process that makes calls, and the one that steps it, tell each other. */
+struct steps {
+	int call; /* to be made next; -1: none */
+	bool inside;
+};
+
+static void make_calls(volatile struct steps *steps)
+{
+	on_alarm(use, SA_RESTART);
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	for (;;) {
+		raise(SIGSTOP);
+		if (steps->call < 0)
+			_exit(0);
+		steps->inside = true;
+		stepped_calls[steps->call].make(0);
+		steps->inside = false;
+	}
+}
+
+/* The child is at rest again, by this signal. One that waits for itself never is. */
+static bool rests(pid_t child, int signal)
+{
+	int status;
+	pid_t found = 0;
+
+	for (int looks = 0; !found && looks < 20000; looks++) {
+		found = waitpid(child, &status, WNOHANG);
+		if (!found && looks > 1000)
+			usleep(1000);
+	}
+	return found == child && WIFSTOPPED(status) && WSTOPSIG(status) == signal;
+}
+
+static bool step(pid_t child)
+{
+	int status;
+
+	return !ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) && waitpid(child, &status, 0) == child &&
+	       WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP;
+}
+
+/* A handler comes after that many instructions of a call. 1; 0: it does not have so many; -1: the child has died. */
+static int handle_after(pid_t child, volatile struct steps *steps, long instructions)
+{
+	bool within;
+
+	while (!steps->inside)
+		if (!step(child))
+			return -1;
+	for (long i = 0; i < instructions && steps->inside; i++)
+		if (!step(child))
+			return -1;
+	within = steps->inside;
+	if (ptrace(PTRACE_CONT, child, NULL, (void *)(intptr_t)(within ? SIGALRM : 0)) || !rests(child, SIGSTOP))
+		return -1;
+	return within;
+}
+
+/* A handler that makes the same calls comes between two instructions of one. */
+static void between_instructions(void)
+{
+	volatile struct steps *steps = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status = 0, more = 0;
+	cpu_set_t all, one;
+	pid_t child;
+
+	/* On one processor: only one of them runs at a time. */
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	sched_getaffinity(0, sizeof(all), &all);
+	sched_setaffinity(0, sizeof(one), &one);
+	child = fork();
+	if (!child)
+		make_calls(steps);
+	if (!rests(child, SIGSTOP))
+		exit(1);
+	for (int c = 0; c < (int)(sizeof(stepped_calls) / sizeof(*stepped_calls)) && more >= 0; c++) {
+		steps->call = c;
+		more = 1;
+		for (long i = 0; more > 0; i += i < DENSE ? 1 : i / 4)
+			more = handle_after(child, steps, i);
+		say("%s: %s", stepped_calls[c].name,
+		    more ? "it waits for itself, or has died" : "as without a handler");
+	}
+	steps->call = -1;
+	if (more < 0)
+		kill(child, SIGKILL);
+	ptrace(PTRACE_CONT, child, NULL, NULL);
+	waitpid(child, &status, 0);
+	sched_setaffinity(0, sizeof(all), &all);
+	say("end %d", status);
+	munmap((void *)(uintptr_t)steps, PAGE);
+}
+
 /* On memory that is the region's. */
 static void on_a_stack_of_its_own(void)
 {
@@ -254,8 +379,8 @@ static void on_a_stack_in_turns(void)
 int main(int argc, char **argv)
 {
 	static const struct scenario scenarios[] = {
-		SCENARIO(left_by_jumps),         SCENARIO(left_malloc),         SCENARIO(over_calls),
-		SCENARIO(on_a_stack_of_its_own), SCENARIO(on_a_stack_in_turns),
+		SCENARIO(left_by_jumps),        SCENARIO(left_malloc),           SCENARIO(over_calls),
+		SCENARIO(between_instructions), SCENARIO(on_a_stack_of_its_own), SCENARIO(on_a_stack_in_turns),
 	};
 
 	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
