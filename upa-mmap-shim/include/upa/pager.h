@@ -53,7 +53,7 @@ struct upa_region_terms {
  * path or text too long, or the pager does not know such a policy or store; -EBUSY: it has a pager, or another thread
  * is admitting one; -EPERM: the region is another process's, or the pager another user's; -ENOENT, -ECONNREFUSED and
  * others of connect(2): nobody listens; -ETIMEDOUT: it does not answer; -EPROTO: that is no pager; -EIO: it could not
- * begin, and its log says why.
+ * begin, and its log says why; -ENOSYS: UPA_ADMIT_WAIT without libpthread, of which glibc is a part since 2.34.
  */
 UPA_API int upa_region_admit(struct upa_region *r, const struct upa_region_terms *terms);
 

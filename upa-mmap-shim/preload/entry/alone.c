@@ -34,7 +34,9 @@ void entry_before_setns(int type)
 /* Who may change any of the three changes them all. */
 void entry_before_setuid(uid_t user)
 {
-	pager_change_user(geteuid() ? (uid_t)-1 : user, user, geteuid() ? (uid_t)-1 : user);
+	bool all = !os_call(SYS_geteuid, 0, 0, 0, 0, 0, 0);
+
+	pager_change_user(all ? user : (uid_t)-1, user, all ? user : (uid_t)-1);
 }
 
 EXPORT int unshare(int flags)

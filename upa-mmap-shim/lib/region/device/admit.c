@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/signals.h"
 #include "region/backend.h"
 #include "region/device/device.h"
 #include "region/device/paged.h"
@@ -36,6 +36,24 @@
 #define ANSWER_MILLIS 60000
 #define START_MILLIS 60000
 #define AGAIN_MILLIS 100
+
+/* All but two of libc's own. */
+#define OTHERS_SIGNALS (OS_ALL_SIGNALS & ~(3ull << 31))
+
+/* As they are called since glibc 2.2.5 or 2.17: before 2.34 they are there only if the program has threads. */
+#ifdef __x86_64__
+#define FIRST "GLIBC_2.2.5"
+#else
+#define FIRST "GLIBC_2.17"
+#endif
+extern __typeof__(pthread_create) thread_create __attribute__((weak));
+extern __typeof__(pthread_join) thread_join __attribute__((weak));
+__asm__(".symver thread_create,pthread_create@" FIRST "\n.symver thread_join,pthread_join@" FIRST);
+
+static uid_t user(void)
+{
+	return (uid_t)os_call(SYS_geteuid, 0, 0, 0, 0, 0, 0);
+}
 
 /* ---- messages ----------------------------------------------------------------------------------- */
 
@@ -131,7 +149,7 @@ static int check_peer(int socket)
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &bytes))
 		return -errno;
 	/* Root could do so anyway. */
-	return peer.uid == geteuid() || !peer.uid ? 0 : -EPERM;
+	return peer.uid == user() || !peer.uid ? 0 : -EPERM;
 }
 
 static int connect_to(const struct sockaddr_un *path)
@@ -185,7 +203,7 @@ static int greet(struct upa_region *r, int socket)
 				 0 };
 	int fds[2 + PAGED_STORES] = { new_pager(r), d->fd }, n = 2;
 	int error = fds[0] < 0 ? fds[0] : 0;
-	sigset_t all, before;
+	uint64_t before;
 
 	if (error)
 		return error;
@@ -197,14 +215,13 @@ static int greet(struct upa_region *r, int socket)
 		}
 	}
 	/* A handler that unmaps would wait for ever. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	before = os_block_signals(OTHERS_SIGNALS);
 	error = upa_paged_exclude(p) ? 0 : -EBUSY;
 	if (!error) {
 		error = upa_paged_mend(r);
 		upa_paged_include(p);
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	os_block_signals(before);
 	if (!error)
 		error = send_with(socket, greeting, sizeof(greeting), fds, n);
 	close(fds[0]);
@@ -296,13 +313,14 @@ static void *watch(void *region)
 static int start_watching(struct upa_region *r)
 {
 	struct device_paging *p = r->device->paging;
-	sigset_t all, before;
+	uint64_t before;
 	int error;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = -pthread_create(&p->watcher, NULL, watch, r);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!thread_create || !thread_join)
+		return -ENOSYS;
+	before = os_block_signals(OTHERS_SIGNALS);
+	error = -thread_create(&p->watcher, NULL, watch, r);
+	os_block_signals(before);
 	p->watched = !error;
 	return error;
 }
@@ -311,7 +329,7 @@ static void stop_watching(struct device_paging *p)
 {
 	if (p->watched) {
 		eventfd_write(p->stop, 1);
-		pthread_join(p->watcher, NULL);
+		thread_join(p->watcher, NULL);
 	}
 	p->watched = false;
 }
@@ -332,18 +350,24 @@ static void end(struct upa_region *r)
 
 /* ---- what is asked for -------------------------------------------------------------------------- */
 
+static bool is_own(const char *folder)
+{
+	struct stat st;
+
+	return !os_call(SYS_newfstatat, AT_FDCWD, (long)folder, (long)&st, 0, 0, 0) && st.st_uid == user();
+}
+
 /* Where `upa pager --regions` listens. */
 static int default_path(struct sockaddr_un *path)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	struct stat st;
 	int n;
 
 	/* Root, as whom somebody else's environment came along, has a folder of its own. */
-	if (runtime && *runtime == '/' && !stat(runtime, &st) && st.st_uid == geteuid())
+	if (runtime && *runtime == '/' && is_own(runtime))
 		n = snprintf(path->sun_path, sizeof(path->sun_path), "%s/upa/regions.control", runtime);
 	else
-		n = snprintf(path->sun_path, sizeof(path->sun_path), "/tmp/upa-%u/regions.control", geteuid());
+		n = snprintf(path->sun_path, sizeof(path->sun_path), "/tmp/upa-%u/regions.control", user());
 	return n < (int)sizeof(path->sun_path) ? 0 : -EINVAL;
 }
 
