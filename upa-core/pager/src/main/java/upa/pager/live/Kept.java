@@ -35,10 +35,19 @@ final class Kept {
 
     private final MemorySegment memory;
     private final MemorySegment messages;
+    private boolean ended;
 
     Kept(MemorySegment memory) {
         this.memory = memory;
         messages = memory.asSlice(0, MESSAGES_BYTES);
+    }
+
+    /**
+     * The memory is about to be taken away: what threads of policies, which may outlive it, and threads that answer
+     * users write from now on is for nobody.
+     */
+    synchronized void end() {
+        ended = true;
     }
 
     MemorySegment messages() {
@@ -91,8 +100,10 @@ final class Kept {
     }
 
     /** Whether code of its policies may be running, from their thread. */
-    void present(boolean now) {
-        INT.setRelease(memory, PRESENT_OFFSET, now ? 1 : 0);
+    synchronized void present(boolean now) {
+        if (!ended) {
+            INT.setRelease(memory, PRESENT_OFFSET, now ? 1 : 0);
+        }
     }
 
     /** How often a pager has failed with this process, of late. */
@@ -113,7 +124,10 @@ final class Kept {
         return policy.getBytes(StandardCharsets.UTF_8).length <= MOST_POLICY_BYTES;
     }
 
-    void policy(String text) {
+    synchronized void policy(String text) {
+        if (ended) {
+            return;
+        }
         byte[] bytes = (text + '\0').getBytes(StandardCharsets.UTF_8);
         if (bytes.length <= POLICY_BYTES) {
             memory.asSlice(POLICY_OFFSET, bytes.length).copyFrom(MemorySegment.ofArray(bytes));

@@ -244,6 +244,7 @@ final class PagedProcess {
             swap.close();
         }
         uffd.close();
+        kept.end();
         client.close();
         synchronized (this) {
             closed = true;

@@ -2,6 +2,7 @@ package upa.pager.live;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
@@ -56,6 +57,19 @@ class KeptTest {
             assertTrue(kept.survives(), "death " + i);
             kept.forgive();
         }
+    }
+
+    /** A policy's thread may be in a callback as its process ends: a write then would end the whole pager. */
+    @Test
+    void nobodyWritesToMemoryThatHasGone() {
+        Kept over;
+        try (Arena arena = Arena.ofConfined()) {
+            over = new Kept(arena.allocate(Wire.KEPT_BYTES, Long.BYTES));
+            over.end();
+        }
+        assertThrows(IllegalStateException.class, over::policy, "it has gone");
+        over.present(true);
+        over.policy("clock");
     }
 
     /** Each has a place of its own there. */
