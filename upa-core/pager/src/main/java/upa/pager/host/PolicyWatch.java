@@ -94,10 +94,11 @@ public final class PolicyWatch implements AutoCloseable {
      * Watches a host no longer.
      *
      * @param host one that was added
+     * @return false if it is not watched, since it has been abandoned
      */
-    public void remove(PolicyHost host) {
+    public boolean remove(PolicyHost host) {
         synchronized (hosts) {
-            hosts.removeIf(w -> w.host == host);
+            return hosts.removeIf(w -> w.host == host);
         }
     }
 

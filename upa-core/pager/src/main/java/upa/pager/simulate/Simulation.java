@@ -97,10 +97,16 @@ public final class Simulation implements Mechanism {
         try (PolicyWatch watch = new PolicyWatch()) {
             watch.add(simulation.host, why -> outcome.completeExceptionally(new PolicyException(why)));
             Thread.ofPlatform().daemon().name("simulation").start(() -> {
+                // What becomes of one that is abandoned, its thread does not say.
                 try {
-                    outcome.complete(simulation.run(spec));
+                    Outcome simulated = simulation.run(spec);
+                    if (watch.remove(simulation.host)) {
+                        outcome.complete(simulated);
+                    }
                 } catch (Throwable t) {
-                    outcome.completeExceptionally(t);
+                    if (watch.remove(simulation.host)) {
+                        outcome.completeExceptionally(t);
+                    }
                 }
             });
             return outcome.join();

@@ -44,6 +44,7 @@ class PolicyWatchTest {
             assertEquals(List.of("policy=test added has not returned after 1000 ms"), said);
             watch.look();
             assertEquals(1, said.size(), "it is watched no more");
+            assertFalse(watch.remove(host));
             go.countDown();
             thread.join();
             assertFalse(host.abandon(), "it has been abandoned");
