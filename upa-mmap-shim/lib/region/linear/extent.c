@@ -124,9 +124,10 @@ static uint64_t beside_border(uintptr_t base)
 
 /*
  * Room for a region, or 0: first below where the kernel would map something now, for it comes down from there, or
- * leaves those addresses alone; then above. The steps grow, so that a few dozen reach every address.
+ * leaves those addresses alone; then above. The steps grow, so that a few dozen reach every address. `beside`: not
+ * across a border of a GiB.
  */
-static uintptr_t find_room(uint64_t bytes)
+static uintptr_t find_room(uint64_t bytes, bool beside)
 {
 	void *next;
 	uintptr_t top, at;
@@ -138,14 +139,14 @@ static uintptr_t find_room(uint64_t bytes)
 	top = ((uintptr_t)next + CHILD_BYTES) & ~(uintptr_t)(CHILD_BYTES - 1);
 	step = round_up(bytes / 8, CHILD_BYTES);
 	for (at = top; at > LEAST_ADDRESS + bytes + step; at -= step, step += round_up(step / 4, CHILD_BYTES)) {
-		uintptr_t base = at - bytes - beside_border(at - bytes);
+		uintptr_t base = at - bytes - (beside ? beside_border(at - bytes) : 0);
 
 		if (is_free(base, bytes))
 			return base;
 	}
 	step = round_up(bytes / 8, CHILD_BYTES);
 	for (at = top; at + bytes < MOST_ADDRESSES; at += step, step += round_up(step / 4, CHILD_BYTES)) {
-		uintptr_t base = at + beside_border(at);
+		uintptr_t base = at + (beside ? beside_border(at) : 0);
 
 		if (is_free(base, bytes))
 			return base;
@@ -159,9 +160,9 @@ int upa_linear_place(struct upa_region *r)
 
 	if (r->bytes >= MOST_ADDRESSES / 2)
 		return -ENOMEM;
-	/* Another thread's mapping may come between. */
+	/* Another thread's mapping may come between; and qemu-user takes no place that is far from others for free. */
 	for (int i = 0; i < PLACES; i++) {
-		uintptr_t room = find_room(r->bytes);
+		uintptr_t room = find_room(r->bytes, i == 0);
 
 		if (!room)
 			return -ENOMEM;
