@@ -40,7 +40,8 @@
 /* All but two of libc's own. */
 #define OTHERS_SIGNALS (OS_ALL_SIGNALS & ~(3ull << 31))
 
-/* As they are called since glibc 2.2.5 or 2.17: before 2.34 they are there only if the program has threads. */
+#if defined(__PIC__) && !defined(__PIE__)
+/* In a library: as they are called since glibc 2.2.5 or 2.17; before 2.34 only programs with threads have them. */
 #ifdef __x86_64__
 #define FIRST "GLIBC_2.2.5"
 #else
@@ -49,6 +50,20 @@
 extern __typeof__(pthread_create) thread_create __attribute__((weak));
 extern __typeof__(pthread_join) thread_join __attribute__((weak));
 __asm__(".symver thread_create,pthread_create@" FIRST "\n.symver thread_join,pthread_join@" FIRST);
+
+static bool has_threads(void)
+{
+	return thread_create && thread_join;
+}
+#else
+#define thread_create pthread_create
+#define thread_join pthread_join
+
+static bool has_threads(void)
+{
+	return true;
+}
+#endif
 
 static uid_t user(void)
 {
@@ -316,7 +331,7 @@ static int start_watching(struct upa_region *r)
 	uint64_t before;
 	int error;
 
-	if (!thread_create || !thread_join)
+	if (!has_threads())
 		return -ENOSYS;
 	before = os_block_signals(OTHERS_SIGNALS);
 	error = -thread_create(&p->watcher, NULL, watch, r);
