@@ -41,8 +41,7 @@ public final class Pager implements AutoCloseable {
     static final int MOST_REQUEST_BYTES = 1 << 16;
 
     private static final int MOST_ANSWER_BYTES = 1 << 15;
-    /** Longer than a thread takes to end on a busy machine: all programs have another pager if one does not. */
-    private static final long RUNAWAY_MILLIS = 10_000;
+    private static final long RUNAWAY_MILLIS = 3000;
 
     private final Path control;
     private final long lingerMillis;
