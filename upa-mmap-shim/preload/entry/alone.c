@@ -11,49 +11,54 @@
 
 #define ALONE(name, number, a, b, c, ...)                                                                              \
 	({                                                                                                             \
+		const long arguments[3] = { (long)(a), (long)(b), (long)(c) };                                         \
 		long done;                                                                                             \
                                                                                                                        \
+		entry_before_alone(number, arguments);                                                                 \
 		agent_pause();                                                                                         \
-		done = ENTRY_NEXT(name, os_call(number, (long)(a), (long)(b), (long)(c), 0, 0, 0), __VA_ARGS__);       \
+		done = ENTRY_NEXT(name, os_call(number, arguments[0], arguments[1], arguments[2], 0, 0, 0),            \
+				  __VA_ARGS__);                                                                        \
 		agent_resume();                                                                                        \
 		(int)entry_result(done);                                                                               \
 	})
 
-void entry_before_unshare(int flags)
+void entry_before_alone(long number, const long a[3])
 {
-	if (flags & (CLONE_NEWUSER | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD))
-		pager_end();
-}
+	bool all;
 
-void entry_before_setns(int type)
-{
-	if (!type || type & CLONE_NEWUSER)
-		pager_end();
-}
-
-/* Who may change any of the three changes them all. */
-void entry_before_setuid(uid_t user)
-{
-	bool all = !os_call(SYS_geteuid, 0, 0, 0, 0, 0, 0);
-
-	pager_change_user(all ? user : (uid_t)-1, user, all ? user : (uid_t)-1);
+	switch (number) {
+	case SYS_unshare:
+		if (a[0] & (CLONE_NEWUSER | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD))
+			pager_end();
+		break;
+	case SYS_setns:
+		if (!(int)a[1] || a[1] & CLONE_NEWUSER)
+			pager_end();
+		break;
+	case SYS_setuid:
+		/* Who may change any of the three changes them all. */
+		all = !os_call(SYS_geteuid, 0, 0, 0, 0, 0, 0);
+		pager_change_user(all ? (uid_t)a[0] : (uid_t)-1, (uid_t)a[0], all ? (uid_t)a[0] : (uid_t)-1);
+		break;
+	case SYS_setreuid: pager_change_user((uid_t)a[0], (uid_t)a[1], (uid_t)a[1]); break;
+	case SYS_setresuid: pager_change_user((uid_t)a[0], (uid_t)a[1], (uid_t)a[2]); break;
+	case SYS_capset: pager_end(); break;
+	default: break;
+	}
 }
 
 EXPORT int unshare(int flags)
 {
-	entry_before_unshare(flags);
 	return ALONE(unshare, SYS_unshare, flags, 0, 0, flags);
 }
 
 EXPORT int setns(int fd, int type)
 {
-	entry_before_setns(type);
 	return ALONE(setns, SYS_setns, fd, type, 0, fd, type);
 }
 
 EXPORT int setuid(uid_t user)
 {
-	entry_before_setuid(user);
 	return ALONE(setuid, SYS_setuid, user, 0, 0, user);
 }
 
@@ -74,7 +79,6 @@ EXPORT int setegid(gid_t group)
 
 EXPORT int setreuid(uid_t real, uid_t effective)
 {
-	pager_change_user(real, effective, effective);
 	return ALONE(setreuid, SYS_setreuid, real, effective, 0, real, effective);
 }
 
@@ -85,7 +89,6 @@ EXPORT int setregid(gid_t real, gid_t effective)
 
 EXPORT int setresuid(uid_t real, uid_t effective, uid_t saved)
 {
-	pager_change_user(real, effective, saved);
 	return ALONE(setresuid, SYS_setresuid, real, effective, saved, real, effective, saved);
 }
 
@@ -112,6 +115,5 @@ EXPORT int initgroups(const char *user, gid_t group)
 
 EXPORT int capset(void *header, const void *data)
 {
-	pager_end();
 	return ALONE(capset, SYS_capset, header, data, 0, header, data);
 }

@@ -121,10 +121,11 @@ int libc_mprotect(void *address, size_t length, int protection);
 int libc_mlock(const void *address, size_t length);
 int libc_mlockall(int flags);
 
-/* alone.c: what the pager's client has to end before, since its threads are in the way, or would keep rights. */
-void entry_before_unshare(int flags);
-void entry_before_setns(int type);
-void entry_before_setuid(uid_t user);
+/*
+ * alone.c: before a call that wants one thread, or takes rights from one: the pager's client ends if its threads would
+ * be in the way, or keep what they had.
+ */
+void entry_before_alone(long number, const long a[3]);
 
 /* raw.c: finds libc's syscall(). For a process with one thread. */
 void raw_start(void);

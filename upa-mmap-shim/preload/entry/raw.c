@@ -122,20 +122,6 @@ static long forks(long number, const long a[6])
 	return entry_result(child);
 }
 
-/* As alone.c has it. */
-static void before_alone(long number, const long a[6])
-{
-	switch (number) {
-	case SYS_unshare: entry_before_unshare((int)a[0]); break;
-	case SYS_setns: entry_before_setns((int)a[1]); break;
-	case SYS_setuid: entry_before_setuid((uid_t)a[0]); break;
-	case SYS_setreuid: pager_change_user((uid_t)a[0], (uid_t)a[1], (uid_t)a[1]); break;
-	case SYS_setresuid: pager_change_user((uid_t)a[0], (uid_t)a[1], (uid_t)a[2]); break;
-	case SYS_capset: pager_end(); break;
-	default: break;
-	}
-}
-
 static long begins(enum stand_aside_reason reason, long number, const long a[6])
 {
 	stand_aside(reason);
@@ -147,7 +133,7 @@ static long alone(long number, const long a[6])
 {
 	long result;
 
-	before_alone(number, a);
+	entry_before_alone(number, a);
 	agent_pause();
 	result = os_call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	agent_resume();
