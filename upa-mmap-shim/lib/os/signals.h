@@ -9,6 +9,9 @@
 
 #define OS_ALL_SIGNALS (~0ull)
 
+/* For a thread of ours that libc knows: glibc's own signal for setuid() must be answered by every thread. */
+#define OS_THREAD_SIGNALS (OS_ALL_SIGNALS & ~(1ull << (33 - 1)))
+
 /* These signals are blocked, and no others. Returns which were. */
 static inline uint64_t os_block_signals(uint64_t set)
 {

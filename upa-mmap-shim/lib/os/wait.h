@@ -18,6 +18,9 @@
 #define OS_WAIT_SLEEPS 50000
 #define OS_WAIT_NANOSECONDS 100000
 
+/* Looks that take some seconds. */
+#define OS_WAIT_LOOKS (OS_WAIT_YIELDS + OS_WAIT_SLEEPS)
+
 /* Of a wait that looks again and again, the pause after that many looks. */
 static inline void os_wait(int looks)
 {
@@ -33,7 +36,7 @@ static inline void os_wait(int looks)
 /* Until a word has another value than this, or some seconds have passed. */
 static inline void os_await_change(const _Atomic int *word, int value)
 {
-	for (int i = 0; i < OS_WAIT_YIELDS + OS_WAIT_SLEEPS && atomic_load(word) == value; i++)
+	for (int i = 0; i < OS_WAIT_LOOKS && atomic_load(word) == value; i++)
 		os_wait(i);
 }
 

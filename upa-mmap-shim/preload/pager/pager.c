@@ -361,8 +361,7 @@ static void *execute(void *unused)
 
 static bool start_thread(void *(*function)(void *), unsigned number)
 {
-	/* glibc's own signal for setuid() must be answered by every thread. */
-	uint64_t before = os_block_signals(OS_ALL_SIGNALS & ~(1ull << (33 - 1)));
+	uint64_t before = os_block_signals(OS_THREAD_SIGNALS);
 	pthread_t thread;
 	int error;
 

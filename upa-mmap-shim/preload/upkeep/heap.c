@@ -333,9 +333,6 @@ long heap_by_number(uintptr_t wanted)
 	return (long)kernel_brk(wanted);
 }
 
-/* Some seconds. */
-#define MOST_LOOKS (OS_WAIT_YIELDS + OS_WAIT_SLEEPS)
-
 void heap_stop(void)
 {
 	stopped = true;
@@ -343,7 +340,7 @@ void heap_stop(void)
 	if (!current || changes_here())
 		return;
 	for (int i = 0; !begin_change(); i++) {
-		if (i == MOST_LOOKS)
+		if (i == OS_WAIT_LOOKS)
 			return;
 		os_wait(i);
 	}

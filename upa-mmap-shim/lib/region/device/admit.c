@@ -37,9 +37,6 @@
 #define START_MILLIS 60000
 #define AGAIN_MILLIS 100
 
-/* All but two of libc's own. */
-#define OTHERS_SIGNALS (OS_ALL_SIGNALS & ~(3ull << 31))
-
 #if defined(__PIC__) && !defined(__PIE__)
 /* In a library: as they are called since glibc 2.2.5 or 2.17; before 2.34 only programs with threads have them. */
 #ifdef __x86_64__
@@ -230,7 +227,7 @@ static int greet(struct upa_region *r, int socket)
 		}
 	}
 	/* A handler that unmaps would wait for ever. */
-	before = os_block_signals(OTHERS_SIGNALS);
+	before = os_block_signals(OS_THREAD_SIGNALS);
 	error = upa_paged_exclude(p) ? 0 : -EBUSY;
 	if (!error) {
 		error = upa_paged_mend(r);
@@ -333,7 +330,7 @@ static int start_watching(struct upa_region *r)
 
 	if (!has_threads())
 		return -ENOSYS;
-	before = os_block_signals(OTHERS_SIGNALS);
+	before = os_block_signals(OS_THREAD_SIGNALS);
 	error = -thread_create(&p->watcher, NULL, watch, r);
 	os_block_signals(before);
 	p->watched = !error;
