@@ -16,29 +16,19 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "calls.h"
+
 #define BY_NUMBER(type, name, parameters, ...)                                                                         \
 	__attribute__((visibility("default"))) type name parameters                                                    \
 	{                                                                                                              \
 		return (type)syscall(SYS_##name, __VA_ARGS__);                                                         \
 	}
 
-BY_NUMBER(int, munmap, (void *a, size_t n), a, n)
-BY_NUMBER(int, madvise, (void *a, size_t n, int advice), a, n, advice)
-BY_NUMBER(int, mprotect, (void *a, size_t n, int p), a, n, p)
-BY_NUMBER(int, pkey_mprotect, (void *a, size_t n, int p, int key), a, n, p, key)
-BY_NUMBER(int, mlock, (const void *a, size_t n), a, n)
-BY_NUMBER(int, mlock2, (const void *a, size_t n, unsigned flags), a, n, flags)
-BY_NUMBER(int, mlockall, (int flags), flags)
-BY_NUMBER(int, munlock, (const void *a, size_t n), a, n)
-BY_NUMBER(int, msync, (void *a, size_t n, int flags), a, n, flags)
-BY_NUMBER(int, mincore, (void *a, size_t n, unsigned char *v), a, n, v)
-BY_NUMBER(ssize_t, vmsplice, (int fd, const struct iovec *v, size_t n, unsigned flags), fd, v, n, flags)
+COMMON_CALLS(BY_NUMBER)
 BY_NUMBER(ssize_t, process_madvise, (int fd, const struct iovec *v, size_t n, int advice, unsigned flags), fd, v, n,
 	  advice, flags)
-BY_NUMBER(int, setrlimit, (__rlimit_resource_t r, const struct rlimit *l), r, l)
 BY_NUMBER(int, prlimit64, (pid_t pid, __rlimit_resource_t r, const struct rlimit64 *n, struct rlimit64 *o), pid, r, n,
 	  o)
-BY_NUMBER(int, setsockopt, (int fd, int level, int option, const void *v, socklen_t n), fd, level, option, v, n)
 BY_NUMBER(int, personality, (unsigned long wanted), wanted)
 BY_NUMBER(void *, shmat, (int id, const void *a, int flags), id, a, flags)
 BY_NUMBER(int, shmdt, (const void *a), a)

@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "calls.h"
+
 #define EXPORT __attribute__((visibility("default")))
 
 static _Thread_local int depth __attribute__((tls_model("initial-exec")));
@@ -72,23 +74,11 @@ static void see(const char *function)
 
 SPY(void *, mmap, (void *a, size_t n, int p, int f, int fd, off_t o), a, n, p, f, fd, o)
 SPY(void *, mmap64, (void *a, size_t n, int p, int f, int fd, off64_t o), a, n, p, f, fd, o)
-SPY(int, munmap, (void *a, size_t n), a, n)
-SPY(int, madvise, (void *a, size_t n, int advice), a, n, advice)
+COMMON_CALLS(SPY)
 SPY(int, posix_madvise, (void *a, size_t n, int advice), a, n, advice)
-SPY(int, mprotect, (void *a, size_t n, int p), a, n, p)
-SPY(int, pkey_mprotect, (void *a, size_t n, int p, int key), a, n, p, key)
-SPY(int, mlock, (const void *a, size_t n), a, n)
-SPY(int, mlock2, (const void *a, size_t n, unsigned flags), a, n, flags)
-SPY(int, mlockall, (int flags), flags)
-SPY(int, munlock, (const void *a, size_t n), a, n)
-SPY(int, msync, (void *a, size_t n, int flags), a, n, flags)
-SPY(int, mincore, (void *a, size_t n, unsigned char *v), a, n, v)
-SPY(ssize_t, vmsplice, (int fd, const struct iovec *v, size_t n, unsigned flags), fd, v, n, flags)
-SPY(int, setrlimit, (__rlimit_resource_t r, const struct rlimit *l), r, l)
 SPY(int, setrlimit64, (__rlimit_resource_t r, const struct rlimit64 *l), r, l)
 SPY(int, prlimit, (pid_t pid, __rlimit_resource_t r, const struct rlimit *n, struct rlimit *o), pid, r, n, o)
 SPY(int, prlimit64, (pid_t pid, __rlimit_resource_t r, const struct rlimit64 *n, struct rlimit64 *o), pid, r, n, o)
-SPY(int, setsockopt, (int fd, int level, int option, const void *v, socklen_t n), fd, level, option, v, n)
 
 EXPORT void *mremap(void *a, size_t old_size, size_t new_size, int flags, ...)
 {

@@ -279,10 +279,7 @@ static void by_locking_all(void)
 	all_there();
 }
 
-static const struct call {
-	const char *name;
-	void (*run)(void);
-} list[] = {
+static const struct evicted_case list[] = {
 	{ "direct-io", by_direct_io },
 	{ "direct-io-beside", by_direct_io_beside },
 	{ "ring", by_ring },
@@ -310,10 +307,5 @@ int main(int argc, char **argv)
 		by_arguments(argv[0]);
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
-		if (!strcmp(list[i].name, name)) {
-			list[i].run();
-			return 0;
-		}
-	return 2;
+	return run_case(list, sizeof(list) / sizeof(*list), name);
 }

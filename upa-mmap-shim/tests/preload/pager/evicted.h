@@ -85,6 +85,23 @@ static inline void set_up(void)
 	await_evicted();
 }
 
+/* What a program of this kind can be asked for. */
+struct evicted_case {
+	const char *name;
+	void (*run)(void);
+};
+
+/* Runs the case of that name. The exit status: 2: there is none. */
+static inline int run_case(const struct evicted_case *cases, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(cases[i].name, name)) {
+			cases[i].run();
+			return 0;
+		}
+	return 2;
+}
+
 static inline char *page_at(size_t page)
 {
 	return memory + page * PAGE;

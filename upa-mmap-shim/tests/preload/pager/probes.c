@@ -443,10 +443,7 @@ static void by_borders(void)
 	CHECK(!munmap(fresh, PART * PAGE));
 }
 
-static const struct probe {
-	const char *name;
-	void (*run)(void);
-} list[] = {
+static const struct evicted_case list[] = {
 	{ "protection", by_protection },
 	{ "advice", by_advice },
 	{ "populating", by_populating },
@@ -479,10 +476,5 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	set_up();
-	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
-		if (!strcmp(list[i].name, name)) {
-			list[i].run();
-			return 0;
-		}
-	return 2;
+	return run_case(list, sizeof(list) / sizeof(*list), name);
 }

@@ -131,10 +131,7 @@ static void waits(void)
 	}
 }
 
-static const struct rights_case {
-	const char *name;
-	void (*run)(void);
-} list[] = {
+static const struct evicted_case list[] = {
 	{ "user", user },
 	{ "user-by-setuid", user_by_setuid },
 	{ "user-by-setreuid", user_by_setreuid },
@@ -153,12 +150,12 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
-	for (size_t i = 0; !strcmp(name, "list") && i + 1 < sizeof(list) / sizeof(*list); i++)
-		puts(list[i].name);
-	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
-		if (!strcmp(list[i].name, name)) {
-			set_up();
-			list[i].run();
-		}
-	return 0;
+	if (!strcmp(name, "list")) {
+		for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
+			if (list[i].run != waits)
+				puts(list[i].name);
+		return 0;
+	}
+	set_up();
+	return run_case(list, sizeof(list) / sizeof(*list), name);
 }

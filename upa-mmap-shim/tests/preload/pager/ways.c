@@ -361,10 +361,7 @@ static void by_copies(void)
 	close(fd);
 }
 
-static const struct way {
-	const char *name;
-	void (*run)(void);
-} list[] = {
+static const struct evicted_case list[] = {
 	{ "fork", by_fork },
 	{ "clone", by_clone },
 	{ "clone-leaving", by_clone_leaving },
@@ -392,10 +389,5 @@ int main(int argc, char **argv)
 	set_up();
 	if (!strcmp(name, "exec"))
 		by_exec(argv[0]);
-	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
-		if (!strcmp(list[i].name, name)) {
-			list[i].run();
-			return 0;
-		}
-	return 2;
+	return run_case(list, sizeof(list) / sizeof(*list), name);
 }
