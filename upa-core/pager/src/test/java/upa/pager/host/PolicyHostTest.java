@@ -190,15 +190,19 @@ class PolicyHostTest {
         assertEquals(800, host.statistics().refused());
     }
 
-    @Test
-    void whoIsToldThatPagesHaveLeftAndProposesThemTalksNonsense() {
+    private void startWithOneThatProposesTheFirst(int count) {
         TestPolicy.misdeed(id, "evict", (p, w) -> {
-            for (int page = 0; page < 200; page++) {
+            for (int page = 0; page < count; page++) {
                 p.queue.remove(page);
                 ((Eviction) w).propose(page);
             }
         });
         start();
+    }
+
+    @Test
+    void whoIsToldThatPagesHaveLeftAndProposesThemTalksNonsense() {
+        startWithOneThatProposesTheFirst(200);
         add(0, 1000);
         for (int page = 0; page < 200; page++) {
             pages.drop(page);
@@ -213,13 +217,7 @@ class PolicyHostTest {
 
     @Test
     void whatHasLeftOnceMayComeAndLeaveAgain() {
-        TestPolicy.misdeed(id, "evict", (p, w) -> {
-            for (int page = 0; page < 200; page++) {
-                p.queue.remove(page);
-                ((Eviction) w).propose(page);
-            }
-        });
-        start();
+        startWithOneThatProposesTheFirst(200);
         add(0, 300);
         for (int round = 0; round < 5; round++) {
             for (int page = 0; page < 200; page++) {

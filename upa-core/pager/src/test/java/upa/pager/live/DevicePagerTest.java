@@ -12,47 +12,25 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
-import org.junit.jupiter.api.io.TempDir;
 import upa.pager.device.DeviceException;
 import upa.pager.host.PolicySpec;
 
 /** A pager of a region of the module, in the virtual machine: the owner is a program that checks what it holds. */
 @EnabledIfSystemProperty(named = DeviceOwner.PROGRAM, matches = ".+")
 @Timeout(value = 400, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
-class DevicePagerTest {
-    private static final int PAGES = 2048;
-    private static final int FRAMES = 1024;
+class DevicePagerTest extends DeviceTest {
     private static final String STORES = "lz4:16M";
-    private static final long MIB = 1 << 20;
     private static final List<String> POLICIES =
             List.of("s3-fifo", "sequential+clock", "sieve", "2q", "fifo", "stride+working-set", "clock");
 
-    @TempDir
-    Path folder;
-
-    private final List<String> said = new CopyOnWriteArrayList<>();
-    private DeviceOwner owner;
-    private RegionListener listener;
-
-    @BeforeEach
-    void startOwner() throws IOException {
-        owner = new DeviceOwner(PAGES, FRAMES);
-        listener = new RegionListener(folder.resolve("pager"), said::add);
-    }
-
-    @AfterEach
-    void endOwner() {
-        listener.close();
-        owner.close();
-        assertFalse(said.stream().anyMatch(line -> line.contains("failed")), said::toString);
+    @Override
+    DeviceOwner start(int pages, int frames) throws IOException {
+        return new DeviceOwner(pages, frames);
     }
 
     private static String terms(String policy, long bytes, String stores, boolean waits) {

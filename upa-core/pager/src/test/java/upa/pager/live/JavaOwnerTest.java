@@ -1,51 +1,26 @@
 package upa.pager.live;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
-import org.junit.jupiter.api.io.TempDir;
 import upa.pager.device.DeviceException;
 
 /** A JVM's region of the module with a pager, in the virtual machine: {@code Region.admit}. */
 @EnabledIfSystemProperty(named = DeviceOwner.PROGRAM, matches = ".+")
 @Timeout(value = 400, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
-class JavaOwnerTest {
-    private static final int PAGES = 2048;
-    private static final int FRAMES = 1024;
-    private static final long MIB = 1 << 20;
+class JavaOwnerTest extends DeviceTest {
     private static final String TERMS = 2 * MIB + " clock lz4:16M";
 
-    @TempDir
-    Path folder;
-
-    private final List<String> said = new CopyOnWriteArrayList<>();
-    private DeviceOwner owner;
-    private RegionListener listener;
-
-    @BeforeEach
-    void startOwner() throws IOException {
-        owner = DeviceOwner.inJava(PAGES, FRAMES);
-        listener = new RegionListener(folder.resolve("pager"), said::add);
-    }
-
-    @AfterEach
-    void endOwner() {
-        listener.close();
-        owner.close();
-        assertFalse(said.stream().anyMatch(line -> line.contains("failed")), said::toString);
+    @Override
+    DeviceOwner start(int pages, int frames) throws IOException {
+        return DeviceOwner.inJava(pages, frames);
     }
 
     @Test

@@ -5,13 +5,12 @@ import java.util.concurrent.ThreadLocalRandom;
 import upa.pager.store.PageIo;
 
 /** A tier that fails for a quarter of the pages. */
-final class FlakyTier implements Tier {
+final class FlakyTier extends PassingTier {
     private final int place;
-    private final Tier tier;
 
     FlakyTier(int place, Tier tier) {
+        super(tier);
         this.place = place;
-        this.tier = tier;
     }
 
     private PageIo spoil(PageIo io, Tier undo) {
@@ -34,15 +33,5 @@ final class FlakyTier implements Tier {
     @Override
     public CompletableFuture<PageIo> accept(int[] pages, PageIo io) {
         return tier.accept(pages, io).thenApply(done -> spoil(done, tier));
-    }
-
-    @Override
-    public void release(int page, long word) {
-        tier.release(page, word);
-    }
-
-    @Override
-    public void restore(int page, long word) {
-        tier.restore(page, word);
     }
 }

@@ -4,13 +4,12 @@ import java.util.concurrent.CompletableFuture;
 import upa.pager.store.PageIo;
 
 /** A store whose answers to its first reader or writer wait for a word of the test. */
-final class HeldTier implements Tier {
-    private final Tier tier;
+final class HeldTier extends PassingTier {
     final CompletableFuture<Void> word = new CompletableFuture<>();
     private boolean first = true;
 
     HeldTier(Tier tier) {
-        this.tier = tier;
+        super(tier);
     }
 
     private CompletableFuture<PageIo> hold(CompletableFuture<PageIo> answer) {
@@ -27,15 +26,5 @@ final class HeldTier implements Tier {
     @Override
     public CompletableFuture<PageIo> accept(int[] pages, PageIo io) {
         return hold(tier.accept(pages, io));
-    }
-
-    @Override
-    public void release(int page, long word) {
-        tier.release(page, word);
-    }
-
-    @Override
-    public void restore(int page, long word) {
-        tier.restore(page, word);
     }
 }
