@@ -48,6 +48,7 @@ run_tests() {
   java_tests || failed=1
   jcstress || failed=1
   vm_tests || failed=1
+  [[ $failed -eq 0 ]] || failures
   sum_up || failed=1
   return "$failed"
 }
@@ -148,11 +149,21 @@ vm_interrupted() {
     0) echo "ok - ./upa vm, interrupted"; echo "1 passed, 0 failed, 0 skipped" >>"$log/vm-test.log" ;;
     77) echo "0 passed, 0 failed, 1 skipped" >>"$log/vm-test.log" ;;
     *)
-      echo "not ok - ./upa vm, interrupted (whole log: build/log/vm-interrupted.log)"
+      echo "not ok - ./upa vm, interrupted (whole log: build/log/vm-interrupted.log)" | tee -a "$log/vm-test.log"
       echo "0 passed, 1 failed, 0 skipped" >>"$log/vm-test.log"
       return 1
       ;;
   esac
+}
+
+# Which tests failed, once more: what each said may stand thousands of lines above.
+failures() {
+  local results=("$root"/build/test-results/*.xml "$root"/*/target/surefire-reports/TEST-*.xml
+    "$root"/*/*/target/surefire-reports/TEST-*.xml)
+  ! command -v python3 >/dev/null || python3 "$root/apps/launcher/failures.py" "${results[@]}"
+  sed -nE 's/^\[ERROR\] (Failed to execute goal .*)/failed: \1/p' "$log/spotless.log" "$log/maven-test.log"
+  sed -nE 's/^.*FAILED.*/failed: jcstress: &/p' "$log/jcstress.log"
+  sed -nE 's/^not ok/failed: module:/p' "$log/vm-test.log"
 }
 
 # Adds up what ctest and Surefire report in XML, and jcstress and the module's tests in their last lines: the last line
