@@ -46,6 +46,7 @@ public final class DevicePager implements AutoCloseable {
     private final Thread thread;
     private final CompletableFuture<Void> started = new CompletableFuture<>();
     private final CompletableFuture<Void> over = new CompletableFuture<>();
+    private boolean wakeIsClosed;
     private volatile boolean closed;
 
     private DevicePager(PagedRegion region, StoreChain stores, PolicySpec policy, int bound, Consumer<String> log) {
@@ -143,7 +144,7 @@ public final class DevicePager implements AutoCloseable {
     }
 
     private synchronized void wake() {
-        if (!over.isDone()) {
+        if (!wakeIsClosed) {
             Linux.write(wake, one);
         }
     }
@@ -168,7 +169,7 @@ public final class DevicePager implements AutoCloseable {
         }
     }
 
-    private synchronized void end() {
+    private void end() {
         if (all.policies() != null) {
             all.policies().close();
         }
@@ -176,14 +177,18 @@ public final class DevicePager implements AutoCloseable {
         all.mover.end();
         // The policies' thread may still be at work.
         all.states.end();
-        over.complete(null);
+        // Their threads wake this one until they have ended.
         if (region.isOwnerGone()) {
             stores.close();
         } else {
             stores.leave();
         }
         region.close();
-        Posix.close(wake);
+        synchronized (this) {
+            wakeIsClosed = true;
+            Posix.close(wake);
+        }
+        over.complete(null);
     }
 
     /**
