@@ -25,7 +25,7 @@ import upa.pager.host.PolicySpec;
 import upa.pager.store.StoreException;
 
 /** The pager of the device's regions against a stand-in for module and owner: what it loses, leaks or keeps. */
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class DeviceSessionTest {
     private static final int PAGES = 2048;
     private static final int BOUND = 300;
@@ -122,7 +122,7 @@ class DeviceSessionTest {
                         .join();
                 pager.limit(i % 2 == 0 ? 256 * 4096L : 500 * 4096L);
             }
-            done.get(50, TimeUnit.SECONDS);
+            done.get(250, TimeUnit.SECONDS);
             assertAllRight();
             assertTrue(pager.statistics().evictions() > PAGES, () -> "evictions=" + pager.statistics());
             assertTrue(pager.dropped() > 0, "no page left without a copy");
@@ -142,13 +142,13 @@ class DeviceSessionTest {
     /** Pagers that die at a call of theirs, one after the other. */
     @Test
     void whereverAPagerIsKilledTheNextFindsAll() throws Exception {
-        CompletableFuture<Void> done = owner(3_000, 2);
+        CompletableFuture<Void> done = owner(1_000, 2);
         SplittableRandom random = new SplittableRandom(7);
         int killed = 0;
         while (!done.isDone()) {
             String policy = POLICIES.get(killed % POLICIES.size());
             try (DevicePager pager = pager(policy, 20 + random.nextInt(700))) {
-                CompletableFuture.anyOf(pager.over(), done).get(50, TimeUnit.SECONDS);
+                CompletableFuture.anyOf(pager.over(), done).get(250, TimeUnit.SECONDS);
             } catch (ExecutionException | CompletionException e) {
                 assertInstanceOf(FakeRegion.KilledError.class, e.getCause(), e::toString);
                 killed++;

@@ -325,6 +325,10 @@ final class FakeRegion {
             while (true) {
                 int page;
                 synchronized (FakeRegion.this) {
+                    if (isDead) {
+                        // Who moves pages may have taken its death for a failure of that move.
+                        throw new KilledError();
+                    }
                     if (over || admitted != this) {
                         return false;
                     }
