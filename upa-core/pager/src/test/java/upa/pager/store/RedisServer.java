@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /** A redis-server of its own on the loopback interface, without a file. */
 final class RedisServer implements AutoCloseable {
@@ -100,8 +101,17 @@ final class RedisServer implements AutoCloseable {
                 .waitFor();
     }
 
-    /** Sends a command and returns the first line of the answer. */
+    /** Sends a command and returns the first line of the answer. A replica that is loading is asked again. */
     String ask(String... words) throws IOException {
+        String answer = askOnce(words);
+        for (int i = 0; answer.startsWith("-LOADING") && i < 3000; i++) {
+            LockSupport.parkNanos(10_000_000);
+            answer = askOnce(words);
+        }
+        return answer;
+    }
+
+    private String askOnce(String... words) throws IOException {
         try (Socket s = new Socket(InetAddress.getLoopbackAddress(), port)) {
             s.setSoTimeout(10_000);
             OutputStream out = s.getOutputStream();
