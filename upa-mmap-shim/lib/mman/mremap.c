@@ -2,6 +2,7 @@
 /* mremap over the default region: blocks are resized there, moved out of it and into it. */
 #define _GNU_SOURCE
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include <upa/mman.h>
@@ -152,6 +153,44 @@ static bool grow_last_in_place(struct upa_region *r, char *from, size_t old_size
 	       grow_in_place(r, from + last, old_size - last, new_size - last);
 }
 
+/* Since 6.17 the kernel moves whatever is mapped of a range to a fixed place, and what is not stays away. */
+static bool kernel_moves_several(void)
+{
+	enum { UNKNOWN, ONE, SEVERAL };
+	static _Atomic int moves;
+	long made;
+
+	if (atomic_load(&moves))
+		return atomic_load(&moves) == SEVERAL;
+	made = os_mmap(NULL, 4 * PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (os_failed(made))
+		return false;
+	os_mprotect((void *)made, PAGE_BYTES, PROT_READ);
+	atomic_store(&moves, os_failed(os_mremap((void *)made, 2 * PAGE_BYTES, 2 * PAGE_BYTES,
+						 MREMAP_MAYMOVE | MREMAP_FIXED, (char *)made + 2 * PAGE_BYTES)) ?
+				     ONE :
+				     SEVERAL);
+	os_munmap((void *)made, 4 * PAGE_BYTES);
+	return atomic_load(&moves) == SEVERAL;
+}
+
+static void *remap_inside(struct upa_region *r, char *from, size_t old_size, size_t new_size, int flags, char *to,
+			  uint32_t zeros);
+
+/* Moves what is in use of a range. It begins with a page in use. */
+static void *move_past_holes(struct upa_region *r, char *from, size_t length, int flags, char *to)
+{
+	char *end = from + length;
+	struct range run;
+
+	for (char *at = from; at < end && upa_region_next(r, at, (size_t)(end - at), false, &run);
+	     at = run.address + run.bytes)
+		if (remap_inside(r, run.address, run.bytes, run.bytes, flags, to + (run.address - from), 0) ==
+		    MAP_FAILED)
+			return MAP_FAILED;
+	return to;
+}
+
 static void *remap_inside(struct upa_region *r, char *from, size_t old_size, size_t new_size, int flags, char *to,
 			  uint32_t zeros)
 {
@@ -170,8 +209,12 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 		}
 	}
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
-		if (!all_allocated(r, from, old_size))
+		if (!all_allocated(r, from, old_size)) {
+			if (flags & MREMAP_FIXED && new_size == old_size && all_allocated(r, from, PAGE_BYTES) &&
+			    kernel_moves_several())
+				return move_past_holes(r, from, old_size, flags, to);
 			return address_result(-EFAULT);
+		}
 	} else {
 		/* In place, new pages would not be like tainted ones. */
 		bool tainted = upa_region_tainted(r, from, old_size);

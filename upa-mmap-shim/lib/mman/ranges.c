@@ -182,9 +182,48 @@ long upa_place(struct upa_region *r, char *to, size_t length, bool marks, upa_pl
 	return result;
 }
 
-static long move(char *to, size_t length, void *made)
+static long move_to(char *to, size_t length, void *made)
 {
 	return os_mremap(made, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+}
+
+static bool overlap(const char *a, const char *b, size_t length)
+{
+	return a < b + length && b < a + length;
+}
+
+/* Addresses that do not overlap `to`, reserved: after those of `made`, the next may do so too, but no third. */
+static long reserve_apart(const char *to, size_t length)
+{
+	long first = os_mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	long second;
+
+	if (os_failed(first) || !overlap((char *)first, to, length))
+		return first;
+	second = os_mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	os_munmap((void *)first, length);
+	return second;
+}
+
+/* What the kernel has made where nothing was may overlap the place it is for, and is not moved there at once. */
+static long move(char *to, size_t length, void *made)
+{
+	long apart, moved;
+
+	if (!overlap(made, to, length))
+		return move_to(to, length, made);
+	apart = reserve_apart(to, length);
+	if (os_failed(apart))
+		return apart;
+	moved = move_to((char *)apart, length, made);
+	if (os_failed(moved)) {
+		os_munmap((void *)apart, length);
+		return moved;
+	}
+	moved = move_to(to, length, (void *)apart);
+	if (os_failed(moved))
+		move_to(made, length, (void *)apart);
+	return moved;
 }
 
 long upa_move_into(struct upa_region *r, void *made, size_t length, char *to)

@@ -364,6 +364,66 @@ static void where_a_hole_ends(void)
 	say("kept %d", is(block, MIB, 'f'));
 }
 
+/* Where the kernel would put a mapping next, and beside it, it is sent to. */
+static void to_where_nothing_is(void)
+{
+	static const size_t sizes[] = { 3 * PAGE, 64 * KIB, MIB, 2 * MIB, 5 * MIB + PAGE };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+		for (int kind = 0; kind < 6; kind++) {
+			size_t bytes = sizes[i], grown = kind == 4 ? 2 * bytes : bytes;
+			char *block = filled(bytes, 'w'), *place, *moved;
+
+			if (kind == 1)
+				mprotect(block + PAGE, PAGE, PROT_READ);
+			else if (kind == 2)
+				mprotect(block, bytes, PROT_READ);
+			else if (kind == 3)
+				mmap(block + PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0);
+			for (int ahead = 0; ahead < 2; ahead++) {
+				place = mmap(NULL, grown + 2 * PAGE, PROT_NONE, ANON, -1, 0);
+				munmap(place, grown + 2 * PAGE);
+				place += ahead ? PAGE : 0;
+				moved = mremap(block, bytes, grown, MOVE | (kind == 5 ? MREMAP_DONTUNMAP : 0), place);
+				say("%zu bytes, kind %d, %d: there %d, kept %d", bytes, kind, ahead, moved == place,
+				    byte_at(place) == 'w' && byte_at(place + bytes - 1) == 'w');
+				if (kind == 5)
+					munmap(block, bytes);
+				block = moved == MAP_FAILED ? block : moved;
+				bytes = grown;
+			}
+			munmap(block, bytes);
+		}
+	reuse();
+}
+
+/* To a fixed place, from Linux 6.17 on. What is at the place of a hole stays. */
+static void moved_with_holes(void)
+{
+	char *place = mmap(NULL, 8 * MIB, PROT_READ, ANON, -1, 0), *region = filled(8 * MIB, 'r');
+
+	for (int kind = 0; kind < 6; kind++) {
+		char *to = (kind % 2 ? region : place) + MIB, *block = filled(4 * MIB, 'h');
+		size_t bytes = kind == 5 ? 3 * MIB : 4 * MIB;
+		char *moved;
+
+		munmap(block + (kind == 4 ? 0 : MIB), PAGE);
+		munmap(block + 3 * MIB, MIB);
+		if (kind > 1)
+			mprotect(block + 2 * MIB, PAGE, PROT_READ);
+		moved = mremap(block, 4 * MIB, bytes, MOVE | (kind == 3 ? MREMAP_DONTUNMAP : 0), to);
+		say("kind %d: %s, there %d", kind, moved == MAP_FAILED ? strerrorname_np(errno) : "0", moved == to);
+		say("%d %d %d %d %d", byte_at(to), byte_at(to + MIB), byte_at(to + MIB + PAGE), byte_at(to + 2 * MIB),
+		    byte_at(to + 3 * MIB));
+		CALL(madvise(block, 4 * MIB, MADV_NORMAL));
+		CALL(madvise(block, PAGE, MADV_NORMAL));
+		munmap(block, 4 * MIB);
+	}
+	munmap(place, 8 * MIB);
+	munmap(region, 8 * MIB);
+	reuse();
+}
+
 /* Ranges that are empty, not the program's, or longer than one call takes, by a descriptor of the process. */
 static void ranges_at_once(void)
 {
@@ -413,6 +473,8 @@ int main(int argc, char **argv)
 		SCENARIO(files_moved),
 		SCENARIO(odd_kinds),
 		SCENARIO(where_a_hole_ends),
+		SCENARIO(to_where_nothing_is),
+		SCENARIO(moved_with_holes),
 		SCENARIO(ranges_at_once),
 	};
 
