@@ -121,6 +121,10 @@ int libc_mprotect(void *address, size_t length, int protection);
 int libc_mlock(const void *address, size_t length);
 int libc_mlockall(int flags);
 
+/* pages.c: system calls without functions of libc's, which ask about pages. */
+long entry_get_mempolicy(const long a[6]);
+long entry_move_pages(const long a[6]);
+
 /*
  * alone.c: before a call that wants one thread, or takes rights from one: the pager's client ends if its threads would
  * be in the way, or keep what they had.

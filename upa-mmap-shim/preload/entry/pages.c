@@ -24,6 +24,9 @@
 #include "pager/pager.h"
 #include "stand_aside.h"
 
+/* An address where nothing is mapped, nor can be. */
+#define NOBODYS (-2 * 4096l)
+
 /* Purging asks the kernel more than a filter may know of. */
 static bool may_purge(void)
 {
@@ -282,7 +285,7 @@ EXPORT int pkey_mprotect(void *address, size_t length, int protection, int key)
 	 * can be, it says what is wrong with the key.
 	 */
 	if (gate_touched(address, length) && (uintptr_t)address + page_up(length) > (uintptr_t)address) {
-		long refused = os_call(SYS_pkey_mprotect, -2 * 4096l, 4096, protection, key, 0, 0);
+		long refused = os_call(SYS_pkey_mprotect, NOBODYS, 4096, protection, key, 0, 0);
 
 		if (refused && refused != -ENOMEM)
 			return (int)entry_result(refused);
@@ -335,6 +338,42 @@ EXPORT long mbind(void *address, unsigned long length, int mode, const unsigned 
 	return entry_result(ENTRY_NEXT(
 		mbind, os_call(SYS_mbind, (long)address, (long)length, mode, (long)nodes, (long)max_node, flags),
 		address, length, mode, nodes, max_node, flags));
+}
+
+/* ---- by their numbers only, for libc has no functions of these names ------------------------------------------ */
+
+#define POLICY_OF_ADDRESS 2 /* MPOL_F_ADDR */
+
+/* To the program no page of the region: free. */
+static bool is_hole(const void *address)
+{
+	struct upa_region *region = gate_of(address);
+	char *page = (char *)((uintptr_t)address & ~(PAGE_BYTES - 1));
+	struct range hole;
+
+	return region && upa_region_next(region, page, PAGE_BYTES, true, &hole);
+}
+
+/* Whatever else is wrong the kernel says first: it is asked about a page that is nobody's. */
+long entry_get_mempolicy(const long a[6])
+{
+	bool hole = a[4] & POLICY_OF_ADDRESS && is_hole((const void *)a[3]);
+
+	return os_call(SYS_get_mempolicy, a[0], a[1], a[2], hole ? NOBODYS : a[3], a[4], 0);
+}
+
+/* Of this process's pages. What has been granted has been read, and a state of each has been written. */
+long entry_move_pages(const long a[6])
+{
+	const void *const *pages = (const void *const *)a[2];
+	int *states = (int *)a[4];
+	long result = os_call(SYS_move_pages, a[0], a[1], a[2], a[3], a[4], a[5]);
+	bool here = !a[0] || a[0] == os_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+
+	for (long i = 0; here && !os_failed(result) && i < a[1]; i++)
+		if (is_hole(pages[i]))
+			states[i] = -EFAULT;
+	return result;
 }
 
 ENTRY_IS_OWN(madvise);

@@ -64,6 +64,8 @@ HIDDEN const unsigned char raw_is_ours[512] = {
 	[SYS_mincore] = 1,
 	[SYS_msync] = 1,
 	[SYS_mbind] = 1,
+	[SYS_get_mempolicy] = 1,
+	[SYS_move_pages] = 1,
 	[SYS_vmsplice] = 1,
 	[SYS_pkey_mprotect] = 1,
 	[SYS_prlimit64] = 1,
@@ -194,6 +196,8 @@ static long by_number(long number, long a0, long a1, long a2, long a3, long a4, 
 	case SYS_mbind:
 		return own_mbind(address, (unsigned long)a1, (int)a2, (const unsigned long *)a3, (unsigned long)a4,
 				 (unsigned)a5);
+	case SYS_get_mempolicy: return entry_result(entry_get_mempolicy(a));
+	case SYS_move_pages: return entry_result(entry_move_pages(a));
 	case SYS_unshare:
 	case SYS_setns:
 	case SYS_setuid:

@@ -324,6 +324,34 @@ static void break_by_number(void)
 	say("kept: %d", is(was, MIB, 'b'));
 }
 
+/* ---- questions about pages ---------------------------------------------------------------------------- */
+
+static void asked_about_nodes(void)
+{
+	char *block = map(4 * MIB);
+	void *pages[] = { block, block + MIB, block + MIB + 7, block + 2 * MIB - PAGE, block + 2 * MIB };
+	int states[5] = { 77, 77, 77, 77, 77 }, nodes[5] = { 0 }, mode;
+	unsigned long mask[16];
+
+	memset(block, 'n', 4 * MIB);
+	munmap(block + MIB, MIB);
+	for (int moves = 0; moves < 2; moves++) {
+		CALL(syscall(SYS_move_pages, moves ? getpid() : 0, 5, pages, moves ? nodes : NULL, states, 2));
+		say("states %d %d %d %d %d", states[0], states[1], states[2], states[3], states[4]);
+	}
+	CALL(syscall(SYS_move_pages, 0, 5, pages, NULL, states, 77));
+	CALL(syscall(SYS_move_pages, 0, 5, pages, NULL, NULL, 2));
+	CALL(syscall(SYS_move_pages, 0, 5, 16, NULL, states, 2));
+	for (int i = 0; i < 5; i++) {
+		CALL(syscall(SYS_get_mempolicy, &mode, mask, 1024, pages[i], 2));
+		CALL(syscall(SYS_get_mempolicy, &mode, NULL, 0, pages[i], 3));
+		CALL(syscall(SYS_get_mempolicy, &mode, mask, 1024, pages[i], 6));
+		CALL(syscall(SYS_get_mempolicy, &mode, mask, 1024, pages[i], 1 << 20));
+		CALL(syscall(SYS_get_mempolicy, &mode, mask, 1024, pages[i], 0));
+	}
+	munmap(block, 4 * MIB);
+}
+
 /* ---- the process ------------------------------------------------------------------------------------ */
 
 static void run_code(char *page)
@@ -590,6 +618,7 @@ int main(int argc, char **argv)
 	static const struct scenario scenarios[] = {
 		SCENARIO(advised_by_descriptor),
 		SCENARIO(advised_by_the_last_descriptor),
+		SCENARIO(asked_about_nodes),
 		SCENARIO(advised_elsewhere),
 		SCENARIO(purge_over_holes),
 		SCENARIO(spliced_from_nowhere),
