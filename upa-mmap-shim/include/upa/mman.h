@@ -10,7 +10,7 @@
  *
  * What differs from the kernel: a page that has been unmapped stays accessible, holding old bytes,
  * until it is handed out again or given back. A program must not rely on a fault after munmap. And mremap()
- * of a range with holes, or partly in the region, is EFAULT (as on Linux before 6.17) unless it shrinks.
+ * of several mappings of which a part only is in the region is EFAULT (as on Linux before 6.17) unless it shrinks.
  *
  * Environment: UPA_REGION_BYTES sets the size of the default region, in bytes (suffixes K, M, G, T);
  * UPA_BACKEND=linear, pte or pte-raw where its memory comes from (see upa/region.h), UPA_POOL_BYTES and
