@@ -132,6 +132,11 @@ final class StoreChain implements AutoCloseable {
     private static CompressedStore compressed(
             StoreSpec.Element e, int kept, int index, Keeper keeper, List<MemorySegment> memories)
             throws StoreException {
+        CompressedStore.Method method =
+                e.kind() == StoreSpec.Kind.LZ4 ? CompressedStore.Method.LZ4 : CompressedStore.Method.ZSTD;
+        if (!method.missing().isEmpty()) {
+            throw new StoreException("store=" + e.name() + " cannot be had: " + method.missing());
+        }
         int fd = kept >= 0 ? kept : Linux.memfd("upa-" + e.name(), e.bytes());
         MemorySegment memory = fd < 0 ? null : Linux.map(fd, e.bytes());
         if (memory == null) {
@@ -143,10 +148,7 @@ final class StoreChain implements AutoCloseable {
         Posix.close(fd);
         memories.add(memory);
         return new CompressedStore(
-                e.name(),
-                e.kind() == StoreSpec.Kind.LZ4 ? CompressedStore.Method.LZ4 : CompressedStore.Method.ZSTD,
-                memory,
-                offset -> Linux.madvise(memory.asSlice(offset, 64 << 10), Linux.MADV_REMOVE));
+                e.name(), method, memory, offset -> Linux.madvise(memory.asSlice(offset, 64 << 10), Linux.MADV_REMOVE));
     }
 
     /** Tells each store which slots a former one has handed out. */

@@ -33,6 +33,10 @@ interface Codec {
 
     /** Fast: for what may come back soon. */
     final class Lz4 implements Codec {
+        static {
+            NativeLibraries.lz4();
+        }
+
         private final Lz4Compressor compressor = Lz4Compressor.create();
         private final Lz4Decompressor decompressor = Lz4Decompressor.create();
 
@@ -53,6 +57,10 @@ interface Codec {
 
     /** A quarter smaller and four times slower: for the cold. */
     final class Zstd implements Codec {
+        static {
+            NativeLibraries.zstd();
+        }
+
         private final ZstdCompressCtx compressor = new ZstdCompressCtx().setLevel(1);
         private final ZstdDecompressCtx decompressor = new ZstdDecompressCtx();
 

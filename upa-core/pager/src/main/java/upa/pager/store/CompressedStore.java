@@ -36,6 +36,11 @@ public final class CompressedStore implements Store {
         Method(Supplier<Codec> codec) {
             this.codec = codec;
         }
+
+        /** {@return why it is not to be had here, or empty} */
+        public String missing() {
+            return this == ZSTD ? NativeLibraries.zstd() : "";
+        }
     }
 
     private record Tools(Codec codec, MemorySegment output) {}
