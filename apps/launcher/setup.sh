@@ -355,6 +355,8 @@ write_start() {
   java=("$JAVA_HOME/bin/java" --enable-native-access=ALL-UNNAMED --illegal-native-access=deny
     -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xms8m -Xmn3m -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=20
     -XX:ReservedCodeCacheSize=16m -XX:-UsePerfData -Xlog:disable -Dupa.root="$root"
+    # What keeps it from starting is said where others say so.
+    -XX:+DisplayVMOutputToStderr
     # The cache where it was made for: else all its pages are written to. Memory of the compiler's goes back.
     -XX:+UnlockDiagnosticVMOptions -XX:ArchiveRelocationMode=0 -XX:TrimNativeHeapInterval=2000)
   while [[ $1 != -- ]]; do

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +30,7 @@
 #define MOST_REQUEST_BYTES 65536 /* as upa.pager.live.Pager */
 #define MOST_ANSWER_BYTES 65536
 #define ANSWER_SECONDS 60 /* a store on a network may take its time */
+#define PATIENT_SECONDS 5 /* until the user hears of it */
 
 /* Pagers that may die before they answer, one after the other: to be killed is no failure of theirs. */
 #define FIRST_TRIES 8  /* for a run that has not begun */
@@ -39,6 +42,8 @@ struct keeper {
 	const struct keeper_request *request;
 	char *places; /* those of its stores, as the pager has said */
 	int out;
+	pid_t started; /* the pager that this has started last, or 0 */
+	int said;      /* what that has said before it ran, or -1 */
 };
 
 /* ---- a pager ------------------------------------------------------------------------------------- */
@@ -60,7 +65,7 @@ static void unbind(void)
 }
 
 /* Becomes the pager. Of the environment it gets what a virtual machine needs: it is not this run's alone. */
-static _Noreturn void become_pager(const struct keeper_request *request, int listener)
+static _Noreturn void become_pager(const struct keeper_request *request, int listener, int said)
 {
 	static const char *const names[] = { "PATH", "HOME", "LD_LIBRARY_PATH" };
 	char *arguments[] = { (char *)request->start, "--control", request->place.control, NULL };
@@ -74,9 +79,8 @@ static _Noreturn void become_pager(const struct keeper_request *request, int lis
 		if (value)
 			environment[count++] = joined("%s=%s", names[i], value);
 	}
-	signal(SIGCHLD, SIG_DFL);
 	unbind();
-	if (dup2(listener, LISTENER) < 0)
+	if ((said >= 0 && dup2(said, STDERR_FILENO) < 0) || dup2(listener, LISTENER) < 0)
 		_exit(STATUS_FAILURE);
 	if (listener == LISTENER)
 		fcntl(LISTENER, F_SETFD, 0);
@@ -90,31 +94,65 @@ static _Noreturn void become_pager(const struct keeper_request *request, int lis
  * Connects to the pager, or to one that it starts. The socket listens from now on: whoever comes meanwhile waits there.
  * A descriptor or -errno.
  */
-static int reach_pager(const struct keeper_request *request)
+static int reach_pager(struct keeper *k)
 {
+	const struct keeper_request *request = k->request;
 	int lock, fd, listener;
+
+	if (k->said >= 0)
+		close(k->said);
+	k->said = -1;
+	k->started = 0;
 
 	/* Whoever tidies up may have thought it forgotten. */
 	mkdir(request->place.folder, 0700);
 	lock = pager_place_lock(&request->place);
 	if (lock < 0)
-		return -errno;
+		return lock;
 	fd = pager_place_connect(request->place.control);
 	if (fd == -ENOENT || fd == -ECONNREFUSED) {
 		pid_t pid = -1;
 
 		pager_place_clean(&request->place);
 		listener = pager_place_listen(&request->place);
+		/* One line of it is enough, and none if another is started instead. */
+		k->said = (int)syscall(SYS_memfd_create, "upa-said", MFD_CLOEXEC);
 		if (listener >= 0)
 			pid = fork();
 		if (!pid)
-			become_pager(request, listener);
+			become_pager(request, listener, k->said);
+		k->started = pid < 0 ? 0 : pid;
 		fd = pid < 0 ? -errno : pager_place_connect(request->place.control);
 		if (listener >= 0)
 			close(listener);
 	}
 	close(lock);
 	return fd;
+}
+
+/* The first line of what the pager has said that this has started, if it has ended by itself, or NULL. */
+static char *why_it_ended(const struct keeper *k)
+{
+	char text[1024];
+	int status = 0;
+	pid_t ended = 0;
+	ssize_t n;
+
+	/* Its connection may have gone a moment before. */
+	for (int i = 0; k->started && !ended && i < 100; i++) {
+		ended = waitpid(k->started, &status, WNOHANG);
+		if (!ended)
+			nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	}
+	if (ended <= 0 || !WIFEXITED(status) || !WEXITSTATUS(status))
+		return NULL;
+	n = k->said < 0 ? 0 : pread(k->said, text, sizeof(text) - 1, 0);
+	/* One that has run says what it has to say in another way. */
+	if (n <= 0)
+		return NULL;
+	text[n] = 0;
+	text[strcspn(text, "\n")] = 0;
+	return joined("%s", text);
 }
 
 /* ---- its answers --------------------------------------------------------------------------------- */
@@ -167,6 +205,13 @@ static bool ask(const struct keeper *k, int pager)
 	return sendmsg(pager, &m, MSG_NOSIGNAL) >= 0;
 }
 
+static void wait_most(int pager, int seconds)
+{
+	struct timeval most = { .tv_sec = seconds };
+
+	setsockopt(pager, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
+}
+
 /* A message, which ends with a zero byte then. Its bytes, or 0 if the pager has died; -1 if it does not answer. */
 static ssize_t hear(int pager, char *text)
 {
@@ -192,12 +237,19 @@ static const char *next_field(const char *field, const char *end)
 static bool serve(struct keeper *k, int pager)
 {
 	static char answer[MOST_ANSWER_BYTES];
-	struct timeval most = { .tv_sec = k->out < 0 ? 0 : ANSWER_SECONDS };
 	const char *second, *third;
 	ssize_t n;
 
-	setsockopt(pager, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
+	wait_most(pager, k->out < 0 ? 0 : PATIENT_SECONDS);
 	n = ask(k, pager) ? hear(pager, answer) : 0;
+	if (n < 0) {
+		/* One that it has started itself may be about to begin. */
+		if (!k->started)
+			say("waiting for a pager that has not answered yet, as one that is stopped: socket=%s",
+			    k->request->place.control);
+		wait_most(pager, ANSWER_SECONDS - PATIENT_SECONDS);
+		n = hear(pager, answer);
+	}
 	if (n < 0)
 		fail(k, STATUS_FAILURE,
 		     joined("a pager does not answer, as one that is stopped: socket=%s", k->request->place.control));
@@ -213,8 +265,7 @@ static bool serve(struct keeper *k, int pager)
 		close(k->out);
 		k->out = -1;
 	}
-	most.tv_sec = 0;
-	setsockopt(pager, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
+	wait_most(pager, 0);
 	if (hear(pager, answer) > 0)
 		_exit(0);
 	return true;
@@ -222,25 +273,33 @@ static bool serve(struct keeper *k, int pager)
 
 void keeper_run(const struct keeper_request *request, int out)
 {
-	struct keeper k = { .request = request, .places = "", .out = out };
+	struct keeper k = { .request = request, .places = "", .out = out, .said = -1 };
+	char *why = NULL;
 
-	/* Whoever starts a pager need not wait for it. */
-	signal(SIGCHLD, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
 	for (int silent = 0, quick = 0; silent < (k.out >= 0 ? FIRST_TRIES : MOST_TRIES);) {
 		struct timespec begun, now;
 		int pager;
 
 		clock_gettime(CLOCK_MONOTONIC, &begun);
-		pager = reach_pager(request);
+		pager = reach_pager(&k);
 		if (pager < 0 && k.out >= 0)
-			fail(&k, STATUS_FAILURE, joined("cannot reach the pager: %s", strerror(-pager)));
+			fail(&k, STATUS_FAILURE,
+			     joined("cannot reach the pager in folder=%s: %s", request->place.folder,
+				    strerror(-pager)));
 		silent = pager >= 0 && serve(&k, pager) ? 0 : silent + 1;
 		if (pager >= 0)
 			close(pager);
+		why = why_it_ended(&k);
+		/* The next would do the same. */
+		if (why && silent && k.out >= 0)
+			fail(&k, STATUS_FAILURE, joined("the pager cannot start: %s", why));
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		quick = now.tv_sec - begun.tv_sec < QUICK_SECONDS ? quick + 1 : 0;
 		if (quick > QUICK_TRIES)
 			nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
 	}
-	fail(&k, STATUS_FAILURE, k.out >= 0 ? "the pager has died before it could begin" : "no pager stays alive");
+	if (k.out >= 0)
+		fail(&k, STATUS_FAILURE, "the pager has died before it could begin");
+	fail(&k, STATUS_FAILURE, why ? joined("no pager stays alive: %s", why) : "no pager stays alive");
 }

@@ -25,6 +25,7 @@
 
 #define BACKLOG 128
 #define CONNECT_SECONDS 10
+#define LOCK_MILLIS 10000
 
 /* ---- its name ------------------------------------------------------------------------------------ */
 
@@ -172,10 +173,17 @@ static int lock_file(const char *path, int how)
 int pager_place_lock(const struct pager_place *place)
 {
 	char *path = joined("%s/%s" LOCK, place->folder, place->name);
-	int fd = lock_file(path, LOCK_EX);
+	int fd, error = 0;
 
+	/* Whoever has it may be stopped. */
+	for (int i = 0; (fd = lock_file(path, LOCK_EX | LOCK_NB)) < 0 && i < LOCK_MILLIS; i++) {
+		error = errno;
+		if (error != EWOULDBLOCK)
+			break;
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
 	free(path);
-	return fd;
+	return fd >= 0 ? fd : error == EWOULDBLOCK ? -ETIMEDOUT : -error;
 }
 
 static struct sockaddr_un address_of(const char *path)

@@ -15,7 +15,7 @@ struct pager_place {
 /* Makes the folder if there is none. Ends with a line if there is no place. `start` is what starts a pager. */
 struct pager_place pager_place(const char *start);
 
-/* Nobody else starts a pager there until the descriptor is closed. -1 if the lock cannot be had. */
+/* Nobody else starts a pager there until the descriptor is closed. -errno if the lock cannot be had for 10 s. */
 int pager_place_lock(const struct pager_place *place);
 
 /* Connects to the pager. A descriptor or -errno. */

@@ -54,12 +54,39 @@ static void build(const char *root)
 		exit(STATUS_FAILURE);
 }
 
+/* Is the virtual machine still there whose path the script has behind "exec", quoted for a shell? */
+static bool has_java(const char *start)
+{
+	FILE *in = fopen(start, "re");
+	char *line = NULL, *path = NULL;
+	size_t room = 0;
+	bool has;
+
+	while (in && !path && getline(&line, &room, in) > 0)
+		if (!strncmp(line, "exec ", 5)) {
+			size_t n = 0;
+
+			path = joined("%s", line + 5);
+			for (const char *c = path; *c && *c != ' '; path[n++] = *c++)
+				if (*c == '\\' && c[1])
+					c++;
+			path[n] = 0;
+		}
+	free(line);
+	if (in)
+		fclose(in);
+	/* Bytes that a shell writes as numbers are no path here: who starts it will see. */
+	has = !path || *path != '/' || !access(path, X_OK);
+	free(path);
+	return has;
+}
+
 /* What starts a pager, by an absolute path: the same for whoever names this folder in another way. */
 static char *start_of(const char *root, const char *source)
 {
 	char *start = joined("%s/build/pager/start", root), *real;
 
-	if (access(start, X_OK) || (source && !fresh_java(source)))
+	if (access(start, X_OK) || (source && (!has_java(start) || !fresh_java(source))))
 		build(root);
 	real = realpath(start, NULL);
 	if (!real || access(real, X_OK))

@@ -116,6 +116,44 @@ if [[ $EUID -eq 0 ]]; then
   chown 0 "$XDG_RUNTIME_DIR"
 fi
 
+# What is in the place of its files.
+mkdir -m 700 "$XDG_RUNTIME_DIR/upa" 2>/dev/null || true
+"$upa" run "${clock[@]}" -- true || fail "before there is something in its place: status=$?"
+socket=$(control_socket)
+kill "$(pagers)"
+while [[ -n $(pagers) ]]; do sleep 0.1; done
+mkdir "$socket"
+run_says 1 "cannot reach the pager in folder=$XDG_RUNTIME_DIR/upa: " "${clock[@]}"
+rmdir "$socket"
+mv "${socket%.control}.lock" "$work/lock"
+mkdir "${socket%.control}.lock"
+run_says 1 "cannot reach the pager in folder=$XDG_RUNTIME_DIR/upa: Is a directory" "${clock[@]}"
+rmdir "${socket%.control}.lock"
+if command -v python3 >/dev/null; then
+  python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).bind(sys.argv[1])' "$socket"
+  "$upa" run "${clock[@]}" -- true 2>"$work/err" || fail "a socket of a pager that is dead: $(<"$work/err")"
+fi
+
+# ---- a virtual machine that does not start
+
+mkdir -p "$work/other build/build/pager"
+# starts_by SCRIPT TEXT: what a pager that is started so leaves to be said.
+starts_by() {
+  printf '#!/bin/sh\n%s\n' "$1" >"$work/other build/build/pager/start"
+  chmod +x "$work/other build/build/pager/start"
+  one_line 1 "$2" "$root/build/release/bin/upa-run" --built "$work/other build" "${clock[@]}" -- echo started
+}
+starts_by 'exec /no/such/java' "the pager cannot start: $work/other build/build/pager/start: "
+starts_by 'echo "Unrecognized option: --x" >&2; echo "Error: and more" >&2; exit 1' \
+  'the pager cannot start: Unrecognized option: --x'
+starts_by 'echo warning >&2; kill -9 $$' 'the pager has died before it could begin'
+starts_by 'exit 0' 'the pager has died before it could begin'
+# shellcheck disable=SC2016 # that shell's
+if [[ $(ulimit -Hv) == unlimited ]]; then
+  one_line 1 'the pager cannot start: Error occurred during initialization of VM' \
+    bash -c 'ulimit -v 500000 && exec "$@"' bash "$upa" run "${clock[@]}" -- echo started
+fi
+
 # ---- processes
 
 none=$((($(</proc/sys/kernel/pid_max)) + 1))
@@ -213,7 +251,17 @@ pager=$(pager_of "$program")
 kill -STOP "$pager"
 one_line 1 "nothing is known of pid=$program: a pager is stopped, socket=" "$upa" policy stats "$program"
 one_line 1 'a pager does not answer, as one that is stopped: socket=' "$upa" policy status
+: >"$work/waits"
+"$upa" run "${clock[@]}" -- true 2>"$work/waits" &
+waiting=$!
+for ((i = 0; i < 200; i++)); do
+  [[ ! -s $work/waits ]] || break
+  sleep 0.1
+done
 kill -CONT "$pager"
+wait "$waiting" || fail "a run that has waited for its pager: status=$?"
+[[ $(<"$work/waits") == 'upa: waiting for a pager that has not answered yet, as one that is stopped: socket='* ]] ||
+  fail "a run that waits for its pager: $(<"$work/waits")"
 end 'mistakes while it runs'
 
 # A policy that ends its pager's process: the next one begins without it.
