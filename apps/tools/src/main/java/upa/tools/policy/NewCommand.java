@@ -4,11 +4,11 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
+import upa.pager.posix.FileFailure;
 
 /** {@code upa policy new}: a Maven project with a policy that works, a test, and where to go on. */
 record NewCommand(String name, Path folder, Path home) {
@@ -54,6 +54,9 @@ record NewCommand(String name, Path folder, Path home) {
     }
 
     void run(PrintStream out) throws ProjectException {
+        if (!Files.isDirectory(folder.toAbsolutePath().getParent())) {
+            throw new ProjectException("cannot make folder=" + folder + ": what it is to be in is no folder");
+        }
         try {
             Files.createDirectory(folder);
             for (Map.Entry<String, String> file : FILES.entrySet()) {
@@ -63,10 +66,8 @@ record NewCommand(String name, Path folder, Path home) {
                     Files.writeString(to, filled(new String(in.readAllBytes(), StandardCharsets.UTF_8)));
                 }
             }
-        } catch (FileAlreadyExistsException e) {
-            throw new ProjectException("cannot make folder=" + folder + ": it exists");
         } catch (IOException e) {
-            throw new ProjectException("cannot make folder=" + folder + ": " + e);
+            throw new ProjectException("cannot make folder=" + folder + ": " + FileFailure.reason(e));
         }
         out.println("made " + folder + ": build and test it with mvn package, then read README.md");
     }

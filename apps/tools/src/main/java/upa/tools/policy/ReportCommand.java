@@ -12,6 +12,7 @@ import org.apache.commons.cli.ParseException;
 import upa.measure.report.HtmlReport;
 import upa.measure.report.Report;
 import upa.measure.report.TextReport;
+import upa.pager.posix.FileFailure;
 import upa.pager.simulate.PageTrace;
 import upa.pager.simulate.Recording;
 import upa.pager.simulate.TraceException;
@@ -50,7 +51,7 @@ record ReportCommand(Path recording, Path stacks, Path html) {
             try {
                 Files.writeString(html, HtmlReport.format(report));
             } catch (IOException e) {
-                throw new ProjectException("cannot write file=" + html + ": " + e);
+                throw new ProjectException("cannot write file=" + html + ": " + FileFailure.reason(e));
             }
             out.println("page with charts: " + html);
         }

@@ -15,6 +15,7 @@ import upa.measure.report.Report.FlameGraph;
 import upa.measure.report.Report.Section;
 import upa.measure.report.Report.Table;
 import upa.measure.report.Report.Text;
+import upa.pager.posix.FileFailure;
 
 /** Stacks of threads that wait for pages: has them sampled by {@code upa-stacks}, reads and shows them. */
 record Stacks(Map<String, Long> faults) {
@@ -39,7 +40,7 @@ record Stacks(Map<String, Long> faults) {
                     throw new ProjectException(said.isEmpty() ? "upa-stacks ended with status=" + status : said);
                 }
             } catch (IOException e) {
-                throw new ProjectException("cannot read file=" + errors + ": " + e);
+                throw new ProjectException("cannot read file=" + errors + ": " + FileFailure.reason(e));
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 throw new ProjectException("interrupted");
@@ -52,7 +53,7 @@ record Stacks(Map<String, Long> faults) {
             try {
                 Files.deleteIfExists(errors);
             } catch (IOException e) {
-                throw new ProjectException("cannot delete file=" + errors + ": " + e);
+                throw new ProjectException("cannot delete file=" + errors + ": " + FileFailure.reason(e));
             }
         }
     }
@@ -93,7 +94,7 @@ record Stacks(Map<String, Long> faults) {
         try {
             lines = Files.readAllLines(file, StandardCharsets.UTF_8);
         } catch (IOException e) {
-            throw new ProjectException("cannot read file=" + file + ": " + e);
+            throw new ProjectException("cannot read file=" + file + ": " + FileFailure.reason(e));
         }
         Map<String, Long> faults = new LinkedHashMap<>();
         for (int i = 0; i < lines.size(); i++) {

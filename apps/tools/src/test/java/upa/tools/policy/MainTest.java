@@ -314,6 +314,9 @@ class MainTest {
         assertEquals("made " + project + ": build and test it with mvn package, then read README.md\n", out());
         assertEquals(1, run("new", "least-used", "--in", folder.toString()));
         assertEquals("upa: cannot make folder=" + project + ": it exists\n", err());
+        Path lost = folder.resolve("none").resolve("x");
+        assertEquals(1, run("new", "x", "--in", lost.getParent().toString()));
+        assertEquals("upa: cannot make folder=" + lost + ": what it is to be in is no folder\n", err());
         Path log = folder.resolve("maven.log");
         Process maven = new ProcessBuilder("mvn", "-q", "-B", "-o", "-Dupa.home=" + home, "package")
                 .directory(project.toFile())

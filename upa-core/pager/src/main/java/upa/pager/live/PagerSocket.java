@@ -9,6 +9,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import upa.pager.posix.FileFailure;
 import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
 
@@ -61,7 +62,7 @@ final class PagerSocket {
             }
             Files.deleteIfExists(socket);
         } catch (IOException e) {
-            throw new PagerException("cannot make socket=" + socket + ": " + e);
+            throw new PagerException("cannot make socket=" + socket + ": " + FileFailure.reason(e));
         }
         int fd = Linux.listen(socket.toString());
         if (fd < 0) {

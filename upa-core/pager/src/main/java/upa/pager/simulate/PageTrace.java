@@ -5,11 +5,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.BitSet;
+import upa.pager.posix.FileFailure;
 import upa.policy.PolicyContext;
 
 /**
@@ -83,8 +84,8 @@ public final class PageTrace {
                             + " is neither page number, address nor lackey's");
                 }
             }
-        } catch (NoSuchFileException e) {
-            throw new TraceException("cannot read trace file=" + file + ": there is no such file");
+        } catch (FileSystemException e) {
+            throw new TraceException("cannot read trace file=" + file + ": " + FileFailure.reason(e));
         } catch (IOException | IllegalArgumentException e) {
             throw new TraceException("cannot read trace file=" + file + ": line=" + line + ": " + e.getMessage());
         }

@@ -7,12 +7,13 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.PushbackInputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.zip.GZIPInputStream;
+import upa.pager.posix.FileFailure;
 
 /**
  * What {@code upa policy record} has seen of a running program. A text, compressed by gzip or not, with a line for each
@@ -65,6 +66,9 @@ public record Recording(String title, List<Event> events) {
      * @throws TraceException if it cannot be read, naming file and line
      */
     public static Recording read(Path file) throws TraceException {
+        if (Files.isDirectory(file)) {
+            throw new TraceException("cannot read recording file=" + file + ": it is a directory");
+        }
         List<Event> events = new ArrayList<>();
         int line = 1;
         try (InputStream raw = Files.newInputStream(file);
@@ -84,8 +88,8 @@ public record Recording(String title, List<Event> events) {
                 events.add(event);
             }
             return new Recording(first.substring(HEADER.length()), events);
-        } catch (NoSuchFileException e) {
-            throw new TraceException("cannot read recording file=" + file + ": there is no such file");
+        } catch (FileSystemException e) {
+            throw new TraceException("cannot read recording file=" + file + ": " + FileFailure.reason(e));
         } catch (IOException e) {
             throw new TraceException("cannot read recording file=" + file + ": line=" + line + ": " + e.getMessage());
         }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -26,6 +27,7 @@ import javax.net.ssl.TrustManagerFactory;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
 import upa.pager.host.Options;
+import upa.pager.posix.FileFailure;
 import upa.policy.PolicyException;
 
 /**
@@ -180,7 +182,10 @@ record RedisOptions(
                     .findFirst()
                     .orElse("")
                     .strip();
-        } catch (IOException | InvalidPathException e) {
+        } catch (IOException e) {
+            throw new StoreException(
+                    "store url=" + url + ": cannot read file=" + file + ": " + FileFailure.reason(e), e);
+        } catch (InvalidPathException e) {
             throw new StoreException("store url=" + url + ": cannot read file=" + file, e);
         }
         if (line.isEmpty()) {
@@ -211,6 +216,9 @@ record RedisOptions(
             SSLContext context = SSLContext.getInstance("TLS");
             context.init(null, factory.getTrustManagers(), null);
             return context.getSocketFactory();
+        } catch (FileSystemException e) {
+            throw new StoreException(
+                    "store url=" + url + ": cannot read file=" + file + ": " + FileFailure.reason(e), e);
         } catch (IOException | GeneralSecurityException | InvalidPathException e) {
             throw new StoreException(
                     "store url=" + url + ": cannot use the certificates of file=" + file + ": " + e.getMessage(), e);

@@ -106,5 +106,8 @@ class RecordingTest {
         assertEquals(
                 "cannot read recording file=" + none + ": there is no such file",
                 assertThrows(TraceException.class, () -> Recording.read(none)).getMessage());
+        assertEquals(
+                "cannot read recording file=" + folder + ": it is a directory",
+                assertThrows(TraceException.class, () -> Recording.read(folder)).getMessage());
     }
 }

@@ -76,7 +76,7 @@ class StoreSpecTest {
                         + "password-file, timeout, ttl",
                 "redis://h?ttl=5|store url=redis://h?ttl=5 option=ttl has value=5, needs a time from 1s to "
                         + "36000000s, as 100ms, 30s or 5m",
-                "redis://h?key-file=/no|store url=redis://h?key-file=/no: cannot read file=/no",
+                "redis://h?key-file=/no|store url=redis://h?key-file=/no: cannot read file=/no: there is no such file",
                 "file:/x:4X|store=file:/x:4X has size=4X, needs one as 256M or 4G",
                 "file:/x:-1|store=file:/x:-1 has size=-1, needs one as 256M or 4G",
                 "file:/x:99999999999999G|store=file:/x:99999999999999G has size=99999999999999G, needs one as 256M"
