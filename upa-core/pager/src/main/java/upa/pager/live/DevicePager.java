@@ -74,12 +74,7 @@ public final class DevicePager implements AutoCloseable {
             throws DeviceException, StoreException {
         StoreChain chain = null;
         try {
-            StoreSpec spec = StoreSpec.parse(stores);
-            StoreSpec.Element first = spec.stores().getFirst();
-            if (first.kind() == StoreSpec.Kind.ZRAM || first.kind() == StoreSpec.Kind.NUMA) {
-                throw new StoreException("store=" + first.name() + ": the kernel does not move pages of the device");
-            }
-            chain = StoreChain.open(spec, keeper(region, stores));
+            chain = StoreChain.open(storesOf(stores), keeper(region, stores));
             int bound = Math.min(pagesOf(boundBytes), region.frames());
             DevicePager pager = new DevicePager(region, chain, policy, bound, log);
             pager.thread.start();
@@ -97,6 +92,15 @@ public final class DevicePager implements AutoCloseable {
             region.close();
             throw e;
         }
+    }
+
+    static StoreSpec storesOf(String stores) throws StoreException {
+        StoreSpec spec = StoreSpec.parse(stores);
+        StoreSpec.Element first = spec.stores().getFirst();
+        if (first.kind() == StoreSpec.Kind.ZRAM || first.kind() == StoreSpec.Kind.NUMA) {
+            throw new StoreException("store=" + first.name() + ": the kernel does not move pages of the device");
+        }
+        return spec;
     }
 
     static int pagesOf(long bytes) throws DeviceException {
@@ -234,6 +238,11 @@ public final class DevicePager implements AutoCloseable {
     /** {@return nanoseconds that its thread has spent on evictions} */
     public long evictionNanos() {
         return all.counters.stagingNanos;
+    }
+
+    /** {@return pages that may be in memory} */
+    public int bound() {
+        return all.mechanism.boundPages();
     }
 
     /** {@return pages in memory} */

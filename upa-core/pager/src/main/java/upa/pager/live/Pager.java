@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -49,10 +50,11 @@ public final class Pager implements AutoCloseable {
     private final UnaryOperator<String> oneLine;
     private final PolicyWatch watch = new PolicyWatch();
     private final List<PagerRun> runs = new CopyOnWriteArrayList<>();
+    private final List<RegionRun> regions = new CopyOnWriteArrayList<>();
     private final PagerAnswers answers = new PagerAnswers(this);
     /** Runs, and those that are about to be. */
     private final AtomicInteger open = new AtomicInteger();
-    /** Owners of regions have no standard error here: the users of all runs hear of them, or who has started this. */
+    /** The users of all runs hear of regions, or who has started this. */
     private Consumer<String> regionLog = this::log;
     /** When there was one last. */
     private volatile long lastNanos = System.nanoTime();
@@ -87,7 +89,7 @@ public final class Pager implements AutoCloseable {
     public static Pager ofRegions(UnaryOperator<String> oneLine, Consumer<String> log) throws PagerException {
         Path control = PagerSocket.ofRegions();
         Pager pager = new Pager(control, PagerSocket.listen(control), oneLine, Long.MAX_VALUE / 1_000_000);
-        pager.regionLog = line -> log.accept(oneLine.apply("upa: " + line));
+        pager.regionLog(line -> log.accept(oneLine.apply("upa: " + line)));
         return pager;
     }
 
@@ -109,6 +111,16 @@ public final class Pager implements AutoCloseable {
     /** {@return those of all runs} */
     Stream<Session> sessions() {
         return runs.stream().flatMap(PagerRun::sessions);
+    }
+
+    /** {@return those of the device that it pages, now} */
+    Collection<RegionRun> regions() {
+        return regions;
+    }
+
+    /** Owners of regions have no standard error here: who is told what becomes of them. */
+    void regionLog(Consumer<String> log) {
+        regionLog = log;
     }
 
     /** Says something to the users of all runs. */
@@ -165,7 +177,7 @@ public final class Pager implements AutoCloseable {
                 try {
                     if (isRegion) {
                         Posix.closeAll(fds);
-                        RegionRun.serve(fd, text, regionLog);
+                        RegionRun.serve(fd, text, regionLog, regions);
                     } else {
                         register(fd, text, fds);
                     }

@@ -3,10 +3,13 @@ package upa.pager.live;
 import java.io.IOException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.function.BiFunction;
 import upa.pager.host.PolicySpec;
 import upa.pager.host.PolicyThread;
+import upa.pager.posix.FileFailure;
 import upa.policy.PolicyException;
 import upa.policy.PolicyStatistics;
 
@@ -39,6 +42,9 @@ final class PagerAnswers {
                 pager.sessions()
                         .filter(s -> words.length == 1 || words[1].equals(Integer.toString(s.pid())))
                         .forEach(s -> text.append(PagerReport.status(s)));
+                pager.regions().stream()
+                        .filter(r -> words.length == 1 || words[1].equals(Integer.toString(r.pid())))
+                        .forEach(r -> text.append(RegionAnswers.status(r)));
                 return text.toString();
             }
             case "programs" -> {
@@ -72,11 +78,18 @@ final class PagerAnswers {
 
     /** The second word is a process, what follows is for the command. */
     private String ofProcess(String[] words, BiFunction<Session, String, String> command) {
-        return pager.sessions()
-                .filter(s -> words.length > 1 && words[1].equals(Integer.toString(s.pid())))
-                .findFirst()
-                .map(s -> command.apply(s, words.length > 2 ? words[2] : ""))
-                .orElse("1\nno such process");
+        String pid = words.length > 1 ? words[1] : "";
+        String rest = words.length > 2 ? words[2] : "";
+        Optional<Session> session = pager.sessions()
+                .filter(s -> pid.equals(Integer.toString(s.pid())))
+                .findFirst();
+        if (session.isPresent()) {
+            return command.apply(session.get(), rest);
+        }
+        List<RegionRun> regions = pager.regions().stream()
+                .filter(r -> pid.equals(Integer.toString(r.pid())))
+                .toList();
+        return regions.isEmpty() ? "1\nno such process" : RegionAnswers.answer(regions, words[0], rest);
     }
 
     private static String set(Session session, String text) {
@@ -130,7 +143,7 @@ final class PagerAnswers {
                     ? "0\nrecorded events=" + recorder.events() + " in file=" + file + "\n"
                     : "1\ncannot write file=" + file + ": " + recorder.failure();
         } catch (IOException e) {
-            return "1\ncannot write file=" + file + ": " + e.getMessage();
+            return "1\ncannot write file=" + file + ": " + FileFailure.reason(e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return "1\nthe pager ends";

@@ -26,17 +26,28 @@ final class PagerReport {
     static String status(Session session) {
         PagedProcess s = session.process;
         PolicyThread policies = s.policies();
-        String why = s.problem().isEmpty() ? "" : "  (" + s.problem() + ")";
-        return String.format(
-                Locale.ROOT,
-                "%8d  %-16s  %-24s  bound %d MiB, resident %d MiB, stored %d MiB%s%n",
+        return line(
                 session.pid(),
                 session.name(),
                 policies == null ? "far below its bound" : policies.text(),
-                s.mechanism.boundPages() >> MIB_SHIFT,
-                s.states.resident() >> MIB_SHIFT,
-                s.states.outside() + s.states.aside() >> MIB_SHIFT,
-                why);
+                s.mechanism.boundPages(),
+                s.states.resident(),
+                s.states.outside() + s.states.aside(),
+                s.problem());
+    }
+
+    /** In pages; the note may be empty. */
+    static String line(int pid, String name, String policy, int bound, int resident, int stored, String note) {
+        return String.format(
+                Locale.ROOT,
+                "%8d  %-16s  %-24s  bound %d MiB, resident %d MiB, stored %d MiB%s%n",
+                pid,
+                name,
+                policy,
+                bound >> MIB_SHIFT,
+                resident >> MIB_SHIFT,
+                stored >> MIB_SHIFT,
+                note.isEmpty() ? "" : "  (" + note + ")");
     }
 
     /** The same for programs: {@link PagerCommand.Program}. */

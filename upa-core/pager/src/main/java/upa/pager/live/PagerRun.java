@@ -18,7 +18,6 @@ import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
 import upa.pager.store.StoreException;
 import upa.policy.Place;
-import upa.policy.PolicyContext;
 import upa.policy.PolicyException;
 
 /**
@@ -142,43 +141,13 @@ final class PagerRun implements AutoCloseable {
         }
     }
 
-    /** Its name, options and constructor, before a program relies on it: in a thread of this run. */
     private void tryPolicy(List<Place> places) throws RunRequest.RefusedException {
-        Throwable[] failure = new Throwable[1];
-        Thread attempt = Thread.ofPlatform()
-                .group(group)
-                .daemon()
-                .name("attempt")
-                .unstarted(() -> {
-                    try {
-                        new PolicyThread(
-                                        new LiveMechanism(
-                                                new PageStates(PolicyContext.BLOCK_PAGES),
-                                                places,
-                                                new Counters(),
-                                                PolicyContext.BLOCK_PAGES,
-                                                () -> {}),
-                                        request.policy(),
-                                        pager.watch(),
-                                        log)
-                                .close();
-                    } catch (Throwable t) {
-                        failure[0] = t;
-                    }
-                });
-        attempt.start();
         try {
-            attempt.join();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new RunRequest.RefusedException(1, "the pager ends");
-        }
-        if (failure[0] instanceof PolicyException) {
-            throw RunRequest.RefusedException.usage(failure[0].getMessage());
-        }
-        if (failure[0] != null) {
-            throw new RunRequest.RefusedException(
-                    1, "cannot try policy=" + request.policy().text() + ": " + failure[0]);
+            PolicyTrial.run(request.policy(), places, pager.watch(), log, group);
+        } catch (PolicyException e) {
+            throw RunRequest.RefusedException.usage(e.getMessage());
+        } catch (PagerException e) {
+            throw new RunRequest.RefusedException(1, e.getMessage());
         }
     }
 

@@ -32,12 +32,10 @@ record RegionRequest(int pid, PolicySpec policy, long bytes, String stores) {
         }
         try {
             PolicySpec policy = PolicySpec.parse(values.getOrDefault("policy", Policies.DEFAULT));
-            // Its options and constructor are tried here as well: the owner is to hear of them before it waits.
-            policy.elements().forEach(Policies::create);
             long bytes = Long.parseLong(values.getOrDefault("memory", ""));
             DevicePager.pagesOf(bytes);
             String stores = values.getOrDefault("stores", StoreSpec.DEFAULT);
-            StoreSpec.parse(stores);
+            DevicePager.storesOf(stores);
             return new RegionRequest(Integer.parseInt(values.getOrDefault("pid", "")), policy, bytes, stores);
         } catch (PolicyException | StoreException | NumberFormatException e) {
             throw new DeviceException(e.getMessage());

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import upa.pager.host.Options;
+import upa.policy.Place;
 
 /**
  * A chain of stores, as on the command line: {@code lz4:256M,file:/var/tmp:4G,redis://host:port}. Pages go to the
@@ -29,12 +30,27 @@ public record StoreSpec(List<Element> stores) {
 
     /** What an element is. */
     public enum Kind {
-        LZ4,
-        ZSTD,
-        FILE,
-        REDIS,
-        ZRAM,
-        NUMA
+        LZ4(Place.Kind.COMPRESSED),
+        ZSTD(Place.Kind.COMPRESSED),
+        FILE(Place.Kind.FILE),
+        REDIS(Place.Kind.REMOTE),
+        ZRAM(Place.Kind.COMPRESSED),
+        NUMA(Place.Kind.NODE);
+
+        private final Place.Kind place;
+
+        Kind(Place.Kind place) {
+            this.place = place;
+        }
+    }
+
+    /** {@return what they are to policies, before any is opened} */
+    public List<Place> places() {
+        List<Place> places = new ArrayList<>();
+        for (Element store : stores) {
+            places.add(new Place(places.size(), store.name, store.kind.place));
+        }
+        return List.copyOf(places);
     }
 
     /**

@@ -10,6 +10,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,6 +26,8 @@ import upa.pager.store.StoreSpec;
 class RegionRequestTest {
     @TempDir
     Path folder;
+
+    private final BlockingQueue<String> said = new LinkedBlockingQueue<>();
 
     @Test
     void whatIsNotSaidIsTheDefault() throws Exception {
@@ -51,7 +56,9 @@ class RegionRequestTest {
                 "memory=1048575\npid=7\n",
                 "memory=much\npid=7\n",
                 "memory=99999999999999999999\npid=7\n",
-                "memory=1048576\npid=7\npolicy=none-such\n",
+                "memory=1048576\npid=7\npolicy=\n",
+                "memory=1048576\npid=7\npolicy=clock,chances\n",
+                "memory=1048576\npid=7\nstores=zram\n",
                 "memory=1048576\npid=7\nstores=none-such\n",
                 "memory=1048576\npid=me\n"
             })
@@ -59,14 +66,28 @@ class RegionRequestTest {
         assertThrows(DeviceException.class, () -> RegionRequest.parse(RegionRequest.FIRST + lines));
     }
 
-    /** A pager of runs is one of regions, too: it answers with an errno. */
+    private void assertRefused(Path socket, String terms, String why) throws Exception {
+        assertEquals(22, ask(socket, "region 1\npid=7\n" + terms + "\n"), terms);
+        String line = said.poll(10, TimeUnit.SECONDS);
+        String wanted = "a region of pid=" + ProcessHandle.current().pid() + " is not paged: " + why;
+        assertTrue(line != null && line.startsWith(wanted), terms + ": " + line);
+        assertTrue(said.isEmpty(), said::toString);
+    }
+
+    /** A pager of runs is one of regions, too: it answers with an errno, and says why in a line. */
     @Test
     void thePagerOfAUserAnswersAnOwner() throws Exception {
         Path socket = folder.resolve("test.control");
         int listener = Linux.listen(socket.toString());
         try (Pager pager = new Pager(socket, listener, line -> line, 1000)) {
+            pager.regionLog(said::add);
             Thread thread = Thread.ofPlatform().daemon().start(pager::run);
-            assertEquals(22, ask(socket, "region 1\nmemory=5\npid=7\n"));
+            String policy = "memory=1048576\npolicy=";
+            assertRefused(socket, "memory=5", "memory=5 is out of range: the least is 1M");
+            assertRefused(socket, policy + "none-such", "there is no policy=none-such");
+            assertRefused(socket, policy + "clock,x=1", "policy=clock has no option=x; it has chances");
+            assertRefused(socket, policy + "clock,chances=many", "policy=clock option=chances has value=many");
+            assertRefused(socket, policy + "when age>30s: move to redis", "policy=rules: there is no place=redis");
             assertEquals(0, ask(socket, "region 1\nmemory=1048576\npid=7\n"), "and then it waits to be greeted");
             thread.join(20_000);
             assertTrue(!thread.isAlive(), "an owner that goes keeps it");
