@@ -3,11 +3,13 @@ package upa.pager.live;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import upa.pager.posix.FileFailure;
 import upa.pager.posix.Linux;
@@ -53,13 +55,7 @@ final class PagerSocket {
             throw new PagerException("there is a pager already: socket=" + socket);
         }
         try {
-            FileAttribute<?> own = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
-            if (!Files.isDirectory(socket.getParent())) {
-                Files.createDirectory(socket.getParent(), own);
-            }
-            if (!isOurs(socket.getParent().toString())) {
-                throw new PagerException("another user's: folder=" + socket.getParent());
-            }
+            makeFolder(socket.getParent());
             Files.deleteIfExists(socket);
         } catch (IOException e) {
             throw new PagerException("cannot make socket=" + socket + ": " + FileFailure.reason(e));
@@ -69,6 +65,21 @@ final class PagerSocket {
             throw new PagerException("cannot listen at socket=" + socket + ": errno=" + -fd);
         }
         return fd;
+    }
+
+    /** As {@code upa run} makes it, and asks of one that is there. */
+    private static void makeFolder(Path folder) throws IOException, PagerException {
+        Set<PosixFilePermission> own = PosixFilePermissions.fromString("rwx------");
+        if (Files.notExists(folder, LinkOption.NOFOLLOW_LINKS)) {
+            Files.createDirectory(folder, PosixFilePermissions.asFileAttribute(own));
+        }
+        String none = "no place for the pager's socket: folder=" + folder;
+        if (!Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
+            throw new PagerException(none + " is no folder: remove it");
+        }
+        if (!isOurs(folder.toString()) || !Files.getPosixFilePermissions(folder).equals(own)) {
+            throw new PagerException(none + " is not this user's alone: remove it");
+        }
     }
 
     /** {@return the sockets there are} */
