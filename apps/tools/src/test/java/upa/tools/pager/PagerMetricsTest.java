@@ -122,7 +122,8 @@ class PagerMetricsTest {
         err.reset();
         assertEquals(2, run());
         assertEquals(
-                "upa: pager: the command is: pager --metrics [PORT|once]; got arguments=0: see ./upa pager --help\n",
+                "upa: pager: the command is: pager --metrics [PORT|once], or pager --regions; got arguments=0:"
+                        + " see ./upa pager --help\n",
                 err.toString(StandardCharsets.UTF_8));
         assertEquals("", out.toString(StandardCharsets.UTF_8));
     }
