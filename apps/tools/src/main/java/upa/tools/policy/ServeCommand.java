@@ -16,7 +16,7 @@ import upa.pager.store.StoreException;
 
 /**
  * {@code upa policy serve}, which {@code upa run --policy} starts: the pager of a user. Descriptor 3 is its socket,
- * which listens already. Standard error is that of the run that has started it, and is left as soon as this runs.
+ * which listens already. Standard error is for what keeps this from starting, and is left as soon as this runs.
  */
 record ServeCommand(Path control, boolean warm) {
     private static final int LISTENER = 3;
