@@ -81,19 +81,60 @@ EXPORT void *shmat(int id, const void *address, int flags)
 	return (void *)entry_result(result);
 }
 
+/* How much of a range is in use of the region, to the program, from its start on. */
+static size_t in_use(struct upa_region *region, char *from, size_t length)
+{
+	struct range hole;
+
+	return upa_region_next(region, from, length, true, &hole) ? (size_t)(hole.address - from) : length;
+}
+
+/*
+ * Frees what the kernel has unmapped without saying how much: pages in use at which nothing is mapped any more, tried
+ * in steps of twice the size.
+ */
+static void free_unmapped(struct upa_region *region, char *at)
+{
+	char *end = (char *)upa_region_base(region) + atomic_load(upa_region_extent(region));
+	size_t left = in_use(region, at, (size_t)(end - at));
+
+	for (size_t step = PAGE_BYTES; step && left;) {
+		long made;
+
+		step = step < left ? step : left;
+		made = os_mmap(at, step, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+		if (made == (long)at && !own_munmap(at, step)) {
+			at += step;
+			left -= step;
+			step *= 2;
+			continue;
+		}
+		if (!os_failed(made) && made != (long)at)
+			os_munmap((void *)made, step);
+		step = step / 2 & ~(PAGE_BYTES - 1);
+	}
+}
+
 /*
  * Unmaps what is left of a segment, as the kernel does, but where it lies among pages of the region they are free then.
- * Of what is elsewhere the kernel knows more.
+ * Of what is elsewhere the kernel knows more; and where nothing says what is mapped.
  */
 EXPORT int shmdt(const void *address)
 {
 	struct maps_piece piece = { .start = address };
+	struct upa_region *region;
 	bool found = false;
+	long result;
 
 	while (gate_of(address) && maps_attached(&piece) && !own_munmap(piece.address, piece.bytes))
 		found = true;
-	return found ? 0 :
-		       (int)entry_result(ENTRY_NEXT(shmdt, os_call(SYS_shmdt, (long)address, 0, 0, 0, 0, 0), address));
+	if (found)
+		return 0;
+	result = ENTRY_NEXT(shmdt, os_call(SYS_shmdt, (long)address, 0, 0, 0, 0, 0), address);
+	region = gate_of(address);
+	if (!result && region)
+		free_unmapped(region, (char *)(uintptr_t)address);
+	return (int)entry_result(result);
 }
 
 ENTRY_IS_OWN(shmat);

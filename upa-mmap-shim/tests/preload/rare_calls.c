@@ -242,6 +242,36 @@ static void detached(void)
 	reuse();
 }
 
+/* Where no file says what is mapped: no more can be opened. */
+static void detached_unseen(void)
+{
+	static const size_t sizes[] = { 1, 3 * PAGE, MIB, MIB + 5 * PAGE };
+	struct rlimit none = { 0, 0 };
+
+	CALL(setrlimit(RLIMIT_NOFILE, &none));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+		for (int beside = 0; beside < 2; beside++) {
+			int id = shmget(IPC_PRIVATE, sizes[i], 0600 | IPC_CREAT);
+			size_t bytes = (sizes[i] + PAGE - 1) & ~(PAGE - 1);
+			char *block = map(4 * MIB), *at;
+
+			if (id < 0)
+				return;
+			memset(block, 'k', MIB);
+			munmap(block + MIB, beside ? bytes : 3 * MIB);
+			at = shmat(id, block + MIB, 0);
+			CALL(shmctl(id, IPC_RMID, 0));
+			say("there %d", at == block + MIB);
+			CALL(shmdt(at));
+			CALL(shmdt(at));
+			CALL(mremap(block, MIB, MIB + bytes, 0));
+			CALL(mremap(block, MIB, MIB + bytes + PAGE, 0));
+			say("kept %d, zero %d", is(block, MIB, 'k'), is(at, bytes, 0));
+			munmap(block, 4 * MIB);
+		}
+	reuse();
+}
+
 static void rearranged(void)
 {
 	int fd = memfd_create("file", 0);
@@ -624,6 +654,7 @@ int main(int argc, char **argv)
 		SCENARIO(spliced_from_nowhere),
 		SCENARIO(attached),
 		SCENARIO(detached),
+		SCENARIO(detached_unseen),
 		SCENARIO(rearranged),
 		SCENARIO(behind_the_heap_is_nothing),
 		SCENARIO(hint_behind_the_heap),
