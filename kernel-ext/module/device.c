@@ -140,6 +140,7 @@ static void upa_set_sizes(struct upa_region *r, const struct upadev_create *c)
 	r->track = c->flags & UPADEV_CREATE_TRACK;
 	r->pages = c->pages;
 	r->max_frames = c->max_frames;
+	r->entry_mask = upa_nr_entries(r) - 1;
 	r->state_bytes = c->state_bytes;
 }
 

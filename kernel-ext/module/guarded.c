@@ -21,25 +21,107 @@
 /* Pages under one holding of mmap_lock, beside which others may want to map and unmap. */
 #define UPA_PAGES_AT_ONCE 65536U
 
+/* Only a hint, here and below: what counts is read again, once. */
 static __always_inline u64 upa_any_of_16(const u32 *shadow)
 {
 	const u64 *two = (const u64 *)shadow;
 
-	return READ_ONCE(two[0]) | READ_ONCE(two[1]) | READ_ONCE(two[2]) | READ_ONCE(two[3]) |
-	       READ_ONCE(two[4]) | READ_ONCE(two[5]) | READ_ONCE(two[6]) | READ_ONCE(two[7]);
+	return data_race(two[0] | two[1] | two[2] | two[3] | two[4] | two[5] | two[6] | two[7]);
 }
 
-/* Entries of 0 from @shadow on, at least 1; only a hint: what counts is read again, once. */
+static __always_inline u64 upa_any_of_64(const u32 *shadow)
+{
+	return upa_any_of_16(shadow) | upa_any_of_16(shadow + 16) | upa_any_of_16(shadow + 32) |
+	       upa_any_of_16(shadow + 48);
+}
+
+/* Entries of 0 from @shadow on, where there was one: at least 1. */
 static unsigned long upa_count_zeros(const u32 *shadow, const u32 *end)
 {
-	const u32 *next = shadow + 1;
+	const u32 *next = shadow;
 
+	while (next + 128 <= end && !(upa_any_of_64(next) | upa_any_of_64(next + 64)))
+		next += 128;
+	if (next + 64 <= end && !upa_any_of_64(next))
+		next += 64;
 	while (next + 16 <= end && !upa_any_of_16(next))
 		next += 16;
-	while (next + 4 <= end &&
-	       !(READ_ONCE(*(const u64 *)next) | READ_ONCE(*(const u64 *)(next + 2))))
+	while (next + 4 <= end && !data_race(*(const u64 *)next | *(const u64 *)(next + 2)))
 		next += 4;
-	return next - shadow;
+	return max(next - shadow, 1L);
+}
+
+/*
+ * Is there nothing at eight pages of a locked table? Beside us only the CPU changes entries, and
+ * only bits of one that is present: so plain reads.
+ */
+static __always_inline bool upa_eight_empty(const pte_t *pte)
+{
+	return !(native_pte_val(pte[0]) | native_pte_val(pte[1]) | native_pte_val(pte[2]) |
+		 native_pte_val(pte[3]) | native_pte_val(pte[4]) | native_pte_val(pte[5]) |
+		 native_pte_val(pte[6]) | native_pte_val(pte[7]));
+}
+
+/**
+ * struct upa_source - where entries come from
+ * @entries: of the region
+ * @frames: how many of them
+ * @mask: of the table of entries, also under speculation
+ */
+struct upa_source {
+	const u64 *entries;
+	unsigned long frames;
+	unsigned long mask;
+};
+
+/* Installs a frame at a page where nothing is. False: the pool has no such frame. */
+static __always_inline bool upa_install_fresh(struct upa_region *r, const struct upa_source *from,
+					      const u32 *shadow, pte_t *pte, unsigned long address)
+{
+	unsigned long frame = READ_ONCE(*shadow) - 1UL;
+
+	if (unlikely(frame >= from->frames))
+		return false;
+	upa_set_entry(r->mm, address, pte, READ_ONCE(from->entries[frame & from->mask]));
+	return true;
+}
+
+/* Four of them, up to one that the pool does not have. Returns how many were installed. */
+static __always_inline unsigned int upa_install_four(struct upa_region *r,
+						     const struct upa_source *from,
+						     const u32 *shadow, pte_t *pte,
+						     unsigned long address)
+{
+	if (!upa_install_fresh(r, from, shadow, pte, address))
+		return 0;
+	if (!upa_install_fresh(r, from, shadow + 1, pte + 1, address + PAGE_SIZE))
+		return 1;
+	if (!upa_install_fresh(r, from, shadow + 2, pte + 2, address + 2 * PAGE_SIZE))
+		return 2;
+	if (!upa_install_fresh(r, from, shadow + 3, pte + 3, address + 3 * PAGE_SIZE))
+		return 3;
+	return 4;
+}
+
+/* The usual case, by eight: frames of the pool where nothing is. Returns how many pages. */
+static __always_inline unsigned long upa_install_run(struct upa_region *r,
+						     const struct upa_source *from,
+						     const u32 *shadow, const u32 *end, pte_t *pte,
+						     unsigned long address)
+{
+	const u32 *first = shadow;
+	unsigned int four;
+
+	for (; shadow + 8 <= end && upa_eight_empty(pte);
+	     shadow += 8, pte += 8, address += 8 * PAGE_SIZE) {
+		four = upa_install_four(r, from, shadow, pte, address);
+		if (unlikely(four < 4))
+			return shadow - first + four;
+		four = upa_install_four(r, from, shadow + 4, pte + 4, address + 4 * PAGE_SIZE);
+		if (unlikely(four < 4))
+			return shadow - first + 4 + four;
+	}
+	return shadow - first;
 }
 
 /*
@@ -52,44 +134,52 @@ static noinline unsigned long upa_install(struct upa_region *r, const struct upa
 					  unsigned long count, u64 *changed, bool *replaced)
 {
 	/* Pairs with the release in upa_pool_grow(). */
-	unsigned long frames = smp_load_acquire(&r->frames), kept = 0;
-	const u32 *first = r->shadow + page, *end = first + count, *shadow;
-	const u64 *entries = r->entries - 1; /* shadow entries are frame + 1 */
-	pte_t *table = t->pte, *pte = table;
+	const struct upa_source from = { .frames = smp_load_acquire(&r->frames),
+					 .entries = r->entries,
+					 .mask = r->entry_mask };
+	unsigned long start = r->data_start + page * PAGE_SIZE, kept = 0, i = 0;
+	const u32 *shadow = r->shadow + page;
+	pte_t *table = t->pte;
 
 	lockdep_assert_held(t->lock);
-	for (shadow = first; shadow < end; shadow++, pte++) {
-		unsigned long frame = READ_ONCE(*shadow);
+	while (i < count) {
+		unsigned long frame;
 		u64 entry, old;
 
-		if (unlikely(!frame)) {
-			unsigned long zeros = upa_count_zeros(shadow, end);
+		i += upa_install_run(r, &from, shadow + i, shadow + count, table + i,
+				     start + i * PAGE_SIZE);
+		if (i == count)
+			break;
+		frame = READ_ONCE(shadow[i]);
+		if (!frame) {
+			unsigned long zeros = upa_count_zeros(shadow + i, shadow + count);
 
 			kept += zeros;
-			shadow += zeros - 1;
-			pte += zeros - 1;
+			i += zeros;
 			continue;
 		}
-		if (unlikely(frame > frames)) {
+		if (unlikely(frame > from.frames)) {
 			if (replaced)
 				break;
 			kept++;
+			i++;
 			continue;
 		}
-		entry = READ_ONCE(entries[array_index_nospec(frame, frames + 1)]);
-		old = READ_ONCE(pte->pte); /* the CPU may be setting bits */
+		entry = READ_ONCE(from.entries[(frame - 1) & from.mask]);
+		old = READ_ONCE(table[i].pte); /* the CPU may be setting bits */
 		if (unlikely(upa_maps(old))) {
 			if (!replaced || !((old ^ entry) & PTE_PFN_MASK)) {
 				kept++;
+				i++;
 				continue;
 			}
 			*replaced = true;
 		}
-		upa_set_entry(r->mm, r->data_start + (page + (pte - table)) * PAGE_SIZE, pte,
-			      entry);
+		upa_set_entry(r->mm, start + i * PAGE_SIZE, &table[i], entry);
+		i++;
 	}
-	*changed += shadow - first - kept;
-	return shadow - first;
+	*changed += i - kept;
+	return i;
 }
 
 /* As upa_install(), also where the shadow table names a block. */
@@ -147,56 +237,75 @@ static noinline u64 upa_empty(struct upa_region *r, const struct upa_table *t, u
 /* Has the frame memory at this moment? It is in the pool, or was a moment ago. */
 static bool upa_has_memory(const struct upa_region *r, u64 frame)
 {
-	return READ_ONCE(r->entries[array_index_nospec(frame, r->max_frames)]);
+	return READ_ONCE(r->entries[frame & r->entry_mask]);
 }
 
 /*
- * A touch of a page that is not installed: fills the table around it. If memory had to be brought
+ * Brings the memory of @page, which has none at the moment, as far as it is to be had. 0: touch it
+ * again; else what the fault comes to, or VM_FAULT_SIGBUS.
+ */
+static noinline vm_fault_t upa_bring(struct upa_region *r, u64 page, u32 frame,
+				     unsigned int *attempts)
+{
+	u64 block;
+	int ret = upa_refill(r, frame - 1, upa_block_named(r, page, &block));
+
+	if (ret == -ENOMEM && READ_ONCE(r->unused))
+		return VM_FAULT_OOM; /* as of anonymous memory */
+	if (ret == -EINTR)
+		return VM_FAULT_NOPAGE; /* about to die */
+	if ((*attempts)++ >= UPA_REFILLS || (ret && ret != -EDQUOT))
+		return VM_FAULT_SIGBUS;
+	/* At the bound: what somebody is about to free may make room. */
+	if (ret)
+		schedule_timeout_killable(1);
+	return 0;
+}
+
+/*
+ * A touch of a page that is not installed: in guarded mode fills the table around it. If memory had to be brought
  * for this one page, only its entry: its neighbours may want as much.
  */
-vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf)
+vm_fault_t upa_data_fault(struct vm_fault *vmf)
 {
+	struct upa_region *r = vmf->vma->vm_private_data;
 	u64 page = (vmf->address - r->data_start) / PAGE_SIZE;
 	u64 first = round_down(page, UPADEV_BLOCK_PAGES), count = UPADEV_BLOCK_PAGES, changed = 0;
 	unsigned int attempts = 0;
 	struct upa_table t;
-	u64 block;
+	vm_fault_t fault;
 	bool good;
-	u32 frame;
-	int ret;
+	u32 frame = 0;
 
+	if (unlikely(r->mode != UPADEV_GUARDED))
+		goto bad;
 again:
 	frame = upa_number(r, page);
-	if (!frame || frame > READ_ONCE(r->frames))
+	if (unlikely(frame - 1UL >= READ_ONCE(r->frames)))
 		goto bad;
 	if (unlikely(r->blocks) && upa_block_fault(r, vmf, page, &changed))
 		goto done;
 	good = upa_has_memory(r, frame - 1);
 	if (likely(good)) {
-		if (!upa_table_lock(r->mm, vmf->address, &t)) {
+		unsigned long start = r->data_start + first * PAGE_SIZE;
+
+		if (!upa_table_lock_at(r->mm, vmf->pmd, start, &t)) {
 			/* If none was brought, there was something else a moment ago. */
-			if (!upa_table_populate(vmf) || !upa_table_lock(r->mm, vmf->address, &t))
+			if (!upa_table_populate(vmf) ||
+			    !upa_table_lock_at(r->mm, vmf->pmd, start, &t))
 				return VM_FAULT_NOPAGE;
 		}
-		t.pte -= page - first;
 		upa_fill(r, &t, first, count, &changed, NULL);
 		good = upa_maps(READ_ONCE(t.pte[page - first].pte));
 		spin_unlock(t.lock);
 	}
-	if (!good) {
-		/*
-		 * It was taken back, or is about to be; else it went away since the first look.
-		 */
-		ret = upa_refill(r, frame - 1, upa_block_named(r, page, &block));
-		if (ret == -ENOMEM && READ_ONCE(r->unused))
-			return VM_FAULT_OOM; /* as of anonymous memory */
-		if (ret == -EINTR)
-			return VM_FAULT_NOPAGE; /* about to die */
-		if (attempts++ >= UPA_REFILLS || (ret && ret != -EDQUOT))
+	/* It was taken back, or is about to be; else it went away since the first look. */
+	if (unlikely(!good)) {
+		fault = upa_bring(r, page, frame, &attempts);
+		if (fault == VM_FAULT_SIGBUS)
 			goto bad;
-		/* At the bound: what somebody is about to free may make room. */
-		if (ret)
-			schedule_timeout_killable(1);
+		if (fault)
+			return fault;
 		if (READ_ONCE(r->unused)) {
 			first = page;
 			count = 1;
@@ -213,8 +322,7 @@ bad:
 	if (unlikely(READ_ONCE(r->away)) && upa_number(r, page) != frame)
 		return VM_FAULT_NOPAGE;
 	if (upa_is_away(frame)) {
-		vm_fault_t fault = upa_away_fault(r, vmf, page, frame);
-
+		fault = upa_away_fault(r, vmf, page, frame);
 		if (fault != VM_FAULT_SIGBUS)
 			return fault;
 	}
@@ -266,7 +374,8 @@ int upa_walk_table(struct upa_region *r, struct upa_walk *w, u64 page, unsigned 
  * One range, table by table, from *page on, which moves along; @end is behind it. -EAGAIN when the
  * locks have been held for long enough.
  */
-static int upa_walk_range(struct upa_region *r, struct upa_walk *w, u64 *page, u64 end)
+static __always_inline int upa_walk_range(struct upa_region *r, struct upa_walk *w, u64 *page,
+					  u64 end)
 {
 	while (*page < end) {
 		unsigned int count =
@@ -307,7 +416,21 @@ static int upa_zap_range(struct upa_region *r, struct upa_walk *w, u64 *page, u6
 	return *page < end ? -EAGAIN : 0;
 }
 
-static int upa_batch_lock(struct upa_region *r, const struct upa_walk *w)
+/*
+ * Is the data in the owner's tree? Only a user of the mm can be in munmap(). If the caller is the
+ * only one, and in a call of ours, nobody has taken the mapping out without closing it, so it need
+ * not be looked for. Who was another user has closed what he unmapped before he let go of the mm:
+ * hence the acquire, and the order. Memory pressure must look: it may come in the midst of the
+ * caller's own munmap().
+ */
+static __always_inline bool upa_mapped(struct upa_region *r)
+{
+	if (current->mm == r->mm && atomic_read_acquire(&r->mm->mm_users) == 1)
+		return READ_ONCE(r->data_vma);
+	return upa_data_vma(r);
+}
+
+static __always_inline int upa_batch_lock(struct upa_region *r, const struct upa_walk *w)
 {
 	/* Before any lock is taken: memory pressure does not wait for a busy owner. */
 	if (r->gone && !w->map && READ_ONCE(r->looking) &&
@@ -327,7 +450,7 @@ static int upa_batch_lock(struct upa_region *r, const struct upa_walk *w)
 	return 0;
 }
 
-static void upa_batch_unlock(struct upa_region *r, const struct upa_walk *w)
+static __always_inline void upa_batch_unlock(struct upa_region *r, const struct upa_walk *w)
 {
 	if (r->gone && !w->map)
 		up_read(&r->moves);
@@ -361,20 +484,21 @@ static int upa_tell_secondary_mmus(struct upa_region *r, const struct upadev_ran
  * call has cleared by then is flushed by itself in the end, by munmap(), or before frames leave
  * the pool, whichever comes first, and until it returns nothing is promised.
  */
-static int upa_batch_work(struct upa_region *r, struct upa_pager *p,
-			  const struct upadev_range *ranges, struct upadev_batch *batch, bool map)
+static __always_inline int upa_batch_work(struct upa_region *r, struct upa_pager *p,
+					  const struct upadev_range *ranges,
+					  struct upadev_batch *batch, bool map)
 {
 	struct upa_walk w = { .batch = batch, .pager = p, .map = map };
 	u64 page = ranges[0].page;
 	u32 i = 0;
 	int ret;
 
-	do {
+	for (;;) {
 		ret = fatal_signal_pending(current) ? -EINTR : upa_batch_lock(r, &w);
 		if (ret)
 			break;
 		w.budget = UPA_PAGES_AT_ONCE;
-		if (!upa_data_vma(r))
+		if (!upa_mapped(r))
 			ret = -ENXIO;
 		while (!ret) {
 			u64 end = ranges[i].page + ranges[i].count;
@@ -393,7 +517,7 @@ static int upa_batch_work(struct upa_region *r, struct upa_pager *p,
 			if (w.budget <= 0)
 				ret = -EAGAIN;
 		}
-		if (w.flush && ret <= 0 && ret != -EAGAIN)
+		if (w.flush && (likely(!ret) || (ret < 0 && ret != -EAGAIN)))
 			upa_flush(r);
 		upa_batch_unlock(r, &w);
 		if (unlikely(ret == UPA_NEEDS_TABLE_CHANGE)) {
@@ -402,18 +526,33 @@ static int upa_batch_work(struct upa_region *r, struct upa_pager *p,
 			if (ret != -EAGAIN && ret != -EINTR)
 				upa_flush(r);
 		}
+		if (likely(ret != -EAGAIN))
+			break;
 		cond_resched();
-	} while (ret == -EAGAIN);
-	if (w.flush && (ret == -EINTR || ret == -ESHUTDOWN))
+	}
+	if (w.flush && unlikely(ret) && (ret == -EINTR || ret == -ESHUTDOWN))
 		upa_flush(r);
 	/* Also of what was done before an entry was out of range. */
-	if (w.flush && (!ret || ret == -EINVAL || ret == -ENOMEM) && upa_secondary_mmus(r))
+	else if (w.flush && (likely(!ret) || ret == -EINVAL || ret == -ENOMEM) &&
+		 upa_secondary_mmus(r))
 		ret = upa_tell_secondary_mmus(r, ranges, batch->count) ?: ret;
 	if (unlikely(READ_ONCE(r->away)))
 		upa_away_look(r);
 	atomic64_inc(map ? &r->count.map_calls : &r->count.unmap_calls);
 	atomic64_add(batch->changed, map ? &r->count.map_pages : &r->count.unmap_pages);
 	return ret;
+}
+
+static noinline int upa_map_ranges(struct upa_region *r, struct upa_pager *p,
+				   const struct upadev_range *ranges, struct upadev_batch *batch)
+{
+	return upa_batch_work(r, p, ranges, batch, true);
+}
+
+static noinline int upa_unmap_ranges(struct upa_region *r, struct upa_pager *p,
+				     const struct upadev_range *ranges, struct upadev_batch *batch)
+{
+	return upa_batch_work(r, p, ranges, batch, false);
 }
 
 /* All is copied. Checks what depends on the region, and does it. */
@@ -428,7 +567,7 @@ static __always_inline int upa_batch_checked(struct upa_region *r, struct upa_pa
 	for (i = 0; i < batch->count; i++)
 		if (!upa_in_region(r, ranges[i].page, ranges[i].count))
 			return -EINVAL;
-	return upa_batch_work(r, p, ranges, batch, map);
+	return map ? upa_map_ranges(r, p, ranges, batch) : upa_unmap_ranges(r, p, ranges, batch);
 }
 
 /* Of the owner, or of a pager, who has no region yet. */
@@ -480,5 +619,6 @@ int upa_guarded_advise(struct upa_region *r, loff_t offset, loff_t bytes, int ad
 	if (offset < 0 || bytes <= 0 || (offset | bytes) & ~PAGE_MASK ||
 	    !upa_in_region(r, range.page, range.count))
 		return -EINVAL;
-	return upa_batch_work(r, NULL, &range, &batch, advice == POSIX_FADV_WILLNEED);
+	return advice == POSIX_FADV_WILLNEED ? upa_map_ranges(r, NULL, &range, &batch) :
+					       upa_unmap_ranges(r, NULL, &range, &batch);
 }

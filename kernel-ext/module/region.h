@@ -55,6 +55,7 @@
  *   upa_data_vma()           By whoever walks tables, under mmap_lock: what is in the tree stays
  *                            mapped, with its tables, until the lock is released. What is not may
  *                            still have entries, so a "no" must never be a reason to free.
+ *   upa_mapped()             The same, of a batch that may be the owner's.
  *   upa_get_unmapped_area()  Before a second mapping, and before mremap() moves anything; under
  *   upa_mmap_data()          mmap_lock for writing. munmap() holds it, for reading, until
  *                            ->close, so that a mapping being taken apart counts as one.
@@ -64,8 +65,10 @@
 #define UPA_REGION_H
 
 #include <linux/fs.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
+#include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/version.h>
 
@@ -192,6 +195,7 @@ struct upa_counters {
  * @data_was_mapped: raw modes map it once only
  * @frames: size of the pool, READ_ONCE() under the page table lock
  * @entries: page table entry of each frame, 0: none at the moment; raw PMD: of each block
+ * @entry_mask: guarded mode: keeps an index inside @entries
  * @whole_blocks: set: one allocation of 2 MiB, else 512
  * @blocks: UPADEV_CREATE_BLOCKS, else NULL
  * @shadow: the process writes it: READ_ONCE(), then check
@@ -236,6 +240,7 @@ struct upa_region {
 
 	u64 frames;
 	u64 *entries;
+	unsigned long entry_mask;
 	unsigned long *whole_blocks;
 	struct upa_blocks *blocks;
 
@@ -270,9 +275,14 @@ static inline u64 upa_data_bytes(const struct upa_region *r)
 	return r->pages * UPADEV_PAGE_BYTES;
 }
 
-/* Entries in the table of ready-made ones: one for each frame, or for each block of frames. */
+/*
+ * Entries in the table of ready-made ones: one for each frame, or for each block of frames. In
+ * guarded mode a power of two, so that a mask keeps an index inside, also under speculation.
+ */
 static inline u64 upa_nr_entries(const struct upa_region *r)
 {
+	if (r->mode == UPADEV_GUARDED)
+		return roundup_pow_of_two(r->max_frames);
 	return r->mode == UPADEV_RAW_PMD ? r->max_frames / UPADEV_BLOCK_PAGES : r->max_frames;
 }
 
@@ -421,12 +431,41 @@ static inline bool upa_is_table(pmd_t pmd)
 	return (native_pmd_val(pmd) & (_PAGE_PRESENT | _PAGE_PSE)) == _PAGE_PRESENT;
 }
 
+/*
+ * Locks the page table that @pmd names; false if it names none. A full barrier (x86: a locked
+ * instruction): a table that is made and locked here was either seen by whoever empties tables, or
+ * sees here what he wrote before he looked.
+ */
+static __always_inline bool upa_table_lock_at(struct mm_struct *mm, pmd_t *pmd,
+					      unsigned long address, struct upa_table *t)
+{
+	pmd_t table = READ_ONCE(*pmd);
+
+	if (!upa_is_table(table))
+		return false;
+	t->lock = pte_lockptr(mm, &table);
+	t->pte = pte_offset_kernel(&table, address);
+	spin_lock(t->lock);
+	smp_mb__after_spinlock();
+	return true;
+}
+
 pmd_t *upa_pmd(struct mm_struct *mm, unsigned long address);
 int upa_table_make(struct mm_struct *mm, unsigned long address);
 void upa_flush(struct upa_region *r);
 void upa_flush_everywhere(void);
 int upa_zap_data(struct upa_region *r, bool killable);
-bool upa_secondary_mmus(const struct upa_region *r);
+
+/*
+ * Does a device or a guest share the owner's page tables? They have translations of their own, of
+ * which only the kernel's notifiers tell them. Asked after entries were cleared: whoever comes
+ * later finds these cleared.
+ */
+static inline bool upa_secondary_mmus(const struct upa_region *r)
+{
+	smp_mb(); /* the caller's clearing, then the list of notifiers */
+	return mm_has_notifiers(r->mm);
+}
 
 /**
  * struct upa_walk - how far a batch has come
@@ -474,7 +513,7 @@ static inline u32 upa_number(const struct upa_region *r, u64 page)
 
 /* guarded.c: shadow table to page tables */
 int upa_walk_table(struct upa_region *r, struct upa_walk *w, u64 page, unsigned int count);
-vm_fault_t upa_guarded_fault(struct upa_region *r, struct vm_fault *vmf);
+vm_fault_t upa_data_fault(struct vm_fault *vmf);
 int upa_guarded_batch(struct upa_region *r, struct upa_pager *p, struct upadev_batch *batch,
 		      bool map);
 int upa_guarded_advise(struct upa_region *r, loff_t offset, loff_t bytes, int advice);

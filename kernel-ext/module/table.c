@@ -53,21 +53,12 @@ pmd_t *upa_pmd(struct mm_struct *mm, unsigned long address)
  * Finds and locks the page table (512 entries) of @address; false if there is none, or an entry of
  * 2 MiB in its place (blocks.c). A table is made under the mmap_lock that the caller holds, or by a
  * fault beside it, and never taken away while the lock is held and the mapping is in the tree.
- *
- * The lock is a full barrier (x86: a locked instruction): a table that is made and locked here
- * was either seen by whoever empties tables, or sees here what he wrote before he looked.
  */
 bool upa_table_lock(struct mm_struct *mm, unsigned long address, struct upa_table *t)
 {
 	pmd_t *pmd = upa_pmd(mm, address);
 
-	if (!pmd || !upa_is_table(READ_ONCE(*pmd)))
-		return false;
-	t->lock = pte_lockptr(mm, pmd);
-	t->pte = pte_offset_kernel(pmd, address);
-	spin_lock(t->lock);
-	smp_mb__after_spinlock();
-	return true;
+	return pmd && upa_table_lock_at(mm, pmd, address, t);
 }
 
 /*
@@ -124,17 +115,6 @@ int upa_zap_data(struct upa_region *r, bool killable)
 		cond_resched();
 	}
 	return 0;
-}
-
-/*
- * Does a device or a guest share the owner's page tables? They have translations of their own, of
- * which only the kernel's notifiers tell them. Asked after entries were cleared: whoever comes
- * later finds these cleared.
- */
-bool upa_secondary_mmus(const struct upa_region *r)
-{
-	smp_mb(); /* the caller's clearing, then the list of notifiers */
-	return mm_has_notifiers(r->mm);
 }
 
 static void upa_flush_cpu(void *unused)

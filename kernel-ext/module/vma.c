@@ -106,16 +106,6 @@ static const struct vm_operations_struct upa_tables_ops = {
 	.fault = upa_refuse_fault,
 };
 
-static vm_fault_t upa_data_fault(struct vm_fault *vmf)
-{
-	struct upa_region *r = vmf->vma->vm_private_data;
-
-	if (r->mode == UPADEV_GUARDED)
-		return upa_guarded_fault(r, vmf);
-	atomic64_inc(&r->count.bad_faults);
-	return VM_FAULT_SIGBUS;
-}
-
 /* Its presence lets the kernel take 2 MiB entries of the raw mode apart as what they are. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
 static vm_fault_t upa_data_huge_fault(struct vm_fault *vmf, unsigned int order)

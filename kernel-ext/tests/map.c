@@ -1,6 +1,6 @@
 /*
  * UPADEV_MAP: installs what the shadow table says, replaces, passes over 0, and stops at entries
- * out of range.
+ * out of range. Any table, by calls and by faults, against a model.
  */
 #include "harness.h"
 
@@ -88,5 +88,100 @@ static void one_frame_at_two_pages(void)
 	CHECK_EQUAL(*word(&r, 1000), 43);
 }
 
+#define TABLE 512U
+#define FRAMES 1536U /* no power of two */
+
+static uint32_t seed = 1;
+
+static uint32_t below(uint32_t bound)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (uint32_t)((uint64_t)(seed >> 8) * bound >> 24);
+}
+
+/* Runs of frames, of nothing, and now and then a number that is out of range. */
+static void fill_at_random(struct region *r)
+{
+	uint32_t page, end;
+
+	for (page = 0; page < TABLE; page = end) {
+		uint32_t kind = below(20);
+
+		end = page + 1 + below(kind < 10 ? 20 : 200);
+		if (end > TABLE)
+			end = TABLE;
+		for (uint32_t p = page; p < end; p++)
+			r->shadow[p] = kind % 2 ? 0 : 1 + below(FRAMES);
+		if (kind == 2)
+			r->shadow[page] = below(2) ? FRAMES + 1 + below(1024) : UINT32_MAX;
+	}
+}
+
+static bool is_good(uint32_t number)
+{
+	return number > 0 && number <= FRAMES;
+}
+
+/* Calls and faults over tables of any contents do what a model says. */
+static void any_table(void)
+{
+	struct region r = guarded(2048, FRAMES);
+	uint32_t there[TABLE] = { 0 }; /* frame + 1 */
+	struct upadev_batch b;
+
+	for (uint32_t page = 0; page < FRAMES; page++)
+		r.shadow[512 + page] = page + 1;
+	CHECK_EQUAL(map_pages(&r, 512, FRAMES), 0);
+	for (uint32_t page = 0; page < FRAMES; page++)
+		*word(&r, 512 + page) = page + 1;
+	for (int round = 0; round < 1000; round++) {
+		uint32_t page = below(TABLE), count = 1 + below(TABLE - page), p;
+		uint64_t changed = 0, stopped = UINT64_MAX;
+
+		fill_at_random(&r);
+		switch (below(3)) {
+		case 0:
+			for (p = page; p < page + count; p++) {
+				if (r.shadow[p] > FRAMES) {
+					stopped = p;
+					break;
+				}
+				if (r.shadow[p] && r.shadow[p] != there[p]) {
+					there[p] = r.shadow[p];
+					changed++;
+				}
+			}
+			CHECK_EQUAL(batch(&r, UPADEV_MAP, page, count, &b),
+				    stopped == UINT64_MAX ? 0 : -1);
+			CHECK_EQUAL(b.changed, changed);
+			CHECK_EQUAL(b.stopped_at, stopped);
+			break;
+		case 1:
+			for (p = page; p < page + count; p++) {
+				changed += there[p] != 0;
+				there[p] = 0;
+			}
+			CHECK_EQUAL(batch(&r, UPADEV_UNMAP, page, count, &b), 0);
+			CHECK_EQUAL(b.changed, changed);
+			break;
+		default:
+			if (there[page] || !is_good(r.shadow[page]))
+				break;
+			changed = stats(&r).fault_pages;
+			CHECK_EQUAL(touch(r.data + page * PAGE, false), 0);
+			for (p = 0; p < TABLE; p++) {
+				if (there[p] || !is_good(r.shadow[p]))
+					continue;
+				there[p] = r.shadow[p];
+				changed++;
+			}
+			CHECK_EQUAL(stats(&r).fault_pages, changed);
+		}
+		for (p = 0; p < TABLE; p++)
+			if (there[p])
+				CHECK_EQUAL(*word(&r, p), there[p]);
+	}
+}
+
 TESTS(CASE(installs_and_replaces), CASE(passes_over_zero), CASE(stops_at_bad_entry),
-      CASE(one_frame_at_two_pages))
+      CASE(one_frame_at_two_pages), CASE(any_table))
