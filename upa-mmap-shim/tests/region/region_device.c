@@ -161,6 +161,48 @@ static void test_recorded_without_frame(void)
 	finish(r);
 }
 
+/* The region's descriptor, as a program closes it that closes all of them. */
+static void close_device(void)
+{
+	char name[32], target[64] = "";
+	int fd;
+
+	for (fd = 3; fd < 64; fd++) {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		if (readlink(name, target, sizeof(target) - 1) > 0 && !strcmp(target, "/dev/upa"))
+			break;
+		memset(target, 0, sizeof(target));
+	}
+	CHECK(target[0] && !close(fd), "no descriptor of the device");
+}
+
+/*
+ * A shoot-down is refused in the midst of pages of which some lost their frames after they had been chosen: what has
+ * none is recorded so.
+ */
+static void test_refused_without_frames(void)
+{
+	struct upa_region *r = create(8 * MIB, 4 * MIB, 0);
+	char *p = map(r, 2 * MIB, 0);
+	struct upa_llfree a;
+	uint64_t *stale;
+
+	fill(p, 2 * MIB, 1);
+	CHECK(!upa_llfree_attach(&a, upa_region_state(r), upa_region_state_bytes(r)), "attach");
+	for (uint64_t page = 1; page < 512; page += 2) {
+		unmap(r, p + page * PAGE, PAGE);
+		CHECK(upa_llfree_get_at(&a, 0, page, 1) >= 0, "page=%" PRIu64, page);
+	}
+	close_device();
+	unmap(r, p, 2 * MIB);
+	CHECK(upa_llfree_child_state(&a, 0) == UPA_MIXED, "state=%d", upa_llfree_child_state(&a, 0));
+	stale = (uint64_t *)((char *)a.bitmap + 64);
+	for (int row = 0; row < 8; row++)
+		CHECK(stale[row] == 0x5555555555555555, "row=%d stale=%#" PRIx64, row, stale[row]);
+	check_filled(p, PAGE, 1);
+	upa_region_destroy(r);
+}
+
 /* Frames stay at free pages where they are if only others are to get some ahead of need. */
 static void test_populate(void)
 {
@@ -546,6 +588,7 @@ int main(void)
 	test_deferral();
 	test_deferral_amortised();
 	test_recorded_without_frame();
+	test_refused_without_frames();
 	test_populate();
 	test_zeroed_frames_move();
 	test_stats();

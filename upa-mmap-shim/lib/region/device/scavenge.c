@@ -162,7 +162,7 @@ static int batch_finish(struct upa_region *r, struct batch *b)
 
 /*
  * Frees pages the caller holds, whose frames go into b; zero: as batch_add(). Counts as deferred again those that had
- * none after all. On failure the pages are free as well, with their frames.
+ * none after all. On failure the pages are free as well, with what frames they have.
  */
 static int free_into(struct upa_region *r, struct batch *b, struct upa_page_id first, uint64_t pages, bool zero)
 {
@@ -171,7 +171,7 @@ static int free_into(struct upa_region *r, struct batch *b, struct upa_page_id f
 
 	while (first.n < end.n) {
 		struct upa_page_id stop = next_word(d, first, end, true);
-		uint64_t n;
+		uint64_t n, pieces;
 		int error;
 
 		if (stop.n > first.n) {
@@ -185,7 +185,8 @@ static int free_into(struct upa_region *r, struct batch *b, struct upa_page_id f
 		first = page_plus(first, n);
 		error = n ? 0 : batch_finish(r, b);
 		if (error) {
-			put_back(r, first.n, end.n - first.n, 0);
+			upa_put_mixed(r, first, end, &pieces);
+			ADD(r, internal_puts, pieces);
 			change(&d->deferred, (int64_t)(end.n - first.n));
 			return error;
 		}
