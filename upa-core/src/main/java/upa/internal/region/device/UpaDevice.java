@@ -62,7 +62,7 @@ final class UpaDevice {
         /** What is charged to the locked-memory limit at once. */
         private long lockedBytes() {
             return frames * Device.UPADEV_PAGE_BYTES()
-                    + maxFrames * Long.BYTES
+                    + (raw ? maxFrames : Long.highestOneBit(2 * maxFrames - 1)) * Long.BYTES
                     + (raw ? 0 : pages * Integer.BYTES)
                     + stateBytes;
         }
