@@ -130,6 +130,63 @@ static void killed_in_the_middle(void)
 	printf("# %u of 30 rounds ended in the middle\n", some);
 }
 
+/* ---- revoked in the middle ---- */
+
+#define FEW 16
+
+static _Atomic int working; /* calls made */
+
+/* Takes pages out and brings them back, until it is the pager no more. */
+static void *go_and_come(void *argument)
+{
+	int pager = (int)(intptr_t)argument;
+	struct upadev_transfer t[FEW];
+
+	for (;;) {
+		for (uint32_t i = 0; i < FEW; i++)
+			t[i] = (struct upadev_transfer){ .page = i, .away = AWAY(i), .frame = i };
+		if (paging(pager, UPADEV_PAGE_OUT, t, FEW, NULL))
+			return (void *)(intptr_t)errno;
+		for (uint32_t i = 0; i < FEW; i++)
+			t[i].flags = 0;
+		if (paging(pager, UPADEV_PAGE_IN, t, FEW, NULL))
+			return (void *)(intptr_t)errno;
+		atomic_fetch_add(&working, 1);
+	}
+}
+
+/* Once a pager is revoked, no entry changes, also of a call that was under way. */
+static void revoked_in_the_middle(void)
+{
+	struct region r = guarded(FRAMES, FRAMES);
+
+	for (int round = 0; round < 300; round++) {
+		int pager = admit(&r, 0);
+		uint32_t seen[FEW];
+		pthread_t thread;
+		void *result;
+
+		CHECK(pager >= 0);
+		for (uint32_t i = 0; i < FEW; i++)
+			r.shadow[i] = i + 1;
+		CHECK_EQUAL(map_pages(&r, 0, FEW), 0);
+		atomic_store(&working, 0);
+		CHECK_EQUAL(pthread_create(&thread, NULL, go_and_come, (void *)(intptr_t)pager), 0);
+		while (atomic_load(&working) < 1 + round % 8)
+			;
+		CHECK_EQUAL(dismiss(&r, 0), 0);
+		for (uint32_t i = 0; i < FEW; i++)
+			seen[i] = __atomic_load_n(&r.shadow[i], __ATOMIC_RELAXED);
+		CHECK_EQUAL(pthread_join(thread, &result), 0);
+		CHECK_EQUAL((intptr_t)result, ESHUTDOWN);
+		for (uint32_t i = 0; i < FEW; i++)
+			if (r.shadow[i] != seen[i])
+				FAIL("round=%d page=%u: entry=%#x, then %#x", round, i, seen[i],
+				     r.shadow[i]);
+		close(pager);
+	}
+}
+
 /* ---- two processes ---- */
 
 /* The pager never rests: the owner gets on, and so does another owner that it serves. */
@@ -175,4 +232,5 @@ static void starves_nobody(void)
 	CHECK_EQUAL(wait_status(child), SIGKILL);
 }
 
-TESTS(CASE(loses_no_store), CASE(killed_in_the_middle), CASE(starves_nobody))
+TESTS(CASE(loses_no_store), CASE(killed_in_the_middle), CASE(revoked_in_the_middle),
+      CASE(starves_nobody))
