@@ -15,6 +15,7 @@ import java.util.Random;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -209,6 +210,26 @@ class PolicyThreadTest {
         thread.want(50, true);
         await("victims", () -> pages.residentPages() == 0);
         stop.set(true);
+    }
+
+    /** Whoever ends a run asks that: its own threads do not count. */
+    @Test
+    void threadsOfPoliciesAreToldFromOthers() throws Exception {
+        ThreadGroup group = new ThreadGroup("run");
+        AtomicBoolean over = new AtomicBoolean();
+        Thread other = Thread.ofPlatform().group(group).daemon().start(() -> {
+            while (!over.get()) {
+                LockSupport.parkNanos(1_000_000);
+            }
+        });
+        assertFalse(PolicyThread.hasThreads(group));
+        Thread.ofPlatform().group(group).start(() -> start("clock")).join();
+        assertTrue(PolicyThread.hasThreads(group));
+        thread.close();
+        await("the end of its thread", () -> !PolicyThread.hasThreads(group));
+        assertTrue(other.isAlive());
+        over.set(true);
+        other.join();
     }
 
     @Test

@@ -31,6 +31,12 @@ class RunRequestTest {
         assertEquals("/home/of one/pages", r.stores().stores().get(1).where());
         assertNull(r.places());
         assertEquals(
+                4L << 20,
+                RunRequest.parse(text("1", "clock", "4M", "", "/", "")).boundBytes());
+        assertEquals(
+                1L << 40,
+                RunRequest.parse(text("1", "clock", "1T", "", "/", "")).boundBytes());
+        assertEquals(
                 StoreSpec.parse(StoreSpec.DEFAULT),
                 RunRequest.parse(text("1", "clock", "4M", "", "/", "")).stores());
     }
