@@ -210,8 +210,7 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 	}
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
 		if (!all_allocated(r, from, old_size)) {
-			if (flags & MREMAP_FIXED && new_size == old_size && all_allocated(r, from, PAGE_BYTES) &&
-			    kernel_moves_several())
+			if (flags & MREMAP_FIXED && new_size == old_size && kernel_moves_several())
 				return move_past_holes(r, from, old_size, flags, to);
 			return address_result(-EFAULT);
 		}

@@ -402,9 +402,9 @@ static void moved_with_holes(void)
 {
 	char *place = mmap(NULL, 8 * MIB, PROT_READ, ANON, -1, 0), *region = filled(8 * MIB, 'r');
 
-	for (int kind = 0; kind < 6; kind++) {
+	for (int kind = 0; kind < 7; kind++) {
 		char *to = (kind % 2 ? region : place) + MIB, *block = filled(4 * MIB, 'h');
-		size_t bytes = kind == 5 ? 3 * MIB : 4 * MIB;
+		size_t bytes = kind == 5 ? 3 * MIB : kind == 6 ? 5 * MIB : 4 * MIB;
 		char *moved;
 
 		munmap(block + (kind == 4 ? 0 : MIB), PAGE);

@@ -242,6 +242,27 @@ static void detached(void)
 	reuse();
 }
 
+/* Refused, for it may be read only, and what was free is free. */
+static void attached_in_vain(void)
+{
+	int id = shmget(IPC_PRIVATE, MIB, 0444 | IPC_CREAT);
+	uid_t was = geteuid();
+	char *block = map(4 * MIB);
+
+	if (id < 0)
+		return;
+	memset(block, 'v', MIB);
+	munmap(block + MIB, 3 * MIB);
+	if (!was)
+		CALL(seteuid(65534));
+	CALL(shmat(id, block + MIB, 0));
+	CALL(seteuid(was));
+	CALL(mremap(block, MIB, 2 * MIB, 0));
+	say("kept %d, zero %d", is(block, MIB, 'v'), is(block + MIB, MIB, 0));
+	CALL(shmctl(id, IPC_RMID, 0));
+	munmap(block, 2 * MIB);
+}
+
 /* Where no file says what is mapped: no more can be opened. */
 static void detached_unseen(void)
 {
@@ -654,6 +675,7 @@ int main(int argc, char **argv)
 		SCENARIO(spliced_from_nowhere),
 		SCENARIO(attached),
 		SCENARIO(detached),
+		SCENARIO(attached_in_vain),
 		SCENARIO(detached_unseen),
 		SCENARIO(rearranged),
 		SCENARIO(behind_the_heap_is_nothing),
