@@ -34,6 +34,7 @@ class LiveMechanismTest {
     void onlyWhatIsInAStoreIsFetchedAndOnlyWhileThereIsRoom() {
         states.set(1, PlaceWord.of(PlaceWord.FIRST_TIER, 0, 0));
         states.set(2, PageStates.memory());
+        assertFalse(mechanism.hasFetches());
         assertTrue(mechanism.fetch(1));
         assertFalse(mechanism.fetch(2));
         assertFalse(mechanism.fetch(3));
@@ -41,6 +42,7 @@ class LiveMechanismTest {
         assertEquals(255, mechanism.fetchRoom());
         assertEquals(1, mechanism.nextFetch());
         assertEquals(-1, mechanism.nextFetch());
+        assertFalse(mechanism.hasFetches(), "its thread would never wait");
         for (int page = 100; page < 612; page++) {
             states.set(page, PageStates.memory());
         }
