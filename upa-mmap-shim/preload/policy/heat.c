@@ -84,7 +84,7 @@ void heat_mark(struct heat *h, uintptr_t from, uintptr_t to, bool idle)
 	for (uintptr_t number = from >> HEAT_UNIT_SHIFT; number <= (to - 1) >> HEAT_UNIT_SHIFT; number++) {
 		struct heat_unit *u = heat_unit(h, (uint32_t)number);
 
-		if (get(&u->number) == (uint32_t)number)
+		if ((idle || get(&u->idle)) && get(&u->number) == (uint32_t)number)
 			set_idle(h, u, parts_in(number, from, to), idle);
 	}
 }
@@ -101,7 +101,7 @@ void heat_forget(struct heat *h, uintptr_t from, uintptr_t to)
 	for (size_t i = 0; i < HEAT_UNITS; i++) {
 		uintptr_t start = (uintptr_t)get(&h->units[i].number) << HEAT_UNIT_SHIFT;
 
-		if (start < to)
+		if (start < to && get(&h->units[i].idle))
 			set_idle(h, &h->units[i], parts_in(start >> HEAT_UNIT_SHIFT, from, to), false);
 	}
 }
@@ -113,7 +113,7 @@ int64_t heat_idle_bytes(const struct heat *h)
 
 bool heat_look_due(const struct heat *h, uint32_t now)
 {
-	return now - h->looked_at >= HEAT_LOOK_INTERVAL;
+	return now - h->looked_at >= HEAT_LOOK_INTERVAL + h->asked / HEAT_ASKED_PER_MS;
 }
 
 /* One page speaks for a quarter of a unit. */
@@ -124,6 +124,7 @@ static void find_use(struct heat *h, struct heat_unit *u, bool (*in_use)(uintptr
 	for (uint32_t quarter = 0xff; get(&u->idle) && quarter; quarter <<= 8) {
 		uint32_t idle = get(&u->idle) & quarter;
 
+		h->asked += !!idle;
 		if (idle && in_use(start + (uintptr_t)__builtin_ctz(idle) * HEAT_PART_BYTES))
 			set_idle(h, u, quarter, false);
 	}
@@ -155,6 +156,7 @@ static uint32_t heat_of(struct heat *h, size_t wanted, int64_t peak)
 
 void heat_look(struct heat *h, uint32_t now, int64_t peak, int64_t hot_bytes, bool (*in_use)(uintptr_t page))
 {
+	h->asked = 0;
 	for (size_t i = 0; i < HEAT_UNITS; i++)
 		find_use(h, &h->units[i], in_use);
 	set(&h->least, heat_of(h, (size_t)(hot_bytes / (int64_t)HEAT_UNIT_BYTES), peak));

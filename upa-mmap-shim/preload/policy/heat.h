@@ -31,8 +31,9 @@
 /* What is not purged again within this time is not in use. */
 #define HEAT_AGAIN 1000u
 
-/* How often to look through all that has been purged. */
+/* How often to look through all that has been purged: later after so many pages asked for, a millisecond each. */
 #define HEAT_LOOK_INTERVAL 16u
+#define HEAT_ASKED_PER_MS 8u
 
 struct heat_unit {
 	_Atomic uint32_t number; /* its address >> HEAT_UNIT_SHIFT */
@@ -49,6 +50,7 @@ struct heat {
 	_Atomic uint64_t purged_bytes; /* the clock of heat */
 	_Atomic uint32_t least;        /* of units to leave resident */
 	uint32_t looked_at;
+	uint32_t asked; /* pages, by the last look */
 	uint32_t scratch[HEAT_UNITS];
 };
 

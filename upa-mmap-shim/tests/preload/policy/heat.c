@@ -141,7 +141,7 @@ static void forgets(void)
 
 /* ---- looks -------------------------------------------------------------------------------------------- */
 
-static uintptr_t used[16], asked[64];
+static uintptr_t used[16], asked[128];
 static size_t used_count, asked_count;
 
 static bool in_use(uintptr_t page)
@@ -174,6 +174,19 @@ static void looks(void)
 	idle_is(16);
 	CHECK(!heat_look_due(&heat, 1000 + HEAT_LOOK_INTERVAL - 1), "just looked");
 	CHECK(heat_look_due(&heat, 1000 + HEAT_LOOK_INTERVAL), "looked a while ago");
+	/* A look that has asked for much is followed by a longer pause. */
+	for (uint32_t number = 101; number < 101 + 2 * HEAT_ASKED_PER_MS; number++) {
+		heat_up(&heat, number, 0, 0);
+		heat_mark(&heat, number * UNIT, (number + 1) * UNIT, true);
+	}
+	used_count = asked_count = 0;
+	heat_look(&heat, 2000, 0, 0, in_use);
+	CHECK(asked_count == 8 * HEAT_ASKED_PER_MS + 2, "asked=%zu", asked_count);
+	CHECK(!heat_look_due(&heat, 2000 + HEAT_LOOK_INTERVAL + 7), "just looked");
+	CHECK(heat_look_due(&heat, 2000 + HEAT_LOOK_INTERVAL + 8), "looked a while ago");
+	heat_forget(&heat, 0, 200 * UNIT);
+	heat_look(&heat, 3000, 0, 0, in_use);
+	CHECK(heat_look_due(&heat, 3000 + HEAT_LOOK_INTERVAL), "there was nothing to ask for");
 }
 
 /* Only so many units are hot, which are the hottest. */
