@@ -133,7 +133,7 @@ static void *map(void *hint, size_t length, int protection, int flags, int fd, o
 	if (result)
 		return result;
 	if ((!hint || free_hint(hint)) && is_client(asker.code) && gate_serves(length, protection, flags) &&
-	    !exceeds_memory(length)) {
+	    !exceeds_memory(length) && (!sparse_expected(length) || sparse_tries())) {
 		result = upa_mman_map(length, alignment, protection, flags, offset);
 		if (result)
 			return account(result, length);
@@ -199,7 +199,7 @@ static void *map_counted(void *address, size_t length, int protection, int flags
 	if (!gate_of(result) || flags & MAP_FIXED) {
 		view_add(&view.passed, 1);
 		if (flags & MAP_ANONYMOUS && protection & PROT_WRITE && !(flags & (MAP_FIXED | MAP_NORESERVE)) &&
-		    result != MAP_FAILED)
+		    result != MAP_FAILED && !sparse_expected(length))
 			retention_others((int64_t)length);
 	}
 	if (__builtin_expect(observing, 0))

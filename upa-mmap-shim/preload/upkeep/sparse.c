@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "upkeep/sparse.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "mman/ranges.h"
@@ -21,6 +22,13 @@
 #define LEAST_GAP ((size_t)64 << 10)
 
 #define RANGES 32
+
+/* So many blocks in a row that were hardly touched tell of the next. Of those, one of so many is looked at. */
+#define ENOUGH 16u
+#define LOOKED_AT 16u
+
+/* Blocks in a row that were hardly touched. */
+static _Atomic unsigned in_a_row;
 
 /* A block that is being freed from its start on. */
 struct freeing {
@@ -72,21 +80,47 @@ static bool suits(const struct upa_region *region, const char *address, size_t l
 	       !upa_region_tainted(region, address, length) && all_allocated(region, address, length);
 }
 
+static void judge(bool hardly_touched)
+{
+	if (!hardly_touched)
+		atomic_store_explicit(&in_a_row, 0, memory_order_relaxed);
+	else if (atomic_load_explicit(&in_a_row, memory_order_relaxed) < ENOUGH)
+		atomic_fetch_add_explicit(&in_a_row, 1, memory_order_relaxed);
+}
+
+bool sparse_expected(size_t length)
+{
+	return __builtin_expect(length >= SPARSE_LEAST_BYTES, 0) &&
+	       atomic_load_explicit(&in_a_row, memory_order_relaxed) >= ENOUGH;
+}
+
+bool sparse_tries(void)
+{
+	static _Atomic unsigned expected;
+
+	return atomic_fetch_add_explicit(&expected, 1, memory_order_relaxed) % LOOKED_AT == 0;
+}
+
 bool sparse_unmap(struct upa_region *region, char *address, size_t length)
 {
 	struct freeing f = { region, address, address, 0 };
 	struct facts_range ranges[RANGES];
 	uintptr_t from = (uintptr_t)address, end;
+	bool little;
 	long n;
 
 	length = page_up(length);
 	end = from + length;
-	if (!suits(region, address, length))
+	if (!suits(region, address, length)) {
+		judge(false);
 		return false;
+	}
 	n = facts_populated(&from, end, ranges, RANGES);
+	little = from == end && n >= 0 && bytes_of(ranges, n) <= length / LITTLE_SHARE;
+	judge(little);
 	if (n < 0)
 		return false;
-	if (from == end && bytes_of(ranges, n) <= length / LITTLE_SHARE && !os_madvise(address, length, MADV_DONTNEED))
+	if (little && !os_madvise(address, length, MADV_DONTNEED))
 		n = 0;
 	for (;;) {
 		for (long i = 0; i < n; i++)

@@ -5,6 +5,7 @@
  *
  *   sparse contents SEED   random blocks
  *   sparse kept            what is kept of blocks is what was touched of them: see the test
+ *   sparse expected        what is likely to be touched is served by the region, and the rest by the kernel: see there
  *
  * Exit status 77: this kernel does not say which pages are populated.
  */
@@ -159,6 +160,36 @@ static void kept(void)
 	unmap(p, 64 * MIB);
 }
 
+/* ---- who serves ------------------------------------------------------------------------------------ */
+
+static void come_and_go(int times, size_t touched)
+{
+	for (int i = 0; i < times; i++) {
+		char *p = map(64 * MIB);
+
+		memset(p, 1, touched);
+		unmap(p, 64 * MIB);
+	}
+}
+
+/* Of blocks one after another the region serves so many, and the kernel the others. */
+static void expected(void)
+{
+	char *populated;
+
+	come_and_go(1, 64 * MIB);  /* 1 */
+	populated = map(64 * MIB); /* 1, which has memory already */
+	come_and_go(16, PAGE);     /* 16: nothing is known */
+	come_and_go(10, PAGE);     /* 1 of 16 is tried */
+	come_and_go(20, 4 * MIB);  /* 14: the seventh is tried, and found to be touched */
+	map(64 * MIB);             /* 1: this memory is in use again */
+	come_and_go(17, PAGE);     /* 16 */
+	unmap(populated, 64 * MIB);
+	map(64 * MIB);           /* 1: so is this */
+	come_and_go(15, PAGE);   /* 15: of what had memory nobody knows how much was touched */
+	come_and_go(5, 4 * MIB); /* 5: 15 are not enough */
+}
+
 /* ---- */
 
 struct scan {
@@ -184,6 +215,8 @@ int main(int count, char **arguments)
 		contents(strtoul(arguments[2], NULL, 10));
 	else if (count > 1 && !strcmp(arguments[1], "kept"))
 		kept();
+	else if (count > 1 && !strcmp(arguments[1], "expected"))
+		expected();
 	else
 		return 2;
 	return 0;

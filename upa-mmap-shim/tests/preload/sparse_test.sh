@@ -17,6 +17,10 @@ kib=$(awk '/^  free and populated/ { print $4 }' "$work/table")
 # 48 MiB and a page, and what small requests have come by.
 ((kib >= 49152 && kib <= 49152 + 2048)) || { echo "FAILED: $kib KiB are kept"; cat "$work/table"; exit 1; }
 
+env LD_PRELOAD="$upa" UPA_STATS="$work/expected" UPA_RETAIN=1000 UPA_AGENT=0 "$sparse" expected
+served=$(awk '/^  mmap, larger/ { print $3, $5 }' "$work/expected")
+[[ $served == "71 16" ]] || { echo "FAILED: $served blocks are served and passed on"; cat "$work/expected"; exit 1; }
+
 for seed in 1 2; do
   env LD_PRELOAD="$upa" "$sparse" contents "$seed"
   env LD_PRELOAD="$upa" UPA_RETAIN=1000 "$sparse" contents "$seed"
