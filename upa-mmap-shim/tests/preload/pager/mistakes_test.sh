@@ -153,6 +153,10 @@ if [[ $(ulimit -Hv) == unlimited ]]; then
   one_line 1 'the pager cannot start: Error occurred during initialization of VM' \
     bash -c 'ulimit -v 500000 && exec "$@"' bash "$upa" run "${clock[@]}" -- echo started
 fi
+# Those of the other build have left a socket at which nobody listens.
+for left in "$XDG_RUNTIME_DIR"/upa/*.control; do
+  [[ $left == "$socket" ]] || rm -f "$left"
+done
 
 # ---- processes
 
