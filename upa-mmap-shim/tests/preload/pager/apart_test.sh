@@ -169,7 +169,7 @@ if command -v python3 >/dev/null; then
   done
 fi
 
-echo end >"$work/in"
+echo end 1<>"$work/in"
 wait "$program" || fail "ours: status=$?: $(<"$work/err1")"
 program=
 grep -q ' wrong 0$' "$work/out1" || fail "ours: $(<"$work/out1") $(<"$work/err1")"

@@ -64,7 +64,8 @@ begin() {
 end() {
   local status=0
   sleep "$seconds"
-  echo end >"$work/input"
+  # Also where nobody reads any more.
+  echo end 1<>"$work/input"
   for ((i = 0; i < 600; i++)); do
     kill -0 "$program" 2>/dev/null || break
     sleep 0.1
@@ -224,6 +225,15 @@ make_network() {
     ip -n "$space" address add 10.213.77.2/30 dev "${link}p" && ip -n "$space" link set "${link}p" up
 }
 
+# A link that is up again may take a moment.
+await_network() {
+  for ((i = 0; i < 100; i++)); do
+    [[ $(timeout 1 redis-cli -h 10.213.77.2 -p "$port" ping 2>/dev/null) != PONG ]] || return 0
+    sleep 0.1
+  done
+  fail "the store behind the link does not answer"
+}
+
 kill -9 "$server" 2>/dev/null || true
 wait "$server" 2>/dev/null || true
 server=
@@ -232,12 +242,9 @@ if [[ $EUID -eq 0 ]] && make_network; then
     --loglevel warning --daemonize no >>"$work/redis.log" 2>&1 &
   server=$!
   behind="redis://10.213.77.2:$port?timeout=500ms"
-  for ((i = 0; i < 100; i++)); do
-    [[ $(redis-cli -h 10.213.77.2 -p "$port" ping 2>/dev/null) != PONG ]] || break
-    sleep 0.1
-  done
 
   # Packets are lost, and nobody says so.
+  await_network
   begin "$behind"
   ip -n "$space" link set "${link}p" down
   sleep $((seconds + 1))
@@ -246,6 +253,7 @@ if [[ $EUID -eq 0 ]] && make_network; then
   ip -n "$space" link set "${link}p" up
   end 'network cut'
 
+  await_network
   begin "$behind" drop
   for ((k = 0; k < 3 * seconds; k++)); do
     ip link set "$link" down
@@ -255,12 +263,14 @@ if [[ $EUID -eq 0 ]] && make_network; then
   done
   end 'network cut again and again'
 
+  await_network
   begin "lz4:64M+$behind"
   ip link set "$link" down
   end 'network cut, with copies near by'
   ip link set "$link" up
 
   # 16 Mbit/s: 500 pages a second.
+  await_network
   begin "$behind"
   if tc qdisc add dev "$link" root tbf rate 16mbit burst 32kb latency 400ms 2>"$work/said" &&
     ip netns exec "$space" tc qdisc add dev "${link}p" root tbf rate 16mbit burst 32kb latency 400ms; then

@@ -189,7 +189,7 @@ begin() {
 
 end() {
   local status=0
-  echo end >"$work/input"
+  echo end 1<>"$work/input"
   wait "$program" || status=$?
   program=
   if [[ $status -ne 0 ]] || ! grep -q ' wrong 0$' "$work/out1"; then

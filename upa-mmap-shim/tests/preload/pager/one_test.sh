@@ -37,7 +37,7 @@ evicted() {
 end() {
   local name
   for name; do
-    echo end >"$work/$name.in"
+    echo end 1<>"$work/$name.in"
   done
   for name; do
     wait "${programs[$name]}" || fail "$name: status=$?: $(<"$work/$name.err")"

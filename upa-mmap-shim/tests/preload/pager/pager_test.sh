@@ -95,7 +95,7 @@ for fault in loop throw recurse sleep exit starve hoard nonsense idle; do
     ! grep -q '^evicted to stores  *[1-9]' "$work/stats" || break
     sleep 0.1
   done
-  echo end >"$work/input"
+  echo end 1<>"$work/input"
   wait "$program" || fail "policy $fault: status=$?: $(<"$work/err")"
   grep -q ' wrong 0$' "$work/out" || fail "policy $fault: $(<"$work/out") $(<"$work/err")"
   grep -q '^evicted to stores  *[1-9]' "$work/stats" || fail "policy $fault: nothing was evicted: $(<"$work/stats")"
@@ -159,7 +159,7 @@ if command -v gdb >/dev/null; then
   wait_for 0x
   timeout 60 gdb -batch -p "$program" -ex "find /w $(<"$work/out"), +1048576, 1" -ex detach >"$work/said" 2>&1 ||
     fail "gdb: status=$?: $(<"$work/said")"
-  echo >"$work/input"
+  echo 1<>"$work/input"
   wait "$program" || fail "gdb: status=$?: $(<"$work/err")"
 fi
 
@@ -250,7 +250,7 @@ for ((i = 0; i < 300; i++)); do
   ! grep -q "${copy_lines[0]}  *[1-9]" "$work/stats" || ! grep -q "${copy_lines[1]}  *[1-9]" "$work/stats" || break
   sleep 0.1
 done
-echo end >"$work/input"
+echo end 1<>"$work/input"
 wait "$program" || fail "copies: status=$?: $(<"$work/err")"
 cat "$work/out"
 grep -q ' wrong 0$' "$work/out" || fail "copies: $(<"$work/out") $(<"$work/err")"
@@ -266,7 +266,7 @@ for ((i = 0; i < 300; i++)); do
 done
 python3 "${BASH_SOURCE[0]%/*}/replace.py" "$(control_socket)" "$program" 1000 >"$work/said" 2>&1 ||
   fail "$(<"$work/said")"
-echo end >"$work/input"
+echo end 1<>"$work/input"
 wait "$program" || fail "replacements: status=$?: $(<"$work/err")"
 cat "$work/out"
 grep -q ' wrong 0$' "$work/out" || fail "replacements: $(<"$work/out") $(<"$work/err")"
@@ -285,7 +285,7 @@ done
 for fd in /proc/"$pager"/fd/*; do
   [[ $(readlink "$fd") != *.pages* ]] || dd if=/dev/urandom of="$fd" bs=1M count=32 conv=notrunc status=none
 done
-echo go >"$work/input"
+echo go 1<>"$work/input"
 wait "$program" || fail "damage: status=$?: $(<"$work/err")"
 grep -q 'does not return what was written (DAMAGED)' "$work/err" || fail "damage is not said: $(<"$work/err")"
 
@@ -320,7 +320,7 @@ for way in '--store lz4:1G drop' '--store file:/var/tmp:1G' '--store file:/var/t
   read -r option store words <<<"$way"
   begin clock --memory 24M "$option" "$store" -- "$tests/pager_checker" 64 2 until-input $words
   kill_pagers $((kills / 2))
-  echo end >"$work/input"
+  echo end 1<>"$work/input"
   wait "$program" || fail "killed pagers, $way: status=$?: $(<"$work/out") $(<"$work/err")"
   cat "$work/out"
   grep -q ' wrong 0$' "$work/out" || fail "killed pagers, $way: $(<"$work/out") $(<"$work/err")"
@@ -333,7 +333,7 @@ for ((i = 0; i < 300; i++)); do
   sleep 0.1
 done
 kill -9 "$pager"
-echo go >"$work/input"
+echo go 1<>"$work/input"
 wait "$program" || fail "a child and a killed pager: status=$?: $(<"$work/err")"
 [[ $(<"$work/out") == $'ready\ngood' ]] || fail "a child and a killed pager: $(<"$work/out") $(<"$work/err")"
 

@@ -34,7 +34,7 @@ wait_for used
 "$upa" policy stats "$program" >"$work/stats" || fail "policy stats: status=$?"
 awk '/^bound/ { b = $3 } /^resident/ { r = $3 } /^evicted to stores/ { e = $4 }
   END { exit !(b == 8192 && r <= b && e > 4096) }' "$work/stats" || fail "it is not paged: $(<"$work/stats")"
-echo >"$work/input"
+echo 1<>"$work/input"
 wait_for hinted
 for ((i = 0; i < 100; i++)); do
   "$upa" policy stats "$program" >"$work/stats" || fail "policy stats: status=$?"
@@ -42,7 +42,7 @@ for ((i = 0; i < 100; i++)); do
   sleep 0.1
 done
 grep -q '^brought in early  *[1-9]' "$work/stats" || fail "the hint is not heard: $(<"$work/stats")"
-echo >"$work/input"
+echo 1<>"$work/input"
 wait "$program" || fail "status=$?: $(<"$work/err")"
 program=
 grep -q '^wrong 0$' "$work/out" || fail "$(<"$work/out")"
@@ -76,7 +76,7 @@ evicted 5000
 # The JVM's own is a third of it.
 resident=$(awk '$1 == "RssAnon:" { print $2 }' "/proc/$program/status")
 [[ $resident -lt 300000 ]] || fail "anonymous memory over the bound of 192 MiB: resident=$resident KiB"
-echo >"$work/input"
+echo 1<>"$work/input"
 wait "$program" || fail "status=$?: $(<"$work/err")"
 program=
 grep -q ' wrong 0$' "$work/out" || fail "$(<"$work/out") $(<"$work/err")"
@@ -91,7 +91,7 @@ for gc in Serial G1 Parallel; do
     [[ ! -s $work/err ]] || break
     sleep 0.1
   done
-  echo >"$work/input"
+  echo 1<>"$work/input"
   wait "$program" || fail "heap of $gc: status=$?: $(<"$work/err")"
   program=
   grep -q '^wrong 0$' "$work/out" || fail "heap of $gc: $(<"$work/out")"

@@ -52,7 +52,7 @@ done
 
 # One leaves, and the others have what it had.
 before=$(bound "${programs[1]}")
-echo end >"$work/larger.in"
+echo end 1<>"$work/larger.in"
 wait "${programs[2]}" || fail "larger: status=$?: $(<"$work/larger.err")"
 for ((i = 0; i < 60; i++)); do
   (($(bound "${programs[1]}") <= before)) || break
@@ -63,7 +63,7 @@ kill "$sharing"
 wait "$sharing" 2>/dev/null || true
 sharing=
 for name in small large; do
-  echo end >"$work/$name.in"
+  echo end 1<>"$work/$name.in"
 done
 for i in 0 1; do
   wait "${programs[i]}" || fail "status=$?: $(cat "$work"/*.err)"

@@ -46,7 +46,7 @@ for ((i = 0; i < 300; i++)); do
 done
 awk '/^bound/ { b = $3 } /^resident/ { r = $3 } /^in swap/ { s = $4 } END { exit !(s > b / 2 && r < 1.5 * b) }' \
   "$work/stats" || fail "too much is in memory: $(<"$work/stats")"
-echo end >"$work/input"
+echo end 1<>"$work/input"
 wait "$program" || fail "checker: status=$?: $(<"$work/err")"
 program=
 cat "$work/out"
