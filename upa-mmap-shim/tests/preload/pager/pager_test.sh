@@ -204,7 +204,7 @@ paged clock --memory 24M -- "$tests/pager_checker" 48 2 5 remap >"$work/out" 2>"
 cat "$work/out"
 
 # Threads, random touches, system calls, forks and drops; the policy changes meanwhile.
-begin clock --memory 24M -- "$tests/pager_checker" 64 3 20 fork drop
+begin clock --memory 24M -- "$tests/pager_checker" 64 3 until-input fork drop
 for policy in s3-fifo fifo sieve 2q stride+clock; do
   sleep 1
   "$upa" policy set "$program" "$policy" 2>"$work/said" || grep -q 'far below its bound' "$work/said" ||
@@ -218,6 +218,7 @@ fi
 grep -q '^evicted to stores  *[1-9]' "$work/stats" || fail "nothing was evicted: $(<"$work/stats")"
 "$upa" policy status "$program" >"$work/status" || fail "policy status: status=$?"
 [[ $(<"$work/status") == *checker*stride+clock* ]] || fail "policy status: $(<"$work/status")"
+echo end 1<>"$work/input"
 wait "$program" || fail "checker: status=$?: $(<"$work/err")"
 cat "$work/out"
 grep -q ' wrong 0$' "$work/out" || fail "checker: $(<"$work/out") $(<"$work/err")"
@@ -225,7 +226,7 @@ grep -q ' wrong 0$' "$work/out" || fail "checker: $(<"$work/out") $(<"$work/err"
 grep -q "^upa: no pager of this user has pid=$program" "$work/said" || fail "stats: $(<"$work/said")"
 
 # From store to store while threads touch them, with less memory than before.
-begin clock --memory 24M --store lz4:8M,file:/var/tmp:1G -- "$tests/pager_checker" 64 2 40
+begin clock --memory 24M --store lz4:8M,file:/var/tmp:1G -- "$tests/pager_checker" 64 2 until-input
 for ((i = 0; i < 100; i++)); do
   "$upa" policy limit "$program" --memory 20M --rate 256M || fail "policy limit: status=$?"
   "$upa" policy move "$program" --from lz4 --to file >"$work/said" || fail "policy move: status=$?"
@@ -235,6 +236,8 @@ done
 "$upa" policy stats "$program" >"$work/stats" || fail "policy stats: status=$?"
 grep -q '^moved from lz4 to file: pages [1-9]' "$work/stats" || fail "nothing was moved: $(<"$work/stats")"
 grep -q '^bound, pages  *5120$' "$work/stats" || fail "another bound: $(<"$work/stats")"
+sleep 5
+echo end 1<>"$work/input"
 wait "$program" || fail "checker: status=$?: $(<"$work/err")"
 grep -q ' wrong 0$' "$work/out" || fail "checker: $(<"$work/out") $(<"$work/err")"
 
