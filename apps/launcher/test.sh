@@ -3,7 +3,7 @@
 # them up.
 
 run_tests() {
-  local preset results="$root/build/test-results" failed=0
+  local preset results="$root/build/test-results" failed=0 reports
   case "$*" in
     '') export UPA_FULL= ;;
     --full)
@@ -48,8 +48,10 @@ run_tests() {
   java_tests || failed=1
   jcstress || failed=1
   vm_tests || failed=1
-  [[ $failed -eq 0 ]] || failures
-  sum_up || failed=1
+  reports=("$results"/*.xml "$root"/*/target/surefire-reports/TEST-*.xml
+    "$root"/*/*/target/surefire-reports/TEST-*.xml)
+  [[ $failed -eq 0 ]] || failures "${reports[@]}"
+  sum_up "${reports[@]}" || failed=1
   return "$failed"
 }
 
@@ -157,10 +159,8 @@ vm_interrupted() {
 }
 
 # Which tests failed, once more: what each said may stand thousands of lines above.
-failures() {
-  local results=("$root"/build/test-results/*.xml "$root"/*/target/surefire-reports/TEST-*.xml
-    "$root"/*/*/target/surefire-reports/TEST-*.xml)
-  ! command -v python3 >/dev/null || python3 "$root/apps/launcher/failures.py" "${results[@]}"
+failures() { # REPORT...
+  ! command -v python3 >/dev/null || python3 "$root/apps/launcher/failures.py" "$@"
   sed -nE 's/^\[ERROR\] (Failed to execute goal .*)/failed: \1/p' "$log/spotless.log" "$log/maven-test.log"
   sed -nE 's/^.*FAILED.*/failed: jcstress: &/p' "$log/jcstress.log"
   sed -nE 's/^not ok/failed: module:/p' "$log/vm-test.log"
@@ -168,13 +168,11 @@ failures() {
 
 # Adds up what ctest and Surefire report in XML, and jcstress and the module's tests in their last lines: the last line
 # printed.
-sum_up() {
+sum_up() { # REPORT...
   local of_jcstress='.* ([0-9]+) passed, ([0-9]+) failed, .* ([0-9]+) hard errs.*'
   local of_module='^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$' counts='tests="\1" tests="\2" failures="\2"'
   {
-    grep -hoE '^[[:space:]]*(tests|failures|errors|skipped)="[0-9]+"|<testsuite [^>]*' \
-      "$root"/build/test-results/*.xml "$root"/*/target/surefire-reports/TEST-*.xml \
-      "$root"/*/*/target/surefire-reports/TEST-*.xml
+    grep -hoE '^[[:space:]]*(tests|failures|errors|skipped)="[0-9]+"|<testsuite [^>]*' "$@"
     sed -nE "s/$of_jcstress/$counts tests=\"\\3\" errors=\"\\3\"/p" "$log/jcstress.log" | tail -n 1
     sed -nE "s/$of_module/$counts tests=\"\\3\" skipped=\"\\3\"/p" "$log/vm-test.log"
   } | awk '
