@@ -27,19 +27,21 @@ public final class CompressedStore implements Store {
     /** What a page is compressed with. */
     public enum Method {
         /** Fast: 5 µs in, 1 µs out. */
-        LZ4(Codec.Lz4::new),
+        LZ4(Codec.Lz4::new, () -> ""),
         /** Smaller: 16 µs in, 5 µs out. */
-        ZSTD(Codec.Zstd::new);
+        ZSTD(Codec.Zstd::new, NativeLibraries::zstd);
 
         private final Supplier<Codec> codec;
+        private final Supplier<String> missing;
 
-        Method(Supplier<Codec> codec) {
+        Method(Supplier<Codec> codec, Supplier<String> missing) {
             this.codec = codec;
+            this.missing = missing;
         }
 
         /** {@return why it is not to be had here, or empty} */
         public String missing() {
-            return this == ZSTD ? NativeLibraries.zstd() : "";
+            return missing.get();
         }
     }
 
