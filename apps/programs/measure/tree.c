@@ -76,21 +76,32 @@ static uint64_t resident_bytes(pid_t pid)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static unsigned long ticks_computed(pid_t pid)
+/* What /proc/PID/stat says. All 0 of a process that has ended; the stack is 0 too of one that is not ours to read. */
+struct status {
+	unsigned long ticks; /* computed, in user and system mode */
+	unsigned long stack; /* where it began: another one after an exec, also one of the same program */
+};
+
+static struct status status_of(pid_t pid)
 {
 	char name[64], line[1024], *after;
 	unsigned long user = 0, system = 0;
+	struct status status = { 0 };
 	FILE *stat;
 
 	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
 	stat = fopen(name, "re");
 	if (!stat)
-		return 0;
+		return status;
 	/* The second field is a name in parentheses that may hold anything. */
 	if (fgets(line, sizeof(line), stat) && (after = strrchr(line, ')')) != NULL)
-		sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
+		sscanf(after + 1,
+		       " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %*u %*u %*d %*u"
+		       " %*u %*u %lu",
+		       &user, &system, &status.stack);
 	fclose(stat);
-	return user + system;
+	status.ticks = user + system;
+	return status;
 }
 
 static int all_mapped(const struct tree *tree, pid_t pid)
@@ -135,6 +146,7 @@ static struct tree_process *known(struct tree *tree, pid_t pid)
 static void check_libraries(struct tree *tree, pid_t pid)
 {
 	struct tree_process *process;
+	struct status status;
 	struct stat program;
 	ssize_t length;
 	char name[64];
@@ -145,21 +157,24 @@ static void check_libraries(struct tree *tree, pid_t pid)
 	process = known(tree, pid);
 	if (!process)
 		return;
-	if (process->device != program.st_dev || process->inode != program.st_ino) {
-		*process = (struct tree_process){
-			.pid = pid, .device = program.st_dev, .inode = program.st_ino, .lacking = process->lacking
-		};
+	/* First the time, then the maps: the other order could see maps of before and the time of after. */
+	status = status_of(pid);
+	if (process->device != program.st_dev || process->inode != program.st_ino ||
+	    (status.stack && process->stack != status.stack)) {
+		*process = (struct tree_process){ .pid = pid,
+						  .device = program.st_dev,
+						  .inode = program.st_ino,
+						  .stack = status.stack,
+						  .ticks = status.ticks,
+						  .lacking = process->lacking };
 		length = readlink(name, process->program, sizeof(process->program) - 1);
 		process->program[length < 0 ? 0 : length] = 0;
 	}
 	if (process->loaded || process->lacking)
 		return;
-	/* First the time, then the maps: the other order could see maps of before and the time of after. */
-	unsigned long ticks = ticks_computed(pid);
-
 	process->loaded = all_mapped(tree, pid);
-	if (!process->loaded && ticks >= LINKED_TICKS && !stat(name, &program) && program.st_ino == process->inode &&
-	    !all_mapped(tree, pid))
+	if (!process->loaded && status.ticks >= process->ticks + LINKED_TICKS && !all_mapped(tree, pid) &&
+	    status_of(pid).stack == process->stack)
 		process->lacking = 1;
 }
 

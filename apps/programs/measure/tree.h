@@ -19,9 +19,11 @@ struct tree_process {
 	pid_t pid;
 	dev_t device; /* of the program it runs: an exec starts it anew */
 	ino_t inode;
-	int loaded;        /* all libraries are mapped */
-	int lacking;       /* it has computed for a while without them */
-	char program[512]; /* path */
+	unsigned long stack; /* where its stack began, which an exec of the same program changes */
+	unsigned long ticks; /* computed before it was first seen running this program */
+	int loaded;          /* all libraries are mapped */
+	int lacking;         /* it has computed for a while without them */
+	char program[512];   /* path */
 };
 
 struct tree {

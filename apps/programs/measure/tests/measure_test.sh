@@ -79,7 +79,7 @@ is status 3
 [[ $(<"$folder/output") == bye ]] || fail "the server was not asked to stop"
 
 # libraries that arrived, or did not
-busy='my $i = 0; $i++ while (times)[0] < 0.3'
+busy='my $end = 0.3 + (times)[0]; 1 while (times)[0] < $end'
 run --set "LD_PRELOAD=$library" --expect "$library" perl -e "$busy"
 is loaded 1
 is lacking ''
@@ -90,4 +90,11 @@ is loaded 0
 is lacking "$perl"
 run --set "LD_PRELOAD=$library" --expect "$library" env -u LD_PRELOAD perl -e "$busy"
 is lacking "$perl"
+# A process that runs the same program again, without them; and one that had computed before it ran its last program.
+run --set "LD_PRELOAD=$library" --expect "$library" \
+  perl -e "$busy; delete \$ENV{LD_PRELOAD}; exec 'perl', '-e', '$busy'"
+is lacking "$perl"
+run --set "LD_PRELOAD=$library" --expect "$library" \
+  perl -e "$busy; exec 'perl', '-e', 'select undef, undef, undef, 0.1'"
+is lacking ''
 echo passed
