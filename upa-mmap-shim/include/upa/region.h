@@ -139,7 +139,7 @@ UPA_API int upa_region_destroy(struct upa_region *r);
 /* Allocates `bytes` (rounded up to pages), 4 KiB-aligned; from 2 MiB on normally 2 MiB-aligned. */
 UPA_API void *upa_region_map(struct upa_region *r, size_t bytes, uint32_t flags);
 
-/* Takes exactly this range of the region if all of it is free. 0, -EBUSY, -EINVAL. */
+/* Takes exactly this range of the region if all of it is free. 0, -EBUSY, -EINVAL, -ENOMEM (no page frames left). */
 UPA_API int upa_region_map_at(struct upa_region *r, void *address, size_t bytes, uint32_t flags);
 
 /*
