@@ -104,15 +104,16 @@ bool upa_block_named(const struct upa_region *r, u64 page, u64 *block)
  */
 u32 upa_blocks_number(const struct upa_region *r, u64 page)
 {
-	u64 block, after;
-	u32 word;
+	u32 first = READ_ONCE(r->shadow[round_down(page, UPADEV_BLOCK_PAGES)]), word;
+	u64 block = first & ~UPADEV_SHADOW_BLOCK;
 
-	if (!upa_block_named(r, page, &block)) {
+	if (!(first & UPADEV_SHADOW_BLOCK)) {
+		if (page % UPADEV_BLOCK_PAGES == 0)
+			return first;
 		word = READ_ONCE(r->shadow[page]);
 		smp_rmb();
-		if (!upa_block_named(r, page, &after))
+		if (!upa_block_named(r, page, &block))
 			return word;
-		block = after;
 	}
 	if (block >= UPADEV_MAX_PAGES / UPADEV_BLOCK_PAGES)
 		return U32_MAX;

@@ -139,6 +139,9 @@ again:
 	}
 	/* It was taken back, or is about to be; else it went away since the first look. */
 	if (unlikely(!good)) {
+		/* It is there: a mark came or went meanwhile. It is touched again. */
+		if (r->blocks && upa_has_memory(r, frame - 1))
+			goto done;
 		fault = upa_bring(r, page, frame, &attempts);
 		if (fault == VM_FAULT_SIGBUS)
 			goto bad;
@@ -195,13 +198,16 @@ static __always_inline int upa_walk_one(struct upa_region *r, struct upa_walk *w
 	spin_unlock(t.lock);
 	if (done == count)
 		return 0;
+	/* A mark came or went meanwhile: what was read as a number was none, or was not meant. */
+	if (r->blocks && upa_number(r, page + done) <= READ_ONCE(r->frames))
+		return -EAGAIN;
 	w->batch->stopped_at = page + done;
 	return -EINVAL;
 }
 
 /*
  * What a batch does with @count pages of one page table. -ENOENT: there is no table, and one is
- * needed; -EINVAL: an entry out of range stopped it.
+ * needed; -EINVAL: an entry out of range stopped it; -EAGAIN: it is to be looked at again.
  */
 int upa_walk_table(struct upa_region *r, struct upa_walk *w, u64 page, unsigned int count)
 {

@@ -1,51 +1,11 @@
 /*
  * UPADEV_CREATE_BLOCKS: shadow entries that name a block of 512 frames, mapped by one entry of
- * 2 MiB where they lie together. Each frame's first word holds its number + 1, so that whatever a
- * page shows can be told.
+ * 2 MiB where they lie together.
  */
-#include <pthread.h>
 #include <sys/uio.h>
 
 #include "allocator.h"
-
-#define BLOCK UPADEV_BLOCK_PAGES
-#define MARK UPADEV_SHADOW_BLOCK
-
-static struct region with_blocks(uint32_t flags, uint64_t pages, uint64_t frames)
-{
-	return make_region_with(UPADEV_GUARDED, UPADEV_CREATE_BLOCKS | flags, pages, frames, frames,
-				16 * PAGE);
-}
-
-/* Writes the number of each frame into it, by way of the last blocks of pages; singly. */
-static void number_frames(const struct region *r)
-{
-	for (uint64_t frame = 0; frame < r->created.frames; frame++)
-		r->shadow[frame] = (uint32_t)frame + 1;
-	for (uint64_t frame = 0; frame < r->created.frames; frame++)
-		*word(r, frame) = frame + 1;
-	for (uint64_t frame = 0; frame < r->created.frames; frame++)
-		r->shadow[frame] = 0;
-	CHECK_EQUAL(unmap_pages(r, 0, r->created.pages), 0);
-}
-
-static void check_shows(const struct region *r, uint64_t page, uint64_t frame)
-{
-	for (uint64_t i = 0; i < BLOCK; i++)
-		CHECK_EQUAL(*word(r, page + i), frame + i + 1);
-}
-
-/* Can this kernel's page tables be freed by a module? Else blocks stay 4 KiB where one was. */
-static bool tables_go(void)
-{
-	return access("/proc/lockdep", F_OK) != 0;
-}
-
-/* Memory may be in pieces; what the tests want to see is that the machine at hand has some. */
-static uint64_t entries(const struct region *r)
-{
-	return stats(r).block_entries;
-}
+#include "blocks.h"
 
 static void one_entry_by_map(void)
 {
@@ -458,173 +418,6 @@ static void taken_in_part_tracked(void)
 	taken_in_part(UPADEV_CREATE_TRACK);
 }
 
-/* ---- beside other threads -------------------------------------------------------------------- */
-
-static struct region shared;
-static _Atomic bool over;
-static _Atomic uint64_t looked, refused;
-static int file;
-
-static uint64_t random_of(uint64_t *state)
-{
-	*state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
-	return *state >> 8;
-}
-
-/* Whatever stands at a page, it is a frame of the same place in its block. */
-static void *look(void *argument)
-{
-	uint64_t state = (uintptr_t)argument;
-	off_t place = (off_t)(state * 8); /* each thread its own */
-
-	while (!over) {
-		uint64_t page = random_of(&state) % shared.created.pages;
-		uint64_t value = 0;
-
-		/* System calls instead of a touch: no signal if there is nothing. */
-		if (pwrite(file, (void *)word(&shared, page), 8, place) == 8 &&
-		    pread(file, &value, 8, place) == 8)
-			atomic_fetch_add(&looked, 1);
-		if (value && (value - 1) % BLOCK != page % BLOCK)
-			FAIL("page=%llu shows frame=%llu", (unsigned long long)page,
-			     (unsigned long long)value - 1);
-	}
-	return NULL;
-}
-
-/*
- * Another thread may mark the block after the kernel has looked for a mark. Then the mark is a
- * number of no frame.
- */
-static void map_beside_others(uint64_t first)
-{
-	if (map_pages(&shared, first, BLOCK)) {
-		CHECK_EQUAL(errno, EINVAL);
-		atomic_fetch_add(&refused, 1);
-	}
-}
-
-static void *change_block(void *argument)
-{
-	uint64_t state = (uintptr_t)argument, blocks = shared.created.pages / BLOCK;
-	uint32_t frame_blocks = (uint32_t)(shared.created.frames / BLOCK);
-
-	for (int n = 0; n < 3000; n++) {
-		uint64_t first = random_of(&state) % blocks * BLOCK;
-		uint32_t block = (uint32_t)(random_of(&state) % frame_blocks);
-
-		switch (random_of(&state) % 6) {
-		case 0:
-		case 1:
-			shared.shadow[first] = MARK | block;
-			map_beside_others(first);
-			break;
-		case 2:
-			for (uint32_t i = 1; i < BLOCK; i++)
-				shared.shadow[first + i] = i % 3 ? block * 512 + i + 1 : 0;
-			shared.shadow[first] = block * 512 + 1;
-			map_beside_others(first);
-			break;
-		case 3:
-			CHECK_EQUAL(unmap_pages(&shared, first + random_of(&state) % BLOCK, 1), 0);
-			break;
-		case 4:
-			CHECK_EQUAL(unmap_pages(&shared, 0, shared.created.pages), 0);
-			break;
-		default:
-			shared.shadow[first] = MARK | block;
-		}
-	}
-	return NULL;
-}
-
-static void storm(void)
-{
-	pthread_t lookers[2], changers[2];
-
-	shared = with_blocks(0, 8 * BLOCK, 4 * BLOCK);
-	number_frames(&shared);
-	file = memfd_create("look", 0);
-	CHECK(file >= 0);
-	for (uintptr_t i = 0; i < 2; i++) {
-		CHECK_EQUAL(pthread_create(&lookers[i], NULL, look, (void *)(i + 7)), 0);
-		CHECK_EQUAL(pthread_create(&changers[i], NULL, change_block, (void *)(i + 77)), 0);
-	}
-	for (int i = 0; i < 2; i++)
-		pthread_join(changers[i], NULL);
-	over = true;
-	for (int i = 0; i < 2; i++)
-		pthread_join(lookers[i], NULL);
-	CHECK(looked > 100);
-	CHECK(refused < 100);
-	CHECK(entries(&shared) > 100 || !tables_go());
-	/* Every frame still has what was written. */
-	CHECK_EQUAL(unmap_pages(&shared, 0, 8 * BLOCK), 0);
-	for (uint64_t i = 0; i < 4; i++) {
-		shared.shadow[i * BLOCK] = MARK | i;
-		CHECK_EQUAL(map_pages(&shared, i * BLOCK, BLOCK), 0);
-		check_shows(&shared, i * BLOCK, i * BLOCK);
-	}
-}
-
-static _Atomic uint64_t stores, faults;
-static __thread sigjmp_buf store_return;
-
-static void store_failed(int signal_number)
-{
-	(void)signal_number;
-	siglongjmp(store_return, 1);
-}
-
-static void *store_all_the_time(void *argument)
-{
-	volatile uint64_t *place = argument;
-
-	if (sigsetjmp(store_return, 1))
-		atomic_fetch_add(&faults, 1);
-	while (!over) {
-		(*place)++;
-		atomic_fetch_add(&stores, 1);
-	}
-	return NULL;
-}
-
-/* After the call returned no other thread stores into the block. */
-static void no_stale_translation(void)
-{
-	struct region r = with_blocks(0, 2 * BLOCK, 2 * BLOCK);
-	struct sigaction action = { .sa_handler = store_failed };
-	pthread_t thread;
-
-	sigaction(SIGBUS, &action, NULL);
-	r.shadow[BLOCK] = 9; /* frame 8, to look at it */
-	CHECK_EQUAL(*word(&r, BLOCK), 0);
-	CHECK_EQUAL(pthread_create(&thread, NULL, store_all_the_time, (void *)word(&r, 8)), 0);
-	for (int n = 0; n < 200; n++) {
-		uint64_t before = stores, value;
-
-		r.shadow[0] = MARK | 0;
-		if (n % 2)
-			CHECK_EQUAL(map_pages(&r, 0, BLOCK), 0);
-		while (stores < before + 100)
-			sched_yield();
-		if (n % 3) {
-			r.shadow[0] = 0;
-			CHECK_EQUAL(unmap_pages(&r, n % 2 ? 0 : 100, n % 2 ? BLOCK : 1), 0);
-		} else {
-			r.shadow[0] = MARK | 1;
-			CHECK_EQUAL(map_pages(&r, 0, BLOCK), 0);
-		}
-		value = *word(&r, BLOCK);
-		for (int i = 0; i < 2000; i++)
-			CHECK_EQUAL(*word(&r, BLOCK), value);
-	}
-	over = true;
-	r.shadow[0] = MARK | 0;
-	pthread_join(thread, NULL);
-	CHECK(faults > 0);
-}
-
 /* What regions of blocks held is all there again, of those that were used, split and taken. */
 static void memory_comes_back(void)
 {
@@ -651,5 +444,5 @@ static void memory_comes_back(void)
 
 TESTS(CASE(one_entry_by_map), CASE(by_fault_with_neighbours), CASE(wrong_entries),
       CASE(unmap_of_a_part), CASE(replaced), CASE(pool_lowered), CASE(calls_on_the_mapping),
-      CASE(harvested), CASE(taken_in_part_plain), CASE(taken_in_part_tracked), CASE(storm),
-      CASE(no_stale_translation), CASE(memory_comes_back))
+      CASE(harvested), CASE(taken_in_part_plain), CASE(taken_in_part_tracked),
+      CASE(memory_comes_back))
