@@ -2,9 +2,14 @@
  * A pager beside threads that write, beside its owner, and killed in the middle: no store is lost,
  * nobody starves, and what has not been said has not happened.
  */
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
 #include "pager.h"
 
 #define FRAMES 1024
+#define FEW 16
 
 static uint64_t contents[PAGE / 8];
 
@@ -67,6 +72,63 @@ static void loses_no_store(void)
 		CHECK_EQUAL(pthread_join(threads[i], &result), 0);
 		CHECK_EQUAL((long)result, 0);
 	}
+}
+
+/* ---- the owner is quicker, or is not ---- */
+
+static _Atomic uint32_t wanted; /* a page, or 0 */
+static _Atomic bool taken;
+
+/* Takes the page out of the table while it comes: no sooner than the one before it has come. */
+static void *take_what_comes(void *argument)
+{
+	for (;;) {
+		uint32_t page = atomic_load(&wanted), away = AWAY(page);
+
+		if (atomic_load(&over))
+			return argument;
+		if (!page)
+			continue;
+		while (shared_region.shadow[page - 1] == AWAY(page - 1))
+			;
+		atomic_store(&taken,
+			     atomic_compare_exchange_strong(&shared_region.shadow[page], &away, 0));
+		atomic_store(&wanted, 0);
+	}
+}
+
+/* A page has come, or its owner has taken it out meanwhile: not both. */
+static void taken_while_it_comes(void)
+{
+	static uint64_t store[FEW][512];
+	struct upadev_transfer t[FEW];
+	unsigned int quicker = 0;
+	pthread_t owner;
+	int pager;
+
+	shared_region = paged_region(FRAMES, 0, &pager);
+	CHECK_EQUAL(pthread_create(&owner, NULL, take_what_comes, NULL), 0);
+	for (uint32_t round = 0; round < 300; round++) {
+		uint32_t page = 1 + round % (FEW - 1);
+
+		for (uint32_t i = 0; i < FEW; i++) {
+			shared_region.shadow[i] = AWAY(i);
+			t[i] = (struct upadev_transfer){ .page = i,
+							 .buffer = (uintptr_t)store[i],
+							 .away = AWAY(i),
+							 .frame = i };
+		}
+		atomic_store(&wanted, page);
+		CHECK_EQUAL(paging(pager, UPADEV_PAGE_IN, t, FEW, NULL), 0);
+		while (atomic_load(&wanted))
+			;
+		CHECK_EQUAL(t[page].result, taken ? -EAGAIN : 0);
+		CHECK_EQUAL(shared_region.shadow[page], taken ? 0 : page + 1);
+		quicker += taken;
+	}
+	atomic_store(&over, true);
+	CHECK_EQUAL(pthread_join(owner, NULL), 0);
+	printf("# the owner was quicker %u of 300 times\n", quicker);
 }
 
 /* ---- killed in the middle ---- */
@@ -132,8 +194,6 @@ static void killed_in_the_middle(void)
 
 /* ---- revoked in the middle ---- */
 
-#define FEW 16
-
 static _Atomic int working; /* calls made */
 
 /* Takes pages out and brings them back, until it is the pager no more. */
@@ -187,6 +247,73 @@ static void revoked_in_the_middle(void)
 	}
 }
 
+/* ---- undone too late ---- */
+
+static void on_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		skip("two processors are needed");
+}
+
+/* Reads or writes a parameter of the test's module: one byte. */
+static void parameter(const char *name, int mode, char *byte)
+{
+	char path[64];
+	int file;
+
+	snprintf(path, sizeof(path), "/sys/module/upa_late/parameters/%s", name);
+	file = open(path, mode | O_CLOEXEC);
+	CHECK(file >= 0);
+	CHECK_EQUAL(mode == O_RDONLY ? read(file, byte, 1) : write(file, byte, 1), 1);
+	close(file);
+}
+
+/* A page goes, of which the pager cannot be told. */
+static void *undo_late(void *argument)
+{
+	uint32_t frame = UPADEV_ANY_FRAME;
+	void *forbidden = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	on_cpu(0);
+	CHECK_EQUAL(prctl(PR_SET_NAME, "upa-late"), 0);
+	CHECK_EQUAL(page_out((int)(intptr_t)argument, 0, AWAY(0), &frame, forbidden), EFAULT);
+	return NULL;
+}
+
+/* It is undone before the pager is revoked, or not at all. */
+static void revoked_before_undo(void)
+{
+	int late = open("/upa_late.ko", O_RDONLY | O_CLOEXEC), pager;
+	pthread_t thread;
+	struct region r;
+	char there = 'N';
+
+	if (late < 0)
+		skip("the kernel has no probes");
+	on_cpu(1);
+	r = paged_region(FRAMES, 0, &pager);
+	r.shadow[0] = 1;
+	*word(&r, 0) = 7;
+	CHECK_EQUAL(syscall(SYS_finit_module, late, "callers=upa_pager_", 0), 0);
+	close(late);
+	CHECK_EQUAL(pthread_create(&thread, NULL, undo_late, (void *)(intptr_t)pager), 0);
+	for (int i = 0; i < 10000 && there != 'Y'; i++) {
+		parameter("there", O_RDONLY, &there);
+		usleep(1000);
+	}
+	CHECK_EQUAL(there, 'Y');
+	CHECK_EQUAL(r.shadow[0], AWAY(0));
+	CHECK_EQUAL(dismiss(&r, 0), 0);
+	parameter("go", O_WRONLY, &there);
+	CHECK_EQUAL(pthread_join(thread, NULL), 0);
+	CHECK_EQUAL(r.shadow[0], AWAY(0));
+	CHECK_EQUAL(syscall(SYS_delete_module, "upa_late", 0), 0);
+}
+
 /* ---- two processes ---- */
 
 /* The pager never rests: the owner gets on, and so does another owner that it serves. */
@@ -232,5 +359,5 @@ static void starves_nobody(void)
 	CHECK_EQUAL(wait_status(child), SIGKILL);
 }
 
-TESTS(CASE(loses_no_store), CASE(killed_in_the_middle), CASE(revoked_in_the_middle),
-      CASE(starves_nobody))
+TESTS(CASE(loses_no_store), CASE(taken_while_it_comes), CASE(killed_in_the_middle),
+      CASE(revoked_in_the_middle), CASE(revoked_before_undo), CASE(starves_nobody))
