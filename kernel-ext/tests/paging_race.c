@@ -3,6 +3,7 @@
  * nobody starves, and what has not been said has not happened.
  */
 #include <sched.h>
+#include <semaphore.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -10,6 +11,7 @@
 
 #define FRAMES 1024
 #define FEW 16
+#define ROUNDS 1000U
 
 static uint64_t contents[PAGE / 8];
 
@@ -129,6 +131,89 @@ static void taken_while_it_comes(void)
 	atomic_store(&over, true);
 	CHECK_EQUAL(pthread_join(owner, NULL), 0);
 	printf("# the owner was quicker %u of 300 times\n", quicker);
+}
+
+/* ---- stores while pages go ---- */
+
+#define AHEAD 2U /* the pager goes before the stores by so many pages, at least */
+
+static sem_t looked, stored, next_round;
+static _Atomic uint32_t gone; /* the last round in which all pages went */
+static _Atomic uint32_t delay;
+
+/* Stores into one page after another, each some time after one before it has gone. */
+static void *store_while_they_go(void *argument)
+{
+	for (uint32_t round = 1; round <= ROUNDS; round++) {
+		for (uint32_t i = 0; i < FEW; i++)
+			CHECK_EQUAL(*word(&shared_region, i), i < AHEAD ? 0 : round - 1);
+		sem_post(&looked);
+		for (uint32_t i = AHEAD; i < FEW; i++) {
+			while (shared_region.shadow[i - AHEAD] != AWAY(i - AHEAD) &&
+			       atomic_load(&gone) != round)
+				;
+			for (volatile uint32_t n = atomic_load(&delay); n; n--)
+				;
+			*word(&shared_region, i) = round;
+		}
+		sem_post(&stored);
+		sem_wait(&next_round);
+	}
+	return argument;
+}
+
+/*
+ * A page that is said to be clean has not been written until it was out of reach. The stores are
+ * brought to the instant at which pages go: about half of them are too late.
+ */
+static void clean_is_unwritten(void)
+{
+	static uint64_t store[FEW][512];
+	struct upadev_transfer t[FEW];
+	unsigned int late = 0;
+	pthread_t writer;
+	int pager;
+
+	shared_region = paged_region(FRAMES, UPADEV_CREATE_TRACK, &pager);
+	for (uint32_t i = 0; i < FEW; i++)
+		shared_region.shadow[i] = i + 1;
+	sem_init(&looked, 0, 0), sem_init(&stored, 0, 0), sem_init(&next_round, 0, 0);
+	CHECK_EQUAL(pthread_create(&writer, NULL, store_while_they_go, NULL), 0);
+	for (uint32_t round = 1; round <= ROUNDS; round++) {
+		unsigned int clean = 0;
+
+		for (uint32_t i = 0; i < FEW; i++)
+			t[i] = (struct upadev_transfer){ .page = i,
+							 .buffer = (uintptr_t)store[i],
+							 .away = AWAY(i),
+							 .frame = i };
+		sem_wait(&looked);
+		CHECK_EQUAL(paging(pager, UPADEV_PAGE_OUT, t, FEW, NULL), 0);
+		atomic_store(&gone, round);
+		for (uint32_t i = AHEAD; i < FEW; i++) {
+			CHECK_EQUAL(t[i].result, 0);
+			if (!(t[i].flags & UPADEV_TRANSFER_CLEAN))
+				continue;
+			clean++;
+			if (store[i][0] != round - 1)
+				FAIL("round=%u page=%u: clean, with %llu", round, i,
+				     (unsigned long long)store[i][0]);
+		}
+		late += clean;
+		if (clean < FEW / 2)
+			atomic_fetch_add(&delay, 1);
+		else if (delay)
+			atomic_fetch_sub(&delay, 1);
+		for (uint32_t i = 0; i < FEW; i++)
+			t[i].flags = 0;
+		CHECK_EQUAL(paging(pager, UPADEV_PAGE_IN, t, FEW, NULL), 0);
+		sem_wait(&stored);
+		/* What was stored late has made pages dirty again. */
+		CHECK_EQUAL(unmap_pages(&shared_region, 0, FEW), 0);
+		sem_post(&next_round);
+	}
+	CHECK_EQUAL(pthread_join(writer, NULL), 0);
+	printf("# %u of %u stores were late; delay=%u\n", late, ROUNDS * (FEW - AHEAD), delay);
 }
 
 /* ---- killed in the middle ---- */
@@ -359,5 +444,6 @@ static void starves_nobody(void)
 	CHECK_EQUAL(wait_status(child), SIGKILL);
 }
 
-TESTS(CASE(loses_no_store), CASE(taken_while_it_comes), CASE(killed_in_the_middle),
-      CASE(revoked_in_the_middle), CASE(revoked_before_undo), CASE(starves_nobody))
+TESTS(CASE(loses_no_store), CASE(taken_while_it_comes), CASE(clean_is_unwritten),
+      CASE(killed_in_the_middle), CASE(revoked_in_the_middle), CASE(revoked_before_undo),
+      CASE(starves_nobody))
