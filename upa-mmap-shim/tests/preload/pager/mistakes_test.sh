@@ -52,7 +52,7 @@ run_says 2 "policy: cannot read policy jar=$work/none.jar: there is no such file
 run_says 2 "policy: cannot read policy jar=$work/text.jar: " --policy "$work/text.jar:X" --memory 16M
 
 java=$(awk '$1 == "exec" { print $2 }' "$root/build/pager/start")
-# jar CLASS API: $work/CLASS.jar, a policy of that version of the interface.
+# jar CLASS API ATTACH EVICT [MORE]: $work/CLASS.jar, a policy of that version of the interface.
 jar() {
   mkdir -p "$work/$1.classes"
   cat >"$work/$1.java" <<END
@@ -61,6 +61,7 @@ import upa.policy.*;
 public final class $1 implements MemoryPolicy {
   public void attach(PolicyContext context) { $3 }
   public void evict(Eviction wanted) { $4 }
+  ${5:-}
 }
 END
   "${java%/*}/javac" -d "$work/$1.classes" -cp "$root/upa-core/target/upa-core.jar" "$work/$1.java"
@@ -72,6 +73,9 @@ run_says 2 "policy: policy=$work/Newer.jar:Newer was compiled for version=" --po
 run_says 2 "policy: jar=$work/Newer.jar has no class=Older" --policy "$work/Newer.jar:Older" --memory 16M
 jar Loops MemoryPolicy.API 'while (context != null) { Thread.onSpinWait(); }' ''
 run_says 2 "policy: policy=$work/Loops.jar:Loops attach has not returned" --policy "$work/Loops.jar:Loops" --memory 16M
+jar Stays MemoryPolicy.API '' '' 'public Stays() { for (int i = 0; i >= 0; i = i + 1 & 1) { Thread.onSpinWait(); } }'
+run_says 2 "policy: policy=$work/Stays.jar:Stays constructor has not returned" --policy "$work/Stays.jar:Stays" \
+  --memory 16M
 jar Leaves MemoryPolicy.API 'System.exit(0);' ''
 run_says 1 'the pager has died before it could begin' --policy "$work/Leaves.jar:Leaves" --memory 16M
 
@@ -268,19 +272,27 @@ wait "$waiting" || fail "a run that has waited for its pager: status=$?"
   fail "a run that waits for its pager: $(<"$work/waits")"
 end 'mistakes while it runs'
 
-# A policy that ends its pager's process: the next one begins without it.
+# A policy that ends its pager's process, or fills its memory: the next one begins without it.
+# ends CLASS WHAT: it is said that it has done that, and clock takes over.
+ends() {
+  "$upa" run --policy "$work/$1.jar:$1" --memory 16M -- "$tests/pager_checker" 32 2 until-input <>"$work/input" \
+    >"$work/out1" 2>"$work/err1" &
+  program=$!
+  for ((i = 0; i < 300; i++)); do
+    ask status "$program" >"$work/status"
+    [[ $(<"$work/status") != *'  clock  '* ]] || break
+    sleep 0.1
+  done
+  [[ $(<"$work/status") == *'  clock  '* ]] || fail "no other has taken over: $(<"$work/status") $(<"$work/err1")"
+  grep -q "$2: replaced by clock" "$work/err1" || fail "$1: $(<"$work/err1")"
+  end "a policy: $1"
+}
 jar Exits MemoryPolicy.API '' 'System.exit(0);'
-"$upa" run --policy "$work/Exits.jar:Exits" --memory 16M -- "$tests/pager_checker" 32 2 until-input <>"$work/input" \
-  >"$work/out1" 2>"$work/err1" &
-program=$!
-for ((i = 0; i < 300; i++)); do
-  ask status "$program" >"$work/status"
-  [[ $(<"$work/status") != *'  clock  '* ]] || break
-  sleep 0.1
-done
-[[ $(<"$work/status") == *'  clock  '* ]] || fail "no other has taken over: $(<"$work/status") $(<"$work/err1")"
-grep -q 'have ended the pager by System.exit(): replaced by clock' "$work/err1" || fail "exit: $(<"$work/err1")"
-end 'a policy that exits'
+ends Exits 'have ended the pager by System.exit()'
+# In a thread of its own.
+jar Fills MemoryPolicy.API '' 'if (next++ == 0) new Thread(() -> { throw new OutOfMemoryError("none"); }).start();' \
+  'int next;'
+ends Fills 'may have filled the memory of the pager, which begins anew'
 
 # What cannot leave is over the bound, and that is said.
 "$upa" run --policy clock --memory 16M -- "$tests/pager_ways" locked 2>"$work/err" || fail "locked: status=$?"

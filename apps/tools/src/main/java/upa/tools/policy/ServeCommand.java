@@ -52,8 +52,7 @@ record ServeCommand(Path control, boolean warm) {
         Linux.duplicate(OUT, ERR);
         try (Pager pager = new Pager(control, LISTENER, OneLine::of)) {
             // The user of a program has no use for a trace of ours.
-            Thread.setDefaultUncaughtExceptionHandler(
-                    (t, e) -> pager.log("the pager's thread=" + t.getName() + " has failed: " + e));
+            Thread.setDefaultUncaughtExceptionHandler(pager::failed);
             pager.run();
         }
     }

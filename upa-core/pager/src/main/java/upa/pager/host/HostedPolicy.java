@@ -41,12 +41,12 @@ final class HostedPolicy implements PolicyContext {
     private int columnBytes;
     private volatile boolean revoked;
 
-    HostedPolicy(PolicyHost host, Mechanism mechanism, PolicySpec.Element element) {
+    HostedPolicy(PolicyHost host, Mechanism mechanism, PolicySpec.Element element, MemoryPolicy policy) {
         this.host = host;
         this.mechanism = mechanism;
         this.element = element;
         name = element.name();
-        policy = Policies.create(element);
+        this.policy = policy;
         links = new PageLinks(mechanism.pages());
         options = new Options("policy=" + name, element.options());
     }

@@ -59,20 +59,20 @@ public final class Policies {
     }
 
     /**
-     * Makes a policy.
+     * Finds a policy. None of its code runs.
      *
      * @param element its name; its options are not looked at
-     * @return a new one, not attached
-     * @throws PolicyException if there is none, it is of another version, or cannot be made
+     * @return its class
+     * @throws PolicyException if there is none, or it is of another version
      */
-    public static MemoryPolicy create(PolicySpec.Element element) {
+    static Class<?> find(PolicySpec.Element element) {
         if (element.isInJar()) {
-            return instance(element.name(), inJar(element.name()));
+            return checked(element.name(), inJar(element.name()));
         }
         List<Class<? extends MemoryPolicy>> types = types();
         for (Class<? extends MemoryPolicy> type : types) {
             if (type.getAnnotation(PolicyInfo.class).name().equals(element.name())) {
-                return instance(element.name(), type);
+                return checked(element.name(), type);
             }
         }
         throw new PolicyException("there is no policy=" + element.name() + "; there are "
@@ -99,23 +99,20 @@ public final class Policies {
             URLClassLoader loader =
                     new URLClassLoader(new URL[] {jar.toUri().toURL()}, Policies.class.getClassLoader());
             try {
-                return Class.forName(type, true, loader);
+                return Class.forName(type, false, loader);
             } catch (ClassNotFoundException e) {
                 loader.close();
                 throw new PolicyException("jar=" + jar + " has no class=" + type, e);
             } catch (LinkageError e) {
                 loader.close();
-                throw new PolicyException(
-                        "cannot load class=" + type + " of jar=" + jar + ": "
-                                + (e instanceof ExceptionInInitializerError && e.getCause() != null ? e.getCause() : e),
-                        e);
+                throw new PolicyException("cannot load class=" + type + " of jar=" + jar + ": " + e, e);
             }
         } catch (IOException e) {
             throw new PolicyException("cannot read policy jar=" + jar + ": " + e.getMessage(), e);
         }
     }
 
-    private static MemoryPolicy instance(String name, Class<?> type) {
+    private static Class<?> checked(String name, Class<?> type) {
         PolicyInfo info = type.getAnnotation(PolicyInfo.class);
         if (!MemoryPolicy.class.isAssignableFrom(type)) {
             throw new PolicyException(
@@ -131,13 +128,26 @@ public final class Policies {
         if (!Modifier.isPublic(type.getModifiers()) || Modifier.isAbstract(type.getModifiers())) {
             throw new PolicyException("class=" + type.getName() + " is not public, or abstract");
         }
+        return type;
+    }
+
+    /**
+     * Makes a policy: what its class and its constructor do is done now.
+     *
+     * @param name by which it was chosen
+     * @param type one that was found
+     * @return a new one, not attached
+     * @throws PolicyException if it cannot be made
+     */
+    static MemoryPolicy make(String name, Class<?> type) {
         try {
             Constructor<?> constructor = type.getConstructor();
             return (MemoryPolicy) constructor.newInstance();
         } catch (NoSuchMethodException e) {
             throw new PolicyException("class=" + type.getName() + " has no public constructor without parameters", e);
-        } catch (InvocationTargetException e) {
-            throw new PolicyException("policy=" + name + " cannot start: " + e.getCause(), e.getCause());
+        } catch (InvocationTargetException | ExceptionInInitializerError e) {
+            Throwable cause = e.getCause() == null ? e : e.getCause();
+            throw new PolicyException("policy=" + name + " cannot start: " + Thrown.text(cause), cause);
         } catch (ReflectiveOperationException | LinkageError e) {
             throw new PolicyException("policy=" + name + " cannot start: " + e, e);
         }

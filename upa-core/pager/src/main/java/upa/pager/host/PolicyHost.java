@@ -40,6 +40,8 @@ public final class PolicyHost implements AutoCloseable {
     private final Priorities priorities;
     /** In the order in which they are asked. A complete one is last, but for a host that has given up on policies. */
     private volatile HostedPolicy[] chain = {};
+    /** Those that were to be put there last. */
+    private volatile PolicySpec beginning = PolicySpec.DEFAULT;
 
     private long refusedBefore;
     private int replacements;
@@ -70,9 +72,12 @@ public final class PolicyHost implements AutoCloseable {
         proposals = new Proposals(mechanism, priorities, this::isAbandoned, accepted, kept);
     }
 
-    /** {@return the policies in use, with their options} */
+    /** {@return the policies in use, with their options; before the first are, those that are to be} */
     public PolicySpec spec() {
-        return PolicySpec.of(Arrays.stream(chain).map(h -> h.element).toList());
+        HostedPolicy[] now = chain;
+        return now.length == 0
+                ? beginning
+                : PolicySpec.of(Arrays.stream(now).map(h -> h.element).toList());
     }
 
     /** {@return the guard of this host's callbacks, for a {@link PolicyWatch}} */
@@ -130,16 +135,27 @@ public final class PolicyHost implements AutoCloseable {
         return abandoned;
     }
 
+    /** Its constructor is a callback like any other. */
+    private HostedPolicy make(PolicySpec.Element element) {
+        Class<?> type = Policies.find(element);
+        guard.begin(element.name(), "constructor");
+        try {
+            return new HostedPolicy(this, mechanism, element, Policies.make(element.name(), type));
+        } finally {
+            guard.end();
+        }
+    }
+
     private HostedPolicy[] attach(PolicySpec spec) {
+        beginning = spec;
         List<PolicySpec.Element> elements = new ArrayList<>(spec.elements());
         List<HostedPolicy> hosted = new ArrayList<>();
         try {
             for (PolicySpec.Element e : elements) {
-                hosted.add(new HostedPolicy(this, mechanism, e));
+                hosted.add(make(e));
             }
             if (hosted.getLast().isAid()) {
-                hosted.add(new HostedPolicy(
-                        this, mechanism, PolicySpec.DEFAULT.elements().getFirst()));
+                hosted.add(make(PolicySpec.DEFAULT.elements().getFirst()));
             }
             for (HostedPolicy h : hosted) {
                 begin(h, "attach");
@@ -148,7 +164,7 @@ public final class PolicyHost implements AutoCloseable {
                 } catch (PolicyException e) {
                     throw e;
                 } catch (Throwable t) {
-                    throw new PolicyException("policy=" + h.name + " cannot start: " + t, t);
+                    throw new PolicyException("policy=" + h.name + " cannot start: " + Thrown.text(t), t);
                 } finally {
                     guard.end();
                 }
@@ -209,7 +225,7 @@ public final class PolicyHost implements AutoCloseable {
         try {
             h.policy.close();
         } catch (Throwable t) {
-            log.accept("policy=" + h.name + " threw when it was closed: " + t);
+            log.accept("policy=" + h.name + " threw when it was closed: " + Thrown.text(t));
         } finally {
             guard.end();
             h.revoke();
@@ -230,8 +246,9 @@ public final class PolicyHost implements AutoCloseable {
     }
 
     private void threw(HostedPolicy h, String callback, Throwable t) {
+        // What it throws may not return either.
+        h.failure = callback + " threw " + Thrown.text(t);
         guard.end();
-        h.failure = callback + " threw " + t;
     }
 
     /** Replaces what has failed: nothing is left to do for a host that was abandoned meanwhile. */
@@ -251,8 +268,7 @@ public final class PolicyHost implements AutoCloseable {
         String by = failed.isAid() ? "nothing" : Policies.DEFAULT;
         if (!failed.isAid()) {
             if (++replacements <= MOST_REPLACEMENTS) {
-                HostedPolicy h = new HostedPolicy(
-                        this, mechanism, PolicySpec.DEFAULT.elements().getFirst());
+                HostedPolicy h = make(PolicySpec.DEFAULT.elements().getFirst());
                 h.policy.attach(h);
                 seed(h);
                 next.add(index, h);

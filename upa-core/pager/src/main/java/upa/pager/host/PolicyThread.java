@@ -390,8 +390,20 @@ public final class PolicyThread implements AutoCloseable {
             } catch (RevokedException e) {
                 // Its place has been taken: nothing is left to do.
                 started.completeExceptionally(e);
+            } catch (Throwable t) {
+                failed(t);
             } finally {
                 watch.remove(host);
+            }
+        }
+
+        /** Not in a callback: as when others have filled the heap. Without this thread nothing would leave memory. */
+        private void failed(Throwable t) {
+            if (host.abandon()) {
+                takeOver(this, "policies=" + host.spec().text() + " have failed: " + Thrown.text(t));
+            }
+            if (t instanceof OutOfMemoryError) {
+                watch.outOfMemory();
             }
         }
 

@@ -1,5 +1,6 @@
 package upa.pager.host;
 
+import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryPoolMXBean;
 import java.lang.management.MemoryType;
@@ -15,6 +16,9 @@ import java.util.List;
  *
  * <p>A callback may take {@link #MOST_CPU} of processor time, or {@link #MOST_WALL} of looks at it: time in which the
  * machine runs other programs, or nothing of this process, is not the policy's fault.
+ *
+ * <p>When the heap is full, of the policies from jars those have to go that have allocated most. If it is full after
+ * the next collection still, what fills it does not go with them, and only another process helps.
  */
 public final class PolicyWatch implements AutoCloseable {
     /** Processor time that one callback may take. */
@@ -39,6 +43,15 @@ public final class PolicyWatch implements AutoCloseable {
         void abandoned(String why);
     }
 
+    /** The heap of this process. */
+    interface Heap {
+        /** {@return the part that was in use after the last collection} */
+        double used();
+
+        /** {@return how many collections there have been} */
+        long collections();
+    }
+
     private static final class Watched {
         private final PolicyHost host;
         private final Listener listener;
@@ -55,23 +68,32 @@ public final class PolicyWatch implements AutoCloseable {
     }
 
     private final List<Watched> hosts = new ArrayList<>();
-    private final MemoryPoolMXBean oldObjects;
+    private final Heap heap;
+    private final Runnable full;
     private final Thread thread;
+    /** When somebody has had to go: not to be judged by the same collection again. -1: nobody has, of late. */
+    private long judged = -1;
+
     private volatile boolean closed;
 
     /** Starts a watch. */
     public PolicyWatch() {
-        this(true);
+        this(() -> {});
+    }
+
+    /**
+     * Starts a watch.
+     *
+     * @param full is called when the heap is full, and it does not help to replace policies
+     */
+    public PolicyWatch(Runnable full) {
+        this(true, new OldObjects(), full);
     }
 
     /** For tests: one that looks when it is told to. */
-    PolicyWatch(boolean byItself) {
-        oldObjects = ManagementFactory.getMemoryPoolMXBeans().stream()
-                .filter(p -> p.getType() == MemoryType.HEAP
-                        && p.getCollectionUsage() != null
-                        && p.isUsageThresholdSupported())
-                .findFirst()
-                .orElse(null);
+    PolicyWatch(boolean byItself, Heap heap, Runnable full) {
+        this.heap = heap;
+        this.full = full;
         thread = Thread.ofPlatform().daemon().name("policy watch").unstarted(this::run);
         if (byItself) {
             thread.start();
@@ -110,17 +132,30 @@ public final class PolicyWatch implements AutoCloseable {
             } catch (InterruptedException e) {
                 return;
             } catch (OutOfMemoryError e) {
-                // The next look finds out who it was.
-                continue;
+                outOfMemory();
             }
         }
     }
 
+    /** The heap was exhausted where it was not the fault of a callback. Safe for any thread. */
+    public void outOfMemory() {
+        full.run();
+    }
+
     void look() {
         List<Runnable> tell = new ArrayList<>();
+        boolean helpless = false;
         synchronized (hosts) {
-            double used = heapUsed();
-            Watched fullest = used > MOST_HEAP ? fullest() : null;
+            double used = heap.used();
+            long collections = heap.collections();
+            Watched fullest = null;
+            if (used <= MOST_HEAP) {
+                judged = -1;
+            } else if (collections != judged) {
+                helpless = judged >= 0;
+                fullest = helpless ? null : fullest();
+                judged = helpless || fullest != null ? collections : -1;
+            }
             if (used < MOST_HEAP / 2) {
                 hosts.forEach(w -> w.allocatedBefore = w.host.allocatedBytes());
             }
@@ -138,6 +173,9 @@ public final class PolicyWatch implements AutoCloseable {
             }
         }
         tell.forEach(Runnable::run);
+        if (helpless) {
+            full.run();
+        }
     }
 
     private String overdue(Watched w) {
@@ -169,17 +207,45 @@ public final class PolicyWatch implements AutoCloseable {
         return what != null && guard.call() == call ? who + what : null;
     }
 
-    /** The part of the heap that is in use after a collection. */
-    private double heapUsed() {
-        MemoryUsage usage = oldObjects == null ? null : oldObjects.getCollectionUsage();
-        return usage == null || usage.getMax() <= 0 ? 0 : (double) usage.getUsed() / usage.getMax();
+    /** Those that no collection of new objects frees. */
+    private static final class OldObjects implements Heap {
+        private final MemoryPoolMXBean pool = ManagementFactory.getMemoryPoolMXBeans().stream()
+                .filter(p -> p.getType() == MemoryType.HEAP
+                        && p.getCollectionUsage() != null
+                        && p.isUsageThresholdSupported())
+                .findFirst()
+                .orElse(null);
+        private final List<GarbageCollectorMXBean> collectors = ManagementFactory.getGarbageCollectorMXBeans().stream()
+                .filter(c -> pool != null && List.of(c.getMemoryPoolNames()).contains(pool.getName()))
+                .toList();
+
+        @Override
+        public double used() {
+            MemoryUsage usage = pool == null ? null : pool.getCollectionUsage();
+            return usage == null || usage.getMax() <= 0 ? 0 : (double) usage.getUsed() / usage.getMax();
+        }
+
+        @Override
+        public long collections() {
+            long sum = 0;
+            for (GarbageCollectorMXBean c : collectors) {
+                sum += c.getCollectionCount();
+            }
+            return sum;
+        }
     }
 
-    /** Who has been there for long has allocated much, and kept little: what counts is since the heap had room. */
+    /**
+     * Who has been there for long has allocated much, and kept little: what counts is since the heap had room. Those
+     * that come with UPA keep no more than a few bytes a page.
+     */
     private Watched fullest() {
         Watched most = null;
         long bytes = Long.MIN_VALUE;
         for (Watched w : hosts) {
+            if (w.host.spec().elements().stream().noneMatch(PolicySpec.Element::isInJar)) {
+                continue;
+            }
             long now = w.host.allocatedBytes() - w.allocatedBefore;
             if (now > bytes) {
                 most = w;

@@ -18,6 +18,7 @@ import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import upa.pager.host.PolicyWatch;
+import upa.pager.host.Thrown;
 import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
 
@@ -43,12 +44,13 @@ public final class Pager implements AutoCloseable {
 
     private static final int MOST_ANSWER_BYTES = 1 << 15;
     private static final long RUNAWAY_MILLIS = 3000;
+    private static final int RESERVE_BYTES = 1 << 18;
 
     private final Path control;
     private final long lingerMillis;
     private final int listener;
     private final UnaryOperator<String> oneLine;
-    private final PolicyWatch watch = new PolicyWatch();
+    private final PolicyWatch watch = new PolicyWatch(this::outOfMemory);
     private final List<PagerRun> runs = new CopyOnWriteArrayList<>();
     private final List<RegionRun> regions = new CopyOnWriteArrayList<>();
     private final PagerAnswers answers = new PagerAnswers(this);
@@ -56,6 +58,8 @@ public final class Pager implements AutoCloseable {
     private final AtomicInteger open = new AtomicInteger();
     /** The users of all runs hear of regions, or who has started this. */
     private Consumer<String> regionLog = this::log;
+    /** Memory for the last words. */
+    private byte[] reserve = new byte[RESERVE_BYTES];
     /** When there was one last. */
     private volatile long lastNanos = System.nanoTime();
 
@@ -239,6 +243,29 @@ public final class Pager implements AutoCloseable {
             blamed = sessions().filter(Session::blameForExit).count() > 0;
         }
         if (blamed) {
+            Session.fail();
+        }
+    }
+
+    /**
+     * A thread has ended that should not.
+     *
+     * @param thread which one
+     * @param why    what it has thrown
+     */
+    public void failed(Thread thread, Throwable why) {
+        if (why instanceof OutOfMemoryError) {
+            outOfMemory();
+        }
+        log("the pager's thread=" + thread.getName() + " has failed: " + Thrown.text(why));
+    }
+
+    /** Nobody knows what the heap holds, and whether it will go: the next pager begins with an empty one. */
+    private void outOfMemory() {
+        reserve = null;
+        try {
+            sessions().forEach(Session::blameForMemory);
+        } finally {
             Session.fail();
         }
     }

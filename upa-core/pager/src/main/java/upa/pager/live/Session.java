@@ -151,6 +151,9 @@ final class Session implements Runnable {
         } catch (Client.GoneException e) {
             end();
         } catch (Throwable t) {
+            if (t instanceof OutOfMemoryError) {
+                watch.outOfMemory();
+            }
             // Its pages are the process's: another pager goes on with them.
             process.log("the pager has failed, and begins anew: " + t);
             process.kept.failures(process.kept.failures() + 1);
@@ -422,13 +425,23 @@ final class Session implements Runnable {
      * @return whether it can have been one of this process: ours do not
      */
     boolean blameForExit() {
+        return blame("have ended the pager by System.exit()");
+    }
+
+    /** A policy has filled the heap of this process, maybe this one's: the next pager begins without it. */
+    void blameForMemory() {
+        keepPolicies();
+        blame("may have filled the memory of the pager, which begins anew");
+    }
+
+    private boolean blame(String what) {
         PolicyThread policies = process.policies();
-        if (!(policies == null ? terms.policy().text() : policies.text()).contains(".jar:")) {
+        String text = policies == null ? terms.policy().text() : policies.text();
+        if (!text.contains(".jar:")) {
             return false;
         }
         process.kept.policy(Policies.DEFAULT);
-        process.log("policies=" + (policies == null ? terms.policy().text() : policies.text())
-                + " have ended the pager by System.exit(): replaced by " + Policies.DEFAULT);
+        process.log("policies=" + text + " " + what + ": replaced by " + Policies.DEFAULT);
         return true;
     }
 
@@ -444,7 +457,7 @@ final class Session implements Runnable {
 
     /** The next pager, if this one dies of what a policy does, begins with those that have taken over. */
     private void keepPolicies() {
-        if (otherPolicies) {
+        if (otherPolicies && process.policies() != null) {
             otherPolicies = false;
             process.kept.policy(process.policies().text());
         }

@@ -17,6 +17,9 @@ public final class FakeMechanism implements Mechanism {
     public Pressure pressure = Pressure.NONE;
     public int room = 512;
     public long now;
+    /** The next call for the time, or for pages that are there, throws it. */
+    public volatile Error failure;
+
     private final int pages;
     private final BitSet resident = new BitSet();
     private final BitSet pinned = new BitSet();
@@ -47,6 +50,14 @@ public final class FakeMechanism implements Mechanism {
         stored.clear(page);
     }
 
+    private void fail() {
+        Error e = failure;
+        if (e != null) {
+            failure = null;
+            throw e;
+        }
+    }
+
     @Override
     public int pages() {
         return pages;
@@ -69,6 +80,7 @@ public final class FakeMechanism implements Mechanism {
 
     @Override
     public synchronized int nextResident(int from) {
+        fail();
         return resident.nextSetBit(from);
     }
 
@@ -79,6 +91,7 @@ public final class FakeMechanism implements Mechanism {
 
     @Override
     public long nanoTime() {
+        fail();
         return now;
     }
 

@@ -95,7 +95,7 @@ class PoliciesTest {
     }
 
     private static MemoryPolicy create(String name) {
-        return Policies.create(new PolicySpec.Element(name, Map.of()));
+        return Policies.make(name, Policies.find(new PolicySpec.Element(name, Map.of())));
     }
 
     @Test
@@ -164,7 +164,7 @@ class PoliciesTest {
     void aClassThatFailsToLoadIsAnErrorOfOneLine() {
         PolicyException e = assertThrows(PolicyException.class, () -> create(jar + ":foreign.Loading"));
         assertEquals(
-                "cannot load class=foreign.Loading of jar=" + jar + ": java.lang.ArithmeticException: / by zero",
+                "policy=" + jar + ":foreign.Loading cannot start: java.lang.ArithmeticException: / by zero",
                 e.getMessage());
     }
 

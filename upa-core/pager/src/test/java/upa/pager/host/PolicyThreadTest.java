@@ -212,6 +212,88 @@ class PolicyThreadTest {
         stop.set(true);
     }
 
+    /** Also its class may hang as it is loaded: both are done by one call. */
+    @Test
+    void aConstructorThatHangsIsReplaced() throws Exception {
+        AtomicBoolean stop = new AtomicBoolean();
+        start("fifo");
+        add(0, 50);
+        TestPolicy.misdeed("", "constructor", (p, w) -> {
+            while (!stop.get()) {
+                Thread.onSpinWait();
+            }
+        });
+        try {
+            ExecutionException e = assertThrows(
+                    ExecutionException.class,
+                    () -> thread.replace(PolicySpec.parse("test,id=" + id)).get());
+            assertTrue(
+                    e.getCause().getMessage().matches("policy=test constructor" + LATE),
+                    e.getCause().getMessage());
+            thread.want(50, true);
+            await("victims", () -> pages.residentPages() == 0);
+            thread.close();
+            PolicyException atStart = assertThrows(PolicyException.class, () -> start("test,id=" + id));
+            assertTrue(atStart.getMessage().matches("policy=test constructor" + LATE), atStart.getMessage());
+        } finally {
+            TestPolicy.MISDEEDS.remove(" constructor");
+            stop.set(true);
+        }
+    }
+
+    private static final class Nameless extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        @Override
+        public String toString() {
+            throw this;
+        }
+    }
+
+    /** What it says of itself is code of the policy's, too. */
+    @Test
+    void anExceptionThatCannotSayWhatItIsReplacesAPolicy() throws InterruptedException {
+        TestPolicy.misdeed(id, "attach", (p, w) -> {
+            throw new Nameless();
+        });
+        PolicyException e = assertThrows(PolicyException.class, () -> start("test,id=" + id));
+        assertEquals("policy=test cannot start: " + Nameless.class.getName(), e.getMessage());
+        TestPolicy.misdeed(id, "attach", (p, w) -> {});
+        TestPolicy.misdeed(id, "evict", (p, w) -> {
+            throw new Nameless();
+        });
+        TestPolicy.misdeed(id, "close", (p, w) -> {
+            throw new Nameless();
+        });
+        start("test,id=" + id);
+        add(0, 50);
+        thread.want(50, true);
+        await("victims", () -> pages.residentPages() == 0);
+        await("both lines", () -> said.size() == 2);
+        assertEquals(
+                List.of(
+                        "policy=test is replaced by clock: evict threw " + Nameless.class.getName(),
+                        "policy=test threw when it was closed: " + Nameless.class.getName()),
+                said);
+    }
+
+    /** As when another policy has filled the heap: whoever waits is told, and pages leave. */
+    @Test
+    void anErrorOutsideOfCallbacksReplacesThePolicies() throws InterruptedException {
+        pages.failure = new OutOfMemoryError("none");
+        PolicyException e = assertThrows(PolicyException.class, () -> start("fifo"));
+        assertEquals("policies=fifo have failed: java.lang.OutOfMemoryError: none", e.getMessage());
+        assertEquals(List.of(), said);
+        start("fifo");
+        pages.failure = new OutOfMemoryError("none");
+        thread.want(1, true);
+        await("replacement", () -> thread.text().equals("clock"));
+        assertEquals(List.of("policies=fifo have failed: java.lang.OutOfMemoryError: none: replaced by clock"), said);
+        add(0, 50);
+        thread.want(50, true);
+        await("victims", () -> pages.residentPages() == 0);
+    }
+
     /** Whoever ends a run asks that: its own threads do not count. */
     @Test
     void threadsOfPoliciesAreToldFromOthers() throws Exception {

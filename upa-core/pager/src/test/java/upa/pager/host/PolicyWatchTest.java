@@ -2,12 +2,19 @@ package upa.pager.host;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.jar.JarEntry;
+import java.util.jar.JarOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import upa.policy.PageBatch.Cause;
 
 /** What a watch says depends on its looks, hence not on how busy the machine is. */
@@ -16,6 +23,88 @@ class PolicyWatchTest {
     private final List<String> said = new ArrayList<>();
     private final CountDownLatch within = new CountDownLatch(1);
     private final CountDownLatch go = new CountDownLatch(1);
+
+    private double used;
+    private long collections;
+    private int full;
+    private final PolicyWatch.Heap heap = new PolicyWatch.Heap() {
+        @Override
+        public double used() {
+            return used;
+        }
+
+        @Override
+        public long collections() {
+            return collections;
+        }
+    };
+
+    private PolicyHost host(String spec) {
+        PolicyHost host = new PolicyHost(new FakeMechanism(10, 10), said::add);
+        host.replace(PolicySpec.parse(spec));
+        return host;
+    }
+
+    private static void allocate(PolicyHost host, String id, int bytes) {
+        TestPolicy.misdeed(id, "used", (p, x) -> assertEquals(bytes, new byte[bytes].length));
+        host.used(Cause.ACCESSED, new int[] {1}, 1);
+    }
+
+    /** Of those from jars, whose code is not ours, who has allocated most; once for each collection. */
+    @Test
+    void aFullHeapIsTheFaultOfAPolicyFromAJar(@TempDir Path folder) throws IOException {
+        Path jar = folder.resolve("its.jar");
+        try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(jar))) {
+            out.putNextEntry(new JarEntry("empty"));
+        }
+        // The class is found where this one is.
+        String foreign = jar + ":" + TestPolicy.class.getName();
+        PolicyHost ours = host("test,id=heap-ours");
+        PolicyHost small = host(foreign + ",id=heap-small");
+        PolicyHost large = host(foreign + ",id=heap-large");
+        try (PolicyWatch watch = new PolicyWatch(false, heap, () -> full++)) {
+            for (PolicyHost h : List.of(ours, small, large)) {
+                watch.add(h, said::add);
+            }
+            watch.look();
+            allocate(ours, "heap-ours", 4 << 20);
+            allocate(small, "heap-small", 1 << 20);
+            allocate(large, "heap-large", 2 << 20);
+            used = 0.9;
+            collections = 7;
+            for (int i = 0; i < 3; i++) {
+                watch.look();
+                assertEquals(
+                        List.of("policies=" + foreign + ",id=heap-large have allocated most of a heap that is full"),
+                        said);
+                assertTrue(large.isAbandoned());
+                assertFalse(ours.isAbandoned() || small.isAbandoned());
+                assertEquals(0, full);
+            }
+            used = 0.7;
+            collections++;
+            watch.look();
+            used = 0.9;
+            collections++;
+            watch.look();
+            assertTrue(small.isAbandoned(), "it was full anew");
+            assertEquals(0, full);
+            collections++;
+            watch.look();
+            watch.look();
+            assertEquals(1, full, "what fills it has not gone with them");
+            assertFalse(ours.isAbandoned());
+            used = 0.7;
+            watch.look();
+            used = 0.9;
+            collections++;
+            watch.look();
+            collections++;
+            watch.look();
+            assertEquals(1, full, "there is nobody to be blamed");
+            assertEquals(2, said.size());
+        }
+    }
 
     @Test
     void aCallbackIsOverdueAfterLooksAtIt() throws InterruptedException {
@@ -27,7 +116,7 @@ class PolicyWatchTest {
         PolicyHost host = new PolicyHost(pages, said::add);
         host.replace(PolicySpec.parse("test,id=watched"));
         pages.put(1);
-        try (PolicyWatch watch = new PolicyWatch(false)) {
+        try (PolicyWatch watch = new PolicyWatch(false, heap, () -> full++)) {
             watch.add(host, said::add);
             for (int i = 0; i < 2 * PolicyWatch.MOST_LOOKS; i++) {
                 watch.look();

@@ -33,12 +33,14 @@ public final class TestPolicy implements MemoryPolicy {
     public PolicyContext context;
     public PageList queue;
     public boolean closed;
+    /** Not known yet in the constructor. */
     private String id = "";
 
     public TestPolicy() {
         synchronized (MADE) {
             MADE.add(this);
         }
+        misbehave("constructor", null);
     }
 
     /** The one made last. */

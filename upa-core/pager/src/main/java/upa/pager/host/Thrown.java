@@ -1,0 +1,23 @@
+package upa.pager.host;
+
+/** What a throwable says of itself. One of a policy is the policy's code: it may throw, or say too much. */
+public final class Thrown {
+    private static final int MOST_CHARACTERS = 500;
+
+    private Thrown() {}
+
+    /**
+     * The text for a message.
+     *
+     * @param thrown whatever was thrown
+     * @return what it says, or its class if it cannot say it
+     */
+    public static String text(Throwable thrown) {
+        try {
+            String text = String.valueOf(thrown);
+            return text.length() <= MOST_CHARACTERS ? text : text.substring(0, MOST_CHARACTERS) + "...";
+        } catch (Throwable again) {
+            return thrown.getClass().getName();
+        }
+    }
+}
