@@ -251,8 +251,14 @@ static void *remap_inside(struct upa_region *r, char *from, size_t old_size, siz
 	}
 	if (os_failed(moved))
 		return address_result(moved);
-	if (!(flags & MREMAP_DONTUNMAP))
-		unmap_moved(r, from, old_size);
+	if (!(flags & MREMAP_DONTUNMAP)) {
+		size_t kept = old_size < new_size ? old_size : new_size;
+
+		unmap_moved(r, from, kept);
+		/* What has been cut off has its memory still. */
+		if (kept < old_size)
+			upa_region_unmap(r, from + kept, old_size - kept);
+	}
 	return flags & MREMAP_FIXED ? to : (void *)moved;
 }
 

@@ -344,7 +344,26 @@ static void test_refused_over_free_pages(void)
 	unmap(p, PAGE);
 }
 
+/* What is cut off on the way holds memory still: whoever gets it next reads zeros. */
+static void test_moved_and_smaller(void)
+{
+	char *p, *q;
+	int sizes = 0;
+
+	setenv("UPA_REGION_BYTES", "32M", 1);
+	p = map(8 * MIB);
+	q = map(16 * PAGE);
+	memset(p, 1, 8 * MIB);
+	CHECK(upa_mremap(p, 8 * MIB, 16 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q) == q, "errno=%d", errno);
+	for (size_t i = 0; i < 16 * PAGE; i++)
+		CHECK(q[i] == 1, "offset=%zu", i);
+	for (; (p = upa_mmap(NULL, 16 * PAGE, RW, ANON, -1, 0)) != MAP_FAILED && in_region(p); sizes++)
+		check_zero(p, 16 * PAGE);
+	CHECK(sizes > 100, "blocks=%d", sizes);
+}
+
 static const struct test_case cases[] = {
+	CASE(moved_and_smaller),
 	CASE(state_ends_with_the_holder),
 	CASE(locked_pages),
 	CASE(growing_across_mappings),

@@ -27,6 +27,18 @@ for call in $("$tests/pager_calls" list) arguments; do
   paged clock --memory 16M -- "$tests/pager_calls" "$call" 2>"$work/err" || fail "$call: status=$?: $(<"$work/err")"
 done
 
+# What mremap() puts at addresses of its choice is there as without UPA. Before 6.17 the kernel moves one mapping only.
+for seed in 1 2; do
+  "$tests/pager_remaps" "$seed" 20 >"$work/alone"
+  "$upa" run -- "$tests/pager_remaps" "$seed" 20 >"$work/out" 2>"$work/err" || fail "remaps: status=$?: $(<"$work/err")"
+  grep -q 'Bad address' "$work/alone" || cmp -s "$work/alone" "$work/out" ||
+    fail "remaps $seed: $(diff "$work/alone" "$work/out" | head -n 8)"
+  paged clock --memory 4M -- "$tests/pager_remaps" "$seed" 20 >"$work/out" 2>"$work/err" ||
+    fail "remaps, paged: status=$?: $(<"$work/err")"
+  grep -q 'Bad address' "$work/alone" || cmp -s "$work/alone" "$work/out" ||
+    fail "remaps $seed, paged: $(diff "$work/alone" "$work/out" | head -n 8)"
+done
+
 for way in drops unmaps moves writes grandchild many; do
   paged clock --memory 16M -- "$tests/pager_inherit" "$way" 2>"$work/err" || fail "child $way: $(<"$work/err")"
 done
