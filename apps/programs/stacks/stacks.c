@@ -44,6 +44,13 @@ struct range {
 	uint64_t begin, end;
 };
 
+/* What code of a file is called: to find it, libdw goes through all symbols of the file. */
+struct name {
+	uint64_t pc;
+	bool innermost;
+	char text[NAME_BYTES];
+};
+
 struct process {
 	pid_t pid;
 	Dwfl *dwfl;
@@ -55,9 +62,19 @@ struct process {
 	char frames[MOST_FRAMES][NAME_BYTES];
 	unsigned count;
 	void *stacks; /* of tsearch() */
+	void *names;  /* the same; of the mappings that were read last */
 	struct stack **list;
 	size_t listed, room;
 };
+
+static void *must(void *memory)
+{
+	if (!memory) {
+		fprintf(stderr, "upa-stacks: no memory\n");
+		exit(1);
+	}
+	return memory;
+}
 
 /* What the kernel has registered with a userfaultfd. */
 static void find_paged(struct process *p)
@@ -192,28 +209,57 @@ static void add_line(Dwfl_Module *module, uint64_t pc, char *name)
 		snprintf(name + length, NAME_BYTES - length, " (%s:%d)", file_name(file), number);
 }
 
-static void name_frame(struct process *p, uint64_t pc, bool innermost, char *name)
+static void name_in_module(Dwfl_Module *module, uint64_t pc, bool innermost, char *name)
 {
-	Dwfl_Module *module = dwfl_addrmodule(p->dwfl, pc);
-	const char *file, *function;
+	const char *file = dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+	const char *function = dwfl_module_addrname(module, pc);
 
-	if (!module) {
-		if (!name_of_map(p, pc, name))
-			strcpy(name, "[jit]");
-	} else {
-		file = dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-		function = dwfl_module_addrname(module, pc);
-		if (function)
-			snprintf(name, NAME_BYTES, "%.180s", function);
-		else
-			snprintf(name, NAME_BYTES, "[%.180s]", file ? file_name(file) : "unknown");
-		if (innermost)
-			add_line(module, pc, name);
-	}
-	/* They separate frames, and lines. */
+	if (function)
+		snprintf(name, NAME_BYTES, "%.180s", function);
+	else
+		snprintf(name, NAME_BYTES, "[%.180s]", file ? file_name(file) : "unknown");
+	if (innermost)
+		add_line(module, pc, name);
+}
+
+/* Frames and lines are separated by these. */
+static void make_one_word(char *name)
+{
 	for (char *c = name; *c; c++)
 		if (*c == ';' || *c == '\n')
 			*c = ':';
+}
+
+static int by_code(const void *a, const void *b)
+{
+	const struct name *x = a, *y = b;
+
+	return x->pc != y->pc ? (x->pc < y->pc ? -1 : 1) : (int)x->innermost - (int)y->innermost;
+}
+
+static void name_frame(struct process *p, uint64_t pc, bool innermost, char *name)
+{
+	struct name key = { .pc = pc, .innermost = innermost }, **found = must(tsearch(&key, &p->names, by_code));
+	Dwfl_Module *module;
+
+	if (*found != &key) {
+		strcpy(name, (*found)->text);
+		return;
+	}
+	module = dwfl_addrmodule(p->dwfl, pc);
+	if (module)
+		name_in_module(module, pc, innermost, name);
+	else if (!name_of_map(p, pc, name))
+		strcpy(name, "[jit]");
+	make_one_word(name);
+	if (!module) {
+		/* There may be a name for it later. */
+		tdelete(&key, &p->names, by_code);
+		return;
+	}
+	*found = must(malloc(sizeof(**found)));
+	**found = key;
+	strcpy((*found)->text, name);
 }
 
 static int add_frame(Dwfl_Frame *frame, void *context)
@@ -244,15 +290,6 @@ static int by_faults(const void *a, const void *b)
 	return x->faults == y->faults ? strcmp(x->text, y->text) : x->faults < y->faults ? 1 : -1;
 }
 
-static void *must(void *memory)
-{
-	if (!memory) {
-		fprintf(stderr, "upa-stacks: no memory\n");
-		exit(1);
-	}
-	return memory;
-}
-
 static void count(struct process *p, uint64_t faults)
 {
 	char text[MOST_FRAMES * (NAME_BYTES + 1)];
@@ -279,6 +316,8 @@ static void count(struct process *p, uint64_t faults)
 static bool report_modules(struct process *p)
 {
 	p->reported = time(NULL);
+	tdestroy(p->names, free);
+	p->names = NULL;
 	dwfl_report_begin(p->dwfl);
 	return dwfl_linux_proc_report(p->dwfl, p->pid) == 0 && dwfl_report_end(p->dwfl, NULL, NULL) == 0;
 }
