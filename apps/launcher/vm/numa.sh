@@ -154,6 +154,30 @@ report "$(compare 2048)" 'and counts as the kernel does'
 stats >&2
 finish
 report "$wrong" 'no byte is wrong in a chain'
+# Others have most of the node's memory: the kernel says ENOMEM long before SIZE is reached.
+free_there() { sed -n 's/^Node 1 MemFree: *\([0-9]*\) kB/\1/p' /sys/devices/system/node/node1/meminfo; }
+mkdir -p /tmp/others
+wrong=
+mount -t tmpfs -o mpol=bind:1,size=250m others /tmp/others || wrong='no tmpfs of the node'
+dd if=/dev/zero of=/tmp/others/file bs=1M count=$((($(free_there) >> 10) - 24)) 2>/dev/null ||
+	wrong="$wrong it takes no others: $(free_there) kB are free"
+start_program numa:1:200M 56 drop
+await grep -q 'the far node takes no more pages: they stay in memory' /tmp/err ||
+	wrong="$wrong nothing is said: $(cat /tmp/err) $(stats)"
+stats | grep -q '^not moved between nodes: .*ENOMEM [1-9]' || wrong="$wrong nothing is counted: $(stats)"
+[ "$(wc -l </tmp/err)" -eq 1 ] || wrong="$wrong more than a line: $(cat /tmp/err)"
+report "$wrong" 'what a node has no memory for stays, is counted and said'
+stats >&2
+finish
+report "$wrong" 'no byte is wrong beside a node without memory'
+start_program numa:1:200M,lz4:64M 56 drop
+wrong=
+await at_least 2000 store lz4 pages || wrong="hardly a page is in lz4: $(stats)"
+stats | grep -q '^not moved between nodes: .*ENOMEM [1-9]' || wrong="$wrong nothing is counted: $(stats)"
+report "$wrong" 'what a node has no memory for goes to the next store'
+stats >&2
+finish
+report "$wrong" 'no byte is wrong there either'
 sed 's/^/# /' /tmp/notes
 echo "1..$n"
 exit $failed

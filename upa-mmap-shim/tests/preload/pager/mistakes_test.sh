@@ -122,10 +122,14 @@ fi
 
 # What is in the place of its files.
 mkdir -m 700 "$XDG_RUNTIME_DIR/upa" 2>/dev/null || true
-"$upa" run "${clock[@]}" -- true || fail "before there is something in its place: status=$?"
+"$upa" run "${clock[@]}" -- true &
+before=$!
+wait "$before" || fail "before there is something in its place: status=$?"
 socket=$(control_socket)
 kill "$(pagers)"
-while [[ -n $(pagers) ]]; do sleep 0.1; done
+# Its keeper may have the next one started.
+while [[ -n $(keeper_of "$before")$(pagers) ]]; do sleep 0.1; done
+rm -f "$socket"
 mkdir "$socket"
 run_says 1 "cannot reach the pager in folder=$XDG_RUNTIME_DIR/upa: " "${clock[@]}"
 rmdir "$socket"
