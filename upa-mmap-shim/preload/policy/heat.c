@@ -3,6 +3,17 @@
 
 #define MOST_HEAT (UINT32_MAX / 2)
 
+/* Whether a quarter of a unit is in use is asked of one page for so many. */
+#define QUARTER_PAGES (HEAT_PAGES / 4)
+#define ASKED_PAGES 16u
+
+/* Of a unit. */
+struct pages {
+	uint32_t from, to;
+};
+
+static const struct pages whole_unit = { 0, HEAT_PAGES };
+
 static uint32_t get(const _Atomic uint32_t *p)
 {
 	return atomic_load_explicit(p, memory_order_relaxed);
@@ -33,18 +44,33 @@ static uint32_t heat_at(const struct heat_unit *u, uint32_t clock, uint32_t half
 	return heat - (uint32_t)((uint64_t)heat * (age % half) / (2ull * half));
 }
 
-static void set_idle(struct heat *h, struct heat_unit *u, uint32_t parts, bool idle)
+static _Atomic uint64_t *idle_word(struct heat *h, const struct heat_unit *u, uint32_t page)
 {
-	uint32_t was = get(&u->idle) & parts;
-	int64_t bytes;
+	return &h->idle[u - h->units][page / 64];
+}
 
-	/* Mostly nothing changes, and other threads read it. */
-	if (was == (idle ? parts : 0))
-		return;
-	was = idle ? atomic_fetch_or_explicit(&u->idle, parts, memory_order_relaxed) :
-		     atomic_fetch_and_explicit(&u->idle, ~parts, memory_order_relaxed);
-	bytes = __builtin_popcount(parts & (idle ? ~was : was)) * (int64_t)HEAT_PART_BYTES;
-	atomic_fetch_add_explicit(&h->idle_bytes, idle ? bytes : -bytes, memory_order_relaxed);
+static void set_idle(struct heat *h, struct heat_unit *u, struct pages range, bool idle)
+{
+	int64_t changed = 0;
+
+	for (uint32_t page = range.from, next; page < range.to; page = next) {
+		_Atomic uint64_t *word = idle_word(h, u, page);
+		uint64_t pages = UINT64_MAX << page % 64;
+		uint64_t was = atomic_load_explicit(word, memory_order_relaxed);
+
+		next = (page | 63) + 1;
+		if (next > range.to)
+			pages &= UINT64_MAX >> (next - range.to);
+		/* Mostly nothing changes, and other threads read it. */
+		if ((was & pages) == (idle ? pages : 0))
+			continue;
+		was = idle ? atomic_fetch_or_explicit(word, pages, memory_order_relaxed) :
+			     atomic_fetch_and_explicit(word, ~pages, memory_order_relaxed);
+		changed += __builtin_popcountll(pages & (idle ? ~was : was));
+	}
+	if (changed)
+		atomic_fetch_add_explicit(&h->idle_bytes, (idle ? changed : -changed) * (int64_t)HEAT_PAGE_BYTES,
+					  memory_order_relaxed);
 }
 
 void heat_pass(struct heat *h, uint64_t bytes)
@@ -61,7 +87,7 @@ bool heat_up(struct heat *h, uint32_t number, uint32_t now, int64_t peak)
 	if (get(&u->number) == number)
 		heat = heat_at(u, clock, half_life(peak));
 	else
-		set_idle(h, u, UINT32_MAX, false);
+		set_idle(h, u, whole_unit, false);
 	set(&u->number, number);
 	set(&u->heat, heat < MOST_HEAT ? heat + HEAT_ONE : heat);
 	set(&u->clock, clock);
@@ -69,14 +95,17 @@ bool heat_up(struct heat *h, uint32_t number, uint32_t now, int64_t peak)
 	return heat && heat + HEAT_ONE >= get(&h->least) && since <= HEAT_AGAIN;
 }
 
-/* The parts of a unit that lie wholly in a range. */
-static uint32_t parts_in(uintptr_t number, uintptr_t from, uintptr_t to)
+/* The pages of a unit that lie wholly in a range. */
+static struct pages pages_in(uintptr_t number, uintptr_t from, uintptr_t to)
 {
 	uintptr_t start = number << HEAT_UNIT_SHIFT;
-	uint64_t first = from > start ? (from - start + HEAT_PART_BYTES - 1) / HEAT_PART_BYTES : 0;
-	uint64_t end = to < start + HEAT_UNIT_BYTES ? (to - start) / HEAT_PART_BYTES : HEAT_PARTS;
+	struct pages in = whole_unit;
 
-	return first < end ? (uint32_t)((1ull << end) - (1ull << first)) : 0;
+	if (from > start)
+		in.from = (uint32_t)((from - start + HEAT_PAGE_BYTES - 1) / HEAT_PAGE_BYTES);
+	if (to < start + HEAT_UNIT_BYTES)
+		in.to = (uint32_t)((to - start) / HEAT_PAGE_BYTES);
+	return in;
 }
 
 void heat_mark(struct heat *h, uintptr_t from, uintptr_t to, bool idle)
@@ -84,8 +113,8 @@ void heat_mark(struct heat *h, uintptr_t from, uintptr_t to, bool idle)
 	for (uintptr_t number = from >> HEAT_UNIT_SHIFT; number <= (to - 1) >> HEAT_UNIT_SHIFT; number++) {
 		struct heat_unit *u = heat_unit(h, (uint32_t)number);
 
-		if ((idle || get(&u->idle)) && get(&u->number) == (uint32_t)number)
-			set_idle(h, u, parts_in(number, from, to), idle);
+		if (get(&u->number) == (uint32_t)number)
+			set_idle(h, u, pages_in(number, from, to), idle);
 	}
 }
 
@@ -99,10 +128,10 @@ void heat_forget(struct heat *h, uintptr_t from, uintptr_t to)
 	}
 	/* As long as a program's mistake makes it: look through what is known, not through the range. */
 	for (size_t i = 0; i < HEAT_UNITS; i++) {
-		uintptr_t start = (uintptr_t)get(&h->units[i].number) << HEAT_UNIT_SHIFT;
+		uintptr_t number = get(&h->units[i].number), start = number << HEAT_UNIT_SHIFT;
 
-		if (start < to && get(&h->units[i].idle))
-			set_idle(h, &h->units[i], parts_in(start >> HEAT_UNIT_SHIFT, from, to), false);
+		if (number && start < to && start + HEAT_UNIT_BYTES > from)
+			set_idle(h, &h->units[i], pages_in(number, from, to), false);
 	}
 }
 
@@ -116,17 +145,33 @@ bool heat_look_due(const struct heat *h, uint32_t now)
 	return now - h->looked_at >= HEAT_LOOK_INTERVAL + h->asked / HEAT_ASKED_PER_MS;
 }
 
-/* One page speaks for a quarter of a unit. */
+/* The first idle page in a range of a unit; its end if there is none. */
+static uint32_t first_idle(struct heat *h, const struct heat_unit *u, struct pages range)
+{
+	for (uint32_t page = range.from; page < range.to; page = (page | 63) + 1) {
+		uint64_t idle = atomic_load_explicit(idle_word(h, u, page), memory_order_relaxed) >> page % 64;
+
+		if (idle)
+			return page + (uint32_t)__builtin_ctzll(idle);
+	}
+	return range.to;
+}
+
+/* Memory is used from its start on, mostly: what follows pages that are not in use is not asked about. */
 static void find_use(struct heat *h, struct heat_unit *u, bool (*in_use)(uintptr_t page))
 {
 	uintptr_t start = (uintptr_t)get(&u->number) << HEAT_UNIT_SHIFT;
 
-	for (uint32_t quarter = 0xff; get(&u->idle) && quarter; quarter <<= 8) {
-		uint32_t idle = get(&u->idle) & quarter;
+	for (struct pages q = { 0, QUARTER_PAGES }; q.to <= HEAT_PAGES; q.from = q.to, q.to += QUARTER_PAGES) {
+		while ((q.from = first_idle(h, u, q)) < q.to) {
+			uint32_t next = (q.from | (ASKED_PAGES - 1)) + 1;
 
-		h->asked += !!idle;
-		if (idle && in_use(start + (uintptr_t)__builtin_ctz(idle) * HEAT_PART_BYTES))
-			set_idle(h, u, quarter, false);
+			h->asked++;
+			if (!in_use(start + (uintptr_t)q.from * HEAT_PAGE_BYTES))
+				break;
+			set_idle(h, u, (struct pages){ q.from, next }, false);
+			q.from = next;
+		}
 	}
 }
 
@@ -158,7 +203,8 @@ void heat_look(struct heat *h, uint32_t now, int64_t peak, int64_t hot_bytes, bo
 {
 	h->asked = 0;
 	for (size_t i = 0; i < HEAT_UNITS; i++)
-		find_use(h, &h->units[i], in_use);
+		if (get(&h->units[i].number))
+			find_use(h, &h->units[i], in_use);
 	set(&h->least, heat_of(h, (size_t)(hot_bytes / (int64_t)HEAT_UNIT_BYTES), peak));
 	h->looked_at = now;
 }

@@ -75,10 +75,10 @@ static void never_overflows(void)
 
 /* ---- what is idle ----------------------------------------------------------------------------------- */
 
-static void idle_is(int64_t parts)
+static void idle_is(int64_t pages)
 {
-	CHECK(heat_idle_bytes(&heat) == parts * (int64_t)HEAT_PART_BYTES, "idle=%" PRId64 " expected=%" PRId64,
-	      heat_idle_bytes(&heat), parts * (int64_t)HEAT_PART_BYTES);
+	CHECK(heat_idle_bytes(&heat) == pages * (int64_t)HEAT_PAGE_BYTES, "idle=%" PRId64 " expected=%" PRId64,
+	      heat_idle_bytes(&heat), pages * (int64_t)HEAT_PAGE_BYTES);
 }
 
 static void marks(void)
@@ -92,21 +92,33 @@ static void marks(void)
 	heat_up(&heat, 100, 0, 0);
 	heat_up(&heat, 102, 0, 0);
 	heat_mark(&heat, a, a + 3 * UNIT, true);
-	idle_is(2 * HEAT_PARTS);
+	idle_is(2 * HEAT_PAGES);
 	heat_mark(&heat, a, a + 3 * UNIT, true);
-	idle_is(2 * HEAT_PARTS);
-	/* Whole parts only. */
-	heat_mark(&heat, a + 1, a + 3 * HEAT_PART_BYTES - 1, false);
-	idle_is(2 * HEAT_PARTS - 1);
-	heat_mark(&heat, a + HEAT_PART_BYTES, a + 2 * HEAT_PART_BYTES, false);
-	idle_is(2 * HEAT_PARTS - 1);
-	heat_mark(&heat, a, a + HEAT_PART_BYTES, false);
-	idle_is(2 * HEAT_PARTS - 2);
-	heat_mark(&heat, a + UNIT - HEAT_PART_BYTES, a + 2 * UNIT + HEAT_PART_BYTES, false);
-	idle_is(2 * HEAT_PARTS - 4);
+	idle_is(2 * HEAT_PAGES);
+	/* Whole pages only. */
+	heat_mark(&heat, a + 1, a + 3 * HEAT_PAGE_BYTES - 1, false);
+	idle_is(2 * HEAT_PAGES - 1);
+	heat_mark(&heat, a + HEAT_PAGE_BYTES, a + 2 * HEAT_PAGE_BYTES, false);
+	idle_is(2 * HEAT_PAGES - 1);
+	heat_mark(&heat, a, a + HEAT_PAGE_BYTES, false);
+	idle_is(2 * HEAT_PAGES - 2);
+	heat_mark(&heat, a + UNIT - HEAT_PAGE_BYTES, a + 2 * UNIT + HEAT_PAGE_BYTES, false);
+	idle_is(2 * HEAT_PAGES - 4);
 	/* Driven out by another unit, it is forgotten. */
 	heat_up(&heat, 102 + HEAT_UNITS, 0, 0);
-	idle_is(HEAT_PARTS - 3);
+	idle_is(HEAT_PAGES - 3);
+	/* From any page to any other. */
+	begin();
+	heat_up(&heat, 100, 0, 0);
+	for (uintptr_t from = 0; from < HEAT_PAGES; from += 31)
+		for (uintptr_t to = from + 1; to <= HEAT_PAGES; to += 33) {
+			heat_mark(&heat, a + from * HEAT_PAGE_BYTES, a + to * HEAT_PAGE_BYTES, true);
+			idle_is((int64_t)(to - from));
+			heat_mark(&heat, a, a + UNIT, true);
+			heat_mark(&heat, a + from * HEAT_PAGE_BYTES, a + to * HEAT_PAGE_BYTES, false);
+			idle_is(HEAT_PAGES - (int64_t)(to - from));
+			heat_mark(&heat, a, a + UNIT, false);
+		}
 }
 
 static void forgets(void)
@@ -119,59 +131,76 @@ static void forgets(void)
 	heat_mark(&heat, a, a + 2 * UNIT, true);
 	heat_forget(&heat, a, a);
 	heat_forget(&heat, a + UNIT, a);
-	idle_is(2 * HEAT_PARTS);
-	heat_forget(&heat, a + HEAT_PART_BYTES, a + 2 * HEAT_PART_BYTES);
-	idle_is(2 * HEAT_PARTS - 1);
+	idle_is(2 * HEAT_PAGES);
+	heat_forget(&heat, a + HEAT_PAGE_BYTES, a + 2 * HEAT_PAGE_BYTES);
+	idle_is(2 * HEAT_PAGES - 1);
 	heat_forget(&heat, a, a + UNIT);
-	idle_is(HEAT_PARTS);
+	idle_is(HEAT_PAGES);
 	/* As long as all that can be told apart, and longer. */
-	heat_forget(&heat, a + UNIT + HEAT_PART_BYTES, a + UNIT + (uintptr_t)HEAT_UNITS * UNIT);
+	heat_forget(&heat, a + UNIT + HEAT_PAGE_BYTES, a + UNIT + (uintptr_t)HEAT_UNITS * UNIT);
 	idle_is(1);
 	heat_mark(&heat, a, a + 2 * UNIT, true);
 	heat_forget(&heat, 0, a + UNIT);
-	idle_is(HEAT_PARTS);
-	heat_forget(&heat, a + UNIT + 3 * HEAT_PART_BYTES, UINTPTR_MAX);
+	idle_is(HEAT_PAGES);
+	heat_forget(&heat, a + UNIT + 3 * HEAT_PAGE_BYTES, UINTPTR_MAX);
 	idle_is(3);
 	heat_mark(&heat, a, a + 2 * UNIT, true);
 	heat_forget(&heat, a + 2 * UNIT, UINTPTR_MAX);
-	idle_is(2 * HEAT_PARTS);
+	idle_is(2 * HEAT_PAGES);
 	heat_forget(&heat, 0, UINTPTR_MAX);
 	idle_is(0);
 }
 
 /* ---- looks -------------------------------------------------------------------------------------------- */
 
-static uintptr_t used[16], asked[128];
-static size_t used_count, asked_count;
+#define QUARTER (UNIT / 4)
+#define ASKED (16 * HEAT_PAGE_BYTES)
+
+/* What is in use, and what was asked for. */
+static uintptr_t used_from, used_to, asked[128];
+static size_t asked_count;
 
 static bool in_use(uintptr_t page)
 {
 	asked[asked_count++] = page;
-	for (size_t i = 0; i < used_count; i++)
-		if (used[i] == page)
-			return true;
-	return false;
+	return page >= used_from && page < used_to;
+}
+
+static void look(uint32_t now, uintptr_t from, uintptr_t to)
+{
+	used_from = from;
+	used_to = to;
+	asked_count = 0;
+	heat_look(&heat, now, 0, 0, in_use);
 }
 
 static void looks(void)
 {
-	uintptr_t a = 100 * UNIT, quarter = UNIT / 4;
+	uintptr_t a = 100 * UNIT, second = a + QUARTER;
 
 	begin();
 	CHECK(heat_look_due(&heat, HEAT_LOOK_INTERVAL), "never looked");
 	heat_up(&heat, 100, 0, 0);
 	heat_mark(&heat, a, a + UNIT, true);
-	heat_mark(&heat, a + quarter, a + quarter + 2 * HEAT_PART_BYTES, false);
-	heat_mark(&heat, a + 2 * quarter, a + 3 * quarter, false);
-	idle_is(HEAT_PARTS - 2 - 8);
-	used[0] = a + quarter + 2 * HEAT_PART_BYTES;
-	used_count = 1;
-	heat_look(&heat, 1000, 0, 0, in_use);
+	heat_mark(&heat, second, second + 19 * HEAT_PAGE_BYTES, false);
+	heat_mark(&heat, a + 2 * QUARTER, a + 3 * QUARTER, false);
+	idle_is(HEAT_PAGES - 19 - 128);
+	look(1000, a, a);
 	/* The first idle page of each quarter that has one. */
-	CHECK(asked_count == 3 && asked[0] == a && asked[1] == used[0] && asked[2] == a + 3 * quarter, "asked=%zu",
-	      asked_count);
-	/* Of the second quarter nothing is idle. */
-	idle_is(16);
+	CHECK(asked_count == 3 && asked[0] == a && asked[1] == second + 19 * HEAT_PAGE_BYTES &&
+		      asked[2] == a + 3 * QUARTER,
+	      "asked=%zu", asked_count);
+	idle_is(HEAT_PAGES - 19 - 128);
+	/* Where that is in use it counts for 16 pages, and the next of them is asked. */
+	look(1000, second, second + 33 * HEAT_PAGE_BYTES);
+	CHECK(asked_count == 5 && asked[1] == second + 19 * HEAT_PAGE_BYTES && asked[2] == second + 2 * ASKED &&
+		      asked[3] == second + 3 * ASKED,
+	      "asked=%zu", asked_count);
+	idle_is(HEAT_PAGES - 48 - 128);
+	/* To the end of the quarter. */
+	look(1000, second, second + QUARTER);
+	CHECK(asked_count == 7 && asked[5] == second + 7 * ASKED, "asked=%zu", asked_count);
+	idle_is(2 * 128);
 	CHECK(!heat_look_due(&heat, 1000 + HEAT_LOOK_INTERVAL - 1), "just looked");
 	CHECK(heat_look_due(&heat, 1000 + HEAT_LOOK_INTERVAL), "looked a while ago");
 	/* A look that has asked for much is followed by a longer pause. */
@@ -179,13 +208,13 @@ static void looks(void)
 		heat_up(&heat, number, 0, 0);
 		heat_mark(&heat, number * UNIT, (number + 1) * UNIT, true);
 	}
-	used_count = asked_count = 0;
-	heat_look(&heat, 2000, 0, 0, in_use);
+	look(2000, a, a);
 	CHECK(asked_count == 8 * HEAT_ASKED_PER_MS + 2, "asked=%zu", asked_count);
 	CHECK(!heat_look_due(&heat, 2000 + HEAT_LOOK_INTERVAL + 7), "just looked");
 	CHECK(heat_look_due(&heat, 2000 + HEAT_LOOK_INTERVAL + 8), "looked a while ago");
 	heat_forget(&heat, 0, 200 * UNIT);
-	heat_look(&heat, 3000, 0, 0, in_use);
+	look(3000, 0, UINTPTR_MAX);
+	CHECK(!asked_count, "asked=%zu", asked_count);
 	CHECK(heat_look_due(&heat, 3000 + HEAT_LOOK_INTERVAL), "there was nothing to ask for");
 }
 
@@ -193,7 +222,6 @@ static void looks(void)
 static void the_hottest(void)
 {
 	begin();
-	used_count = 0;
 	for (uint32_t number = 1; number <= 40; number++)
 		for (uint32_t i = 0; i < number; i++)
 			heat_up(&heat, number, 0, (int64_t)MIB);

@@ -7,6 +7,7 @@
 
 #define MIB (1ll << 20)
 #define UNIT HEAT_UNIT_BYTES
+#define PART (UNIT / 32)
 
 static struct {
 	int64_t now, excess, peak;
@@ -72,7 +73,7 @@ static const char *stretches(const struct purge_choice *c, uintptr_t from, uintp
 		s = purge_next(&purge, c, from, to, at);
 		CHECK(s.from == at && s.to > at && s.to <= to, "at=%" PRIxPTR " to=%" PRIxPTR, at, s.to);
 		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%c%zu", length ? " " : "",
-					   s.hot ? 'h' : 'k', (size_t)((s.to - s.from) / HEAT_PART_BYTES));
+					   s.hot ? 'h' : 'k', (size_t)((s.to - s.from) / PART));
 	}
 	return text;
 }
@@ -124,7 +125,7 @@ static void cools(void)
 static void small(void)
 {
 	struct purge_choice c;
-	uintptr_t from = A + UNIT - HEAT_PART_BYTES, to = A + UNIT + 2 * HEAT_PART_BYTES;
+	uintptr_t from = A + UNIT - PART, to = A + UNIT + 2 * PART;
 
 	begin();
 	choose(&c, from, to);
@@ -132,6 +133,12 @@ static void small(void)
 	are(stretches(&c, from, to), "h3");
 	choose(&c, A + UNIT, to);
 	are(stretches(&c, A + UNIT, to), "h2");
+	/* Each page counts, wherever the purge begins. */
+	purge_decline(&purge, from, to);
+	CHECK(!heat_idle_bytes(&purge.heat), "%" PRId64, heat_idle_bytes(&purge.heat));
+	choose(&c, from + HEAT_PAGE_BYTES, to - HEAT_PAGE_BYTES);
+	stretches(&c, from + HEAT_PAGE_BYTES, to - HEAT_PAGE_BYTES);
+	CHECK(heat_idle_bytes(&purge.heat) == 46 * (int64_t)HEAT_PAGE_BYTES, "%" PRId64, heat_idle_bytes(&purge.heat));
 }
 
 /* As much as there may be: more units than a word has bits. */
