@@ -53,7 +53,7 @@ static void notes(void)
 
 static void of_a_region(void)
 {
-	char region;
+	static char region;
 
 	view_region((struct upa_region *)&region);
 	CHECK(view.metadata == (uintptr_t)&region, "%" PRIx64, view.metadata);
