@@ -8,7 +8,8 @@ package upa.policy;
  * memory after all (pinned by the kernel, touched again before it had left, refused by every store), it is added again.
  *
  * <p><b>What a policy may not do.</b> Allocate per event, block, or keep a batch beyond the callback. One callback may
- * take 50 ms of processor time; beyond that, and after an exception, the default policy takes over.
+ * take 50 ms of processor time, the constructor and {@link #attach} 500 ms; beyond that, and after an exception, the
+ * default policy takes over.
  *
  * <p>All callbacks come from one thread at a time, with all earlier ones visible.
  */

@@ -8,6 +8,9 @@ import java.lang.management.ManagementFactory;
  * A callback inside another, as a seeding during an eviction, counts as the outer one.
  */
 final class CallGuard {
+    static final String CONSTRUCTOR = "constructor";
+    static final String ATTACH = "attach";
+
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
     /** Null: nobody wants to know. */
@@ -63,6 +66,11 @@ final class CallGuard {
     /** For a message about the call under way: right unless that has ended meanwhile. */
     String describe() {
         return "policy=" + policy + " " + callback;
+    }
+
+    /** Whether a policy begins with it. Right as {@link #describe} is. */
+    boolean isAtFirst() {
+        return callback.equals(CONSTRUCTOR) || callback.equals(ATTACH);
     }
 
     String policy() {

@@ -138,7 +138,7 @@ public final class PolicyHost implements AutoCloseable {
     /** Its constructor is a callback like any other. */
     private HostedPolicy make(PolicySpec.Element element) {
         Class<?> type = Policies.find(element);
-        guard.begin(element.name(), "constructor");
+        guard.begin(element.name(), CallGuard.CONSTRUCTOR);
         try {
             return new HostedPolicy(this, mechanism, element, Policies.make(element.name(), type));
         } finally {
@@ -158,7 +158,7 @@ public final class PolicyHost implements AutoCloseable {
                 hosted.add(make(PolicySpec.DEFAULT.elements().getFirst()));
             }
             for (HostedPolicy h : hosted) {
-                begin(h, "attach");
+                begin(h, CallGuard.ATTACH);
                 try {
                     h.policy.attach(h);
                 } catch (PolicyException e) {

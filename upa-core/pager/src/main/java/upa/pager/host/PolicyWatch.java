@@ -14,8 +14,9 @@ import java.util.List;
  * Notices policies that do not return, or fill the heap. Looks at every host a hundred times a second, in a thread of
  * its own. Safe for use by any thread.
  *
- * <p>A callback may take {@link #MOST_CPU} of processor time, or {@link #MOST_WALL} of looks at it: time in which the
- * machine runs other programs, or nothing of this process, is not the policy's fault.
+ * <p>A callback may take {@link #MOST_CPU} of processor time, at first {@link #MOST_CPU_AT_FIRST}, or {@link
+ * #MOST_WALL} of looks at it: time in which the machine runs other programs, or nothing of this process, is not the
+ * policy's fault.
  *
  * <p>When the heap is full, of the policies from jars those have to go that have allocated most. If it is full after
  * the next collection still, what fills it does not go with them, and only another process helps.
@@ -23,6 +24,8 @@ import java.util.List;
 public final class PolicyWatch implements AutoCloseable {
     /** Processor time that one callback may take. */
     public static final Duration MOST_CPU = Duration.ofMillis(50);
+    /** The same of those with which a policy begins: its classes are loaded then, and none is compiled. */
+    public static final Duration MOST_CPU_AT_FIRST = Duration.ofMillis(500);
     /** Time that one callback may take, if the watch is never kept from looking. */
     public static final Duration MOST_WALL = Duration.ofMillis(1000);
 
@@ -195,8 +198,9 @@ public final class PolicyWatch implements AutoCloseable {
         w.looks++;
         long allocated = guard.allocatedBytes();
         String what = null;
-        if (cpu >= 0 && cpu - w.cpuAtFirst >= MOST_CPU.toNanos()) {
-            what = " has not returned after " + MOST_CPU.toMillis() + " ms of processor time";
+        Duration most = guard.isAtFirst() ? MOST_CPU_AT_FIRST : MOST_CPU;
+        if (cpu >= 0 && cpu - w.cpuAtFirst >= most.toNanos()) {
+            what = " has not returned after " + most.toMillis() + " ms of processor time";
         } else if (w.looks >= MOST_LOOKS) {
             what = " has not returned after " + MOST_WALL.toMillis() + " ms";
         } else if (allocated > PolicyHost.MOST_ALLOCATED_BYTES) {

@@ -5,11 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import org.junit.jupiter.api.Test;
@@ -103,6 +107,45 @@ class PolicyWatchTest {
             watch.look();
             assertEquals(1, full, "there is nobody to be blamed");
             assertEquals(2, said.size());
+        }
+    }
+
+    /** Its classes are loaded as it begins. */
+    @Test
+    void aPolicyHasLongerAtFirst() throws Exception {
+        CyclicBarrier both = new CyclicBarrier(2);
+        TestPolicy.misdeed("slow", "attach", (p, x) -> {
+            both.await();
+            compute(Duration.ofMillis(100));
+            both.await();
+            both.await();
+            compute(PolicyWatch.MOST_CPU_AT_FIRST);
+            both.await();
+            both.await();
+        });
+        PolicyHost host = new PolicyHost(new FakeMechanism(10, 10), said::add);
+        try (PolicyWatch watch = new PolicyWatch(false, heap, () -> full++)) {
+            watch.add(host, said::add);
+            Thread thread = Thread.ofPlatform().daemon().start(() -> host.replace(PolicySpec.parse("test,id=slow")));
+            both.await();
+            watch.look();
+            both.await();
+            watch.look();
+            assertEquals(List.of(), said);
+            both.await();
+            both.await();
+            watch.look();
+            assertEquals(List.of("policy=test attach has not returned after 500 ms of processor time"), said);
+            both.await();
+            thread.join();
+        }
+    }
+
+    private static void compute(Duration time) {
+        ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+        long end = threads.getCurrentThreadCpuTime() + time.toNanos();
+        while (threads.getCurrentThreadCpuTime() < end) {
+            Thread.onSpinWait();
         }
     }
 
