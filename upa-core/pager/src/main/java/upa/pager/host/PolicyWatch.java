@@ -150,14 +150,16 @@ public final class PolicyWatch implements AutoCloseable {
         boolean helpless = false;
         synchronized (hosts) {
             double used = heap.used();
-            long collections = heap.collections();
             Watched fullest = null;
             if (used <= MOST_HEAP) {
                 judged = -1;
-            } else if (collections != judged) {
-                helpless = judged >= 0;
-                fullest = helpless ? null : fullest();
-                judged = helpless || fullest != null ? collections : -1;
+            } else {
+                long collections = heap.collections();
+                if (collections != judged) {
+                    helpless = judged >= 0;
+                    fullest = helpless ? null : fullest();
+                    judged = helpless || fullest != null ? collections : -1;
+                }
             }
             if (used < MOST_HEAP / 2) {
                 hosts.forEach(w -> w.allocatedBefore = w.host.allocatedBytes());
