@@ -192,6 +192,15 @@ class PolicyThreadTest {
         stop.set(true);
     }
 
+    private void assertReplacementIsLateIn(String callback) {
+        ExecutionException e = assertThrows(
+                ExecutionException.class,
+                () -> thread.replace(PolicySpec.parse("test,id=" + id)).get());
+        assertTrue(
+                e.getCause().getMessage().matches("policy=test " + callback + LATE_AT_FIRST),
+                e.getCause().getMessage());
+    }
+
     @Test
     void aReplacementThatHangsWhenAttachedIsReplacedItself() throws Exception {
         AtomicBoolean stop = new AtomicBoolean();
@@ -202,12 +211,7 @@ class PolicyThreadTest {
         });
         start("fifo");
         add(0, 50);
-        ExecutionException e = assertThrows(
-                ExecutionException.class,
-                () -> thread.replace(PolicySpec.parse("test,id=" + id)).get());
-        assertTrue(
-                e.getCause().getMessage().matches("policy=test attach" + LATE_AT_FIRST),
-                e.getCause().getMessage());
+        assertReplacementIsLateIn("attach");
         await("the default", () -> thread.text().equals("clock"));
         thread.want(50, true);
         await("victims", () -> pages.residentPages() == 0);
@@ -226,12 +230,7 @@ class PolicyThreadTest {
             }
         });
         try {
-            ExecutionException e = assertThrows(
-                    ExecutionException.class,
-                    () -> thread.replace(PolicySpec.parse("test,id=" + id)).get());
-            assertTrue(
-                    e.getCause().getMessage().matches("policy=test constructor" + LATE_AT_FIRST),
-                    e.getCause().getMessage());
+            assertReplacementIsLateIn("constructor");
             thread.want(50, true);
             await("victims", () -> pages.residentPages() == 0);
             thread.close();
