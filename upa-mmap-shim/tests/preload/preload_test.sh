@@ -50,7 +50,7 @@ for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
 done
 
 # State that pages carry, pages that the kernel holds, addresses that the program chooses; calls that few make.
-for name in state rare_calls remapped handlers processes mappings; do
+for name in state rare_calls segments remapped handlers processes mappings; do
   program=$2/preload_$name
   "$program" >"$work/$name-kernel"
   compare "$name-libc" "$name-kernel" env LD_PRELOAD="$upa" "$program"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls on memory that few programs make, and their numbers: process_madvise(), shmat(), remap_file_pages(), brk() by
+ * Calls on memory that few programs make, and their numbers: process_madvise(), remap_file_pages(), brk() by
  * its number, personality(), exit of a thread, fork without handlers, flags that do not exist. Says what came of it
  * (scenarios.h); it must be the same with and without the preloaded library (preload_test.sh).
  */
@@ -153,145 +153,7 @@ static void spliced_from_nowhere(void)
 	CALL(vmsplice(ends[1], (struct iovec *)16, 2000, 0));
 }
 
-/* ---- shared memory at addresses of the program's choice --------------------------------------------- */
-
-static void attached(void)
-{
-	int id = shmget(IPC_PRIVATE, MIB, 0600 | IPC_CREAT);
-	char *block = map(4 * MIB), *at;
-
-	if (id < 0)
-		return;
-	memset(block, 'a', 4 * MIB);
-	at = shmat(id, block + MIB, SHM_REMAP);
-	say("over pages in use: %d", at == block + MIB);
-	memset(at, 's', MIB);
-	CALL(munmap(block, 4 * MIB));
-	reuse();
-	at = shmat(id, NULL, 0);
-	say("intact %d", is(at, MIB, 's'));
-	CALL(shmdt(at));
-
-	block = map(4 * MIB);
-	CALL(shmat(id, block + MIB, 0));
-	munmap(block + MIB, MIB);
-	at = shmat(id, block + MIB + 7, SHM_RND);
-	say("where nothing is: %d %c", at == block + MIB, at[5]);
-	CALL(shmat(id, block + MIB, 0));
-	reuse();
-	say("intact %d", is(at, MIB, 's'));
-	CALL(shmdt(at));
-	CALL(mmap(block + MIB, MIB, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == block + MIB ? 0 : -1);
-	say("empty %d", is(block + MIB, MIB, 0));
-	munmap(block, 4 * MIB);
-	reuse();
-
-	block = map(4 * MIB);
-	memset(block, 'n', 4 * MIB);
-	munmap(block + MIB, 2 * MIB);
-	CALL(shmat(id + 1, block + 2 * MIB, 0));
-	CALL(shmat(id, block + MIB + 7, 0));
-	at = (char *)syscall(SYS_shmat, id, block + 3 * MIB / 2, SHM_REMAP);
-	say("by number %d", at == block + 3 * MIB / 2);
-	memset(at, 't', MIB);
-	munmap(block, 4 * MIB);
-	reuse();
-	at = shmat(id, NULL, 0);
-	say("intact %d", is(at, MIB, 't'));
-	CALL(shmctl(id, IPC_RMID, 0));
-}
-
-/* What was a segment's is nobody's, from the first page to the last, and can be one's again. */
-static void detached(void)
-{
-	int id = shmget(IPC_PRIVATE, 2 * MIB, 0600 | IPC_CREAT);
-	char *block = map(4 * MIB), *at, *other;
-	unsigned char resident[1];
-
-	if (id < 0)
-		return;
-	munmap(block, 4 * MIB);
-	at = shmat(id, block + MIB, 0);
-	say("attached: %d", at == block + MIB);
-	memset(at, 'd', 2 * MIB);
-	CALL(shmdt(at + PAGE));
-	CALL(shmdt(at + 1));
-	CALL(munmap(at, PAGE));
-	CALL(munmap(at + MIB, 16 * PAGE));
-	CALL(shmdt(at));
-	CALL(shmdt(at));
-	CALL(mincore(at + 2 * MIB - PAGE, PAGE, resident));
-	at = shmat(id, block + MIB, SHM_RDONLY);
-	say("again: %d %c", at == block + MIB, at == block + MIB ? at[MIB] : '-');
-	CALL(syscall(SYS_shmdt, at));
-	other = mmap(block + MIB, MIB, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
-	say("memory there: %d", other == block + MIB && is(other, MIB, 0));
-	/* Moved, its start is elsewhere; and of two in a row each is its own. */
-	at = shmat(id, block, SHM_REMAP);
-	other = shmat(id, block + 2 * MIB, SHM_REMAP);
-	say("two: %d %d", at == block, other == block + 2 * MIB);
-	CALL(shmdt(at));
-	say("kept %d", is(other, 2 * MIB, 'd'));
-	at = mmap(NULL, 2 * MIB, RW, ANON, -1, 0);
-	say("moved: %d", mremap(other, 2 * MIB, 2 * MIB, MREMAP_MAYMOVE | MREMAP_FIXED, at) == at);
-	CALL(shmdt(other));
-	CALL(shmdt(at));
-	CALL(mincore(at, PAGE, resident));
-	CALL(shmctl(id, IPC_RMID, 0));
-	munmap(block, 4 * MIB);
-	reuse();
-}
-
-/* Refused, for it may be read only, and what was free is free. */
-static void attached_in_vain(void)
-{
-	int id = shmget(IPC_PRIVATE, MIB, 0444 | IPC_CREAT);
-	uid_t was = geteuid();
-	char *block = map(4 * MIB);
-
-	if (id < 0)
-		return;
-	memset(block, 'v', MIB);
-	munmap(block + MIB, 3 * MIB);
-	if (!was)
-		CALL(seteuid(65534));
-	CALL(shmat(id, block + MIB, 0));
-	CALL(seteuid(was));
-	CALL(mremap(block, MIB, 2 * MIB, 0));
-	say("kept %d, zero %d", is(block, MIB, 'v'), is(block + MIB, MIB, 0));
-	CALL(shmctl(id, IPC_RMID, 0));
-	munmap(block, 2 * MIB);
-}
-
-/* Where no file says what is mapped: no more can be opened. */
-static void detached_unseen(void)
-{
-	static const size_t sizes[] = { 1, 3 * PAGE, MIB, MIB + 5 * PAGE };
-	struct rlimit none = { 0, 0 };
-
-	CALL(setrlimit(RLIMIT_NOFILE, &none));
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-		for (int beside = 0; beside < 2; beside++) {
-			int id = shmget(IPC_PRIVATE, sizes[i], 0600 | IPC_CREAT);
-			size_t bytes = (sizes[i] + PAGE - 1) & ~(PAGE - 1);
-			char *block = map(4 * MIB), *at;
-
-			if (id < 0)
-				return;
-			memset(block, 'k', MIB);
-			munmap(block + MIB, beside ? bytes : 3 * MIB);
-			at = shmat(id, block + MIB, 0);
-			CALL(shmctl(id, IPC_RMID, 0));
-			say("there %d", at == block + MIB);
-			CALL(shmdt(at));
-			CALL(shmdt(at));
-			CALL(mremap(block, MIB, MIB + bytes, 0));
-			CALL(mremap(block, MIB, MIB + bytes + PAGE, 0));
-			say("kept %d, zero %d", is(block, MIB, 'k'), is(at, bytes, 0));
-			munmap(block, 4 * MIB);
-		}
-	reuse();
-}
+/* ---- pages of a file in another order -------------------------------------------------------------- */
 
 static void rearranged(void)
 {
@@ -673,10 +535,6 @@ int main(int argc, char **argv)
 		SCENARIO(advised_elsewhere),
 		SCENARIO(purge_over_holes),
 		SCENARIO(spliced_from_nowhere),
-		SCENARIO(attached),
-		SCENARIO(detached),
-		SCENARIO(attached_in_vain),
-		SCENARIO(detached_unseen),
 		SCENARIO(rearranged),
 		SCENARIO(behind_the_heap_is_nothing),
 		SCENARIO(hint_behind_the_heap),
