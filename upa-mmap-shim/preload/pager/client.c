@@ -14,10 +14,12 @@
 #include "os/message.h"
 #include "os/os.h"
 #include "os/page.h"
+#include "pager/forks.h"
 #include "pager/uffd.h"
 
 #define STAGING_SLOTS 4096u /* emptied when they have all been used: that takes a lock of the whole address space */
-#define TRIES 16            /* a move may be disturbed by other threads; or by an event, which is not over soon */
+#define MOST_SENT (2 + PAGER_MOST_KEPT)
+#define TRIES 16 /* a move may be disturbed by other threads; or by an event, which is not over soon */
 
 #ifndef MFD_CLOEXEC
 #define MFD_CLOEXEC 1u
@@ -101,6 +103,33 @@ static int make_memory(void)
 	return error < 0 ? error : 0;
 }
 
+/* A message with descriptors. 0 or -errno. */
+static int send_with(int to, void *bytes, size_t size, const int *fds, unsigned count)
+{
+	union {
+		char bytes[CMSG_SPACE(MOST_SENT * sizeof(int))];
+		struct cmsghdr align;
+	} control = { .bytes = { 0 } };
+	struct iovec vector = { bytes, size };
+	struct msghdr m = {
+		.msg_iov = &vector,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = CMSG_SPACE(count * sizeof(int)),
+	};
+	struct cmsghdr *c = &control.align;
+	long sent;
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(count * sizeof(int));
+	memcpy(CMSG_DATA(c), fds, count * sizeof(int));
+	do {
+		sent = os_call(SYS_sendmsg, to, (long)&m, MSG_NOSIGNAL, 0, 0, 0);
+	} while (sent == -EINTR);
+	return sent < 0 ? (int)sent : 0;
+}
+
 static int say_hello(int to)
 {
 	struct pager_hello hello = {
@@ -112,20 +141,8 @@ static int say_hello(int to)
 		.again = atomic_load(&client.pagers) > 0,
 		.known = (uintptr_t)client.known,
 	};
-	int fds[2 + PAGER_MOST_KEPT] = { client.uffd, client.memory };
+	int fds[MOST_SENT] = { client.uffd, client.memory };
 	unsigned count = 2;
-	union {
-		char bytes[CMSG_SPACE(sizeof(fds))];
-		struct cmsghdr align;
-	} control = { .bytes = { 0 } };
-	struct iovec vector = { &hello, sizeof(hello) };
-	struct msghdr m = {
-		.msg_iov = &vector,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-	};
-	struct cmsghdr *c = &control.align;
-	long sent;
 
 	for (unsigned i = 0; i < PAGER_MOST_KEPT; i++)
 		if (client.kept[i] >= 0) {
@@ -134,13 +151,7 @@ static int say_hello(int to)
 		}
 	/* The name that the program goes by: this thread's is its own. */
 	os_call(SYS_prctl, PR_GET_NAME, (long)hello.name, 0, 0, 0, 0);
-	m.msg_controllen = CMSG_SPACE(count * sizeof(int));
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(count * sizeof(int));
-	memcpy(CMSG_DATA(c), fds, count * sizeof(int));
-	sent = os_call(SYS_sendmsg, to, (long)&m, MSG_NOSIGNAL, 0, 0, 0);
-	return sent < 0 ? (int)sent : 0;
+	return send_with(to, &hello, sizeof(hello), fds, count);
 }
 
 /* A message of the pager, and the descriptor that comes with it, or -1. */
@@ -159,7 +170,8 @@ static int receive(int from, struct pager_message *message, int *fd)
 		m.msg_control = control.bytes;
 		m.msg_controllen = sizeof(control.bytes);
 		n = os_call(SYS_recvmsg, from, (long)&m, MSG_CMSG_CLOEXEC, 0, 0, 0);
-	} while (n == -EINTR);
+		/* What a pager has said before it died is still there then. */
+	} while (n == -EINTR || n == -ECONNRESET);
 	*fd = -1;
 	if (n > 0 && m.msg_controllen >= CMSG_LEN(sizeof(int)) && c->cmsg_level == SOL_SOCKET &&
 	    c->cmsg_type == SCM_RIGHTS)
@@ -195,6 +207,7 @@ static void close_all(void)
 {
 	int *fds[] = { &client.socket, &client.uffd, &client.memory };
 
+	forks_close();
 	for (unsigned i = 0; i < PAGER_MOST_KEPT; i++) {
 		if (client.kept[i] >= 0)
 			close_fd(client.kept[i]);
@@ -243,10 +256,11 @@ int client_connect(const char *path, const char **what)
 	int error;
 
 	client.path = path;
+	forks_start();
 	for (unsigned i = 0; i < PAGER_MOST_KEPT; i++)
 		client.kept[i] = -1;
 	*what = "no userfaultfd with events, kernel faults and moves";
-	client.uffd = uffd_open();
+	client.uffd = uffd_open(UFFD_FEATURES);
 	if (client.uffd < 0)
 		return disconnect(client.uffd);
 	*what = "no memory to stage pages";
@@ -424,6 +438,23 @@ static void keep(uint32_t number, int fd)
 	if (client.kept[number] >= 0)
 		close_fd(client.kept[number]);
 	client.kept[number] = fd;
+	if (fd < 0 && number >= PAGER_FIRST_CHILD)
+		forks_end((number - PAGER_FIRST_CHILD) / 2 + 1);
+}
+
+static void say_unborn(const struct pager_message *order)
+{
+	struct pager_message answer = { .kind = PAGER_DONE, .ticket = order->ticket };
+	int fd;
+
+	answer.count = forks_unborn(order->count, &fd);
+	if (fd < 0) {
+		client_say(PAGER_DONE, answer.count, answer.ticket);
+		return;
+	}
+	lock_socket();
+	send_with(client.socket, &answer, sizeof(answer), &fd, 1);
+	unlock_socket();
 }
 
 void client_execute_slowly(const struct pager_message *m)
@@ -453,7 +484,13 @@ static void carry_out(const struct pager_message *m, int fd)
 		break;
 	case PAGER_UNSHARE:
 	case PAGER_GIVE_BACK: pager_slow_order(m); return;
-	case PAGER_EVICTED: atomic_store(&client.evicted, m->argument != 0); return;
+	case PAGER_EVICTED:
+		if (m->argument)
+			forks_begin();
+		atomic_store(&client.evicted, m->argument != 0);
+		return;
+	case PAGER_BORN: forks_born(m->count, m->ticket); return;
+	case PAGER_UNBORN: say_unborn(m); return;
 	case PAGER_GRANTED: pager_granted(m->ticket); return;
 	case PAGER_WELCOME: atomic_store(&client.bound, m->argument); return;
 	case PAGER_KEEP: keep(m->count, fd); return;
@@ -520,13 +557,19 @@ static bool find_another(void)
 	return fd >= 0;
 }
 
+static int next_order(struct pager_message *m, int *fd)
+{
+	forks_await(client.socket, atomic_load(&client.pagers));
+	return receive(client.socket, m, fd);
+}
+
 void client_execute(void)
 {
 	struct pager_message m;
 	int fd;
 
 	while (!atomic_load(&client.left)) {
-		while (!atomic_load(&client.left) && !receive(client.socket, &m, &fd))
+		while (!atomic_load(&client.left) && !next_order(&m, &fd))
 			carry_out(&m, fd);
 		if (atomic_load(&client.left))
 			break;

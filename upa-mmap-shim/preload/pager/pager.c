@@ -233,8 +233,8 @@ static void thaw(void)
 
 /*
  * The child has no client: nothing of it leaves memory. What its parent has outside of memory it gets from the pager
- * when it touches it, by a userfaultfd of its own. Until the client of its parent keeps that, it waits here for a page;
- * if the pager has died before, there is none, and the page reads zero, as all others would.
+ * when it touches it, by a userfaultfd of its own, which the client of its parent keeps (forks.h). Where there are no
+ * gates, and the pager has died before, nobody keeps it: then this page reads zero, as all others would.
  */
 void pager_forked(void)
 {

@@ -13,8 +13,8 @@
  *
  * Where zeros could be read in place of what a page held, and what prevents it:
  *   fork                     the kernel tells the pager (EVENT_FORK), which has the child's userfaultfd then, and gives
- *                            the child what its parent had outside of memory. A child of libc's functions waits until
- *                            the client keeps that userfaultfd; one of the bare instruction does not
+ *                            the child what its parent had outside of memory. No child runs before the client keeps
+ *                            that userfaultfd, or the next pager has given it all (forks.h)
  *   mremap out of the region all is in memory first. Its addresses may be another thread's before the pager has read
  *                            of the move
  *   mremap within it, munmap, a mapping over it, MADV_DONTNEED

@@ -36,9 +36,9 @@ static inline int uffd_call(int fd, unsigned long request, void *argument)
 }
 
 /* A descriptor or -errno. */
-static inline int uffd_open(void)
+static inline int uffd_open(uint64_t features)
 {
-	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURES };
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
 	int fd = (int)os_call(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK, 0, 0, 0, 0, 0);
 	int error = fd < 0 ? fd : uffd_call(fd, UFFDIO_API, &api);
 

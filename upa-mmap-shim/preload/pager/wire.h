@@ -28,12 +28,13 @@
 #include <stdint.h>
 
 #define PAGER_MAGIC 0x5041475241504755ull
-#define PAGER_VERSION 5u
+#define PAGER_VERSION 6u
 
 #define PAGER_ORDER_PAGES 256u  /* most pages of an order */
 #define PAGER_SCAN_PAGES 16384u /* most pages of a PAGER_SCAN */
 #define PAGER_STAGING_SLOTS 1024u
-#define PAGER_MOST_KEPT 32u /* descriptors: 16 of stores, then two of each forked child */
+#define PAGER_MOST_KEPT 32u /* descriptors: of stores, then two of each forked child */
+#define PAGER_FIRST_CHILD 16u
 
 #define PAGER_PAGES_OFFSET 0ul
 #define PAGER_RESULTS_OFFSET 4096ul
@@ -79,6 +80,17 @@ enum pager_kind {
 	PAGER_GRANTED,      /* no order: all is in memory, and stays there, for tickets up to `ticket` */
 	PAGER_LEFT,         /* no order: nothing is the pager's any more */
 	PAGER_KEEP,         /* no order: the descriptor with it, or none, is kept as number `count` */
+	PAGER_BORN,         /* no order: what the child that member `count` of the family has forked needs is kept: it
+			     * is child `ticket`, less 1; 0: it needs nothing (forks.h) */
+	PAGER_UNBORN,       /* the child that member `count` has forked and that waits for PAGER_BORN: with PAGER_DONE
+			     * comes a userfaultfd of it, unless the result is UNKNOWN or NONE */
+};
+
+enum pager_unborn {
+	PAGER_UNBORN_UNKNOWN, /* there are no gates */
+	PAGER_UNBORN_NONE,
+	PAGER_UNBORN_ONE,  /* the pager may have been told of it, or not yet */
+	PAGER_UNBORN_TOLD, /* a pager has been told of it */
 };
 
 struct pager_message {

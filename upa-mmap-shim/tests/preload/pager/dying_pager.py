@@ -1,10 +1,10 @@
 """dying_pager.py SOCKET LIBRARY PROGRAM KIND: a pager that reads of a child, and dies before anybody keeps what the
-child's pages need. The child must not read zeros."""
-import array, fcntl, mmap, os, socket, struct, subprocess, sys
+child's pages need. The next one gives it all its pages, and not before then does it run."""
+import array, ctypes, fcntl, mmap, os, select, socket, struct, subprocess, sys
 
 path, library, program, kind = sys.argv[1:5]
 PAGE, PAGES = 4096, 2048
-WELCOME, STAGE, EVICTED = 16, 17, 21
+DONE, WELCOME, STAGE, EVICTED, BORN, UNBORN, TOLD = 1, 16, 17, 21, 25, 26, 3
 STAGING_OFFSET = 8192 + 16384 + 8192
 REGISTER, COPY, EVENT_FORK = 0xc020aa00, 0xc028aa03, 0x13
 
@@ -28,12 +28,13 @@ def say(what, count=0, ticket=0, argument=0):
 
 
 def hear(what):
+    """Its count, and the descriptor that comes with it."""
     while True:
-        message = client.recv(24)
+        message, ancillary, _, _ = client.recvmsg(24, socket.CMSG_SPACE(4))
         if not message:
             sys.exit('the client is gone')
         if struct.unpack_from('I', message)[0] == what:
-            return
+            return struct.unpack_from('I', message, 4)[0], struct.unpack('i', ancillary[0][2])[0] if ancillary else -1
 
 
 say(WELCOME, argument=1 << 20)
@@ -49,7 +50,7 @@ for at in range(0, PAGES // 2, 256):
         struct.pack_into('I', shared, 4 * i, first + at + i)
         struct.pack_into('I', shared, 4 * (256 + i), at % 512 + i)
     say(STAGE, 256, at + 1)
-    hear(1)  # DONE
+    hear(DONE)
     assert struct.unpack_from('256i', shared, 4096) == (0,) * 256, 'pages have not gone'
 run.stdin.write('x')
 run.stdin.flush()
@@ -61,9 +62,24 @@ while True:
 # All that a pager has is closed when it dies: the child's userfaultfd, which nobody else has.
 os.close(struct.unpack_from('I', message, 8)[0])
 client.close()
-listener.close()
+client, _ = listener.accept()
+client.recvmsg(128, socket.CMSG_SPACE(64 * 4))
+say(WELCOME, argument=1 << 20)
+asked, state = 0, 0
+while state != TOLD:
+    asked += 1
+    say(UNBORN, 0, asked)
+    state, child = hear(DONE)
+select.select([run.stdout], [], [], 0.3)[0] and sys.exit('a child runs that has not all its pages')
+content = ctypes.create_string_buffer(b'\1' * PAGE)
+for start, bytes_ in (known, PAGE), (base, length):
+    fcntl.ioctl(child, REGISTER, struct.pack('QQQQ', start, bytes_, 1, 0))
+for page in [memory + i * PAGE for i in range(PAGES // 2)] + [known]:
+    fcntl.ioctl(child, COPY, struct.pack('QQQQQ', page, ctypes.addressof(content), PAGE, 0, 0))
+os.close(child)
+say(BORN)
 said = run.stdout.readline().strip()
 run.kill()
 run.wait()
 print(kind, said)
-sys.exit(said != 'killed')
+sys.exit(said != 'good')

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a forked child may do with pages that its parent had evicted. Usage: inherit CASE
- * Exit status 0, or 1 and a line. `orphan` and `later` say "good" on standard output when the child has seen all.
+ * Exit status 0, or 1 and a line. `orphan` and all after it say "good" on standard output when the child has seen all.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "evicted.h"
 
@@ -179,12 +181,69 @@ static void later(void)
 	all_there();
 }
 
+/* As a program without libc forks: nobody sees it but the kernel. */
+static pid_t by_instruction(void)
+{
+#ifdef __x86_64__
+	register long r10 __asm__("r10") = 0, r8 __asm__("r8") = 0;
+	long child;
+
+	__asm__ volatile("syscall"
+			 : "=a"(child)
+			 : "0"(SYS_clone), "D"(SIGCHLD), "S"(0), "d"(0), "r"(r10), "r"(r8)
+			 : "rcx", "r11", "memory");
+	return (pid_t)child;
+#else
+	return fork();
+#endif
+}
+
+/* Waits for a line of input, and forks then: that pager dies which reads of it. */
+static void told(void)
+{
+	char byte;
+	pid_t child;
+
+	printf("ready\n");
+	fflush(stdout);
+	CHECK(read(0, &byte, 1) == 1);
+	child = by_instruction();
+	if (!child) {
+		all_there();
+		_exit(0);
+	}
+	end_well(child);
+	all_there();
+	printf("good\n");
+}
+
+/* The same of a child, which has not seen its pages yet. */
+static void told_of_a_child(void)
+{
+	pid_t child = fork();
+
+	if (!child) {
+		told();
+		return;
+	}
+	end_well(child);
+	all_there();
+}
+
 static const struct inherit_case {
 	const char *name;
 	void (*run)(void);
 } list[] = {
-	{ "drops", child_drops },     { "unmaps", child_unmaps }, { "moves", child_moves }, { "writes", both_write },
-	{ "grandchild", grandchild }, { "many", many },           { "orphan", orphan },     { "later", later },
+	{ "drops", child_drops },
+	{ "unmaps", child_unmaps },
+	{ "moves", child_moves },
+	{ "writes", both_write },
+	{ "grandchild", grandchild },
+	{ "many", many },
+	{ "orphan", orphan },
+	{ "later", later },
+	{ "told", told },
+	{ "told-of-a-child", told_of_a_child },
 };
 
 int main(int argc, char **argv)

@@ -352,6 +352,27 @@ echo go 1<>"$work/input"
 wait "$program" || fail "a child and a killed pager: status=$?: $(<"$work/err")"
 [[ $(<"$work/out") == $'ready\ngood' ]] || fail "a child and a killed pager: $(<"$work/out") $(<"$work/err")"
 
+# The same, if it dies as it has read of the child and nobody keeps yet what that needs: here since it may have one
+# descriptor more, which the kernel gives it with the event, and none for what the child inherits.
+if command -v python3 >/dev/null; then
+  for way in told told-of-a-child; do
+    begin clock --memory 16M -- "$tests/pager_inherit" "$way"
+    wait_for ready
+    python3 - "$pager" <<'END'
+import os, resource, sys
+pid = int(sys.argv[1])
+taken = {int(fd) for fd in os.listdir('/proc/%d/fd' % pid)}
+free = next(fd for fd in range(1 << 20) if fd not in taken)
+hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+resource.prlimit(pid, resource.RLIMIT_NOFILE, (free + 1, hard))
+END
+    echo go 1<>"$work/input"
+    wait "$program" || fail "a child and a pager that dies of it, $way: status=$?: $(<"$work/err")"
+    [[ $(<"$work/out") == $'ready\ngood' ]] || fail "a child and a pager that dies of it, $way: $(<"$work/out")"
+    grep -q 'begins anew: .*no memory for what a child inherits' "$work/err" || fail "$way: $(<"$work/err")"
+  done
+fi
+
 # No other comes, since who would start it is killed too: the program must not read on.
 begin clock --memory 16M -- "$tests/pager_checker" 64 2 100
 sleep 2

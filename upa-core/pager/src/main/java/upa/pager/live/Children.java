@@ -57,9 +57,8 @@ final class Children {
         }
         ForkedChild child = ForkedChild.forked(process, faults, this, number, fd);
         if (child == null) {
-            process.complain("no memory for what a child inherits: it ends");
             Posix.close(fd);
-            return;
+            throw new IllegalStateException("no memory for what a child inherits");
         }
         if (of == null) {
             child.inherit();
@@ -72,6 +71,7 @@ final class Children {
         if (child.isOver()) {
             child.assure();
             child.close();
+            born(of, null);
             return;
         }
         taken[number] = true;
@@ -79,6 +79,57 @@ final class Children {
         changes++;
         keep(child, child.fd(), child.file());
         child.assure();
+        born(of, child);
+    }
+
+    /** The child of a member may run now, and is this; null: it needs nothing. */
+    private void born(ForkedChild of, ForkedChild child) {
+        try {
+            process.client.send(Wire.BORN, member(of), child == null ? 0 : member(child), 0);
+        } catch (Client.GoneException e) {
+            process.wake();
+        }
+    }
+
+    /** The process is 0. */
+    private static int member(ForkedChild of) {
+        return of == null ? 0 : of.number + 1;
+    }
+
+    /**
+     * A child may have been forked as the pager before died, and that one's userfaultfd is gone: it gets all its pages
+     * by the client's before it runs.
+     *
+     * @param told whether that pager has read of it
+     */
+    void bear(ForkedChild of, boolean told) throws Client.GoneException {
+        Client.Unborn unborn = process.client.unborn(member(of));
+        if (unborn.fd() < 0) {
+            if (told && unborn.result() == Wire.UNBORN_UNKNOWN) {
+                process.log("a child was forked when the pager was killed: it is lost");
+            }
+            return;
+        }
+        if (!told && unborn.result() != Wire.UNBORN_TOLD) {
+            // The kernel will say so.
+            Posix.close(unborn.fd());
+            return;
+        }
+        ForkedChild child = ForkedChild.forked(process, faults, this, MOST, unborn.fd());
+        if (child == null) {
+            Posix.close(unborn.fd());
+            throw new IllegalStateException("no memory for what a child inherits");
+        }
+        child.register(of);
+        if (of == null) {
+            child.inherit();
+        } else {
+            child.inherit(of);
+        }
+        child.fill();
+        child.assure();
+        child.close();
+        born(of, null);
     }
 
     private void keep(ForkedChild child, int fd, int file) {
@@ -115,8 +166,10 @@ final class Children {
         }
     }
 
-    void heedKept() {
-        List.copyOf(children).forEach(ForkedChild::heedKept);
+    void heedKept() throws Client.GoneException {
+        for (ForkedChild child : List.copyOf(children)) {
+            child.heedKept();
+        }
     }
 
     /** Does what they need. */

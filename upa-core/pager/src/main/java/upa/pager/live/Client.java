@@ -165,6 +165,28 @@ final class Client implements AutoCloseable {
         }
     }
 
+    /**
+     * What keeps the memory of a child that a member of the family has forked, and that waits until the pager knows what
+     * it inherits.
+     *
+     * @param result one of Wire.UNBORN_...
+     * @param fd     a userfaultfd of it, or -1
+     */
+    record Unborn(int result, int fd) {}
+
+    /** Asks for the child that a member has forked; other messages come later. */
+    Unborn unborn(int member) throws GoneException {
+        int[] with = new int[1];
+        order(Wire.UNBORN, member, 0);
+        while (true) {
+            Message m = message(Linux.receive(fd, in, with));
+            if (isDone(m)) {
+                return new Unborn(m.count(), with[0]);
+            }
+            waiting.add(m);
+        }
+    }
+
     private void write(int kind, int count, int ticket, long argument) {
         out.set(INT, 0, kind);
         out.set(INT, Wire.MESSAGE_COUNT, count);
@@ -188,6 +210,10 @@ final class Client implements AutoCloseable {
         do {
             n = Linux.read(fd, in);
         } while (n == -Linux.EINTR);
+        return message(n);
+    }
+
+    private Message message(long n) throws GoneException {
         if (n != Wire.MESSAGE_BYTES) {
             throw new GoneException();
         }

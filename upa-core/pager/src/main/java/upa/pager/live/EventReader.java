@@ -86,15 +86,20 @@ final class EventReader {
     }
 
     /** What a pager before has read and not heeded. Its faults are told again to those that wait. */
-    void heedKept() {
+    void heedKept() throws Client.GoneException {
+        boolean forked = false;
         for (int i = 0; i < Uffd.MOST_MESSAGES; i++) {
             int event = uffd.event(i);
             if (event == Uffd.EVENT_FORK) {
-                process.log("a child was forked when the pager was killed: it is lost");
+                children.bear(null, true);
+                forked = true;
             } else if (event != 0 && event != Uffd.EVENT_FAULT) {
                 heed(i);
             }
             process.kept.heeded(i);
+        }
+        if (!forked) {
+            children.bear(null, false);
         }
     }
 

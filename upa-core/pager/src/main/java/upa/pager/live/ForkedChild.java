@@ -23,6 +23,7 @@ import upa.pager.store.PageIo;
  */
 final class ForkedChild {
     private static final long WORDS_OFFSET = PageIo.PAGE_BYTES;
+    private static final long DEATH_NANOS = 5_000_000_000L;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
     private final PagedProcess process;
@@ -131,6 +132,41 @@ final class ForkedChild {
         }
     }
 
+    /**
+     * Its userfaultfd is another than that by which its pages were registered as it was forked.
+     *
+     * @param of whose child it is, or null
+     */
+    void register(ForkedChild of) {
+        register(process.hello.known(), PageIo.PAGE_BYTES);
+        register(of, 0, process.pages);
+    }
+
+    private void register(ForkedChild of, int first, int count) {
+        int next = of == null ? process.states.nextKnown(first) : of.outside.nextSetBit(first);
+        // Of several mappings the kernel refuses all if it refuses one.
+        if (next >= first
+                && next < first + count
+                && register(process.address(first), (long) count * PageIo.PAGE_BYTES) < 0
+                && count > 1) {
+            register(of, first, count / 2);
+            register(of, first + count / 2, count - count / 2);
+        }
+    }
+
+    private int register(long address, long bytes) {
+        long since = System.nanoTime();
+        int result;
+        // That of the pager before is closed as its process ends.
+        while ((result = uffd.register(address, bytes)) == -Linux.EBUSY && System.nanoTime() - since < DEATH_NANOS) {
+            Thread.yield();
+        }
+        if (result == -Linux.EBUSY) {
+            throw new IllegalStateException("a child that was forked has another pager");
+        }
+        return result;
+    }
+
     /** Tells it that it will get what it inherits, now that another pager would know of it too. */
     void assure() {
         int result;
@@ -158,18 +194,25 @@ final class ForkedChild {
     }
 
     /** What a pager before has read and not heeded. Its faults are told again to those that wait. */
-    void heedKept() {
+    void heedKept() throws Client.GoneException {
+        boolean forked = false;
         for (int i = 0; i < Uffd.MOST_MESSAGES; i++) {
             kept = uffd.event(i) == 0 ? kept : i + 1;
         }
         for (int i = 0; i < kept; i++) {
             int event = uffd.event(i);
-            if (event != 0 && event != Uffd.EVENT_FAULT && event != Uffd.EVENT_FORK) {
+            if (event == Uffd.EVENT_FORK) {
+                siblings.bear(this, true);
+                forked = true;
+            } else if (event != 0 && event != Uffd.EVENT_FAULT) {
                 heed(i);
             }
             heeded(i);
         }
         kept = 0;
+        if (!forked) {
+            siblings.bear(this, false);
+        }
         uffd.wakeAll();
     }
 

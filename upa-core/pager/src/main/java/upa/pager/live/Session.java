@@ -303,6 +303,8 @@ final class Session implements Runnable {
     /** Goes on with what a pager that was killed has left. */
     private void resume() throws Client.GoneException {
         if (client.nextWritten(0) < 0) {
+            // No child of it needs anything.
+            client.send(Wire.BORN, 0, 0, 0);
             process.uffd.wakeAll();
             return;
         }

@@ -3,7 +3,7 @@ package upa.pager.live;
 /** What a process and its pager tell each other: preload/pager/wire.h says what it means, in the same order. */
 final class Wire {
     static final long MAGIC = 0x5041475241504755L;
-    static final int VERSION = 5;
+    static final int VERSION = 6;
 
     static final int ORDER_PAGES = 256;
     static final int SCAN_PAGES = 16384;
@@ -49,6 +49,13 @@ final class Wire {
     static final int GRANTED = 22;
     static final int LEFT = 23;
     static final int KEEP = 24;
+    static final int BORN = 25;
+    static final int UNBORN = 26;
+
+    static final int UNBORN_UNKNOWN = 0;
+    static final int UNBORN_NONE = 1;
+    static final int UNBORN_ONE = 2;
+    static final int UNBORN_TOLD = 3;
 
     private Wire() {}
 }
