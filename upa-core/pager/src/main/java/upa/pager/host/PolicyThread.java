@@ -402,9 +402,7 @@ public final class PolicyThread implements AutoCloseable {
             if (host.abandon()) {
                 takeOver(this, "policies=" + host.spec().text() + " have failed: " + Thrown.text(t));
             }
-            if (t instanceof OutOfMemoryError) {
-                watch.outOfMemory();
-            }
+            watch.failed(t);
         }
 
         /** Does what waits. Returns false to end. */

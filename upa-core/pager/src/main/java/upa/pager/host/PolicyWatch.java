@@ -135,14 +135,28 @@ public final class PolicyWatch implements AutoCloseable {
             } catch (InterruptedException e) {
                 return;
             } catch (OutOfMemoryError e) {
-                outOfMemory();
+                failed(e);
             }
         }
     }
 
-    /** The heap was exhausted where it was not the fault of a callback. Safe for any thread. */
-    public void outOfMemory() {
-        full.run();
+    /**
+     * Something has failed that is not a callback of a policy. Safe for any thread.
+     *
+     * @param why if it is that the heap was exhausted, it is full
+     */
+    public void failed(Throwable why) {
+        if (Thrown.isOutOfMemory(why)) {
+            full.run();
+        }
+    }
+
+    /** {@return the text of those policies from jars that have allocated most since the heap had room; empty: none} */
+    public String fullestFromJars() {
+        synchronized (hosts) {
+            Watched most = fullest();
+            return most == null ? "" : most.host.spec().text();
+        }
     }
 
     void look() {

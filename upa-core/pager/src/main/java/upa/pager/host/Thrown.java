@@ -1,10 +1,23 @@
 package upa.pager.host;
 
+import java.util.concurrent.CompletionException;
+
 /** What a throwable says of itself. One of a policy is the policy's code: it may throw, or say too much. */
 public final class Thrown {
     private static final int MOST_CHARACTERS = 500;
 
     private Thrown() {}
+
+    /**
+     * Whether memory was short.
+     *
+     * @param thrown whatever was thrown
+     * @return whether it says so, or what it was caused by
+     */
+    public static boolean isOutOfMemory(Throwable thrown) {
+        return thrown instanceof OutOfMemoryError
+                || thrown instanceof CompletionException c && isOutOfMemory(c.getCause());
+    }
 
     /**
      * The text for a message.

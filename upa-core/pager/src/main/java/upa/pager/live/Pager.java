@@ -254,9 +254,7 @@ public final class Pager implements AutoCloseable {
      * @param why    what it has thrown
      */
     public void failed(Thread thread, Throwable why) {
-        if (why instanceof OutOfMemoryError) {
-            outOfMemory();
-        }
+        watch.failed(why);
         log("the pager's thread=" + thread.getName() + " has failed: " + Thrown.text(why));
     }
 
@@ -264,7 +262,8 @@ public final class Pager implements AutoCloseable {
     private void outOfMemory() {
         reserve = null;
         try {
-            sessions().forEach(Session::blameForMemory);
+            String most = watch.fullestFromJars();
+            sessions().forEach(s -> s.blameForMemory(most));
         } finally {
             Session.fail();
         }

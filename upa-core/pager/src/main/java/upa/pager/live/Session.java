@@ -151,9 +151,7 @@ final class Session implements Runnable {
         } catch (Client.GoneException e) {
             end();
         } catch (Throwable t) {
-            if (t instanceof OutOfMemoryError) {
-                watch.outOfMemory();
-            }
+            watch.failed(t);
             // Its pages are the process's: another pager goes on with them.
             process.log("the pager has failed, and begins anew: " + t);
             process.kept.failures(process.kept.failures() + 1);
@@ -430,15 +428,21 @@ final class Session implements Runnable {
         return blame("have ended the pager by System.exit()");
     }
 
-    /** A policy has filled the heap of this process, maybe this one's: the next pager begins without it. */
-    void blameForMemory() {
+    /** Policies have filled the heap of this process, maybe these: the next pager begins without them. Empty: any. */
+    void blameForMemory(String those) {
         keepPolicies();
-        blame("may have filled the memory of the pager, which begins anew");
+        if (those.isEmpty() || those.equals(policyText())) {
+            blame("may have filled the memory of the pager, which begins anew");
+        }
+    }
+
+    private String policyText() {
+        PolicyThread policies = process.policies();
+        return policies == null ? terms.policy().text() : policies.text();
     }
 
     private boolean blame(String what) {
-        PolicyThread policies = process.policies();
-        String text = policies == null ? terms.policy().text() : policies.text();
+        String text = policyText();
         if (!text.contains(".jar:")) {
             return false;
         }

@@ -4,11 +4,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.BitSet;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import upa.pager.host.Thrown;
 import upa.pager.store.PageIo;
 
 /**
@@ -371,9 +373,10 @@ public final class Migration {
     }
 
     private CompletableFuture<Integer> run(Batch batch, PageIo io) {
-        if (batch.left == 0) {
-            return CompletableFuture.completedFuture(0);
-        }
+        return batch.left == 0 ? CompletableFuture.completedFuture(0) : seen(begin(batch, io));
+    }
+
+    private CompletableFuture<Integer> begin(Batch batch, PageIo io) {
         io.begin(batch.left);
         for (int i = 0; i < batch.left; i++) {
             io.slot(i, PlaceWord.slot(batch.words[i]));
@@ -388,6 +391,32 @@ public final class Migration {
                 ? detach(batch, io).thenComposeAsync(done -> copy(batch, done), atWorkers)
                 : atWorkers(io, () -> then(detach(batch, io), done -> copy(batch, done)));
         return copied.thenApplyAsync(done -> publish(batch, done), owner);
+    }
+
+    /** What nobody has foreseen must not be lost in a future: words may be claimed for ever. Its owner fails of it. */
+    private CompletableFuture<Integer> seen(CompletableFuture<Integer> run) {
+        if (run.isDone() && !run.isCompletedExceptionally()) {
+            return run;
+        }
+        return run.whenComplete((moved, failure) -> {
+            if (failure != null) {
+                fail(failure);
+            }
+        });
+    }
+
+    private void fail(Throwable why) {
+        Throwable cause = why;
+        while (cause instanceof CompletionException && cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        Throwable first = cause;
+        owner.execute(() -> {
+            if (first instanceof Error e) {
+                throw e;
+            }
+            throw first instanceof RuntimeException e ? e : new CompletionException(first);
+        });
     }
 
     /** What has been done already goes on at once, without a turn of the owner. */
@@ -406,19 +435,22 @@ public final class Migration {
         return CompletableFuture.completedFuture(io).thenComposeAsync(same -> work.get(), atWorkers);
     }
 
-    /** A place that fails as a whole has dealt with none of what has no result. */
-    private static CompletableFuture<PageIo> whole(PageIo io, Supplier<CompletableFuture<PageIo>> work) {
+    /** A place that fails as a whole has dealt with none of what has no result. No memory is no fault of a place. */
+    private CompletableFuture<PageIo> whole(PageIo io, Supplier<CompletableFuture<PageIo>> work) {
         try {
             CompletableFuture<PageIo> done = work.get();
             return done.isDone() && !done.isCompletedExceptionally()
                     ? done
-                    : done.exceptionally(failure -> unreachable(io));
+                    : done.exceptionally(failure -> unreachable(io, failure));
         } catch (RuntimeException | Error e) {
-            return CompletableFuture.completedFuture(unreachable(io));
+            return CompletableFuture.completedFuture(unreachable(io, e));
         }
     }
 
-    private static PageIo unreachable(PageIo io) {
+    private PageIo unreachable(PageIo io, Throwable why) {
+        if (Thrown.isOutOfMemory(why)) {
+            fail(why);
+        }
         for (int i = 0; i < io.count(); i++) {
             if (io.result(i) == PageIo.Result.PENDING) {
                 io.result(i, PageIo.Result.UNREACHABLE);

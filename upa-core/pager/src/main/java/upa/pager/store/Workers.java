@@ -54,6 +54,8 @@ final class Workers {
             pool.execute(() -> {
                 try {
                     work.accept(io);
+                } catch (OutOfMemoryError e) {
+                    done.completeExceptionally(e);
                 } catch (Throwable t) {
                     // Whatever it was: pages without a result were not dealt with.
                     unreachable(io);

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.jar.JarEntry;
@@ -74,6 +75,11 @@ class PolicyWatchTest {
             allocate(ours, "heap-ours", 4 << 20);
             allocate(small, "heap-small", 1 << 20);
             allocate(large, "heap-large", 2 << 20);
+            assertEquals(large.spec().text(), watch.fullestFromJars());
+            watch.failed(new IllegalStateException());
+            assertEquals(0, full);
+            watch.failed(new CompletionException(new OutOfMemoryError()));
+            assertEquals(1, full--);
             used = 0.9;
             collections = 7;
             for (int i = 0; i < 3; i++) {

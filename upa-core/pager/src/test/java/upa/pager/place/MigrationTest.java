@@ -6,8 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.FutureTask;
@@ -72,6 +74,59 @@ class MigrationTest {
             memory.first(page);
             assertTrue(table.change(page, 0, PlaceWord.of(PlaceWord.MEMORY, 0, 0)));
         }
+    }
+
+    /** Of no memory, whoever has none, and of what nobody has foreseen, the owner is told, and pages stay. */
+    @Test
+    void whatIsNotAPlacesFaultIsItsOwners() throws Exception {
+        ArrayDeque<Runnable> turns = new ArrayDeque<>();
+        Migration one = new Migration(table, turns::add, Runnable::run);
+        Tier none = new PassingTier(new StoreTier(compressed(CompressedStore.Method.LZ4, 8))) {
+            @Override
+            public CompletableFuture<PageIo> detach(int[] pages, PageIo io) {
+                return tier.detach(pages, io);
+            }
+
+            @Override
+            public CompletableFuture<PageIo> accept(int[] pages, PageIo io) {
+                throw new OutOfMemoryError("none");
+            }
+        };
+        makePlaces();
+        one.tier(PlaceWord.MEMORY, memory);
+        one.tier(FAST, none);
+        one.tier(COLD, new StoreTier(compressed(CompressedStore.Method.LZ4, 8)));
+        memory.write(5, 7);
+        CompletableFuture<Integer> moved = one.move(new int[] {5}, 1, PlaceWord.MEMORY, FAST, io(1));
+        assertEquals(List.of(OutOfMemoryError.class), thrown(turns));
+        assertTrue(moved.join() == 0 && PlaceWord.isInMemory(table.get(5)));
+        IllegalStateException unforeseen = new IllegalStateException("unforeseen");
+        Migration.Told throwing = new Migration.Told() {
+            @Override
+            public void moved(int page, long word) {
+                throw unforeseen;
+            }
+
+            @Override
+            public void stays(int page, Migration.Stay why, PageIo.Result result) {
+                throw unforeseen;
+            }
+        };
+        one.move(new int[] {5}, 1, PlaceWord.MEMORY, new int[] {COLD}, io(1), throwing);
+        assertEquals(List.of(IllegalStateException.class), thrown(turns));
+    }
+
+    /** What ends the owner's turns. */
+    private static List<Class<?>> thrown(Queue<Runnable> turns) {
+        List<Class<?>> all = new ArrayList<>();
+        for (Runnable turn = turns.poll(); turn != null; turn = turns.poll()) {
+            try {
+                turn.run();
+            } catch (RuntimeException | Error e) {
+                all.add(e.getClass());
+            }
+        }
+        return all;
     }
 
     private PageIo io(int pages) {
