@@ -8,10 +8,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import upa.pager.host.Policies;
 import upa.pager.posix.FileFailure;
 
 /** {@code upa policy new}: a Maven project with a policy that works, a test, and where to go on. */
 record NewCommand(String name, Path folder, Path home) {
+    private static final int MOST_CHARACTERS = 64;
+    private static final Pattern VARIABLE = Pattern.compile("CLASS|NAME|HOME");
+    private static final Pattern COMMENT = Pattern.compile("/\\*.*?\\*/|//[^\\n]*", Pattern.DOTALL);
+
     /** Templates by the file that each becomes. */
     private static final Map<String, String> FILES = new TreeMap<>(Map.of(
             "pom.xml", "pom.xml.txt",
@@ -38,10 +45,43 @@ record NewCommand(String name, Path folder, Path home) {
             }
         }
         if (name == null || !name.matches("[a-z][a-z0-9]*(-[a-z0-9]+)*")) {
-            throw new UsageException("new needs a name of lower-case letters, digits and hyphens, got name=" + name);
+            throw new UsageException("new needs a name of lower-case letters, digits and hyphens, got "
+                    + (name == null ? "none" : "name=" + name));
         }
-        return new NewCommand(
+        if (name.length() > MOST_CHARACTERS) {
+            throw new UsageException(
+                    "new needs a name of at most " + MOST_CHARACTERS + " characters, got name=" + name);
+        }
+        NewCommand made = new NewCommand(
                 name, Path.of(in).resolve(name), home.toAbsolutePath().normalize());
+        if (made.isTaken()) {
+            throw new UsageException("new needs a name that means nothing else to UPA and Java, got name=" + name);
+        }
+        return made;
+    }
+
+    /** A class cannot have the name of one that it uses; nor a policy that of another. */
+    private boolean isTaken() throws UsageException {
+        Pattern word = Pattern.compile("\\b" + className() + "\\b");
+        try {
+            for (String template : FILES.values()) {
+                String code = template.contains(".java")
+                        ? COMMENT.matcher(text(template)).replaceAll("")
+                        : "";
+                if (word.matcher(code).find()) {
+                    return true;
+                }
+            }
+        } catch (IOException e) {
+            throw new UsageException("new has no templates: " + FileFailure.reason(e));
+        }
+        return Policies.list().stream().anyMatch(p -> p.name().equals(name));
+    }
+
+    private static String text(String template) throws IOException {
+        try (InputStream in = NewCommand.class.getResourceAsStream(template)) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        }
     }
 
     /** {@code least-used} becomes {@code LeastUsed}. */
@@ -62,9 +102,7 @@ record NewCommand(String name, Path folder, Path home) {
             for (Map.Entry<String, String> file : FILES.entrySet()) {
                 Path to = folder.resolve(filled(file.getKey()));
                 Files.createDirectories(to.getParent());
-                try (InputStream in = NewCommand.class.getResourceAsStream(file.getValue())) {
-                    Files.writeString(to, filled(new String(in.readAllBytes(), StandardCharsets.UTF_8)));
-                }
+                Files.writeString(to, filled(text(file.getValue())));
             }
         } catch (IOException e) {
             throw new ProjectException("cannot make folder=" + folder + ": " + FileFailure.reason(e));
@@ -73,6 +111,9 @@ record NewCommand(String name, Path folder, Path home) {
     }
 
     private String filled(String text) {
-        return text.replace("CLASS", className()).replace("NAME", name).replace("HOME", home.toString());
+        String root =
+                text.startsWith("<?xml") ? home.toString().replace("&", "&amp;").replace("<", "&lt;") : home.toString();
+        Map<String, String> values = Map.of("CLASS", className(), "NAME", name, "HOME", root);
+        return VARIABLE.matcher(text).replaceAll(m -> Matcher.quoteReplacement(values.get(m.group())));
     }
 }

@@ -145,7 +145,7 @@ class MainTest {
                         + " value=150%",
                 "simulate a --evidence all^option --evidence needs accesses or faults, got value=all",
                 "simulate a --batch 0^option --batch needs a number of pages, got value=0",
-                "new^new needs a name of lower-case letters, digits and hyphens, got name=null",
+                "new^new needs a name of lower-case letters, digits and hyphens, got none",
                 "new Big^new needs a name of lower-case letters, digits and hyphens, got name=Big",
                 "new a b^new takes one name, got name=b too",
                 "new --in^option --in needs a folder",
@@ -300,6 +300,30 @@ class MainTest {
     void whatIsTooLongForAPagerIsNotCutOff() {
         assertEquals(1, run("set", "4194305", "clock,x=" + "y".repeat(9000)));
         assertEquals("upa: too long for a pager: command=set bytes=9020, the most is 8192\n", err());
+    }
+
+    /** Nor can a class have the name of one that it uses. */
+    @ParameterizedTest
+    @ValueSource(strings = {"clock", "memory-policy", "override", "random", "simulation", "n-a-m-e"})
+    void aNewPolicyHasANameOfItsOwn(String name) {
+        assertEquals(2, run("new", name, "--in", folder.toString()));
+        assertEquals(
+                "upa: policy: new needs a name that means nothing else to UPA and Java, got name=" + name
+                        + ": see ./upa policy --help\n",
+                err());
+        assertFalse(Files.exists(folder.resolve(name)));
+    }
+
+    /** No name is longer than a file may have, and none is in the way of what is filled in. */
+    @Test
+    void aNewPolicyTakesWordsAsTheyAre() throws Exception {
+        assertEquals(2, run("new", "x".repeat(65), "--in", folder.toString()));
+        assertTrue(err().startsWith("upa: policy: new needs a name of at most 64 characters, got name=x"), err());
+        for (String name : List.of("least", "h-o-m-e")) {
+            assertEquals(0, run("new", name, "--in", folder.toString()), err());
+        }
+        String text = Files.readString(folder.resolve("h-o-m-e/src/main/java/policy/HOME.java"));
+        assertTrue(text.contains("class HOME implements"), text);
     }
 
     /** The project that is made builds, passes its test, and its jar runs in the simulator. */
