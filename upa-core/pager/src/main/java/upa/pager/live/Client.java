@@ -166,8 +166,7 @@ final class Client implements AutoCloseable {
     }
 
     /**
-     * What keeps the memory of a child that a member of the family has forked, and that waits until the pager knows what
-     * it inherits.
+     * The child that a member of the family has forked, and that waits until what it needs is kept.
      *
      * @param result one of Wire.UNBORN_...
      * @param fd     a userfaultfd of it, or -1
