@@ -229,15 +229,37 @@ unsigned long upa_block_fill(struct upa_region *r, const struct upa_table *t, u6
 	return count;
 }
 
+/*
+ * As upa_empty_run(), four entries at a time, as long as all four map: nothing is to be kept of
+ * them. A plain read, as in upa_empty_one().
+ */
+static __always_inline unsigned int upa_empty_fours(unsigned int count, pmd_t *pmd)
+{
+	unsigned int left;
+
+	for (left = count; left >= 4; left -= 4, pmd += 4) {
+		u64 all = native_pmd_val(pmd[0]) & native_pmd_val(pmd[1]) & native_pmd_val(pmd[2]) &
+			  native_pmd_val(pmd[3]);
+
+		if (unlikely(!(all & _PAGE_PSE)))
+			break;
+		native_set_pmd(&pmd[0], native_make_pmd(0));
+		native_set_pmd(&pmd[1], native_make_pmd(0));
+		native_set_pmd(&pmd[2], native_make_pmd(0));
+		native_set_pmd(&pmd[3], native_make_pmd(0));
+	}
+	return count - left;
+}
+
 /* Takes entries of 2 MiB away, up to a page table. Returns how many blocks were looked at. */
 static unsigned int upa_empty_run(struct upa_region *r, struct upa_walk *w, u64 page,
 				  unsigned int count, pmd_t *pmd)
 {
 	bool plain = !r->track && !IS_ENABLED(CONFIG_PAGE_TABLE_CHECK);
-	unsigned long absent = 0, i;
+	unsigned int absent = 0, i;
 	u64 cleared;
 
-	for (i = 0; i < count; i++) {
+	for (i = plain ? upa_empty_fours(count, pmd) : 0; i < count; i++) {
 		u64 old = native_pmd_val(READ_ONCE(pmd[i]));
 
 		if (unlikely(!(old & _PAGE_PSE))) {
@@ -257,25 +279,77 @@ static unsigned int upa_empty_run(struct upa_region *r, struct upa_walk *w, u64 
 	return i;
 }
 
+/* What upa_fill_run() is to set next: where it stands, and what it sets. */
+struct upa_fill {
+	const u32 *shadow;
+	pmd_t *pmd;
+	unsigned long address;
+	const u64 *entries;
+	u64 blocks;
+};
+
+static __always_inline void upa_fill_skip(struct upa_fill *f, unsigned int count)
+{
+	f->shadow += count * UPADEV_BLOCK_PAGES;
+	f->pmd += count;
+	f->address += count * PMD_SIZE;
+}
+
+/* The entry of 2 MiB of the block that is named @i blocks on; 0 if there is none. */
+static __always_inline u64 upa_fill_entry(const struct upa_fill *f, unsigned int i)
+{
+	/* Without the mark it is more than there can be. */
+	u64 block = READ_ONCE(f->shadow[i * UPADEV_BLOCK_PAGES]) ^ UPADEV_SHADOW_BLOCK;
+
+	if (unlikely(block >= f->blocks))
+		return 0;
+	return READ_ONCE(f->entries[array_index_nospec(block, f->blocks)]);
+}
+
+/* Sets it where there is nothing. False if that is to be looked at more closely. */
+static __always_inline bool upa_fill_empty(struct mm_struct *mm, const struct upa_fill *f,
+					   unsigned int i)
+{
+	u64 entry = upa_fill_entry(f, i);
+
+	if (unlikely(!entry || native_pmd_val(f->pmd[i])))
+		return false;
+	upa_set_pmd(mm, f->address + i * PMD_SIZE, &f->pmd[i], entry);
+	return true;
+}
+
+/* The same four times. Returns how many were set before one that was not. */
+static __always_inline unsigned int upa_fill_four(struct mm_struct *mm, const struct upa_fill *f)
+{
+	if (unlikely(!upa_fill_empty(mm, f, 0)))
+		return 0;
+	if (unlikely(!upa_fill_empty(mm, f, 1)))
+		return 1;
+	if (unlikely(!upa_fill_empty(mm, f, 2)))
+		return 2;
+	return likely(upa_fill_empty(mm, f, 3)) ? 4 : 3;
+}
+
 /* Sets entries of 2 MiB, as far as the shadow table names blocks that have one. As above. */
 static unsigned int upa_fill_run(struct upa_region *r, struct upa_walk *w, u64 page,
 				 unsigned int count, pmd_t *pmd)
 {
-	u64 blocks = smp_load_acquire(&r->frames) / UPADEV_BLOCK_PAGES;
-	const u64 *entries = r->blocks->entries;
-	const u32 *shadow = r->shadow + page;
-	struct mm_struct *mm = r->mm;
-	unsigned long same = 0, i;
+	struct upa_fill f = {
+		.shadow = r->shadow + page,
+		.pmd = pmd,
+		.address = r->data_start + page * PAGE_SIZE,
+		.entries = r->blocks->entries,
+		.blocks = smp_load_acquire(&r->frames) / UPADEV_BLOCK_PAGES,
+	};
+	unsigned int left = count, same = 0, set = 4;
 
-	for (i = 0; i < count; i++) {
-		/* Without the mark it is more than there can be. */
-		u64 block = READ_ONCE(shadow[i * UPADEV_BLOCK_PAGES]) ^ UPADEV_SHADOW_BLOCK;
-		unsigned long address = r->data_start + page * PAGE_SIZE + i * PMD_SIZE;
-		u64 old = native_pmd_val(READ_ONCE(pmd[i])), entry;
+	for (; set == 4 && left >= 4; left -= set) {
+		set = upa_fill_four(r->mm, &f);
+		upa_fill_skip(&f, set);
+	}
+	for (; left; left--, upa_fill_skip(&f, 1)) {
+		u64 old = native_pmd_val(READ_ONCE(*f.pmd)), entry = upa_fill_entry(&f, 0);
 
-		if (unlikely(block >= blocks))
-			break;
-		entry = READ_ONCE(entries[array_index_nospec(block, blocks)]);
 		if (unlikely(!entry))
 			break;
 		if (unlikely(old)) {
@@ -285,14 +359,15 @@ static unsigned int upa_fill_run(struct upa_region *r, struct upa_walk *w, u64 p
 				same++;
 				continue;
 			}
-			upa_clear_block(r, address, &pmd[i]);
+			upa_clear_block(r, f.address, f.pmd);
 			w->flush = true;
 		}
-		upa_set_pmd(mm, address, &pmd[i], entry);
+		upa_set_pmd(r->mm, f.address, f.pmd, entry);
 	}
-	w->batch->changed += (u64)(i - same) * UPADEV_BLOCK_PAGES;
-	atomic64_add(i - same, &r->count.block_entries);
-	return i;
+	count -= left;
+	w->batch->changed += (u64)(count - same) * UPADEV_BLOCK_PAGES;
+	atomic64_add(count - same, &r->count.block_entries);
+	return count;
 }
 
 /*
