@@ -1,7 +1,9 @@
 package upa.pager.live;
 
+import java.lang.foreign.MemorySegment;
 import java.util.function.IntConsumer;
 import upa.pager.posix.Linux;
+import upa.pager.posix.Posix;
 import upa.pager.store.NodeStore;
 import upa.policy.PageBatch.Cause;
 
@@ -11,7 +13,7 @@ import upa.policy.PageBatch.Cause;
  * moves pages too: a forked process that writes to a shared page gets a new one, and NUMA balancing brings home what
  * is used. So the kernel is asked where pages are, a part at a time. Belongs to the session's thread.
  */
-final class FarNode {
+final class FarNode implements AutoCloseable {
     private static final int BATCH = Wire.ORDER_PAGES;
     private static final long FULL_NANOS = 200_000_000;
     /** Between two looks where pages are, of a batch each: 0.15 µs a page. */
@@ -22,6 +24,7 @@ final class FarNode {
     private final PageStates states;
     private final NodeStore store;
     private final int mostPages;
+    private final int pidfd;
     private final NodeMoves moves;
     private IntConsumer arrivals = page -> {};
     private int reserved;
@@ -37,11 +40,23 @@ final class FarNode {
         this.store = store;
         states = process.states;
         mostPages = (int) Math.min(store.statistics().bytesLimit() >> 12, Integer.MAX_VALUE);
-        moves = new NodeMoves(
-                process.arena,
-                process::address,
-                (count, addresses, nodes, status) ->
-                        Linux.movePages(process.hello.pid(), count, addresses, nodes, status));
+        pidfd = Linux.pidfd(process.hello.pid());
+        moves = new NodeMoves(process.arena, process::address, new NodeMoves.Kernel() {
+            @Override
+            public long movePages(int count, MemorySegment addresses, MemorySegment nodes, MemorySegment status) {
+                return Linux.movePages(process.hello.pid(), count, addresses, nodes, status);
+            }
+
+            @Override
+            public long divide(MemorySegment ranges) {
+                return Linux.madvise(pidfd, ranges, Linux.MADV_COLD);
+            }
+        });
+    }
+
+    @Override
+    public void close() {
+        Posix.close(pidfd);
     }
 
     /** How many pages may go there now. */
@@ -134,6 +149,10 @@ final class FarNode {
     /** Returns how many stay where they were, sorted; the others are in {@code moved}. */
     private int move(int[] pages, int count, int node, int[] moved, int[] stay) {
         NodeMoves.Outcome outcome = moves.move(pages, count, node, moved, stay);
+        if (moves.mayNotDivide()) {
+            process.complain("huge pages move to the far node as wholes, and it may hold more than its size:"
+                    + " to divide them needs CAP_SYS_NICE");
+        }
         if (outcome.error() == Linux.ENOMEM && node == store.node()) {
             full = true;
             fullUntil = System.nanoTime() + FULL_NANOS;

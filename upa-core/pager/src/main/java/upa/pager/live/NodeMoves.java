@@ -7,11 +7,12 @@ import java.util.Arrays;
 import java.util.TreeMap;
 import java.util.function.IntToLongFunction;
 import upa.pager.posix.Linux;
+import upa.pager.store.PageIo;
 
 /**
  * Batches for move_pages(2), which says less than one wants: it gives up at the first list of pages of which one does
- * not move, and then leaves the status of some as it was, moved or not. Belongs to one thread, but for
- * {@link #failures}.
+ * not move, and then leaves the status of some as it was, moved or not. And it moves huge pages as wholes, also what of
+ * them is not in the batch. So they are divided before. Belongs to one thread, but for {@link #failures}.
  */
 final class NodeMoves {
     /** Calls of a batch: each ends at a list of pages of which one does not move. */
@@ -24,9 +25,19 @@ final class NodeMoves {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
-    /** As {@link Linux#movePages} for one process. */
+    /** Calls for one process. */
     interface Kernel {
+        /** As {@link Linux#movePages}. */
         long movePages(int count, MemorySegment addresses, MemorySegment nodes, MemorySegment status);
+
+        /**
+         * Divides huge pages that reach beyond one of the ranges. Any advice does that which the kernel follows page by
+         * page; {@link Linux#MADV_COLD} does nothing else to pages that are about to move.
+         *
+         * @param ranges as for {@link Linux#madvise(int, MemorySegment, int)}
+         * @return as that
+         */
+        long divide(MemorySegment ranges);
     }
 
     /**
@@ -42,6 +53,8 @@ final class NodeMoves {
     private final MemorySegment addresses;
     private final MemorySegment nodes;
     private final MemorySegment status;
+    private final MemorySegment ranges;
+    private boolean mayNotDivide;
     private final TreeMap<Integer, Long> failures = new TreeMap<>();
 
     NodeMoves(Arena arena, IntToLongFunction address, Kernel kernel) {
@@ -50,6 +63,12 @@ final class NodeMoves {
         addresses = arena.allocate(LONG, BATCH);
         nodes = arena.allocate(INT, BATCH);
         status = arena.allocate(INT, BATCH);
+        ranges = arena.allocate(LONG, 2L * BATCH);
+    }
+
+    /** Whether the kernel divides no huge pages: then more may move than is known. */
+    boolean mayNotDivide() {
+        return mayNotDivide;
     }
 
     /** Why pages have not moved: how many of each error, as {@code EBUSY 3, EACCES 1}; empty if all have. */
@@ -76,13 +95,14 @@ final class NodeMoves {
     /**
      * Moves pages to a node.
      *
-     * @param pages numbers
+     * @param pages numbers, sorted
      * @param count at most {@link Wire#ORDER_PAGES}
      * @param node  where they go
      * @param moved gets those that are there
      * @param stay  gets the others, sorted
      */
     Outcome move(int[] pages, int count, int node, int[] moved, int[] stay) {
+        divide(pages, count);
         int[] left = Arrays.copyOf(pages, count);
         int waiting = count;
         int done = 0;
@@ -99,8 +119,8 @@ final class NodeMoves {
             // It ended with the list before the last page of which it says something; of those behind it none was
             // tried.
             int tried = result > 0 && calls < MOST_CALLS ? endOfTried(waiting) : waiting;
-            if (result != 0) {
-                askOfUnknown(tried);
+            if (result != 0 || isAnyRefused(tried)) {
+                askOfOthers(tried, node);
             }
             int again = 0;
             for (int i = 0; i < waiting; i++) {
@@ -120,6 +140,31 @@ final class NodeMoves {
         return new Outcome(staying, failure);
     }
 
+    private void divide(int[] pages, int count) {
+        int runs = 0;
+        for (int i = 0; i < count; i++) {
+            if (i > 0 && pages[i] == pages[i - 1] + 1) {
+                long at = 2L * runs - 1;
+                ranges.setAtIndex(LONG, at, ranges.getAtIndex(LONG, at) + PageIo.PAGE_BYTES);
+            } else {
+                ranges.setAtIndex(LONG, 2L * runs, address.applyAsLong(pages[i]));
+                ranges.setAtIndex(LONG, 2L * runs++ + 1, PageIo.PAGE_BYTES);
+            }
+        }
+        for (int at = 0; at < runs; ) {
+            long done = kernel.divide(ranges.asSlice(16L * at, 16L * (runs - at)));
+            mayNotDivide = done == -Linux.EPERM;
+            if (mayNotDivide || done == -Linux.ESRCH) {
+                return;
+            }
+            // It ends at a range that it refuses, since it is locked or gone: none of that moves.
+            while (at < runs && done >= ranges.getAtIndex(LONG, 2L * at + 1)) {
+                done -= ranges.getAtIndex(LONG, 2L * at++ + 1);
+            }
+            at++;
+        }
+    }
+
     private int endOfTried(int count) {
         for (int i = count - 1; i >= 0; i--) {
             if (node(i) != UNKNOWN) {
@@ -129,12 +174,22 @@ final class NodeMoves {
         return count;
     }
 
-    private void askOfUnknown(int count) {
+    private boolean isAnyRefused(int count) {
+        for (int i = 0; i < count; i++) {
+            if (node(i) < 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Where those are of which nothing was said; what was refused may be there as a part of a larger page. */
+    private void askOfOthers(int count, int node) {
         int[] said = new int[count];
         MemorySegment.copy(status, INT, 0, said, 0, count);
         boolean known = kernel.movePages(count, addresses, MemorySegment.NULL, status) == 0;
         for (int i = 0; i < count; i++) {
-            if (!known || said[i] != UNKNOWN) {
+            if (!known || said[i] != UNKNOWN && node(i) != node) {
                 status.setAtIndex(INT, i, said[i]);
             }
         }

@@ -243,6 +243,9 @@ final class PagedProcess {
         if (swap != null) {
             swap.close();
         }
+        if (far != null) {
+            far.close();
+        }
         uffd.close();
         kept.end();
         client.close();

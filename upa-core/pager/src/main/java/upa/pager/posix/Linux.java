@@ -22,6 +22,8 @@ public final class Linux {
     public static final int EEXIST = 17;
     /** Negated result: too little memory, of a node for instance. */
     public static final int ENOMEM = 12;
+    /** Negated result: not allowed. */
+    public static final int EPERM = 1;
     /** Negated result: not allowed; of a page: others have it too. */
     public static final int EACCES = 13;
     /** Negated result: no memory of one's own, as the zero page. */
@@ -34,6 +36,8 @@ public final class Linux {
     public static final int MADV_DONTNEED = 4;
     /** {@link #madvise}: the same of a file in memory. */
     public static final int MADV_REMOVE = 9;
+    /** {@link #madvise(int, MemorySegment, int)}: the memory is hardly used; of a part of a huge page: it is divided. */
+    public static final int MADV_COLD = 20;
     /** {@link #madvise(int, MemorySegment, int)}: the memory goes to swap. */
     public static final int MADV_PAGEOUT = 21;
     /** {@link #seek}: where the next content begins. */

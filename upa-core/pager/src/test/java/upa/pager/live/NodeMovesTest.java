@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import upa.pager.posix.Linux;
+import upa.pager.posix.Posix;
 
 class NodeMovesTest {
     private static final int FAR = 1;
@@ -30,6 +31,13 @@ class NodeMovesTest {
         private final Set<Long> pinned = new HashSet<>();
         /** Free pages of the far node. */
         private int room = Integer.MAX_VALUE;
+
+        /** First pages of huge ones, and how many each has: moved as wholes, by the first of a list. */
+        private final Map<Integer, Integer> huge = new HashMap<>();
+        /** Of these no advice is taken. */
+        private final Set<Integer> locked = new HashSet<>();
+
+        private int divisionError;
 
         private int moves;
         private int questions;
@@ -47,11 +55,12 @@ class NodeMovesTest {
             moves++;
             for (int i = 0; i < count; ) {
                 int end = i;
-                while (end < count && !refused.containsKey(address(addresses, end))) {
+                Set<Integer> listed = new HashSet<>();
+                while (end < count && refusal(address(addresses, end), listed) == 0) {
                     end++;
                 }
                 if (end < count) {
-                    set(status, end, -refused.get(address(addresses, end)));
+                    set(status, end, -refusal(address(addresses, end), listed));
                 }
                 int failed = 0;
                 for (int k = i; k < end; k++) {
@@ -62,7 +71,12 @@ class NodeMovesTest {
                     } else if (to != nodeOf.get(at) && to == FAR && room-- <= 0) {
                         return -Linux.ENOMEM;
                     } else {
-                        nodeOf.put(at, to);
+                        Integer first = hugeOf(page(at));
+                        for (int p = first == null ? page(at) : first, n = first == null ? 1 : huge.get(first);
+                                n > 0;
+                                p++, n--) {
+                            nodeOf.put(at(p), to);
+                        }
                     }
                 }
                 if (failed > 0) {
@@ -74,6 +88,44 @@ class NodeMovesTest {
                 i = end + 1;
             }
             return 0;
+        }
+
+        /** A second page of a huge one finds it in the list already. */
+        private int refusal(long address, Set<Integer> listed) {
+            Integer first = hugeOf(page(address));
+            return first != null && !listed.add(first) ? Linux.EFAULT : refused.getOrDefault(address, 0);
+        }
+
+        private Integer hugeOf(int page) {
+            for (Map.Entry<Integer, Integer> e : huge.entrySet()) {
+                if (page >= e.getKey() && page < e.getKey() + e.getValue()) {
+                    return e.getKey();
+                }
+            }
+            return null;
+        }
+
+        @Override
+        public long divide(MemorySegment ranges) {
+            long done = 0;
+            for (long at = 0; at < ranges.byteSize(); at += 16) {
+                int from = page(ranges.get(ValueLayout.JAVA_LONG, at));
+                long bytes = ranges.get(ValueLayout.JAVA_LONG, at + 8);
+                int end = from + (int) (bytes / 4096);
+                if (divisionError != 0 || locked.stream().anyMatch(p -> p >= from && p < end)) {
+                    return done > 0 ? done : divisionError != 0 ? -divisionError : -22;
+                }
+                huge.entrySet().removeIf(e -> {
+                    int last = e.getKey() + e.getValue();
+                    return e.getKey() < end && last > from && !(from <= e.getKey() && last <= end);
+                });
+                done += bytes;
+            }
+            return done;
+        }
+
+        private static int page(long address) {
+            return (int) ((address - BASE) / 4096);
         }
 
         private static long address(MemorySegment addresses, int i) {
@@ -175,6 +227,37 @@ class NodeMovesTest {
         assertEquals("ENOMEM 13", moves.failures());
     }
 
+    /** Of a huge page nothing moves that is not asked for, also behind a range that takes no advice. */
+    @Test
+    void hugePagesAreDividedFirst() {
+        for (int page = 0; page < 64; page++) {
+            kernel.nodeOf.put(at(page), 0);
+        }
+        kernel.huge.putAll(Map.of(0, 16, 16, 16, 32, 32));
+        kernel.locked.add(12);
+        int[] some = {4, 5, 6, 12, 17, 18, 30, 40};
+        NodeMoves.Outcome outcome = moves.move(some, some.length, FAR, moved, stay);
+        assertEquals(new NodeMoves.Outcome(0, 0), outcome);
+        for (int page = 0; page < 64; page++) {
+            assertEquals(Arrays.binarySearch(some, page) >= 0 ? FAR : 0, kernel.nodeOf.get(at(page)), "page " + page);
+        }
+        assertFalse(moves.mayNotDivide());
+    }
+
+    /** Those that have moved as parts of larger ones have moved, whatever is said of them. */
+    @Test
+    void aHugePageThatMovesAsAWholeIsThere() {
+        kernel.huge.putAll(Map.of(12, 4, 20, 8));
+        assertEquals(new NodeMoves.Outcome(0, 0), move());
+        kernel.divisionError = Linux.EPERM;
+        pages[0] = 9;
+        kernel.huge.put(9, 20);
+        kernel.nodeOf.replaceAll((page, node) -> 0);
+        kernel.nodeOf.put(at(9), 0);
+        assertEquals(new NodeMoves.Outcome(0, 0), move());
+        assertTrue(moves.mayNotDivide());
+    }
+
     @Test
     void aProcessThatHasEndedHasNothingMoved() {
         kernel.room = 0;
@@ -199,22 +282,31 @@ class NodeMovesTest {
     void theKernelSaysWhereOurPagesAre() {
         MemorySegment memory = Linux.map(4 * 4096L);
         memory.asSlice(0, 2 * 4096L).fill((byte) 1);
-        NodeMoves real = new NodeMoves(
-                Arena.ofAuto(),
-                page -> memory.address() + page * 4096L,
-                (count, addresses, nodes, status) -> Linux.movePages(0, count, addresses, nodes, status));
-        int[] ours = {0, 1, 3};
-        if (real.ask(ours, 3)) {
+        int ours = Linux.pidfd((int) ProcessHandle.current().pid());
+        NodeMoves real = new NodeMoves(Arena.ofAuto(), page -> memory.address() + page * 4096L, new NodeMoves.Kernel() {
+            @Override
+            public long movePages(int count, MemorySegment addresses, MemorySegment nodes, MemorySegment status) {
+                return Linux.movePages(0, count, addresses, nodes, status);
+            }
+
+            @Override
+            public long divide(MemorySegment ranges) {
+                return Linux.madvise(ours, ranges, Linux.MADV_COLD);
+            }
+        });
+        int[] three = {0, 1, 3};
+        if (real.ask(three, 3)) {
             int node = real.node(0);
             assertTrue(node >= 0, "node " + node);
             assertTrue(real.node(2) == -Linux.ENOENT || real.node(2) == -Linux.EFAULT, "status " + real.node(2));
             int[] there = new int[3];
-            NodeMoves.Outcome outcome = real.move(ours, 3, node, there, new int[3]);
+            NodeMoves.Outcome outcome = real.move(three, 3, node, there, new int[3]);
             assertEquals(new NodeMoves.Outcome(1, 0), outcome);
             assertArrayEquals(new int[] {0, 1, 0}, there);
-            assertTrue(real.move(ours, 3, 1023, there, new int[3]).error() > 0, "there is no such node");
+            assertTrue(real.move(three, 3, 1023, there, new int[3]).error() > 0, "there is no such node");
         }
         assertEquals(1, memory.get(ValueLayout.JAVA_BYTE, 4096));
         Linux.unmap(memory);
+        Posix.close(ours);
     }
 }
