@@ -140,10 +140,12 @@ report "$(compare 2048)" 'the node holds no more than it may'
 wrong=
 ask move $program numa lz4 >/tmp/moved && grep -q '^moved pages=[1-9]' /tmp/moved ||
 	wrong="move: $(cat /tmp/moved)"
-ask move $program lz4 numa >/tmp/moved && wrong="$wrong moved: $(cat /tmp/moved)"
-grep -q '^store=numa is another node: pages go there from memory alone' /tmp/moved ||
-	wrong="$wrong refusal: $(cat /tmp/moved)"
 report "$wrong" 'all on the node can be moved to a store'
+# As many as there is room for, which others take meanwhile.
+wrong=
+ask move $program lz4 numa >/tmp/moved
+grep -q '^moved pages=[1-9]' /tmp/moved || wrong="move: $(cat /tmp/moved)"
+report "$wrong" 'and what is in a store to the node'
 killed=$(pager)
 wrong=
 kill -9 "$killed" || wrong="there is no pager: $killed"

@@ -220,12 +220,8 @@ final class LiveMechanism implements Mechanism {
 
     @Override
     public boolean migrate(int page, int place) {
-        if (place == 0 && !places.isEmpty() && places.getFirst().kind() == Place.Kind.NODE) {
-            // Pages go to a node from memory alone.
-            return false;
-        }
         if (isFar(page)) {
-            return leave(page, place);
+            return place != 0 && leave(page, place);
         }
         long word = states.get(page);
         if (!StoreChain.isStored(word)

@@ -1,6 +1,7 @@
 package upa.pager.live;
 
 import java.lang.foreign.Arena;
+import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import upa.pager.place.Migration;
 import upa.pager.place.MoveCounters;
@@ -11,7 +12,8 @@ import upa.pager.store.PageIo;
  * Moves pages of one session from store to store: those that a policy proposes, those that the user has asked for, and
  * those that came first to a store that is nearly full, so that pages evicted later find room near by. Belongs to the
  * session's thread. One batch is under way at a time, in the five steps of {@link Migration}; a thread that touches a
- * page of it does not wait for it.
+ * page of it does not wait for it. To a far node, whose pages are the program's memory, they go in those steps as far
+ * as memory, and on from there in the same turn.
  */
 final class Mover {
     private static final int BATCH = 64;
@@ -32,6 +34,16 @@ final class Mover {
 
         /** The copy of a page in memory is to go. */
         void forgetCopy(int page);
+
+        /** {@return how many pages may go to the far node now; 0 without one} */
+        default int nodeRoom() {
+            return 0;
+        }
+
+        /** {@return how many pages have gone on to the far node, of those that came to memory for it} Sorted; they fit. */
+        default int toNode(int[] pages, int count) {
+            throw new IllegalStateException("there is no far node");
+        }
     }
 
     private record Batch(int[] pages, int count, int from, int to, MoveRequests.Request request) {}
@@ -82,7 +94,22 @@ final class Mover {
 
     /** The counts of moves between two stores of the chain. */
     MoveCounters counters(int from, int to) {
-        return migration.counters(PlaceWord.FIRST_TIER + from, PlaceWord.FIRST_TIER + to);
+        return migration.counters(PlaceWord.FIRST_TIER + from, place(to));
+    }
+
+    private boolean isNode(int store) {
+        return store == 0 && stores.node() != null;
+    }
+
+    private int place(int store) {
+        return isNode(store) ? PlaceWord.MEMORY : PlaceWord.FIRST_TIER + store;
+    }
+
+    /** How many pages may go to a store: to a node they come by way of memory. */
+    private int most(int wanted, int to) {
+        return isNode(to)
+                ? Math.clamp(mechanism.boundPages() - states.resident(), 0, Math.min(wanted, others.nodeRoom()))
+                : wanted;
     }
 
     /** Asks for all pages in one store to be moved to another, from any thread. */
@@ -174,7 +201,7 @@ final class Mover {
             long word = states.get(page);
             int target = (int) (next >>> Integer.SIZE);
             int source = PlaceWord.place(word) - PlaceWord.FIRST_TIER;
-            if (!StoreChain.isStored(word) || source == target || !isFree(page, word)) {
+            if (!StoreChain.isStored(word) || source == target || !isFree(page, word) || most(most, target) <= count) {
                 mechanism.takeMigration();
             } else if (count == 0 || source == from && target == to) {
                 from = source;
@@ -191,9 +218,17 @@ final class Mover {
     private Batch asked(int most) {
         while (!requests.isEmpty()) {
             MoveRequests.Request r = requests.first();
-            int[] pages = new int[most];
+            if (isNode(r.to) && others.nodeRoom() == 0) {
+                fail(r, r.to, "takes no more");
+                continue;
+            }
+            int atOnce = most(most, r.to);
+            if (atOnce == 0) {
+                return null;
+            }
+            int[] pages = new int[atOnce];
             int count = 0;
-            while (count < most && r.cursor >= 0) {
+            while (count < atOnce && r.cursor >= 0) {
                 int page = states.nextOutside(r.cursor);
                 r.cursor = page < 0 ? -1 : page + 1;
                 if (page >= 0 && isIn(page, r.from)) {
@@ -248,33 +283,49 @@ final class Mover {
         moving = true;
         MoveCounters before = counters(batch.from, batch.to);
         migration
-                .move(batch.pages, batch.count, PlaceWord.FIRST_TIER + batch.from, PlaceWord.FIRST_TIER + batch.to, io)
+                .move(batch.pages, batch.count, PlaceWord.FIRST_TIER + batch.from, place(batch.to), io)
                 .whenComplete((moved, failure) -> ended(batch, before, moved == null ? 0 : moved));
     }
 
-    private void ended(Batch batch, MoveCounters before, int moved) {
+    private void ended(Batch batch, MoveCounters before, int come) {
         moving = false;
         for (int i = 0; i < batch.count; i++) {
             arrived(batch.pages[i], states.get(batch.pages[i]));
         }
+        int moved = isNode(batch.to) ? toNode(batch) : come;
         if (moved > 0 && batch.request != null) {
             batch.request.moved += moved;
         }
         MoveCounters now = counters(batch.from, batch.to);
         boolean failed = now.failed() > before.failed();
-        if (moved > 0 || !failed && now.refused() == before.refused()) {
+        if (moved > 0 || !failed && now.refused() == before.refused() && moved == come) {
             return;
         }
         if (batch.request == null) {
             // Nobody waits for it: later, there may be room.
             nextLook = System.nanoTime() + RETRY_NANOS;
+        } else if (failed) {
+            fail(batch.request, batch.request.from, "does not return the others");
         } else {
-            requests.fail(
-                    batch.request,
-                    "moved pages=" + batch.request.moved + ": store="
-                            + (failed
-                                    ? stores.store(batch.from).name() + " does not return the others"
-                                    : stores.store(batch.to).name() + " takes no more, or does not answer"));
+            fail(batch.request, batch.request.to, "takes no more, or does not answer");
         }
+    }
+
+    private void fail(MoveRequests.Request r, int store, String why) {
+        requests.fail(
+                r, "moved pages=" + r.moved + ": store=" + stores.store(store).name() + " " + why);
+    }
+
+    /** Those of a batch that are in memory now go on; nobody has seen them there. */
+    private int toNode(Batch batch) {
+        int[] come = new int[batch.count];
+        int count = 0;
+        for (int i = 0; i < batch.count; i++) {
+            if (states.isEligible(batch.pages[i])) {
+                come[count++] = batch.pages[i];
+            }
+        }
+        Arrays.sort(come, 0, count);
+        return count == 0 ? 0 : others.toNode(come, count);
     }
 }

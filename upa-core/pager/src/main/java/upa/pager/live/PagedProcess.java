@@ -113,6 +113,19 @@ final class PagedProcess {
             public void forgetCopy(int page) {
                 copies.give(page);
             }
+
+            @Override
+            public int nodeRoom() {
+                return far == null ? 0 : far.room();
+            }
+
+            @Override
+            public int toNode(int[] list, int count) {
+                int[] stay = new int[count];
+                int staying = far.moveOut(list, count, stay);
+                tell(Cause.FETCHED, stay, staying);
+                return count - staying;
+            }
         });
         swap = opened.swap() == null ? null : new KernelSwap(this, opened.swap());
         far = opened.node() == null ? null : new FarNode(this, opened.node());

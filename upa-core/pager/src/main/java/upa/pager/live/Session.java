@@ -612,9 +612,6 @@ final class Session implements Runnable {
         if (source == target) {
             throw new PagerException("store=" + from + " is where they are");
         }
-        if (target == 0 && process.farLook() != null) {
-            throw new PagerException("store=" + to + " is another node: pages go there from memory alone");
-        }
         CompletableFuture<String> done = source == 0 && process.farLook() != null
                 ? process.farLook().request(target)
                 : mover.request(source, target);
