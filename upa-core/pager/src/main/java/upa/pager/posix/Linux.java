@@ -36,7 +36,7 @@ public final class Linux {
     public static final int MADV_DONTNEED = 4;
     /** {@link #madvise}: the same of a file in memory. */
     public static final int MADV_REMOVE = 9;
-    /** {@link #madvise(int, MemorySegment, int)}: the memory is hardly used; of a part of a huge page: it is divided. */
+    /** {@link #madvise(int, MemorySegment, int)}: the memory is hardly used; a huge page in part: it is divided. */
     public static final int MADV_COLD = 20;
     /** {@link #madvise(int, MemorySegment, int)}: the memory goes to swap. */
     public static final int MADV_PAGEOUT = 21;
