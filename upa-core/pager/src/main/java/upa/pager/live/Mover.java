@@ -40,7 +40,7 @@ final class Mover {
             return 0;
         }
 
-        /** {@return how many of the pages that came to memory for the far node have gone on} They are sorted, and fit. */
+        /** {@return how many pages have gone on to the far node} They came to memory for it, are sorted, and fit. */
         default int toNode(int[] pages, int count) {
             throw new IllegalStateException("there is no far node");
         }
