@@ -16,6 +16,8 @@ final class MoveRequests {
         int cursor;
         /** How many have moved. */
         long moved;
+        /** Batches of which nothing has been taken, and which are tried again. */
+        int refusals;
 
         private Request(int from, int to) {
             this.from = from;

@@ -23,6 +23,8 @@ final class Mover {
     private static final int LOW = 14;
     private static final long LOOK_NANOS = 5_000_000;
     private static final long RETRY_NANOS = 500_000_000;
+    /** Batches of a request that memory does not take. */
+    private static final int MOST_REFUSALS = 1000;
 
     /** Who else has slots in the stores. */
     interface Others {
@@ -298,7 +300,8 @@ final class Mover {
         }
         MoveCounters now = counters(batch.from, batch.to);
         boolean failed = now.failed() > before.failed();
-        if (moved > 0 || !failed && now.refused() == before.refused() && moved == come) {
+        boolean refused = now.refused() > before.refused();
+        if (moved > 0 || !failed && !refused && moved == come) {
             return;
         }
         if (batch.request == null) {
@@ -306,6 +309,9 @@ final class Mover {
             nextLook = System.nanoTime() + RETRY_NANOS;
         } else if (failed) {
             fail(batch.request, batch.request.from, "does not return the others");
+        } else if (isNode(batch.to) && refused && batch.request.refusals++ < MOST_REFUSALS) {
+            // Memory takes none while the program changes its mappings.
+            batch.request.cursor = batch.pages[0];
         } else {
             fail(batch.request, batch.request.to, "takes no more, or does not answer");
         }

@@ -272,6 +272,31 @@ class NodePlacesTest {
         check();
     }
 
+    /** As while the program changes its mappings; but not for ever. */
+    @Test
+    void whatMemoryDoesNotTakeIsTriedAgain() {
+        IntStream.range(0, 20).forEach(page -> store(page, NEAR));
+        IntStream.range(100, PAGES).forEach(page -> store(page, LAST));
+        changing.set(0, PAGES);
+        CompletableFuture<String> done = moveAll(NEAR, NODE);
+        assertFalse(done.isDone());
+        changing.clear();
+        for (int turn = 0; turn < 10 && !done.isDone(); turn++) {
+            mover.step();
+        }
+        assertEquals("moved pages=20", done.join());
+        changing.set(0, PAGES);
+        done = moveAll(LAST, NODE);
+        for (int turn = 0; turn < 2000 && !done.isDone(); turn++) {
+            mover.step();
+        }
+        CompletionException failure = assertThrows(CompletionException.class, done::join);
+        assertEquals(
+                "moved pages=0: store=numa takes no more, or does not answer",
+                failure.getCause().getMessage());
+        check();
+    }
+
     @Test
     void aNodeThatTakesNoneEndsTheRequest() {
         int[] pages = {1, 2, 3};
