@@ -442,7 +442,51 @@ static void memory_comes_back(void)
 	CHECK(before - free_pages() < 2 * (long)BLOCK);
 }
 
-TESTS(CASE(one_entry_by_map), CASE(by_fault_with_neighbours), CASE(wrong_entries),
-      CASE(unmap_of_a_part), CASE(replaced), CASE(pool_lowered), CASE(calls_on_the_mapping),
-      CASE(harvested), CASE(taken_in_part_plain), CASE(taken_in_part_tracked),
-      CASE(memory_comes_back))
+/* Neighbours go by four: one that is not like the others, wherever it stands. */
+static void one_that_differs(void)
+{
+	struct region r = with_blocks(0, 16 * BLOCK, 8 * BLOCK);
+	const uint64_t first = 8 * BLOCK;
+	struct upadev_batch b;
+
+	number_frames(&r);
+	for (uint64_t k = 0; k < 8; k++) {
+		const uint64_t other = first + k * BLOCK;
+		uint64_t before = entries(&r);
+
+		/* A single page, hence a page table. */
+		r.shadow[other + 3] = k * BLOCK + 4;
+		CHECK_EQUAL(map_pages(&r, other, BLOCK), 0);
+		for (uint64_t i = 0; i < 8; i++)
+			if (i != k)
+				r.shadow[first + i * BLOCK] = MARK | i;
+		CHECK_EQUAL(batch(&r, UPADEV_MAP, first, 8 * BLOCK, &b), 0);
+		CHECK_EQUAL(b.changed, 7 * BLOCK);
+		CHECK(entries(&r) == before + 7 || !tables_go());
+		for (uint64_t i = 0; i < 8; i++)
+			CHECK_EQUAL(*word(&r, first + i * BLOCK + 3), i * BLOCK + 4);
+		CHECK_EQUAL(batch(&r, UPADEV_UNMAP, first, 8 * BLOCK, &b), 0);
+		CHECK_EQUAL(b.changed, 7 * BLOCK + 1);
+		/* An entry that is there already. */
+		r.shadow[other + 3] = 0;
+		r.shadow[other] = MARK | k;
+		CHECK_EQUAL(map_pages(&r, other, BLOCK), 0);
+		CHECK_EQUAL(batch(&r, UPADEV_MAP, first, 8 * BLOCK, &b), 0);
+		CHECK_EQUAL(b.changed, 7 * BLOCK);
+		for (uint64_t i = 0; i < 8; i++) {
+			CHECK_EQUAL(*word(&r, first + i * BLOCK + 3), i * BLOCK + 4);
+			r.shadow[first + i * BLOCK] = 0;
+		}
+		/* Nothing is there. */
+		CHECK_EQUAL(unmap_pages(&r, other, BLOCK), 0);
+		CHECK_EQUAL(batch(&r, UPADEV_UNMAP, first, 8 * BLOCK, &b), 0);
+		CHECK_EQUAL(b.changed, 7 * BLOCK);
+		for (uint64_t i = 0; i < 8; i++)
+			CHECK_EQUAL(touch(r.data + (first + i * BLOCK + 3) * PAGE, false), SIGBUS);
+	}
+}
+
+TESTS(CASE(one_entry_by_map), CASE(one_that_differs), CASE(by_fault_with_neighbours),
+      CASE(wrong_entries), CASE(unmap_of_a_part), CASE(replaced), CASE(pool_lowered),
+      CASE(calls_on_the_mapping), CASE(harvested), CASE(taken_in_part_plain),
+      CASE(taken_in_part_tracked), CASE(memory_comes_back))
