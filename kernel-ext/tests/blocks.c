@@ -483,6 +483,15 @@ static void one_that_differs(void)
 		CHECK_EQUAL(b.changed, 7 * BLOCK);
 		for (uint64_t i = 0; i < 8; i++)
 			CHECK_EQUAL(touch(r.data + (first + i * BLOCK + 3) * PAGE, false), SIGBUS);
+		/* The first that the pool has not. */
+		for (uint64_t i = 0; i < 8; i++)
+			r.shadow[first + i * BLOCK] = MARK | (i == k ? 8 : i);
+		CHECK_ERRNO(batch(&r, UPADEV_MAP, first, 8 * BLOCK, &b), EINVAL);
+		CHECK_EQUAL(b.stopped_at, other);
+		CHECK_EQUAL(touch(r.data + other * PAGE, false), SIGBUS);
+		for (uint64_t i = 0; i < 8; i++)
+			r.shadow[first + i * BLOCK] = 0;
+		CHECK_EQUAL(unmap_pages(&r, first, 8 * BLOCK), 0);
 	}
 }
 
