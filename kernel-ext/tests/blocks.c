@@ -355,6 +355,23 @@ static void harvested(void)
 	CHECK_EQUAL(h.dirty_pages + h.accessed_pages, 0);
 }
 
+/* What a replaced entry has seen is said of its own block, wherever that stands in a call. */
+static void bits_of_a_replaced_entry(void)
+{
+	struct region r = with_blocks(UPADEV_CREATE_TRACK, 4 * BLOCK, 4 * BLOCK);
+
+	if (!tables_go())
+		skip("page tables stay: bits are those of pages");
+	for (uint64_t i = 0; i < 3; i++)
+		r.shadow[i * BLOCK] = MARK | i;
+	CHECK_EQUAL(map_pages(&r, 0, 3 * BLOCK), 0);
+	*word(&r, 2 * BLOCK) = 1;
+	r.shadow[2 * BLOCK] = MARK | 3;
+	CHECK_EQUAL(map_pages(&r, 0, 3 * BLOCK), 0);
+	CHECK_EQUAL(harvest(&r, 0, 2 * BLOCK, 0, NULL).dirty_pages, 0);
+	CHECK_EQUAL(harvest(&r, 2 * BLOCK, BLOCK, 0, NULL).dirty_pages, BLOCK);
+}
+
 /* Unused frames of a block go; its used pages keep contents, and bits if they are tracked. */
 static void taken_in_part(uint32_t flags)
 {
@@ -497,5 +514,5 @@ static void one_that_differs(void)
 
 TESTS(CASE(one_entry_by_map), CASE(one_that_differs), CASE(by_fault_with_neighbours),
       CASE(wrong_entries), CASE(unmap_of_a_part), CASE(replaced), CASE(pool_lowered),
-      CASE(calls_on_the_mapping), CASE(harvested), CASE(taken_in_part_plain),
-      CASE(taken_in_part_tracked), CASE(memory_comes_back))
+      CASE(calls_on_the_mapping), CASE(harvested), CASE(bits_of_a_replaced_entry),
+      CASE(taken_in_part_plain), CASE(taken_in_part_tracked), CASE(memory_comes_back))
