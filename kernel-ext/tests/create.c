@@ -107,4 +107,34 @@ static void locked_memory_limit(void)
 	exit(0);
 }
 
-TESTS(CASE(refuses_each_bad_field), CASE(results), CASE(locked_memory_limit))
+/* In KiB, as the kernel shows it. */
+static long pinned(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[200];
+	long kib = -1;
+
+	CHECK(f != NULL);
+	while (kib < 0 && fgets(line, sizeof(line), f))
+		sscanf(line, "VmPin: %ld", &kib);
+	fclose(f);
+	return kib;
+}
+
+/* What the pool holds is shown as the owner's, and no longer than it holds it. */
+static void shown_as_pinned(void)
+{
+	long before = pinned();
+	struct region r = guarded(1024, 1024);
+
+	CHECK_EQUAL(pinned() - before, 4 * (long)stats(&r).charged_pages);
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 512 }), 0);
+	CHECK_EQUAL(pinned() - before, 4 * (long)stats(&r).charged_pages);
+	munmap(r.data, r.created.data_bytes);
+	munmap((void *)(uintptr_t)r.shadow, r.created.shadow_bytes);
+	munmap(r.state, r.created.state_bytes);
+	close(r.fd);
+	CHECK_EQUAL(pinned(), before);
+}
+
+TESTS(CASE(refuses_each_bad_field), CASE(results), CASE(locked_memory_limit), CASE(shown_as_pinned))
