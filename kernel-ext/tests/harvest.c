@@ -110,4 +110,19 @@ static void tells_accessed_and_dirty(void)
 	CHECK_EQUAL(h.accessed_pages, 0);
 }
 
-TESTS(CASE(tells_accessed_and_dirty))
+/* A dirty bit that was cleared comes again with the next store, though nobody asks for a flush. */
+static void next_store_is_seen(void)
+{
+	struct region r = make_region(UPADEV_GUARDED, UPADEV_CREATE_TRACK, 512, 512, 512);
+
+	for (uint32_t page = 0; page < 512; page++)
+		r.shadow[page] = page + 1;
+	CHECK_EQUAL(map_pages(&r, 0, 512), 0);
+	for (uint64_t i = 0; i < 32; i++) {
+		*word(&r, 5) = i;
+		CHECK_EQUAL(harvest(&r, 0, 512, UPADEV_HARVEST_CLEAR_DIRTY).dirty_pages, 1);
+		CHECK_EQUAL(harvest(&r, 0, 512, 0).dirty_pages, 0);
+	}
+}
+
+TESTS(CASE(tells_accessed_and_dirty), CASE(next_store_is_seen))
