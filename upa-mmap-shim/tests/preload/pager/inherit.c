@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a forked child may do with pages that its parent had evicted. Usage: inherit CASE
- * Exit status 0, or 1 and a line. `orphan` and all after it say "good" on standard output when the child has seen all.
+ * Exit status 0, or 1 and a line. `orphan`, `later` and `told` say "good" when the child has seen all.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -147,6 +147,27 @@ static void many(void)
 	all_there();
 }
 
+/* Those that have ended are in nobody's way: the next one still gets its pages as it touches them. */
+static void after_others(void)
+{
+	pid_t child;
+
+	for (int i = 0; i < CHILDREN; i++) {
+		child = fork();
+		if (!child)
+			_exit(0);
+		end_well(child);
+	}
+	child = fork();
+	if (!child) {
+		CHECK(absent() > PAGES / 8);
+		all_there();
+		_exit(0);
+	}
+	end_well(child);
+	all_there();
+}
+
 /* The child gets what it has not, although nobody is left who would keep it. */
 static void orphan(void)
 {
@@ -242,6 +263,7 @@ static const struct inherit_case {
 	{ "many", many },
 	{ "orphan", orphan },
 	{ "later", later },
+	{ "after-others", after_others },
 	{ "told", told },
 	{ "told-of-a-child", told_of_a_child },
 };

@@ -39,7 +39,7 @@ for seed in 1 2; do
     fail "remaps $seed, paged: $(diff "$work/alone" "$work/out" | head -n 8)"
 done
 
-for way in drops unmaps moves writes grandchild many; do
+for way in drops unmaps moves writes grandchild many after-others; do
   paged clock --memory 16M -- "$tests/pager_inherit" "$way" 2>"$work/err" || fail "child $way: $(<"$work/err")"
 done
 # The output ends with the child, which outlives its parent.

@@ -51,9 +51,11 @@ final class Children {
      * @param of the child whose child it is, or null if it is that of the process
      */
     void forked(int fd, ForkedChild of) {
-        int number = 0;
-        while (number < MOST && taken[number]) {
-            number++;
+        int number = free();
+        // Of a child whose child it is, others may be looked at just now.
+        if (number == MOST && of == null) {
+            removeEnded();
+            number = free();
         }
         ForkedChild child = ForkedChild.forked(process, faults, this, number, fd);
         if (child == null) {
@@ -132,6 +134,24 @@ final class Children {
         born(of, null);
     }
 
+    /** A number that none has, or MOST. */
+    private int free() {
+        int number = 0;
+        while (number < MOST && taken[number]) {
+            number++;
+        }
+        return number;
+    }
+
+    /** The kernel says nothing of those that have ended. */
+    private void removeEnded() {
+        for (ForkedChild child : List.copyOf(children)) {
+            if (child.hasEnded()) {
+                remove(child);
+            }
+        }
+    }
+
     private void keep(ForkedChild child, int fd, int file) {
         try {
             process.client.keep(Wire.FIRST_CHILD + 2 * child.number, fd);
@@ -184,7 +204,8 @@ final class Children {
 
     /** Gives them a page whose slot is about to have another number. */
     void bring(int page) {
-        children.forEach(c -> c.bring(page));
+        // Meanwhile one may fork.
+        List.copyOf(children).forEach(c -> c.bring(page));
     }
 
     /** Gives them all they have outside of memory: nobody is left to keep it. */

@@ -167,6 +167,12 @@ final class ForkedChild {
         return result;
     }
 
+    /** Whether its memory is no more. */
+    boolean hasEnded() {
+        gone |= uffd.copy(process.hello.known(), process.onesPage) == -Linux.ESRCH;
+        return gone;
+    }
+
     /** Tells it that it will get what it inherits, now that another pager would know of it too. */
     void assure() {
         int result;
