@@ -87,6 +87,10 @@ int libc_madvise(void *address, size_t length, int advice)
 				 (int)entry_result(ENTRY_PASS(madvise, os_madvise(address, length, advice), address,
 							      length, advice));
 	}
+	/* What the kernel has dropped is no longer left resident: of pieces too small to be purged here, all. */
+	if (!kept && !result &&
+	    (advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED || advice == MADV_GUARD_INSTALL))
+		purging_forget(address, length);
 	if (paged && !result)
 		advise_paged(address, length, advice);
 	observed(o, true, UPA_TRACE_ADVISE, (kept ? UPA_TRACE_SERVED : 0) | (result ? UPA_TRACE_FAILED : 0),

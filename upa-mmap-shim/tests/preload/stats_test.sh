@@ -52,7 +52,7 @@ run plain
 expect "resize" "1 0" row mremap
 expect "advise" "0 1" row madvise
 # What purges have left resident is idle until it is unmapped, or about to be written to.
-for row in purged:1024 purged-unmapped:0 purged-read-only:1024 purged-committed:0; do
+for row in purged:1024 purged-in-pieces:0 purged-unmapped:0 purged-read-only:1024 purged-committed:0; do
   run "${row%:*}"
   expect "${row%:*}, without the kernel" 3072 awk '/^  purged without the kernel/ { print $5 }' "$table"
   expect "${row%:*}, not used since" "${row#*:}" awk '/^    not used since/ { print $4 }' "$table"

@@ -262,6 +262,13 @@ static void purged_unmapped(void)
 {
 	CHECK(!munmap(purge_in_place(), MIB));
 }
+static void purged_in_pieces(void)
+{
+	char *block = purge_in_place();
+
+	for (size_t at = 0; at < MIB; at += 32 * KIB)
+		CHECK(!madvise(block + at, 32 * KIB, MADV_DONTNEED));
+}
 static void purged_read_only(void)
 {
 	CHECK(!mprotect(purge_in_place(), MIB, PROT_READ));
@@ -292,6 +299,7 @@ static const struct {
 } cases[] = {
 	{ "purged", purged },
 	{ "purged-unmapped", purged_unmapped },
+	{ "purged-in-pieces", purged_in_pieces },
 	{ "purged-read-only", purged_read_only },
 	{ "purged-committed", purged_committed },
 	{ "phases", phases },
