@@ -233,6 +233,38 @@ static void no_new_privileges(void)
 	many();
 }
 
+/* Sixteen GiB of addresses were for what would have been recorded. */
+static void addresses_given_up(void)
+{
+	char line[256];
+	uint64_t kib = 0;
+	FILE *status;
+
+	many();
+	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	status = fopen("/proc/self/status", "re");
+	CHECK(status);
+	while (fgets(line, sizeof(line), status) && sscanf(line, "VmSize: %" SCNu64, &kib) != 1)
+		;
+	fclose(status);
+	printf("%s\n", kib && kib < 8 * MIB ? "given up" : "kept");
+}
+
+/* The child may not open a file of its own, and has its parent's mapped. */
+static void forked_without_new_privileges(void)
+{
+	pid_t child;
+
+	map(5 * MIB);
+	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	child = fork();
+	if (!child) {
+		map_and_unmap(3, 7 * MIB);
+		_exit(0);
+	}
+	wait_for(child);
+}
+
 static void small_files_only(void)
 {
 	struct rlimit64 limit = { 300 << 10, 300 << 10 };
@@ -318,6 +350,8 @@ static const struct {
 	{ "exec", execs },
 	{ "signal", handler },
 	{ "no-new-privileges", no_new_privileges },
+	{ "addresses-given-up", addresses_given_up },
+	{ "fork-without-new-privileges", forked_without_new_privileges },
 	{ "small-files", small_files_only },
 };
 

@@ -80,6 +80,13 @@ for case in no-new-privileges small-files; do
   expect "$case" "ended, lost some" "$("$trace_case" header "$case.trace")"
 done
 
+record addresses-given-up
+expect addresses-given-up "given up" "$(<addresses-given-up.said)"
+record fork-without-new-privileges
+expect fork-without-new-privileges "1 of 5, 0 of 7" "$("$trace_case" count fork-without-new-privileges.trace)"
+expect "fork-without-new-privileges, header" "ended, lost none" \
+  "$("$trace_case" header fork-without-new-privileges.trace)"
+
 # Files that cannot be written, or belong to somebody else.
 run() { LD_PRELOAD=$upa UPA_TRACE=$1 "$trace_case" plain 2>&1; }
 untraced="the program runs without a trace"
