@@ -114,11 +114,27 @@ static bool has_go_note(int fd, const Elf64_Phdr *part)
 	return false;
 }
 
+/* A dynamic linker loads what is preloaded into the program that it is told. It has a name, which programs have not. */
+static bool has_name(int fd, const Elf64_Phdr *part)
+{
+	Elf64_Dyn entry = { .d_tag = DT_NULL };
+
+	for (size_t at = 0; at + sizeof(entry) <= part->p_filesz; at += sizeof(entry)) {
+		if (pread(fd, &entry, sizeof(entry), (off_t)(part->p_offset + at)) != sizeof(entry) ||
+		    entry.d_tag == DT_NULL)
+			return false;
+		if (entry.d_tag == DT_SONAME)
+			return true;
+	}
+	return false;
+}
+
 static struct program_look elf(int fd, const Elf64_Ehdr *header, const char *name)
 {
 	struct program_look look = { .kind = PROGRAM_UNKNOWN };
 	char linker[4096] = "";
 	const char *last, *why = secure(fd);
+	bool named = false;
 
 	if (why)
 		return none(PROGRAM_UNREACHED, why);
@@ -133,9 +149,12 @@ static struct program_look elf(int fd, const Elf64_Ehdr *header, const char *nam
 		if (part.p_type == PT_INTERP && part.p_filesz < sizeof(linker) &&
 		    pread(fd, linker, part.p_filesz, (off_t)part.p_offset) != (ssize_t)part.p_filesz)
 			return look;
+		named = named || (part.p_type == PT_DYNAMIC && has_name(fd, &part));
 		if (part.p_type == PT_NOTE && has_go_note(fd, &part))
 			look.part = "Go's runtime asks the kernel itself, and only C libraries come to UPA";
 	}
+	if (!*linker && named)
+		return look;
 	if (!*linker)
 		return none(PROGRAM_UNREACHED, "it is linked statically; what it starts may be served");
 	last = strrchr(linker, '/');

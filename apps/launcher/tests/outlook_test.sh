@@ -52,6 +52,9 @@ chmod +x "$work/script"
 says '' "$upa" run -- "$work/script"
 says '' "$upa" run --no-upa -- "$work/dynamic"
 [[ -e /dev/upa ]] || says 'UPA_BACKEND=pte: there is no /dev/upa' "$upa" run --backend pte -- "$work/dynamic"
+# A dynamic linker that is started itself loads what is preloaded.
+linker=$(ldd "$work/dynamic" | awk '$1 ~ /^\/.*ld/ { print $1 }')
+[[ -z $linker ]] || says '' "$upa" run -- "$linker" "$work/dynamic"
 ! compiled static -static ||
   says "nothing comes from UPA: program=$work/static: it is linked statically; what it starts may be served" \
     "$upa" run -- "$work/static"

@@ -314,6 +314,7 @@ static const struct {
 	{ "forks_beside", forks_beside },
 	{ "namespaces", namespaces },
 	{ "users", users },
+	{ "rights", rights },
 	{ "vforks", vforks },
 	{ "filters", filters },
 	{ "locks_all", locks_all },

@@ -145,6 +145,7 @@ void forks(void);
 void forks_beside(void);
 void namespaces(void);
 void users(void);
+void rights(void);
 void vforks(void);
 void filters(void);
 void locks_all(void);

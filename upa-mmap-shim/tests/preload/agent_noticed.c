@@ -181,6 +181,24 @@ void users(void)
 	CHECK(seteuid(0) == -1 || !root, "it has come back");
 }
 
+/* What is given up for one thread, none keeps that the program does not know of. */
+void rights(void)
+{
+	static const unsigned long calls[][2] = {
+		{ PR_CAPBSET_DROP, 8 /* CAP_SETPCAP */ },
+		{ PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL },
+		{ PR_SET_SECUREBITS, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		keep();
+		wait_for_agent();
+		/* It may be refused. */
+		prctl((int)calls[i][0], calls[i][1], 0, 0, 0);
+		CHECK(thread_count() == 1, "call %zu: threads=%d", i, thread_count());
+	}
+}
+
 void executes(char *self)
 {
 	char *arguments[] = { self, "single", NULL };

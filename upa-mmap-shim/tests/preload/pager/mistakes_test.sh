@@ -5,8 +5,8 @@ set -euo pipefail
 upa=$1 tests=$2
 root=${upa%/*}
 source "${BASH_SOURCE[0]%/*}/paged.sh"
-program=
-trap '[[ -z $program ]] || kill -9 "$program" 2>/dev/null || true; rm -rf "$work"' EXIT
+program='' unreached=''
+trap 'kill -9 $program $unreached 2>/dev/null || true; rm -rf "$work"' EXIT
 
 need_paging
 
@@ -276,6 +276,13 @@ wait "$waiting" || fail "a run that has waited for its pager: status=$?"
   fail "a run that waits for its pager: $(<"$work/waits")"
 end 'mistakes while it runs'
 
+# A pager that cannot be reached: who looks for it takes five seconds, in which the next tests run.
+library=$root/build/release/lib/libupa_mmap.so
+mkfifo "$work/input2"
+UPA_PAGER=$work/none LD_PRELOAD=$library "$tests/pager_checker" 8 2 until-input <>"$work/input2" >"$work/out2" \
+  2>"$work/err2" &
+unreached=$!
+
 # A policy that ends its pager's process, or fills its memory: the next one begins without it.
 # ends CLASS WHAT: it is said that it has done that, and clock takes over.
 ends() {
@@ -297,6 +304,19 @@ ends Exits 'have ended the pager by System.exit()'
 jar Fills MemoryPolicy.API '' 'if (next++ == 0) new Thread(() -> { throw new OutOfMemoryError("none"); }).start();' \
   'int next;'
 ends Fills 'may have filled the memory of the pager, which begins anew'
+
+for ((i = 0; i < 300; i++)); do
+  [[ ! -s $work/err2 ]] || break
+  sleep 0.1
+done
+echo end 1<>"$work/input2"
+wait "$unreached" || fail "no pager: status=$?"
+[[ $(<"$work/err2") == \
+  "upa: pid=$unreached is not paged, its memory has no bound: the pager does not answer: errno=2" ]] ||
+  fail "no pager: $(<"$work/err2")"
+said=$(UPA_PAGER=$work/$(printf '%0200d' 0) LD_PRELOAD=$library bash -c : 2>&1)
+[[ $said == 'upa: pid='*' is not paged, its memory has no bound: the path of the socket is too long: errno=36' ]] ||
+  fail "a long path: $said"
 
 # What cannot leave is over the bound, and that is said.
 "$upa" run --policy clock --memory 16M -- "$tests/pager_ways" locked 2>"$work/err" || fail "locked: status=$?"
