@@ -53,7 +53,11 @@ bool purge_choose(struct purge *p, struct purge_choice *out, uintptr_t from, uin
 	adapt(p, peak, excess, bytes);
 	for (uintptr_t i = ((to - 1) >> HEAT_UNIT_SHIFT) - first + 1; i--;) {
 		if (heat_up(&p->heat, (uint32_t)(first + i), now, peak) && excess <= 0) {
+			uintptr_t start = (first + i) << HEAT_UNIT_SHIFT, end = start + HEAT_UNIT_BYTES;
+
 			out->hot[i / 64] |= 1ull << i % 64;
+			/* Other threads' purges count it before it is cleared. */
+			heat_mark(&p->heat, start > from ? start : from, end < to ? end : to, true);
 			any = true;
 		} else {
 			excess -= HEAT_UNIT_BYTES;

@@ -156,10 +156,9 @@ static bool marks(const struct retain *r)
 	return r->hooks->mark_region && load(&r->keepable) > 1 && !load(&r->trim);
 }
 
-/* To be called by who looks. */
-static void ask(struct retain *r, int64_t now)
+/* To be called by who looks, so much being kept, or about to be. */
+static void ask(struct retain *r, int64_t now, int64_t is)
 {
-	int64_t is = kept(r);
 	int64_t most;
 
 	if (is <= RETAIN_UNASKED) {
@@ -181,7 +180,7 @@ static int64_t total_kept(struct retain *r, int64_t now, int64_t soon_used)
 	int64_t most;
 
 	total -= least(soon_used, lately);
-	ask(r, now);
+	ask(r, now, kept(r));
 	most = most_kept(r);
 	r->bounded = most_bound(r) < total;
 	total = least(total, most_bound(r));
@@ -274,7 +273,7 @@ static void look_closely(struct retain *r, int64_t now, int64_t just_freed, int6
 	int64_t retained = load(&r->region_retained);
 
 	if (!observe(r, now, just_freed)) {
-		ask(r, now);
+		ask(r, now, kept(r));
 		return;
 	}
 	more += not_negative(taken - not_negative(retained - load(&r->region_retained)));
@@ -509,7 +508,7 @@ int64_t retain_heap_allowance(struct retain *r)
 	if (load(&r->trim))
 		return 0;
 	if (unmarked(r) > most_kept(r) && load(&r->asked_at) != now && !atomic_flag_test_and_set(&r->looking)) {
-		ask(r, now);
+		ask(r, now, kept(r));
 		atomic_flag_clear(&r->looking);
 	}
 	if (!load(&r->keepable) || marks(r))
@@ -550,7 +549,8 @@ int64_t retain_excess(struct retain *r, int64_t idle, int64_t bytes)
 		sample(r, now, 0);
 		allowance(r, now);
 		if (!atomic_flag_test_and_set(&r->looking)) {
-			ask(r, now);
+			/* A large purge may leave much at once. */
+			ask(r, now, kept(r) + bytes);
 			atomic_flag_clear(&r->looking);
 		}
 	}

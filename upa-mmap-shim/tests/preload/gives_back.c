@@ -11,10 +11,12 @@
  *   gives_back limits SIZE     75 MiB of them, three times; then touches as much of memory that no call tells of
  *
  * 100 MiB in blocks of SIZE bytes, or of any from LEAST-MOST, written to and freed: the first first, or by a third
- * argument, last or random. Prints how many KiB are resident more than before all that.
+ * argument, last, random or, of limits alone, by four threads. Prints how many KiB are resident more than before all
+ * that.
  */
 #define _GNU_SOURCE
 #include <malloc.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -43,12 +45,12 @@ static long resident_kib(void)
 
 struct blocks {
 	size_t least, most; /* bytes of each */
-	char order;         /* f, l or r: the first, the last or a random one is freed first */
+	char order; /* f, l or r: the first, the last or a random one is freed first; t: the first, by threads */
 };
 
 static size_t random_below(size_t n)
 {
-	static uint64_t state = 88172645463325252ull;
+	static _Thread_local uint64_t state = 88172645463325252ull;
 
 	state ^= state << 13;
 	state ^= state >> 7;
@@ -85,6 +87,28 @@ static void use(size_t bytes, struct blocks of)
 	}
 	release(blocks, n, of.order);
 	free(blocks);
+}
+
+#define THREADS 4
+
+static void *use_a_part(void *argument)
+{
+	const struct blocks *of = argument;
+
+	for (int i = 0; i < 3; i++)
+		use(75 * MIB / THREADS, *of);
+	return NULL;
+}
+
+static void use_by_threads(struct blocks of)
+{
+	pthread_t threads[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, use_a_part, &of))
+			exit(1);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
 }
 
 #define LITTLE_KIB 6144
@@ -124,7 +148,9 @@ int main(int count, char **arguments)
 		return 1;
 	before = resident_kib();
 	if (!strcmp(what, "limits")) {
-		for (int i = 0; i < 3; i++)
+		if (of.order == 't')
+			use_by_threads(of);
+		for (int i = 0; i < 3 && of.order != 't'; i++)
 			use(75 * MIB, of);
 		for (size_t i = 0; i < sizeof(untold); i += 4096)
 			untold[i] = 1;

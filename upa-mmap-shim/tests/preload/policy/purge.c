@@ -170,6 +170,8 @@ static void bound(void)
 	CHECK(!choose(&c, A, A + 4 * UNIT), "all of it too much");
 	world.excess = 0;
 	CHECK(choose(&c, A, A + 4 * UNIT), "just not");
+	/* It counts at once, for other threads that purge. */
+	CHECK(heat_idle_bytes(&purge.heat) == 4 * (int64_t)UNIT, "%" PRId64, heat_idle_bytes(&purge.heat));
 	are(stretches(&c, A, A + 4 * UNIT), "h128");
 	/* What is cold goes to the kernel anyway, and makes room. */
 	choose(&c, A, A + 2 * UNIT);
