@@ -39,7 +39,7 @@ static bool legible(const struct iovec *vector, size_t count)
 	for (; at < end; at = (at & ~4095ul) + 4096)
 		if (!entry_readable((void *)at))
 			return false;
-	return entry_readable((void *)(end - sizeof(uint64_t)));
+	return true;
 }
 
 /*

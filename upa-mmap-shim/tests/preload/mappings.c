@@ -439,6 +439,7 @@ static void ranges_at_once(void)
 	struct iovec high[] = { { block, PAGE }, { (void *)(UINTPTR_MAX - PAGE + 1), PAGE } };
 	char *large = mmap(NULL, 4ul << 30, RW, ANON | MAP_NORESERVE, -1, 0);
 	struct iovec much[] = { { large, 3ul << 30 }, { large + (3ul << 30), 1ul << 30 } };
+	struct iovec *holed = (struct iovec *)(void *)map(3 * PAGE);
 
 	memset(block, 'o', MIB);
 	CALL(syscall(SYS_process_madvise, self, none, 2, MADV_DONTNEED, 0));
@@ -451,7 +452,13 @@ static void ranges_at_once(void)
 	CALL(syscall(SYS_process_madvise, self, foreign, 2, MADV_DONTNEED, 0));
 	CALL(syscall(SYS_process_madvise, self, negative, 2, MADV_DONTNEED, 0));
 	CALL(syscall(SYS_process_madvise, self, high, 2, MADV_DONTNEED, 0));
+	/* The ranges themselves cannot be read whole. */
+	for (size_t i = 0; i < 3 * PAGE / sizeof(*holed); i++)
+		holed[i] = between[0];
+	CALL(mprotect((char *)holed + PAGE, PAGE, PROT_NONE));
+	CALL(syscall(SYS_process_madvise, self, holed, 3 * PAGE / sizeof(*holed), MADV_DONTNEED, 0));
 	say("kept: %d", is(block, MIB, 'o'));
+	munmap(holed, 3 * PAGE);
 	large[0] = large[(2ul << 30) - PAGE] = large[3ul << 30] = 1;
 	say("much: %ld", syscall(SYS_process_madvise, self, much, 2, MADV_DONTNEED, 0));
 	say("of it: %d %d %d", large[0], large[(2ul << 30) - PAGE], large[3ul << 30]);
