@@ -154,11 +154,16 @@ static int say_hello(int to)
 	return send_with(to, &hello, sizeof(hello), fds, count);
 }
 
-/* A message of the pager, and the descriptor that comes with it, or -1. */
-static int receive(int from, struct pager_message *message, int *fd)
+/* What comes with a message: descriptors or -1. */
+struct with {
+	int fds[2];
+};
+
+/* A message of the pager. 0 or -errno. */
+static int receive(int from, struct pager_message *message, struct with *with)
 {
 	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(sizeof(with->fds))];
 		struct cmsghdr align;
 	} control;
 	struct iovec vector = { message, sizeof(*message) };
@@ -172,11 +177,18 @@ static int receive(int from, struct pager_message *message, int *fd)
 		n = os_call(SYS_recvmsg, from, (long)&m, MSG_CMSG_CLOEXEC, 0, 0, 0);
 		/* What a pager has said before it died is still there then. */
 	} while (n == -EINTR || n == -ECONNRESET);
-	*fd = -1;
+	*with = (struct with){ { -1, -1 } };
 	if (n > 0 && m.msg_controllen >= CMSG_LEN(sizeof(int)) && c->cmsg_level == SOL_SOCKET &&
 	    c->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(c), sizeof(int));
+		memcpy(with->fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
 	return n == (long)sizeof(*message) ? 0 : n < 0 ? (int)n : -EPIPE;
+}
+
+static void close_with(const struct with *with)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (with->fds[i] >= 0)
+			close_fd(with->fds[i]);
 }
 
 /* Asks who listens: nobody else's pager gets this process's memory. A descriptor or -errno. */
@@ -235,7 +247,8 @@ static int disconnect(int error)
 static int greet(const char *path)
 {
 	struct pager_message welcome;
-	int fd = connect_to(path), error, with;
+	struct with with;
+	int fd = connect_to(path), error;
 
 	if (fd < 0)
 		return fd;
@@ -442,6 +455,20 @@ static void keep(uint32_t number, int fd)
 		forks_end((number - PAGER_FIRST_CHILD) / 2 + 1);
 }
 
+/* Both of what a child needs, or neither: a pager that dies leaves no half of it. */
+static void born(const struct pager_message *m, const struct with *with)
+{
+	uint32_t first = PAGER_FIRST_CHILD + 2 * (m->ticket - 1);
+
+	if (m->ticket && with->fds[1] >= 0) {
+		keep(first, with->fds[0]);
+		keep(first + 1, with->fds[1]);
+	} else {
+		close_with(with);
+	}
+	forks_born(m->count, m->ticket);
+}
+
 static void say_unborn(const struct pager_message *order)
 {
 	struct pager_message answer = { .kind = PAGER_DONE, .ticket = order->ticket };
@@ -468,7 +495,7 @@ void client_execute_slowly(const struct pager_message *m)
 	client_say(PAGER_DONE, result, m->ticket);
 }
 
-static void carry_out(const struct pager_message *m, int fd)
+static void carry_out(const struct pager_message *m, const struct with *with)
 {
 	uint32_t result = 0;
 
@@ -489,19 +516,18 @@ static void carry_out(const struct pager_message *m, int fd)
 			forks_begin();
 		atomic_store(&client.evicted, m->argument != 0);
 		return;
-	case PAGER_BORN: forks_born(m->count, m->ticket); return;
+	case PAGER_BORN: born(m, with); return;
 	case PAGER_UNBORN: say_unborn(m); return;
 	case PAGER_GRANTED: pager_granted(m->ticket); return;
 	case PAGER_WELCOME: atomic_store(&client.bound, m->argument); return;
-	case PAGER_KEEP: keep(m->count, fd); return;
+	case PAGER_KEEP: keep(m->count, with->fds[0]); return;
 	case PAGER_LEFT:
 		atomic_store(&client.left, true);
 		pager_left();
 		return;
 	default: break;
 	}
-	if (fd >= 0)
-		close_fd(fd);
+	close_with(with);
 	client_say(PAGER_DONE, result, m->ticket);
 }
 
@@ -557,20 +583,20 @@ static bool find_another(void)
 	return fd >= 0;
 }
 
-static int next_order(struct pager_message *m, int *fd)
+static int next_order(struct pager_message *m, struct with *with)
 {
 	forks_await(client.socket, atomic_load(&client.pagers));
-	return receive(client.socket, m, fd);
+	return receive(client.socket, m, with);
 }
 
 void client_execute(void)
 {
 	struct pager_message m;
-	int fd;
+	struct with with;
 
 	while (!atomic_load(&client.left)) {
-		while (!atomic_load(&client.left) && !next_order(&m, &fd))
-			carry_out(&m, fd);
+		while (!atomic_load(&client.left) && !next_order(&m, &with))
+			carry_out(&m, &with);
 		if (atomic_load(&client.left))
 			break;
 		if (!find_another()) {

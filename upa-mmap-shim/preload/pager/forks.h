@@ -6,8 +6,8 @@
  * So a paged process has two gates, pages with a userfaultfd of their own, at the lowest and the highest address:
  *
  *   first gate   is read by the client, which has a userfaultfd of the child's memory from then on
- *   region       is read by the pager, which has another then. It finds out what the child inherits, has the client
- *                keep that (PAGER_KEEP), and says so (PAGER_BORN)
+ *   region       is read by the pager, which has another then. It finds out what the child inherits, and has the
+ *                client keep that (PAGER_BORN)
  *   last gate    is read by the client after that. Only now there is a child that can run
  *
  * If the pager dies in between, what it had is gone. The next one asks for the client's (PAGER_UNBORN), and gives the

@@ -80,8 +80,8 @@ enum pager_kind {
 	PAGER_GRANTED,      /* no order: all is in memory, and stays there, for tickets up to `ticket` */
 	PAGER_LEFT,         /* no order: nothing is the pager's any more */
 	PAGER_KEEP,         /* no order: the descriptor with it, or none, is kept as number `count` */
-	PAGER_BORN,         /* no order: what the child that member `count` of the family has forked needs is kept: it
-			     * is child `ticket`, less 1; 0: it needs nothing (forks.h) */
+	PAGER_BORN,         /* no order: member `count` of the family has forked child `ticket`, less 1, whose two
+			     * descriptors come with it and are kept; or, 0, one that needs nothing (forks.h) */
 	PAGER_UNBORN,       /* the child that member `count` has forked and that waits for PAGER_BORN: with PAGER_DONE
 			     * comes a userfaultfd of it, unless the result is UNKNOWN or NONE */
 };

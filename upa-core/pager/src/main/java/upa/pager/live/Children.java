@@ -79,16 +79,21 @@ final class Children {
         taken[number] = true;
         children.add(child);
         changes++;
-        keep(child, child.fd(), child.file());
-        child.assure();
+        // First: what a pager has assured of, another must find.
         born(of, child);
+        child.assure();
     }
 
     /** The child of a member may run now, and is this; null: it needs nothing. */
     private void born(ForkedChild of, ForkedChild child) {
         try {
-            process.client.send(Wire.BORN, member(of), child == null ? 0 : member(child), 0);
+            if (child == null) {
+                process.client.bornFree(member(of));
+            } else {
+                process.client.born(member(of), child.number, child.fd(), child.file());
+            }
         } catch (Client.GoneException e) {
+            // The session finds out. Nobody keeps it then.
             process.wake();
         }
     }
@@ -152,12 +157,11 @@ final class Children {
         }
     }
 
-    private void keep(ForkedChild child, int fd, int file) {
+    private void keepNoMore(ForkedChild child) {
         try {
-            process.client.keep(Wire.FIRST_CHILD + 2 * child.number, fd);
-            process.client.keep(Wire.FIRST_CHILD + 2 * child.number + 1, file);
+            process.client.keep(Wire.FIRST_CHILD + 2 * child.number, -1);
+            process.client.keep(Wire.FIRST_CHILD + 2 * child.number + 1, -1);
         } catch (Client.GoneException e) {
-            // The session finds out. Nobody keeps it then.
             process.wake();
         }
     }
@@ -221,7 +225,7 @@ final class Children {
         children.remove(child);
         changes++;
         taken[child.number] = false;
-        keep(child, -1, -1);
+        keepNoMore(child);
         child.close();
     }
 }

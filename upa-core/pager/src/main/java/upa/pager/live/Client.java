@@ -166,6 +166,25 @@ final class Client implements AutoCloseable {
     }
 
     /**
+     * A child needs what the process keeps from now on, and may run.
+     *
+     * @param member whose child it is
+     * @param child  its number
+     * @param fds    its userfaultfd, and the file with its words
+     */
+    void born(int member, int child, int... fds) throws GoneException {
+        write(Wire.BORN, member, child + 1, 0);
+        if (Linux.send(fd, out, fds) != Wire.MESSAGE_BYTES) {
+            throw new GoneException();
+        }
+    }
+
+    /** A child that a member has forked needs nothing, and may run. */
+    void bornFree(int member) throws GoneException {
+        send(Wire.BORN, member, 0, 0);
+    }
+
+    /**
      * The child that a member of the family has forked, and that waits until what it needs is kept.
      *
      * @param result one of Wire.UNBORN_...

@@ -302,7 +302,7 @@ final class Session implements Runnable {
     private void resume() throws Client.GoneException {
         if (client.nextWritten(0) < 0) {
             // No child of it needs anything.
-            client.send(Wire.BORN, 0, 0, 0);
+            client.bornFree(0);
             process.uffd.wakeAll();
             return;
         }
