@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bare_fork.h"
 #include "units.h"
 
 #define PAGES 2048ul /* as in dying_pager.py: it takes the first half */
@@ -85,20 +86,10 @@ static pid_t by_clone_in_namespace(void)
 	return look_as((pid_t)syscall(SYS_clone, SIGCHLD | CLONE_NEWPID, 0, 0, 0, 0));
 }
 
-#ifdef __x86_64__
-/* As a program without libc: nobody sees it but the kernel. */
 static pid_t by_instruction(void)
 {
-	register long r10 __asm__("r10") = 0, r8 __asm__("r8") = 0;
-	long child;
-
-	__asm__ volatile("syscall"
-			 : "=a"(child)
-			 : "0"(SYS_clone), "D"(SIGCHLD), "S"(0), "d"(0), "r"(r10), "r"(r8)
-			 : "rcx", "r11", "memory");
-	return look_as((pid_t)child);
+	return look_as(bare_fork());
 }
-#endif
 
 #ifdef SYS_fork
 static pid_t by_number(void)

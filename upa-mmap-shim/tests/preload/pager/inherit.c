@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "bare_fork.h"
 #include "evicted.h"
 
 #define CHILDREN 20
@@ -202,23 +203,6 @@ static void later(void)
 	all_there();
 }
 
-/* As a program without libc forks: nobody sees it but the kernel. */
-static pid_t by_instruction(void)
-{
-#ifdef __x86_64__
-	register long r10 __asm__("r10") = 0, r8 __asm__("r8") = 0;
-	long child;
-
-	__asm__ volatile("syscall"
-			 : "=a"(child)
-			 : "0"(SYS_clone), "D"(SIGCHLD), "S"(0), "d"(0), "r"(r10), "r"(r8)
-			 : "rcx", "r11", "memory");
-	return (pid_t)child;
-#else
-	return fork();
-#endif
-}
-
 /* Waits for a line of input, and forks then: that pager dies which reads of it. */
 static void told(void)
 {
@@ -228,7 +212,7 @@ static void told(void)
 	printf("ready\n");
 	fflush(stdout);
 	CHECK(read(0, &byte, 1) == 1);
-	child = by_instruction();
+	child = bare_fork();
 	if (!child) {
 		all_there();
 		_exit(0);
