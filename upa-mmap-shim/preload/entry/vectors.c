@@ -34,7 +34,7 @@ static bool legible(const struct iovec *vector, size_t count)
 	uintptr_t at = (uintptr_t)vector;
 	uintptr_t end = at + count * sizeof(*vector);
 
-	if (!vector || !count || count > MOST_RANGES)
+	if (!vector || !count || count > MOST_RANGES || end < at)
 		return false;
 	for (; at < end; at = (at & ~4095ul) + 4096)
 		if (!entry_readable((void *)at))
