@@ -376,12 +376,5 @@ static void on_a_stack_in_turns(void)
 	reuse();
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scenarios[] = {
-		SCENARIO(left_by_jumps),        SCENARIO(left_malloc),           SCENARIO(over_calls),
-		SCENARIO(between_instructions), SCENARIO(on_a_stack_of_its_own), SCENARIO(on_a_stack_in_turns),
-	};
-
-	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
-}
+SCENARIOS(SCENARIO(left_by_jumps), SCENARIO(left_malloc), SCENARIO(over_calls), SCENARIO(between_instructions),
+	  SCENARIO(on_a_stack_of_its_own), SCENARIO(on_a_stack_in_turns))

@@ -467,23 +467,7 @@ static void ranges_at_once(void)
 	close(self);
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scenarios[] = {
-		SCENARIO(hints_of_all_kinds),
-		SCENARIO(purged_with_a_file),
-		SCENARIO(over_borders),
-		SCENARIO(as_many_mappings_as_may_be),
-		SCENARIO(guards),
-		SCENARIO(locks),
-		SCENARIO(moved_and_left),
-		SCENARIO(files_moved),
-		SCENARIO(odd_kinds),
-		SCENARIO(where_a_hole_ends),
-		SCENARIO(to_where_nothing_is),
-		SCENARIO(moved_with_holes),
-		SCENARIO(ranges_at_once),
-	};
-
-	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
-}
+SCENARIOS(SCENARIO(hints_of_all_kinds), SCENARIO(purged_with_a_file), SCENARIO(over_borders),
+	  SCENARIO(as_many_mappings_as_may_be), SCENARIO(guards), SCENARIO(locks), SCENARIO(moved_and_left),
+	  SCENARIO(files_moved), SCENARIO(odd_kinds), SCENARIO(where_a_hole_ends), SCENARIO(to_where_nothing_is),
+	  SCENARIO(moved_with_holes), SCENARIO(ranges_at_once))

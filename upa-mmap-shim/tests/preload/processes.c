@@ -351,14 +351,6 @@ static void second_libc(void)
 	reuse();
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scenarios[] = {
-		SCENARIO(handlers_of_fork),   SCENARIO(forks_in_threads), SCENARIO(exec_among_threads),
-		SCENARIO(limited_addresses),  SCENARIO(limited_data),     SCENARIO(lifted_limit),
-		SCENARIO(children_of_vfork),  SCENARIO(programs_spawned), SCENARIO(debugged),
-		SCENARIO(descriptors_closed), SCENARIO(second_libc),
-	};
-
-	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
-}
+SCENARIOS(SCENARIO(handlers_of_fork), SCENARIO(forks_in_threads), SCENARIO(exec_among_threads),
+	  SCENARIO(limited_addresses), SCENARIO(limited_data), SCENARIO(lifted_limit), SCENARIO(children_of_vfork),
+	  SCENARIO(programs_spawned), SCENARIO(debugged), SCENARIO(descriptors_closed), SCENARIO(second_libc))

@@ -526,29 +526,9 @@ static void all_at_once(void)
 	reuse();
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scenarios[] = {
-		SCENARIO(advised_by_descriptor),
-		SCENARIO(advised_by_the_last_descriptor),
-		SCENARIO(asked_about_nodes),
-		SCENARIO(advised_elsewhere),
-		SCENARIO(purge_over_holes),
-		SCENARIO(spliced_from_nowhere),
-		SCENARIO(rearranged),
-		SCENARIO(behind_the_heap_is_nothing),
-		SCENARIO(hint_behind_the_heap),
-		SCENARIO(break_by_number),
-		SCENARIO(code_in_data),
-		SCENARIO(last_thread_ends),
-		SCENARIO(forked_by_number),
-		SCENARIO(process_with_the_same_memory),
-		SCENARIO(unknown_flags),
-		SCENARIO(refused_at_once),
-		SCENARIO(huge_pages),
-		SCENARIO(bound_over_holes),
-		SCENARIO(all_at_once),
-	};
-
-	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
-}
+SCENARIOS(SCENARIO(advised_by_descriptor), SCENARIO(advised_by_the_last_descriptor), SCENARIO(asked_about_nodes),
+	  SCENARIO(advised_elsewhere), SCENARIO(purge_over_holes), SCENARIO(spliced_from_nowhere), SCENARIO(rearranged),
+	  SCENARIO(behind_the_heap_is_nothing), SCENARIO(hint_behind_the_heap), SCENARIO(break_by_number),
+	  SCENARIO(code_in_data), SCENARIO(last_thread_ends), SCENARIO(forked_by_number),
+	  SCENARIO(process_with_the_same_memory), SCENARIO(unknown_flags), SCENARIO(refused_at_once),
+	  SCENARIO(huge_pages), SCENARIO(bound_over_holes), SCENARIO(all_at_once))

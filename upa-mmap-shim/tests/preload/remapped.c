@@ -590,25 +590,7 @@ static void after_the_first_thread(void)
 		pthread_exit(NULL);
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scenarios[] = {
-		SCENARIO(one_mapping),
-		SCENARIO(one_to_the_program),
-		SCENARIO(after_moves),
-		SCENARIO(aside_in_pieces),
-		SCENARIO(aside_after_moves),
-		SCENARIO(unlike_pieces),
-		SCENARIO(aside_unlike_pieces),
-		SCENARIO(refused_midway),
-		SCENARIO(in_place),
-		SCENARIO(aside_in_place),
-		SCENARIO(odd_sizes),
-		SCENARIO(without_descriptors),
-		SCENARIO(aside_without_descriptors),
-		SCENARIO(not_in_a_child),
-		SCENARIO(after_the_first_thread),
-	};
-
-	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
-}
+SCENARIOS(SCENARIO(one_mapping), SCENARIO(one_to_the_program), SCENARIO(after_moves), SCENARIO(aside_in_pieces),
+	  SCENARIO(aside_after_moves), SCENARIO(unlike_pieces), SCENARIO(aside_unlike_pieces), SCENARIO(refused_midway),
+	  SCENARIO(in_place), SCENARIO(aside_in_place), SCENARIO(odd_sizes), SCENARIO(without_descriptors),
+	  SCENARIO(aside_without_descriptors), SCENARIO(not_in_a_child), SCENARIO(after_the_first_thread))

@@ -84,4 +84,13 @@ static inline int run_scenarios(const struct scenario *scenarios, size_t n, cons
 	return 0;
 }
 
+/* The program: all of the scenarios, or those that its argument names. */
+#define SCENARIOS(...)                                                                                                 \
+	int main(int argc, char **argv)                                                                                \
+	{                                                                                                              \
+		static const struct scenario scenarios[] = { __VA_ARGS__ };                                            \
+                                                                                                                       \
+		return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);    \
+	}
+
 #endif

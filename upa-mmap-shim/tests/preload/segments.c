@@ -150,14 +150,4 @@ static void detached_unseen(void)
 	reuse();
 }
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scenarios[] = {
-		SCENARIO(attached),
-		SCENARIO(detached),
-		SCENARIO(attached_in_vain),
-		SCENARIO(detached_unseen),
-	};
-
-	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
-}
+SCENARIOS(SCENARIO(attached), SCENARIO(detached), SCENARIO(attached_in_vain), SCENARIO(detached_unseen))

@@ -483,26 +483,8 @@ static void stacks_of_threads(void)
 
 /* ---- running ------------------------------------------------------------------------------------ */
 
-int main(int argc, char **argv)
-{
-	static const struct scenario scenarios[] = {
-		SCENARIO(hint_into_freed),
-		SCENARIO(hints_far_away),
-		SCENARIO(missing_pages),
-		SCENARIO(ended_registrations),
-		SCENARIO(ended_protection),
-		SCENARIO(marks),
-		SCENARIO(sealed),
-		SCENARIO(calls_by_number),
-		SCENARIO(asynchronous_read),
-		SCENARIO(registered_buffers),
-		SCENARIO(stack_where_memory_was),
-		SCENARIO(stack_over_memory),
-		SCENARIO(stack_at_a_hint),
-		SCENARIO(spliced),
-		SCENARIO(emptied_beyond),
-		SCENARIO(stacks_of_threads),
-	};
-
-	return run_scenarios(scenarios, sizeof(scenarios) / sizeof(*scenarios), argc > 1 ? argv[1] : NULL);
-}
+SCENARIOS(SCENARIO(hint_into_freed), SCENARIO(hints_far_away), SCENARIO(missing_pages), SCENARIO(ended_registrations),
+	  SCENARIO(ended_protection), SCENARIO(marks), SCENARIO(sealed), SCENARIO(calls_by_number),
+	  SCENARIO(asynchronous_read), SCENARIO(registered_buffers), SCENARIO(stack_where_memory_was),
+	  SCENARIO(stack_over_memory), SCENARIO(stack_at_a_hint), SCENARIO(spliced), SCENARIO(emptied_beyond),
+	  SCENARIO(stacks_of_threads))
