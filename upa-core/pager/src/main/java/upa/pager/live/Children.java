@@ -57,43 +57,35 @@ final class Children {
             removeEnded();
             number = free();
         }
-        ForkedChild child = ForkedChild.forked(process, faults, this, number, fd);
-        if (child == null) {
-            Posix.close(fd);
-            throw new IllegalStateException("no memory for what a child inherits");
-        }
-        if (of == null) {
-            child.inherit();
-        } else {
-            child.inherit(of);
-        }
+        ForkedChild child = made(number, fd);
+        child.inherit(of);
         if (number == MOST) {
             child.fill();
         }
         if (child.isOver()) {
-            child.assure();
-            child.close();
-            born(of, null);
+            bornFree(of, child);
             return;
         }
         taken[number] = true;
         children.add(child);
         changes++;
-        // First: what a pager has assured of, another must find.
-        born(of, child);
+        try {
+            // First: what a pager has assured of, another must find.
+            process.client.born(member(of), number, child.fd(), child.file());
+        } catch (Client.GoneException e) {
+            // The session finds out. Nobody keeps it then.
+            process.wake();
+        }
         child.assure();
     }
 
-    /** The child of a member may run now, and is this; null: it needs nothing. */
-    private void born(ForkedChild of, ForkedChild child) {
+    /** The child of a member needs nothing more, and may run. */
+    private void bornFree(ForkedChild of, ForkedChild child) {
+        child.assure();
+        child.close();
         try {
-            if (child == null) {
-                process.client.bornFree(member(of));
-            } else {
-                process.client.born(member(of), child.number, child.fd(), child.file());
-            }
+            process.client.bornFree(member(of));
         } catch (Client.GoneException e) {
-            // The session finds out. Nobody keeps it then.
             process.wake();
         }
     }
@@ -122,21 +114,20 @@ final class Children {
             Posix.close(unborn.fd());
             return;
         }
-        ForkedChild child = ForkedChild.forked(process, faults, this, MOST, unborn.fd());
+        ForkedChild child = made(MOST, unborn.fd());
+        child.register(of);
+        child.inherit(of);
+        child.fill();
+        bornFree(of, child);
+    }
+
+    private ForkedChild made(int number, int fd) {
+        ForkedChild child = ForkedChild.forked(process, faults, this, number, fd);
         if (child == null) {
-            Posix.close(unborn.fd());
+            Posix.close(fd);
             throw new IllegalStateException("no memory for what a child inherits");
         }
-        child.register(of);
-        if (of == null) {
-            child.inherit();
-        } else {
-            child.inherit(of);
-        }
-        child.fill();
-        child.assure();
-        child.close();
-        born(of, null);
+        return child;
     }
 
     /** A number that none has, or MOST. */

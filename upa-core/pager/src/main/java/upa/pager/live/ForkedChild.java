@@ -109,8 +109,23 @@ final class ForkedChild {
         return word(page) == word;
     }
 
-    /** Takes what the parent has outside of memory. What is lost, or on its way to a store, it gets at once. */
-    void inherit() {
+    /**
+     * Takes what is outside of memory.
+     *
+     * @param of the child whose child this is, or null if it is that of the process
+     */
+    void inherit(ForkedChild of) {
+        if (of == null) {
+            inheritOfProcess();
+            return;
+        }
+        for (int page = of.outside.nextSetBit(0); page >= 0; page = of.outside.nextSetBit(page + 1)) {
+            word(page, of.word(page));
+        }
+    }
+
+    /** What is lost, or on its way to a store, it gets at once. */
+    private void inheritOfProcess() {
         PageStates states = process.states;
         for (int page = states.nextKnown(0); page >= 0; page = states.nextKnown(page + 1)) {
             long word = states.get(page);
@@ -122,13 +137,6 @@ final class ForkedChild {
             } else if (PageStates.isOutside(word)) {
                 word(page, PlaceWord.claimed(word, PlaceWord.FREE));
             }
-        }
-    }
-
-    /** Takes what a child of the parent has outside of memory, whose child this is. */
-    void inherit(ForkedChild other) {
-        for (int page = other.outside.nextSetBit(0); page >= 0; page = other.outside.nextSetBit(page + 1)) {
-            word(page, other.word(page));
         }
     }
 
