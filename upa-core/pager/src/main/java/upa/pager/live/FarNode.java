@@ -1,6 +1,5 @@
 package upa.pager.live;
 
-import java.lang.foreign.MemorySegment;
 import java.util.function.IntConsumer;
 import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
@@ -41,17 +40,7 @@ final class FarNode implements AutoCloseable {
         states = process.states;
         mostPages = (int) Math.min(store.statistics().bytesLimit() >> 12, Integer.MAX_VALUE);
         pidfd = Linux.pidfd(process.hello.pid());
-        moves = new NodeMoves(process.arena, process::address, new NodeMoves.Kernel() {
-            @Override
-            public long movePages(int count, MemorySegment addresses, MemorySegment nodes, MemorySegment status) {
-                return Linux.movePages(process.hello.pid(), count, addresses, nodes, status);
-            }
-
-            @Override
-            public long divide(MemorySegment ranges) {
-                return Linux.madvise(pidfd, ranges, Linux.MADV_COLD);
-            }
-        });
+        moves = new NodeMoves(process.arena, process::address, NodeMoves.Kernel.of(process.hello.pid(), pidfd));
     }
 
     @Override

@@ -38,6 +38,21 @@ final class NodeMoves {
          * @return as that
          */
         long divide(MemorySegment ranges);
+
+        /** That of a process, by its number, or 0 for this one, and a descriptor of it. */
+        static Kernel of(int pid, int pidfd) {
+            return new Kernel() {
+                @Override
+                public long movePages(int count, MemorySegment addresses, MemorySegment nodes, MemorySegment status) {
+                    return Linux.movePages(pid, count, addresses, nodes, status);
+                }
+
+                @Override
+                public long divide(MemorySegment ranges) {
+                    return Linux.madvise(pidfd, ranges, Linux.MADV_COLD);
+                }
+            };
+        }
     }
 
     /**

@@ -283,17 +283,8 @@ class NodeMovesTest {
         MemorySegment memory = Linux.map(4 * 4096L);
         memory.asSlice(0, 2 * 4096L).fill((byte) 1);
         int ours = Linux.pidfd((int) ProcessHandle.current().pid());
-        NodeMoves real = new NodeMoves(Arena.ofAuto(), page -> memory.address() + page * 4096L, new NodeMoves.Kernel() {
-            @Override
-            public long movePages(int count, MemorySegment addresses, MemorySegment nodes, MemorySegment status) {
-                return Linux.movePages(0, count, addresses, nodes, status);
-            }
-
-            @Override
-            public long divide(MemorySegment ranges) {
-                return Linux.madvise(ours, ranges, Linux.MADV_COLD);
-            }
-        });
+        NodeMoves real =
+                new NodeMoves(Arena.ofAuto(), page -> memory.address() + page * 4096L, NodeMoves.Kernel.of(0, ours));
         int[] three = {0, 1, 3};
         if (real.ask(three, 3)) {
             int node = real.node(0);
