@@ -9,14 +9,23 @@ public final class Thrown {
     private Thrown() {}
 
     /**
+     * What was thrown first, where futures have passed it on.
+     *
+     * @param thrown whatever was thrown
+     * @return it, or what it was caused by
+     */
+    public static Throwable first(Throwable thrown) {
+        return thrown instanceof CompletionException && thrown.getCause() != null ? first(thrown.getCause()) : thrown;
+    }
+
+    /**
      * Whether memory was short.
      *
      * @param thrown whatever was thrown
      * @return whether it says so, or what it was caused by
      */
     public static boolean isOutOfMemory(Throwable thrown) {
-        return thrown instanceof OutOfMemoryError
-                || thrown instanceof CompletionException c && isOutOfMemory(c.getCause());
+        return first(thrown) instanceof OutOfMemoryError;
     }
 
     /**

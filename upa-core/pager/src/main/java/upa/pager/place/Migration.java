@@ -406,11 +406,7 @@ public final class Migration {
     }
 
     private void fail(Throwable why) {
-        Throwable cause = why;
-        while (cause instanceof CompletionException && cause.getCause() != null) {
-            cause = cause.getCause();
-        }
-        Throwable first = cause;
+        Throwable first = Thrown.first(why);
         owner.execute(() -> {
             if (first instanceof Error e) {
                 throw e;
