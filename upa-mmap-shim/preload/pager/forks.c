@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "clock.h"
 #include "os/os.h"
 #include "os/page.h"
 #include "pager/client.h"
@@ -20,7 +21,7 @@
  * A fork that has not come to its last gate by then has failed midway (before 6.12 the kernel tells of it all the
  * same), or its process was killed. Others wait for it.
  */
-#define MOST_SECONDS 5
+#define MOST_MILLISECONDS 5000
 
 /* Descriptors, or -1. */
 struct member {
@@ -126,14 +127,6 @@ static int take(int gate)
 		       -1;
 }
 
-static int64_t now(void)
-{
-	struct timespec t = { 0, 0 };
-
-	os_call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&t, 0, 0, 0, 0);
-	return t.tv_sec;
-}
-
 static bool is_ready(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -169,7 +162,7 @@ static void open_gates(struct member *m)
 		m->unborn = take(m->first);
 		m->born = false;
 		m->child = 0;
-		m->since = now();
+		m->since = clock_milliseconds();
 	}
 	/* One that was given up comes here too. */
 	if ((m->unborn < 0 || m->born) && is_ready(m->last))
@@ -189,9 +182,9 @@ void forks_await(int socket, uint32_t pager)
 			if (m->first < 0)
 				continue;
 			if (m->unborn >= 0 && m->pager != pager)
-				m->since = now();
+				m->since = clock_milliseconds();
 			m->pager = pager;
-			if (m->unborn >= 0 && now() - m->since > MOST_SECONDS)
+			if (m->unborn >= 0 && clock_milliseconds() - m->since > MOST_MILLISECONDS)
 				shut(&m->unborn);
 			if (m->unborn < 0)
 				wanted[count++] = (struct pollfd){ .fd = m->first, .events = POLLIN };
