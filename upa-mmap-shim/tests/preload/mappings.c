@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -200,6 +201,46 @@ static void over_borders(void)
 			wrong += over(borders[i], there);
 	say("wrong: %d", wrong);
 	reuse();
+}
+
+/* The end of the mappings side by side that an address is of. */
+static char *end_of_mappings(const char *address)
+{
+	FILE *maps = fopen("/proc/thread-self/maps", "r");
+	char line[512];
+	char *from, *to, *end = NULL;
+
+	while (maps && fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%p-%p ", (void **)&from, (void **)&to) == 2 &&
+		    ((from <= address && address < to) || from == end))
+			end = to;
+	if (maps)
+		fclose(maps);
+	return end;
+}
+
+/*
+ * Two mappings side by side, over where memory ended before UPA stood aside: the first one's addresses were UPA's, the
+ * second one's never were. They are two in every call.
+ */
+static void over_a_border_that_was(void)
+{
+	const struct rlimit limit = { 1ul << 46, 1ul << 46 };
+	char *block = map(4 * MIB), *from = end_of_mappings(block) - 2 * PAGE;
+	int wrong = 0;
+
+	munmap(block, 4 * MIB);
+	CALL(setrlimit(RLIMIT_AS, &limit));
+	if (is_nothing(from, 5 * PAGE)) {
+		wrong += mmap(from, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) != from;
+		wrong += mmap(from + 3 * PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) != from + 3 * PAGE;
+		/* Written to while they are apart, so that they do not become one. */
+		from[0] = from[3 * PAGE] = 'b';
+		wrong += mmap(from + PAGE, 2 * PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) != from + PAGE;
+		wrong += mremap(from, 4 * PAGE, 5 * PAGE, MREMAP_MAYMOVE) != MAP_FAILED || errno != EFAULT;
+		wrong += from[0] != 'b' || from[3 * PAGE] != 'b';
+	}
+	say("wrong: %d", wrong);
 }
 
 /* A process that has as many mappings as the kernel allows: what it unmaps is unmapped. */
@@ -468,6 +509,6 @@ static void ranges_at_once(void)
 }
 
 SCENARIOS(SCENARIO(hints_of_all_kinds), SCENARIO(purged_with_a_file), SCENARIO(over_borders),
-	  SCENARIO(as_many_mappings_as_may_be), SCENARIO(guards), SCENARIO(locks), SCENARIO(moved_and_left),
-	  SCENARIO(files_moved), SCENARIO(odd_kinds), SCENARIO(where_a_hole_ends), SCENARIO(to_where_nothing_is),
-	  SCENARIO(moved_with_holes), SCENARIO(ranges_at_once))
+	  SCENARIO(over_a_border_that_was), SCENARIO(as_many_mappings_as_may_be), SCENARIO(guards), SCENARIO(locks),
+	  SCENARIO(moved_and_left), SCENARIO(files_moved), SCENARIO(odd_kinds), SCENARIO(where_a_hole_ends),
+	  SCENARIO(to_where_nothing_is), SCENARIO(moved_with_holes), SCENARIO(ranges_at_once))
