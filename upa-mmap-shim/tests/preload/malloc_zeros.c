@@ -7,7 +7,8 @@
  *   malloc_zeros SEED STEPS            exit status 1 with a line for the first byte that is not zero
  *   malloc_zeros again                 prints what malloc() of 1 MiB by mmap() and of 20 MiB by brk() finds in a block
  *   just freed:
- *                                      "as freed", "zeros", or "something else"
+ *                                      "as freed", "zeros", or "something else"; then what is where the
+ *                                      break was: "kept" or "nothing"
  */
 #include <errno.h>
 #include <malloc.h>
@@ -163,6 +164,21 @@ static const char *found_again(size_t bytes)
 	return found;
 }
 
+static const char *found_behind_break(void)
+{
+	char *was = sbrk(4 * MIB);
+	const char *found;
+	int fds[2];
+
+	CHECK(was != (void *)-1 && !pipe(fds), "errno=%d", errno);
+	memset(was, 1, 4 * MIB);
+	CHECK(!brk(was), "errno=%d", errno);
+	/* The kernel looks, and no call on memory. */
+	found = write(fds[1], was + MIB, 1) == 1 ? "kept" : "nothing";
+	CHECK(!close(fds[0]) && !close(fds[1]), "errno=%d", errno);
+	return found;
+}
+
 static int again(void)
 {
 	/*
@@ -177,6 +193,7 @@ static int again(void)
 	printf("by mmap: %s\n", found_again(MIB));
 	mallopt(M_MMAP_THRESHOLD, 32 << 20);
 	printf("by brk: %s\n", found_again(20 * MIB));
+	printf("behind the break: %s\n", found_behind_break());
 	free(used);
 	return 0;
 }

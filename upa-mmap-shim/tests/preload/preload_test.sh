@@ -163,9 +163,10 @@ again() {
   [[ $found == $expected ]] || { echo "FAILED: malloc() finds: $found"; failed=1; }
 }
 # All is retained here: how much else is, depends on when the library looks.
-again $'by mmap: as freed\nby brk: as freed' UPA_RETAIN=1000
+again $'by mmap: as freed\nby brk: as freed\nbehind the break: kept' UPA_RETAIN=1000
 again $'by mmap: zeros\nby brk: *' UPA_UNCLEARED=0
-again $'by mmap: zeros\nby brk: *' UPA_STRICT=1
+again $'by mmap: zeros\nby brk: *\nbehind the break: nothing' UPA_STRICT=1 UPA_RETAIN=1000
+again $'by mmap: as freed\nby brk: *\nbehind the break: nothing' UPA_BRK=0 UPA_RETAIN=1000
 
 # Without --strict, what UPA serves can be read after munmap, and only that.
 (LD_PRELOAD=$upa "$conformance" strict || true) | grep '^after_munmap' >"$work/touched"
