@@ -46,15 +46,15 @@ end() {
   done
 }
 
-# status NAME: a line; there may be no pager just now.
-status() {
-  local text='' i
-  for ((i = 0; i < 50; i++)); do
-    text=$(ask status "${programs[$1]}")
-    [[ -z $text ]] || break
+# becomes NAME TEXT WHEN: until that is in its status; there may be no pager just now, or one that has only begun.
+becomes() {
+  local said='' i
+  for ((i = 0; i < 300; i++)); do
+    said=$(ask status "${programs[$1]}")
+    [[ ! $said =~ $2 ]] || return 0
     sleep 0.1
   done
-  echo "$text"
+  fail "$3: $1 is not '$2': $said $(<"$work/$1.err")"
 }
 
 # pagers_are COUNT WHEN
@@ -100,9 +100,9 @@ for name in a b c; do
   evicted "$name"
 done
 pagers_are 1 'three programs'
-for wanted in 'a:  fifo .* bound 16 MiB' 'b:  s3-fifo .* bound 20 MiB' 'c:  sieve .* bound 12 MiB'; do
-  [[ $(status "${wanted%%:*}") =~ ${wanted#*:} ]] || fail "not as asked: $wanted: $(status "${wanted%%:*}")"
-done
+becomes a '  fifo .* bound 16 MiB' 'as asked'
+becomes b '  s3-fifo .* bound 20 MiB' 'as asked'
+becomes c '  sieve .* bound 12 MiB' 'as asked'
 [[ $("$upa" policy status | wc -l) -eq 3 ]] || fail "not all are shown: $("$upa" policy status)"
 for stores in 'a:lz4 file' 'b:file' 'c:zstd file'; do
   "$upa" policy stats "${programs[${stores%:*}]}" >"$work/stats"
@@ -157,7 +157,8 @@ for name in a b c; do
 done
 pagers_are 1 'after kills'
 [[ $(pagers) != "$before" ]] || fail "no pager was killed"
-[[ $(status b) == *'  s3-fifo  '* && $(status c) == *'  sieve  '* ]] || fail "other policies: $(status b) $(status c)"
+becomes b '  s3-fifo  ' 'after kills'
+becomes c '  sieve  ' 'after kills'
 
 # ---- a program is killed: what it had in stores goes, the others have what they had
 
@@ -190,19 +191,13 @@ evicted good
 for fault in throw exit halt halt-later loop; do
   pager=$(pagers)
   begin bad --policy "$work/faulty.jar:Faulty,does=$fault" --memory 16M
-  for ((i = 0; i < 300; i++)); do
-    [[ $(status bad) != *'  clock  '* ]] || break
-    sleep 0.1
-  done
-  [[ $(status bad) == *'  clock  '* ]] ||
-    fail "policy $fault: no other has taken over: $(status bad) $(<"$work/bad.err")"
+  becomes bad '  clock  ' "policy $fault"
   grep -q Faulty "$work/bad.err" || fail "policy $fault: it is not said why: $(<"$work/bad.err")"
   evicted bad
   end bad
-  [[ $(status b) == *'  s3-fifo  '* ]] || fail "policy $fault: another's is not what it was: $(status b)"
+  becomes b '  s3-fifo  ' "policy $fault"
   # It is from a jar too.
-  [[ $(status good) == *'Faulty,does=well'* ]] ||
-    fail "policy $fault: another's from a jar is not what it was: $(status good)"
+  becomes good 'Faulty,does=well' "policy $fault"
 done
 # A thread that loops is not left to those who go on.
 for ((i = 0; i < 100; i++)); do
