@@ -41,10 +41,27 @@
 struct keeper {
 	const struct keeper_request *request;
 	char *places; /* those of its stores, as the pager has said */
+	/*
+	 * The socket at which the run's processes find a pager. It is the keeper's: who comes when a pager has died is
+	 * there for the next, however long that takes to start, and is told by the end of this socket that none comes.
+	 */
+	char *path;
+	int listener;
 	int out;
 	pid_t started; /* the pager that this has started last, or 0 */
 	int said;      /* what that has said before it ran, or -1 */
 };
+
+static _Noreturn void fail(const struct keeper *k, int status, const char *line)
+{
+	if (k->listener >= 0)
+		unlink(k->path);
+	if (k->out >= 0)
+		dprintf(k->out, "failed %d\n%s", status, line);
+	else
+		say("%s", line);
+	_exit(status);
+}
 
 /* ---- a pager ------------------------------------------------------------------------------------- */
 
@@ -90,6 +107,26 @@ static _Noreturn void become_pager(const struct keeper_request *request, int lis
 	_exit(STATUS_FAILURE);
 }
 
+/* Somebody may have removed the socket. */
+static void listen_for_run(struct keeper *k)
+{
+	int fd;
+
+	if (k->listener >= 0 && !access(k->path, F_OK))
+		return;
+	fd = pager_place_listen_for_run(k->path);
+	if (fd >= 0) {
+		if (k->listener >= 0)
+			close(k->listener);
+		k->listener = fd;
+	} else if (k->listener < 0) {
+		fail(k, STATUS_FAILURE,
+		     fd == -EADDRINUSE ?
+			     joined("there is a pager for pid=%ld already", k->request->pid) :
+			     joined("no place for the pager's socket: path=%s: %s", k->path, strerror(-fd)));
+	}
+}
+
 /*
  * Connects to the pager, or to one that it starts. The socket listens from now on: whoever comes meanwhile waits there.
  * A descriptor or -errno.
@@ -122,10 +159,12 @@ static int reach_pager(struct keeper *k)
 		if (!pid)
 			become_pager(request, listener, k->said);
 		k->started = pid < 0 ? 0 : pid;
-		fd = pid < 0 ? -errno : pager_place_connect(request->place.control);
+		fd = listener < 0 ? listener : pid < 0 ? -errno : pager_place_connect(request->place.control);
 		if (listener >= 0)
 			close(listener);
 	}
+	if (fd >= 0)
+		listen_for_run(k);
 	close(lock);
 	return fd;
 }
@@ -157,15 +196,6 @@ static char *why_it_ended(const struct keeper *k)
 
 /* ---- its answers --------------------------------------------------------------------------------- */
 
-static _Noreturn void fail(const struct keeper *k, int status, const char *line)
-{
-	if (k->out >= 0)
-		dprintf(k->out, "failed %d\n%s", status, line);
-	else
-		say("%s", line);
-	_exit(status);
-}
-
 static size_t append(char *to, size_t at, const char *text)
 {
 	size_t bytes = strlen(text) + 1;
@@ -175,14 +205,14 @@ static size_t append(char *to, size_t at, const char *text)
 	return at + bytes;
 }
 
-/* Sends what is asked, with standard error and the process. */
+/* Sends what is asked, with standard error, the process and the run's socket. */
 static bool ask(const struct keeper *k, int pager)
 {
 	static char text[MOST_REQUEST_BYTES];
 	const struct keeper_request *r = k->request;
 	char pid[24];
 	const char *const fields[] = { "run", pid, r->policy, r->memory, r->store, r->folder, k->places };
-	int fds[] = { STDERR_FILENO, r->process };
+	int fds[] = { STDERR_FILENO, r->process, k->listener };
 	union {
 		char bytes[CMSG_SPACE(sizeof(fds))];
 		struct cmsghdr align;
@@ -237,7 +267,7 @@ static const char *next_field(const char *field, const char *end)
 static bool serve(struct keeper *k, int pager)
 {
 	static char answer[MOST_ANSWER_BYTES];
-	const char *second, *third;
+	const char *second;
 	ssize_t n;
 
 	wait_most(pager, k->out < 0 ? 0 : PATIENT_SECONDS);
@@ -256,12 +286,11 @@ static bool serve(struct keeper *k, int pager)
 	if (!n)
 		return false;
 	second = next_field(answer, answer + n);
-	third = next_field(second, answer + n);
 	if (strcmp(answer, "ready"))
-		fail(k, !strcmp(answer, "failed") ? atoi(second) : STATUS_FAILURE, third);
+		fail(k, !strcmp(answer, "failed") ? atoi(second) : STATUS_FAILURE, next_field(second, answer + n));
 	if (k->out >= 0) {
-		k->places = joined("%s", third);
-		dprintf(k->out, "ready %s\n", second);
+		k->places = joined("%s", second);
+		dprintf(k->out, "ready %s\n", k->path);
 		close(k->out);
 		k->out = -1;
 	}
@@ -273,7 +302,12 @@ static bool serve(struct keeper *k, int pager)
 
 void keeper_run(const struct keeper_request *request, int out)
 {
-	struct keeper k = { .request = request, .places = "", .out = out, .said = -1 };
+	struct keeper k = { .request = request,
+			    .places = "",
+			    .path = pager_place_run(&request->place, request->pid),
+			    .listener = -1,
+			    .out = out,
+			    .said = -1 };
 	char *why = NULL;
 
 	signal(SIGCHLD, SIG_DFL);

@@ -217,34 +217,70 @@ int pager_place_connect(const char *control)
 	return error ? error : fd;
 }
 
-/* Removes the files of a pager; its lock only if it is another's. */
+/* Who listens may be slow to accept: that is not waited for. */
+static bool nobody_listens(const char *path)
+{
+	struct sockaddr_un address = address_of(path);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool nobody = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) && errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return nobody;
+}
+
+/* Removes sockets of a pager at which nobody listens, and its lock if it is another's. */
 static void remove_files(const char *folder, const char *name, bool lock)
 {
 	size_t length = strlen(name);
 	DIR *files = opendir(folder);
 
-	for (struct dirent *entry; files && (entry = readdir(files));)
-		if (!strncmp(entry->d_name, name, length) && entry->d_name[length] == '.' &&
-		    (lock || strcmp(entry->d_name + length, LOCK)))
-			unlinkat(dirfd(files), entry->d_name, 0);
+	for (struct dirent *entry; files && (entry = readdir(files));) {
+		bool is_lock = !strcmp(entry->d_name + strnlen(entry->d_name, length), LOCK);
+		char *path;
+
+		if (strncmp(entry->d_name, name, length) || entry->d_name[length] != '.' || (is_lock && !lock))
+			continue;
+		path = joined("%s/%s", folder, entry->d_name);
+		if (is_lock || nobody_listens(path))
+			unlink(path);
+		free(path);
+	}
 	if (files)
 		closedir(files);
 }
 
-int pager_place_listen(const struct pager_place *place)
+static int listen_at(const char *path, int flags)
 {
-	struct sockaddr_un address = address_of(place->control);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = address_of(path);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0), error;
 
 	if (fd < 0)
-		return -1;
+		return -errno;
+	if (!bind(fd, (struct sockaddr *)&address, sizeof(address)) && !chmod(path, 0600) && !listen(fd, BACKLOG))
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
+int pager_place_listen(const struct pager_place *place)
+{
 	remove_files(place->folder, place->name, false);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) || chmod(place->control, 0600) ||
-	    listen(fd, BACKLOG)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	return listen_at(place->control, 0);
+}
+
+char *pager_place_run(const struct pager_place *place, long pid)
+{
+	return joined("%s/%s.%ld", place->folder, place->name, pid);
+}
+
+int pager_place_listen_for_run(const char *path)
+{
+	if (nobody_listens(path))
+		unlink(path);
+	/* One pager may be about to end as the next one begins: neither waits for who is not there any more. */
+	return listen_at(path, SOCK_NONBLOCK);
 }
 
 static bool is_gone(int error)

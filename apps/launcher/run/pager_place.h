@@ -21,8 +21,14 @@ int pager_place_lock(const struct pager_place *place);
 /* Connects to the pager. A descriptor or -errno. */
 int pager_place_connect(const char *control);
 
-/* A socket that listens in its place; what a pager has left there goes. To be called with the lock held. -1: none. */
+/* A socket that listens in its place; what a pager has left there goes. With the lock held. A descriptor or -errno. */
 int pager_place_listen(const struct pager_place *place);
+
+/* The path of the socket for the processes of a run. */
+char *pager_place_run(const struct pager_place *place, long pid);
+
+/* It listens there. With the lock held. A descriptor or -errno; -EADDRINUSE: another run does. */
+int pager_place_listen_for_run(const char *path);
 
 /* Removes what pagers have left that are gone, and those who could start them again. */
 void pager_place_clean(const struct pager_place *place);

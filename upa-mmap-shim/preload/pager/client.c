@@ -25,6 +25,10 @@
 #define MFD_CLOEXEC 1u
 #endif
 
+/*
+ * Whoever connects while there is no pager waits there for the next, as long as somebody is there to start one. These
+ * are for when there is nobody any more.
+ */
 #define RETRY_NANOSECONDS 10000000l
 #define RETRIES 500u          /* until a program with all in memory is left alone */
 #define RETRIES_EVICTED 1500u /* until one with pages outside of memory is killed */

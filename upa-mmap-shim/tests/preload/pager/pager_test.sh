@@ -70,8 +70,17 @@ wanted='upa: pid=[0-9]+ has memory that is not paged: no room for bytes=[0-9]+; 
   fail "a small region: $(<"$work/err")"
 grep -q ' wrong 0$' "$work/out" || fail "a small region: $(<"$work/out")"
 
+# Whether a pager has a client: the file in memory that they share.
+has_client() {
+  local fd
+  for fd in /proc/"$1"/fd/*; do
+    [[ $(readlink "$fd") != /memfd:upa-pager* ]] || return 0
+  done
+  return 1
+}
+
 # begin OPTION... -- PROGRAM...: in the background, as process $program, with a pipe as standard input; waits until it
-# has a pager, $pager.
+# has a pager, $pager, that knows it.
 begin() {
   rm -f "$work/input"
   mkfifo "$work/input"
@@ -80,7 +89,7 @@ begin() {
   pager=
   for ((i = 0; i < 300; i++)); do
     pager=$(pager_of "$program")
-    [[ -z $pager ]] || return 0
+    [[ -z $pager ]] || ! has_client "$pager" || return 0
     sleep 0.1
   done
   fail "no pager of $*: $(<"$work/err")"
@@ -304,27 +313,18 @@ echo go 1<>"$work/input"
 wait "$program" || fail "damage: status=$?: $(<"$work/err")"
 grep -q 'does not return what was written (DAMAGED)' "$work/err" || fail "damage is not said: $(<"$work/err")"
 
-# Whether a pager has a client: the file in memory that they share.
-has_client() {
-  local fd
-  for fd in /proc/"$1"/fd/*; do
-    [[ $(readlink "$fd") != /memfd:upa-pager* ]] || return 0
-  done
-  return 1
-}
-
 # kill_pagers N: kills the pager N times, most often at random after it has a client, else as soon as it is there.
 kill_pagers() {
-  local killed=0
-  while ((killed < $1)) && kill -0 "$program" 2>/dev/null; do
+  local killed=0 last=$SECONDS
+  while ((killed < $1 && SECONDS - last < 60)) && kill -0 "$program" 2>/dev/null; do
     pager=$(pager_of "$program")
     if [[ -n $pager ]] && { ((killed % 4 == 3)) || has_client "$pager"; }; then
       sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
-      kill -9 "$pager" 2>/dev/null && killed=$((killed + 1))
+      kill -9 "$pager" 2>/dev/null && killed=$((killed + 1)) last=$SECONDS
     fi
     sleep 0.02
   done
-  [[ $killed -eq $1 ]] || fail "the program has ended after kills=$killed"
+  [[ $killed -eq $1 ]] || fail "the program has ended, or no other pager has come, after kills=$killed: $(<"$work/err")"
 }
 
 # The pager is killed again and again, also while one takes over: another goes on with its pages, and none is wrong.
@@ -340,6 +340,33 @@ for way in '--store lz4:1G drop' '--store file:/var/tmp:1G' '--store file:/var/t
   cat "$work/out"
   grep -q ' wrong 0$' "$work/out" || fail "killed pagers, $way: $(<"$work/out") $(<"$work/err")"
 done
+
+# The next takes longer to start than a client tries where nobody listens, as on a busy machine: it is waited for, from
+# a program's first moment on.
+slow=$work/slow
+mkdir -p "$slow/build/pager"
+{ printf '#!/bin/sh\n! read -r seconds <%q || sleep "$seconds"\n' "$slow/seconds"
+  cat "${upa%/*}/build/pager/start"; } >"$slow/build/pager/start"
+chmod +x "$slow/build/pager/start"
+mkfifo "$work/slow.in"
+"${upa%/*}/build/release/bin/upa-run" --built "$slow" --policy clock --memory 512M -- "$tests/pager_checker" 16 1 \
+  until-input <>"$work/slow.in" >"$work/out" 2>"$work/err" &
+program=$!
+for ((i = 0; i < 300; i++)); do
+  pager=$(pager_of "$program")
+  [[ -z $pager ]] || ! has_client "$pager" || break
+  sleep 0.02
+done
+echo 7 >"$slow/seconds"
+kill -9 "$pager"
+for ((i = 0; i < 300; i++)); do
+  [[ $(ask status "$program") != *"$program"* ]] || break
+  sleep 0.1
+done
+[[ $(ask status "$program") == *"$program"* ]] || fail "a pager that is slow to start does not page: $(<"$work/err")"
+echo end 1<>"$work/slow.in"
+wait "$program" || fail "a pager that is slow to start: status=$?: $(<"$work/err")"
+[[ ! -s $work/err ]] || fail "a pager that is slow to start: $(<"$work/err")"
 
 # A child has its pages from the next pager, if the one that knew of it has died.
 begin clock --memory 16M -- "$tests/pager_inherit" later

@@ -166,7 +166,7 @@ public final class Pager implements AutoCloseable {
 
     /** Whether the descriptor is another's now. */
     private boolean greet(int fd) {
-        int[] fds = new int[2];
+        int[] fds = new int[PagerRun.DESCRIPTORS];
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment first = arena.allocate(MOST_REQUEST_BYTES, Long.BYTES);
             long n = Linux.receive(fd, first, fds);

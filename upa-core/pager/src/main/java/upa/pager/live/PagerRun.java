@@ -7,7 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -23,9 +23,13 @@ import upa.policy.PolicyException;
 /**
  * One {@code upa run --policy}: what its processes may have, and the socket at which they connect. It is over when its
  * process has ended and no session is left. The process that {@code upa run} has left behind stays connected meanwhile,
- * and asks the next pager for the same if this one dies; it is told when the run is over.
+ * and asks the next pager for the same if this one dies; it is told when the run is over. The socket is that process's
+ * too, so who connects while there is no pager waits there for the next.
  */
 final class PagerRun implements AutoCloseable {
+    /** How many come with its request. */
+    static final int DESCRIPTORS = 3;
+
     private static final int PAGE_SHIFT = 12;
     private static final int POLL_MILLIS = 200;
     private static final int LINGER_POLLS = 5;
@@ -38,6 +42,8 @@ final class PagerRun implements AutoCloseable {
     private final int keeper;
     /** A descriptor of the run's process. */
     private final int process;
+    /** The run's socket. */
+    private final int listener;
 
     private final RunLog log;
     /** All threads that are there for this run alone. */
@@ -48,7 +54,7 @@ final class PagerRun implements AutoCloseable {
     private final AtomicInteger running = new AtomicInteger();
 
     private Session.Terms terms;
-    private volatile int listener = -1;
+    private volatile boolean started;
 
     private PagerRun(Pager pager, int keeper, RunRequest request, int[] fds) {
         this.pager = pager;
@@ -56,6 +62,7 @@ final class PagerRun implements AutoCloseable {
         this.request = request;
         log = new RunLog(fds[0], pager.oneLine());
         process = fds[1];
+        listener = fds[2];
         String name = pager.control().getFileName().toString();
         path = pager.control().resolveSibling(name.substring(0, name.lastIndexOf('.') + 1) + request.pid());
     }
@@ -63,7 +70,7 @@ final class PagerRun implements AutoCloseable {
     /** A run that has asked for what makes sense; its descriptors are its own then. Else it is told why not. */
     static Optional<PagerRun> of(Pager pager, int keeper, String text, int[] fds) {
         try {
-            if (fds[0] < 0 || fds[1] < 0) {
+            if (Arrays.stream(fds).anyMatch(fd -> fd < 0)) {
                 throw new RunRequest.RefusedException(1, "a request that makes no sense: it has no descriptors");
             }
             return Optional.of(new PagerRun(pager, keeper, RunRequest.parse(text), fds));
@@ -112,33 +119,8 @@ final class PagerRun implements AutoCloseable {
         }
         terms = new Session.Terms(
                 request.policy(), (int) (request.boundBytes() >> PAGE_SHIFT), request.stores(), places);
-        int made = listen();
-        listener = made;
-        send(keeper, "ready\0" + path + "\0" + RunRequest.text(places));
-    }
-
-    private int listen() throws RunRequest.RefusedException {
-        int error = Linux.connect(path.toString());
-        if (error >= 0) {
-            Posix.close(error);
-            throw new RunRequest.RefusedException(1, "there is a pager for pid=" + request.pid() + " already");
-        }
-        int fd = -1;
-        try {
-            Files.deleteIfExists(path);
-            fd = Linux.listen(path.toString());
-            if (fd < 0) {
-                throw new RunRequest.RefusedException(1, "cannot listen at path=" + path + ": errno=" + -fd);
-            }
-            Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-------"));
-            return fd;
-        } catch (IOException e) {
-            if (fd >= 0) {
-                Posix.close(fd);
-            }
-            throw new RunRequest.RefusedException(
-                    1, "the pager's socket cannot be the user's alone: " + e.getMessage());
-        }
+        started = true;
+        send(keeper, "ready\0" + RunRequest.text(places));
     }
 
     private void tryPolicy(List<Place> places) throws RunRequest.RefusedException {
@@ -236,7 +218,7 @@ final class PagerRun implements AutoCloseable {
         if (exiting.stream().noneMatch(group::parentOf)) {
             return false;
         }
-        if (listener < 0) {
+        if (!started) {
             refuse(keeper, new RunRequest.RefusedException(1, "the pager has died before it could begin"));
             return true;
         }
@@ -265,14 +247,12 @@ final class PagerRun implements AutoCloseable {
 
     @Override
     public void close() {
-        if (listener >= 0) {
-            try {
-                Files.deleteIfExists(path);
-            } catch (IOException e) {
-                log("cannot delete path=" + path + ": " + e.getMessage());
-            }
-            Posix.close(listener);
+        try {
+            Files.deleteIfExists(path);
+        } catch (IOException e) {
+            log("cannot delete path=" + path + ": " + e.getMessage());
         }
+        Posix.close(listener);
         Posix.close(process);
         log.close();
     }

@@ -14,8 +14,8 @@ import upa.policy.PolicyException;
 
 /**
  * What {@code upa run --policy} asks of the pager: a message of fields that each end with a zero byte ({@code run},
- * process, policy, memory, stores, folder, places). With it come two descriptors: standard error of the run, and the
- * process.
+ * process, policy, memory, stores, folder, places). With it come three descriptors: standard error of the run, the
+ * process, and the socket at which its processes connect, which listens and does not block.
  *
  * @param pid        process of the run
  * @param policy     of each of its processes, until another is set

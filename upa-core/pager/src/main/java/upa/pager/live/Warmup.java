@@ -46,7 +46,9 @@ public final class Warmup {
             int run = Linux.connect(control.toString());
             int self = Linux.pidfd((int) ProcessHandle.current().pid());
             String request = RunRequest.FIRST + ProcessHandle.current().pid() + "\0clock\00064M\0lz4:1M\0/\0\0";
-            Linux.send(run, text(arena, request), 2, self);
+            Path place = folder.resolve("warm." + ProcessHandle.current().pid());
+            int processes = Linux.listen(place.toString());
+            Linux.send(run, text(arena, request), 2, self, processes);
             MemorySegment answer = arena.allocate(PageIo.PAGE_BYTES, Long.BYTES);
             Linux.receive(run, answer, new int[0]);
             int command = Linux.connect(control.toString());
@@ -55,8 +57,8 @@ public final class Warmup {
             Posix.close(command);
             Posix.close(run);
             Posix.close(self);
-            Files.deleteIfExists(
-                    folder.resolve("warm." + ProcessHandle.current().pid()));
+            Posix.close(processes);
+            Files.deleteIfExists(place);
         }
         Files.deleteIfExists(folder);
     }
