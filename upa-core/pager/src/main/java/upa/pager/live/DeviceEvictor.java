@@ -28,9 +28,9 @@ final class DeviceEvictor extends DevicePart {
     private final long[] accessed;
     private final long[] dirty;
     private final int[] used;
+    private final StandIn standIn;
     private long leftOver = -1;
     private int underWay;
-    private int hand;
     private long fullUntil;
     private boolean full;
 
@@ -39,6 +39,7 @@ final class DeviceEvictor extends DevicePart {
         accessed = new long[Math.ceilDiv(region.pages(), Long.SIZE)];
         dirty = new long[accessed.length];
         used = new int[region.pages()];
+        standIn = new StandIn(states, mechanism);
     }
 
     private int reserve() {
@@ -114,19 +115,9 @@ final class DeviceEvictor extends DevicePart {
 
     // ---- victims ----------------------------------------------------------------------------------------
 
-    /** The bound holds whatever the policy does: without its victims, others are taken. */
     private void standIn() {
         int[] chosen = new int[DeviceMemory.MOST];
-        int count = 0;
-        // Important pages only in a round after all others.
-        for (int round = 0; count < chosen.length && round < 3; ) {
-            int page = states.nextEligible(hand);
-            hand = page >= 0 && page + 1 < states.pages() ? page + 1 : 0;
-            round += hand == 0 ? 1 : 0;
-            if (page >= 0 && (round >= 2 || !all.policies().protects(page)) && mechanism.evict(page, -1)) {
-                chosen[count++] = page;
-            }
-        }
+        int count = standIn.choose(chosen, all.policies()::protects);
         counters.standIns += count;
         all.tell(Cause.EVICTED, chosen, count);
     }

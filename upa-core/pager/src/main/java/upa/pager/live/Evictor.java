@@ -64,13 +64,14 @@ final class Evictor {
     /** A staging slot is free again when its batch is done, and no page is in it. */
     private final StagingSlots slots;
 
+    private final StandIn standIn;
+
     private int writesUnderWay;
     private long lastWritten;
     private final int[] single = new int[1];
     private boolean full;
     private long fullUntil;
     private long lastGiveBack;
-    private int hand;
     private int fruitless;
     private long pauseNanos = LEAST_PAUSE_NANOS;
     private long pausedAt = System.nanoTime() - MOST_PAUSE_NANOS;
@@ -84,6 +85,7 @@ final class Evictor {
         counters = process.counters;
         back = new PageIo(process.arena, 1);
         slots = new StagingSlots(states);
+        standIn = new StandIn(states, mechanism);
     }
 
     /** What a pager before has staged and not written, or not said so. */
@@ -178,24 +180,7 @@ final class Evictor {
 
     private void standIn() {
         int[] chosen = new int[WRITE_PAGES];
-        int count = 0;
-        // Important pages only in a round after all others.
-        for (int tries = 0; count < chosen.length && tries < 3; ) {
-            int page = states.nextEligible(hand);
-            if (page < 0) {
-                hand = 0;
-                tries++;
-            } else if (tries < 2 && process.policies().protects(page)) {
-                hand = page + 1 < states.pages() ? page + 1 : 0;
-            } else {
-                hand = page + 1 < states.pages() ? page + 1 : 0;
-                if (mechanism.evict(page, -1)) {
-                    chosen[count++] = page;
-                } else {
-                    break;
-                }
-            }
-        }
+        int count = standIn.choose(chosen, process.policies()::protects);
         counters.standIns += count;
         process.tell(Cause.EVICTED, chosen, count);
     }
