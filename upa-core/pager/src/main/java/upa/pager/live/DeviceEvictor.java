@@ -123,12 +123,10 @@ final class DeviceEvictor extends DevicePart {
     }
 
     private void evict() {
-        int[] withContent = new int[DeviceMemory.MOST];
-        int[] withCopy = new int[DeviceMemory.MOST];
-        int contents = 0;
-        int copies = 0;
+        int[] victims = new int[DeviceMemory.MOST];
+        int count = 0;
         long place = -1;
-        while (contents + copies < DeviceMemory.MOST) {
+        while (count < victims.length) {
             long victim = leftOver >= 0 ? leftOver : mechanism.nextVictim();
             leftOver = -1;
             if (victim < 0) {
@@ -140,21 +138,37 @@ final class DeviceEvictor extends DevicePart {
             }
             place = victim >>> Integer.SIZE;
             int page = (int) victim;
-            if (!states.isChosen(page)) {
+            // Pages of a batch under way look like victims.
+            if (states.isChosen(page) && !all.inFlight.get(page)) {
+                victims[count++] = page;
+            }
+        }
+        evict(victims, count, (int) place);
+    }
+
+    /** Until here they are all chosen: the policies' thread can add none of them to this batch again. */
+    private void evict(int[] victims, int count, int place) {
+        int[] withContent = new int[count];
+        int[] withCopy = new int[count];
+        int contents = 0;
+        int copies = 0;
+        Arrays.sort(victims, 0, count);
+        for (int i = 0; i < count; i++) {
+            int page = victims[i];
+            if (i > 0 && page == victims[i - 1]) {
+                // Chosen, taken away by the owner, and chosen once more.
                 continue;
             }
             states.spare(page);
             if (PlaceWord.isClean(states.get(page))) {
                 withCopy[copies++] = page;
-            } else if (!all.inFlight.get(page)) {
-                withContent[contents++] = page;
             } else {
-                all.tell(Cause.RESCUED, page);
+                withContent[contents++] = page;
             }
         }
         contents = drop(withCopy, copies, withContent, contents);
         if (contents > 0) {
-            write(withContent, contents, (int) place);
+            write(withContent, contents, place);
         }
     }
 
