@@ -50,6 +50,11 @@ final class DeviceEvictor extends DevicePart {
         return underWay == 0;
     }
 
+    /** Whether {@link #balance} would have pages leave at once. */
+    boolean hasWork() {
+        return underWay == 0 && mechanism.victims() > 0 && all.room() < reserve() && !full;
+    }
+
     /** Keeps room for what comes, ahead of time. */
     void balance(boolean threadsWait) {
         if (mechanism.takeLimited() || mechanism.takeGiveBack()) {

@@ -46,8 +46,8 @@ final class DeviceSession extends DevicePart {
         prefetch();
         all.mover.step();
         evictor.balance(!pending.isEmpty());
-        boolean isBusy = !pending.isEmpty() && mechanism.victims() > 0 && evictor.isIdle();
-        if (!isBusy) {
+        // Victims alone do not make room: stores may have to answer before.
+        if (pending.isEmpty() || !evictor.hasWork()) {
             boolean isSoon = !pending.isEmpty() || all.mover.waitsForRate();
             region.await(all.wakeFd(), isSoon ? BUSY_MILLIS : IDLE_MILLIS);
         }

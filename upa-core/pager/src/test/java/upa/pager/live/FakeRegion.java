@@ -52,6 +52,7 @@ final class FakeRegion {
     private boolean over;
     private int bound;
     private int faults;
+    private int awaits;
 
     FakeRegion(int pages, int frames) {
         this.pages = pages;
@@ -146,6 +147,11 @@ final class FakeRegion {
 
     synchronized boolean isOver() {
         return over;
+    }
+
+    /** How often a pager has waited. */
+    synchronized int awaits() {
+        return awaits;
     }
 
     /** Frames that the entries name. */
@@ -356,6 +362,9 @@ final class FakeRegion {
 
         @Override
         public void await(int fd, int millis) {
+            synchronized (FakeRegion.this) {
+                awaits++;
+            }
             try (Arena arena = Arena.ofConfined()) {
                 Linux.poll(Linux.pollSet(arena, event, fd), millis);
                 Linux.read(event, arena.allocate(Long.BYTES, Long.BYTES));
