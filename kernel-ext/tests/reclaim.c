@@ -335,5 +335,20 @@ static void busy_owner(void)
 	destroy(&r);
 }
 
+/* One that has nothing to give is first in line: the next gets its turn. */
+static void each_in_turn(void)
+{
+	struct region used = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, 512, 512, 512),
+		      unused = make_region(UPADEV_GUARDED, UPADEV_CREATE_RECLAIM, 512, 512, 512);
+
+	fill(&used, 0, 512, 5);
+	press();
+	CHECK_EQUAL(stats(&used).reclaimed_pages, 0);
+	CHECK_EQUAL(stats(&unused).reclaimed_pages, 512);
+	check(&used, 0, 512, 5);
+	destroy(&used);
+	destroy(&unused);
+}
+
 TESTS(CASE(wrong_flags), CASE(what_is_named_stays), CASE(without_the_flag_nothing_goes),
-      CASE(by_call), CASE(moves), CASE(races), CASE(busy_owner))
+      CASE(by_call), CASE(moves), CASE(races), CASE(busy_owner), CASE(each_in_turn))
