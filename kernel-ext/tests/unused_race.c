@@ -218,4 +218,55 @@ static void busy_owner(void)
 		check_tag(i, 100);
 }
 
-TESTS(CASE(beside_users), CASE(hostile_words), CASE(busy_owner))
+/* Nearly always has mmap_lock for writing, or waits for it. */
+static void *keep_protecting(void *argument)
+{
+	size_t bytes = 8192 * PAGE;
+	char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	(void)argument;
+	CHECK(memory != MAP_FAILED);
+	while (!atomic_load(&stop)) {
+		CHECK_EQUAL(mprotect(memory, bytes, PROT_READ), 0);
+		CHECK_EQUAL(mprotect(memory, bytes, PROT_READ | PROT_WRITE), 0);
+		atomic_fetch_add(&rounds, 1);
+	}
+	return NULL;
+}
+
+/*
+ * To empty all tables of such an owner would lose what is tracked in them. Each time there is
+ * something else to take, since the lock may be free just then.
+ */
+static void busy_tracked_owner(void)
+{
+	static uint64_t dirty[FRAMES / 2 / 64];
+	struct upadev_harvest h = { .count = FRAMES / 2, .dirty = (uintptr_t)dirty };
+	uint64_t page = FRAMES / 2;
+	pthread_t threads[2];
+
+	make(UPADEV_CREATE_TRACK, PAGES, FRAMES);
+	for (uint64_t i = 0; i < FRAMES; i++)
+		take(i, i);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQUAL(pthread_create(&threads[i], NULL, keep_protecting, NULL), 0);
+	while (atomic_load(&rounds) < 8)
+		usleep(1000);
+	while (page < FRAMES) {
+		for (int i = 0; i < (int)FRAMES / 8; i++)
+			unit_put(&pages, page++);
+		press();
+		usleep(1100000); /* a region with nothing left is passed over for a second */
+	}
+	atomic_store(&stop, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	printf("# taken=%lu\n", (unsigned long)stats(&r).reclaimed_pages);
+	CHECK_EQUAL(ioctl(r.fd, UPADEV_HARVEST, &h), 0);
+	CHECK_EQUAL(h.dirty_pages, FRAMES / 2);
+	for (uint64_t i = 0; i < FRAMES / 2; i++)
+		check_tag(i, 100);
+}
+
+TESTS(CASE(beside_users), CASE(hostile_words), CASE(busy_owner), CASE(busy_tracked_owner))
