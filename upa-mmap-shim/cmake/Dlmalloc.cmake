@@ -52,7 +52,7 @@ if(NOT UPA_SANITIZE)
   target_compile_options(dlmalloc_spaces PRIVATE "SHELL:-include ${CMAKE_CURRENT_SOURCE_DIR}/malloc/dlmalloc-spaces.h")
   set_target_properties(dlmalloc_spaces PROPERTIES POSITION_INDEPENDENT_CODE ON)
   add_library(upa_malloc SHARED malloc/family.c malloc/figures.c malloc/spaces.c lib/os/message.c
-    preload/entry/symbols.c $<TARGET_OBJECTS:dlmalloc_spaces>)
+    preload/entry/symbols.c preload/upkeep/trim_threshold.c $<TARGET_OBJECTS:dlmalloc_spaces>)
   target_include_directories(upa_malloc PRIVATE include lib preload)
   # The compiler must not take our malloc for the one it knows all about.
   target_compile_options(upa_malloc PRIVATE -fno-builtin)

@@ -64,6 +64,20 @@ static inline bool chunk_is_aligned_mapping(const void *block)
 	return !(c->word & (CHUNK_BEFORE_USED | CHUNK_USED)) && c->before_bytes;
 }
 
+/* Is this where a heap's top ends? Behind every other free chunk is one in use. */
+static inline bool chunk_ends_heap(const void *end)
+{
+	return !(chunk_word(end) & CHUNK_USED);
+}
+
+/* A mapping that dlmalloc has made for one block: behind its only chunk are 32 bytes. A segment begins otherwise. */
+#define CHUNK_BEHIND_MAPPED ((size_t)32)
+
+static inline bool chunk_has_mapping(const void *mapping, size_t bytes)
+{
+	return chunk_word(mapping) + CHUNK_BEHIND_MAPPED == bytes;
+}
+
 /*
  * May so much of a segment be free once this block is? Reads what stays mapped as long as the block is there, and
  * knows for sure where no other thread uses the block's neighbours.

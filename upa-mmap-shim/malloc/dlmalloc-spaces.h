@@ -17,6 +17,7 @@
 #define FOOTERS 1
 #define HAVE_MORECORE 0
 #define NO_MALLOC_STATS 1
+#define MALLOC_INSPECT_ALL 1
 #define REALLOC_ZERO_BYTES_FREES 1 /* as glibc */
 #define DLMALLOC_EXPORT extern
 
@@ -39,7 +40,7 @@ static MLOCK_T malloc_global_mutex;
 
 #define MMAP_CLEARS 1 /* what DIRECT_MMAP returns is zero when calloc() asks */
 #define MMAP(bytes) space_map((bytes), 0)
-#define DIRECT_MMAP(bytes) space_map((bytes), space_zeros)
+#define DIRECT_MMAP(bytes) space_map_block((bytes), space_zeros)
 #define MUNMAP(address, bytes) space_unmap((address), (bytes))
 #define MREMAP(address, old, new, may_move) space_remap((address), (old), (new), (may_move))
 

@@ -30,6 +30,8 @@
 
 struct heap heaps[MOST_SPACES];
 unsigned heap_count;
+unsigned heaps_made;
+unsigned char heaps_fill;
 int heaps_starting;
 static unsigned next_heap;
 static _Thread_local mspace own __attribute__((tls_model("initial-exec")));
@@ -81,6 +83,8 @@ static mspace choose(void)
 	h = &heaps[next_heap++ % heap_count];
 	if (!h->space)
 		make(h);
+	if (h->space && h - heaps >= heaps_made)
+		heaps_made = (unsigned)(h - heaps) + 1;
 	space_unlock(&heaps_starting);
 	own = h->space;
 	own_lock = h->lock;
@@ -209,6 +213,7 @@ __attribute__((constructor(101))) static void start(void)
 {
 	space_lock_start(&heaps_starting);
 	pthread_atfork(before_fork, after_fork, in_child);
+	heaps_set_by_environment();
 	/* The first heap, before the program asks for memory by mmap(), so that it does not lie between such blocks. */
 	choose();
 }
@@ -241,12 +246,20 @@ static __attribute__((noinline)) void *instead(size_t alignment, size_t bytes, i
 	return block ? block : shortage();
 }
 
+/* What a program gets that wants to find out whether it reads what it has not written. */
+static __attribute__((noinline)) void *filled(void *block)
+{
+	return block ? memset(block, heaps_fill ^ 0xff, mspace_usable_size(block)) : NULL;
+}
+
 EXPORT void *malloc(size_t bytes)
 {
 	mspace space = mine();
 	void *block = space ? mspace_malloc(space, bytes) : NULL;
 
-	return __builtin_expect(!!block, 1) ? block : instead(0, bytes, ANYTHING);
+	if (__builtin_expect(!block, 0))
+		block = instead(0, bytes, ANYTHING);
+	return __builtin_expect(heaps_fill, 0) ? filled(block) : block;
 }
 
 static void release(void *block)
@@ -285,13 +298,13 @@ __attribute__((noinline)) static void freed_much(size_t bytes)
 	untold = 0;
 	if (freed < LEAST_UNTRIMMED)
 		return;
-	for (unsigned i = 0; i < heap_count; i++)
+	for (unsigned i = 0; i < heaps_made; i++)
 		if (heaps[i].space)
 			all += mspace_footprint(heaps[i].space);
 	if (freed < all / 16)
 		return;
 	atomic_store_explicit(&untrimmed, 0, memory_order_relaxed);
-	for (unsigned i = 0; i < heap_count; i++)
+	for (unsigned i = 0; i < heaps_made; i++)
 		if (heaps[i].space)
 			mspace_trim(heaps[i].space, LEAST_UNTRIMMED / 2);
 	heaps_refused();
@@ -301,7 +314,7 @@ static const struct heap *heap_of(const void *block)
 {
 	size_t footer = chunk_footer(block);
 
-	for (unsigned i = 0; i < heap_count; i++)
+	for (unsigned i = 0; i < heaps_made; i++)
 		if (heaps[i].space && heaps[i].footer == footer)
 			return &heaps[i];
 	return NULL;
@@ -338,6 +351,8 @@ EXPORT void free(void *block)
 
 	if (block) {
 		bytes = mspace_usable_size(block);
+		if (__builtin_expect(heaps_fill, 0))
+			memset(block, heaps_fill, bytes);
 		if (__builtin_expect(bytes && chunk_may_be_last(block, SEGMENT_BYTES), 0))
 			release_last(block);
 		else
@@ -386,7 +401,7 @@ static void *move(void *block, size_t bytes)
 	if (!moved)
 		return NULL;
 	memcpy(moved, block, kept < bytes ? kept : bytes);
-	release(block);
+	free(block);
 	return moved;
 }
 
@@ -403,7 +418,7 @@ EXPORT void *realloc(void *block, size_t bytes)
 		return NULL;
 	}
 	space = mine();
-	if (!space || chunk_is_aligned_mapping(block)) {
+	if (!space || chunk_is_aligned_mapping(block) || heaps_fill) {
 		heaps_refused();
 		return move(block, bytes);
 	}
@@ -442,7 +457,9 @@ EXPORT void *memalign(size_t alignment, size_t bytes)
 		space_held = NULL;
 		space_unlock(own_lock);
 	}
-	return __builtin_expect(!!block, 1) ? block : instead(alignment, bytes, ANYTHING);
+	if (__builtin_expect(!block, 0))
+		block = instead(alignment, bytes, ANYTHING);
+	return __builtin_expect(heaps_fill, 0) ? filled(block) : block;
 }
 
 EXPORT void *aligned_alloc(size_t alignment, size_t bytes) ALSO(memalign);

@@ -6,11 +6,13 @@
 #include <linux/futex.h>
 #include <limits.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include <upa/mman.h>
 
+#include "chunks.h"
 #include "os/message.h"
 #include "os/os.h"
 
@@ -197,16 +199,52 @@ void *space_map(size_t bytes, int zeros)
 	return (void *)result(os_mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0));
 }
 
+struct space_blocks space_blocks = { .may_be = SIZE_MAX };
+
+static void note_most(_Atomic size_t *most, size_t now)
+{
+	size_t was = atomic_load_explicit(most, memory_order_relaxed);
+
+	while (was < now && !atomic_compare_exchange_weak(most, &was, now))
+		;
+}
+
+/* A size that has become less is added as what it lacks to 2^64. */
+static void note_blocks(size_t more, size_t more_bytes)
+{
+	note_most(&space_blocks.most_count, atomic_fetch_add(&space_blocks.count, more) + more);
+	note_most(&space_blocks.most_bytes, atomic_fetch_add(&space_blocks.bytes, more_bytes) + more_bytes);
+}
+
+void *space_map_block(size_t bytes, int zeros)
+{
+	void *mapped = MAP_FAILED;
+
+	if (atomic_load_explicit(&space_blocks.count, memory_order_relaxed) < space_blocks.may_be)
+		mapped = space_map(bytes, zeros);
+	if (mapped != MAP_FAILED)
+		note_blocks(1, bytes);
+	return mapped;
+}
+
 int space_unmap(void *address, size_t bytes)
 {
-	return __upa_munmap ? __upa_munmap(address, bytes) : (int)result(os_munmap(address, bytes));
+	bool is_block = chunk_has_mapping(address, bytes);
+	int failed = __upa_munmap ? __upa_munmap(address, bytes) : (int)result(os_munmap(address, bytes));
+
+	if (is_block && !failed)
+		note_blocks(-(size_t)1, -bytes);
+	return failed;
 }
 
 void *space_remap(void *address, size_t old_bytes, size_t new_bytes, int may_move)
 {
 	int flags = may_move ? MREMAP_MAYMOVE : 0;
+	bool is_block = chunk_has_mapping(address, old_bytes);
+	void *moved = __upa_mremap ? __upa_mremap(address, old_bytes, new_bytes, flags) :
+				     (void *)result(os_mremap(address, old_bytes, new_bytes, flags, NULL));
 
-	if (__upa_mremap)
-		return __upa_mremap(address, old_bytes, new_bytes, flags);
-	return (void *)result(os_mremap(address, old_bytes, new_bytes, flags, NULL));
+	if (is_block && moved != MAP_FAILED)
+		note_blocks(0, new_bytes - old_bytes);
+	return moved;
 }

@@ -60,9 +60,18 @@ extern _Thread_local int space_zeros __attribute__((tls_model("initial-exec")));
 
 /*
  * As mmap(), munmap() and mremap() for anonymous pages, with zeros == 0 whatever they hold: UPA's where it is loaded.
+ * space_map_block() makes a mapping for one block, if there may be another.
  */
 void *space_map(size_t bytes, int zeros);
+void *space_map_block(size_t bytes, int zeros);
 int space_unmap(void *address, size_t bytes);
 void *space_remap(void *address, size_t old_bytes, size_t new_bytes, int may_move);
+
+/* Blocks that are mappings of their own: how many there are and were at most, and of how many bytes; may be. */
+struct space_blocks {
+	_Atomic size_t count, bytes, most_count, most_bytes, may_be;
+};
+
+extern struct space_blocks space_blocks;
 
 #endif

@@ -52,12 +52,17 @@ static const char *variable(char *const environment[], const char *name)
 	return NULL;
 }
 
+int64_t malloc_setting_in(char *const environment[], const char *name, const char *older)
+{
+	const char *value = tunable(variable(environment, "GLIBC_TUNABLES"), name);
+
+	value = value ? value : variable(environment, older);
+	return value ? number(value) : -1;
+}
+
 int64_t trim_threshold_in(char *const environment[])
 {
-	const char *value = tunable(variable(environment, "GLIBC_TUNABLES"), "glibc.malloc.trim_threshold");
-
-	value = value ? value : variable(environment, "MALLOC_TRIM_THRESHOLD_");
-	return value ? number(value) : -1;
+	return malloc_setting_in(environment, "glibc.malloc.trim_threshold", "MALLOC_TRIM_THRESHOLD_");
 }
 
 int64_t trim_threshold_at_start(void)

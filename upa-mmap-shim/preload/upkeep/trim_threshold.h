@@ -14,4 +14,7 @@ int64_t trim_threshold_at_start(void);
 /* The same of an environment. */
 int64_t trim_threshold_in(char *const environment[]);
 
+/* Another number for glibc's malloc(), by its name among the tunables or as a variable. Negative: there is none. */
+int64_t malloc_setting_in(char *const environment[], const char *name, const char *older);
+
 #endif
