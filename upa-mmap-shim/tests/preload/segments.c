@@ -116,8 +116,67 @@ static void attached_in_vain(void)
 	CALL(seteuid(was));
 	CALL(mremap(block, MIB, 2 * MIB, 0));
 	say("kept %d, zero %d", is(block, MIB, 'v'), is(block + MIB, MIB, 0));
+	/* And what is in use stays in use. */
+	if (!was)
+		CALL(seteuid(65534));
+	CALL(shmat(id, block, SHM_REMAP));
+	CALL(seteuid(was));
+	CALL(shmat(id, block + 5, SHM_REMAP));
+	reuse();
+	say("kept %d, zero %d", is(block, MIB, 'v'), is(block + MIB, MIB, 0));
 	CALL(shmctl(id, IPC_RMID, 0));
 	munmap(block, 2 * MIB);
+}
+
+/* Its last page is its own, however little of that it fills. */
+static void attached_whole_pages(void)
+{
+	int id = shmget(IPC_PRIVATE, PAGE + 1, 0600 | IPC_CREAT);
+	char *block = map(4 * MIB), *at;
+
+	if (id < 0)
+		return;
+	munmap(block, 4 * MIB);
+	for (int flags = 0; flags <= SHM_REMAP; flags += SHM_REMAP) {
+		at = shmat(id, block, flags);
+		say("there %d", at == block);
+		memset(at, 'p', 2 * PAGE);
+		reuse();
+		say("kept %d", is(at, 2 * PAGE, 'p'));
+		CALL(mmap(at + PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0));
+		CALL(shmdt(at));
+	}
+	CALL(shmctl(id, IPC_RMID, 0));
+	reuse();
+}
+
+/* Behind the program's break, where memory is kept, is nothing; and over the heap it is the kernel's. */
+static void attached_to_the_heap(void)
+{
+	int id = shmget(IPC_PRIVATE, MIB, 0600 | IPC_CREAT);
+	char *was = sbrk(0), *heap = (char *)(((uintptr_t)was + PAGE - 1) & ~(PAGE - 1)), *at;
+
+	if (id < 0)
+		return;
+	CALL(brk(heap + 4 * MIB));
+	memset(heap, 'h', 4 * MIB);
+	CALL(brk(heap));
+	at = shmat(id, heap + MIB, 0);
+	say("there %d, zero %d", at == heap + MIB, is(at, MIB, 0));
+	CALL(brk(heap + 4 * MIB));
+	CALL(shmdt(at));
+	CALL(brk(heap + 4 * MIB));
+	memset(heap, 'h', 4 * MIB);
+	at = shmat(id, heap + MIB, SHM_REMAP);
+	say("there %d, zero %d", at == heap + MIB, is(at, MIB, 0));
+	memset(at, 's', MIB);
+	CALL(brk(heap));
+	CALL(brk(heap + 4 * MIB));
+	say("zero %d", is(heap, 4 * MIB, 0));
+	CALL(brk(was));
+	at = shmat(id, NULL, 0);
+	say("intact %d", is(at, MIB, 's'));
+	CALL(shmctl(id, IPC_RMID, 0));
 }
 
 /* Where no file says what is mapped: no more can be opened. */
@@ -150,4 +209,5 @@ static void detached_unseen(void)
 	reuse();
 }
 
-SCENARIOS(SCENARIO(attached), SCENARIO(detached), SCENARIO(attached_in_vain), SCENARIO(detached_unseen))
+SCENARIOS(SCENARIO(attached), SCENARIO(detached), SCENARIO(attached_in_vain), SCENARIO(attached_whole_pages),
+	  SCENARIO(attached_to_the_heap), SCENARIO(detached_unseen))

@@ -407,6 +407,35 @@ static void spliced(void)
 	reuse();
 	CALL(read(ends[0], seen, PAGE) - (ssize_t)PAGE);
 	say("intact %d", is(seen, PAGE, 'v'));
+	/* Parts of two pages. */
+	block = map(MIB);
+	memset(block, 'w', MIB);
+	vector = (struct iovec){ block + PAGE - 7, PAGE };
+	say("spliced %zd", vmsplice(ends[1], &vector, 1, 0));
+	CALL(munmap(block, MIB));
+	reuse();
+	CALL(read(ends[0], seen, PAGE) - (ssize_t)PAGE);
+	say("intact %d", is(seen, PAGE, 'w'));
+}
+
+/* The heap's pages are others when the break has been below them. */
+static void spliced_heap(void)
+{
+	char *was = sbrk(0), *heap = (char *)(((uintptr_t)was + PAGE - 1) & ~(PAGE - 1)), seen[PAGE];
+	struct iovec vector = { heap + MIB, PAGE };
+	int ends[2];
+
+	CALL(pipe(ends));
+	CALL(brk(heap + 2 * MIB));
+	memset(heap, 'h', 2 * MIB);
+	say("spliced %zd", vmsplice(ends[1], &vector, 1, 0));
+	CALL(brk(heap));
+	CALL(brk(heap + 2 * MIB));
+	say("zero %d", is(heap, 2 * MIB, 0));
+	memset(heap, 'n', 2 * MIB);
+	CALL(read(ends[0], seen, PAGE) - (ssize_t)PAGE);
+	say("intact %d", is(seen, PAGE, 'h'));
+	CALL(brk(was));
 }
 
 /*
@@ -486,5 +515,5 @@ static void stacks_of_threads(void)
 SCENARIOS(SCENARIO(hint_into_freed), SCENARIO(hints_far_away), SCENARIO(missing_pages), SCENARIO(ended_registrations),
 	  SCENARIO(ended_protection), SCENARIO(marks), SCENARIO(sealed), SCENARIO(calls_by_number),
 	  SCENARIO(asynchronous_read), SCENARIO(registered_buffers), SCENARIO(stack_where_memory_was),
-	  SCENARIO(stack_over_memory), SCENARIO(stack_at_a_hint), SCENARIO(spliced), SCENARIO(emptied_beyond),
-	  SCENARIO(stacks_of_threads))
+	  SCENARIO(stack_over_memory), SCENARIO(stack_at_a_hint), SCENARIO(spliced), SCENARIO(spliced_heap),
+	  SCENARIO(emptied_beyond), SCENARIO(stacks_of_threads))

@@ -141,6 +141,35 @@ END
     fail "another user is answered: $(reach)"
   chmod 600 "$(control_socket)" "$(run_socket "${programs[a]}")"
   chmod 700 "$work" "$XDG_RUNTIME_DIR" "$XDG_RUNTIME_DIR/upa"
+
+  # Nor does another user's pager get the memory of a program.
+  mkdir -m 777 "$work/foreign"
+  chmod 711 "$work"
+  (cd / && exec runuser -u nobody -- python3 - "$work/foreign/pager") >"$work/said" 2>&1 <<'END' &
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+s.listen(8)
+s.settimeout(60)
+print('listens', flush=True)
+print(s.accept()[0].recv(4096), flush=True)
+END
+  foreign=$!
+  # heard LINES: that pager has said so much, or has ended.
+  heard() {
+    while kill -0 "$foreign" 2>/dev/null && [[ $(wc -l <"$work/said") -lt $1 ]]; do
+      sleep 0.05
+    done
+  }
+  heard 1
+  heard 2 | LD_PRELOAD="${upa%/*}/build/release/lib/libupa_mmap.so" UPA_PAGER="$work/foreign/pager" \
+    python3 -c 'import sys; block = bytearray(1 << 26); sys.stdin.read()' 2>"$work/err" ||
+    fail "with another user's pager: status=$?: $(<"$work/err")"
+  wait "$foreign" || true
+  [[ $(<"$work/said") == $'listens\nb\'\'' ]] || fail "another user's pager is told: $(<"$work/said")"
+  grep -q 'is not paged' "$work/err" || fail "another user's pager goes unnoticed: $(<"$work/err")"
+  chmod 700 "$work"
 fi
 
 # ---- it is killed: one other takes over for all
