@@ -66,6 +66,7 @@ static void advised_by_descriptor(void)
 {
 	static const int advice[] = { MADV_DONTFORK, MADV_WIPEONFORK, MADV_MERGEABLE,  MADV_DONTDUMP,
 				      MADV_FREE,     MADV_WILLNEED,   MADV_NOHUGEPAGE, 102 /* MADV_GUARD_INSTALL */ };
+	static struct iovec many[1025];
 	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	char *block = map(4 * MIB);
 	struct iovec vector[] = { { block, MIB }, { block + MIB, PAGE }, { block + 2 * MIB, MIB } };
@@ -82,6 +83,11 @@ static void advised_by_descriptor(void)
 	CALL(syscall(SYS_process_madvise, self, vector, 1, MADV_DONTNEED, 1));
 	CALL(syscall(SYS_process_madvise, self, NULL, 1, MADV_DONTNEED, 0));
 	CALL(syscall(SYS_process_madvise, self, vector, 5000, MADV_DONTNEED, 0));
+	/* All legible, but one more than may be. */
+	many[0] = vector[0];
+	memset(block, 'b', MIB);
+	CALL(syscall(SYS_process_madvise, self, many, 1025, MADV_DONTNEED, 0));
+	say("kept %d", is(block, MIB, 'b'));
 	CALL(syscall(SYS_process_madvise, self, 16, 1, MADV_DONTNEED, 0));
 	CALL(syscall(SYS_process_madvise, self, vector, 1, 4711, 0));
 	CALL(syscall(SYS_process_madvise, 0, vector, 1, MADV_DONTNEED, 0));

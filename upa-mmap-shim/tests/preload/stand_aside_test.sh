@@ -18,7 +18,7 @@ failed=0
 # What runs after each reason, as the program says it; and whether the trace is whole.
 while IFS='|' read -r reason runs trace; do
   # Memory of the kernel's is cleared in place only if the kernel says what it is, as it does since 6.11.
-  if [[ $reason == @(limited-addresses|limited-data|refused*) &&
+  if [[ $reason == @(limited-addresses|limited-data|limited-by-pid|refused*) &&
     $(printf '%s\n' 6.11 "$(uname -r)" | sort -V | head -n 1) != 6.11 ]]; then
     runs=${runs/ purging/}
   fi
@@ -36,11 +36,14 @@ none| region heap purging huge files|none
 harmless| region heap purging huge files|none
 limited-addresses| purging files|some
 limited-data| purging files|some
+limited-by-pid| purging files|some
+limited-another| region heap purging huge files|none
 refused| purging files|some
 limited-child| region heap purging huge files|none
 refused-child| purging files|some
 locked-whole||some
 filtered||some
+filtered-at-once||some
 zerocopy||none
 faults||none
 faults-begun||none

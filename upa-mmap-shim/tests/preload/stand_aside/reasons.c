@@ -23,6 +23,29 @@ void limit_data(void)
 {
 	limit(RLIMIT_DATA, 1);
 }
+static void limit_by_pid(void)
+{
+	struct rlimit l = { 8192 * MIB, 8192 * MIB };
+
+	CHECK(!prlimit(getpid(), RLIMIT_AS, &l, NULL));
+}
+
+/* It is there already, and says so when it has been limited. */
+static void limit_another(void)
+{
+	struct rlimit l = { 8192 * MIB, 8192 * MIB };
+	int ends[2], status;
+	char go = 0;
+	pid_t child;
+
+	CHECK(!pipe(ends));
+	child = fork();
+	if (!child)
+		_exit(read(ends[0], &go, 1) == 1 ? 0 : 1);
+	CHECK(child > 0 && !prlimit(child, RLIMIT_AS, &l, NULL) && !prlimit(child, RLIMIT_DATA, &l, NULL));
+	CHECK(write(ends[1], &go, 1) == 1 && waitpid(child, &status, 0) == child && !status);
+}
+
 /* As programs do that start others: the limit is the child's, whose memory is the parent's until it runs another. */
 static void limit_child(bool exceeds)
 {
@@ -64,6 +87,12 @@ void lock_all(void)
 void announce_filter(void)
 {
 	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+/* As a privileged program may, without announcing it. It fails: what is tried counts. */
+static void filter_at_once(void)
+{
+	CHECK(prctl(PR_SET_SECCOMP, 99, 0, 0, 0) == -1);
 }
 
 void send_without_copying(void)
@@ -201,11 +230,14 @@ const struct reason reasons[] = {
 	{ "harmless", harmless },
 	{ "limited-addresses", limit_addresses },
 	{ "limited-data", limit_data },
+	{ "limited-by-pid", limit_by_pid },
+	{ "limited-another", limit_another },
 	{ "refused", refuse },
 	{ "limited-child", limit_a_child },
 	{ "refused-child", refuse_a_child },
 	{ "locked-whole", lock_all },
 	{ "filtered", announce_filter },
+	{ "filtered-at-once", filter_at_once },
 	{ "zerocopy", send_without_copying },
 	{ "faults", handle_faults },
 	{ "faults-begun", begin_to_handle_faults },
