@@ -95,10 +95,16 @@ static void locked_memory_limit(void)
 	CHECK_EQUAL(setuid(65534), 0);
 	c.frames = 1024; /* 4 MiB and the tables: just too much */
 	CHECK_ERRNO(ioctl(fd, UPADEV_CREATE, &c), ENOMEM);
+	/* Frames, entries table, shadow and state: to the page. */
 	c = good;
+	limit.rlim_cur = (512 + 2 + 1 + 2 - 1) * PAGE;
+	CHECK_EQUAL(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+	CHECK_ERRNO(ioctl(fd, UPADEV_CREATE, &c), ENOMEM);
+	limit.rlim_cur += PAGE;
+	CHECK_EQUAL(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
 	CHECK_EQUAL(ioctl(fd, UPADEV_CREATE, &c), 0);
 	CHECK_EQUAL(ioctl(fd, UPADEV_STATS, &s), 0);
-	CHECK_EQUAL(s.charged_pages, 512 + 2 + 1 + 2); /* frames, entries table, shadow, state */
+	CHECK_EQUAL(s.charged_pages, 517);
 	CHECK_ERRNO(ioctl(fd, UPADEV_RESIZE, &(struct upadev_resize){ .frames = 1024 }), ENOMEM);
 	CHECK_EQUAL(ioctl(fd, UPADEV_STATS, &s), 0);
 	CHECK_EQUAL(s.frames, 512);
