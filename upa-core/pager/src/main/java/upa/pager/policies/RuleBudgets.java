@@ -6,6 +6,8 @@ import upa.policy.Pressure;
 /** How much each rule may move: its quota, adjusted by its goal, while free memory is between its watermarks. */
 final class RuleBudgets {
     private static final long PAGE_BYTES = 4096;
+    /** From here a goal without a quota goes down: about what evictions reach without the time of stores. */
+    private static final long MOST_BYTES = 1L << 30;
 
     private final List<Rule> rules;
     /** Bytes that each rule may still move, and may move in a second now. */
@@ -16,9 +18,14 @@ final class RuleBudgets {
     RuleBudgets(List<Rule> rules) {
         this.rules = rules;
         left = new double[rules.size()];
-        rate = rules.stream()
-                .mapToDouble(r -> r.quota() < 0 ? Double.MAX_VALUE : r.quota())
-                .toArray();
+        rate = rules.stream().mapToDouble(RuleBudgets::most).toArray();
+    }
+
+    private static double most(Rule rule) {
+        if (rule.quota() >= 0) {
+            return rule.quota();
+        }
+        return rule.goal() >= 0 ? MOST_BYTES : Double.MAX_VALUE;
     }
 
     /**
@@ -32,9 +39,9 @@ final class RuleBudgets {
         boolean any = false;
         for (int r = 0; r < rules.size(); r++) {
             Rule rule = rules.get(r);
-            if (rule.goal() >= 0 && rule.quota() >= 0) {
+            if (rule.goal() >= 0) {
                 boolean tooMuch = pressure.stalled() >= rule.goal();
-                rate[r] = Math.min(tooMuch ? rate[r] / 2 : rate[r] * 1.25 + PAGE_BYTES, rule.quota());
+                rate[r] = Math.min(tooMuch ? rate[r] / 2 : rate[r] * 1.25 + PAGE_BYTES, most(rule));
             }
             double free = pressure.freeFraction();
             boolean active = free >= rule.low() && free <= rule.high();

@@ -2,8 +2,10 @@ package upa.pager.policies;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import upa.pager.host.Options;
@@ -98,10 +100,14 @@ final class RuleParser {
         double goal = -1;
         double low = 0;
         double high = 1;
+        Set<String> said = new HashSet<>();
         while (at < tokens.size()) {
             expect(";");
             if (at == tokens.size() || peek().equals("when")) {
                 break;
+            }
+            if (!said.add(peek())) {
+                throw new PolicyException("cannot read rule=" + text + ": " + peek() + " is said twice");
             }
             if (accept("quota")) {
                 quota = bytes();

@@ -88,7 +88,9 @@ class RulesTest {
                 "when used: evict; goal pressure<1|word=9: expected a percentage, as 10%, found 1",
                 "when used: evict; goal pressure<101%|word=9: expected a percentage, as 10%, found 101%",
                 "when used: evict; between 1% and 2%|word=10: expected free, it ends there",
-                "when used: evict; always|word=6: expected quota, goal, between or when, found always"
+                "when used: evict; always|word=6: expected quota, goal, between or when, found always",
+                "when used: evict; quota 3M/s; quota 4M/s|quota is said twice",
+                "when used: evict; goal pressure<1%; quota 4M/s; goal pressure<2%|goal is said twice"
             })
     void saysWhereItCannotRead(String text, String message) {
         PolicyException e = assertThrows(PolicyException.class, () -> RuleParser.parse(text));
@@ -164,6 +166,27 @@ class RulesTest {
             last = at(10 * i).size();
         }
         assertEquals(true, last > before, last + " after " + before);
+    }
+
+    /** A goal without a quota is one too: it goes down from what evictions reach, and up to that again. */
+    @Test
+    void aGoalNeedsNoQuota() {
+        start("when age>1s: evict; goal pressure<1%");
+        pages.pressure = new Pressure(0.02, 1);
+        for (int i = 1; i < 30; i++) {
+            at(10 * i);
+        }
+        add(IntStream.range(0, 1000).toArray());
+        int evicted = 0;
+        for (int i = 30; i < 40; i++) {
+            evicted += at(10 * i).size();
+        }
+        assertEquals(1, evicted, "a page always fits");
+        pages.pressure = new Pressure(0.005, 1);
+        for (int i = 40; i < 60; i++) {
+            evicted += at(10 * i).size();
+        }
+        assertEquals(true, evicted > 100, "evicted=" + evicted);
     }
 
     @Test
