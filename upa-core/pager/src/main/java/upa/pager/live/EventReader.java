@@ -5,7 +5,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import upa.pager.place.PlaceWord;
-import upa.pager.posix.Linux;
 import upa.pager.store.PageIo;
 import upa.policy.PageBatch.Cause;
 
@@ -50,7 +49,7 @@ final class EventReader {
             int result = d.staged == null
                     ? faults.put(uffd, d.address, d.word)
                     : Math.min(0, uffd.copy(d.address, d.staged));
-            if (result == -Linux.EAGAIN) {
+            if (Uffd.refusesForNow(result)) {
                 readEvents();
                 continue;
             }

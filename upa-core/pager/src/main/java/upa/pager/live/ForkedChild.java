@@ -184,7 +184,7 @@ final class ForkedChild {
     /** Tells it that it will get what it inherits, now that another pager would know of it too. */
     void assure() {
         int result;
-        while ((result = uffd.copy(process.hello.known(), process.onesPage)) == -Linux.EAGAIN && !gone) {
+        while (Uffd.refusesForNow(result = uffd.copy(process.hello.known(), process.onesPage)) && !gone) {
             read(0);
         }
         gone |= result == -Linux.ESRCH;
@@ -310,7 +310,7 @@ final class ForkedChild {
         for (int page : pages) {
             while (departing.containsKey(page) && !gone) {
                 int result = parent.put(uffd, departing.get(page), word(page));
-                if (result == -Linux.EAGAIN) {
+                if (Uffd.refusesForNow(result)) {
                     read(Math.min(Math.max(depth + 1, kept), Uffd.MOST_MESSAGES - 1));
                 } else {
                     gone |= result == -Linux.ESRCH;
@@ -333,7 +333,7 @@ final class ForkedChild {
         int result = 0;
         while (outside.get(page) && !gone) {
             result = parent.put(uffd, address, word(page));
-            if (result != -Linux.EAGAIN) {
+            if (!Uffd.refusesForNow(result)) {
                 break;
             }
             read(0);

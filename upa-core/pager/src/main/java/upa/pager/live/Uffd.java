@@ -3,6 +3,7 @@ package upa.pager.live;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.concurrent.locks.LockSupport;
 import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
 
@@ -18,6 +19,8 @@ final class Uffd implements AutoCloseable {
     static final int MOST_MESSAGES = 32;
 
     private static final int PAGE_BYTES = 4096;
+    /** Between two tries where there is no memory. */
+    private static final long PAUSE_NANOS = 1_000_000;
 
     private static final long API = 0xc018aa3fL;
     private static final long REGISTER = 0xc020aa00L;
@@ -118,6 +121,17 @@ final class Uffd implements AutoCloseable {
         result = result == -Linux.ENOENT ? copyOnce(address, pages, bytes, mode) : result;
         // If a mapping ends among the pages, the kernel refuses them all.
         return result == -Linux.ENOENT && bytes > PAGE_BYTES ? copyOnce(address, pages, PAGE_BYTES, mode) : result;
+    }
+
+    /**
+     * Whether the kernel refuses for now only: since it has something to tell first, or has no memory, as of the
+     * program's cgroup. Then this waits a little. Who gives up loses content.
+     */
+    static boolean refusesForNow(int result) {
+        if (result == -Linux.ENOMEM) {
+            LockSupport.parkNanos(PAUSE_NANOS);
+        }
+        return result == -Linux.EAGAIN || result == -Linux.ENOMEM;
     }
 
     private int copyOnce(long address, MemorySegment pages, long bytes, long mode) {
