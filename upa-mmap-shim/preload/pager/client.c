@@ -369,9 +369,16 @@ static void move_run(uint32_t first, uint32_t n, uint32_t to, int32_t *result)
 				result[done++] = 0;
 			tries = 0;
 			most = n;
-		} else if (moved == -EINVAL && some > 1) {
+		} else if ((moved == -EINVAL || moved == -EEXIST) && some > 1) {
 			/* A mapping may end among them: the kernel then refuses them all. */
 			most = 1;
+		} else if (moved == -EEXIST) {
+			/*
+			 * A slot is used once. What is in it is the page: Linux 6.18 has been seen to say that a page
+			 * is to be tried again when it had moved it, from swap. If it had not, memory counts.
+			 */
+			result[done++] = 0;
+			tries = 0;
 		} else if (moved != -EAGAIN || ++tries == TRIES) {
 			result[done++] = moved ? (int32_t)moved : -EAGAIN;
 			tries = 0;
