@@ -236,13 +236,12 @@ static void remove_files(const char *folder, const char *name, bool lock)
 	DIR *files = opendir(folder);
 
 	for (struct dirent *entry; files && (entry = readdir(files));) {
-		bool is_lock = !strcmp(entry->d_name + strnlen(entry->d_name, length), LOCK);
 		char *path;
 
-		if (strncmp(entry->d_name, name, length) || entry->d_name[length] != '.' || (is_lock && !lock))
+		if (strncmp(entry->d_name, name, length) || entry->d_name[length] != '.')
 			continue;
 		path = joined("%s/%s", folder, entry->d_name);
-		if (is_lock || nobody_listens(path))
+		if (strcmp(entry->d_name + length, LOCK) ? nobody_listens(path) : lock)
 			unlink(path);
 		free(path);
 	}
