@@ -370,17 +370,14 @@ static void move_run(uint32_t first, uint32_t n, uint32_t to, int32_t *result)
 			tries = 0;
 			most = n;
 		} else if ((moved == -EINVAL || moved == -EEXIST) && some > 1) {
-			/* A mapping may end among them: the kernel then refuses them all. */
+			/* A mapping may end among them, or a slot be taken: the kernel then refuses them all. */
 			most = 1;
-		} else if (moved == -EEXIST) {
+		} else if (moved != -EAGAIN || ++tries == TRIES) {
 			/*
 			 * A slot is used once. What is in it is the page: Linux 6.18 has been seen to say that a page
 			 * is to be tried again when it had moved it, from swap. If it had not, memory counts.
 			 */
-			result[done++] = 0;
-			tries = 0;
-		} else if (moved != -EAGAIN || ++tries == TRIES) {
-			result[done++] = moved ? (int32_t)moved : -EAGAIN;
+			result[done++] = moved == -EEXIST ? 0 : moved ? (int32_t)moved : -EAGAIN;
 			tries = 0;
 		}
 	}
