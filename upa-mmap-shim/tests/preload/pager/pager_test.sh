@@ -79,12 +79,13 @@ has_client() {
   return 1
 }
 
-# begin OPTION... -- PROGRAM...: in the background, as process $program, with a pipe as standard input; waits until it
-# has a pager, $pager, that knows it.
+run=("$upa" run)
+# begin OPTION... -- PROGRAM...: in the background, by $run, as process $program, with a pipe as standard input; waits
+# until it has a pager, $pager, that knows it.
 begin() {
   rm -f "$work/input"
   mkfifo "$work/input"
-  "$upa" run --policy "$@" <>"$work/input" >"$work/out" 2>"$work/err" &
+  "${run[@]}" --policy "$@" <>"$work/input" >"$work/out" 2>"$work/err" &
   program=$!
   pager=
   for ((i = 0; i < 300; i++)); do
@@ -348,23 +349,18 @@ mkdir -p "$slow/build/pager"
 { printf '#!/bin/sh\n! read -r seconds <%q || sleep "$seconds"\n' "$slow/seconds"
   cat "${upa%/*}/build/pager/start"; } >"$slow/build/pager/start"
 chmod +x "$slow/build/pager/start"
-mkfifo "$work/slow.in"
-"${upa%/*}/build/release/bin/upa-run" --built "$slow" --policy clock --memory 512M -- "$tests/pager_checker" 16 1 \
-  until-input <>"$work/slow.in" >"$work/out" 2>"$work/err" &
-program=$!
-for ((i = 0; i < 300; i++)); do
-  pager=$(pager_of "$program")
-  [[ -z $pager ]] || ! has_client "$pager" || break
-  sleep 0.02
-done
+run=("${upa%/*}/build/release/bin/upa-run" --built "$slow")
+begin clock --memory 512M -- "$tests/pager_checker" 16 1 until-input
+run=("$upa" run)
 echo 7 >"$slow/seconds"
 kill -9 "$pager"
 for ((i = 0; i < 300; i++)); do
-  [[ $(ask status "$program") != *"$program"* ]] || break
+  ask status "$program" >"$work/status"
+  [[ ! -s $work/status ]] || break
   sleep 0.1
 done
-[[ $(ask status "$program") == *"$program"* ]] || fail "a pager that is slow to start does not page: $(<"$work/err")"
-echo end 1<>"$work/slow.in"
+[[ $(<"$work/status") == *"$program"* ]] || fail "a pager that is slow to start does not page: $(<"$work/err")"
+echo end 1<>"$work/input"
 wait "$program" || fail "a pager that is slow to start: status=$?: $(<"$work/err")"
 [[ ! -s $work/err ]] || fail "a pager that is slow to start: $(<"$work/err")"
 
