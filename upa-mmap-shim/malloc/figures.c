@@ -25,7 +25,7 @@ static void drop_pages(void *from, void *to, size_t used, void *with)
 	struct trim *trim = with;
 	bool is_top = chunk_ends_heap(to);
 	size_t pad = is_top ? trim->pad : 0;
-	uintptr_t first = ((uintptr_t)from + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+	uintptr_t first = round_up((uintptr_t)from, PAGE_BYTES);
 	uintptr_t end = (uintptr_t)to & ~(PAGE_BYTES - 1);
 
 	if (used || first >= end || end - first <= pad)
@@ -41,7 +41,7 @@ static void drop_pages(void *from, void *to, size_t used, void *with)
 /* Also from between what is in use. */
 EXPORT int malloc_trim(size_t pad)
 {
-	struct trim trim = { .pad = (pad + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1) };
+	struct trim trim = { .pad = round_up(pad, PAGE_BYTES) };
 
 	if (trim.pad < pad)
 		trim.pad = pad;
