@@ -52,7 +52,7 @@ final class DeviceEvictor extends DevicePart {
 
     /** Whether {@link #balance} would have pages leave at once. */
     boolean hasWork() {
-        return underWay == 0 && mechanism.victims() > 0 && all.room() < reserve() && !full;
+        return isIdle() && mechanism.victims() > 0 && all.room() < reserve() && !full;
     }
 
     /** Keeps room for what comes, ahead of time. */
