@@ -40,7 +40,8 @@ struct upa_region {
 	char *base;
 	uint64_t bytes;
 	_Atomic uint64_t extent;      /* bytes from base on that are mapped, see upa_region_reach() */
-	_Atomic uint64_t blocked_at;  /* linear/ only: an extent behind which somebody else's mapping was; 0: none */
+	_Atomic uint64_t awaited_at;  /* linear/ only: an extent that was waited for in vain, see extent.c; 0: none */
+	_Atomic uint32_t extending;   /* linear/ only: threads that map behind the extent and have not moved it yet */
 	struct region_header *header; /* start of the metadata, see layout.h */
 	size_t metadata_bytes;
 	struct region_counters *counters;

@@ -5,21 +5,20 @@
  * last.
  *
  * Any number of threads may extend at once. Each maps exactly what follows the extent that it has read, where nothing
- * is mapped, and then moves the extent: of two, the second finds something mapped, and the extent moved soon after.
+ * is mapped, and then moves the extent: of two, the second finds something mapped, and the extent moved soon after. Who
+ * is between the two is counted. Where nobody is, and the extent has not moved, what is mapped is somebody else's.
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <sched.h>
 
+#include "os/signals.h"
+#include "os/wait.h"
 #include "region/linear/linear.h"
 #include "region/mapping.h"
 
 /* Mapped beyond what is needed: an eighth of what there is, within these bounds. */
 #define LEAST_STEP (16ull << 20)
 #define MOST_STEP (256ull << 20)
-
-/* Whoever interrupts the thread that is between mapping and moving the extent waits in vain. */
-#define TRIES 1000
 
 #define PLACES 4
 
@@ -75,29 +74,55 @@ static int map_to(struct upa_region *r, uint64_t extent, uint64_t bytes, int pro
 	return 0;
 }
 
+/* map_to(), counted as long as it takes; no signal handler waits for the thread that it has interrupted there. */
+static int map_counted(struct upa_region *r, uint64_t extent, uint64_t bytes, int protection)
+{
+	uint64_t signals = os_block_signals(OS_ALL_SIGNALS);
+	int error;
+
+	atomic_fetch_add(&r->extending, 1);
+	error = map_to(r, extent, bytes, protection);
+	atomic_fetch_sub(&r->extending, 1);
+	os_block_signals(signals);
+	return error;
+}
+
+/* Waits for the threads that may have mapped what follows the extent. Has it moved? */
+static bool await_move(struct upa_region *r, uint64_t extent)
+{
+	for (int looks = 0; atomic_load(&r->extending) && atomic_load(&r->extent) == extent; looks++) {
+		/* A fork's child has counted threads that it does not have. */
+		if (looks == OS_WAIT_LOOKS)
+			atomic_store(&r->awaited_at, extent);
+		if (atomic_load(&r->awaited_at) == extent)
+			break;
+		os_wait(looks);
+	}
+	return atomic_load(&r->extent) != extent;
+}
+
 int upa_linear_extend_as(struct upa_region *r, uint64_t bytes, int protection)
 {
-	for (int tries = 0; tries < TRIES; tries++) {
-		uint64_t extent = atomic_load_explicit(&r->extent, memory_order_acquire);
+	uint64_t blocked_at = 0;
+
+	for (;;) {
+		uint64_t extent = atomic_load(&r->extent);
 		int error;
 
 		if (bytes <= extent)
 			return 0;
-		error = map_to(r, extent, bytes, protection);
+		error = map_counted(r, extent, bytes, protection);
 		if (!error)
 			return 0;
 		if (error != -EEXIST)
-			break;
-		if (atomic_load_explicit(&r->extent, memory_order_acquire) != extent)
+			return -ENOMEM;
+		if (await_move(r, extent))
 			continue;
-		/* That was waited for already, in vain: it is somebody else's, until the extent moves nevertheless. */
-		if (atomic_load_explicit(&r->blocked_at, memory_order_relaxed) == extent)
-			break;
-		if (tries == TRIES - 1)
-			atomic_store_explicit(&r->blocked_at, extent, memory_order_relaxed);
-		sched_yield();
+		/* A thread that could not map all that it needs was in the way for a moment only. */
+		if (blocked_at == extent)
+			return -ENOMEM;
+		blocked_at = extent;
 	}
-	return -ENOMEM;
 }
 
 int upa_linear_extend(struct upa_region *r, uint64_t bytes)
