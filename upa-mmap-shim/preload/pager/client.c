@@ -15,11 +15,11 @@
 #include "os/os.h"
 #include "os/page.h"
 #include "pager/forks.h"
+#include "pager/moves.h"
 #include "pager/uffd.h"
 
 #define STAGING_SLOTS 4096u /* emptied when they have all been used: that takes a lock of the whole address space */
 #define MOST_SENT (2 + PAGER_MOST_KEPT)
-#define TRIES 16 /* a move may be disturbed by other threads; or by an event, which is not over soon */
 
 #ifndef MFD_CLOEXEC
 #define MFD_CLOEXEC 1u
@@ -353,36 +353,6 @@ static int empty_staging(void)
 	return error;
 }
 
-/* Moves neighbours to the staging area, from slot `to` on, and sets the result of each. */
-static void move_run(uint32_t first, uint32_t n, uint32_t to, int32_t *result)
-{
-	uint32_t done = 0, most = n;
-	int tries = 0;
-
-	while (done < n) {
-		uint32_t some = n - done < most ? n - done : most;
-		long moved = uffd_move(client.uffd, client.staging + (to + done) * PAGE_BYTES,
-				       client.region + (first + done) * PAGE_BYTES, some * PAGE_BYTES);
-
-		if (moved > 0) {
-			for (uint32_t k = 0; k < (uint64_t)moved / PAGE_BYTES; k++)
-				result[done++] = 0;
-			tries = 0;
-			most = n;
-		} else if ((moved == -EINVAL || moved == -EEXIST) && some > 1) {
-			/* A mapping may end among them, or a slot be taken: the kernel then refuses them all. */
-			most = 1;
-		} else if (moved != -EAGAIN || ++tries == TRIES) {
-			/*
-			 * A slot is used once. What is in it is the page: Linux 6.18 has been seen to say that a page
-			 * is to be tried again when it had moved it, from swap. If it had not, memory counts.
-			 */
-			result[done++] = moved == -EEXIST ? 0 : moved ? (int32_t)moved : -EAGAIN;
-			tries = 0;
-		}
-	}
-}
-
 static void stage(uint32_t count)
 {
 	const uint32_t *pages = order_pages(), *slots = pages + PAGER_ORDER_PAGES;
@@ -396,7 +366,8 @@ static void stage(uint32_t count)
 	}
 	for (uint32_t i = 0; i < count; i += n) {
 		n = run_of(pages, i, count);
-		move_run(pages[i], n, client.used + i, result + i);
+		moves_run(client.uffd, client.staging + (client.used + i) * PAGE_BYTES,
+			  client.region + pages[i] * PAGE_BYTES, n, result + i);
 	}
 	for (uint32_t i = 0; i < count; i++)
 		if (!result[i] && slots[i] != PAGER_NO_SLOT) {
