@@ -37,6 +37,8 @@ class DeviceEvictorTest {
     private static final int ROUNDS = 2_000;
     /** More than there is room for. */
     private static final int READERS = 40;
+    /** More than there is room for, however late the policy's turn came, and so however many victims were in it. */
+    private static final int NEWCOMERS = 200;
 
     private final FakeRegion region = new FakeRegion(PAGES, FRAMES);
     private final List<String> said = new CopyOnWriteArrayList<>();
@@ -141,11 +143,9 @@ class DeviceEvictorTest {
         stepUntil(start(this::fill));
         session.finish();
         int page = all.states.nextEligible(0);
-        // More from outside than from memory: when all are written, there is no room.
         List<Integer> others = new ArrayList<>();
-        for (int other = 0; others.size() < READERS; other++) {
-            boolean isStored = AwayWord.isStored(region.word(other));
-            if (other != page && isStored == others.size() < READERS * 3 / 4) {
+        for (int other = 0; others.size() < NEWCOMERS; other++) {
+            if (AwayWord.isStored(region.word(other))) {
                 others.add(other);
                 region.unmap(other);
             }
