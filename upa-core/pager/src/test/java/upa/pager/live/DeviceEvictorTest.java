@@ -175,6 +175,13 @@ class DeviceEvictorTest {
         assertAllHaveLanded();
     }
 
+    /** One more victim, whatever the policy chooses meanwhile. */
+    private void propose() {
+        for (int page = all.states.nextEligible(0); !all.mechanism.evict(page, 0); ) {
+            page = all.states.nextEligible(page + 1);
+        }
+    }
+
     private Void write(int page) throws InterruptedException {
         region.write(page, page);
         return null;
@@ -185,10 +192,9 @@ class DeviceEvictorTest {
     void aStoreThatDoesNotAnswerIsWaitedFor() throws Exception {
         begin();
         stepUntil(start(this::fill));
-        for (int step = 0; step < 10 || all.room() < BOUND / 32; step++) {
-            session.step();
-        }
         session.finish();
+        // Some of the readers begin; for the others pages have to leave.
+        all.mechanism.limit(all.most() - all.room() + 4);
         store.open = new CompletableFuture<>();
         List<CompletableFuture<Long>> readers = new ArrayList<>();
         int before = region.faults();
@@ -202,13 +208,14 @@ class DeviceEvictorTest {
             session.step();
         }
         session.step();
-        assertTrue(all.mechanism.evict(all.states.nextEligible(0), -1));
         int waited = region.awaits();
         for (int step = 0; step < 10; step++) {
+            propose();
             session.step();
         }
-        assertEquals(10, region.awaits() - waited);
+        // As many batches as may be under way have taken those before.
         assertTrue(all.mechanism.victims() > 0);
+        assertTrue(region.awaits() - waited >= 10, "awaits=" + (region.awaits() - waited));
         store.open.complete(null);
         for (CompletableFuture<Long> reader : readers) {
             assertEquals(0, stepUntil(reader));
