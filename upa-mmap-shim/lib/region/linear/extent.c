@@ -103,8 +103,6 @@ static bool await_move(struct upa_region *r, uint64_t extent)
 
 int upa_linear_extend_as(struct upa_region *r, uint64_t bytes, int protection)
 {
-	uint64_t blocked_at = 0;
-
 	for (;;) {
 		uint64_t extent = atomic_load(&r->extent);
 		int error;
@@ -114,14 +112,8 @@ int upa_linear_extend_as(struct upa_region *r, uint64_t bytes, int protection)
 		error = map_counted(r, extent, bytes, protection);
 		if (!error)
 			return 0;
-		if (error != -EEXIST)
+		if (error != -EEXIST || !await_move(r, extent))
 			return -ENOMEM;
-		if (await_move(r, extent))
-			continue;
-		/* A thread that could not map all that it needs was in the way for a moment only. */
-		if (blocked_at == extent)
-			return -ENOMEM;
-		blocked_at = extent;
 	}
 }
 
