@@ -30,4 +30,18 @@ static inline void count_put(struct slot *s, uint64_t freed, bool all)
 	count(&s->put_pages, freed);
 }
 
+/*
+ * All pages ever freed. Counted once they are free: if it is the same before and after a search, nothing became free
+ * behind the search's back, but for puts still under way.
+ */
+static inline uint64_t freed_pages(const struct upa_llfree *a)
+{
+	uint64_t n = 0;
+
+	fence_acquire();
+	for (uint32_t i = 0; i < a->slots; i++)
+		n += load_acquire(&slot_at(a, i)->put_pages);
+	return n;
+}
+
 #endif

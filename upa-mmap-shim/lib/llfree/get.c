@@ -16,7 +16,10 @@
 /* Trees to try for a run that their counters promise but their fragments may not hold. */
 #define RESERVE_TRIES 4
 
-/* Searches of the whole state before a get fails though it has seen room: others may be quicker every time. */
+/*
+ * Searches of the whole state before a get fails though there may have been room each time: it has seen some, and
+ * others were quicker, or pages became free meanwhile, which may be where it had already been.
+ */
 #define SEARCH_TRIES 16
 
 /* ---- exactly these pages --------------------------------------------------------------------- */
@@ -156,6 +159,7 @@ static int64_t get_anywhere(const struct upa_llfree *a, struct slot *s, uint64_t
 
 	count(&s->searches, 1);
 	for (int tries = 0; tries < SEARCH_TRIES; tries++) {
+		uint64_t freed = freed_pages(a);
 		bool missed = false;
 		int64_t page = -1;
 
@@ -172,7 +176,7 @@ static int64_t get_anywhere(const struct upa_llfree *a, struct slot *s, uint64_t
 			return page;
 		if (!tries)
 			tickets_drain(a);
-		else if (!missed)
+		else if (!missed && freed_pages(a) == freed)
 			break;
 		else
 			sched_yield();
@@ -533,6 +537,17 @@ static int64_t get_fit(const struct upa_llfree *a, struct slot *s, uint64_t n)
 	return -1;
 }
 
+/* Are there, for certain, no n consecutive free pages? Seen once they may have become free behind the search. */
+static bool lacks_room(const struct upa_llfree *a, uint64_t n)
+{
+	uint64_t freed;
+
+	if (search_has_room(a, n))
+		return false;
+	freed = freed_pages(a);
+	return !search_has_room(a, n) && freed_pages(a) == freed;
+}
+
 /*
  * The rest of get_large(): for a run that may begin anywhere the best fit; any preferred memory; then any; then what
  * others have reserved.
@@ -545,7 +560,7 @@ static __attribute__((noinline)) int64_t get_large_beyond(const struct upa_llfre
 	int64_t page;
 
 	/* What follows looks at all there is, and a region that is full costs no more than it must. */
-	if (!search_has_room(a, n))
+	if (lacks_room(a, n))
 		return -ENOMEM;
 	if (fits && (page = get_fit(a, s, n)) >= 0)
 		return page;

@@ -18,7 +18,7 @@ int64_t search_children(const struct upa_llfree *a, const struct slot *own, uint
 /* The same of the children from .. from+n-1: are they such? */
 bool search_children_at(const struct upa_llfree *a, const struct slot *own, uint64_t from, uint64_t n, uint32_t states);
 
-/* Can there be n consecutive free pages? False is certain; a look at few words where n is large. */
+/* Can there be n consecutive free pages? False is certain if none became free meanwhile. Quick if n is large. */
 bool search_has_room(const struct upa_llfree *a, uint64_t n);
 
 /* First page >= from of n consecutive free ones, aligned; -1 if none. May cross children unless `inside` one. */

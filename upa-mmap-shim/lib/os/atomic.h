@@ -25,6 +25,13 @@
 #define cas_strong_acq_rel(p, expected, desired)                                                                       \
 	atomic_compare_exchange_strong_explicit(p, expected, desired, memory_order_acq_rel, memory_order_relaxed)
 
+/* What was read before is read before what is read afterwards. ThreadSanitizer knows no fences. */
+#ifdef __SANITIZE_THREAD__
+#define fence_acquire() atomic_signal_fence(memory_order_acquire)
+#else
+#define fence_acquire() atomic_thread_fence(memory_order_acquire)
+#endif
+
 #define fetch_add_acq_rel(p, n) atomic_fetch_add_explicit(p, n, memory_order_acq_rel)
 #define fetch_sub_acq_rel(p, n) atomic_fetch_sub_explicit(p, n, memory_order_acq_rel)
 #define fetch_or_acq_rel(p, bits) atomic_fetch_or_explicit(p, bits, memory_order_acq_rel)

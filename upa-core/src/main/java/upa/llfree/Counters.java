@@ -3,6 +3,8 @@ package upa.llfree;
 import static upa.internal.os.RawMemory.*;
 import static upa.llfree.LlFreeDescriptor.*;
 
+import java.lang.invoke.VarHandle;
+
 /** The counters of one slot: exact while each thread has a slot of its own, else lower bounds. */
 final class Counters {
     private Counters() {}
@@ -29,6 +31,17 @@ final class Counters {
 
     static void searched(long s) {
         add(s + SLOT_SEARCHES, 1);
+    }
+
+    /**
+     * All pages ever freed. Counted once they are free: if it is the same before and after a search, nothing became
+     * free behind the search's back, but for puts still under way.
+     */
+    static long freedPages(State a) {
+        VarHandle.acquireFence();
+        long n = sum(a, SLOT_PUT_PAGES);
+        VarHandle.acquireFence();
+        return n;
     }
 
     /** One counter of all slots. */

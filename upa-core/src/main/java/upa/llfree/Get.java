@@ -22,7 +22,10 @@ final class Get {
 
     /** Trees to try for a run that their counters promise but their fragments may not hold. */
     private static final int RESERVE_TRIES = 4;
-    /** Searches of the whole state before a get fails though it has seen room: others may be quicker every time. */
+    /**
+     * Searches of the whole state before a get fails though there may have been room each time: it has seen some, and
+     * others were quicker, or pages became free meanwhile, which may be where it had already been.
+     */
     private static final int SEARCH_TRIES = 16;
 
     private Get() {}
@@ -489,7 +492,7 @@ final class Get {
         for (int pass = 0; pass < 4; pass++) {
             // The rest looks at all there is, and a region that is full costs no more than it must.
             if (pass == 1) {
-                if (!Search.hasRoom(a, n)) {
+                if (lacksRoom(a, n)) {
                     return NO_MEMORY;
                 }
                 long page = fits ? fit(a, s, n) : NONE;
@@ -518,6 +521,15 @@ final class Get {
         return anywhere(a, s, n, 1);
     }
 
+    /** Are there, for certain, no n consecutive free pages? Seen once they may have become free behind the search. */
+    private static boolean lacksRoom(State a, long n) {
+        if (Search.hasRoom(a, n)) {
+            return false;
+        }
+        long freed = Counters.freedPages(a);
+        return !Search.hasRoom(a, n) && Counters.freedPages(a) == freed;
+    }
+
     // ---- the last resort -------------------------------------------------------------------------------------
 
     /** Page by page: where a run should lie (in one child, or from the start of one), or anywhere. */
@@ -525,6 +537,7 @@ final class Get {
         boolean small = n <= CHILD_PAGES;
         Counters.searched(s);
         for (int tries = 0; tries < SEARCH_TRIES; tries++) {
+            long freed = Counters.freedPages(a);
             boolean missed = false;
             long page = NO_MEMORY;
             if (small) {
@@ -547,7 +560,7 @@ final class Get {
             }
             if (tries == 0) {
                 Tickets.drain(a);
-            } else if (!missed) {
+            } else if (!missed && Counters.freedPages(a) == freed) {
                 break;
             } else {
                 Thread.yield();

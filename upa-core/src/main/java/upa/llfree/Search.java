@@ -89,7 +89,7 @@ final class Search {
         return a.trees;
     }
 
-    /** Can there be n consecutive free pages? False is certain; a look at few words where n is large. */
+    /** Can there be n consecutive free pages? False is certain if none became free meanwhile. */
     static boolean hasRoom(State a, long n) {
         return roomFor(a, 0, n, ANY_STATE) < a.trees;
     }
