@@ -18,11 +18,13 @@ vm_test() { # [OPTION-OF-VM-RUN]... [-- NAME...]     last line: N passed, N fail
     library) vm_test_library ;;
     java) vm_test_java ;;
     device-pager) vm_test_device_pager ;;
+    memory) vm_test_memory ;;
     numa) vm_test_numa ;;
     '')
       vm_sum "$root/kernel-ext/vm/run-tests" "${options[@]}"
       vm_test_library
       vm_test_java
+      [[ -z ${UPA_FULL:-} ]] || vm_test_memory
       [[ -z ${UPA_FULL:-} ]] || vm_test_device_pager
       [[ -z ${UPA_FULL:-} || ${options[*]-} == *6.12* ]] || vm_test_numa
       ;;
@@ -83,10 +85,31 @@ vm_test_device_pager() {
     --add "$pager/target/test-classes:/java/test-classes" --add "$work/lib:/java/lib" -- sh /device-pager.sh
 }
 
-# The pager, on a kernel that can page, with a second node: without the module. Its own kernel, whatever was asked for.
+# The preloaded library and regions on ordinary memory, where that is short: with swap, and in groups of cgroup v2 that
+# have none. Without the module.
+vm_test_memory() {
+  local shim=$root/upa-mmap-shim built=$root/build/release work=$root/build/vm/memory program
+  echo "# memory that is short: swap, cgroup v2"
+  if [[ ! -x $built/tests/preload_gives_back ]]; then
+    echo "ok - memory # SKIP not built"
+    skipped=$((skipped + 1))
+    return
+  fi
+  rm -rf "$work"
+  mkdir -p "$work"
+  for program in llfree_lazy region_{lazy,stress} preload_{agent,gives_back}; do
+    cp "$built/tests/$program" "$work"
+  done
+  cp "$built"/lib/libupa_{mmap,malloc}.so "$(command -v bash)" "$shim/tests/preload/gives_back_test.sh" "$work"
+  vm_sum "$root/kernel-ext/vm/run-tap" "${options[@]}" --no-module --memory 1024 --swap 512 --add "$work:/memory" \
+    --add "$root/apps/launcher/vm/memory.sh" -- sh /memory.sh
+}
+
+# The pager, on a kernel that can page, with a second node, and beside swap: without the module. Its own kernel, whatever
+# was asked for.
 vm_test_numa() {
   local tools=$root/apps/tools/target built=$root/build/release work=$root/build/vm/numa jar
-  echo "# pager with a far NUMA node on 6.12"
+  echo "# pager with a far NUMA node, and beside swap, on 6.12"
   if [[ ! -r $tools/upa-tools.jar || ! -x $built/tests/pager_checker ]]; then
     echo "ok - numa # SKIP not built"
     skipped=$((skipped + 1))
@@ -109,7 +132,7 @@ exec java --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -XX:TieredStopAtLe
 START
   chmod +x "$work/upa/build/pager/start"
   # Without NUMA balancing, which would bring home what is used before the pager does.
-  vm_sum "$root/kernel-ext/vm/run-tap" --kernel 6.12 --no-module --memory 1536 --far-node 256 \
+  vm_sum "$root/kernel-ext/vm/run-tap" --kernel 6.12 --no-module --memory 1536 --far-node 256 --swap 256 \
     --java-modules "$(pager_modules)" --append numa_balancing=disable --timeout 900 \
     --add "$work/programs:/programs" --add "$work/upa:/upa" --add "$root/apps/launcher/vm/numa.sh" -- sh /numa.sh
 }

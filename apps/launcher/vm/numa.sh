@@ -1,5 +1,6 @@
 #!/bin/busybox sh
-# Inside the VM: programs whose pages go to a second, smaller node without CPUs, and from there to compressed memory.
+# Inside the VM: programs whose pages go to a second, smaller node without CPUs, and from there to compressed memory; or
+# there while the kernel swaps.
 # TAP; exit status 1 if one failed.
 # shellcheck disable=SC2317 # functions are given to others
 n=0 failed=0 program='' socket=''
@@ -181,6 +182,24 @@ report "$wrong" 'what a node has no memory for goes to the next store'
 stats >&2
 finish
 report "$wrong" 'no byte is wrong there either'
+
+# Of what the pager has left in memory the program's group has no room for half: the kernel swaps it, while pages move.
+swapon /dev/nvme0n1
+echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+mkdir /sys/fs/cgroup/program
+swapped() { sed -n 's/^pswpout //p' /proc/vmstat; }
+before=$(swapped)
+start_program lz4:64M 32 drop remap
+wrong=
+await at_least 2000 store lz4 pages || wrong="hardly a page is in lz4: $(stats)"
+echo $program >/sys/fs/cgroup/program/cgroup.procs
+echo 4M >/sys/fs/cgroup/program/memory.max
+await at_least $((before + 4000)) swapped || wrong="$wrong the kernel swaps hardly a page: $before, $(swapped)"
+sleep 20
+report "$wrong" 'the kernel swaps what the pager has left'
+stats >&2
+finish
+report "$wrong" 'no byte is wrong beside swap'
 sed 's/^/# /' /tmp/notes
 echo "1..$n"
 exit $failed
