@@ -27,6 +27,7 @@
 #define ROOM (160 * MIB)
 #define WANTED (128 * MIB)
 #define USED (512 * MIB)
+#define HEAP (64 * MIB)
 
 static char *kept;                /* in use when the limit comes */
 static char *freed;               /* was in use */
@@ -240,7 +241,7 @@ static const struct {
 /* Uses much and frees it, so that UPA has it mapped. */
 static void use(void)
 {
-	char *blocks[USED / WANTED];
+	char *blocks[USED / WANTED], *heap;
 
 	kept = map(16 * MIB, RW, ANON);
 	memset(kept, 'k', 16 * MIB);
@@ -254,6 +255,10 @@ static void use(void)
 	for (size_t i = 0; i < USED / WANTED; i++)
 		CHECK(!munmap(blocks[i], WANTED), "errno=%d", errno);
 	freed = blocks[0];
+	CHECK((heap = sbrk(HEAP)) != (void *)-1, "errno=%d", errno);
+	for (size_t k = 0; k < HEAP; k += PAGE)
+		heap[k] = 'u';
+	CHECK(sbrk(-(intptr_t)HEAP) != (void *)-1, "errno=%d", errno);
 }
 
 static int one(size_t i, int resource)

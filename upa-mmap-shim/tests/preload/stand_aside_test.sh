@@ -123,6 +123,7 @@ mode strict "$upa" UPA_STRICT=1
 mode symbols-only "$upa" UPA_REDIRECT=0
 mode retain-nothing "$upa" UPA_RETAIN=0 UPA_DECAY_MS=0
 mode small-region "$upa" UPA_REGION_BYTES=16M
+mode heap-only "$upa" UPA_LEAST_BYTES=16T
 [[ ! -e $libraries/libupa_malloc.so ]] || mode dl "$upa:$libraries/libupa_malloc.so"
 for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] || mode "$malloc" "$upa:$malloc"

@@ -223,6 +223,8 @@ static void harmless(void)
 	CHECK(!prctl(PR_SET_NAME, "harmless", 0, 0, 0));
 	CHECK(personality(0xffffffff) != -1 && personality((unsigned)personality(0xffffffff)) != -1);
 	CHECK(!madvise(page_of_a_file(), PAGE, MADV_WILLNEED));
+	/* Refused, but by no limit. */
+	CHECK(mmap(NULL, 1ul << 47, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == ENOMEM);
 }
 
 const struct reason reasons[] = {
