@@ -4,23 +4,49 @@
  * that it knows: the agent, which it does not know, is gone meanwhile.
  */
 #define _GNU_SOURCE
+#include <linux/nsfs.h>
+#include <linux/stat.h>
+#include <time.h>
+
 #include "agent/agent.h"
 #include "entry/entry.h"
 #include "entry/next.h"
+#include "os/filter.h"
 #include "pager/pager.h"
+
+/* So often a call is made that is refused to a process of one thread: some 20 ms. */
+#define MOST_TRIES 300u
 
 #define ALONE(name, number, a, b, c, ...)                                                                              \
 	({                                                                                                             \
 		const long arguments[3] = { (long)(a), (long)(b), (long)(c) };                                         \
+		unsigned tries = 0;                                                                                    \
 		long done;                                                                                             \
                                                                                                                        \
 		entry_before_alone(number, arguments);                                                                 \
 		agent_pause();                                                                                         \
-		done = ENTRY_NEXT(name, os_call(number, arguments[0], arguments[1], arguments[2], 0, 0, 0),            \
-				  __VA_ARGS__);                                                                        \
+		do                                                                                                     \
+			done = ENTRY_NEXT(name, os_call(number, arguments[0], arguments[1], arguments[2], 0, 0, 0),    \
+					  __VA_ARGS__);                                                                \
+		while (entry_again_alone(number, arguments, done, tries++));                                           \
 		agent_resume();                                                                                        \
 		(int)entry_result(done);                                                                               \
 	})
+
+/* Does the kernel refuse it to a process of several threads? */
+static bool wants_one_thread(long number, const long a[3])
+{
+	long kind;
+
+	if (number == SYS_unshare)
+		return a[0] & (CLONE_NEWUSER | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD);
+	if (number != SYS_setns)
+		return false;
+	if (!(int)a[1] && os_filtered())
+		return true;
+	kind = (int)a[1] ? a[1] : os_call(SYS_ioctl, a[0], NS_GET_NSTYPE, 0, 0, 0, 0);
+	return !os_failed(kind) && kind & (CLONE_NEWUSER | CLONE_NEWTIME);
+}
 
 void entry_before_alone(long number, const long a[3])
 {
@@ -28,11 +54,8 @@ void entry_before_alone(long number, const long a[3])
 
 	switch (number) {
 	case SYS_unshare:
-		if (a[0] & (CLONE_NEWUSER | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD))
-			pager_end();
-		break;
 	case SYS_setns:
-		if (!(int)a[1] || a[1] & CLONE_NEWUSER)
+		if (wants_one_thread(number, a))
 			pager_end();
 		break;
 	case SYS_setuid:
@@ -45,6 +68,28 @@ void entry_before_alone(long number, const long a[3])
 	case SYS_capset: pager_end(); break;
 	default: break;
 	}
+}
+
+static unsigned thread_count(void)
+{
+	struct statx s = { .stx_nlink = 0 };
+
+	os_call(SYS_statx, AT_FDCWD, (long)"/proc/self/task", 0, STATX_NLINK, (long)&s, 0);
+	return s.stx_nlink - 2;
+}
+
+bool entry_again_alone(long number, const long a[3], long result, unsigned tries)
+{
+	const struct timespec wait = { 0, 50000 };
+
+	if (result != -EINVAL || tries >= MOST_TRIES || os_filtered() || !wants_one_thread(number, a) ||
+	    thread_count() > 1)
+		return false;
+	if (tries < 100)
+		os_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	else
+		os_call(SYS_nanosleep, (long)&wait, 0, 0, 0, 0, 0);
+	return true;
 }
 
 EXPORT int unshare(int flags)

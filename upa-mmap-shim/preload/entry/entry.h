@@ -131,6 +131,12 @@ long entry_move_pages(const long a[6]);
  */
 void entry_before_alone(long number, const long a[3]);
 
+/*
+ * After it, and `tries` others: shall it be made again? The kernel counts a thread for a moment longer than it finds it
+ * by its id, and a program that knows of one thread expects no refusal.
+ */
+bool entry_again_alone(long number, const long a[3], long result, unsigned tries);
+
 /* raw.c: finds libc's syscall(). For a process with one thread. */
 void raw_start(void);
 

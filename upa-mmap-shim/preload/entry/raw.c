@@ -133,11 +133,14 @@ static long begins(enum stand_aside_reason reason, long number, const long a[6])
 /* What changes this thread only, or wants it to be the only one (alone.c). */
 static long alone(long number, const long a[6])
 {
+	unsigned tries = 0;
 	long result;
 
 	entry_before_alone(number, a);
 	agent_pause();
-	result = os_call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	do
+		result = os_call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	while (entry_again_alone(number, a, result, tries++));
 	agent_resume();
 	return entry_result(result);
 }

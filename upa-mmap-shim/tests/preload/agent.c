@@ -313,6 +313,7 @@ static const struct {
 	{ "forks", forks },
 	{ "forks_beside", forks_beside },
 	{ "namespaces", namespaces },
+	{ "lingers", lingers },
 	{ "users", users },
 	{ "rights", rights },
 	{ "vforks", vforks },

@@ -144,6 +144,7 @@ void descriptors(void);
 void forks(void);
 void forks_beside(void);
 void namespaces(void);
+void lingers(void);
 void users(void);
 void rights(void);
 void vforks(void);

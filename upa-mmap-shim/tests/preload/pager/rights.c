@@ -4,6 +4,7 @@
  * As root. Exit status 0, or 1 and a line. `waits` says "ready" when it is another user, and goes on for some seconds.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -88,10 +89,24 @@ static void user_namespace_by_number(void)
 	alone();
 }
 
+/* Of a process of one thread only, which is the one it is for its children. */
+static void time_namespace(void)
+{
+	int fd;
+
+	CHECK(!unshare(CLONE_NEWTIME) && threads() > 1);
+	fd = open("/proc/self/ns/time_for_children", O_RDONLY);
+	CHECK(fd >= 0 && !setns(fd, CLONE_NEWTIME));
+	alone();
+}
+
 /* These do not concern the pager. */
 static void namespaces(void)
 {
+	int fd = open("/proc/self/ns/net", O_RDONLY);
+
 	CHECK(!unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS));
+	CHECK(fd >= 0 && !setns(fd, 0) && !close(fd) && setns(fd, 0) == -1);
 	CHECK(threads() > 1);
 	await_evicted();
 	all_there();
@@ -140,6 +155,7 @@ static const struct evicted_case list[] = {
 	{ "rights", rights },
 	{ "user-namespace", user_namespace },
 	{ "user-namespace-by-number", user_namespace_by_number },
+	{ "time-namespace", time_namespace },
 	{ "namespaces", namespaces },
 	{ "other-root", other_root },
 	{ "child", child },
