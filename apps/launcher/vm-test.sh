@@ -105,8 +105,8 @@ vm_test_memory() {
     --add "$root/apps/launcher/vm/memory.sh" -- sh /memory.sh
 }
 
-# The pager, on a kernel that can page, with a second node, and beside swap: without the module. Its own kernel, whatever
-# was asked for.
+# The pager, on a kernel that can page, with a second node, and beside swap: without the module. Its own kernel,
+# whatever was asked for.
 vm_test_numa() {
   local tools=$root/apps/tools/target built=$root/build/release work=$root/build/vm/numa jar
   echo "# pager with a far NUMA node, and beside swap, on 6.12"
