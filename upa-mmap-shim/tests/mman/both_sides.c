@@ -381,7 +381,8 @@ static void make_sides(void)
 
 /*
  * VmFlags of all mappings of the region, each kind once. Without soft-stale, and without "may have guard
- * pages", which neighbours inherit when the kernel merges them and which means nothing by itself.
+ * pages", which neighbours inherit when the kernel merges them and which means nothing by itself. Advice about huge
+ * pages stays with free memory on purpose (lib/mman/advise.c).
  */
 static void region_flags(char *out, size_t bytes)
 {
@@ -397,9 +398,9 @@ static void region_flags(char *out, size_t bytes)
 		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
 			in = start < (unsigned long)upa.base + INNER * PAGE && end > (unsigned long)upa.base;
 		else if (in && !strncmp(line, "VmFlags:", 8)) {
-			static const char *const ignored[] = { " sd", " gu" };
+			static const char *const ignored[] = { " sd", " gu", " hg", " nh" };
 
-			for (int i = 0; i < 2; i++) {
+			for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++) {
 				char *flag = strstr(line, ignored[i]);
 
 				if (flag)
