@@ -141,11 +141,11 @@ static void begin(void)
 	int saved = errno;
 	uint64_t signals;
 
-	if (atomic_load(&stage) != NOT_YET)
-		return;
 	signals = os_block_signals(OS_ALL_SIGNALS);
 	if (!atomic_compare_exchange_strong(&stage, &expected, BEGINNING)) {
 		os_block_signals(signals);
+		/* What the kernel served meanwhile would be its own for as long as it is there, and never paged. */
+		os_await_change(&stage, BEGINNING);
 		return;
 	}
 	/* What the kernel might refuse to a program that asks for more than there is, it shall decide. */
@@ -173,9 +173,10 @@ static void begin(void)
 /* A request for memory while there is no region. */
 static bool worth_beginning(size_t length, int protection, int flags)
 {
-	if (atomic_load_explicit(&stage, memory_order_relaxed) != NOT_YET || !(flags & MAP_ANONYMOUS) ||
-	    !(flags & MAP_PRIVATE) || protection != (PROT_READ | PROT_WRITE) || flags & MAP_STACK ||
-	    length < settings.least_bytes)
+	int now = atomic_load_explicit(&stage, memory_order_relaxed);
+
+	if ((now != NOT_YET && now != BEGINNING) || !(flags & MAP_ANONYMOUS) || !(flags & MAP_PRIVATE) ||
+	    protection != (PROT_READ | PROT_WRITE) || flags & MAP_STACK || length < settings.least_bytes)
 		return false;
 	return length >= BEGIN_BYTES || atomic_fetch_add_explicit(&requests, 1, memory_order_relaxed) >= BEGIN_REQUESTS;
 }
@@ -200,8 +201,9 @@ static bool too_many_mappings(void)
 
 struct upa_region *gate_choose(struct upa_region *region, size_t length, int protection, int flags)
 {
-	if (!region && worth_beginning(length, protection, flags)) {
-		begin();
+	if (!region) {
+		if (worth_beginning(length, protection, flags))
+			begin();
 		region = gate_region();
 	}
 	if (!region || length < settings.least_bytes || atomic_load_explicit(&closed, memory_order_relaxed) ||
