@@ -3,6 +3,7 @@ package upa.pager.live;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import upa.pager.host.Mechanism;
 import upa.pager.place.PlaceWord;
@@ -23,7 +24,9 @@ final class LiveMechanism implements Mechanism {
     private final Counters counters;
     private final List<Place> places;
     private final Runnable wake;
-    private volatile int mostPages;
+    /** The bound is never above it: both change together. */
+    private int mostPages;
+
     private volatile int bound;
     /** Place in the upper half. */
     private final Queue<Long> victims = new ConcurrentLinkedQueue<>();
@@ -39,8 +42,8 @@ final class LiveMechanism implements Mechanism {
     private final Queue<Long> leaving = new ConcurrentLinkedQueue<>();
 
     private final AtomicInteger leavingCount = new AtomicInteger();
-    private volatile boolean giveBack;
-    private volatile boolean limited;
+    private final AtomicBoolean giveBack = new AtomicBoolean();
+    private final AtomicBoolean limited = new AtomicBoolean();
 
     LiveMechanism(PageStates states, List<Place> places, Counters counters, int boundPages, Runnable wake) {
         this.states = states;
@@ -80,17 +83,17 @@ final class LiveMechanism implements Mechanism {
 
     /** The user allows so many pages from now on. */
     void limit(int pages) {
-        mostPages = pages;
-        bound = pages;
-        limited = true;
+        synchronized (this) {
+            mostPages = pages;
+            bound = pages;
+        }
+        limited.set(true);
         wake.run();
     }
 
     /** Whether the user has changed the limit since this was asked. */
     boolean takeLimited() {
-        boolean was = limited;
-        limited = false;
-        return was;
+        return limited.getAndSet(false);
     }
 
     boolean hasMigrations() {
@@ -126,9 +129,7 @@ final class LiveMechanism implements Mechanism {
     }
 
     boolean takeGiveBack() {
-        boolean was = giveBack;
-        giveBack = false;
-        return was;
+        return giveBack.getAndSet(false);
     }
 
     @Override
@@ -250,13 +251,13 @@ final class LiveMechanism implements Mechanism {
 
     @Override
     public boolean giveBack(int keepPages) {
-        giveBack = true;
+        giveBack.set(true);
         wake.run();
         return true;
     }
 
     @Override
-    public int bound(int pages) {
+    public synchronized int bound(int pages) {
         bound = Math.clamp(pages, Math.min(mostPages, Wire.ORDER_PAGES), mostPages);
         return bound;
     }

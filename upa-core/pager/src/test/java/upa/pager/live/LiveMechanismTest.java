@@ -4,6 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import upa.pager.place.PlaceWord;
 import upa.pager.store.NodeStore;
@@ -87,6 +91,37 @@ class LiveMechanismTest {
         assertEquals(300, mechanism.boundPages());
         assertEquals(256, mechanism.bound(1), "an order must fit");
         assertEquals(512, mechanism.bound(512));
+    }
+
+    /** The user lowers the limit while a policy raises its bound. */
+    @Test
+    void norIsItWhenBothChangeAtOnce() throws Exception {
+        AtomicBoolean over = new AtomicBoolean();
+        try (ExecutorService policy = Executors.newSingleThreadExecutor()) {
+            Future<?> raises = policy.submit(() -> {
+                while (!over.get()) {
+                    mechanism.bound(1_000);
+                    // So that what is wrong lasts.
+                    for (int i = 0; i < 50; i++) {
+                        Thread.onSpinWait();
+                    }
+                }
+            });
+            try {
+                for (int round = 0; round < 3_000_000; round++) {
+                    mechanism.limit(1_000);
+                    mechanism.limit(300);
+                    for (int i = 0; i < 10; i++) {
+                        assertEquals(300, mechanism.boundPages());
+                    }
+                }
+            } finally {
+                over.set(true);
+            }
+            raises.get();
+        }
+        assertTrue(mechanism.takeLimited());
+        assertFalse(mechanism.takeLimited());
     }
 
     @Test
