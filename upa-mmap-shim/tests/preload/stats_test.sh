@@ -44,7 +44,7 @@ expect "handed out" 102400000 awk '/^  handed out by mmap/ { print $5 }' "$table
 expect "cleared" 0 awk '/populated, so cleared/ { print $4 }' "$table"
 # Passed on: the stacks of its four threads, one less for each that finds the stack of one that has ended. What three of
 # them ask for while the fourth makes the region waits for that.
-for _ in {1..20}; do
+for _ in {1..50}; do
   run threads
   expect "threads" "20000 1" awk 'index($0, "  mmap, under 32 MiB") == 1 { print $5, ($7 <= 4) }' "$table"
 done

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,8 +72,14 @@ static void plain(void)
 	CHECK(!munmap(a, 11 * MIB));
 }
 
+static atomic_int coming;
+
+/* All begin at once, awake. */
 static void *one_thread(void *unused)
 {
+	atomic_fetch_sub(&coming, 1);
+	while (atomic_load(&coming) > 0)
+		;
 	map_and_unmap(5000, 5 * MIB);
 	return unused;
 }
@@ -81,6 +88,7 @@ static void threads(void)
 {
 	pthread_t t[4];
 
+	atomic_store(&coming, 4);
 	for (int i = 0; i < 4; i++)
 		CHECK(!pthread_create(&t[i], NULL, one_thread, NULL));
 	for (int i = 0; i < 4; i++)
