@@ -139,9 +139,8 @@ static void begin(void)
 	struct upa_region_options o = options(memory);
 	int expected = NOT_YET;
 	int saved = errno;
-	uint64_t signals;
+	uint64_t signals = os_block_signals(OS_ALL_SIGNALS);
 
-	signals = os_block_signals(OS_ALL_SIGNALS);
 	if (!atomic_compare_exchange_strong(&stage, &expected, BEGINNING)) {
 		os_block_signals(signals);
 		/* What the kernel served meanwhile would be its own for as long as it is there, and never paged. */
