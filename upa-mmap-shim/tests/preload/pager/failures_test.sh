@@ -148,10 +148,11 @@ end 'pager killed'
 # ---- the store
 
 begin "$far"
-halt "$server"
-sleep 0.5
-grep -q 'store=redis does not answer: threads wait for pages there' "$work/err" ||
+kill -STOP "$server"
+await is_said 'store=redis does not answer: threads wait for pages there' ||
   fail "a store that hangs is not said: $(<"$work/err")"
+sleep "$seconds"
+kill -CONT "$server"
 end 'store stopped'
 
 # Pages that are in a store near by do not wait for the far one.
@@ -187,8 +188,7 @@ end 'store restarted'
 
 begin "$far"
 redis config set maxmemory 1mb >/dev/null
-sleep "$seconds"
-grep -q 'no store takes more pages: they stay in memory, over the bound' "$work/err" ||
+await is_said 'no store takes more pages: they stay in memory, over the bound' ||
   fail "a full store is not said: $(<"$work/err")"
 redis config set maxmemory 0 >/dev/null
 end 'store full'
@@ -247,8 +247,7 @@ if [[ $EUID -eq 0 ]] && make_network; then
   await_network
   begin "$behind"
   ip -n "$space" link set "${link}p" down
-  sleep $((seconds + 1))
-  grep -q 'store=redis does not answer: threads wait for pages there' "$work/err" ||
+  await is_said 'store=redis does not answer: threads wait for pages there' ||
     fail "a network that is cut is not said: $(<"$work/err")"
   ip -n "$space" link set "${link}p" up
   end 'network cut'
@@ -295,8 +294,7 @@ if [[ -n ${UPA_FULL:-} && $EUID -eq 0 ]]; then
     mounted=$work/mounted
     fallocate -l $(($(stat -f -c '%a * %S' "$mounted") - (4 << 20))) "$mounted/other"
     begin "file:$mounted:1G"
-    sleep "$seconds"
-    grep -q 'no store takes more pages: they stay in memory, over the bound' "$work/err" ||
+    await is_said 'no store takes more pages: they stay in memory, over the bound' ||
       fail "a full disk is not said: $(<"$work/err")"
     rm "$mounted/other"
     end 'disk full'

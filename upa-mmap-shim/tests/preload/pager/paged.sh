@@ -18,6 +18,21 @@ fail() {
   failed=1
 }
 
+# await COMMAND...: until it succeeds, for half a minute; what a busy machine is late with is no failure.
+await() {
+  local i
+  for ((i = 0; i < 300; i++)); do
+    ! "$@" || return 0
+    sleep 0.1
+  done
+  return 1
+}
+
+# is_said TEXT: whether that is among what the program in the background and its pager have said.
+is_said() {
+  grep -q "$1" "$work/err"
+}
+
 # Ends the test as skipped where this machine or user cannot page.
 need_paging() {
   local status=0

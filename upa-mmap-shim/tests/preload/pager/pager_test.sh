@@ -96,6 +96,12 @@ begin() {
   fail "no pager of $*: $(<"$work/err")"
 }
 
+# evicted: whether pages of it have left, by the pager that there is now. Between one and the next there is none.
+evicted() {
+  ask stats "$program" >"$work/stats"
+  grep -q '^evicted to stores  *[1-9]' "$work/stats"
+}
+
 # Policies that fail: the default takes over, and the program goes on, within its bound.
 java=$(awk '$1 == "exec" { print $2 }' "${upa%/*}/build/pager/start")
 mkdir "$work/classes"
@@ -112,15 +118,10 @@ for fault in loop throw recurse sleep exit starve hoard nonsense idle; do
   done
   sleep 1
   # A pager that has a thread which does not end, of a run that is over, begins anew.
-  for ((i = 0; i < 100; i++)); do
-    ask stats "$program" >"$work/stats"
-    ! grep -q '^evicted to stores  *[1-9]' "$work/stats" || break
-    sleep 0.1
-  done
+  await evicted || fail "policy $fault: nothing was evicted: $(<"$work/stats")"
   echo end 1<>"$work/input"
   wait "$program" || fail "policy $fault: status=$?: $(<"$work/err")"
   grep -q ' wrong 0$' "$work/out" || fail "policy $fault: $(<"$work/out") $(<"$work/err")"
-  grep -q '^evicted to stores  *[1-9]' "$work/stats" || fail "policy $fault: nothing was evicted: $(<"$work/stats")"
   [[ $(<"$work/status") == *'  clock  '* ]] || fail "policy $fault: no other has taken over: $(<"$work/status")"
   grep -q Faulty "$work/err" || fail "policy $fault: it is not said why: $(<"$work/err")"
 done
@@ -236,8 +237,7 @@ if [[ $("$upa" policy status | wc -l) -eq 1 ]]; then
   "$upa" policy record "$work/recording.gz" --seconds 1 >"$work/said" || fail "policy record: status=$?"
   grep -q '^recorded events=[1-9]' "$work/said" || fail "policy record: $(<"$work/said")"
 fi
-"$upa" policy stats "$program" >"$work/stats" || fail "policy stats: status=$?"
-grep -q '^evicted to stores  *[1-9]' "$work/stats" || fail "nothing was evicted: $(<"$work/stats")"
+await evicted || fail "nothing was evicted: $(<"$work/stats")"
 "$upa" policy status "$program" >"$work/status" || fail "policy status: status=$?"
 [[ $(<"$work/status") == *checker*stride+clock* ]] || fail "policy status: $(<"$work/status")"
 echo end 1<>"$work/input"
@@ -382,9 +382,16 @@ if command -v python3 >/dev/null; then
     begin clock --memory 16M -- "$tests/pager_inherit" "$way"
     wait_for ready
     python3 - "$pager" <<'END'
-import os, resource, sys
+import os, resource, sys, time
 pid = int(sys.argv[1])
-taken = {int(fd) for fd in os.listdir('/proc/%d/fd' % pid)}
+def descriptors():
+    return {int(fd) for fd in os.listdir('/proc/%d/fd' % pid)}
+# What it still has open of its beginning would be free later.
+taken, looks = descriptors(), 0
+while looks < 20:
+    time.sleep(0.1)
+    now = descriptors()
+    taken, looks = now, looks + 1 if now == taken else 0
 free = next(fd for fd in range(1 << 20) if fd not in taken)
 hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
 resource.prlimit(pid, resource.RLIMIT_NOFILE, (free + 1, hard))
@@ -398,7 +405,7 @@ fi
 
 # No other comes, since who would start it is killed too: the program must not read on.
 begin clock --memory 16M -- "$tests/pager_checker" 64 2 100
-sleep 2
+await evicted || fail "no pager: nothing was evicted"
 kill -9 "$(keeper_of "$program")"
 kill -9 "$pager"
 status=0
@@ -408,8 +415,10 @@ grep -q 'the pager is gone and no other has come' "$work/err" || fail "$(<"$work
 grep -q 'wrong' "$work/err" && fail "no pager: $(<"$work/err")"
 
 # The same with all in memory: the program goes on.
-begin clock --memory 512M -- "$tests/pager_checker" 16 1 4
+begin clock --memory 512M -- "$tests/pager_checker" 16 1 until-input
 kill -9 "$(keeper_of "$program")"
 kill -9 "$pager"
+sleep 2
+echo end 1<>"$work/input"
 wait "$program" || fail "killed pager, all in memory: status=$?: $(<"$work/err")"
 exit "$failed"
