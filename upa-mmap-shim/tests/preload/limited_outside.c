@@ -24,10 +24,10 @@
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
 /* The limit leaves so much; a call asks for so much, and had been used and freed before. */
-#define ROOM (160 * MIB)
-#define WANTED (128 * MIB)
-#define USED (512 * MIB)
-#define HEAP (64 * MIB)
+#define ROOM (80 * MIB)
+#define WANTED (64 * MIB)
+#define USED (256 * MIB)
+#define HEAP (32 * MIB)
 
 static char *kept;                /* in use when the limit comes */
 static char *freed;               /* was in use */
