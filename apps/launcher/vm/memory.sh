@@ -29,8 +29,7 @@ swapping() {
 		sleep 1
 	done
 	[ "$status" = 0 ] || return "$status"
-	[ "$(swapped)" -gt "$before" ] || echo "nothing has been swapped out" >>/tmp/output
-	[ "$(swapped)" -gt "$before" ]
+	[ "$(swapped)" -gt "$before" ] || { echo "nothing has been swapped out" >>/tmp/output && return 1; }
 }
 echo "TAP version 13"
 echo +memory >/sys/fs/cgroup/cgroup.subtree_control
