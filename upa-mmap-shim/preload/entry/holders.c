@@ -70,27 +70,60 @@ static void empty_untouched(const struct uffdio_register *wanted)
 		os_madvise(from, (size_t)(at - from), MADV_DONTNEED);
 }
 
+/* Does the structure that a program hands to the kernel have this word there? Who has a filter is not asked. */
+static bool says(const uint32_t *structure, size_t word, uint32_t value)
+{
+	return os_filtered() || (entry_readable(structure + word) && structure[word] == value);
+}
+
+/* NVIDIA's driver takes memory of the program's, for CUDA too, by one of three calls, as an object of a class. */
+static bool hands_to_nvidia(unsigned long request, const uint32_t *structure)
+{
+	if (_IOC_TYPE(request) != 'F' || _IOC_DIR(request) != (_IOC_READ | _IOC_WRITE))
+		return false;
+	switch (_IOC_NR(request)) {
+	case 0x27: /* NV_ESC_RM_ALLOC_MEMORY */
+	case 0x2b: /* NV_ESC_RM_ALLOC */ return says(structure, 3, 0x71 /* NV01_MEMORY_SYSTEM_OS_DESCRIPTOR */);
+	case 0x4a: /* NV_ESC_RM_VID_HEAP_CONTROL */
+		return says(structure, 2, 27 /* NVOS32_FUNCTION_ALLOC_OS_DESCRIPTOR */);
+	default: return false;
+	}
+}
+
 /*
  * By which memory of the program's is handed to a device, or to a guest or a server in the kernel. It is worked on
  * until it is taken back, or until the kernel unmaps it. libc has no headers of most; structures are as long as they
  * are.
  */
-static bool hands_over(unsigned long request)
+static bool hands_over(unsigned long request, const void *argument)
 {
 	switch (request) {
 	case _IOWR('V', 8, char[20]):     /* VIDIOC_REQBUFS */
+	case _IOWR('V', 92, char[256]):   /* VIDIOC_CREATE_BUFS */
 	case _IO(';', 113):               /* VFIO_IOMMU_MAP_DMA */
 	case _IO(';', 133):               /* IOMMU_IOAS_MAP */
+	case _IO(0xb6, 0x43):             /* DFL_FPGA_PORT_DMA_MAP */
+	case _IOWR('d', 0x44, char[40]):  /* DRM_IOCTL_HL_MEMORY, of Gaudi */
+	case _IOWR('H', 5, char[40]):     /* HL_IOCTL_MEMORY, the same before 6.7 */
+	case _IOWR('d', 0x48, char[24]):  /* DRM_IOCTL_ETNAVIV_GEM_USERPTR */
+	case _IOWR('d', 0x4e, char[32]):  /* DRM_IOCTL_IVPU_BO_CREATE_FROM_USERPTR */
 	case _IOWR('d', 0x51, char[24]):  /* DRM_IOCTL_AMDGPU_GEM_USERPTR */
 	case _IOWR('d', 0x6d, char[24]):  /* DRM_IOCTL_RADEON_GEM_USERPTR */
 	case _IOWR('d', 0x73, char[24]):  /* DRM_IOCTL_I915_GEM_USERPTR */
 	case _IOWR('K', 0x16, char[40]):  /* AMDKFD_IOC_ALLOC_MEMORY_OF_GPU */
+	case _IOWR(0xa5, 40, char[32]):   /* GENWQE_PIN_MEM */
 	case _IOW(0xae, 0x46, char[32]):  /* KVM_SET_USER_MEMORY_REGION */
 	case _IOW(0xae, 0x49, char[160]): /* KVM_SET_USER_MEMORY_REGION2 */
-	case _IOW(0xaf, 3, char[8]): /* VHOST_SET_MEM_TABLE */ return true;
+	case _IOW(0xae, 0x23, char[24]):  /* NE_SET_USER_MEMORY_REGION, of Nitro Enclaves */
+	case _IOW(0xa2, 0x41, char[32]):  /* ACRN_IOCTL_SET_MEMSEG */
+	case _IOW(0xb8, 2, char[32]):     /* MSHV_SET_GUEST_MEMORY */
+	case _IO(0xaf, 1):                /* VHOST_SET_OWNER: what vDPA gets then comes by write() */
+	case _IOW(0xaf, 3, char[8]):      /* VHOST_SET_MEM_TABLE */
+	case _IOW(0x81, 0x18, char[48]): /* VDUSE_IOTLB_REG_UMEM */ return true;
 	default:
 		/* RDMA_VERBS_IOCTL: libibverbs makes such calls on a device that it has opened, the first at once. */
-		return _IOC_TYPE(request) == 0x1b && _IOC_DIR(request) == (_IOC_READ | _IOC_WRITE);
+		return (_IOC_TYPE(request) == 0x1b && _IOC_DIR(request) == (_IOC_READ | _IOC_WRITE)) ||
+		       hands_to_nvidia(request, argument);
 	}
 }
 
@@ -105,7 +138,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_end(arguments);
 	if (request == UFFDIO_API || request == UFFDIO_REGISTER)
 		stand_aside(ASIDE_FAULTS);
-	if (hands_over(request))
+	if (hands_over(request, (const void *)argument))
 		stand_aside(ASIDE_PINNED);
 	if (request == UFFDIO_REGISTER)
 		empty_untouched((const struct uffdio_register *)argument);

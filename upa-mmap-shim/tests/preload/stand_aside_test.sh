@@ -63,6 +63,10 @@ spliced| region heap files|none
 no-huge-pages| region heap purging files|none
 END
 
+# Memory that is handed to a device, or to a guest.
+found=$(LD_PRELOAD=$upa "$program" requests) || found="status $?"
+[[ -z $found ]] && echo "same: requests" || { echo "FAILED: after requests: $found"; failed=1; }
+
 # nothing NAME COMMAND...: there, UPA serves nothing from the start
 nothing() {
   local name=$1 found

@@ -5,6 +5,8 @@
  *   stand_aside calls    what calls do afterwards on addresses that were in use, had been freed, or are new: lines
  *                        that must be the same with and without the preloaded library
  *   stand_aside race     the same reasons while threads ask for memory: each must have its own, with its contents
+ *   stand_aside requests after which requests of ioctl() the region does not do what it should: "NAME serves" or "NAME
+ *                        ends it", a line each; an error where it serves nothing from the start
  *   stand_aside REASON   what still runs as UPA has it once REASON has come, if UPA is there, in one line: region,
  *                        heap, purging, huge, files; "none" is no reason. stand_aside_test.sh knows the table
  */
@@ -176,6 +178,36 @@ static int effects(const char *name)
 	return 2;
 }
 
+/* Does the region serve once this has been asked for? */
+static bool serves_after(const struct request *r)
+{
+	unsigned words[64] = { 0 };
+	int status;
+	pid_t child;
+
+	memcpy(words, r->words, sizeof(r->words));
+	child = fork();
+	if (!child) {
+		/* The kernel says so if there is nothing to read. */
+		CHECK(r->hands_over || ioctl(-1, r->number, NULL) == -1);
+		CHECK(ioctl(-1, r->number, words) == -1);
+		_exit(region_serves() ? 2 : 3);
+	}
+	CHECK(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) >= 2);
+	return WEXITSTATUS(status) == 2;
+}
+
+static int after_requests(void)
+{
+	memset(map(8 * MIB), 1, 8 * MIB);
+	CHECK(region_serves());
+	for (size_t i = 0; i < request_count; i++)
+		if (serves_after(&requests[i]) == requests[i].hands_over)
+			printf("%s %s\n", requests[i].name, requests[i].hands_over ? "serves" : "ends it");
+	return 0;
+}
+
 #ifdef SANITIZED
 /* As if the program ran under AddressSanitizer. */
 __attribute__((visibility("default"))) void __asan_init(void);
@@ -188,8 +220,10 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "race"))
 		return race();
+	if (argc == 2 && !strcmp(argv[1], "requests"))
+		return after_requests();
 	if (argc != 2) {
-		fputs("usage: stand_aside calls | race | REASON\n", stderr);
+		fputs("usage: stand_aside calls | race | requests | REASON\n", stderr);
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);

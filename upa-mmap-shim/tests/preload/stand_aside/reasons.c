@@ -260,3 +260,46 @@ const struct reason reasons[] = {
 };
 
 const size_t reason_count = sizeof(reasons) / sizeof(*reasons);
+
+/* Numbers and sizes as the kernel's headers have them, or NVIDIA's. */
+const struct request requests[] = {
+	{ "RDMA_VERBS_IOCTL", _IOWR(0x1b, 1, char[24]), { 0 }, true },
+	{ "RDMA that only reads", _IOR(0x1b, 1, char[24]), { 0 }, false },
+	{ "VIDIOC_REQBUFS", 0xc0145608, { 0 }, true },
+	{ "VIDIOC_CREATE_BUFS", 0xc100565c, { 0 }, true },
+	{ "VIDIOC_QUERYCAP", 0x80685600, { 0 }, false },
+	{ "VFIO_IOMMU_MAP_DMA", 0x3b71, { 0 }, true },
+	{ "VFIO_IOMMU_GET_INFO", 0x3b70, { 0 }, false },
+	{ "IOMMU_IOAS_MAP", 0x3b85, { 0 }, true },
+	{ "DFL_FPGA_PORT_DMA_MAP", 0xb643, { 0 }, true },
+	{ "DRM_IOCTL_HL_MEMORY", 0xc0286444, { 0 }, true },
+	{ "HL_IOCTL_MEMORY", 0xc0284805, { 0 }, true },
+	{ "DRM_IOCTL_ETNAVIV_GEM_USERPTR", 0xc0186448, { 0 }, true },
+	{ "DRM_IOCTL_IVPU_BO_CREATE_FROM_USERPTR", 0xc020644e, { 0 }, true },
+	{ "DRM_IOCTL_AMDGPU_GEM_USERPTR", 0xc0186451, { 0 }, true },
+	{ "DRM_IOCTL_RADEON_GEM_USERPTR", 0xc018646d, { 0 }, true },
+	{ "DRM_IOCTL_I915_GEM_USERPTR", 0xc0186473, { 0 }, true },
+	{ "AMDKFD_IOC_ALLOC_MEMORY_OF_GPU", 0xc0284b16, { 0 }, true },
+	{ "GENWQE_PIN_MEM", 0xc020a528, { 0 }, true },
+	{ "KVM_SET_USER_MEMORY_REGION", 0x4020ae46, { 0 }, true },
+	{ "KVM_SET_USER_MEMORY_REGION2", 0x40a0ae49, { 0 }, true },
+	{ "KVM_CREATE_VM", 0xae01, { 0 }, false },
+	{ "NE_SET_USER_MEMORY_REGION", 0x4018ae23, { 0 }, true },
+	{ "ACRN_IOCTL_SET_MEMSEG", 0x4020a241, { 0 }, true },
+	{ "MSHV_SET_GUEST_MEMORY", 0x4020b802, { 0 }, true },
+	{ "VHOST_SET_OWNER", 0xaf01, { 0 }, true },
+	{ "VHOST_SET_MEM_TABLE", 0x4008af03, { 0 }, true },
+	{ "VDUSE_IOTLB_REG_UMEM", 0x40308118, { 0 }, true },
+	{ "NV_ESC_RM_ALLOC_MEMORY of the program's", _IOWR('F', 0x27, char[56]), { 0, 0, 0, 0x71 }, true },
+	{ "NV_ESC_RM_ALLOC_MEMORY of the driver's", _IOWR('F', 0x27, char[56]), { 0x71, 0x71, 0x71, 0x3e }, false },
+	{ "NV_ESC_RM_ALLOC of the program's", _IOWR('F', 0x2b, char[48]), { 0, 0, 0, 0x71 }, true },
+	{ "NV_ESC_RM_ALLOC of the driver's", _IOWR('F', 0x2b, char[32]), { 0, 0, 0, 0x40 }, false },
+	{ "NV_ESC_RM_VID_HEAP_CONTROL of the program's", _IOWR('F', 0x4a, char[184]), { 0, 0, 27, 0 }, true },
+	{ "NV_ESC_RM_VID_HEAP_CONTROL of the driver's", _IOWR('F', 0x4a, char[184]), { 27, 27, 2, 27 }, false },
+	{ "NV_ESC_RM_FREE", _IOWR('F', 0x29, char[16]), { 0, 0, 27, 0x71 }, false },
+	{ "of another driver", _IOWR('G', 0x27, char[56]), { 0, 0, 27, 0x71 }, false },
+	{ "of a frame buffer", _IOR('F', 0x27, char[56]), { 0, 0, 27, 0x71 }, false },
+	{ "TIOCGWINSZ", TIOCGWINSZ, { 0 }, false },
+};
+
+const size_t request_count = sizeof(requests) / sizeof(*requests);

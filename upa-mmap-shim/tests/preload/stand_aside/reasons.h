@@ -72,6 +72,17 @@ struct reason {
 extern const struct reason reasons[];
 extern const size_t reason_count;
 
+/* A request of ioctl() that may hand memory to a device or a guest, with what words say of it. */
+struct request {
+	const char *name;
+	unsigned long number;
+	unsigned words[4];
+	bool hands_over;
+};
+
+extern const struct request requests[];
+extern const size_t request_count;
+
 void limit_addresses(void);
 void limit_data(void);
 void refuse(void);
