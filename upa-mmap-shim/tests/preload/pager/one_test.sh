@@ -57,14 +57,9 @@ becomes() {
   fail "$3: $1 is not '$2': $said $(<"$work/$1.err")"
 }
 
-# Who finds that another was faster ends.
-is_one() {
-  [[ $(pagers | wc -l) -eq 1 ]]
-}
-
-# one_pager WHEN
-one_pager() {
-  await is_one || fail "$1: there are pagers=$(pagers | wc -l), not one"
+# pagers_are COUNT WHEN
+pagers_are() {
+  [[ $(pagers | wc -l) -eq $1 ]] || fail "$2: there are pagers=$(pagers | wc -l), not $1"
 }
 
 # await_none: until there is no pager any more: it ends by itself.
@@ -104,7 +99,7 @@ begin c --policy sieve --memory 12M --store zstd:64M,file:secret
 for name in a b c; do
   evicted "$name"
 done
-one_pager 'three programs'
+pagers_are 1 'three programs'
 becomes a '  fifo .* bound 16 MiB' 'as asked'
 becomes b '  s3-fifo .* bound 20 MiB' 'as asked'
 becomes c '  sieve .* bound 12 MiB' 'as asked'
@@ -189,7 +184,7 @@ done
 for name in a b c; do
   evicted "$name"
 done
-one_pager 'after kills'
+pagers_are 1 'after kills'
 [[ $(pagers) != "$before" ]] || fail "no pager was killed"
 becomes b '  s3-fifo  ' 'after kills'
 becomes c '  sieve  ' 'after kills'
@@ -240,7 +235,7 @@ for ((i = 0; i < 100; i++)); do
 done
 [[ $(pagers) != "$pager" ]] || fail "a policy that loops stays in the pager of all"
 evicted b
-one_pager 'after faults'
+pagers_are 1 'after faults'
 ! grep -v "pid=${programs[b]} " "$work/b.err" || fail "what is not its own is said to another: $(<"$work/b.err")"
 
 # A policy that ends the pager before its program has begun: it is refused, the others go on.

@@ -132,11 +132,7 @@ says 2 "policy: jar=$work/faulty.jar has no class=Missing" --policy "$work/fault
 
 # wait_for TEXT: until the program in the background has said it.
 wait_for() {
-  for ((i = 0; i < 300; i++)); do
-    ! grep -q "$1" "$work/out" || return 0
-    sleep 0.1
-  done
-  fail "nothing is said: $1: $(<"$work/err")"
+  await grep -q "$1" "$work/out" || fail "nothing is said: $1: $(<"$work/err")"
 }
 
 # A core file has all pages, those outside of memory too, and the program stands still until they have come.
@@ -238,6 +234,7 @@ if [[ $("$upa" policy status | wc -l) -eq 1 ]]; then
   grep -q '^recorded events=[1-9]' "$work/said" || fail "policy record: $(<"$work/said")"
 fi
 await evicted || fail "nothing was evicted: $(<"$work/stats")"
+"$upa" policy stats "$program" >"$work/stats" || fail "policy stats: status=$?"
 "$upa" policy status "$program" >"$work/status" || fail "policy status: status=$?"
 [[ $(<"$work/status") == *checker*stride+clock* ]] || fail "policy status: $(<"$work/status")"
 echo end 1<>"$work/input"
@@ -303,10 +300,7 @@ grep -q 'no store takes more pages' "$work/err" || fail "a full store is not sai
 
 # A file that returns other bytes: the page cannot be touched.
 begin clock --memory 16M --store file:/var/tmp:1G -- "$tests/pager_ways" damage
-for ((i = 0; i < 300; i++)); do
-  [[ $(<"$work/out") != ready ]] || break
-  sleep 0.1
-done
+wait_for ready
 for fd in /proc/"$pager"/fd/*; do
   [[ $(readlink "$fd") != *.pages* ]] || dd if=/dev/urandom of="$fd" bs=1M count=32 conv=notrunc status=none
 done
@@ -366,10 +360,7 @@ wait "$program" || fail "a pager that is slow to start: status=$?: $(<"$work/err
 
 # A child has its pages from the next pager, if the one that knew of it has died.
 begin clock --memory 16M -- "$tests/pager_inherit" later
-for ((i = 0; i < 300; i++)); do
-  [[ $(<"$work/out") != ready ]] || break
-  sleep 0.1
-done
+wait_for ready
 kill -9 "$pager"
 echo go 1<>"$work/input"
 wait "$program" || fail "a child and a killed pager: status=$?: $(<"$work/err")"
@@ -387,11 +378,12 @@ pid = int(sys.argv[1])
 def descriptors():
     return {int(fd) for fd in os.listdir('/proc/%d/fd' % pid)}
 # What it still has open of its beginning would be free later.
-taken, looks = descriptors(), 0
+taken, looks, end = descriptors(), 0, time.monotonic() + 60
 while looks < 20:
     time.sleep(0.1)
     now = descriptors()
     taken, looks = now, looks + 1 if now == taken else 0
+    assert time.monotonic() < end, 'the descriptors of a pager that is idle change'
 free = next(fd for fd in range(1 << 20) if fd not in taken)
 hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
 resource.prlimit(pid, resource.RLIMIT_NOFILE, (free + 1, hard))

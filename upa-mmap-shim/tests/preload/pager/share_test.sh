@@ -24,13 +24,6 @@ bound() {
   ask status "$1" | sed -n 's/.* bound \([0-9]*\) MiB.*/\1/p'
 }
 
-# shared: whether the three stay within 80 MiB, the third has more than the second by half, and the first what it needs.
-# The figures are of different moments.
-shared() {
-  bounds=("$(bound "${programs[0]}")" "$(bound "${programs[1]}")" "$(bound "${programs[2]}")")
-  ((bounds[0] + bounds[1] + bounds[2] <= 80 && 3 * bounds[1] < 2 * bounds[2] && 2 * bounds[0] > 16))
-}
-
 begin small 8
 begin large 96
 begin larger 96
@@ -49,7 +42,13 @@ for ((i = 0; i < 60; i++)); do
   sleep 0.5
 done
 grep -q '^evicted to stores  *[1-9]' "$work/stats" || fail "nothing is evicted: $(<"$work/stats") $(<"$work/said")"
-await shared || fail "not within 80 MiB, or not by shares: bounds in MiB=${bounds[*]}: $(<"$work/said")"
+sum=0
+for p in "${programs[@]}"; do
+  sum=$((sum + $(bound "$p")))
+done
+((sum <= 80)) || fail "together they have more: bounds=$sum: $(<"$work/said")"
+((3 * $(bound "${programs[1]}") < 2 * $(bound "${programs[2]}"))) || fail "not by shares: $("$upa" policy status)"
+((2 * $(bound "${programs[0]}") > 16)) || fail "who needs little has too little: $("$upa" policy status)"
 
 # One leaves, and the others have what it had.
 before=$(bound "${programs[1]}")
