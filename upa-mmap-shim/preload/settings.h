@@ -39,6 +39,7 @@ struct settings {
 	bool brk;
 	bool uncleared;
 	bool huge;
+	bool ahead;
 	bool off;
 };
 

@@ -32,6 +32,7 @@
 #include "region/region_private.h"
 #include "settings.h"
 #include "stand_aside.h"
+#include "upkeep/ahead.h"
 #include "upkeep/heap.h"
 #include "upkeep/purging.h"
 #include "upkeep/retention.h"
@@ -145,6 +146,7 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 		settings.huge = false;
 	}
 	retention_start();
+	ahead_start();
 	if (!pager_wanted())
 		agent_start();
 	/* Handlers that are registered later run earlier. */

@@ -25,6 +25,7 @@
 #include "pager/pager.h"
 #include "settings.h"
 #include "stand_aside.h"
+#include "upkeep/ahead.h"
 #include "upkeep/purging.h"
 #include "upkeep/retention.h"
 #include "upkeep/sparse.h"
@@ -135,8 +136,11 @@ static void *map(void *hint, size_t length, int protection, int flags, int fd, o
 	if ((!hint || free_hint(hint)) && is_client(asker.code) && gate_serves(length, protection, flags) &&
 	    !exceeds_memory(length) && (!sparse_expected(length) || sparse_tries())) {
 		result = upa_mman_map(length, alignment, protection, flags, offset);
-		if (result)
+		if (result) {
+			if (!(flags & MAP_POPULATE))
+				ahead_block(result, length);
 			return account(result, length);
+		}
 		if (upa_mman_serves(protection, flags, offset))
 			pager_missed(length);
 	}

@@ -63,6 +63,9 @@ static struct tally tallies[ROWS][2];
 /* By mmap, in whole pages. */
 static _Atomic uint64_t served_bytes;
 
+/* Of these and of the heap, before they were touched. */
+static _Atomic uint64_t populated_bytes;
+
 /* NULL: there has been none. */
 static const struct upa_region *_Atomic region;
 
@@ -222,6 +225,12 @@ void statistics_count(unsigned kind, unsigned flags, size_t bytes, uint64_t begu
 	atomic_fetch_add_explicit(&t->ticks, ticks() - begun, memory_order_relaxed);
 }
 
+void statistics_populated(size_t bytes)
+{
+	if (statistics_wanted)
+		atomic_fetch_add_explicit(&populated_bytes, bytes, memory_order_relaxed);
+}
+
 void statistics_region(const struct upa_region *its_region)
 {
 	atomic_store(&region, its_region);
@@ -235,6 +244,7 @@ void statistics_after_fork(void)
 		return;
 	memset(tallies, 0, sizeof(tallies));
 	atomic_store(&served_bytes, 0);
+	atomic_store(&populated_bytes, 0);
 	atomic_store(&printed, false);
 	if (r)
 		upa_region_get_stats(r, &before);
@@ -357,6 +367,7 @@ static void table(struct message *m, const struct tally all[2], double tick)
 	line(m, "all", all, tick);
 	if (r)
 		memory_of_region(m, r);
+	amount(m, "populated ahead", atomic_load(&populated_bytes));
 	amount(m, "purged without the kernel", view.purged_bytes);
 	amount(m, "  not used since", view.purged_idle_bytes);
 	amount(m, "heap reused and cleared", view.heap_reused_bytes);
@@ -457,6 +468,7 @@ static void json(struct message *m, const char *name, double tick)
 		json_number(m, "cleared_bytes", st.cleared_bytes - before.cleared_bytes);
 		json_number(m, "given_back_bytes", st.given_back_bytes - before.given_back_bytes);
 	}
+	json_number(m, "populated_ahead_bytes", atomic_load(&populated_bytes));
 	json_number(m, "purged_bytes", view.purged_bytes);
 	json_number(m, "heap_reused_bytes", view.heap_reused_bytes);
 	json_number(m, "agent_given_back_bytes", view.agent_given_back_bytes);

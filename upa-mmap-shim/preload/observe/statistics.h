@@ -29,6 +29,9 @@ uint64_t statistics_clock(void);
 /* Counts a request, by kind and flags of upa/trace.h, that began then. */
 void statistics_count(unsigned kind, unsigned flags, size_t bytes, uint64_t begun);
 
+/* So much has been populated before it was touched. */
+void statistics_populated(size_t bytes);
+
 /* There is a region now. */
 void statistics_region(const struct upa_region *region);
 

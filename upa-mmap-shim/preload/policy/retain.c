@@ -134,6 +134,14 @@ static int64_t most_kept(const struct retain *r)
 	return trim && trim - 1 < most ? trim - 1 : most;
 }
 
+int64_t retain_spare(const struct retain *r)
+{
+	int64_t use = load(&r->live) > load(&r->peak) ? load(&r->live) : load(&r->peak);
+	int64_t keepable = load(&r->keepable);
+
+	return least(use / 20, least(most_bound(r), keepable ? keepable - 1 : INT64_MAX));
+}
+
 static int64_t kept(const struct retain *r)
 {
 	return region_retained(r) + load(&r->heap_retained) + load(&r->idle);

@@ -183,6 +183,12 @@ bool retain_reclaim(struct retain *r, int64_t keep);
 /* Before the first tick of a row of them. */
 void retain_begin_ticks(struct retain *r);
 
+/*
+ * The bytes that may be resident now though nobody may use them: a twentieth of what is in use or was lately, or less
+ * where what is known of limits, or another process's bound, leaves less.
+ */
+int64_t retain_spare(const struct retain *r);
+
 /* In use of the region, by what has been told. */
 int64_t retain_region_live(const struct retain *r);
 

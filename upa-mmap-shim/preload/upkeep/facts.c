@@ -169,6 +169,16 @@ int64_t facts_keepable(int64_t now, int64_t kept)
 	return most;
 }
 
+bool facts_many_nodes(void)
+{
+	char text[64];
+
+	/* A list, as "0", "0-1" or "0,2". */
+	return atomic_load_explicit(&stopped, memory_order_relaxed) ||
+	       (file_read("/sys/devices/system/node/has_memory", text, sizeof(text)) &&
+		(strchr(text, ',') || strchr(text, '-')));
+}
+
 /* ---- mappings and pages ----------------------------------------------------------------------------- */
 
 /* struct procmap_query of linux/fs.h, since Linux 6.11. */

@@ -23,6 +23,9 @@ int64_t facts_resident(void);
  */
 int64_t facts_keepable(int64_t now, int64_t kept);
 
+/* Has the machine memory on several NUMA nodes? True if no file may be read. */
+bool facts_many_nodes(void);
+
 /* What the kernel says of the mapping that an address lies in. */
 struct facts_mapping {
 	uintptr_t from, to;

@@ -10,6 +10,7 @@
 #include "os/os.h"
 #include "os/page.h"
 #include "os/wait.h"
+#include "upkeep/ahead.h"
 #include "upkeep/retention.h"
 #include "upkeep/zero.h"
 
@@ -158,8 +159,10 @@ static int grow(uintptr_t now, uintptr_t wanted, bool zeros)
 			upa_touch_resident((void *)lazy_from, (end < lazy_to ? end : lazy_to) - lazy_from);
 	}
 	moved(wanted);
-	if (wanted > had)
+	if (wanted > had) {
 		retention_heap_grew((int64_t)(wanted - had));
+		ahead_heap(had, up(wanted));
+	}
 	return 0;
 }
 

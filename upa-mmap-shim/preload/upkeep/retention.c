@@ -244,6 +244,11 @@ int64_t retention_peak(void)
 	return retain_peak(&retain);
 }
 
+int64_t retention_spare(void)
+{
+	return retain_spare(&retain);
+}
+
 void retention_after_fork(void)
 {
 	retain_after_fork(&retain);

@@ -23,6 +23,7 @@ int64_t retention_heap_unmarked(void);
 void retention_heap_lazy(int64_t lazy);
 int64_t retention_excess(int64_t idle, int64_t bytes);
 int64_t retention_peak(void);
+int64_t retention_spare(void);
 void retention_after_fork(void);
 
 /* Who is to be called when enough is kept for ticks to be worth it: often, so it must be quick. */

@@ -89,6 +89,7 @@ UPA_REDIRECT 1
 UPA_BRK 1
 UPA_UNCLEARED 1
 UPA_HUGE 1
+UPA_AHEAD 1
 UPA_OFF 0'
 expect "defaults" "$defaults" \
   "$(awk '/^UPA_/ { name = $1 } / default: [0-9a-z]+$/ && !/none$/ { print name, $NF }' <<<"$list")"

@@ -330,7 +330,10 @@ static void bounds(void)
 	CHECK(retain.bounded, "the bound is why");
 	CHECK(counted_resident() <= 70 * MIB && world.region.retained > 30 * MIB, "retained=%" PRId64,
 	      world.region.retained);
+	counted.bound = 1 + atomic_load(&retain.live) + MIB;
+	IS(retain_spare(&retain), MIB);
 	counted.bound = 1;
+	IS(retain_spare(&retain), 0);
 	use_and_free(4 * MIB);
 	IS(world.region.retained, 0);
 	counted.bound = 0;

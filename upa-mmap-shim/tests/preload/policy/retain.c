@@ -398,6 +398,30 @@ static void absent(void)
 	IS(retain_kept(&retain), 0);
 }
 
+/* A twentieth of what is in use, or was lately, if limits leave it. */
+static void spare(void)
+{
+	begin();
+	IS(retain_spare(&retain), 0);
+	look(100 * MIB, 0);
+	IS(retain_spare(&retain), 5 * MIB);
+	/* The heap grows; the region shrinks. */
+	retain_heap(&retain, 20 * MIB, 0);
+	IS(retain_spare(&retain), 6 * MIB);
+	retain_heap(&retain, 0, 0);
+	world.now++;
+	look(40 * MIB, 0);
+	CHECK(retain_spare(&retain) > 2 * MIB && retain_spare(&retain) <= 5 * MIB, "%" PRId64, retain_spare(&retain));
+	/* A limit that leaves less, and memory that is short. */
+	begin();
+	world.keepable = 3 * MIB;
+	look(100 * MIB, 2 * MIB);
+	IS(retain_spare(&retain), 3 * MIB);
+	world.keepable = 0;
+	look(100 * MIB, 2 * MIB);
+	IS(retain_spare(&retain), 0);
+}
+
 int main(void)
 {
 	beyond_the_peak();
@@ -414,6 +438,7 @@ int main(void)
 	account();
 	freed_since();
 	absent();
+	spare();
 	nobody_waits();
 	return 0;
 }
