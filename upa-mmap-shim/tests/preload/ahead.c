@@ -3,6 +3,7 @@
  * ahead.c - memory that is populated before it is touched: it reads zero like any other, and is there only where as
  * much was used before. Says how many of how many pages were. Run by ahead_test.sh:
  *
+ *   ahead possible                     status 77: this kernel cannot do it
  *   ahead used|sparse|part|populated   blocks, of which all, the first page, or all but the last quarter is touched;
  *                                      `populated`: the program wants them so
  *   ahead heap|sparse-heap             the same of what the heap grows by
@@ -27,6 +28,7 @@
 #include "units.h"
 
 #define PAGES 64ul
+#define POPULATE_WRITE 23 /* MADV_POPULATE_WRITE, which older headers lack */
 #define LARGE_PAGES 1024ul
 #define LARGE_BLOCKS 25
 #define BLOCKS 400
@@ -62,6 +64,11 @@ static char *map(unsigned long pages, int flags)
 	p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 	CHECK(p != MAP_FAILED && errno == E2BIG, "errno=%d", errno);
 	return p;
+}
+
+static bool possible(void)
+{
+	return !madvise(map(PAGES, 0), PAGES * PAGE, POPULATE_WRITE);
 }
 
 /* Each thread waits here for the others. */
@@ -177,6 +184,8 @@ int main(int argc, char **argv)
 	pthread_barrier_init(&turn, NULL, 1);
 	/* Where a heap begins within a page. */
 	sbrk((intptr_t)(-(uintptr_t)sbrk(0) % PAGE));
+	if (!strcmp(what, "possible"))
+		return possible() ? 0 : EXIT_SKIPPED;
 	if (!strcmp(what, "used"))
 		say(blocks(PAGES, 0));
 	else if (!strcmp(what, "sparse"))

@@ -9,6 +9,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
 
+left_out() {
+  echo "left out: $*"
+  exit 77
+}
+"$ahead" possible || left_out "this kernel cannot populate memory that is to be written (before Linux 5.14)"
+! grep -q '[,-]' /sys/devices/system/node/has_memory 2>/dev/null || left_out "this machine has several NUMA nodes"
+! grep -q '^Seccomp:.*[12]' /proc/self/status || left_out "there is a filter over system calls"
+
 # run NAME [VARIABLE=VALUE...]: what the program says goes to $said, what UPA has populated, in pages, to $counted
 run() {
   local name=$1
