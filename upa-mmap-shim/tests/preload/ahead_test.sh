@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# ahead_test.sh LIB_DIRECTORY TEST_DIRECTORY: memory is populated before it is touched where as much was used before, and
-# nowhere else; and the statistics count it.
+# ahead_test.sh LIB_DIRECTORY TEST_DIRECTORY: memory is populated before it is touched where as much was used before,
+# and nowhere else; and the statistics count it.
 set -euo pipefail
 
 upa="$1/libupa_mmap.so"

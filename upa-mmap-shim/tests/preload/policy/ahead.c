@@ -134,17 +134,17 @@ static void by_what_is_not_used(void)
 /* Where it is looked: at the first pages that are never populated, and in the middle if that is not either. */
 static void looks(void)
 {
-	static const struct {
-		uint32_t pages, near_end, looked;
-	} sizes[] = { { 16, 14, 1 }, { 31, 28, 1 }, { 33, 29, 2 }, { 64, 56, 4 }, { 256, 224, 16 }, { 8192, 7168, 16 } };
+	/* Pages of a block; which are looked at near its end, and how many. */
+	static const uint32_t sizes[][3] = { { 16, 14, 1 }, { 31, 28, 1 },    { 33, 29, 2 },
+					     { 64, 56, 4 }, { 256, 224, 16 }, { 8192, 7168, 16 } };
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		begin();
-		used(sizes[i].pages);
-		used(sizes[i].pages);
-		CHECK(world.asked == 2 && world.asked_pages == sizes[i].looked, "pages=%u", sizes[i].pages);
-		CHECK(world.asked_at[0] == sizes[i].near_end, "pages=%u", sizes[i].pages);
-		CHECK(world.asked_at[1] == sizes[i].pages / 2, "pages=%u", sizes[i].pages);
+		used(sizes[i][0]);
+		used(sizes[i][0]);
+		CHECK(world.asked == 2 && world.asked_pages == sizes[i][2], "pages=%u", sizes[i][0]);
+		CHECK(world.asked_at[0] == sizes[i][1], "pages=%u", sizes[i][0]);
+		CHECK(world.asked_at[1] == sizes[i][0] / 2, "pages=%u", sizes[i][0]);
 	}
 	/* One page of sixteen may be missing, of fewer none. */
 	for (uint32_t missing = 0; missing < 3; missing++) {
