@@ -84,7 +84,7 @@ static const struct setting list[] = {
 	{ "HUGE", ON_OFF(huge, 1),
 	  "huge pages where whole 2 MiB are purged and touched again, and huge pages are cheap" },
 	{ "AHEAD", ON_OFF(ahead, 1),
-	  "memory is populated before it is touched where as large blocks before were used" },
+	  "memory is populated before it is touched where blocks of about its size were used" },
 	{ "OFF", ON_OFF(off, 0),
 	  "serve nothing" },
 	{ "LAUNCHED", NUMBER, FIELD(launched), 0, 1u << 22, UPA_NOT_LAUNCHED, "a process id", "none",
