@@ -27,6 +27,11 @@ for call in $("$tests/pager_calls" list) arguments; do
   paged clock --memory 16M -- "$tests/pager_calls" "$call" 2>"$work/err" || fail "$call: status=$?: $(<"$work/err")"
 done
 
+# What is in memory is the pager's to say: nothing is populated before it is touched.
+paged clock --memory 256M --stats="json:$work/json" -- "$tests/preload_ahead" used >"$work/out" 2>"$work/err" ||
+  fail "ahead: status=$?: $(<"$work/err")"
+grep -q '"populated_ahead_bytes":0,' "$work/json" || fail "populated ahead: $(<"$work/json")"
+
 # What mremap() puts at addresses of its choice is there as without UPA. Before 6.17 the kernel moves one mapping only.
 for seed in 1 2; do
   "$tests/pager_remaps" "$seed" 20 >"$work/alone"
