@@ -11,7 +11,7 @@
 
 /* Frames on their way from words to F, and the pages they came from, in the same order. */
 struct batch {
-	bool absent; /* frames without memory only: installed nowhere */
+	bool absent; /* frames without memory only */
 	uint32_t ranges, runs;
 	uint64_t frames;
 	struct upadev_range range[MAX_RANGES];
@@ -109,13 +109,9 @@ static bool batch_ready(const struct upa_region *r, const struct batch *b)
 	return pages == b->frames;
 }
 
-/*
- * Have its frames no memory still, after their words have been cleared? Then nothing was installed before, and nothing
- * can be any more: the module clears its mark before it brings memory.
- */
+/* Have its frames no memory still? */
 static bool batch_still_absent(const struct upa_region *r, struct batch *b)
 {
-	__sync_synchronize(); /* the words, then the marks */
 	for (uint32_t i = 0; i < b->runs; i++)
 		for (uint32_t n = 0; n < b->run[i].count; n++)
 			if (!upa_frame_absent(r, b->run[i].first.n + n))
@@ -137,13 +133,12 @@ static void batch_not_zero(struct batch *b)
 static int shoot_down(struct upa_region *r, struct batch *b, bool frees_pages)
 {
 	struct device_region *d = r->device;
-	bool installed = b->ranges && !(b->absent && batch_still_absent(r, b));
 	int error;
 
 	UPA_ASSERT(batch_ready(r, b));
-	if (b->absent && installed)
+	error = b->ranges ? upa_device_shoot_down(d, b->range, b->ranges) : 0;
+	if (b->absent && !batch_still_absent(r, b))
 		batch_not_zero(b);
-	error = installed ? upa_device_shoot_down(d, b->range, b->ranges) : 0;
 	if (error)
 		batch_undo(d, b);
 	for (uint32_t i = 0; frees_pages && i < b->ranges; i++)

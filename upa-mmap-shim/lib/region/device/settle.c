@@ -5,8 +5,9 @@
  * the next requests choose: such a frame becomes one that is free and absent in F, the page it stood at absent in A.
  * That is all they are for. Until then, or if it never happens, a touch brings memory, and nothing else is different.
  *
- * It costs no system call: a frame without memory is installed nowhere, so its word needs no shoot-down. To be sure of
- * that, the mark is looked at once more after the word has been cleared.
+ * A word that is cleared is shot down like any other, though a frame without memory is installed nowhere: a fault at a
+ * neighbour may have read the word, or the mark of its block, before that, and install the frame once somebody else has
+ * brought its memory back.
  */
 #define _GNU_SOURCE
 #include <errno.h>

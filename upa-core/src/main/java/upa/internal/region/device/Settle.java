@@ -2,7 +2,6 @@ package upa.internal.region.device;
 
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
 
-import upa.internal.os.RawMemory;
 import upa.internal.region.RegionState;
 import upa.llfree.LlFree;
 
@@ -11,8 +10,9 @@ import upa.llfree.LlFree;
  * becomes an absent one; a frame at a free page becomes a free and absent one, and its page absent. Until then, or if
  * it never happens, a touch brings memory, and nothing else is different.
  *
- * <p>It costs no system call: a frame without memory is installed nowhere, so its word needs no shoot-down. To be sure
- * of that, the mark is looked at once more after the word has been cleared.
+ * <p>A word that is cleared is shot down like any other, though a frame without memory is installed nowhere: a fault at
+ * a neighbour may have read the word, or the mark of its block, before that, and install the frame once somebody else
+ * has brought its memory back.
  */
 final class Settle {
     /** Children at most for one request, so that none pays for all. */
@@ -95,15 +95,10 @@ final class Settle {
                 words.set(i, 0);
             }
         }
-        RawMemory.fullFence();
-        boolean absent = marks.areAbsent(taken);
-        if (!absent) {
-            // Somebody has touched one, or used it since the look.
-            PageRanges range = new PageRanges();
-            range.add(page, n);
-            words.shootDown(range, taken.pages());
-        }
-        frames.put(slot, taken, absent ? LlFree.PUT_ABSENT : 0);
+        PageRanges range = new PageRanges();
+        range.add(page, n);
+        words.shootDown(range, taken.pages());
+        frames.put(slot, taken, marks.areAbsent(taken) ? LlFree.PUT_ABSENT : 0);
         words.deferred.getAndAdd(-taken.pages());
         state.putBack(slot, page, n, LlFree.PUT_ABSENT);
     }
