@@ -449,7 +449,7 @@ struct upadev_allocator {
  * The module only reads the words of the allocators, and trusts nothing in them: an owner whose
  * words are wrong loses contents of its own, and nobody else anything. A page of which the frame
  * has been moved elsewhere must not be free before an UPADEV_UNMAP (of any pages) that began after
- * the move has returned, unless the frame had no memory when it was moved.
+ * the move has returned.
  *
  * What was taken is told by marks, so that the process can prefer what is still there. They are
  * __u64 words, one behind the other:
