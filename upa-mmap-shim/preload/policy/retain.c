@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/retain.h"
 
+#include "policy/ahead.h"
+
 /* What a thread tells of when the region is not about to be looked at anyway. */
 #define LARGE_STEP (2ll << 20)
 
@@ -139,7 +141,7 @@ int64_t retain_spare(const struct retain *r)
 	int64_t use = load(&r->live) > load(&r->peak) ? load(&r->live) : load(&r->peak);
 	int64_t keepable = load(&r->keepable);
 
-	return least(use / 20, least(most_bound(r), keepable ? keepable - 1 : INT64_MAX));
+	return least(use / AHEAD_SHARE, least(most_bound(r), keepable ? keepable - 1 : INT64_MAX));
 }
 
 static int64_t kept(const struct retain *r)

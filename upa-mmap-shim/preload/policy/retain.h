@@ -184,8 +184,8 @@ bool retain_reclaim(struct retain *r, int64_t keep);
 void retain_begin_ticks(struct retain *r);
 
 /*
- * The bytes that may be resident now though nobody may use them: a twentieth of what is in use or was lately, or less
- * where what is known of limits, or another process's bound, leaves less.
+ * The bytes that may be resident now though nobody may use them: of what is in use or was lately, the share of
+ * policy/ahead.h, or less where what is known of limits, or another process's bound, leaves less.
  */
 int64_t retain_spare(const struct retain *r);
 
