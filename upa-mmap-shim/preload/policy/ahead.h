@@ -5,9 +5,10 @@
  *
  * A page that is touched first costs a fault; many at once cost a fraction of that each. But what the program then does
  * not touch is memory for nothing. So there is a credit, for each class of blocks, those of about one size. A block is
- * judged when the next of its class comes. Its last pages are never populated ahead: if they have memory by then, the
- * block has been used, and its pages are credited; if not, the credit is gone. Of a block a twentieth of the credit is
- * populated. So of what a class has used no more than a twentieth is ever populated for nothing.
+ * judged when the next of its class comes. Its last eighth is never populated ahead: if the first pages of that have
+ * memory by then, the block has been used, and its pages are credited; if not, the credit is gone. Of a block a
+ * twentieth of the credit is populated. So, as far as these pages tell, of what a class has used no more than a
+ * twentieth is ever populated for nothing.
  *
  * As long as its middle is not populated either, that is looked at too, since a stack is used from its end on.
  *
