@@ -415,7 +415,8 @@ int64_t search_border(const struct upa_llfree *a, uint64_t c, uint64_t tree_flip
 	if (lo == UPA_CHILD_PAGES || UPA_CHILD_PAGES - lo >= n)
 		return -1;
 	hi = n - (UPA_CHILD_PAGES - lo);
-	if (next_bit(behind->allocated, child_flip(w, tree_flip), 0, hi) < hi)
+	/* The pages that a last child lacks are allocated, unless somebody has overwritten them. */
+	if (c * UPA_CHILD_PAGES + hi > a->pages || next_bit(behind->allocated, child_flip(w, tree_flip), 0, hi) < hi)
 		return -1;
 	if (stale && ((child_state(v) == UPA_MIXED && !all_stale(before, lo, UPA_CHILD_PAGES)) ||
 		      (child_state(w) == UPA_MIXED && !all_stale(behind, 0, hi))))

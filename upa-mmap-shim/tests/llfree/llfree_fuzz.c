@@ -40,8 +40,11 @@ static uint64_t take(struct input *in, size_t n)
 	return value;
 }
 
-static void check_page(const struct upa_llfree *a, int64_t page, uint64_t n)
+/* Of what a get has returned, with UPA_GET_CONTENTS or without it. */
+static void check_page(const struct upa_llfree *a, int64_t result, uint64_t n)
 {
+	int64_t page = result < 0 ? result : upa_llfree_page(result);
+
 	if (page >= 0)
 		CHECK((uint64_t)page < a->pages && n <= a->pages - (uint64_t)page, "page=%" PRId64 " n=%" PRIu64, page,
 		      n);
@@ -66,6 +69,28 @@ static void overwrite(const struct upa_llfree *a, char *state, size_t bytes, str
 	}
 }
 
+/*
+ * Lets the pages that the last child lacks look free in its bits, its word and the tree's: only the number of pages
+ * says otherwise. One row of the child may be in use, and a slot has taken its last run about there.
+ */
+static void free_the_end(const struct upa_llfree *a, uint32_t slot, struct input *in)
+{
+	uint64_t last = a->children - 1;
+	_Atomic uint64_t *rows = (_Atomic uint64_t *)a->bitmap + last * 16;
+	_Atomic uint32_t *tree = (_Atomic uint32_t *)a->tree + last / UPA_TREE_CHILDREN;
+	uint64_t of_free = take(in, 1) & 1 ? ~0ull : 0; /* by the polarity of the tree */
+	uint32_t used_row = (uint32_t)take(in, 1) % 16;
+	uint32_t ones = of_free ? UPA_CHILD_PAGES : 0;
+
+	for (uint32_t i = 0; i < 8; i++)
+		rows[i] = i == used_row ? ~of_free : of_free;
+	if (used_row < 8)
+		ones = of_free ? ones - 64 : ones + 64;
+	((_Atomic uint32_t *)a->child)[last] = ones | (uint32_t)(take(in, 1) & 3) << 12;
+	*tree = (*tree & ~0xffffu) | (uint32_t)take(in, 1);
+	((_Atomic uint64_t *)a->slot)[slot % a->slots * 8 + 1] = (last + take(in, 1) % 4 - 2) * UPA_CHILD_PAGES;
+}
+
 static void one_operation(struct upa_llfree *a, char *state, size_t bytes, struct input *in)
 {
 	uint64_t kind = take(in, 1) % 16;
@@ -79,9 +104,9 @@ static void one_operation(struct upa_llfree *a, char *state, size_t bytes, struc
 
 	switch (kind) {
 	case 0:
-	case 1: check_page(a, upa_llfree_get(a, slot, (uint32_t)n % 11, n >> 4 & 3), 1ull << n % 11); break;
+	case 1: check_page(a, upa_llfree_get(a, slot, (uint32_t)n % 11, n >> 4 & 15), 1ull << n % 11); break;
 	case 2:
-	case 3: check_page(a, upa_llfree_get_run(a, slot, n, first & 3), n); break;
+	case 3: check_page(a, upa_llfree_get_run(a, slot, n, first & 15), n); break;
 	case 4: upa_llfree_get_at(a, slot, first, n); break;
 	case 5:
 	case 6: upa_llfree_put_run(a, slot, first, n, slot >> 4 & 3); break;
@@ -94,6 +119,10 @@ static void one_operation(struct upa_llfree *a, char *state, size_t bytes, struc
 		upa_llfree_set_stale(a, first, n);
 		upa_llfree_set_resident(a, first, n);
 		upa_llfree_resident(a, first);
+		upa_llfree_set_lazy(a, first, n);
+		upa_llfree_lazy(a, first);
+		upa_llfree_settle(a, first, n);
+		upa_llfree_contents(a, first, n);
 		upa_llfree_child_state(a, first);
 		break;
 	case 10: upa_llfree_drain(a); break;
@@ -108,6 +137,11 @@ static void one_operation(struct upa_llfree *a, char *state, size_t bytes, struc
 	case 13:
 		if (!upa_llfree_attach(&other, state, bytes))
 			CHECK(other.pages == a->pages && other.slots == a->slots, "pages=%" PRIu64, other.pages);
+		break;
+	case 14:
+		free_the_end(a, slot, in);
+		n = 1 + n % (3 * UPA_CHILD_PAGES);
+		check_page(a, upa_llfree_get_run(a, slot, n, first & 15), n);
 		break;
 	default: overwrite(a, state, bytes, in); break;
 	}

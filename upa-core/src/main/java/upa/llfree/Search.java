@@ -360,7 +360,8 @@ final class Search {
             return NONE;
         }
         int hi = n - (CHILD_PAGES - lo);
-        if (Bits.next(behind, childFlip(w, treeFlip), 0) < hi) {
+        // The pages that a last child lacks are allocated, unless somebody has overwritten them.
+        if (c * CHILD_PAGES + hi > a.pages || Bits.next(behind, childFlip(w, treeFlip), 0) < hi) {
             return NONE;
         }
         boolean lacks = stale
