@@ -8,6 +8,7 @@
  * shadow.
  */
 #include <linux/fadvise.h>
+#include <linux/file.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -15,7 +16,8 @@
 
 #include "region.h"
 
-#define UPA_REFILLS 16U /* of one fault: each found the memory taken again, or none to spare */
+#define UPA_REFILLS 16U       /* of one fault: each found the memory taken again */
+#define UPA_PATIENCE (2 * HZ) /* that touches wait for room within a bound */
 
 /* Pages under one holding of mmap_lock, beside which others may want to map and unmap. */
 #define UPA_PAGES_AT_ONCE 65536U
@@ -79,11 +81,44 @@ static bool upa_has_memory(const struct upa_region *r, u64 frame)
 }
 
 /*
- * Brings the memory of @page, which has none at the moment, as far as it is to be had. 0: touch it
- * again; else what the fault comes to, or VM_FAULT_SIGBUS.
+ * The bound is reached and nothing unused was found: what others are about to free makes room, if
+ * they get on. So the touch waits, without mmap_lock, which they may need, and is repeated; but no
+ * longer than until UPA_PATIENCE has passed in which no touch had any. 0: look again.
  */
-static noinline vm_fault_t upa_bring(struct upa_region *r, u64 page, u32 frame,
-				     unsigned int *attempts)
+static vm_fault_t upa_await_room(struct upa_region *r, struct vm_fault *vmf)
+{
+	const unsigned int waits = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE;
+	struct file *file = vmf->vma->vm_file;
+	struct upa_unused *u = r->unused;
+	unsigned long now = jiffies;
+
+	/* Nobody waits any more from before. */
+	if (time_after(now, READ_ONCE(u->starved) + UPA_PATIENCE))
+		WRITE_ONCE(u->starving_since, now);
+	WRITE_ONCE(u->starved, now);
+	if (time_after(now, READ_ONCE(u->starving_since) + UPA_PATIENCE)) {
+		WRITE_ONCE(u->starving_since, now);
+		return VM_FAULT_SIGBUS;
+	}
+	if ((vmf->flags & waits) != waits) {
+		schedule_timeout_killable(1);
+		return fatal_signal_pending(current) ? VM_FAULT_NOPAGE : 0;
+	}
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+	get_file(file); /* hence the region: without mmap_lock the mapping may go */
+	mmap_read_unlock(r->mm);
+	schedule_timeout_killable(1);
+	fput(file);
+	return VM_FAULT_RETRY;
+}
+
+/*
+ * Brings the memory of @page, which has none at the moment, as far as it is to be had. 0: look
+ * again; else what the fault comes to.
+ */
+static noinline vm_fault_t upa_bring(struct upa_region *r, struct vm_fault *vmf, u64 page,
+				     u32 frame, unsigned int *attempts)
 {
 	u64 block;
 	int ret = upa_refill(r, frame - 1, upa_block_named(r, page, &block));
@@ -92,12 +127,11 @@ static noinline vm_fault_t upa_bring(struct upa_region *r, u64 page, u32 frame,
 		return VM_FAULT_OOM; /* as of anonymous memory */
 	if (ret == -EINTR)
 		return VM_FAULT_NOPAGE; /* about to die */
-	if ((*attempts)++ >= UPA_REFILLS || (ret && ret != -EDQUOT))
-		return VM_FAULT_SIGBUS;
-	/* At the bound: what somebody is about to free may make room. */
-	if (ret)
-		schedule_timeout_killable(1);
-	return 0;
+	if (ret == -EDQUOT)
+		return upa_await_room(r, vmf);
+	if (READ_ONCE(r->unused))
+		WRITE_ONCE(r->unused->starving_since, jiffies);
+	return ret || (*attempts)++ >= UPA_REFILLS ? VM_FAULT_SIGBUS : 0;
 }
 
 /*
@@ -142,7 +176,7 @@ again:
 		/* It is there: a mark came or went meanwhile. It is touched again. */
 		if (r->blocks && upa_has_memory(r, frame - 1))
 			goto done;
-		fault = upa_bring(r, page, frame, &attempts);
+		fault = upa_bring(r, vmf, page, frame, &attempts);
 		if (fault == VM_FAULT_SIGBUS)
 			goto bad;
 		if (fault)

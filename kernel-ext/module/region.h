@@ -112,6 +112,8 @@ struct upa_allocator {
  * @gone: frames that have no memory: their entries are 0
  * @bound: of frames that have some; refill_lock
  * @growing: frames that UPADEV_RESIZE is about to add; refill_lock
+ * @starving_since: in jiffies: since then no touch has had memory within the bound, and some wanted
+ * @starved: when the last one wanted in vain
  */
 struct upa_unused {
 	struct upa_allocator pages;
@@ -126,6 +128,8 @@ struct upa_unused {
 	atomic64_t gone;
 	u64 bound;
 	u64 growing;
+	unsigned long starving_since;
+	unsigned long starved;
 };
 
 /**

@@ -140,6 +140,36 @@ static void unused_ones_make_room(void)
 	CHECK(stats(&r).reclaimed_pages >= FRAMES - 300 + 200);
 }
 
+/* Whom the bound keeps from memory waits for what others free, and keeps no lock from them. */
+static void waits_for_room(void)
+{
+	struct region r = declared(0, FRAMES, 300);
+	struct toucher t[2];
+
+	CHECK_EQUAL(bound(&r, 300), 300);
+	for (int i = 0; i < 2; i++) {
+		CHECK(unit_get(&frames, 700 + i));
+		r.shadow[700 + i] = 701 + i;
+	}
+	start_touch(&t[0], &r, 700, true);
+	usleep(100000);
+	/* Needs the lock of the mappings for writing. */
+	munmap(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), PAGE);
+	CHECK_EQUAL(atomic_load(&t[0].outcome), -1);
+	unit_put(&pages, 5);
+	CHECK_EQUAL(end_touch(&t[0]), 0);
+	/* Each waits as long as any other: what the one has waited is not the next one's. */
+	for (int i = 0; i < 2; i++) {
+		start_touch(&t[1], &r, 701, true);
+		CHECK_EQUAL(end_touch(&t[1]), SIGBUS);
+	}
+	start_touch(&t[1], &r, 701, true);
+	usleep(100000);
+	CHECK_EQUAL(bound(&r, 301), 300);
+	CHECK_EQUAL(end_touch(&t[1]), 0);
+	CHECK_EQUAL(stats(&r).held, 301);
+}
+
 static void by_a_manager(void)
 {
 	struct region r = declared(0, FRAMES, 100);
@@ -277,5 +307,5 @@ static void kept_beside_threads(void)
 }
 
 TESTS(CASE(refuses_wrong_requests), CASE(lowered_and_raised), CASE(unused_ones_make_room),
-      CASE(by_a_manager), CASE(pools_grow_within_it), CASE(pagers_keep_it), CASE(blocks_keep_it),
-      CASE(kept_beside_threads))
+      CASE(waits_for_room), CASE(by_a_manager), CASE(pools_grow_within_it), CASE(pagers_keep_it),
+      CASE(blocks_keep_it), CASE(kept_beside_threads))

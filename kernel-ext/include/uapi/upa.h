@@ -337,10 +337,11 @@ struct upadev_reclaim {
  * manager. The last one to call decides. At once so much of what is unused goes back to the kernel
  * that the bound is kept, or all of it. What is in use stays, so that `held` may be more; the call
  * may be repeated later. As long as there is a bound, a frame gets memory only if it is kept
- * thereby, if need be after unused ones have lost theirs. Otherwise a touch is a SIGBUS, a page
- * that a pager brings EDQUOT, and a pool that would grow beyond it ENOMEM. So who allocates pages
- * looks at the bound, which stands before the marks (struct upadev_allocators), and leaves the
- * rest alone. With EINTR the bound is set.
+ * thereby, if need be after unused ones have lost theirs. Otherwise a touch waits for what others
+ * free; it is a SIGBUS once for two seconds no touch had any memory. A page that a pager brings is
+ * EDQUOT at once, and a pool that would grow beyond the bound ENOMEM. So who allocates pages looks
+ * at the bound, which stands before the marks (struct upadev_allocators), and leaves the rest
+ * alone. With EINTR the bound is set.
  */
 struct upadev_bound {
 	__u64 pages;
