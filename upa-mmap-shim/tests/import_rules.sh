@@ -17,42 +17,45 @@ export LC_ALL=C
 # Imports that are to go, as "file: import". Nothing else is let through, and one that is no longer needed is a fault.
 allowed=()
 
+# These answer in REPLY: a subshell for each import would cost most of the time.
+
 # rank FOLDER: its place in the line above; empty if it has none.
 rank() {
   case $1 in
-    uapi) echo 0 ;;
-    os) echo 1 ;;
-    llfree) echo 2 ;;
-    region) echo 3 ;;
-    region/linear | region/device) echo 4 ;;
-    region/fenced) echo 5 ;;
-    mman) echo 6 ;;
-    preload/base) echo 7 ;;
-    preload/policy | preload/observe) echo 8 ;;
-    preload/gate) echo 9 ;;
-    preload/upkeep | preload/pager) echo 10 ;;
-    preload/agent) echo 11 ;;
-    preload/stand_aside) echo 12 ;;
-    preload/entry) echo 13 ;;
-    preload) echo 14 ;;
+    uapi) REPLY=0 ;;
+    os) REPLY=1 ;;
+    llfree) REPLY=2 ;;
+    region) REPLY=3 ;;
+    region/linear | region/device) REPLY=4 ;;
+    region/fenced) REPLY=5 ;;
+    mman) REPLY=6 ;;
+    preload/base) REPLY=7 ;;
+    preload/policy | preload/observe) REPLY=8 ;;
+    preload/gate) REPLY=9 ;;
+    preload/upkeep | preload/pager) REPLY=10 ;;
+    preload/agent) REPLY=11 ;;
+    preload/stand_aside) REPLY=12 ;;
+    preload/entry) REPLY=13 ;;
+    preload) REPLY=14 ;;
+    *) REPLY= ;;
   esac
 }
 
 # folder_of PATH: of a file below lib/ or preload/, or of an import.
 folder_of() {
   case $1 in
-    region/linear/* | region/device/* | region/fenced/*) dirname "$1" ;;
-    os/* | llfree/* | region/* | mman/*) echo "${1%%/*}" ;;
-    policy/* | observe/* | upkeep/* | pager/* | agent/* | entry/*) echo "preload/${1%%/*}" ;;
-    upa/api.h | upa/version.h | */kernel-ext/include/uapi/upa.h) echo uapi ;;
-    upa/llfree.h) echo llfree ;;
-    upa/region.h | upa/pager.h) echo region ;;
-    upa/mman.h | upa/hint.h) echo mman ;;
-    upa/trace.h | upa/view.h) echo preload/observe ;;
-    */*) ;;
-    settings.[ch] | clock.[ch] | report_target.h) echo preload/base ;;
-    gate.[ch] | stand_aside.[ch]) echo "preload/${1%.?}" ;;
-    *) echo preload ;;
+    region/linear/* | region/device/* | region/fenced/*) REPLY=${1%/*} ;;
+    os/* | llfree/* | region/* | mman/*) REPLY=${1%%/*} ;;
+    policy/* | observe/* | upkeep/* | pager/* | agent/* | entry/*) REPLY=preload/${1%%/*} ;;
+    upa/api.h | upa/version.h | */kernel-ext/include/uapi/upa.h) REPLY=uapi ;;
+    upa/llfree.h) REPLY=llfree ;;
+    upa/region.h | upa/pager.h) REPLY=region ;;
+    upa/mman.h | upa/hint.h) REPLY=mman ;;
+    upa/trace.h | upa/view.h) REPLY=preload/observe ;;
+    */*) REPLY= ;;
+    settings.[ch] | clock.[ch] | report_target.h) REPLY=preload/base ;;
+    gate.[ch] | stand_aside.[ch]) REPLY=preload/${1%.?} ;;
+    *) REPLY=preload ;;
   esac
 }
 
@@ -64,36 +67,42 @@ system_call_header() {
   return 1
 }
 
-# judge FILE-FOLDER IMPORT: says why the import is against the rules, or nothing.
+# judge FILE-FOLDER IMPORT: why the import is against the rules; empty if it is not.
 judge() {
   local folder=$1 import=$2 target mine its
   if [[ $folder == preload/policy ]] && system_call_header "$import"; then
-    echo "policy makes no system calls"
+    REPLY='policy makes no system calls'
     return
   fi
-  target=$(folder_of "$import")
-  mine=$(rank "$folder") its=$(rank "$target")
+  folder_of "$import"
+  target=$REPLY
+  rank "$folder"
+  mine=$REPLY
+  rank "$target"
+  its=$REPLY
+  REPLY=
   if [[ -z $its ]]; then
-    echo "this folder has no place in import_rules.sh"
+    REPLY='this folder has no place in import_rules.sh'
   elif ((its > mine)); then
-    echo "$folder is below $target"
+    REPLY="$folder is below $target"
   elif [[ $folder == region/* && $target == region/* && $folder != "$target" &&
     $folder:$target != region/fenced:region/linear ]]; then
-    echo "a back end uses no other"
+    REPLY='a back end uses no other'
   elif [[ $folder == preload/policy && $target == preload/* && $target != preload/policy ]]; then
-    echo "policy is below what asks it"
+    REPLY='policy is below what asks it'
   fi
 }
 
 # check REPOSITORY: prints "file: import: reason" for each fault.
 check() {
-  local shim=$1/upa-mmap-shim file name folder line import reason
+  local shim=$1/upa-mmap-shim file name folder line import
   while read -r file; do
     name=${file#"$shim"/}
     case $name in
-      lib/*) folder=$(folder_of "${name#lib/}") ;;
-      *) folder=$(folder_of "${name#preload/}") ;;
+      lib/*) folder_of "${name#lib/}" ;;
+      *) folder_of "${name#preload/}" ;;
     esac
+    folder=$REPLY
     [[ -n $folder ]] || { echo "$name: this folder has no place in import_rules.sh"; continue; }
     while read -r line; do
       import=${line#*[\"<]} import=${import%[\">]*}
@@ -101,8 +110,8 @@ check() {
       if [[ $line == *'<'* && $import != upa/* ]]; then
         [[ $folder == preload/policy ]] && system_call_header "$import" || continue
       fi
-      reason=$(judge "$folder" "$import")
-      [[ -z $reason ]] || echo "$name: $import: $reason"
+      judge "$folder" "$import"
+      [[ -z $REPLY ]] || echo "$name: $import: $REPLY"
     done < <(grep -E '^[[:blank:]]*#[[:blank:]]*include' "$file")
   done < <(find "$shim/lib" "$shim/preload" -name '*.[ch]' | sort)
   if [[ -d $1/kernel-ext ]]; then
