@@ -41,7 +41,7 @@ static uint64_t take(struct input *in, size_t n)
 	return value;
 }
 
-/* Of what a get has returned, with UPA_GET_CONTENTS or without it. */
+/* n pages exist from one on, which a search or a get has returned; the latter with UPA_GET_CONTENTS or without it. */
 static void check_page(const struct upa_llfree *a, int64_t result, uint64_t n)
 {
 	int64_t page = result < 0 ? result : upa_llfree_page(result);

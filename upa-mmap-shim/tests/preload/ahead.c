@@ -25,10 +25,10 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "os/os.h"
 #include "units.h"
 
 #define PAGES 64ul
-#define POPULATE_WRITE 23 /* MADV_POPULATE_WRITE, which older headers lack */
 #define LARGE_PAGES 1024ul
 #define LARGE_BLOCKS 25
 #define BLOCKS 400
@@ -68,7 +68,7 @@ static char *map(unsigned long pages, int flags)
 
 static bool possible(void)
 {
-	return !madvise(map(PAGES, 0), PAGES * PAGE, POPULATE_WRITE);
+	return !madvise(map(PAGES, 0), PAGES * PAGE, MADV_POPULATE_WRITE);
 }
 
 /* Each thread waits here for the others. */

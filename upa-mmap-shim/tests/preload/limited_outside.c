@@ -29,8 +29,6 @@
 #define USED (256 * MIB)
 #define HEAP (32 * MIB)
 
-#define POPULATE_WRITE 23 /* MADV_POPULATE_WRITE, which older headers lack */
-
 static char *kept;                /* in use when the limit comes */
 static char *freed;               /* was in use */
 static char *reserved;            /* PROT_NONE, of WANTED */
@@ -243,7 +241,7 @@ static const struct {
 /* Brings memory for all of it, in one call where the kernel has that, and leaves marks where it is read later. */
 static void touch(char *block, size_t bytes)
 {
-	size_t step = madvise(block, bytes, POPULATE_WRITE) ? PAGE : MIB;
+	size_t step = madvise(block, bytes, MADV_POPULATE_WRITE) ? PAGE : MIB;
 
 	for (size_t i = 0; i < bytes; i += step)
 		block[i] = 'u';
