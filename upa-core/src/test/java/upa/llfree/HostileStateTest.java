@@ -3,13 +3,15 @@ package upa.llfree;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static upa.llfree.LlFreeDescriptor.BITMAP_OFFSET;
-import static upa.llfree.LlFreeDescriptor.CHILD_OFFSET;
 import static upa.llfree.LlFreeDescriptor.CHILD_PAGES;
+import static upa.llfree.LlFreeDescriptor.CHILD_STATE_SHIFT;
 import static upa.llfree.LlFreeDescriptor.HEADER_BYTES;
 import static upa.llfree.LlFreeDescriptor.LINE_BYTES;
+import static upa.llfree.LlFreeDescriptor.ROWS;
+import static upa.llfree.LlFreeDescriptor.ROW_BITS;
+import static upa.llfree.LlFreeDescriptor.SLOT_RUN_HINT;
 import static upa.llfree.LlFreeDescriptor.TREE_CHILDREN;
-import static upa.llfree.LlFreeDescriptor.TREE_OFFSET;
+import static upa.llfree.LlFreeDescriptor.TREE_OPEN;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -28,7 +30,6 @@ class HostileStateTest {
     private static final int STATES = 1000 * LlFreeContract.EFFORT;
     private static final int CALLS = 250;
     private static final int GUARD_BYTES = 4096;
-    private static final long BITMAP_ROWS = 16;
 
     private final SplittableRandom random = new SplittableRandom(1);
     private MemorySegment state;
@@ -129,17 +130,21 @@ class HostileStateTest {
             value = value & ~0x3ffL | (random.nextBoolean() ? CHILD_PAGES : 0);
         }
         switch (random.nextInt(3)) {
-            case 0 -> setInt(CHILD_OFFSET, random.nextLong(allocator.trees * TREE_CHILDREN), (int) value);
-            case 1 -> setInt(TREE_OFFSET, random.nextLong(allocator.trees), (int) value);
+            case 0 -> setInt(allocator.childAt(random.nextLong(allocator.trees * TREE_CHILDREN)), (int) value);
+            case 1 -> setInt(allocator.treeAt(random.nextLong(allocator.trees)), (int) value);
             default -> {
                 long words = (state.byteSize() - HEADER_BYTES) / Long.BYTES;
-                state.set(ValueLayout.JAVA_LONG, HEADER_BYTES + random.nextLong(words) * Long.BYTES, value);
+                setLong(allocator.header + HEADER_BYTES + random.nextLong(words) * Long.BYTES, value);
             }
         }
     }
 
-    private void setInt(int offset, long i, int value) {
-        state.set(ValueLayout.JAVA_INT, state.get(ValueLayout.JAVA_LONG, offset) + i * Integer.BYTES, value);
+    private void setInt(long address, int value) {
+        state.set(ValueLayout.JAVA_INT, address - allocator.header, value);
+    }
+
+    private void setLong(long address, long value) {
+        state.set(ValueLayout.JAVA_LONG, address - allocator.header, value);
     }
 
     /**
@@ -151,15 +156,13 @@ class HostileStateTest {
         long free = random.nextBoolean() ? ~0L : 0; // by the polarity of the tree
         int usedRow = random.nextInt(16);
         int ones = free != 0 ? CHILD_PAGES : 0;
-        for (int i = 0; i < CHILD_PAGES / Long.SIZE; i++) {
-            long at = state.get(ValueLayout.JAVA_LONG, BITMAP_OFFSET) + (last * BITMAP_ROWS + i) * Long.BYTES;
-            state.set(ValueLayout.JAVA_LONG, at, i == usedRow ? ~free : free);
-            ones += i == usedRow ? Long.SIZE * (free != 0 ? -1 : 1) : 0;
+        for (int i = 0; i < ROWS; i++) {
+            setLong(allocator.bitmapAt(last) + (long) i * Long.BYTES, i == usedRow ? ~free : free);
+            ones += i == usedRow ? ROW_BITS * (free != 0 ? -1 : 1) : 0;
         }
-        setInt(CHILD_OFFSET, last, ones | random.nextInt(4) << 12);
-        setInt(TREE_OFFSET, last / TREE_CHILDREN, 1 << 18 | random.nextInt(256));
-        long hint = allocator.slotAt(slot) - state.address() + LlFreeDescriptor.SLOT_RUN_HINT;
+        setInt(allocator.childAt(last), ones | random.nextInt(4) << CHILD_STATE_SHIFT);
+        setInt(allocator.treeAt(last / TREE_CHILDREN), TREE_OPEN | random.nextInt(256));
         long child = random.nextInt(8) == 0 ? random.nextLong() : last + random.nextInt(4) - 2;
-        state.set(ValueLayout.JAVA_LONG, hint, child * CHILD_PAGES);
+        setLong(allocator.slotAt(slot) + SLOT_RUN_HINT, child * CHILD_PAGES);
     }
 }
