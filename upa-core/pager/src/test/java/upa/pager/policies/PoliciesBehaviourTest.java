@@ -226,4 +226,26 @@ class PoliciesBehaviourTest extends PolicyWorld {
         assertEquals(List.of(), pages.done, "once");
         assertTrue(said.isEmpty(), said.toString());
     }
+
+    @Test
+    void populateAheadBeginsAfterHalfABlockAndKeepsItsDistance() {
+        int ahead = 1536;
+        start("populate-ahead,ahead=6M");
+        pages.bound(256 + 2 * ahead - 1);
+        assertEquals(List.of(), populatedAfter(0, 255), "touches of 255 pages: not half a block");
+        assertEquals(List.of(), populatedAfter(255, 256), "room for less than twice as much");
+        pages.bound(512 + 2 * ahead);
+        assertEquals(List.of("populate 1024 512"), populatedAfter(256, 256));
+        assertEquals(List.of(), populatedAfter(256, 511), "the next block ends a page too far ahead");
+        assertEquals(List.of("populate 1536 512"), populatedAfter(511, 512));
+    }
+
+    private List<String> populatedAfter(int from, int to) {
+        pages.done.clear();
+        for (int page = from; page < to; page++) {
+            add(Cause.FIRST_TOUCH, page);
+        }
+        host.tick();
+        return pages.done;
+    }
 }
