@@ -122,6 +122,28 @@ static void takes_single_frames(void)
 	CHECK_EQUAL(reclaim(UINT64_MAX), 0);
 }
 
+/* What is brought back is one page; neighbours whose memory is there come by the next fault. */
+static void brings_one_page_back(void)
+{
+	struct upadev_stats before;
+
+	make(0, PAGES, FRAMES);
+	for (uint64_t i = 0; i < 10; i++) {
+		CHECK(unit_get(&pages, i) && unit_get(&frames, i));
+		r.shadow[i] = (uint32_t)i + 1;
+	}
+	CHECK_EQUAL(reclaim(UINT64_MAX), FRAMES - 10);
+	before = stats(&r);
+	take(10, 10);
+	CHECK_EQUAL(stats(&r).faults - before.faults, 1);
+	CHECK_EQUAL(stats(&r).fault_pages - before.fault_pages, 1);
+	for (uint64_t i = 0; i < 10; i++)
+		CHECK_EQUAL(word(&r, i)[0], 0);
+	CHECK_EQUAL(stats(&r).faults - before.faults, 2);
+	CHECK_EQUAL(stats(&r).fault_pages - before.fault_pages, 11);
+	check_tag(10, 100);
+}
+
 /* Pages that were freed and kept their frames; the frames of those in use keep theirs. */
 static void takes_deferred_pages(void)
 {
@@ -390,7 +412,7 @@ static void after_the_owners_end(void)
 	CHECK_EQUAL(read(fds[0], &byte, 1), 1);
 }
 
-TESTS(CASE(refusals), CASE(raw_modes_refuse), CASE(takes_single_frames), CASE(takes_deferred_pages),
-      CASE(polarities), CASE(last_units), CASE(takes_under_pressure), CASE(resizes),
-      CASE(neighbour_gets_it), CASE(keeps_tracked_bits), CASE(by_a_manager),
+TESTS(CASE(refusals), CASE(raw_modes_refuse), CASE(takes_single_frames), CASE(brings_one_page_back),
+      CASE(takes_deferred_pages), CASE(polarities), CASE(last_units), CASE(takes_under_pressure),
+      CASE(resizes), CASE(neighbour_gets_it), CASE(keeps_tracked_bits), CASE(by_a_manager),
       CASE(after_the_owners_end))
