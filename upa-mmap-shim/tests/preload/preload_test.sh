@@ -3,27 +3,10 @@
 # mode, as without it, and random calls do as the kernel does.
 set -euo pipefail
 
-libraries=$1
+source "${BASH_SOURCE[0]%/*}/same.sh"
 test_directory=$2
 conformance=$2/preload_conformance
 differential=$2/preload_differential
-upa="$libraries/libupa_mmap.so"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-
-# compare NAME EXPECTED COMMAND...
-compare() {
-  local name=$1 expected=$2 status=0
-  shift 2
-  timeout 300 "$@" >"$work/$name" 2>&1 || status=$?
-  if [[ $status -ne 0 ]] || ! diff "$work/$expected" "$work/$name"; then
-    echo "FAILED: $name (status $status)"
-    failed=1
-  else
-    echo "same: $name ($(wc -l <"$work/$name") lines)"
-  fi
-}
 
 "$conformance" >"$work/kernel"
 "$conformance" strict >"$work/kernel-strict"
@@ -47,22 +30,6 @@ for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
   else
     echo "left out: $malloc is not installed"
   fi
-done
-
-# State that pages carry, pages that the kernel holds, addresses that the program chooses; calls that few make.
-for name in state rare_calls segments remapped handlers processes mappings; do
-  program=$2/preload_$name
-  "$program" >"$work/$name-kernel"
-  compare "$name-libc" "$name-kernel" env LD_PRELOAD="$upa" "$program"
-  compare "$name-strict" "$name-kernel" env LD_PRELOAD="$upa" UPA_STRICT=1 "$program"
-  compare "$name-retain-nothing" "$name-kernel" env LD_PRELOAD="$upa" UPA_RETAIN=0 UPA_DECAY_MS=0 "$program"
-  compare "$name-off" "$name-kernel" env LD_PRELOAD="$upa" UPA_OFF=1 "$program"
-  [[ ! -e $libraries/libupa_malloc.so ]] ||
-    compare "$name-dl" "$name-kernel" env LD_PRELOAD="$upa:$libraries/libupa_malloc.so" "$program"
-  for malloc in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
-    [[ -n $(LD_PRELOAD=$malloc true 2>&1) ]] ||
-      compare "$name-$malloc" "$name-kernel" env LD_PRELOAD="$upa:$malloc" "$program"
-  done
 done
 
 # How much of the caller's stack a call takes.
