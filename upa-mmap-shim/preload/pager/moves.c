@@ -3,7 +3,9 @@
 #include "pager/moves.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
+#include "os/filter.h"
 #include "os/os.h"
 #include "os/page.h"
 #include "pager/uffd.h"
@@ -13,8 +15,17 @@
 /*
  * What is in a slot is its page. Linux 6.18 to 7.2 may move pages without counting them, and find their slots taken the
  * next moment: if a page changes while they look at it, as it does under reclaim. ("userfaultfd: reset err to be 0 when
- * move_pages_ptes succeeded" ends it.)
+ * move_pages_ptes succeeded" ends it.) Other refusals come before they look at slots: while an event is to be told, and
+ * of a mapping that is no longer writable.
  */
+static bool is_moved(long error, char *slot)
+{
+	unsigned char resident = 0;
+
+	return error == -EEXIST ||
+	       ((error == -EAGAIN || error == -EINVAL) && !os_resident(slot, PAGE_BYTES, &resident) && resident & 1);
+}
+
 void moves_run(int uffd, char *to, char *from, uint32_t n, int32_t *result)
 {
 	uint32_t done = 0, most = n;
@@ -33,7 +44,10 @@ void moves_run(int uffd, char *to, char *from, uint32_t n, int32_t *result)
 			/* A mapping may end among them: the kernel then refuses them all. */
 			most = 1;
 		} else if (moved != -EAGAIN || ++tries == TRIES) {
-			result[done++] = moved == -EEXIST ? 0 : moved ? (int32_t)moved : -EAGAIN;
+			long error = moved ? moved : -EAGAIN;
+
+			result[done] = is_moved(error, to + done * PAGE_BYTES) ? 0 : (int32_t)error;
+			done++;
 			tries = 0;
 		}
 	}
