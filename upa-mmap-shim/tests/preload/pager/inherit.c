@@ -70,19 +70,46 @@ static void child_unmaps(void)
 	all_there();
 }
 
+static char *move_part(void)
+{
+	char *place = mmap(NULL, PART * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *moved = mremap(memory + FIRST * PAGE, PART * PAGE, PART * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+
+	CHECK(place != MAP_FAILED && moved == place);
+	return moved;
+}
+
+static void moved_there(char *moved)
+{
+	for (size_t p = 0; p < PART; p++)
+		expect(moved, p, content(FIRST + p));
+	others_there();
+}
+
 static void child_moves(void)
 {
 	pid_t child = fork();
 
 	if (!child) {
-		char *place = mmap(NULL, PART * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		char *moved =
-			mremap(memory + FIRST * PAGE, PART * PAGE, PART * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+		moved_there(move_part());
+		_exit(0);
+	}
+	end_well(child);
+	all_there();
+}
 
-		CHECK(place != MAP_FAILED && moved == place);
-		for (size_t p = 0; p < PART; p++)
-			expect(moved, p, content(FIRST + p));
-		others_there();
+/* Its child comes while the pages are on their way. */
+static void child_moves_and_forks(void)
+{
+	pid_t child = fork();
+
+	if (!child) {
+		char *moved = move_part();
+
+		child = fork();
+		moved_there(moved);
+		if (child)
+			end_well(child);
 		_exit(0);
 	}
 	end_well(child);
@@ -239,17 +266,12 @@ static const struct inherit_case {
 	const char *name;
 	void (*run)(void);
 } list[] = {
-	{ "drops", child_drops },
-	{ "unmaps", child_unmaps },
-	{ "moves", child_moves },
-	{ "writes", both_write },
-	{ "grandchild", grandchild },
-	{ "many", many },
-	{ "orphan", orphan },
-	{ "later", later },
-	{ "after-others", after_others },
-	{ "told", told },
-	{ "told-of-a-child", told_of_a_child },
+	{ "drops", child_drops }, { "unmaps", child_unmaps },
+	{ "moves", child_moves }, { "moves-and-forks", child_moves_and_forks },
+	{ "writes", both_write }, { "grandchild", grandchild },
+	{ "many", many },         { "orphan", orphan },
+	{ "later", later },       { "after-others", after_others },
+	{ "told", told },         { "told-of-a-child", told_of_a_child },
 };
 
 int main(int argc, char **argv)

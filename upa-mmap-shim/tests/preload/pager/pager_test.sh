@@ -46,7 +46,7 @@ for seed in 1 2; do
     fail "remaps $seed, paged: $(diff "$work/alone" "$work/out" | head -n 8)"
 done
 
-for way in drops unmaps moves writes grandchild many after-others; do
+for way in drops unmaps moves moves-and-forks writes grandchild many after-others; do
   paged clock --memory 16M -- "$tests/pager_inherit" "$way" 2>"$work/err" || fail "child $way: $(<"$work/err")"
 done
 # The output ends with the child, which outlives its parent.

@@ -120,8 +120,22 @@ final class ForkedChild {
             return;
         }
         for (int page = of.outside.nextSetBit(0); page >= 0; page = of.outside.nextSetBit(page + 1)) {
-            word(page, of.word(page));
+            Long address = of.departing.get(page);
+            if (address == null) {
+                word(page, of.word(page));
+            } else {
+                putMoved(address, of.word(page));
+            }
         }
+    }
+
+    /** What its parent has moved and does not have yet, it has before it runs: no word says where it is to be. */
+    private void putMoved(long address, long word) {
+        int result;
+        while (Uffd.refusesForNow(result = parent.put(uffd, address, word)) && !gone) {
+            read(0);
+        }
+        gone |= result == -Linux.ESRCH;
     }
 
     /** What is lost, or on its way to a store, it gets at once. */
