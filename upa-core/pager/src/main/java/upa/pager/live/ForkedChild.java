@@ -8,6 +8,7 @@ import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntSupplier;
 import upa.pager.place.PlaceWord;
 import upa.pager.posix.Linux;
 import upa.pager.posix.Posix;
@@ -120,22 +121,15 @@ final class ForkedChild {
             return;
         }
         for (int page = of.outside.nextSetBit(0); page >= 0; page = of.outside.nextSetBit(page + 1)) {
+            long word = of.word(page);
             Long address = of.departing.get(page);
             if (address == null) {
-                word(page, of.word(page));
+                word(page, word);
             } else {
-                putMoved(address, of.word(page));
+                // Moved, and not there yet. No word says where it is to be: so the child has it before it runs.
+                insist(() -> parent.put(uffd, address, word));
             }
         }
-    }
-
-    /** What its parent has moved and does not have yet, it has before it runs: no word says where it is to be. */
-    private void putMoved(long address, long word) {
-        int result;
-        while (Uffd.refusesForNow(result = parent.put(uffd, address, word)) && !gone) {
-            read(0);
-        }
-        gone |= result == -Linux.ESRCH;
     }
 
     /** What is lost, or on its way to a store, it gets at once. */
@@ -197,8 +191,12 @@ final class ForkedChild {
 
     /** Tells it that it will get what it inherits, now that another pager would know of it too. */
     void assure() {
+        insist(() -> uffd.copy(process.hello.known(), process.onesPage));
+    }
+
+    private void insist(IntSupplier put) {
         int result;
-        while (Uffd.refusesForNow(result = uffd.copy(process.hello.known(), process.onesPage)) && !gone) {
+        while (Uffd.refusesForNow(result = put.getAsInt()) && !gone) {
             read(0);
         }
         gone |= result == -Linux.ESRCH;
