@@ -129,17 +129,28 @@ static inline size_t evicted_page(void)
 	FAIL("nothing is evicted");
 }
 
-static inline void child_looks(pid_t child)
+static inline void end_well(pid_t child)
 {
 	int status;
 
-	if (!child) {
-		all_there();
-		_exit(0);
-	}
 	CHECK(child > 0 && waitpid(child, &status, 0) == child);
 	CHECK(status == 0);
+}
+
+/* What a child does, and then all is there here; `child` as fork() returns it. */
+static inline void child_does(pid_t child, void (*does)(void))
+{
+	if (!child) {
+		does();
+		_exit(0);
+	}
+	end_well(child);
 	all_there();
+}
+
+static inline void child_looks(pid_t child)
+{
+	child_does(child, all_there);
 }
 
 #endif

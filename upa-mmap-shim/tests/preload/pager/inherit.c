@@ -29,45 +29,23 @@ static void others_there(void)
 			expect(memory, p, content(p));
 }
 
-static void end_well(pid_t child)
+static void drops(void)
 {
-	int status;
-
-	CHECK(child > 0 && waitpid(child, &status, 0) == child);
-	CHECK(status == 0);
+	CHECK(!madvise(memory + FIRST * PAGE, PART * PAGE, MADV_DONTNEED));
+	expect_zeros(FIRST, PART);
+	others_there();
 }
 
-static void child_drops(void)
+static void unmaps(void)
 {
-	pid_t child = fork();
+	char *again;
 
-	if (!child) {
-		CHECK(!madvise(memory + FIRST * PAGE, PART * PAGE, MADV_DONTNEED));
-		expect_zeros(FIRST, PART);
-		others_there();
-		_exit(0);
-	}
-	end_well(child);
-	all_there();
-}
-
-static void child_unmaps(void)
-{
-	pid_t child = fork();
-
-	if (!child) {
-		char *again;
-
-		CHECK(!munmap(memory + FIRST * PAGE, PART * PAGE));
-		again = mmap(memory + FIRST * PAGE, PART * PAGE, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-		CHECK(again == memory + FIRST * PAGE);
-		expect_zeros(FIRST, PART);
-		others_there();
-		_exit(0);
-	}
-	end_well(child);
-	all_there();
+	CHECK(!munmap(memory + FIRST * PAGE, PART * PAGE));
+	again = mmap(memory + FIRST * PAGE, PART * PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	CHECK(again == memory + FIRST * PAGE);
+	expect_zeros(FIRST, PART);
+	others_there();
 }
 
 static char *move_part(void)
@@ -86,34 +64,20 @@ static void moved_there(char *moved)
 	others_there();
 }
 
-static void child_moves(void)
+static void moves(void)
 {
-	pid_t child = fork();
-
-	if (!child) {
-		moved_there(move_part());
-		_exit(0);
-	}
-	end_well(child);
-	all_there();
+	moved_there(move_part());
 }
 
-/* Its child comes while the pages are on their way. */
-static void child_moves_and_forks(void)
+/* A child of it comes while the pages are on their way. */
+static void moves_and_forks(void)
 {
+	char *moved = move_part();
 	pid_t child = fork();
 
-	if (!child) {
-		char *moved = move_part();
-
-		child = fork();
-		moved_there(moved);
-		if (child)
-			end_well(child);
-		_exit(0);
-	}
-	end_well(child);
-	all_there();
+	moved_there(moved);
+	if (child)
+		end_well(child);
 }
 
 /* Neither sees what the other writes. */
@@ -144,18 +108,11 @@ static void both_write(void)
 		expect(memory, p, content(p) + 1);
 }
 
-static void grandchild(void)
+static void looks_and_forks(void)
 {
-	pid_t child = fork();
-
-	if (!child) {
-		for (size_t p = 0; p < PAGES / 2; p++)
-			expect(memory, p, content(p));
-		child_looks(fork());
-		_exit(0);
-	}
-	end_well(child);
-	all_there();
+	for (size_t p = 0; p < PAGES / 2; p++)
+		expect(memory, p, content(p));
+	child_looks(fork());
 }
 
 /* More than may wait for their pages at a time. */
@@ -234,18 +191,11 @@ static void later(void)
 static void told(void)
 {
 	char byte;
-	pid_t child;
 
 	printf("ready\n");
 	fflush(stdout);
 	CHECK(read(0, &byte, 1) == 1);
-	child = bare_fork();
-	if (!child) {
-		all_there();
-		_exit(0);
-	}
-	end_well(child);
-	all_there();
+	child_looks(bare_fork());
 	printf("good\n");
 }
 
@@ -262,16 +212,24 @@ static void told_of_a_child(void)
 	all_there();
 }
 
+/* Each runs here, or in a child. */
 static const struct inherit_case {
 	const char *name;
 	void (*run)(void);
+	void (*in_child)(void);
 } list[] = {
-	{ "drops", child_drops }, { "unmaps", child_unmaps },
-	{ "moves", child_moves }, { "moves-and-forks", child_moves_and_forks },
-	{ "writes", both_write }, { "grandchild", grandchild },
-	{ "many", many },         { "orphan", orphan },
-	{ "later", later },       { "after-others", after_others },
-	{ "told", told },         { "told-of-a-child", told_of_a_child },
+	{ "drops", .in_child = drops },
+	{ "unmaps", .in_child = unmaps },
+	{ "moves", .in_child = moves },
+	{ "moves-and-forks", .in_child = moves_and_forks },
+	{ "grandchild", .in_child = looks_and_forks },
+	{ "writes", .run = both_write },
+	{ "many", .run = many },
+	{ "orphan", .run = orphan },
+	{ "later", .run = later },
+	{ "after-others", .run = after_others },
+	{ "told", .run = told },
+	{ "told-of-a-child", .run = told_of_a_child },
 };
 
 int main(int argc, char **argv)
@@ -279,7 +237,10 @@ int main(int argc, char **argv)
 	set_up();
 	for (size_t i = 0; argc > 1 && i < sizeof(list) / sizeof(*list); i++)
 		if (!strcmp(list[i].name, argv[1])) {
-			list[i].run();
+			if (list[i].in_child)
+				child_does(fork(), list[i].in_child);
+			else
+				list[i].run();
 			return 0;
 		}
 	return 2;
