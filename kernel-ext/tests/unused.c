@@ -107,9 +107,7 @@ static void takes_single_frames(void)
 	CHECK_EQUAL(stats(&r).faults, before.faults); /* what is in use stayed mapped */
 	/* Taken into use, they come back, zeroed, by one fault each. */
 	for (uint64_t i = 1; i < FRAMES; i += 2) {
-		CHECK(unit_get(&pages, i));
-		CHECK(unit_get(&frames, i));
-		r.shadow[i] = (uint32_t)i + 1;
+		name(i, i);
 		CHECK_EQUAL(word(&r, i)[0], 0);
 		CHECK_EQUAL(word(&r, i)[511], 0);
 		CHECK_EQUAL(absent(i), false);
@@ -128,10 +126,8 @@ static void brings_one_page_back(void)
 	struct upadev_stats before;
 
 	make(0, PAGES, FRAMES);
-	for (uint64_t i = 0; i < 10; i++) {
-		CHECK(unit_get(&pages, i) && unit_get(&frames, i));
-		r.shadow[i] = (uint32_t)i + 1;
-	}
+	for (uint64_t i = 0; i < 10; i++)
+		name(i, i);
 	CHECK_EQUAL(reclaim(UINT64_MAX), FRAMES - 10);
 	before = stats(&r);
 	take(10, 10);

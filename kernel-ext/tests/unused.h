@@ -94,11 +94,16 @@ static inline void check_tag(uint64_t page, uint64_t mark)
 }
 
 /* Page gets frame, both taken from their allocators. */
-static inline void take(uint64_t page, uint64_t frame)
+static inline void name(uint64_t page, uint64_t frame)
 {
 	CHECK(unit_get(&pages, page));
 	CHECK(unit_get(&frames, frame));
 	r.shadow[page] = (uint32_t)frame + 1;
+}
+
+static inline void take(uint64_t page, uint64_t frame)
+{
+	name(page, frame);
 	tag(page, 100);
 }
 
