@@ -14,7 +14,6 @@ compare() {
   timeout 300 "$@" >"$work/$name" 2>&1 || status=$?
   if [[ $status -ne 0 ]] || ! diff "$work/$expected" "$work/$name"; then
     echo "FAILED: $name (status $status)"
-    # shellcheck disable=SC2034 # the test's exit status
     failed=1
   else
     echo "same: $name ($(wc -l <"$work/$name") lines)"
